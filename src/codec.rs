@@ -1,0 +1,468 @@
+//! Canonical bytes: the one place that turns values into bytes, digests and back.
+//!
+//! Invariants:
+//! - a value has exactly one encoding: little-endian, fixed-width integers, no trailing bytes, and what
+//!   decodes is encoded again and compared, so that a map with unsorted or repeated keys is refused;
+//! - decoding never allocates more than the input's own length allows;
+//! - every digest is bound to a [`Domain`] and to a network, so that no signature can be shown elsewhere.
+//!
+//! No other module names the encoding's crate; the golden vectors in `tests/wire.rs` pin the bytes.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use bincode::Options;
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+
+/// A SHA-256 digest under a [`Domain`] and a network.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A digest read from outside, for example from an invitation.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// `SHA-256(domain tag, network, canonical bytes of value)`.
+    ///
+    /// The tag is preceded by its length, so that no tag is a prefix of another's input.
+    ///
+    /// # Panics
+    /// When `value`'s `Serialize` fails, which derived implementations on plain data never do.
+    pub fn of<T: Serialize + ?Sized>(domain: Domain, network: &NetworkId, value: &T) -> Self {
+        let mut hasher = sha2::Sha256::new();
+        let tag = domain.tag();
+        hasher.update([u8::try_from(tag.len()).expect("tags are short")]);
+        hasher.update(tag);
+        hasher.update(network.0.0);
+        let mut writer = HashWriter(hasher);
+        options(u64::MAX)
+            .serialize_into(&mut writer, value)
+            .expect("plain data serialises into a hasher");
+        Self(writer.0.finalize().into())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in &self.0[..4] {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The digest of a network's genesis: every statement of that network is bound to it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct NetworkId(pub(crate) Digest);
+
+impl NetworkId {
+    /// The identifier in whose name the genesis itself is hashed: there is no network yet.
+    pub(crate) const NONE: Self = Self(Digest([0; 32]));
+
+    /// The genesis digest, which is also the parent of every lane's first message.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.0
+    }
+}
+
+/// What a digest is about; one tag each, so that a signature over one kind of statement is never another's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Domain {
+    /// The description of a network.
+    Genesis,
+    /// The canonical bytes of a snapshot of an algorithm's state.
+    State,
+    /// A message: the node of a lane's hash chain.
+    Message,
+    /// A source's signature on one dot.
+    Proposal,
+    /// A member's echo.
+    Echo,
+    /// A member's account of what it has delivered.
+    Standing,
+    /// A member's consent to a change of the committee.
+    Approval,
+    /// A newcomer's wish to enter.
+    Entry,
+    /// A member's report at a freeze.
+    Report,
+    /// A statement in the agreement on the next generation.
+    Ballot,
+    /// The value that founds a generation.
+    Value,
+    /// An event of a simulated run.
+    Trace,
+}
+
+impl Domain {
+    fn tag(self) -> &'static [u8] {
+        match self {
+            Self::Genesis => b"bft-crdts/1 genesis",
+            Self::State => b"bft-crdts/1 state",
+            Self::Message => b"bft-crdts/1 message",
+            Self::Proposal => b"bft-crdts/1 proposal",
+            Self::Echo => b"bft-crdts/1 echo",
+            Self::Standing => b"bft-crdts/1 standing",
+            Self::Approval => b"bft-crdts/1 approval",
+            Self::Entry => b"bft-crdts/1 entry",
+            Self::Report => b"bft-crdts/1 report",
+            Self::Ballot => b"bft-crdts/1 ballot",
+            Self::Value => b"bft-crdts/1 value",
+            Self::Trace => b"bft-crdts/1 trace",
+        }
+    }
+}
+
+/// The bounds of one network, agreed in its genesis: one constant each, checked when bytes are decoded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Encoded operations in one message, in bytes.
+    pub message_bytes: u32,
+    /// Operations in one message.
+    pub message_ops: u32,
+    /// Members of a committee.
+    pub seats: u32,
+    /// Lanes: all actors that were ever members.
+    pub lanes: u32,
+    /// One packet, in bytes. Everything above must fit: see [`Limits::check`].
+    pub packet_bytes: u32,
+    /// A stretch of one lane between two kept certificates, in bytes of operations.
+    pub chunk_bytes: u32,
+    /// A stretch of one lane between two kept certificates, in messages.
+    pub chunk_messages: u32,
+    /// Operations that wait in the outbox of one replica, in bytes.
+    pub outbox_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 128 << 10,
+            message_ops: 1024,
+            seats: 128,
+            lanes: 1024,
+            packet_bytes: 1 << 20,
+            chunk_bytes: 256 << 10,
+            chunk_messages: 256,
+            outbox_bytes: 4 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes that a message adds around its operations on the wire, rounded up: source, number, parent,
+    /// length and signature.
+    pub const MESSAGE_OVERHEAD: u32 = 160;
+
+    /// Whether the bounds fit into each other, so that whatever one bound allows, the others carry.
+    ///
+    /// # Errors
+    /// The first pair of bounds that do not fit.
+    pub fn check(&self) -> Result<(), LimitsError> {
+        let positive = [
+            self.message_bytes,
+            self.message_ops,
+            self.seats,
+            self.chunk_bytes,
+            self.chunk_messages,
+        ];
+        if positive.contains(&0) {
+            return Err(LimitsError::Zero);
+        }
+        if self.lanes < self.seats {
+            return Err(LimitsError::Lanes);
+        }
+        if self.outbox_bytes < self.message_bytes {
+            return Err(LimitsError::Outbox);
+        }
+        let chunk = u64::from(self.chunk_bytes)
+            + u64::from(self.message_bytes)
+            + u64::from(self.chunk_messages) * u64::from(Self::MESSAGE_OVERHEAD)
+            + u64::from(self.seats) * 72;
+        // A packet also carries a standing: one head a lane, and the convicted actors.
+        let standing = u64::from(self.lanes) * (72 + 32) + 1024;
+        if chunk + standing > u64::from(self.packet_bytes) {
+            return Err(LimitsError::Packet);
+        }
+        Ok(())
+    }
+}
+
+/// Why bounds do not fit into each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitsError {
+    /// A bound is zero.
+    #[error("a bound is zero")]
+    Zero,
+    /// Fewer lanes than seats.
+    #[error("fewer lanes than seats")]
+    Lanes,
+    /// The outbox does not hold one message.
+    #[error("the outbox does not hold one message")]
+    Outbox,
+    /// A chunk, its certificate and a standing do not fit a packet.
+    #[error("a chunk, its certificate and a standing do not fit a packet")]
+    Packet,
+}
+
+/// Why bytes were refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// More bytes than the bound.
+    #[error("{len} bytes, at most {limit} allowed")]
+    TooLong {
+        /// Bytes that came.
+        len: usize,
+        /// Bytes that are allowed.
+        limit: usize,
+    },
+    /// The bytes are no encoding of the expected type, or something follows them.
+    #[error("malformed")]
+    Malformed,
+    /// The bytes decode, but are not the encoding that the value has.
+    #[error("not the canonical encoding")]
+    NotCanonical,
+    /// A sequence has more elements than the bound.
+    #[error("{len} elements, at most {limit} allowed")]
+    TooMany {
+        /// Elements that were announced.
+        len: u64,
+        /// Elements that are allowed.
+        limit: u64,
+    },
+    /// A sequence that must not be empty is.
+    #[error("empty")]
+    Empty,
+}
+
+/// The canonical bytes of `value`.
+///
+/// # Panics
+/// When `value`'s `Serialize` fails, which derived implementations on plain data never do.
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    options(u64::MAX)
+        .serialize(value)
+        .expect("plain data serialises into memory")
+}
+
+/// The value whose canonical encoding is `bytes`, of which there may be `limit`.
+///
+/// # Errors
+/// [`DecodeError`]; nothing but `value`'s one encoding is accepted.
+pub fn decode<T: Serialize + DeserializeOwned>(
+    bytes: &[u8],
+    limit: usize,
+) -> Result<T, DecodeError> {
+    if bytes.len() > limit {
+        let len = bytes.len();
+        return Err(DecodeError::TooLong { len, limit });
+    }
+    let value: T = options(limit as u64)
+        .deserialize(bytes)
+        .map_err(|_| DecodeError::Malformed)?;
+    let mut rest = CompareWriter(bytes);
+    let same = options(u64::MAX).serialize_into(&mut rest, &value).is_ok() && rest.0.is_empty();
+    if !same {
+        return Err(DecodeError::NotCanonical);
+    }
+    Ok(value)
+}
+
+/// Like [`decode`], for a sequence of 1 to `most` elements.
+///
+/// The announced length is checked before anything is built: elements that take no bytes would otherwise
+/// make a loop of any length from eight bytes.
+///
+/// # Errors
+/// [`DecodeError`].
+pub fn decode_sequence<T: Serialize + DeserializeOwned>(
+    bytes: &[u8],
+    limit: usize,
+    most: u32,
+) -> Result<Vec<T>, DecodeError> {
+    let prefix = bytes.first_chunk::<8>().ok_or(DecodeError::Malformed)?;
+    match u64::from_le_bytes(*prefix) {
+        0 => Err(DecodeError::Empty),
+        len if len > u64::from(most) => Err(DecodeError::TooMany {
+            len,
+            limit: u64::from(most),
+        }),
+        _ => decode(bytes, limit),
+    }
+}
+
+/// Bytes that are shared, not copied: the encoded operations of a message.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(Arc<[u8]>);
+
+impl Bytes {
+    /// The bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+        impl Visitor<'_> for BytesVisitor {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.into()))
+            }
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.into()))
+            }
+        }
+        deserializer.deserialize_bytes(BytesVisitor)
+    }
+}
+
+fn options(limit: u64) -> impl Options {
+    bincode::DefaultOptions::new()
+        .with_fixint_encoding()
+        .with_little_endian()
+        .reject_trailing_bytes()
+        .with_limit(limit)
+}
+
+struct HashWriter(sha2::Sha256);
+
+impl io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Compares what is written with what is expected, without building it a second time.
+struct CompareWriter<'a>(&'a [u8]);
+
+impl io::Write for CompareWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self
+            .0
+            .strip_prefix(bytes)
+            .ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_map_with_unsorted_or_repeated_keys_is_not_canonical() {
+        let unsorted = encode(&vec![(2u64, 1u8), (1, 1)]);
+        let repeated = encode(&vec![(1u64, 1u8), (1, 2)]);
+        for bytes in [unsorted, repeated] {
+            let decoded = decode::<BTreeMap<u64, u8>>(&bytes, 1024);
+            assert_eq!(decoded, Err(DecodeError::NotCanonical));
+        }
+    }
+
+    #[test]
+    fn a_trailing_byte_is_refused() {
+        let mut bytes = encode(&7u64);
+        bytes.push(0);
+        assert_eq!(decode::<u64>(&bytes, 1024), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_length_beyond_the_input_is_refused_without_allocating() {
+        let bytes = encode(&u64::MAX);
+        assert_eq!(decode::<Vec<u8>>(&bytes, 1024), Err(DecodeError::Malformed));
+        assert_eq!(decode::<Bytes>(&bytes, 1024), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_sequence_of_elements_without_bytes_is_bounded_by_its_count() {
+        let bytes = encode(&u64::MAX);
+        let decoded = decode_sequence::<()>(&bytes, 1024, 16);
+        assert!(matches!(decoded, Err(DecodeError::TooMany { .. })));
+        assert_eq!(
+            decode_sequence::<()>(&encode(&0u64), 1024, 16),
+            Err(DecodeError::Empty)
+        );
+    }
+
+    #[test]
+    fn one_value_has_another_digest_under_another_domain_or_network() {
+        let here = NetworkId::NONE;
+        let there = NetworkId(Digest([1; 32]));
+        let digest = Digest::of(Domain::Echo, &here, &5u8);
+        assert_ne!(digest, Digest::of(Domain::Proposal, &here, &5u8));
+        assert_ne!(digest, Digest::of(Domain::Echo, &there, &5u8));
+    }
+
+    #[test]
+    fn the_default_limits_fit_into_each_other() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+}
