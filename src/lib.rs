@@ -2,6 +2,9 @@
 
 pub mod actor;
 pub mod codec;
+pub mod dot;
+pub mod evidence;
+pub mod membership;
 pub mod traits;
 
 pub use actor::{Actor, SigningActor};

@@ -1,0 +1,230 @@
+//! The committee of one generation: who is seated, how many may lie, how many make a quorum.
+//!
+//! With `n` members, `f = floor((n - 1) / 3)` may be Byzantine and a quorum is `q = n - f`. Two quorums share at
+//! least `2q - n = n - 2f >= f + 1` members, so at least one correct one; and the `n - f` correct members
+//! are a quorum of their own (Bracha, Toueg: Asynchronous Consensus and Broadcast Protocols, 1985).
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{Actor, BadSignature, PublicKey, Signed, Statement, Verified, WeakKey};
+use crate::codec::{Limits, NetworkId};
+
+/// The number of a committee: 0 at genesis, one more with each change.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+pub struct Generation(u64);
+
+impl Generation {
+    /// The generation that the genesis founds.
+    pub const GENESIS: Self = Self(0);
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The one after it, or `None` when numbers are exhausted.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "generation {}", self.0)
+    }
+}
+
+/// A member's place in its committee, counted from 0 in the order of the keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Seat(u16);
+
+impl Seat {
+    /// The place as an index into [`Committee::actors`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// The members of one generation. Never empty, sorted, every key decompressed once and of full order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committee {
+    generation: Generation,
+    seats: Vec<PublicKey>,
+    actors: Vec<Actor>,
+    quorum: usize,
+}
+
+impl Committee {
+    /// The committee of `generation`.
+    ///
+    /// # Errors
+    /// [`CommitteeError`] when it is empty, over the bound, or has a member with an unusable key.
+    pub fn new(
+        generation: Generation,
+        members: &BTreeSet<Actor>,
+        limits: &Limits,
+    ) -> Result<Self, CommitteeError> {
+        if members.is_empty() {
+            return Err(CommitteeError::Empty);
+        }
+        let most = limits.seats.min(u32::from(u16::MAX)) as usize;
+        if members.len() > most {
+            return Err(CommitteeError::TooLarge {
+                members: members.len(),
+                limit: most,
+            });
+        }
+        let seats = members
+            .iter()
+            .map(Actor::public_key)
+            .collect::<Result<Vec<_>, _>>()?;
+        let quorum = seats.len() - (seats.len() - 1) / 3;
+        Ok(Self {
+            generation,
+            seats,
+            actors: members.iter().copied().collect(),
+            quorum,
+        })
+    }
+
+    /// Whose statements bear this number.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.actors.len()
+    }
+
+    /// How many signatures make a certificate.
+    #[must_use]
+    pub fn quorum(&self) -> usize {
+        self.quorum
+    }
+
+    /// How many members may lie without harm.
+    #[must_use]
+    pub fn tolerated(&self) -> usize {
+        self.size() - self.quorum
+    }
+
+    /// The members in seat order.
+    #[must_use]
+    pub fn actors(&self) -> &[Actor] {
+        &self.actors
+    }
+
+    /// Where `actor` sits.
+    #[must_use]
+    pub fn seat(&self, actor: &Actor) -> Option<Seat> {
+        let index = self.actors.binary_search(actor).ok()?;
+        u16::try_from(index).ok().map(Seat)
+    }
+
+    /// The key of the member at `seat`.
+    #[must_use]
+    pub fn key(&self, seat: Seat) -> Option<&PublicKey> {
+        self.seats.get(seat.index())
+    }
+
+    /// Whether `actor` is a member.
+    #[must_use]
+    pub fn contains(&self, actor: &Actor) -> bool {
+        self.seat(actor).is_some()
+    }
+
+    /// The fact that a member said it.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the signer has no seat or the signature is bad.
+    pub fn verify<T: Statement>(
+        &self,
+        network: &NetworkId,
+        claim: Signed<T>,
+    ) -> Result<Verified<T>, VerifyError> {
+        let seat = self
+            .seat(&claim.signer)
+            .ok_or(VerifyError::NoSeat(claim.signer))?;
+        Ok(claim.verify(network, &self.seats[seat.index()])?)
+    }
+}
+
+/// Why a statement is not a member's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The signer is no member of this generation.
+    #[error("{0:?} has no seat")]
+    NoSeat(Actor),
+    /// The signature does not verify.
+    #[error(transparent)]
+    BadSignature(#[from] BadSignature),
+}
+
+/// Why a set of actors is no committee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitteeError {
+    /// Nobody is in it.
+    #[error("a committee of nobody")]
+    Empty,
+    /// More members than the bound.
+    #[error("{members} members, at most {limit} allowed")]
+    TooLarge {
+        /// Members that were named.
+        members: usize,
+        /// Members that are allowed.
+        limit: usize,
+    },
+    /// A member whose signatures cannot be checked.
+    #[error(transparent)]
+    WeakKey(#[from] WeakKey),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::SigningActor;
+
+    #[test]
+    fn two_quorums_share_a_correct_member_and_the_correct_members_are_a_quorum() {
+        for n in 1u8..=100 {
+            let members = (0..n)
+                .map(|i| SigningActor::from_secret(&[i + 1; 32]).actor())
+                .collect();
+            let committee = Committee::new(Generation::GENESIS, &members, &Limits::default())
+                .expect("generated keys");
+            let (n, q, f) = (committee.size(), committee.quorum(), committee.tolerated());
+            assert_eq!(f, (n - 1) / 3);
+            assert_eq!(q, 2 * n / 3 + 1);
+            assert!(2 * q - n > f);
+            assert!(n - f >= q);
+        }
+    }
+
+    #[test]
+    fn nobody_and_too_many_are_no_committee() {
+        let mut limits = Limits::default();
+        let of = |n: u8, limits: &Limits| {
+            let members = (0..n)
+                .map(|i| SigningActor::from_secret(&[i + 1; 32]).actor())
+                .collect();
+            Committee::new(Generation::GENESIS, &members, limits)
+        };
+        assert_eq!(of(0, &limits), Err(CommitteeError::Empty));
+        limits.seats = 3;
+        assert!(matches!(of(4, &limits), Err(CommitteeError::TooLarge { .. })));
+        assert!(of(3, &limits).is_ok());
+    }
+}

@@ -1,0 +1,115 @@
+//! The description of a network, whose digest is the network's name.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::committee::{Committee, CommitteeError, Generation};
+use crate::actor::Actor;
+use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, encode};
+use crate::traits::{SecureBroadcastAlgorithm, Wire};
+
+/// All that replicas must agree on before they hear of each other: first members, algorithm, bounds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Genesis {
+    algorithm: String,
+    configuration: Vec<u8>,
+    state: Digest,
+    members: BTreeSet<Actor>,
+    limits: Limits,
+}
+
+impl Genesis {
+    /// The genesis of a network of `members` that starts from the state of `algorithm`.
+    ///
+    /// # Errors
+    /// [`GenesisError`] when the members are no committee or the limits contradict each other.
+    pub fn new<A: Wire>(
+        algorithm: &A,
+        members: BTreeSet<Actor>,
+        limits: Limits,
+    ) -> Result<Self, GenesisError> {
+        limits.check()?;
+        Committee::new(Generation::GENESIS, &members, &limits)?;
+        Ok(Self {
+            algorithm: A::NAME.to_owned(),
+            configuration: algorithm.configuration(),
+            state: state_digest(algorithm),
+            members,
+            limits,
+        })
+    }
+
+    /// The network's name: two networks that differ in anything above do not understand each other.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        NetworkId(Digest::of(Domain::Genesis, &NetworkId::NONE, self))
+    }
+
+    /// The bounds.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The first members.
+    #[must_use]
+    pub fn members(&self) -> &BTreeSet<Actor> {
+        &self.members
+    }
+
+    /// The first committee.
+    ///
+    /// # Errors
+    /// [`GenesisError`] when this genesis came from outside and its members are no committee.
+    pub fn committee(&self) -> Result<Committee, GenesisError> {
+        Ok(Committee::new(
+            Generation::GENESIS,
+            &self.members,
+            &self.limits,
+        )?)
+    }
+
+    /// Checks that `algorithm` is the one described, in its first state, and that the bounds hold.
+    ///
+    /// # Errors
+    /// [`GenesisError`] naming what differs.
+    pub fn check<A: Wire>(&self, algorithm: &A) -> Result<(), GenesisError> {
+        self.limits.check()?;
+        if self.algorithm != A::NAME {
+            return Err(GenesisError::Algorithm);
+        }
+        if self.configuration != algorithm.configuration() {
+            return Err(GenesisError::Configuration);
+        }
+        if self.state != state_digest(algorithm) {
+            return Err(GenesisError::State);
+        }
+        Ok(())
+    }
+}
+
+fn state_digest<A: SecureBroadcastAlgorithm<ReplicatedState: Serialize>>(algorithm: &A) -> Digest {
+    Digest::of(Domain::State, &NetworkId::NONE, &encode(&algorithm.state()))
+}
+
+/// Why a description is none of a network, or not of this one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenesisError {
+    /// The members are no committee.
+    #[error(transparent)]
+    Committee(#[from] CommitteeError),
+    /// The bounds contradict each other.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// Another algorithm, or another version of it.
+    #[error("another algorithm")]
+    Algorithm,
+    /// The same algorithm, configured differently.
+    #[error("another configuration")]
+    Configuration,
+    /// The algorithm is not in the first state.
+    #[error("another first state")]
+    State,
+}
