@@ -2,9 +2,11 @@
 
 pub mod actor;
 pub mod codec;
+pub mod deterministic_secure_broadcast;
 pub mod dot;
 pub mod evidence;
 pub mod membership;
+pub mod store;
 pub mod traits;
 
 pub use actor::{Actor, SigningActor};

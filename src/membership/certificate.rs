@@ -32,11 +32,6 @@ impl<T> QuorumCertificate<T> {
     pub fn claim(&self) -> Arc<Certificate<T>> {
         Arc::clone(&self.0)
     }
-
-    /// The bytes that this crate has written itself, after checking.
-    pub(crate) fn trusted(certificate: Arc<Certificate<T>>) -> Self {
-        Self(certificate)
-    }
 }
 
 impl<T> Deref for QuorumCertificate<T> {

@@ -125,6 +125,11 @@ impl Committee {
         &self.actors
     }
 
+    /// The members with their seats.
+    pub fn seats(&self) -> impl Iterator<Item = (Seat, Actor)> {
+        (0..).map(Seat).zip(self.actors.iter().copied())
+    }
+
     /// Where `actor` sits.
     #[must_use]
     pub fn seat(&self, actor: &Actor) -> Option<Seat> {
@@ -224,7 +229,10 @@ mod tests {
         };
         assert_eq!(of(0, &limits), Err(CommitteeError::Empty));
         limits.seats = 3;
-        assert!(matches!(of(4, &limits), Err(CommitteeError::TooLarge { .. })));
+        assert!(matches!(
+            of(4, &limits),
+            Err(CommitteeError::TooLarge { .. })
+        ));
         assert!(of(3, &limits).is_ok());
     }
 }

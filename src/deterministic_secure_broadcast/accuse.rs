@@ -1,0 +1,136 @@
+//! Evidence: found here or sent by others, kept once an actor, and never against ourselves in silence.
+
+use std::sync::Arc;
+
+use super::Replica;
+use super::error::Refusal;
+use super::lane::Lane;
+use super::message::{Certificate, Entry, Equivocation};
+use super::step::{Fault, Record, Step};
+use crate::actor::{Actor, Sig, Signed, Verified};
+use crate::dot::{Binding, Dot};
+use crate::evidence::Conflict;
+use crate::membership::Seat;
+use crate::traits::Wire;
+
+impl<A: Wire> Replica<A> {
+    pub(super) fn handle_evidence(
+        &mut self,
+        evidence: Arc<Equivocation>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let accused = evidence.accused();
+        self.lane(&accused)?;
+        if self.convicted.contains_key(&accused) {
+            return Ok(());
+        }
+        evidence.verify(&self.network)?;
+        self.convict(accused, evidence, step);
+        Ok(())
+    }
+
+    /// Two signatures of a source at one dot: `held` may be a claim that nobody checked.
+    pub(super) fn convict_source(
+        &mut self,
+        held: Signed<Binding>,
+        other: &Verified<Binding>,
+        step: &mut Step<A::Op>,
+    ) {
+        let source = held.signer;
+        if self.convicted.contains_key(&source) {
+            return;
+        }
+        let conflict = Conflict {
+            left: held,
+            right: Signed::clone(other),
+        };
+        let evidence = Equivocation::Source(conflict);
+        if evidence.verify(&self.network).is_ok() {
+            self.convict(source, Arc::new(evidence), step);
+        }
+    }
+
+    /// A quorum certified another message than the one we were bound to.
+    pub(super) fn accuse_contradicted(
+        &mut self,
+        delivered: &Entry,
+        bound: Option<Entry>,
+        step: &mut Step<A::Op>,
+    ) {
+        let source = delivered.message().source;
+        let Some(bound) = bound else {
+            return;
+        };
+        let key = source.public_key();
+        let other = key
+            .ok()
+            .and_then(|key| delivered.verify(&self.network, &key).ok());
+        if let Some(other) = other {
+            self.convict_source(bound.binding(), &other, step);
+        }
+    }
+
+    fn convict(&mut self, accused: Actor, evidence: Arc<Equivocation>, step: &mut Step<A::Op>) {
+        if accused == self.actor() {
+            self.silence(evidence.dot(), step);
+        }
+        tracing::warn!(me = ?self.actor(), ?accused, dot = %evidence.dot(), "convicted");
+        step.persist.push(Record::Convicted(Arc::clone(&evidence)));
+        step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
+        self.convicted.insert(accused, evidence);
+        self.standing = None;
+    }
+
+    /// A checked certificate after our head: if our own echo is in it, we must be bound to that very message.
+    pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
+        let echo = certificate.statement;
+        let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
+        let remembered = lock.is_some_and(|lock| *lock.tally.statement() == echo);
+        let seat = self.committee.seat(&self.actor());
+        let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
+        if !remembered && certificate.signatures.iter().any(ours) {
+            self.silence(echo.dot, step);
+        }
+    }
+
+    /// Two checked certificates for one dot: whoever echoed both is convicted. It takes more liars than are tolerated.
+    pub(super) fn accuse_members(
+        &mut self,
+        held: &Certificate,
+        other: &Certificate,
+        step: &mut Step<A::Op>,
+    ) {
+        let committee = Arc::clone(&self.committee);
+        for (seat, actor) in committee.seats() {
+            let claim = |certificate: &Certificate| {
+                let mut signatures = certificate.signatures.iter();
+                let sig = signatures.find(|(signer, _)| *signer == seat)?.1;
+                Some(Signed {
+                    statement: certificate.statement,
+                    signer: actor,
+                    sig,
+                })
+            };
+            let (Some(left), Some(right)) = (claim(held), claim(other)) else {
+                continue;
+            };
+            let evidence = Equivocation::Member(Conflict { left, right });
+            let known = self.convicted.contains_key(&actor);
+            if !known && evidence.verify(&self.network).is_ok() {
+                self.convict(actor, Arc::new(evidence), step);
+            }
+        }
+    }
+
+    /// Our key has signed what we do not remember: the store is an old copy, or somebody else uses the key. Whatever
+    /// we sign next may contradict it, so we sign nothing more.
+    pub(super) fn silence(&mut self, dot: Dot, step: &mut Step<A::Op>) {
+        if self.silenced {
+            return;
+        }
+        tracing::error!(me = ?self.actor(), %dot, "our key has signed what we do not remember");
+        self.silenced = true;
+        step.persist.push(Record::Silenced(dot));
+        step.faults.push(Fault::Silenced { dot });
+    }
+}

@@ -1,0 +1,322 @@
+//! The member's side: the echo rule on a proposal, and the tally of echoes by whoever holds the lock.
+//!
+//! The rule's numbers are those of the protocol: a replica signs one digest a dot and generation, says the same again
+//! to the same proposal, remembers nothing of what it cannot place, and convicts on two signatures.
+
+use std::sync::Arc;
+
+use super::Replica;
+use super::error::Refusal;
+use super::lane::{Certified, Lane, Stance, Waiting};
+use super::message::{Certificate, Echo, Entry, Proposal};
+use super::packet::Body;
+use super::step::{Fault, Record, Step};
+use crate::actor::{Actor, Signed, Verified};
+use crate::dot::{Binding, Seq};
+use crate::traits::{Verdict, Wire};
+
+/// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one more a seat, so that
+/// members do not all start at once.
+const PATIENCE: u64 = 8;
+
+impl<A: Wire> Replica<A> {
+    pub(super) fn handle_proposal(
+        &mut self,
+        from: Actor,
+        proposal: Arc<Proposal>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let dot = proposal.message.dot();
+        let lane = self.lane(&dot.source)?;
+        let head = lane.head();
+        if dot.seq == Seq::ZERO {
+            return Err(Refusal::NoDot(dot));
+        }
+        let entry = Entry::new(&self.network, proposal);
+        if dot.seq <= head.seq {
+            // 1. Delivered here: its source lost our answer, or lies.
+            return self.answer_late(from, &entry, step);
+        }
+        if !dot.seq.follows(head.seq) {
+            // 2. We are behind. Only a signed proposal makes us ask.
+            self.verify_source(&entry)?;
+            self.pull(from, step);
+            return Ok(());
+        }
+        if lane
+            .lock()
+            .is_some_and(|lock| lock.entry.digest == entry.digest)
+        {
+            self.send_echo(&[from, dot.source], dot.source, step);
+            return Ok(());
+        }
+        if self.is_certified_next(&entry) {
+            return self.fill_certified(entry, step);
+        }
+        let binding = self.verify_source(&entry)?;
+        self.judge(from, entry, binding, step)
+    }
+
+    /// Rules 3 to 7, on a proposal for the next dot of its lane whose signature is good.
+    fn judge(
+        &mut self,
+        from: Actor,
+        entry: Entry,
+        binding: Verified<Binding>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let dot = entry.message().dot();
+        let lane = self.lane(&dot.source)?;
+        if let Some(seen) = lane.bound().filter(|seen| seen.digest != entry.digest) {
+            // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
+            let seen = seen.binding();
+            self.convict_source(seen, &binding, step);
+            return Ok(());
+        }
+        if dot.source == self.actor() {
+            self.silence(dot, step);
+            return Ok(());
+        }
+        if entry.message().parent != lane.head().digest {
+            return Err(Refusal::WrongParent(dot));
+        }
+        if self.convicted.contains_key(&dot.source) {
+            return Err(Refusal::Convicted(dot.source));
+        }
+        // 4. Only members are sources.
+        if !self.committee.contains(&dot.source) {
+            return Err(Refusal::NoLane(dot.source));
+        }
+        if self.silenced {
+            return Err(Refusal::Silenced);
+        }
+        self.echo_if_valid(from, entry, binding, step);
+        Ok(())
+    }
+
+    /// Rules 6 and 7: hold what is early, report what is never valid, else lock and echo.
+    pub(super) fn echo_if_valid(
+        &mut self,
+        from: Actor,
+        entry: Entry,
+        binding: Verified<Binding>,
+        step: &mut Step<A::Op>,
+    ) {
+        let dot = entry.message().dot();
+        let Ok(ops) = entry.message().decode::<A::Op>(self.genesis.limits()) else {
+            let reason = "operations that do not decode";
+            return self.report_invalid(Fault::Invalid { dot, reason }, step);
+        };
+        let verdict = self.algorithm.verdict_batch(&dot.source, &ops);
+        let Some(lane) = self.lanes.get_mut(&dot.source) else {
+            return;
+        };
+        match verdict {
+            Verdict::NotYet(_) => lane.stance = Stance::Waiting(Waiting { entry, binding }),
+            Verdict::Never(reason) => {
+                lane.stance = Stance::Open;
+                self.report_invalid(Fault::Invalid { dot, reason }, step);
+            }
+            Verdict::Valid => {
+                step.persist.push(Record::Locked {
+                    proposal: Arc::clone(&entry.proposal),
+                    from_outbox: 0,
+                });
+                let seat = self.committee.seat(&self.actor());
+                let patience = PATIENCE + seat.map_or(0, |seat| seat.index() as u64);
+                self.lock(entry, ops, self.now + patience);
+                self.send_echo(&[from, dot.source], dot.source, step);
+            }
+        }
+    }
+
+    fn report_invalid(&self, fault: Fault, step: &mut Step<A::Op>) {
+        tracing::warn!(me = ?self.actor(), ?fault, "a source is faulty");
+        step.faults.push(fault);
+    }
+
+    /// Signs the echo of our lock in `source`'s lane, or takes the one that we signed before, and sends it.
+    fn send_echo(&mut self, to: &[Actor; 2], source: Actor, step: &mut Step<A::Op>) {
+        let Some(echo) = self.own_echo(source, step) else {
+            return;
+        };
+        self.send(to[0], Body::Echo(echo), step);
+        if to[1] != to[0] {
+            self.send(to[1], Body::Echo(echo), step);
+        }
+    }
+
+    /// The source echoes its own message like any member, on a state on which it is valid.
+    pub(super) fn echo_own(&mut self, step: &mut Step<A::Op>) {
+        let me = self.actor();
+        let lock = self.lanes.get(&me).and_then(Lane::lock);
+        let valid =
+            lock.is_some_and(|lock| self.algorithm.verdict_batch(&me, &lock.ops).is_valid());
+        if valid {
+            self.own_echo(me, step);
+        } else {
+            tracing::error!(
+                ?me,
+                "our own pending operations became invalid: a law is broken"
+            );
+        }
+    }
+
+    fn own_echo(&mut self, source: Actor, step: &mut Step<A::Op>) -> Option<Signed<Echo>> {
+        let seat = self.committee.seat(&self.key.actor())?;
+        let lock = self.lanes.get(&source)?.lock()?;
+        let echo = *lock.tally.statement();
+        if let Some(sig) = lock.tally.signature(seat) {
+            let signer = self.key.actor();
+            return Some(Signed {
+                statement: echo,
+                signer,
+                sig,
+            });
+        }
+        if self.silenced {
+            return None;
+        }
+        let fact = self.key.sign(&self.network, echo);
+        self.count(&fact, step);
+        Some(fact.into_claim())
+    }
+
+    pub(super) fn handle_echo(
+        &mut self,
+        claim: Signed<Echo>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let Echo {
+            generation,
+            dot,
+            digest,
+        } = claim.statement;
+        let lane = self.lane(&dot.source)?;
+        self.check_generation(generation)?;
+        if dot.seq <= lane.head().seq {
+            return Ok(());
+        }
+        let lock = lane
+            .lock()
+            .filter(|lock| *lock.tally.statement() == claim.statement);
+        let lock = lock.ok_or(Refusal::Unasked(dot))?;
+        debug_assert_eq!(lock.entry.digest, digest);
+        let seat = self.committee.seat(&claim.signer);
+        if seat.is_some_and(|seat| lock.tally.signature(seat).is_some()) {
+            return Ok(());
+        }
+        let fact = self.committee.verify(&self.network, claim)?;
+        if fact.signer == self.actor() {
+            // Ours, and not in the tally where ours would be.
+            self.silence(dot, step);
+            return Ok(());
+        }
+        self.count(&fact, step);
+        Ok(())
+    }
+
+    /// Counts an echo for the lock that it is of. The quorum's certificate goes to everybody, once.
+    fn count(&mut self, fact: &Verified<Echo>, step: &mut Step<A::Op>) {
+        let source = fact.statement.dot.source;
+        let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
+        let Some(certificate) = lock.and_then(|lock| lock.tally.add(&self.committee, fact)) else {
+            return;
+        };
+        self.send_to_members(&Body::Certificate(certificate.claim()), step);
+        self.certify_lock(source, certificate.claim(), step);
+    }
+
+    /// A quorum agrees with our lock: it is next to be delivered.
+    fn certify_lock(
+        &mut self,
+        source: Actor,
+        certificate: Arc<Certificate>,
+        step: &mut Step<A::Op>,
+    ) {
+        let Some(lane) = self.lanes.get_mut(&source) else {
+            return;
+        };
+        let Some(entry) = lane.lock().map(|lock| lock.entry.clone()) else {
+            return;
+        };
+        if lane
+            .certified
+            .as_ref()
+            .is_some_and(|held| !held.tail.is_empty())
+        {
+            return;
+        }
+        step.persist.push(Record::Certified {
+            proposals: Vec::new(),
+            certificate: Arc::clone(&certificate),
+        });
+        let tail = [entry].into();
+        lane.certified = Some(Certified { certificate, tail });
+        self.ready.insert(source);
+    }
+
+    /// Sends each lock in doubt to the members whose echo is missing: our own message from the start, another's
+    /// when its source had time enough.
+    pub(super) fn resend_locks(&mut self, step: &mut Step<A::Op>) {
+        let mut due = Vec::new();
+        for (source, lane) in &mut self.lanes {
+            let doubtful = lane.certified.is_none() && !self.convicted.contains_key(source);
+            let Some(lock) = lane.lock_mut().filter(|_| doubtful) else {
+                continue;
+            };
+            if lock.resend.fire(self.now) {
+                let proposal = &lock.entry.proposal;
+                let missing = self
+                    .committee
+                    .seats()
+                    .filter(|(seat, _)| lock.tally.signature(*seat).is_none());
+                due.extend(missing.map(|(_, member)| (member, Arc::clone(proposal))));
+            }
+        }
+        for (member, proposal) in due {
+            self.send(member, Body::Proposal(proposal), step);
+        }
+    }
+
+    fn answer_late(
+        &mut self,
+        from: Actor,
+        entry: &Entry,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let dot = entry.message().dot();
+        let lane = self.lane(&dot.source)?;
+        if lane
+            .log
+            .digest(dot.seq)
+            .is_some_and(|held| held != entry.digest)
+        {
+            let held = lane.binding_at(dot.seq);
+            let binding = self.verify_source(entry)?;
+            if dot.source == self.actor() {
+                self.silence(dot, step);
+            }
+            if let Some(held) = held {
+                self.convict_source(held, &binding, step);
+            }
+        } else if let Some(certificate) = lane.log.newest() {
+            let certificate = Arc::clone(certificate);
+            self.send(from, Body::Certificate(certificate), step);
+        }
+        Ok(())
+    }
+
+    fn verify_source(&self, entry: &Entry) -> Result<Verified<Binding>, Refusal> {
+        let source = entry.message().source;
+        if let Some(key) = self
+            .committee
+            .seat(&source)
+            .and_then(|s| self.committee.key(s))
+        {
+            return Ok(entry.verify(&self.network, key)?);
+        }
+        let key = source.public_key().map_err(|_| Refusal::NoLane(source))?;
+        Ok(entry.verify(&self.network, &key)?)
+    }
+}

@@ -1,0 +1,254 @@
+//! Secure broadcast: a [`Replica`] gives each source's operations a quorum certificate, so that nobody ever accepts
+//! two conflicting ones, and applies them to its algorithm when they are valid.
+//!
+//! ```text
+//! source            member                       source            member
+//! propose --------> echo rule: sign one digest -> tally q echoes -> deliver rule
+//!         Proposal                        Echo            Certificate
+//! ```
+//!
+//! Two certificates for one dot share a correct member, and a correct member echoes one digest a dot: so there is one
+//! message a dot (Bracha: Asynchronous Byzantine Agreement Protocols, 1987, in the signed form of Malkhi and
+//! Reiter: A High-Throughput Secure Reliable Multicast Protocol, 1997). There is no consensus: the lanes of different
+//! sources do not wait for each other unless an operation rests on another.
+//!
+//! A replica is a state machine without clock, chance or I/O. The order in which it is driven:
+//!
+//! 1. build it with [`Replica::recover`] from the records that were made durable (none for the first start);
+//! 2. feed it [`propose`](Replica::propose), [`handle_packet`](Replica::handle_packet) and, at a steady pace,
+//!    [`tick`](Replica::tick);
+//! 3. spend each [`Step`] from top to bottom before the next input: write, send, tell, report.
+//!
+//! The network may lose, repeat, delay and reorder packets as it likes. What is lost is said again on ticks, until
+//! it is known to have arrived; when all members are up to date and nobody proposes, nobody speaks.
+//!
+//! Where our design goes beyond the literature: **a lock in doubt is resolved by whoever holds it.** A member whose
+//! echo has not led to a certificate for a while sends the proposal on and tallies the echoes itself. So
+//! either the message is certified, even if its source is gone, or two members meet with two digests, and the
+//! source is convicted.
+
+mod accuse;
+mod backoff;
+mod deliver;
+mod echo;
+mod error;
+mod lane;
+mod message;
+mod packet;
+mod propose;
+mod recover;
+mod step;
+mod sync;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use error::{ProposeError, RecoverError, Refusal};
+pub use message::{
+    Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
+};
+pub use packet::{Answer, Body, Chunk, Packet, Request};
+pub use step::{Delivery, Fault, Record, Step};
+
+use crate::actor::{Actor, Signed, SigningActor};
+use crate::codec::{Digest, Limits, NetworkId};
+use crate::dot::{Dot, Frontier, Head, Seq};
+use crate::membership::{Committee, Generation, Genesis};
+use crate::traits::Wire;
+use lane::Lane;
+use propose::Outbox;
+use sync::Peer;
+
+/// One participant's state machine around its copy of the algorithm. See the [module](self).
+#[derive(Debug)]
+pub struct Replica<A: Wire> {
+    key: SigningActor,
+    genesis: Genesis,
+    network: NetworkId,
+    committee: Arc<Committee>,
+    algorithm: A,
+    outbox: Outbox<A>,
+    lanes: BTreeMap<Actor, Lane<A::Op>>,
+    /// Lanes to look at before the present input is done with.
+    ready: BTreeSet<Actor>,
+    peers: BTreeMap<Actor, Peer>,
+    convicted: BTreeMap<Actor, Arc<Equivocation>>,
+    silenced: bool,
+    /// Our own standing, signed when first asked for, dropped when it changes.
+    standing: Option<Arc<Signed<Standing>>>,
+    now: u64,
+}
+
+impl<A: Wire> Replica<A> {
+    // ---- getters
+
+    /// Who we are.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        self.key.actor()
+    }
+
+    /// The network's name.
+    #[must_use]
+    pub fn network(&self) -> &NetworkId {
+        &self.network
+    }
+
+    /// Who may sign now.
+    #[must_use]
+    pub fn committee(&self) -> &Committee {
+        &self.committee
+    }
+
+    /// The generation that we have installed.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.committee.generation()
+    }
+
+    /// The bounds of this network.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.genesis.limits()
+    }
+
+    /// The algorithm with everything that was delivered, and nothing else, applied.
+    #[must_use]
+    pub fn algorithm(&self) -> &A {
+        &self.algorithm
+    }
+
+    /// Where each lane ends here. Empty lanes are left out.
+    #[must_use]
+    pub fn frontier(&self) -> Frontier {
+        let heads = self
+            .lanes
+            .iter()
+            .map(|(source, lane)| (*source, lane.head()));
+        heads.filter(|(_, head)| head.seq > Seq::ZERO).collect()
+    }
+
+    /// Where `source`'s lane ends here.
+    #[must_use]
+    pub fn head(&self, source: &Actor) -> Option<Head> {
+        self.lanes.get(source).map(Lane::head)
+    }
+
+    /// The digest that was delivered at `dot`, if it was and is still kept.
+    #[must_use]
+    pub fn delivered(&self, dot: &Dot) -> Option<Digest> {
+        self.lanes.get(&dot.source)?.log.digest(dot.seq)
+    }
+
+    /// The evidence against each actor that is convicted here.
+    #[must_use]
+    pub fn convicted(&self) -> &BTreeMap<Actor, Arc<Equivocation>> {
+        &self.convicted
+    }
+
+    /// Whether our own key has signed what we do not remember, so that we sign no more.
+    #[must_use]
+    pub fn is_silenced(&self) -> bool {
+        self.silenced
+    }
+
+    /// What is held in memory and not delivered.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            lanes: self.lanes.len(),
+            lane_bytes: self.lanes.values().map(Lane::held_bytes).sum(),
+            most_lane_bytes: self.lanes.values().map(Lane::held_bytes).max().unwrap_or(0),
+            outbox_ops: self.outbox.len(),
+            outbox_bytes: self.outbox.bytes(),
+            evidence: self.convicted.len(),
+            peers: self.peers.len(),
+        }
+    }
+
+    // ---- inputs
+
+    /// Takes in a packet from the network.
+    ///
+    /// # Errors
+    /// [`Refusal`] says why it was not taken; then nothing has changed and nobody is accused.
+    pub fn handle_packet(&mut self, packet: Packet) -> Result<Step<A::Op>, Refusal> {
+        let Packet { from, to, body } = packet;
+        tracing::debug!(me = ?self.actor(), ?from, kind = body.kind(), "packet");
+        if to != self.actor() {
+            return Err(Refusal::Misdelivered(to));
+        }
+        body.check(self.limits())?;
+        let mut step = Step::default();
+        match body {
+            Body::Proposal(proposal) => self.handle_proposal(from, proposal, &mut step)?,
+            Body::Echo(echo) => self.handle_echo(echo, &mut step)?,
+            Body::Certificate(certificate) => {
+                self.handle_certificate(from, certificate, &mut step)?;
+            }
+            Body::Announce(standing) => self.handle_announce(from, &standing, &mut step)?,
+            Body::Receipt(standing) => self.handle_receipt(&standing, &mut step)?,
+            Body::Request(request) => self.handle_request(from, &request, &mut step)?,
+            Body::Answer(answer) => self.handle_answer(from, answer, &mut step)?,
+            Body::Evidence(evidence) => self.handle_evidence(evidence, &mut step)?,
+        }
+        self.settle(&mut step);
+        Ok(step)
+    }
+
+    /// Lets time pass: says again what may have been lost.
+    pub fn tick(&mut self) -> Step<A::Op> {
+        self.now += 1;
+        let mut step = Step::default();
+        self.resend_locks(&mut step);
+        self.keep_peers_even(&mut step);
+        step
+    }
+
+    // ---- helpers of the rules
+
+    fn send(&self, to: Actor, body: Body, step: &mut Step<A::Op>) {
+        if to != self.actor() {
+            let from = self.actor();
+            step.send.push(Packet { from, to, body });
+        }
+    }
+
+    fn send_to_members(&self, body: &Body, step: &mut Step<A::Op>) {
+        for member in self.committee.actors() {
+            self.send(*member, body.clone(), step);
+        }
+    }
+
+    fn lane(&self, source: &Actor) -> Result<&Lane<A::Op>, Refusal> {
+        self.lanes.get(source).ok_or(Refusal::NoLane(*source))
+    }
+
+    fn check_generation(&self, generation: Generation) -> Result<(), Refusal> {
+        match generation.cmp(&self.generation()) {
+            std::cmp::Ordering::Less => Err(Refusal::Stale(generation)),
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(Refusal::Early(generation)),
+        }
+    }
+}
+
+/// What a replica holds beyond its algorithm and its delivered log; each part is bounded by [`Limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holdings {
+    /// Lanes.
+    pub lanes: usize,
+    /// Bytes of operations held in lanes, not delivered.
+    pub lane_bytes: usize,
+    /// The same, of the lane that holds most: at most a message and a chunk.
+    pub most_lane_bytes: usize,
+    /// Own operations that wait for a message.
+    pub outbox_ops: usize,
+    /// Their encoded size.
+    pub outbox_bytes: usize,
+    /// Actors that we hold evidence against: one piece each.
+    pub evidence: usize,
+    /// Members whose standing we remember.
+    pub peers: usize,
+}

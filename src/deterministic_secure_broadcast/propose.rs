@@ -1,0 +1,236 @@
+//! The source's side: operations wait in the outbox while a message of ours is in flight, and leave together as the
+//! next one. Batches form without timers.
+//!
+//! Operations are made and judged on `ahead`, the algorithm with our own pending operations applied: so an honest
+//! source never proposes what its own earlier operation made invalid, and reads its own writes. While nothing is
+//! pending, `ahead` is the algorithm itself and costs nothing.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Replica;
+use super::backoff::Backoff;
+use super::error::ProposeError;
+use super::lane::{Lock, Stance};
+use super::message::{Echo, Entry, Message, Proposal, Tally};
+use super::packet::Body;
+use super::step::{Record, Step};
+use crate::codec::{Bytes, encode};
+use crate::dot::Binding;
+use crate::traits::{SecureBroadcastAlgorithm, Wire};
+
+/// Own operations that are accepted and not delivered.
+#[derive(Debug)]
+pub(super) struct Outbox<A: SecureBroadcastAlgorithm> {
+    waiting: VecDeque<(A::Op, Bytes)>,
+    bytes: usize,
+    /// The algorithm with all pending operations applied; built when first needed, kept while any is pending.
+    ahead: Option<A>,
+}
+
+impl<A: Wire> Outbox<A> {
+    pub(super) fn new() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            bytes: 0,
+            ahead: None,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn push(&mut self, op: A::Op, bytes: Bytes) {
+        self.bytes += bytes.len();
+        self.waiting.push_back((op, bytes));
+    }
+
+    /// Takes the operations that fit one message, with their encoding.
+    fn take(&mut self, most_ops: u32, most_bytes: u32) -> (Vec<A::Op>, Bytes) {
+        let mut size = size_of::<u64>();
+        let fit = self
+            .waiting
+            .iter()
+            .take(most_ops as usize)
+            .take_while(|(_, bytes)| {
+                size += bytes.len();
+                size <= most_bytes as usize
+            });
+        let count = fit.count();
+        let mut batch = Vec::with_capacity(size);
+        batch.extend_from_slice(&(count as u64).to_le_bytes());
+        let ops = self.waiting.drain(..count).map(|(op, bytes)| {
+            self.bytes -= bytes.len();
+            batch.extend_from_slice(bytes.as_slice());
+            op
+        });
+        let ops = ops.collect();
+        (ops, batch.into())
+    }
+
+    /// Forgets the first `count` operations: they are in a message now.
+    pub(super) fn drop_first(&mut self, count: usize) -> bool {
+        if count > self.waiting.len() {
+            return false;
+        }
+        let dropped = self.waiting.drain(..count);
+        self.bytes -= dropped.map(|(_, bytes)| bytes.len()).sum::<usize>();
+        true
+    }
+
+    /// Keeps `ahead` level with the delivery of another source's operation.
+    pub(super) fn apply_foreign(&mut self, op: &A::Op) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.apply(op.clone());
+        }
+    }
+}
+
+impl<A: Wire> Replica<A> {
+    /// The algorithm with our own pending operations applied: make the next operation on this.
+    ///
+    /// Clones the algorithm when operations are pending and none were before.
+    pub fn ahead(&mut self) -> &A {
+        let me = self.key.actor();
+        let in_flight = self.lanes.get(&me).and_then(|lane| lane.lock());
+        if self.outbox.ahead.is_none() {
+            let in_flight = in_flight.map_or(&[][..], |lock| &lock.ops);
+            if in_flight.is_empty() && self.outbox.waiting.is_empty() {
+                return &self.algorithm;
+            }
+            let waiting = self.outbox.waiting.iter().map(|(op, _)| op);
+            let mut ahead = self.algorithm.clone();
+            for op in in_flight.iter().chain(waiting) {
+                ahead.apply(op.clone());
+            }
+            self.outbox.ahead = Some(ahead);
+        }
+        self.outbox.ahead.as_ref().unwrap_or(&self.algorithm)
+    }
+
+    /// Whether own operations are accepted and not yet delivered.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        let lane = self.lanes.get(&self.actor());
+        self.outbox.len() > 0 || lane.is_some_and(|lane| lane.lock().is_some())
+    }
+
+    /// Issues an operation of ours. It leaves at once if nothing of ours is in flight, and else with the next
+    /// message. Once the step's records are durable it will be delivered, whatever is lost, as long as we stay a
+    /// member.
+    ///
+    /// # Errors
+    /// [`ProposeError`]; then nothing has changed and the operation may be proposed again.
+    pub fn propose(&mut self, op: A::Op) -> Result<Step<A::Op>, ProposeError> {
+        let encoded = Bytes::from(encode(&op));
+        self.check_proposal(&op, &encoded)?;
+        let mut step = Step::default();
+        if let Some(ahead) = &mut self.outbox.ahead {
+            ahead.apply(op.clone());
+        }
+        let queued = self.is_pending();
+        self.outbox.push(op, encoded.clone());
+        if queued || !self.flush(0, &mut step) {
+            step.persist.push(Record::Queued(encoded));
+        }
+        self.settle(&mut step);
+        Ok(step)
+    }
+
+    fn check_proposal(&mut self, op: &A::Op, encoded: &Bytes) -> Result<(), ProposeError> {
+        let me = self.actor();
+        if self.silenced || self.convicted.contains_key(&me) {
+            return Err(ProposeError::Silenced);
+        }
+        if !self.committee.contains(&me) {
+            return Err(ProposeError::NotAMember);
+        }
+        let limits = self.genesis.limits();
+        let (len, limit) = (
+            encoded.len(),
+            limits.message_bytes as usize - size_of::<u64>(),
+        );
+        if len > limit {
+            return Err(ProposeError::TooLarge { len, limit });
+        }
+        if self.outbox.bytes() + len > limits.outbox_bytes as usize {
+            return Err(ProposeError::OutboxFull);
+        }
+        if self.head(&me).is_none_or(|head| head.seq.next().is_none()) {
+            return Err(ProposeError::LaneFull);
+        }
+        let verdict = self.ahead().verdict(&me, op);
+        if !verdict.is_valid() {
+            return Err(ProposeError::NotValid(verdict));
+        }
+        Ok(())
+    }
+
+    /// Sends what waits in the outbox as our next message, if none is in flight. Whether it did. `queued` operations of
+    /// the outbox are on record.
+    pub(super) fn flush(&mut self, queued: usize, step: &mut Step<A::Op>) -> bool {
+        let me = self.actor();
+        let limits = self.genesis.limits();
+        let Some(lane) = self.lanes.get_mut(&me) else {
+            return false;
+        };
+        let in_flight = lane.lock().is_some();
+        if self.outbox.waiting.is_empty() && !in_flight {
+            self.outbox.ahead = None;
+        }
+        let seated = self.committee.contains(&me);
+        if self.outbox.waiting.is_empty() || in_flight || self.silenced || !seated {
+            return false;
+        }
+        let head = lane.head();
+        let Some(seq) = head.seq.next() else {
+            return false;
+        };
+        let (ops, bytes) = self.outbox.take(limits.message_ops, limits.message_bytes);
+        let message = Message {
+            source: me,
+            seq,
+            parent: head.digest,
+            ops: bytes,
+        };
+        let entry = self.sign_message(message);
+        step.persist.push(Record::Locked {
+            proposal: Arc::clone(&entry.proposal),
+            from_outbox: u32::try_from(queued.min(ops.len())).expect("bounded by message_ops"),
+        });
+        self.send_to_members(&Body::Proposal(Arc::clone(&entry.proposal)), step);
+        self.lock(entry, ops, self.now + 1);
+        self.echo_own(step);
+        true
+    }
+
+    fn sign_message(&self, message: Message) -> Entry {
+        let digest = crate::actor::Statement::digest(&message, &self.network);
+        let dot = message.dot();
+        let sig = self.key.sign(&self.network, Binding { dot, digest }).sig;
+        let proposal = Arc::new(Proposal { message, sig });
+        Entry { proposal, digest }
+    }
+
+    /// Binds us to `entry` at its dot.
+    pub(super) fn lock(&mut self, entry: Entry, ops: Vec<A::Op>, first_resend: u64) {
+        let echo = Echo {
+            generation: self.committee.generation(),
+            dot: entry.message().dot(),
+            digest: entry.digest,
+        };
+        if let Some(lane) = self.lanes.get_mut(&entry.message().source) {
+            lane.stance = Stance::Echoed(Lock {
+                entry,
+                ops,
+                tally: Tally::new(echo),
+                resend: Backoff::starting(first_resend),
+            });
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What a replica wants done. It does no I/O itself: it says what to write, send, tell and report, in this order.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::message::{Certificate, Equivocation, Proposal};
+use super::packet::Packet;
+use crate::actor::Actor;
+use crate::codec::{self, Bytes};
+use crate::dot::Dot;
+
+/// The outcome of one input, to be spent from top to bottom: what is written before it is sent can never be
+/// contradicted after a crash.
+#[derive(Debug)]
+#[must_use = "records must be made durable before packets are sent"]
+pub struct Step<Op> {
+    /// 1. To be made durable, in this order.
+    pub persist: Vec<Record>,
+    /// 2. To be sent, in any order, as unreliably as the network likes.
+    pub send: Vec<Packet>,
+    /// 3. To be told to the application, in this order.
+    pub delivered: Vec<Delivery<Op>>,
+    /// 4. To be reported to whoever operates the replica.
+    pub faults: Vec<Fault>,
+}
+
+impl<Op> Default for Step<Op> {
+    fn default() -> Self {
+        Self {
+            persist: Vec::new(),
+            send: Vec::new(),
+            delivered: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl<Op> Step<Op> {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.persist.is_empty()
+            && self.send.is_empty()
+            && self.delivered.is_empty()
+            && self.faults.is_empty()
+    }
+}
+
+/// A change of a replica that must survive a crash. Replaying the records in order rebuilds the replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Record {
+    /// An operation of ours was accepted and waits in the outbox.
+    Queued(Bytes),
+    /// We are bound to this message at its dot: we echo no other there. Our own messages are locked too; those
+    /// take `from_outbox` operations out of it.
+    Locked {
+        /// The message with its source's signature.
+        proposal: Arc<Proposal>,
+        /// How many waiting operations it carries.
+        from_outbox: u32,
+    },
+    /// A quorum certified a stretch of a lane that follows what was delivered.
+    Certified {
+        /// Its messages; none when it is the one message that is locked there.
+        proposals: Vec<Arc<Proposal>>,
+        /// The proof of the last, hence of all.
+        certificate: Arc<Certificate>,
+    },
+    /// The next message of a certified stretch was delivered. This drops the lock at its dot.
+    Delivered(Dot),
+    /// Evidence was found.
+    Convicted(Arc<Equivocation>),
+    /// Our own key has signed what we do not remember: we sign no more.
+    Silenced(Dot),
+}
+
+/// A message took effect.
+#[derive(Clone, Debug)]
+pub struct Delivery<Op> {
+    proposal: Arc<Proposal>,
+    op: PhantomData<fn() -> Op>,
+}
+
+impl<Op: Serialize + DeserializeOwned> Delivery<Op> {
+    pub(super) fn new(proposal: Arc<Proposal>) -> Self {
+        Self {
+            proposal,
+            op: PhantomData,
+        }
+    }
+
+    /// Whose message, and which of them.
+    #[must_use]
+    pub fn dot(&self) -> Dot {
+        self.proposal.message.dot()
+    }
+
+    /// The operations in the order in which they were applied, decoded when asked for: who does not look pays
+    /// nothing.
+    #[must_use]
+    pub fn ops(&self) -> Vec<Op> {
+        let bytes = self.proposal.message.ops.as_slice();
+        codec::decode(bytes, bytes.len()).expect("operations were decoded before they were applied")
+    }
+}
+
+/// Something that should not be. A correct replica is never named in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// An actor is convicted, by evidence that anybody can check.
+    Equivocation(Arc<Equivocation>),
+    /// A source signed what no state of its own could have allowed. Proven to us alone.
+    Invalid {
+        /// Where it signed.
+        dot: Dot,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A quorum certified what our algorithm says can never be valid: a law of the algorithm is broken, or more
+    /// members lie than tolerated. The lane is stopped.
+    BrokenLaw {
+        /// The certified message.
+        dot: Dot,
+        /// What the algorithm says.
+        reason: &'static str,
+    },
+    /// Our own key has signed what we do not remember: the store is an old copy, or the key is used twice. We sign
+    /// no more.
+    Silenced {
+        /// The message that we do not remember.
+        dot: Dot,
+    },
+}
+
+impl Fault {
+    /// The actor that it names as faulty, if any.
+    #[must_use]
+    pub fn accused(&self) -> Option<Actor> {
+        match self {
+            Self::Equivocation(evidence) => Some(evidence.accused()),
+            Self::Invalid { dot, .. } => Some(dot.source),
+            Self::BrokenLaw { .. } | Self::Silenced { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Where records become durable before packets are sent.
+
+mod memory;
+
+pub use memory::{CrashError, MemoryStore};
+
+use crate::deterministic_secure_broadcast::{Delivery, Fault, Packet, Record, Step};
+
+/// An append-only log of records that survives a crash.
+///
+/// The identity key belongs into the same place: a store without its key is useless, and a key that goes on without
+/// its store contradicts itself, which others take for a lie.
+pub trait Store {
+    /// Why writing or reading failed. After a failed append, nothing more is said: the replica is rebuilt first.
+    type Error: std::error::Error;
+
+    /// Appends `records` in order and returns when they are durable. After a crash a prefix of them may be there.
+    ///
+    /// # Errors
+    /// When it is not known that all of them are durable.
+    fn append(&mut self, records: &[Record]) -> Result<(), Self::Error>;
+
+    /// All durable records, oldest first. A last record that was torn by a crash is dropped.
+    ///
+    /// # Errors
+    /// When what is stored is not what was written.
+    fn load(&mut self) -> Result<Vec<Record>, Self::Error>;
+}
+
+/// What is left of a [`Step`] when its records are durable.
+#[derive(Debug)]
+pub enum Effect<Op> {
+    /// To be sent.
+    Send(Packet),
+    /// To be told to the application.
+    Delivered(Delivery<Op>),
+    /// To be reported.
+    Fault(Fault),
+}
+
+/// Spends a step in the order that makes it safe: write, send, tell, report.
+///
+/// # Errors
+/// The store's, before anything is sent; then the replica must be rebuilt from the store.
+pub fn spend<Op, S: Store>(
+    step: Step<Op>,
+    store: &mut S,
+    mut effect: impl FnMut(Effect<Op>),
+) -> Result<(), S::Error> {
+    if !step.persist.is_empty() {
+        store.append(&step.persist)?;
+    }
+    step.send
+        .into_iter()
+        .map(Effect::Send)
+        .for_each(&mut effect);
+    let delivered = step.delivered.into_iter();
+    delivered.map(Effect::Delivered).for_each(&mut effect);
+    step.faults.into_iter().map(Effect::Fault).for_each(effect);
+    Ok(())
+}
