@@ -1,7 +1,9 @@
 //! Replicated data types that survive malicious replicas, without consensus on every operation.
 
 pub mod actor;
+pub mod bank;
 pub mod codec;
+pub mod money;
 pub mod traits;
 
 pub use actor::{Actor, SigningActor};
