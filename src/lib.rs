@@ -1,6 +1,7 @@
 //! Replicated data types that survive malicious replicas, without consensus on every operation.
 
 pub mod actor;
+pub mod at2_impl;
 pub mod bank;
 pub mod codec;
 pub mod money;
