@@ -128,6 +128,12 @@ impl At2 {
         self.balance_after(owner, &self.history(owner))
     }
 
+    /// The validated transfers of `owner`'s account: none, also when there is no such account.
+    #[must_use]
+    pub fn history(&self, owner: &Actor) -> History {
+        self.hist.0.get(owner).copied().unwrap_or_default()
+    }
+
     /// All accounts of the genesis, by owner.
     pub fn accounts(&self) -> impl Iterator<Item = (&Actor, Money)> {
         self.genesis
@@ -158,10 +164,6 @@ impl At2 {
             .checked_add(history.earned)?
             .checked_sub(history.paid)?;
         u64::try_from(balance).ok().map(Money::new)
-    }
-
-    fn history(&self, owner: &Actor) -> History {
-        self.hist.0.get(owner).copied().unwrap_or_default()
     }
 
     /// The figure's function *Valid(q, t, h)*, with `own` for `hist[q]`; yields `hist[q]` after the transfer.

@@ -119,7 +119,13 @@ impl Bank {
     /// The money on the account of `owner`, if it is open.
     #[must_use]
     pub fn balance(&self, owner: &Actor) -> Option<Money> {
-        Some(self.state.accounts.get(owner)?.balance)
+        Some(self.account(owner)?.balance)
+    }
+
+    /// The account of `owner`, if it is open.
+    #[must_use]
+    pub fn account(&self, owner: &Actor) -> Option<&Account> {
+        self.state.accounts.get(owner)
     }
 
     /// All open accounts, by owner.
@@ -143,8 +149,7 @@ impl Bank {
     }
 
     fn transfers(&self, owner: &Actor) -> u64 {
-        let account = self.state.accounts.get(owner);
-        account.map_or(0, |account| account.transfers)
+        self.account(owner).map_or(0, |account| account.transfers)
     }
 
     fn most_opening(&self, owner: &Actor) -> Money {
@@ -204,7 +209,7 @@ impl Bank {
         if !transfer.deps.iter().all(applied) {
             return Err(Verdict::NotYet("a transfer that it builds on"));
         }
-        if !self.state.accounts.contains_key(&transfer.to) {
+        if self.account(&transfer.to).is_none() {
             return Err(Verdict::NotYet("the payee's account"));
         }
         own.debited(transfer.amount)
@@ -246,7 +251,7 @@ impl SecureBroadcastAlgorithm for Bank {
     }
 
     fn verdict_batch(&self, from: &Actor, ops: &[Op]) -> Verdict {
-        let mut own = self.state.accounts.get(from).copied();
+        let mut own = self.account(from).copied();
         for op in ops {
             match self.judge(from, own, op) {
                 Ok(after) => own = Some(after),
