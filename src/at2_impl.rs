@@ -22,7 +22,7 @@
 //!
 //! Invariants: the balances always sum up to those of the genesis, and none is a debt.
 //!
-//! Accounts with several owners (the paper's k-shared accounts, section 5) have a place here: a debit would carry
+//! Accounts with several owners (the paper's k-shared accounts) have a place here: a debit would carry
 //! its place in the order that its account's owners agreed upon, with their signatures, and `seq` would count per
 //! account, not per source. Without them a debit of one owner could invalidate another's, against the law *stable*.
 

@@ -278,6 +278,19 @@ fn a_payment_names_the_newest_income_since_the_last_payment() {
     assert_eq!(transfer(bank.transfer(actor(2), Money::new(5))).deps, []);
 }
 
+/// A dep beyond the snapshot would hold the payment back everywhere.
+#[test]
+fn after_a_snapshot_a_payment_names_only_income_that_came_since() {
+    let mut bank = bank(&[10, 10]);
+    let earlier = bank.state();
+    let income = pay(&bank, 2, 1, 5);
+    deliver(&mut bank, 2, income);
+    bank.sync_from(earlier);
+    let payment = bank.transfer(actor(2), Money::new(1));
+    assert_eq!(transfer(payment.clone()).deps, []);
+    deliver(&mut bank, 1, payment);
+}
+
 #[test]
 fn income_beyond_the_bound_on_deps_is_named_by_the_next_payment() {
     let payers = u8::try_from(Transfer::MOST_DEPS).expect("a small bound") + 3;
