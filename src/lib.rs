@@ -1,11 +1,14 @@
 //! Replicated data types that survive malicious replicas, without consensus on every operation.
 
 pub mod actor;
+pub mod at2_impl;
+pub mod bank;
 pub mod codec;
 pub mod deterministic_secure_broadcast;
 pub mod dot;
 pub mod evidence;
 pub mod membership;
+mod money;
 pub mod store;
 pub mod traits;
 

@@ -1,0 +1,336 @@
+//! The bank as an algorithm: accounts that are opened once, balances that are numbers.
+//!
+//! Invariants, after every applied operation:
+//! - the sum of all balances is what was issued ([`Bank::is_conserved`]), and no balance is a debt;
+//! - a balance falls only by its owner's own transfers; an account, once open, stays open; transfer numbers only
+//!   rise. Every verdict reads nothing else of other sources, hence the laws *stable*, *final* and *commuting*;
+//! - no sum overflows: see [`Bank::MOST_OPENING`].
+//!
+//! A transfer costs a few look-ups, a reading one; nothing kept grows with history.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::slice;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::codec;
+use crate::money::{Income, Money, Transfer, TransferId};
+use crate::traits::{SecureBroadcastAlgorithm, Verdict};
+
+/// Accounts that belong to actors, and the money on them.
+///
+/// Without an issuer, anybody may open an account with up to [`Bank::MOST_OPENING`]: money for research. With one,
+/// all money is the issuer's opening balance, and reaches others by transfers; there is no other minting, so an
+/// issuer that wants room to grow opens with more and keeps it.
+///
+/// ```
+/// use bft_crdts::bank::{Bank, Money};
+/// use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+///
+/// let [ann, bob] = [1, 2].map(|n| SigningActor::from_secret(&[n; 32]).actor());
+/// let mut bank = Bank::new(ann);
+/// bank.apply(bank.open(Money::new(100)));
+/// bank.apply(Bank::new(bob).open(Money::ZERO));
+/// let payment = bank.transfer(bob, Money::new(30));
+/// assert!(bank.validate(&ann, &payment));
+/// bank.apply(payment);
+/// assert_eq!(bank.balance(&ann), Some(Money::new(70)));
+/// assert_eq!(bank.balance(&bob), Some(Money::new(30)));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bank {
+    actor: Actor,
+    issuer: Option<Actor>,
+    state: State,
+    income: Income,
+}
+
+/// What all replicas that applied the same operations agree on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    accounts: BTreeMap<Actor, Account>,
+    issued: Money,
+}
+
+/// An open account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The money on it.
+    pub balance: Money,
+    /// How many transfers have left it, which is the number of the last one.
+    pub transfers: u64,
+}
+
+/// What an actor can ask of the bank.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Op {
+    /// Opens the account of `owner`: only by itself, only once.
+    OpenAccount {
+        /// Whose account.
+        owner: Actor,
+        /// The money that is issued with it.
+        balance: Money,
+    },
+    /// Moves money from the account of the op's source to another open one.
+    Transfer(Transfer),
+}
+
+impl Bank {
+    /// The most that an account without an issuer may be opened with: 2^38 - 1.
+    ///
+    /// [`Limits::check`](codec::Limits::check) passes no network of 2^26 lanes (their heads would not fit a packet),
+    /// a lane opens one account, and 2^26 times this is less than [`Money::MAX`]. So no opening has to ask how much
+    /// others have issued; if it had, two of them could invalidate each other.
+    pub const MOST_OPENING: Money = Money::new(u64::MAX >> 26);
+
+    /// A replica of a bank whose money all comes from `issuer`.
+    #[must_use]
+    pub fn with_issuer(actor: Actor, issuer: Actor) -> Self {
+        Self {
+            issuer: Some(issuer),
+            ..Self::new(actor)
+        }
+    }
+
+    /// The operation that opens this replica's account with `balance`.
+    #[must_use]
+    pub fn open(&self, balance: Money) -> Op {
+        let owner = self.actor;
+        Op::OpenAccount { owner, balance }
+    }
+
+    /// The operation by which this replica's account pays `amount` to `to`.
+    ///
+    /// It names the income since the last payment as its deps. Whether it is valid is the verdict's to say.
+    #[must_use]
+    pub fn transfer(&self, to: Actor, amount: Money) -> Op {
+        let source = self.actor;
+        let number = self.transfers(&source).saturating_add(1);
+        Op::Transfer(Transfer {
+            id: TransferId { source, number },
+            to,
+            amount,
+            deps: self.income.deps(),
+        })
+    }
+
+    /// The money on the account of `owner`, if it is open.
+    #[must_use]
+    pub fn balance(&self, owner: &Actor) -> Option<Money> {
+        Some(self.account(owner)?.balance)
+    }
+
+    /// The account of `owner`, if it is open.
+    #[must_use]
+    pub fn account(&self, owner: &Actor) -> Option<&Account> {
+        self.state.accounts.get(owner)
+    }
+
+    /// All open accounts, by owner.
+    pub fn accounts(&self) -> impl Iterator<Item = (&Actor, &Account)> {
+        self.state.accounts.iter()
+    }
+
+    /// All money that was ever issued: the sum of the opening balances.
+    #[must_use]
+    pub fn issued(&self) -> Money {
+        self.state.issued
+    }
+
+    /// The bank's invariant: the sum of all balances is what was issued. Reads every account.
+    #[must_use]
+    pub fn is_conserved(&self) -> bool {
+        let sum = self.accounts().try_fold(Money::ZERO, |sum, (_, account)| {
+            sum.checked_add(account.balance)
+        });
+        sum == Some(self.state.issued)
+    }
+
+    fn transfers(&self, owner: &Actor) -> u64 {
+        self.account(owner).map_or(0, |account| account.transfers)
+    }
+
+    fn most_opening(&self, owner: &Actor) -> Money {
+        match self.issuer {
+            None => Self::MOST_OPENING,
+            Some(issuer) if issuer == *owner => Money::MAX,
+            Some(_) => Money::ZERO,
+        }
+    }
+}
+
+/// Judging: all that an operation changes for later ones of the same source is that source's own account, so
+/// judging yields it, and a batch hands it on from operation to operation.
+impl Bank {
+    fn judge(&self, from: &Actor, own: Option<Account>, op: &Op) -> Result<Account, Verdict> {
+        match op {
+            Op::OpenAccount { owner, balance } => self.judge_opening(from, own, owner, *balance),
+            Op::Transfer(transfer) => self.judge_transfer(from, own, transfer),
+        }
+    }
+
+    fn judge_opening(
+        &self,
+        from: &Actor,
+        own: Option<Account>,
+        owner: &Actor,
+        balance: Money,
+    ) -> Result<Account, Verdict> {
+        if owner != from {
+            return Err(Verdict::Never("opens another's account"));
+        }
+        if own.is_some() {
+            return Err(Verdict::Never("the account is already open"));
+        }
+        if balance > self.most_opening(owner) {
+            return Err(Verdict::Never("issues more than it may"));
+        }
+        Ok(Account::opened_with(balance))
+    }
+
+    /// First what the source alone can change, which is final; then what others still can.
+    fn judge_transfer(
+        &self,
+        from: &Actor,
+        own: Option<Account>,
+        transfer: &Transfer,
+    ) -> Result<Account, Verdict> {
+        if let Some(flaw) = transfer.flaw(from) {
+            return Err(Verdict::Never(flaw));
+        }
+        let own = own.ok_or(Verdict::Never("pays before its account is open"))?;
+        // A source's operations come in order: a gap is never filled.
+        if own.transfers.checked_add(1) != Some(transfer.id.number) {
+            return Err(Verdict::Never("not the account's next transfer number"));
+        }
+        let applied = |dep: &TransferId| self.transfers(&dep.source) >= dep.number;
+        if !transfer.deps.iter().all(applied) {
+            return Err(Verdict::NotYet("a transfer that it builds on"));
+        }
+        if self.account(&transfer.to).is_none() {
+            return Err(Verdict::NotYet("the payee's account"));
+        }
+        own.debited(transfer.amount)
+            .ok_or(Verdict::NotYet("enough money"))
+    }
+}
+
+impl SecureBroadcastAlgorithm for Bank {
+    type Op = Op;
+    type ReplicatedState = State;
+
+    const NAME: &'static str = "bank/1";
+
+    fn new(actor: Actor) -> Self {
+        Self {
+            actor,
+            issuer: None,
+            state: State::default(),
+            income: Income::default(),
+        }
+    }
+
+    fn state(&self) -> State {
+        self.state.clone()
+    }
+
+    /// The income that a first payment would name is not in a snapshot: that payment names none.
+    fn sync_from(&mut self, other: State) {
+        self.state = other;
+        self.income = Income::default();
+    }
+
+    fn validate(&self, from: &Actor, op: &Op) -> bool {
+        self.verdict(from, op).is_valid()
+    }
+
+    fn verdict(&self, from: &Actor, op: &Op) -> Verdict {
+        self.verdict_batch(from, slice::from_ref(op))
+    }
+
+    fn verdict_batch(&self, from: &Actor, ops: &[Op]) -> Verdict {
+        let mut own = self.account(from).copied();
+        for op in ops {
+            match self.judge(from, own, op) {
+                Ok(after) => own = Some(after),
+                Err(verdict) => return verdict,
+            }
+        }
+        Verdict::Valid
+    }
+
+    /// An operation that is not valid here, which no correct caller applies, changes nothing.
+    fn apply(&mut self, op: Op) {
+        let applied = match &op {
+            Op::OpenAccount { owner, balance } => self.state.open(*owner, *balance),
+            Op::Transfer(transfer) => self.state.transfer(transfer),
+        };
+        match (applied, &op) {
+            (None, _) => tracing::error!(%op, "an operation was applied that is not valid"),
+            (Some(()), Op::Transfer(transfer)) => self.income.observe(&self.actor, transfer),
+            (Some(()), Op::OpenAccount { .. }) => {}
+        }
+    }
+
+    /// The issuer, if there is one.
+    fn configuration(&self) -> Vec<u8> {
+        codec::encode(&self.issuer)
+    }
+}
+
+/// Each either happens as a whole or, with nothing, not at all.
+impl State {
+    fn open(&mut self, owner: Actor, balance: Money) -> Option<()> {
+        if self.accounts.contains_key(&owner) {
+            return None;
+        }
+        self.issued = self.issued.checked_add(balance)?;
+        self.accounts.insert(owner, Account::opened_with(balance));
+        Some(())
+    }
+
+    fn transfer(&mut self, transfer: &Transfer) -> Option<()> {
+        let (source, to) = (transfer.id.source, transfer.to);
+        if source == to {
+            return None;
+        }
+        let payer = self.accounts.get(&source)?.debited(transfer.amount)?;
+        let payee = self.accounts.get(&to)?.credited(transfer.amount)?;
+        self.accounts.insert(source, payer);
+        self.accounts.insert(to, payee);
+        Some(())
+    }
+}
+
+impl Account {
+    fn opened_with(balance: Money) -> Self {
+        Self {
+            balance,
+            transfers: 0,
+        }
+    }
+
+    fn debited(self, amount: Money) -> Option<Self> {
+        Some(Self {
+            balance: self.balance.checked_sub(amount)?,
+            transfers: self.transfers.checked_add(1)?,
+        })
+    }
+
+    fn credited(self, amount: Money) -> Option<Self> {
+        let balance = self.balance.checked_add(amount)?;
+        Some(Self { balance, ..self })
+    }
+}
+
+/// At most 40 characters, for charts.
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenAccount { balance, .. } => write!(f, "open {balance}"),
+            Self::Transfer(transfer) => transfer.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! The bank's promises: money is moved only by its owner, is never made or lost, and no operation is a bomb.
+
+mod histories;
+mod transfers;
+
+use bft_crdts::bank::{Bank, Money, Op, Transfer, TransferId};
+use bft_crdts::codec::{Limits, decode, encode};
+use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
+use histories::Subject;
+use quickcheck_macros::quickcheck;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use transfers::{Ledger, actor};
+
+/// Opens the account of each of the actors 1, 2, 3 and so on; the replica belongs to the first.
+fn bank(balances: &[u64]) -> Bank {
+    let mut bank = Bank::new(actor(1));
+    for (n, balance) in (1..).zip(balances) {
+        let op = Bank::new(actor(n)).open(Money::new(*balance));
+        deliver(&mut bank, n, op);
+    }
+    bank
+}
+
+/// The same state, on the replica of the actor `n`.
+fn at(n: u8, bank: &Bank) -> Bank {
+    let mut replica = Bank::new(actor(n));
+    replica.sync_from(bank.state());
+    replica
+}
+
+fn pay(bank: &Bank, from: u8, to: u8, amount: u64) -> Op {
+    at(from, bank).transfer(actor(to), Money::new(amount))
+}
+
+fn deliver(bank: &mut Bank, from: u8, op: Op) {
+    assert_eq!(bank.verdict(&actor(from), &op), Verdict::Valid, "{op:?}");
+    bank.apply(op);
+    assert!(bank.is_conserved());
+}
+
+fn balances(bank: &Bank) -> Vec<u64> {
+    bank.accounts()
+        .map(|(_, account)| account.balance.units())
+        .collect()
+}
+
+fn is_never(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Never(_))
+}
+
+fn is_not_yet(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::NotYet(_))
+}
+
+fn transfer(op: Op) -> Transfer {
+    match op {
+        Op::Transfer(transfer) => transfer,
+        Op::OpenAccount { .. } => panic!("{op:?} is no transfer"),
+    }
+}
+
+#[quickcheck]
+fn an_ordinary_transfer_moves_its_amount(ann: u32, bob: u32, amount: u32) {
+    let amount = u64::from(amount % ann.max(1)).max(1);
+    let (ann, bob) = (u64::from(ann).max(1), u64::from(bob));
+    let mut bank = bank(&[ann, bob]);
+    let op = bank.transfer(actor(2), Money::new(amount));
+    deliver(&mut bank, 1, op);
+    assert_eq!(balances(&bank), [ann - amount, bob + amount]);
+}
+
+#[quickcheck]
+fn a_transfer_beyond_the_balance_waits_for_income(ann: u32, beyond: u32) {
+    let (ann, beyond) = (u64::from(ann), u64::from(beyond) + 1);
+    let mut bank = bank(&[ann, 0, beyond]);
+    let op = bank.transfer(actor(2), Money::new(ann + beyond));
+    assert!(is_not_yet(bank.verdict(&actor(1), &op)));
+    let income = pay(&bank, 3, 1, beyond);
+    deliver(&mut bank, 3, income);
+    deliver(&mut bank, 1, op);
+    assert_eq!(balances(&bank), [0, ann + beyond, 0]);
+}
+
+#[quickcheck]
+fn nobody_pays_from_anothers_account(balance: u32, amount: u32, impostor: u8) {
+    let bank = bank(&[balance.into(), 10, 10]);
+    let op = bank.transfer(actor(2), Money::new(amount.into()));
+    let impostor = actor(impostor.max(2));
+    assert!(is_never(bank.verdict(&impostor, &op)));
+}
+
+#[quickcheck]
+fn a_transfer_to_oneself_is_refused_and_moves_nothing(balance: u32, amount: u64) {
+    let mut bank = bank(&[balance.into()]);
+    let before = bank.state();
+    let op = bank.transfer(actor(1), Money::new(amount));
+    assert!(is_never(bank.verdict(&actor(1), &op)));
+    bank.apply(op);
+    assert_eq!(bank.state(), before);
+}
+
+#[quickcheck]
+fn a_transfer_of_nothing_is_refused(balance: u32) {
+    let bank = bank(&[balance.into(), 0]);
+    let op = bank.transfer(actor(2), Money::ZERO);
+    assert!(is_never(bank.verdict(&actor(1), &op)));
+}
+
+#[test]
+fn two_equal_payments_move_twice_the_money() {
+    let mut bank = bank(&[100, 0]);
+    for _ in 0..2 {
+        let op = bank.transfer(actor(2), Money::new(10));
+        deliver(&mut bank, 1, op);
+    }
+    assert_eq!(balances(&bank), [80, 20]);
+}
+
+#[test]
+fn the_same_payment_is_not_made_twice() {
+    let mut bank = bank(&[100, 0]);
+    let op = bank.transfer(actor(2), Money::new(10));
+    deliver(&mut bank, 1, op.clone());
+    assert!(is_never(bank.verdict(&actor(1), &op)));
+}
+
+#[quickcheck]
+fn a_transfer_number_that_is_not_the_next_is_refused(made: u8, number: u64) {
+    let made = made % 8;
+    let mut bank = bank(&[100, 0]);
+    for _ in 0..made {
+        let op = bank.transfer(actor(2), Money::new(1));
+        deliver(&mut bank, 1, op);
+    }
+    let mut op = transfer(bank.transfer(actor(2), Money::new(1)));
+    for number in [0, u64::from(made), u64::from(made) + 2, number, u64::MAX] {
+        op.id.number = number;
+        let next = number == u64::from(made) + 1;
+        let verdict = bank.verdict(&actor(1), &Op::Transfer(op.clone()));
+        assert_eq!(is_never(verdict), !next, "{number} after {made}");
+    }
+}
+
+#[quickcheck]
+fn a_payment_from_an_actor_without_an_account_is_refused(amount: u64) {
+    let mut bank = bank(&[100, 0]);
+    let before = bank.state();
+    let op = pay(&bank, 9, 1, amount);
+    assert!(is_never(bank.verdict(&actor(9), &op)));
+    bank.apply(op);
+    assert_eq!(bank.state(), before);
+}
+
+#[test]
+fn a_payment_to_an_unknown_account_waits_for_its_opening() {
+    let mut bank = bank(&[100]);
+    let op = bank.transfer(actor(7), Money::new(40));
+    assert!(is_not_yet(bank.verdict(&actor(1), &op)));
+    deliver(&mut bank, 7, Bank::new(actor(7)).open(Money::ZERO));
+    deliver(&mut bank, 1, op);
+    assert_eq!(balances(&bank), [60, 40]);
+}
+
+#[test]
+fn an_account_is_opened_by_its_owner_and_once() {
+    let bank = bank(&[100]);
+    let again = bank.open(Money::new(1));
+    assert!(is_never(bank.verdict(&actor(1), &again)));
+    let mine = Bank::new(actor(2)).open(Money::new(1));
+    assert!(is_never(bank.verdict(&actor(3), &mine)));
+    assert!(bank.validate(&actor(2), &mine));
+}
+
+#[test]
+fn no_network_has_lanes_enough_for_openings_to_overflow() {
+    let mut limits = Limits::default();
+    limits.packet_bytes = u32::MAX;
+    limits.lanes = 1 << 26;
+    assert!(limits.check().is_err());
+    let all = u128::from(Bank::MOST_OPENING.units()) << 26;
+    assert!(all <= u128::from(u64::MAX));
+}
+
+#[test]
+fn without_an_issuer_an_opening_is_bounded() {
+    let bank = Bank::new(actor(1));
+    assert!(bank.validate(&actor(1), &bank.open(Bank::MOST_OPENING)));
+    let beyond = Money::new(Bank::MOST_OPENING.units() + 1);
+    for balance in [beyond, Money::MAX] {
+        assert!(is_never(bank.verdict(&actor(1), &bank.open(balance))));
+    }
+}
+
+#[quickcheck]
+fn with_an_issuer_all_money_is_its_own_opening(units: u64, other: u64) {
+    let mut bank = Bank::with_issuer(actor(1), actor(1));
+    let bob = Bank::with_issuer(actor(2), actor(1));
+    let opening = bob.open(Money::new(other.max(1)));
+    assert!(is_never(bank.verdict(&actor(2), &opening)));
+    deliver(&mut bank, 2, bob.open(Money::ZERO));
+    let opening = bank.open(Money::new(units));
+    deliver(&mut bank, 1, opening);
+    assert_eq!(bank.issued(), Money::new(units));
+}
+
+#[test]
+fn the_issuer_is_part_of_the_configuration() {
+    let open = Bank::new(actor(1)).configuration();
+    let mine = Bank::with_issuer(actor(1), actor(1)).configuration();
+    let others = Bank::with_issuer(actor(1), actor(2)).configuration();
+    assert!(open != mine && mine != others && open != others);
+    assert_eq!(Bank::new(actor(2)).configuration(), open);
+}
+
+#[test]
+fn all_the_money_there_can_be_moves_without_overflow() {
+    let mut bank = Bank::with_issuer(actor(1), actor(1));
+    let opening = bank.open(Money::MAX);
+    deliver(&mut bank, 1, opening);
+    deliver(&mut bank, 2, Bank::new(actor(2)).open(Money::ZERO));
+    let there = pay(&bank, 1, 2, u64::MAX);
+    deliver(&mut bank, 1, there);
+    let one_more = pay(&bank, 1, 2, 1);
+    assert!(is_not_yet(bank.verdict(&actor(1), &one_more)));
+    let back = pay(&bank, 2, 1, u64::MAX);
+    deliver(&mut bank, 2, back);
+    assert_eq!(balances(&bank), [u64::MAX, 0]);
+}
+
+#[test]
+fn malformed_deps_are_refused() {
+    let bank = bank(&[100, 0, 0]);
+    let dep = |n, number| TransferId {
+        source: actor(n),
+        number,
+    };
+    let many = u8::try_from(Transfer::MOST_DEPS).expect("a small bound") + 10;
+    for deps in [
+        vec![dep(2, 0)],
+        vec![dep(1, 1)],
+        vec![dep(2, 1), dep(2, 2)],
+        vec![dep(3, 1), dep(2, 1)],
+        (2..many).map(|n| dep(n, 1)).collect(),
+    ] {
+        let mut op = transfer(bank.transfer(actor(2), Money::new(1)));
+        op.deps = deps;
+        assert!(is_never(bank.verdict(&actor(1), &Op::Transfer(op))));
+    }
+}
+
+#[test]
+fn a_payment_names_the_newest_income_since_the_last_payment() {
+    let mut bank = bank(&[0, 100, 100]);
+    for from in [2, 3, 2] {
+        let income = pay(&bank, from, 1, 10);
+        deliver(&mut bank, from, income);
+    }
+    let first = transfer(bank.transfer(actor(2), Money::new(5)));
+    let named = [(2, 2), (3, 1)].map(|(n, number)| TransferId {
+        source: actor(n),
+        number,
+    });
+    assert_eq!(first.deps, named);
+    // Income that comes before the payment takes effect is named by the next one.
+    let late = pay(&bank, 3, 1, 10);
+    deliver(&mut bank, 3, late);
+    deliver(&mut bank, 1, Op::Transfer(first));
+    let second = transfer(bank.transfer(actor(2), Money::new(5)));
+    assert_eq!(
+        second.deps,
+        [TransferId {
+            source: actor(3),
+            number: 2
+        }]
+    );
+    deliver(&mut bank, 1, Op::Transfer(second));
+    assert_eq!(transfer(bank.transfer(actor(2), Money::new(5))).deps, []);
+}
+
+/// A dep beyond the snapshot would hold the payment back everywhere.
+#[test]
+fn after_a_snapshot_a_payment_names_only_income_that_came_since() {
+    let mut bank = bank(&[10, 10]);
+    let earlier = bank.state();
+    let income = pay(&bank, 2, 1, 5);
+    deliver(&mut bank, 2, income);
+    bank.sync_from(earlier);
+    let payment = bank.transfer(actor(2), Money::new(1));
+    assert_eq!(transfer(payment.clone()).deps, []);
+    deliver(&mut bank, 1, payment);
+}
+
+#[test]
+fn income_beyond_the_bound_on_deps_is_named_by_the_next_payment() {
+    let payers = u8::try_from(Transfer::MOST_DEPS).expect("a small bound") + 3;
+    let mut bank = bank(&vec![10; usize::from(payers) + 1]);
+    for from in 2..=payers + 1 {
+        let income = pay(&bank, from, 1, 1);
+        deliver(&mut bank, from, income);
+    }
+    for named in [Transfer::MOST_DEPS, 3, 0] {
+        let payment = bank.transfer(actor(2), Money::new(1));
+        assert_eq!(transfer(payment.clone()).deps.len(), named);
+        deliver(&mut bank, 1, payment);
+    }
+}
+
+/// Each hop spends what the hop before brought; then held operations arrive in every order.
+#[test]
+fn three_hops_take_effect_in_their_causal_order_whatever_order_they_come_in() {
+    let start = bank(&[100, 0, 0, 0]);
+    let mut replicas: Vec<Bank> = (1..=4).map(|n| at(n, &start)).collect();
+    let mut hops = Vec::new();
+    for n in 1..=3u8 {
+        let op = replicas[usize::from(n) - 1].transfer(actor(n + 1), Money::new(100));
+        for replica in &mut replicas {
+            deliver(replica, n, op.clone());
+        }
+        hops.push((n, op));
+    }
+    assert_eq!(transfer(hops[2].1.clone()).deps.len(), 1);
+    for [a, b, c] in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let mut bank = start.clone();
+        let mut held = Vec::new();
+        for hop in [a, b, c] {
+            held.push(hops[hop].clone());
+            settle(&mut bank, &mut held);
+        }
+        assert!(held.is_empty());
+        assert_eq!(balances(&bank), [0, 0, 0, 100]);
+    }
+}
+
+/// Also where the money is there already: a payment is never seen before the income that it names.
+#[test]
+fn a_payment_waits_for_the_income_it_names_although_it_could_afford_to_go() {
+    let mut here = bank(&[50, 50]);
+    let mut there = at(2, &here);
+    let income = here.transfer(actor(2), Money::new(10));
+    deliver(&mut there, 1, income.clone());
+    let payment = there.transfer(actor(1), Money::new(1));
+    assert!(is_not_yet(here.verdict(&actor(2), &payment)));
+    deliver(&mut here, 1, income);
+    deliver(&mut here, 2, payment);
+    assert_eq!(balances(&here), [41, 59]);
+}
+
+fn settle(bank: &mut Bank, held: &mut Vec<(u8, Op)>) {
+    while let Some(ready) = held
+        .iter()
+        .position(|(n, op)| bank.validate(&actor(*n), op))
+    {
+        let (n, op) = held.remove(ready);
+        deliver(bank, n, op);
+    }
+    for (n, op) in held {
+        assert!(is_not_yet(bank.verdict(&actor(*n), op)));
+    }
+}
+
+#[test]
+fn a_batch_may_open_an_account_and_spend_from_it() {
+    let bank = bank(&[0]);
+    let mut newcomer = at(2, &bank);
+    let open = newcomer.open(Money::new(10));
+    newcomer.apply(open.clone());
+    let spend = newcomer.transfer(actor(1), Money::new(10));
+    newcomer.apply(spend.clone());
+    let overspend = newcomer.transfer(actor(1), Money::new(1));
+    let from = actor(2);
+    assert!(
+        bank.verdict_batch(&from, &[open.clone(), spend.clone()])
+            .is_valid()
+    );
+    assert!(is_not_yet(bank.verdict_batch(
+        &from,
+        &[open.clone(), spend.clone(), overspend]
+    )));
+    assert!(is_never(bank.verdict_batch(&from, &[spend, open])));
+}
+
+#[quickcheck]
+fn the_bank_without_an_issuer_obeys_the_laws(seed: u64) {
+    obeys_the_laws(&Bank::new(actor(1)), seed);
+}
+
+#[quickcheck]
+fn the_bank_with_an_issuer_obeys_the_laws(seed: u64) {
+    obeys_the_laws(&Bank::with_issuer(actor(1), actor(2)), seed);
+}
+
+fn obeys_the_laws(fresh: &Bank, seed: u64) {
+    let subject = Subject {
+        fresh,
+        actors: &actors(),
+        op,
+        invariant: Bank::is_conserved,
+    };
+    subject.obeys_the_laws(seed);
+}
+
+#[test]
+fn random_histories_are_not_idle() {
+    let subject = Subject {
+        fresh: &Bank::new(actor(1)),
+        actors: &actors(),
+        op,
+        invariant: Bank::is_conserved,
+    };
+    let applied: usize = (0..16).map(|seed| subject.obeys_the_laws(seed)).sum();
+    assert!(applied > 16 * 20, "{applied}");
+}
+
+fn actors() -> [Actor; 6] {
+    [1, 2, 3, 4, 5, 6].map(actor)
+}
+
+/// An operation of `actor` on `state`: mostly what an honest one would do, else what a liar would.
+fn op(random: &mut ChaCha8Rng, state: &Bank, actor: &Actor) -> Op {
+    let ledger = Ledger {
+        actors: &actors(),
+        balance: &|owner| state.balance(owner).unwrap_or_default().units(),
+        transfers: &|owner| state.account(owner).map_or(0, |account| account.transfers),
+    };
+    let open = state.account(actor).is_some();
+    if random.random_ratio(if open { 1 } else { 8 }, 10) {
+        let honest = random.random_ratio(3, 4);
+        let owner = if honest {
+            *actor
+        } else {
+            ledger.anybody(random)
+        };
+        let balance = match random.random_range(0..8) {
+            0 => u64::MAX,
+            1 => Bank::MOST_OPENING.units() + random.random_range(0..2),
+            2..5 => 0,
+            _ => random.random_range(0..1000),
+        };
+        let balance = Money::new(balance);
+        return Op::OpenAccount { owner, balance };
+    }
+    Op::Transfer(ledger.transfer(random, actor))
+}
+
+#[quickcheck]
+fn operations_and_states_survive_the_wire(seed: u64) {
+    use rand::SeedableRng;
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut bank = bank(&[100, 100, 100, 0, 0, 0]);
+    for n in (1..=6).cycle().take(30) {
+        let op = op(&mut random, &bank, &actor(n));
+        assert_eq!(decode(&encode(&op), 1 << 20), Ok(op.clone()));
+        assert!(op.to_string().chars().count() <= 40, "{op}");
+        if bank.validate(&actor(n), &op) {
+            deliver(&mut bank, n, op);
+        }
+    }
+    assert_eq!(decode(&encode(&bank.state()), 1 << 20), Ok(bank.state()));
+}
+
+#[test]
+fn an_operation_is_short_on_a_chart() {
+    let mut payment = transfer(bank(&[1]).transfer(actor(0xab), Money::MAX));
+    payment.id.number = u64::MAX;
+    let shown = Op::Transfer(payment).to_string();
+    assert_eq!(shown, "pay ababab 18446744073709551615");
+    assert_eq!(bank(&[]).open(Money::new(7)).to_string(), "open 7");
+}
