@@ -53,7 +53,9 @@ impl Actor {
 
 impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..3].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0[..3]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -225,11 +227,7 @@ impl<T: Statement> Signed<T> {
     ///
     /// # Errors
     /// [`BadSignature`] when `key` is not the signer's or the signature does not verify.
-    pub fn verify(
-        self,
-        network: &NetworkId,
-        key: &PublicKey,
-    ) -> Result<Verified<T>, BadSignature> {
+    pub fn verify(self, network: &NetworkId, key: &PublicKey) -> Result<Verified<T>, BadSignature> {
         if key.actor() != self.signer {
             return Err(BadSignature(self.signer));
         }

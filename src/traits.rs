@@ -91,10 +91,7 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
 
 /// An algorithm whose operations and states can be decoded: what a network needs. Implemented for all such.
 pub trait Wire:
-    SecureBroadcastAlgorithm<
-        Op: DeserializeOwned,
-        ReplicatedState: Serialize + DeserializeOwned,
-    >
+    SecureBroadcastAlgorithm<Op: DeserializeOwned, ReplicatedState: Serialize + DeserializeOwned>
 {
 }
 
