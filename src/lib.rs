@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod codec;
+pub mod laws;
 pub mod orswot;
 pub mod traits;
 
