@@ -37,8 +37,8 @@ pub use rand_chacha::ChaCha8Rng;
 
 use crate::actor::{Actor, SigningActor};
 use crate::traits::Wire;
-use run::{Fault, Run};
-use script::{Step, draw, shrink};
+use run::Run;
+use script::{Found, draw, shrink};
 
 /// How to try: the seed, and how much work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,36 +131,15 @@ pub fn check<A: Wire>(
             let step = draw(&mut random, &run, &generate);
             script.push(step.clone());
             if let Err(fault) = run.take(step) {
-                return Err(broken(trial.seed, case, &fresh, &actors, script, fault));
+                let history = run.into_history();
+                let found = Found { fault, history };
+                let found = shrink(&fresh, &actors, script, found);
+                return Err(Box::new(Broken::new(trial.seed, case, found)));
             }
         }
         total.add(run.checked());
     }
     Ok(total)
-}
-
-fn broken<A: Wire>(
-    seed: u64,
-    case: u32,
-    fresh: &dyn Fn(Actor) -> A,
-    actors: &[Actor],
-    script: Vec<Step<A::Op>>,
-    fault: Fault<A::Op>,
-) -> Box<Broken<A::Op>> {
-    let (fault, history) = shrink(fresh, actors, script, fault);
-    let Fault {
-        law,
-        ops,
-        explanation,
-    } = fault;
-    Box::new(Broken {
-        law,
-        seed,
-        case,
-        history,
-        ops,
-        explanation,
-    })
 }
 
 /// The laws. See [`crate::traits`].
@@ -248,6 +227,19 @@ pub struct Broken<Op> {
     pub ops: Vec<(Actor, Op)>,
     /// What was seen.
     pub explanation: String,
+}
+
+impl<Op> Broken<Op> {
+    fn new(seed: u64, case: u32, Found { fault, history }: Found<Op>) -> Self {
+        Self {
+            law: fault.law,
+            seed,
+            case,
+            history,
+            ops: fault.ops,
+            explanation: fault.explanation,
+        }
+    }
 }
 
 impl<Op: Debug> fmt::Display for Broken<Op> {

@@ -68,7 +68,13 @@ fn pick<'a, T>(random: &mut ChaCha8Rng, choices: &'a [T]) -> &'a T {
     &choices[random.random_range(0..choices.len())]
 }
 
-/// The fault of a part of `script`, with what that part applied: no step can be left out of it.
+/// A fault, and what had been applied when it showed.
+pub(super) struct Found<Op> {
+    pub(super) fault: Fault<Op>,
+    pub(super) history: Vec<(Actor, Op)>,
+}
+
+/// What a part of `script` shows of the law that `found` is about: a part that no step can be left out of.
 ///
 /// Delta debugging (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, 2002): leaves out ever
 /// smaller stretches, so long as the same law breaks.
@@ -76,21 +82,18 @@ pub(super) fn shrink<A: Wire>(
     fresh: &dyn Fn(Actor) -> A,
     actors: &[Actor],
     mut script: Vec<Step<A::Op>>,
-    mut fault: Fault<A::Op>,
-) -> (Fault<A::Op>, Vec<(Actor, A::Op)>) {
-    let law = fault.law;
+    mut found: Found<A::Op>,
+) -> Found<A::Op> {
     let mut stretch = script.len().div_ceil(2);
     while stretch > 0 {
         let (mut start, mut shorter) = (0, false);
         while start < script.len() {
             let end = (start + stretch).min(script.len());
-            let rest = [&script[..start], &script[end..]].concat();
+            let mut rest = [&script[..start], &script[end..]].concat();
             match replay(fresh, actors, &rest) {
-                Some(found) if found.fault.law == law => {
-                    script = rest;
-                    script.truncate(found.steps);
-                    fault = found.fault;
-                    shorter = true;
+                Some((steps, shown)) if shown.fault.law == found.fault.law => {
+                    rest.truncate(steps);
+                    (script, found, shorter) = (rest, shown, true);
                 }
                 _ => start = end,
             }
@@ -99,41 +102,21 @@ pub(super) fn shrink<A: Wire>(
             stretch /= 2;
         }
     }
-    match replay(fresh, actors, &script) {
-        Some(found) => (found.fault, found.history),
-        // Only an algorithm that is not pure behaves differently when it is played again.
-        None => (fault, applies(script)),
-    }
+    found
 }
 
-struct Found<Op> {
-    fault: Fault<Op>,
-    steps: usize,
-    history: Vec<(Actor, Op)>,
-}
-
+/// What `script` shows, and after how many steps.
 fn replay<A: Wire>(
     fresh: &dyn Fn(Actor) -> A,
     actors: &[Actor],
     script: &[Step<A::Op>],
-) -> Option<Found<A::Op>> {
+) -> Option<(usize, Found<A::Op>)> {
     let mut run = Run::new(fresh, actors);
     for (i, step) in script.iter().enumerate() {
         if let Err(fault) = run.take(step.clone()) {
-            return Some(Found {
-                fault,
-                steps: i + 1,
-                history: run.into_history(),
-            });
+            let history = run.into_history();
+            return Some((i + 1, Found { fault, history }));
         }
     }
     None
-}
-
-fn applies<Op>(script: Vec<Step<Op>>) -> Vec<(Actor, Op)> {
-    let applied = |step| match step {
-        Step::Apply(from, op) => Some((from, op)),
-        Step::Offer(..) | Step::Batch(..) => None,
-    };
-    script.into_iter().filter_map(applied).collect()
 }
