@@ -9,6 +9,7 @@
 //! - only operations that the algorithm itself calls valid are ever applied.
 //!
 //! ```
+//! use bft_crdts::SecureBroadcastAlgorithm;
 //! use bft_crdts::laws::{self, Trial};
 //! use bft_crdts::orswot::{Clock, Op, Orswot};
 //! use rand::RngExt;

@@ -268,8 +268,9 @@ impl<'a, A: Wire> Run<'a, A> {
                 _ => matches!(now, Verdict::Never(_)),
             };
             if !kept {
-                let seen =
-                    format!("{before:?}, and after the last operation of another source {now:?}");
+                let seen = format!(
+                    "it was {before:?}, and after the last operation, of another source, it is {now:?}"
+                );
                 return fault(law, vec![(known.from, known.op.clone())], seen);
             }
             self.checked.still_valid += u64::from(law == Law::Stable);
@@ -317,7 +318,10 @@ fn still_valid<A: Wire>(after: &A, op: (Actor, &A::Op), other: (Actor, &A::Op)) 
     if now.is_valid() {
         return Ok(());
     }
-    let seen = format!("valid, and after {:?} of {:?} {now:?}", other.1, other.0);
+    let seen = format!(
+        "it was Valid, and after {:?} of {:?} it is {now:?}",
+        other.1, other.0
+    );
     fault(Law::Stable, vec![(op.0, op.1.clone())], seen)
 }
 

@@ -76,33 +76,80 @@ pub(super) struct Found<Op> {
 
 /// What a part of `script` shows of the law that `found` is about: a part that no step can be left out of.
 ///
-/// Delta debugging (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, 2002): leaves out ever
-/// smaller stretches, so long as the same law breaks.
+/// Delta debugging (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, 2002).
 pub(super) fn shrink<A: Wire>(
     fresh: &dyn Fn(Actor) -> A,
     actors: &[Actor],
-    mut script: Vec<Step<A::Op>>,
-    mut found: Found<A::Op>,
+    script: Vec<Step<A::Op>>,
+    found: Found<A::Op>,
 ) -> Found<A::Op> {
-    let mut stretch = script.len().div_ceil(2);
-    while stretch > 0 {
-        let (mut start, mut shorter) = (0, false);
-        while start < script.len() {
-            let end = (start + stretch).min(script.len());
-            let mut rest = [&script[..start], &script[end..]].concat();
-            match replay(fresh, actors, &rest) {
-                Some((steps, shown)) if shown.fault.law == found.fault.law => {
-                    rest.truncate(steps);
-                    (script, found, shorter) = (rest, shown, true);
+    let mut shrinker = Shrinker {
+        fresh,
+        actors,
+        script,
+        found,
+    };
+    shrinker.leave_out_steps();
+    shrinker.leave_out_of_batches();
+    shrinker.found
+}
+
+struct Shrinker<'a, A: Wire> {
+    fresh: &'a dyn Fn(Actor) -> A,
+    actors: &'a [Actor],
+    script: Vec<Step<A::Op>>,
+    found: Found<A::Op>,
+}
+
+impl<A: Wire> Shrinker<'_, A> {
+    /// Leaves out ever smaller stretches, and single steps until none can go.
+    fn leave_out_steps(&mut self) {
+        let mut stretch = self.script.len().div_ceil(2);
+        while stretch > 0 {
+            let (mut start, mut shorter) = (0, false);
+            while start < self.script.len() {
+                let end = (start + stretch).min(self.script.len());
+                let rest = [&self.script[..start], &self.script[end..]].concat();
+                if self.take_if_broken(rest) {
+                    shorter = true;
+                } else {
+                    start = end;
                 }
-                _ => start = end,
+            }
+            if !(shorter && stretch == 1) {
+                stretch /= 2;
             }
         }
-        if !(shorter && stretch == 1) {
-            stretch /= 2;
+    }
+
+    /// Only the last step can be a batch that matters: a batch changes nothing.
+    fn leave_out_of_batches(&mut self) {
+        let mut i = 0;
+        while let Some(Step::Batch(from, ops)) = self.script.last()
+            && i < ops.len()
+        {
+            let (from, mut ops) = (*from, ops.clone());
+            ops.remove(i);
+            let mut script = self.script.clone();
+            script.pop();
+            script.push(Step::Batch(from, ops));
+            if !self.take_if_broken(script) {
+                i += 1;
+            }
         }
     }
-    found
+
+    /// Goes on with `script` if it breaks the same law.
+    fn take_if_broken(&mut self, mut script: Vec<Step<A::Op>>) -> bool {
+        match replay(self.fresh, self.actors, &script) {
+            Some((steps, found)) if found.fault.law == self.found.fault.law => {
+                script.truncate(steps);
+                (self.script, self.found) = (script, found);
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What `script` shows, and after how many steps.

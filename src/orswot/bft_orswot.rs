@@ -343,6 +343,26 @@ mod tests {
     }
 
     #[test]
+    fn an_addition_is_named_after_those_that_are_applied() {
+        let mut set = fruit();
+        let first = set.add("fig");
+        assert_eq!(first, set.add("fig"), "proposing reserves nothing");
+        set.apply(first);
+        assert_eq!(set.add("fig"), add(alice(), 3, ["fig"]));
+    }
+
+    #[test]
+    fn a_removal_of_what_is_gone_is_valid_and_changes_nothing() {
+        let mut set = fruit();
+        let remove = set.remove(&"apple").expect("it is there");
+        set.apply(remove.clone());
+        let before = set.clone();
+        assert!(set.validate(&bob(), &remove));
+        set.apply(remove);
+        assert_eq!(set, before);
+    }
+
+    #[test]
     fn an_actor_that_has_used_up_its_dots_adds_no_more_and_nothing_wraps_around() {
         let mut set = Orswot::new(alice());
         let clock = Clock::from([(alice(), u64::MAX - 2)]);
