@@ -17,6 +17,9 @@ use crate::actor::Actor;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// What a set can hold. Implemented for all such types.
+///
+/// Equal members must have equal bytes: of two that are equal a replica keeps the one that came first, and
+/// replicas differ in which that is. To be replicated over a network, a member must also decode.
 pub trait Member: Debug + Clone + Hash + Eq + Ord + Serialize {}
 
 impl<M: Debug + Clone + Hash + Eq + Ord + Serialize> Member for M {}
