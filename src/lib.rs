@@ -7,8 +7,10 @@ pub mod codec;
 pub mod deterministic_secure_broadcast;
 pub mod dot;
 pub mod evidence;
+pub mod laws;
 pub mod membership;
-mod money;
+pub mod money;
+pub mod orswot;
 pub mod store;
 pub mod traits;
 

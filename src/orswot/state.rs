@@ -1,0 +1,144 @@
+//! A set at rest: sorted, canonical, and checked when it is read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Clock;
+use crate::actor::Actor;
+
+/// A snapshot of a set: equal sets have equal snapshots and equal bytes, whatever their histories.
+///
+/// It decodes only when it can be the state of a set: no counter of 0 or `u64::MAX`, no member without a dot, no
+/// dot beyond the set's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked<M>")]
+#[serde(bound(deserialize = "M: Ord + Deserialize<'de>"))]
+pub struct State<M> {
+    clock: Clock,
+    members: BTreeMap<M, Clock>,
+}
+
+impl<M: Ord> State<M> {
+    pub(super) fn new(clock: Clock, members: impl Iterator<Item = (M, Clock)>) -> Self {
+        let members = members.collect();
+        Self { clock, members }
+    }
+
+    /// How many members the set has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether the set has no members.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The members, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &M> {
+        self.members.keys()
+    }
+
+    /// The additions that the state is made of, in an order in which counters grow, and the set's clock.
+    pub(super) fn into_additions<T: Clone>(
+        self,
+        mut share: impl FnMut(M) -> T,
+    ) -> (BTreeMap<(Actor, u64), Vec<T>>, Clock) {
+        let mut additions = BTreeMap::<_, Vec<T>>::new();
+        for (member, clock) in self.members {
+            let member = share(member);
+            for dot in clock {
+                additions.entry(dot).or_default().push(member.clone());
+            }
+        }
+        (additions, self.clock)
+    }
+}
+
+/// A state as it was read.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "M: Ord + Deserialize<'de>"))]
+struct Unchecked<M> {
+    clock: Clock,
+    members: BTreeMap<M, Clock>,
+}
+
+/// Why a state that was read is the state of no set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum StateError {
+    #[error("a counter of 0 or u64::MAX")]
+    Counter,
+    #[error("a member without a dot")]
+    NoDot,
+    #[error("a dot beyond the set's clock")]
+    Beyond,
+}
+
+impl<M> TryFrom<Unchecked<M>> for State<M> {
+    type Error = StateError;
+
+    fn try_from(Unchecked { clock, members }: Unchecked<M>) -> Result<Self, StateError> {
+        if clock
+            .values()
+            .any(|&counter| !super::op::is_counter(counter))
+        {
+            return Err(StateError::Counter);
+        }
+        for dots in members.values() {
+            if dots.is_empty() {
+                return Err(StateError::NoDot);
+            }
+            if dots.values().any(|&counter| counter == 0) {
+                return Err(StateError::Counter);
+            }
+            if dots
+                .iter()
+                .any(|(actor, counter)| clock.get(actor) < Some(counter))
+            {
+                return Err(StateError::Beyond);
+            }
+        }
+        Ok(Self { clock, members })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{DecodeError, decode, encode};
+
+    fn actor(byte: u8) -> Actor {
+        Actor::from_bytes([byte; 32])
+    }
+
+    fn read(clock: &[(u8, u64)], dots: &[(u8, u64)]) -> Result<State<u8>, DecodeError> {
+        let clocked = |dots: &[(u8, u64)]| -> Clock {
+            dots.iter()
+                .map(|&(byte, counter)| (actor(byte), counter))
+                .collect()
+        };
+        let members = BTreeMap::from([(7u8, clocked(dots))]);
+        let bytes = encode(&(clocked(clock), members));
+        decode(&bytes, bytes.len())
+    }
+
+    #[test]
+    fn a_state_that_no_set_can_have_is_refused() {
+        let good = read(&[(1, 3), (2, 1)], &[(1, 2)]);
+        assert!(good.is_ok_and(|state| state.iter().eq([&7])));
+        let forged = [
+            read(&[(1, 0)], &[(1, 0)]),
+            read(&[(1, u64::MAX)], &[(1, 1)]),
+            read(&[(1, 1)], &[(1, 0)]),
+            read(&[(1, 1)], &[]),
+            read(&[(1, 1)], &[(1, 2)]),
+            read(&[(1, 1)], &[(2, 1)]),
+        ];
+        for state in forged {
+            assert_eq!(state, Err(DecodeError::Malformed));
+        }
+    }
+}
