@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod laws;
 pub mod membership;
 pub mod money;
+pub mod net;
 pub mod orswot;
 pub mod store;
 pub mod traits;

@@ -92,12 +92,13 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
 /// An algorithm whose operations and states can be decoded: what a network needs. Implemented for all such.
 pub trait Wire:
     SecureBroadcastAlgorithm<Op: DeserializeOwned, ReplicatedState: Serialize + DeserializeOwned>
+    + 'static
 {
 }
 
 impl<A> Wire for A
 where
-    A: SecureBroadcastAlgorithm,
+    A: SecureBroadcastAlgorithm + 'static,
     A::Op: DeserializeOwned,
     A::ReplicatedState: Serialize + DeserializeOwned,
 {

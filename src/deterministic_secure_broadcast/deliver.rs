@@ -187,8 +187,7 @@ impl<A: Wire> Replica<A> {
         self.apply(source, ops);
         self.standing = None;
         step.persist.push(Record::Delivered(dot));
-        step.delivered
-            .push(Delivery::new(Arc::clone(&entry.proposal)));
+        step.delivered.push(Delivery::new(entry.clone()));
         self.accuse_contradicted(&entry, contradicted, step);
         true
     }

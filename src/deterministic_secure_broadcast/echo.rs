@@ -146,6 +146,13 @@ impl<A: Wire> Replica<A> {
         }
     }
 
+    /// Signs again what we are bound to: whoever holds a lock counts its own echo.
+    pub(super) fn echo_locks(&mut self, step: &mut Step<A::Op>) {
+        for source in self.lanes.keys().copied().collect::<Vec<_>>() {
+            self.own_echo(source, step);
+        }
+    }
+
     /// The source echoes its own message like any member, on a state on which it is valid.
     pub(super) fn echo_own(&mut self, step: &mut Step<A::Op>) {
         let me = self.actor();

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::backoff::Backoff;
-use super::message::{Certificate, Entry, Proposal, Tally};
+use super::message::{Certificate, Entry, Message, Proposal, Tally};
 use crate::actor::{Signed, Verified};
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Binding, Head, Seq};
@@ -215,6 +215,10 @@ impl Log {
             }
             self.newest = Some(certificate);
         }
+    }
+
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.entries.iter().map(Entry::message)
     }
 
     pub(super) fn newest(&self) -> Option<&Arc<Certificate>> {

@@ -140,6 +140,12 @@ impl<A: Wire> Replica<A> {
         self.lanes.get(&dot.source)?.log.digest(dot.seq)
     }
 
+    /// The messages of `source` that were delivered and are still kept, oldest first.
+    pub fn messages(&self, source: &Actor) -> impl Iterator<Item = &Message> {
+        let lane = self.lanes.get(source);
+        lane.into_iter().flat_map(|lane| lane.log.messages())
+    }
+
     /// The evidence against each actor that is convicted here.
     #[must_use]
     pub fn convicted(&self) -> &BTreeMap<Actor, Arc<Equivocation>> {

@@ -44,8 +44,8 @@ impl<A: Wire> Replica<A> {
                 replica.announce(member, &mut step);
             }
         }
-        let lanes = replica.lanes.keys().copied();
-        replica.ready = lanes.collect();
+        replica.echo_locks(&mut step);
+        replica.ready.extend(replica.lanes.keys().copied());
         replica.flush(replica.outbox.len(), &mut step);
         replica.settle(&mut step);
         Ok((replica, step))
@@ -57,7 +57,7 @@ impl<A: Wire> Replica<A> {
         let network = genesis.network();
         let members = committee.actors();
         let lanes = members.iter().map(|actor| (*actor, Lane::new(&network)));
-        let peers = members.iter().map(|actor| (*actor, Peer::new(0)));
+        let peers = members.iter().map(|actor| (*actor, Peer::new(*actor, 0)));
         Ok(Self {
             lanes: lanes.collect(),
             peers: peers.filter(|(actor, _)| *actor != key.actor()).collect(),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::message::{Certificate, Equivocation, Proposal};
+use super::message::{Certificate, Entry, Equivocation, Proposal};
 use super::packet::Packet;
 use crate::actor::Actor;
-use crate::codec::{self, Bytes};
+use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
 
 /// The outcome of one input, to be spent from top to bottom: what is written before it is sent can never be
@@ -81,29 +81,33 @@ pub enum Record {
 /// A message took effect.
 #[derive(Clone, Debug)]
 pub struct Delivery<Op> {
-    proposal: Arc<Proposal>,
+    entry: Entry,
     op: PhantomData<fn() -> Op>,
 }
 
 impl<Op: Serialize + DeserializeOwned> Delivery<Op> {
-    pub(super) fn new(proposal: Arc<Proposal>) -> Self {
-        Self {
-            proposal,
-            op: PhantomData,
-        }
+    pub(super) fn new(entry: Entry) -> Self {
+        let op = PhantomData;
+        Self { entry, op }
     }
 
     /// Whose message, and which of them.
     #[must_use]
     pub fn dot(&self) -> Dot {
-        self.proposal.message.dot()
+        self.entry.message().dot()
+    }
+
+    /// The message's digest.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.entry.digest
     }
 
     /// The operations in the order in which they were applied, decoded when asked for: who does not look pays
     /// nothing.
     #[must_use]
     pub fn ops(&self) -> Vec<Op> {
-        let bytes = self.proposal.message.ops.as_slice();
+        let bytes = self.entry.message().ops.as_slice();
         codec::decode(bytes, bytes.len()).expect("operations were decoded before they were applied")
     }
 }
@@ -138,6 +142,16 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The kind, in a word: for logs and charts.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Equivocation(_) => "equivocation",
+            Self::Invalid { .. } => "invalid operations",
+            Self::BrokenLaw { .. } => "broken law",
+            Self::Silenced { .. } => "silenced",
+        }
+    }
     /// The actor that it names as faulty, if any.
     #[must_use]
     pub fn accused(&self) -> Option<Actor> {

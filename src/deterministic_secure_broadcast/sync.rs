@@ -11,7 +11,7 @@ use super::Replica;
 use super::backoff::Backoff;
 use super::error::Refusal;
 use super::lane::Certified;
-use super::message::{Entry, Standing};
+use super::message::{Entry, Equivocation, Standing};
 use super::packet::{Answer, Body, Chunk, Request};
 use super::step::{Record, Step};
 use crate::actor::{Actor, Signed};
@@ -22,6 +22,7 @@ use crate::traits::Wire;
 /// What is known of one member, by its own signature.
 #[derive(Debug)]
 pub(super) struct Peer {
+    actor: Actor,
     delivered: BTreeMap<Actor, Seq>,
     convicted: BTreeSet<Actor>,
     /// The last standing that was checked: the same bytes need no second check.
@@ -31,8 +32,9 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(now: u64) -> Self {
+    pub(super) fn new(actor: Actor, now: u64) -> Self {
         Self {
+            actor,
             delivered: BTreeMap::new(),
             convicted: BTreeSet::new(),
             last: None,
@@ -108,7 +110,7 @@ impl<A: Wire> Replica<A> {
         let peer = self
             .peers
             .entry(fact.signer)
-            .or_insert_with(|| Peer::new(now));
+            .or_insert_with(|| Peer::new(fact.signer, now));
         let known = fact
             .statement
             .frontier
@@ -144,10 +146,15 @@ impl<A: Wire> Replica<A> {
         let lanes = self.lanes.iter();
         let mut started = lanes.filter(|(_, lane)| lane.head().seq > Seq::ZERO);
         started.all(|(source, lane)| peer.has(source, lane.head().seq))
-            && self
-                .convicted
-                .keys()
-                .all(|actor| peer.convicted.contains(actor))
+            && self.unknown_to(peer).next().is_none()
+    }
+
+    /// Evidence that a member is not known to hold. Nobody is asked to convict itself.
+    fn unknown_to(&self, peer: &Peer) -> impl Iterator<Item = &Arc<Equivocation>> {
+        let evidence = self.convicted.iter();
+        let unknown = evidence
+            .filter(move |(actor, _)| !peer.convicted.contains(actor) && **actor != peer.actor);
+        unknown.map(|(_, evidence)| evidence)
     }
 
     /// Announces to members that are not known to be level, and pulls from those that have more.
@@ -170,11 +177,7 @@ impl<A: Wire> Replica<A> {
             if self.is_level(peer) {
                 continue;
             }
-            let evidence = self
-                .convicted
-                .iter()
-                .filter(|(actor, _)| !peer.convicted.contains(actor));
-            let evidence: Vec<_> = evidence.map(|(_, evidence)| Arc::clone(evidence)).collect();
+            let evidence: Vec<_> = self.unknown_to(peer).cloned().collect();
             let now = self.now;
             if self
                 .peers

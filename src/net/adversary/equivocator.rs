@@ -1,0 +1,147 @@
+//! The equivocator: two messages at one dot, shown to different members; the double spender.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::{Adversary, Hand};
+use crate::actor::{Actor, Signed, Statement};
+use crate::codec::encode;
+use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal};
+use crate::dot::{Binding, Head};
+use crate::membership::Tally;
+use crate::traits::Wire;
+
+/// Keeps the first operation that it is to propose until a second comes, then signs both at one dot, shows
+/// each to a part of the members, collects the echoes of both, echoes both itself, and shows each certificate that it
+/// gets to a part of the members. Otherwise it behaves.
+#[derive(Debug, Default)]
+pub struct Equivocator {
+    first: Option<Vec<u8>>,
+    lies: Vec<Lie>,
+    split: Option<BTreeSet<Actor>>,
+}
+
+#[derive(Debug)]
+struct Lie {
+    proposal: Arc<Proposal>,
+    to: BTreeSet<Actor>,
+    tally: Tally<Echo>,
+}
+
+impl Equivocator {
+    /// Shows the first message to `members` and the second to all others; by default chance splits them.
+    #[must_use]
+    pub fn splitting(members: impl IntoIterator<Item = Actor>) -> Self {
+        Self {
+            split: Some(members.into_iter().collect()),
+            ..Self::default()
+        }
+    }
+
+    fn tell<A: Wire>(
+        &mut self,
+        hand: &mut Hand<'_, A>,
+        head: Head,
+        ops: Vec<u8>,
+        to: BTreeSet<Actor>,
+    ) {
+        let Some(seq) = head.seq.next() else {
+            return;
+        };
+        let message = Message {
+            source: hand.actor(),
+            seq,
+            parent: head.digest,
+            ops: ops.into(),
+        };
+        let (dot, digest) = (message.dot(), message.digest(hand.half().network()));
+        let sig = hand.sign(Binding { dot, digest }).sig;
+        let proposal = Arc::new(Proposal { message, sig });
+        let generation = hand.half().generation();
+        let echo = hand.sign(Echo {
+            generation,
+            dot,
+            digest,
+        });
+        let mut tally = Tally::new(echo.statement);
+        tally.add(hand.half().committee(), &echo);
+        for member in &to {
+            hand.send(*member, Body::Proposal(Arc::clone(&proposal)));
+        }
+        self.lies.push(Lie {
+            proposal,
+            to,
+            tally,
+        });
+    }
+
+    /// Counts an echo of one of its lies. Whether it was one.
+    fn count<A: Wire>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) -> bool {
+        let lie = self
+            .lies
+            .iter_mut()
+            .find(|lie| *lie.tally.statement() == echo.statement);
+        let Some(lie) = lie else {
+            return false;
+        };
+        let committee = hand.half().committee().clone();
+        if let Ok(fact) = committee.verify(hand.half().network(), echo)
+            && let Some(certificate) = lie.tally.add(&committee, &fact)
+        {
+            for member in lie.to.clone() {
+                hand.send(member, Body::Certificate(certificate.claim()));
+            }
+        }
+        true
+    }
+}
+
+impl<A: Wire> Adversary<A> for Equivocator {
+    fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) {
+        let ops = encode(&vec![op]);
+        let Some(first) = self.first.take() else {
+            self.first = Some(ops);
+            return;
+        };
+        let me = hand.actor();
+        let Some(head) = hand.half().head(&me).filter(|_| self.lies.is_empty()) else {
+            return;
+        };
+        let others: BTreeSet<_> = hand.others().into_iter().collect();
+        let chosen = match &self.split {
+            Some(split) => split & &others,
+            None => {
+                let toss = |_: &Actor| hand.random().random_bool(0.5);
+                others.iter().copied().filter(toss).collect()
+            }
+        };
+        let rest = &others - &chosen;
+        self.tell(hand, head, first, chosen);
+        self.tell(hand, head, ops, rest);
+    }
+
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+        match packet.body {
+            Body::Echo(echo) if self.count(hand, echo) => {}
+            _ => hand.behave(packet),
+        }
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
+        hand.behave_on_tick();
+        for lie in &self.lies {
+            let dot = lie.tally.statement().dot;
+            let delivered = hand
+                .half()
+                .head(&dot.source)
+                .is_some_and(|head| head.seq >= dot.seq);
+            if !delivered && hand.random().random_bool(0.1) {
+                for member in &lie.to {
+                    hand.send(*member, Body::Proposal(Arc::clone(&lie.proposal)));
+                }
+            }
+        }
+    }
+}

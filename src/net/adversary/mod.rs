@@ -1,0 +1,114 @@
+//! Liars: members that do anything their own key allows. One vice a file.
+
+mod equivocator;
+mod mute;
+
+pub use equivocator::Equivocator;
+pub use mute::Mute;
+
+use rand_chacha::ChaCha8Rng;
+
+use crate::actor::{Actor, SigningActor, Statement, Verified};
+use crate::deterministic_secure_broadcast::{Body, Packet, Replica};
+use crate::traits::Wire;
+
+/// What a liar does with what reaches it. By default it behaves, through its honest half.
+pub trait Adversary<A: Wire> {
+    /// A packet arrived.
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+        hand.behave(packet);
+    }
+
+    /// Time passed.
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
+        hand.behave_on_tick();
+    }
+
+    /// Somebody wants it to propose an operation.
+    fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) {
+        hand.behave_on_propose(op);
+    }
+}
+
+/// The powers of a liar: its own key, an honest replica to hide behind, and the right to send anything to anybody.
+/// It has nobody else's key, and sees only what is sent to it.
+pub struct Hand<'a, A: Wire> {
+    key: &'a SigningActor,
+    half: &'a mut Replica<A>,
+    random: &'a mut ChaCha8Rng,
+    packets: Vec<Packet>,
+}
+
+impl<'a, A: Wire> Hand<'a, A> {
+    pub(super) fn new(
+        key: &'a SigningActor,
+        half: &'a mut Replica<A>,
+        random: &'a mut ChaCha8Rng,
+    ) -> Self {
+        Self {
+            key,
+            half,
+            random,
+            packets: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_packets(self) -> Vec<Packet> {
+        self.packets
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        self.key.actor()
+    }
+
+    /// The other members, in seat order.
+    #[must_use]
+    pub fn others(&self) -> Vec<Actor> {
+        let members = self.half.committee().actors().iter().copied();
+        members.filter(|member| *member != self.actor()).collect()
+    }
+
+    /// The honest half.
+    #[must_use]
+    pub fn half(&self) -> &Replica<A> {
+        self.half
+    }
+
+    /// The run's chance.
+    pub fn random(&mut self) -> &mut ChaCha8Rng {
+        self.random
+    }
+
+    /// Signs anything, with its own key.
+    pub fn sign<T: Statement>(&self, statement: T) -> Verified<T> {
+        self.key.sign(self.half.network(), statement)
+    }
+
+    /// Sends anything to anybody.
+    pub fn send(&mut self, to: Actor, body: Body) {
+        let from = self.actor();
+        self.packets.push(Packet { from, to, body });
+    }
+
+    /// Does with a packet what a correct replica does.
+    pub fn behave(&mut self, packet: Packet) {
+        if let Ok(step) = self.half.handle_packet(packet) {
+            self.packets.extend(step.send);
+        }
+    }
+
+    /// Does on a tick what a correct replica does.
+    pub fn behave_on_tick(&mut self) {
+        let step = self.half.tick();
+        self.packets.extend(step.send);
+    }
+
+    /// Proposes like a correct replica. What it would refuse is not sent.
+    pub fn behave_on_propose(&mut self, op: A::Op) {
+        if let Ok(step) = self.half.propose(op) {
+            self.packets.extend(step.send);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! How a network comes to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::adversary::Adversary;
+use super::check::{Checks, Invariant};
+use super::faults::{Faults, Links};
+use super::participant::{Mind, Participant};
+use super::schedule::{Happening, Schedule};
+use super::trace::Trace;
+use super::{Net, TICK_MICROS};
+use crate::actor::{Actor, SigningActor};
+use crate::codec::Limits;
+use crate::deterministic_secure_broadcast::Replica;
+use crate::membership::Genesis;
+use crate::store::MemoryStore;
+use crate::traits::Wire;
+
+/// Describes a [`Net`] before it runs.
+pub struct NetBuilder<A: Wire> {
+    seed: u64,
+    members: usize,
+    vices: Vec<Box<dyn Adversary<A>>>,
+    beyond_the_bound: bool,
+    faults: Faults,
+    limits: Limits,
+    algorithm: Box<dyn Fn(Actor) -> A>,
+    invariants: Vec<Invariant<A>>,
+}
+
+impl<A: Wire> Net<A> {
+    /// A network whose every chance is drawn from `seed`: four correct members by default, on links that only take
+    /// their time.
+    #[must_use]
+    pub fn builder(seed: u64) -> NetBuilder<A> {
+        NetBuilder {
+            seed,
+            members: 4,
+            vices: Vec::new(),
+            beyond_the_bound: false,
+            faults: Faults::default(),
+            limits: Limits::default(),
+            algorithm: Box::new(A::new),
+            invariants: Vec::new(),
+        }
+    }
+}
+
+impl<A: Wire> NetBuilder<A> {
+    /// How many members there are, liars included.
+    #[must_use]
+    pub fn members(mut self, members: usize) -> Self {
+        self.members = members;
+        self
+    }
+
+    /// Seats a liar, at a seat that its key decides. Once per liar.
+    #[must_use]
+    pub fn byzantine(self, vice: impl Adversary<A> + 'static) -> Self {
+        self.byzantine_boxed(Box::new(vice))
+    }
+
+    /// Like [`byzantine`](Self::byzantine), for a vice chosen at run time.
+    #[must_use]
+    pub fn byzantine_boxed(mut self, vice: Box<dyn Adversary<A>>) -> Self {
+        self.vices.push(vice);
+        self
+    }
+
+    /// Allows more liars than the committee tolerates: consistency is no longer asked for, false accusations are
+    /// still a violation.
+    #[must_use]
+    pub fn beyond_the_bound(mut self) -> Self {
+        self.beyond_the_bound = true;
+        self
+    }
+
+    /// What the links do to packets.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// The network's bounds.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How an actor's copy of the algorithm begins, when `new` is not enough. All must be in one state.
+    #[must_use]
+    pub fn algorithm(mut self, fresh: impl Fn(Actor) -> A + 'static) -> Self {
+        self.algorithm = Box::new(fresh);
+        self
+    }
+
+    /// What must hold of every correct copy of the algorithm after every step.
+    #[must_use]
+    pub fn invariant(mut self, holds: impl Fn(&A) -> Result<(), String> + 'static) -> Self {
+        self.invariants.push(Box::new(holds));
+        self
+    }
+
+    /// The network, at time 0, with nothing sent.
+    ///
+    /// # Panics
+    /// When there are no members, more liars than members, more liars than are tolerated without
+    /// [`beyond_the_bound`](Self::beyond_the_bound), or limits that contradict each other.
+    #[must_use]
+    pub fn build(self) -> Net<A> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let keys = (0..self.members).map(|_| SigningActor::generate(&mut random));
+        let keys: Vec<_> = keys.collect();
+        let members: BTreeSet<_> = keys.iter().map(SigningActor::actor).collect();
+        let first = (self.algorithm)(keys[0].actor());
+        let genesis =
+            Genesis::new(&first, members, self.limits).expect("members and limits that fit");
+        let tolerated = (self.members - 1) / 3;
+        let within = self.vices.len() <= tolerated;
+        assert!(
+            within || self.beyond_the_bound,
+            "{} liars, {tolerated} tolerated",
+            self.vices.len()
+        );
+        let correct = keys[self.vices.len()..].iter().map(SigningActor::actor);
+        let checks = Checks::new(
+            genesis.network(),
+            genesis.limits().clone(),
+            correct.collect(),
+            within,
+            self.invariants,
+        );
+        let mut vices = self.vices.into_iter();
+        let mut participants = BTreeMap::new();
+        for key in keys {
+            let algorithm = (self.algorithm)(key.actor());
+            let (replica, _) = Replica::recover(key.clone(), algorithm, genesis.clone(), [])
+                .expect("every copy begins in the genesis state");
+            let replica = Box::new(replica);
+            let mind = match vices.next() {
+                Some(vice) => Mind::Liar {
+                    half: replica,
+                    vice,
+                },
+                None => Mind::Correct(replica),
+            };
+            let store = MemoryStore::new();
+            participants.insert(key.actor(), Participant { key, store, mind });
+        }
+        let mut schedule = Schedule::default();
+        for (index, who) in (0u64..).zip(participants.keys()) {
+            schedule.after(TICK_MICROS + index * 777, Happening::Tick { who: *who });
+        }
+        Net {
+            seed: self.seed,
+            random,
+            genesis,
+            algorithm: self.algorithm,
+            participants,
+            schedule,
+            links: Links::new(self.faults),
+            checks,
+            trace: Trace::default(),
+            spoken: 0,
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The promises, checked after every step on every correct replica.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::actor::Actor;
+use crate::codec::{Digest, Limits, NetworkId};
+use crate::deterministic_secure_broadcast::{Body, Delivery, Fault, Packet, Refusal, Replica};
+use crate::dot::{Dot, Seq};
+use crate::membership::Generation;
+use crate::store::Effect;
+use crate::traits::Wire;
+
+/// A broken promise. It is a bug of this crate, of the algorithm, or of a network with more liars than tolerated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Two correct replicas delivered different messages at one dot.
+    #[error("consistency: {who:?} delivered another message at {dot} than somebody before")]
+    Consistency {
+        /// The later one.
+        who: Actor,
+        /// Where.
+        dot: Dot,
+    },
+    /// A source's messages were not delivered as 1, 2, 3, ...
+    #[error("source order: {who:?} delivered {dot} after number {after}")]
+    SourceOrder {
+        /// Who.
+        who: Actor,
+        /// What.
+        dot: Dot,
+        /// The number delivered before it.
+        after: Seq,
+    },
+    /// A correct replica signed two digests for one dot.
+    #[error("{who:?} signed a second digest for {dot}")]
+    SignedTwice {
+        /// Who.
+        who: Actor,
+        /// For which dot.
+        dot: Dot,
+    },
+    /// A correct replica was accused.
+    #[error("{by:?} accuses {accused:?}, who is correct")]
+    FalselyAccused {
+        /// By whom.
+        by: Actor,
+        /// Whom.
+        accused: Actor,
+    },
+    /// Evidence does not verify.
+    #[error("{by:?} reports evidence that does not verify")]
+    BadEvidence {
+        /// By whom.
+        by: Actor,
+    },
+    /// A fault that no liar within the bound can cause.
+    #[error("{at:?} reports {kind}")]
+    Impossible {
+        /// Where.
+        at: Actor,
+        /// What kind of fault.
+        kind: &'static str,
+    },
+    /// A packet was refused in a run without liars and faults.
+    #[error("{at:?} refused a packet though nobody lies and nothing is lost: {refusal}")]
+    RefusedInPeace {
+        /// By whom.
+        at: Actor,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The algorithm's own invariant does not hold.
+    #[error("invariant at {at:?}: {what}")]
+    Invariant {
+        /// Where.
+        at: Actor,
+        /// What does not hold.
+        what: String,
+    },
+    /// A replica holds more than its bounds.
+    #[error("memory: {at:?} holds {held} {what}, at most {bound} allowed")]
+    Memory {
+        /// Who.
+        at: Actor,
+        /// Of what.
+        what: &'static str,
+        /// How much.
+        held: usize,
+        /// How much is allowed.
+        bound: usize,
+    },
+    /// An operation of a correct member that was durable was not delivered.
+    #[error("lock-out: {delivered} of {proposed} operations of {source_actor:?} were delivered")]
+    LockOut {
+        /// Whose.
+        source_actor: Actor,
+        /// How many it proposed.
+        proposed: usize,
+        /// How many are delivered.
+        delivered: usize,
+    },
+    /// Two correct replicas are not level after healing.
+    #[error("totality: {left:?} and {right:?} are not level after healing")]
+    NotLevel {
+        /// The one.
+        left: Actor,
+        /// The other.
+        right: Actor,
+    },
+    /// Two correct replicas delivered the same and are in different states.
+    #[error("convergence: {left:?} and {right:?} delivered the same and differ")]
+    Diverged {
+        /// The one.
+        left: Actor,
+        /// The other.
+        right: Actor,
+    },
+    /// Correct replicas go on talking or writing.
+    #[error("quiescence: not silent after {ticks} ticks")]
+    NotQuiet {
+        /// How long was waited.
+        ticks: u64,
+    },
+    /// A replica could not be rebuilt.
+    #[error("recovery of {who:?}: {why}")]
+    Recovery {
+        /// Which.
+        who: Actor,
+        /// Why not.
+        why: String,
+    },
+}
+
+pub(super) type Invariant<A> = Box<dyn Fn(&A) -> Result<(), String>>;
+
+pub(super) struct Checks<A: Wire> {
+    network: NetworkId,
+    limits: Limits,
+    /// Everybody else may be accused of anything.
+    correct: BTreeSet<Actor>,
+    tolerated: bool,
+    agreed: BTreeMap<Dot, Digest>,
+    delivered: BTreeMap<(Actor, Actor), Seq>,
+    echoed: BTreeMap<(Actor, Generation, Dot), Digest>,
+    bound: BTreeMap<Dot, Digest>,
+    pub(super) proposed: BTreeMap<Actor, usize>,
+    invariants: Vec<Invariant<A>>,
+}
+
+impl<A: Wire> Checks<A> {
+    pub(super) fn new(
+        network: NetworkId,
+        limits: Limits,
+        correct: BTreeSet<Actor>,
+        tolerated: bool,
+        invariants: Vec<Invariant<A>>,
+    ) -> Self {
+        Self {
+            network,
+            limits,
+            correct,
+            tolerated,
+            agreed: BTreeMap::new(),
+            delivered: BTreeMap::new(),
+            echoed: BTreeMap::new(),
+            bound: BTreeMap::new(),
+            proposed: BTreeMap::new(),
+            invariants,
+        }
+    }
+
+    /// This actor's store was replaced by an older copy: by the protocol's words it is Byzantine now.
+    pub(super) fn excuse(&mut self, actor: &Actor) {
+        self.correct.remove(actor);
+    }
+
+    pub(super) fn is_correct(&self, actor: &Actor) -> bool {
+        self.correct.contains(actor)
+    }
+
+    pub(super) fn effect(&mut self, who: Actor, effect: &Effect<A::Op>) -> Result<(), Violation> {
+        match effect {
+            Effect::Send(packet) => self.sent(who, packet),
+            Effect::Delivered(delivery) => self.delivery(who, delivery),
+            Effect::Fault(fault) => self.fault(who, fault),
+        }
+    }
+
+    /// 3. One digest a dot and generation, across crashes too.
+    fn sent(&mut self, from: Actor, packet: &Packet) -> Result<(), Violation> {
+        let twice = |dot| Violation::SignedTwice { who: from, dot };
+        match &packet.body {
+            Body::Echo(echo) if echo.signer == from && self.is_correct(&from) => {
+                let said = echo.statement;
+                let key = (from, said.generation, said.dot);
+                let first = *self.echoed.entry(key).or_insert(said.digest);
+                (first == said.digest).then_some(()).ok_or(twice(said.dot))
+            }
+            Body::Proposal(proposal)
+                if proposal.message.source == from && self.is_correct(&from) =>
+            {
+                let dot = proposal.message.dot();
+                let digest = crate::actor::Statement::digest(&proposal.message, &self.network);
+                let first = *self.bound.entry(dot).or_insert(digest);
+                (first == digest).then_some(()).ok_or(twice(dot))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// 1 and 2. One message a dot, in source order.
+    fn delivery(&mut self, who: Actor, delivery: &Delivery<A::Op>) -> Result<(), Violation> {
+        let dot = delivery.dot();
+        let last = self.delivered.entry((who, dot.source)).or_default();
+        let after = std::mem::replace(last, dot.seq);
+        if !dot.seq.follows(after) {
+            return Err(Violation::SourceOrder { who, dot, after });
+        }
+        self.agree(who, dot, delivery.digest())
+    }
+
+    fn agree(&mut self, who: Actor, dot: Dot, digest: Digest) -> Result<(), Violation> {
+        let first = *self.agreed.entry(dot).or_insert(digest);
+        let agreed = first == digest || !self.tolerated || !self.is_correct(&who);
+        agreed
+            .then_some(())
+            .ok_or(Violation::Consistency { who, dot })
+    }
+
+    /// 4. Nobody correct is ever named, and every evidence verifies.
+    fn fault(&self, by: Actor, fault: &Fault) -> Result<(), Violation> {
+        if let Fault::Equivocation(evidence) = fault
+            && evidence.verify(&self.network).is_err()
+        {
+            return Err(Violation::BadEvidence { by });
+        }
+        match fault.accused() {
+            Some(accused) if self.is_correct(&accused) => {
+                Err(Violation::FalselyAccused { by, accused })
+            }
+            None if self.is_correct(&by) && self.tolerated => Err(Violation::Impossible {
+                at: by,
+                kind: fault.kind(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// 5. Without liars and faults nothing is refused.
+    pub(super) fn refused(
+        &self,
+        at: Actor,
+        refusal: &Refusal,
+        in_peace: bool,
+    ) -> Result<(), Violation> {
+        if in_peace {
+            let refusal = refusal.clone();
+            return Err(Violation::RefusedInPeace { at, refusal });
+        }
+        Ok(())
+    }
+
+    /// 6 and 7. The algorithm's invariants and the memory bounds.
+    pub(super) fn replica(&self, at: Actor, replica: &Replica<A>) -> Result<(), Violation> {
+        for invariant in &self.invariants {
+            invariant(replica.algorithm()).map_err(|what| Violation::Invariant { at, what })?;
+        }
+        let holdings = replica.holdings();
+        let limits = &self.limits;
+        let lane_bytes = 2 * limits.message_bytes + limits.chunk_bytes;
+        let bounds = [
+            ("lanes", holdings.lanes, limits.lanes),
+            ("bytes in one lane", holdings.most_lane_bytes, lane_bytes),
+            (
+                "bytes in the outbox",
+                holdings.outbox_bytes,
+                limits.outbox_bytes,
+            ),
+            ("pieces of evidence", holdings.evidence, limits.lanes),
+            ("peers", holdings.peers, limits.seats),
+        ];
+        for (what, held, bound) in bounds {
+            let bound = bound as usize;
+            if held > bound {
+                return Err(Violation::Memory {
+                    at,
+                    what,
+                    held,
+                    bound,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// After a restart: what the store brought back is what was agreed, and delivery goes on from there.
+    pub(super) fn restarted(
+        &mut self,
+        who: Actor,
+        replica: &Replica<A>,
+        delivered: &[Delivery<A::Op>],
+    ) -> Result<(), Violation> {
+        for (source, head) in replica.frontier() {
+            self.delivered.insert((who, source), head.seq);
+            let seqs = 1..=head.seq.number();
+            for dot in seqs.map(|seq| Dot {
+                source,
+                seq: Seq::new(seq),
+            }) {
+                if let Some(digest) = replica.delivered(&dot) {
+                    self.agree(who, dot, digest)?;
+                }
+            }
+        }
+        // What the first step delivers is still to be told.
+        for dot in delivered.iter().rev().map(Delivery::dot) {
+            let before = Seq::new(dot.seq.number() - 1);
+            self.delivered.insert((who, dot.source), before);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,364 @@
+//! A simulated network, deterministic to the bit: it loses, repeats, delays, reorders and corrupts packets, partitions
+//! and crashes replicas, and seats liars among them, to see whether an algorithm survives.
+//!
+//! ```
+//! use bft_crdts::net::{Equivocator, Faults, Net};
+//! use bft_crdts::orswot::Orswot;
+//!
+//! let mut net = Net::<Orswot<String>>::builder(7)
+//!     .members(4)
+//!     .byzantine(Equivocator::default())
+//!     .faults(Faults { drop: 0.2, ..Faults::default() })
+//!     .build();
+//! let a = net.honest(0);
+//! net.add(&a, "apple".to_owned())?;
+//! net.settle();
+//! assert!(net.read(&net.honest(1)).contains("apple"));
+//! # Ok::<(), bft_crdts::deterministic_secure_broadcast::ProposeError>(())
+//! ```
+//!
+//! One seed drives keys, schedule, faults and adversaries. The same seed gives the same [`Trace::digest`] on every machine.
+//! Time is virtual. After every step the promises are checked; see [`Violation`]. [`Net::settle`] ends faults and
+//! partitions and then asks for liveness: every correct proposal delivered by all, all states equal, and silence.
+
+mod adversary;
+mod builder;
+mod check;
+mod faults;
+mod msc;
+mod participant;
+mod scenario;
+mod schedule;
+mod settle;
+mod trace;
+
+use std::collections::BTreeMap;
+
+pub use adversary::{Adversary, Equivocator, Hand, Mute};
+pub use builder::NetBuilder;
+pub use check::Violation;
+pub use faults::Faults;
+pub use msc::{ChartError, MOST_ARCS};
+pub use scenario::{Act, Scenario, Vice};
+pub use settle::SETTLE_TICKS;
+pub use trace::{Event, Trace};
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Replica, Step};
+use crate::membership::Genesis;
+use crate::store::{Effect, spend};
+use crate::traits::Wire;
+use check::Checks;
+use faults::Links;
+use participant::{Mind, Participant};
+use schedule::{Happening, Schedule};
+
+/// Microseconds between two ticks of one replica. Most packets arrive sooner.
+pub const TICK_MICROS: u64 = 100_000;
+
+/// A network of replicas and liars. See the [module](self).
+pub struct Net<A: Wire> {
+    seed: u64,
+    random: ChaCha8Rng,
+    genesis: Genesis,
+    algorithm: Box<dyn Fn(Actor) -> A>,
+    participants: BTreeMap<Actor, Participant<A>>,
+    schedule: Schedule,
+    links: Links,
+    checks: Checks<A>,
+    trace: Trace,
+    /// Packets by correct members that a settled network would not send.
+    spoken: u64,
+}
+
+impl<A: Wire> Net<A> {
+    // ---- who and what
+
+    /// The members in seat order.
+    #[must_use]
+    pub fn actors(&self) -> Vec<Actor> {
+        self.participants.keys().copied().collect()
+    }
+
+    /// The `index`-th correct member in seat order.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    #[must_use]
+    pub fn honest(&self, index: usize) -> Actor {
+        self.honest_actors()[index]
+    }
+
+    /// The correct members in seat order.
+    #[must_use]
+    pub fn honest_actors(&self) -> Vec<Actor> {
+        let honest = self.participants.iter().filter(|(_, p)| !p.is_liar());
+        honest.map(|(actor, _)| *actor).collect()
+    }
+
+    /// The liars in seat order.
+    #[must_use]
+    pub fn liars(&self) -> Vec<Actor> {
+        let liars = self.participants.iter().filter(|(_, p)| p.is_liar());
+        liars.map(|(actor, _)| *actor).collect()
+    }
+
+    /// The description of this network.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// A correct member's replica, or the honest half of a liar's. `None` while it is down.
+    #[must_use]
+    pub fn replica(&self, actor: &Actor) -> Option<&Replica<A>> {
+        self.participants.get(actor)?.replica()
+    }
+
+    /// A member's copy of the algorithm.
+    ///
+    /// # Panics
+    /// When there is no such member or it is down.
+    #[must_use]
+    pub fn read(&self, actor: &Actor) -> &A {
+        self.replica(actor)
+            .expect("a member that is up")
+            .algorithm()
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The run as a message sequence chart, for mscgen.
+    ///
+    /// # Errors
+    /// [`ChartError`] when more happened than a chart can show.
+    pub fn chart(&self) -> Result<String, ChartError> {
+        msc::chart(&self.trace, &self.actors(), &self.liars(), self.seed)
+    }
+
+    /// Microseconds of virtual time.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.schedule.now()
+    }
+
+    // ---- what happens
+
+    /// Proposes an operation at a member. A liar does with it what its vice says.
+    ///
+    /// # Errors
+    /// [`ProposeError`] of the replica. A member that is down refuses with `NotAMember`.
+    ///
+    /// # Panics
+    /// When a promise is broken; see [`Violation`].
+    pub fn propose(&mut self, actor: &Actor, op: A::Op) -> Result<(), ProposeError> {
+        let Some(participant) = self.participants.get_mut(actor) else {
+            return Err(ProposeError::NotAMember);
+        };
+        match &mut participant.mind {
+            Mind::Down => Err(ProposeError::NotAMember),
+            Mind::Liar { .. } => {
+                let packets =
+                    participant.lie(&mut self.random, |vice, hand| vice.on_propose(hand, op));
+                self.transmit_all(*actor, packets);
+                Ok(())
+            }
+            Mind::Correct(replica) => {
+                let step = replica.propose(op)?;
+                self.trace
+                    .record(self.schedule.now(), Event::Proposed { source: *actor });
+                self.act(*actor, step);
+                if !self.is_down(actor) {
+                    *self.checks.proposed.entry(*actor).or_default() += 1;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The algorithm on which a member's next operation is to be made: with its own pending ones applied.
+    ///
+    /// # Panics
+    /// When there is no such member or it is down.
+    pub fn ahead(&mut self, actor: &Actor) -> &A {
+        let participant = self.participants.get_mut(actor).expect("a member");
+        participant
+            .replica_mut()
+            .expect("a member that is up")
+            .ahead()
+    }
+
+    /// Lets `micros` of virtual time pass.
+    ///
+    /// # Panics
+    /// When a promise is broken; see [`Violation`].
+    pub fn run_for(&mut self, micros: u64) {
+        let until = self.schedule.now().saturating_add(micros);
+        while self.schedule.next_at().is_some_and(|at| at <= until) {
+            self.step();
+        }
+        self.schedule.advance(until);
+    }
+
+    /// Lets one thing happen: a packet arrives, or a replica ticks. Ticks recur, so there is always a next.
+    ///
+    /// # Panics
+    /// When a promise is broken; see [`Violation`].
+    pub fn step(&mut self) {
+        match self.schedule.pop() {
+            Some(Happening::Arrival { to, bytes }) => self.arrive(to, &bytes),
+            Some(Happening::Tick { who }) => {
+                self.schedule.after(TICK_MICROS, Happening::Tick { who });
+                self.tick(who);
+            }
+            None => {}
+        }
+    }
+
+    fn tick(&mut self, who: Actor) {
+        let Some(participant) = self.participants.get_mut(&who) else {
+            return;
+        };
+        match &mut participant.mind {
+            Mind::Down => {}
+            Mind::Liar { .. } => {
+                let packets = participant.lie(&mut self.random, |vice, hand| vice.on_tick(hand));
+                self.transmit_all(who, packets);
+            }
+            Mind::Correct(replica) => {
+                let step = replica.tick();
+                self.act(who, step);
+            }
+        }
+    }
+
+    fn arrive(&mut self, to: Actor, bytes: &[u8]) {
+        let limits = self.genesis.limits();
+        let Some(participant) = self.participants.get_mut(&to) else {
+            return;
+        };
+        if matches!(participant.mind, Mind::Down) {
+            return;
+        }
+        let packet = match Packet::decode(bytes, limits) {
+            Ok(packet) => packet,
+            Err(error) => return self.refuse(to, Refusal::Decode(error)),
+        };
+        let (at, event) = (self.schedule.now(), Event::arrived(to, &packet));
+        self.trace.record(at, event);
+        match &mut participant.mind {
+            Mind::Down => {}
+            Mind::Liar { .. } => {
+                let packets =
+                    participant.lie(&mut self.random, |vice, hand| vice.on_packet(hand, packet));
+                self.transmit_all(to, packets);
+            }
+            Mind::Correct(replica) => match replica.handle_packet(packet) {
+                Ok(step) => self.act(to, step),
+                Err(refusal) => self.refuse(to, refusal),
+            },
+        }
+    }
+
+    fn refuse(&mut self, at: Actor, refusal: Refusal) {
+        if self.participants.get(&at).is_some_and(Participant::is_liar) {
+            return;
+        }
+        let event = Event::Refused {
+            at,
+            refusal: refusal.clone(),
+        };
+        self.trace.record(self.schedule.now(), event);
+        let clean = self.liars().is_empty() && self.links.are_faultless();
+        self.hold_to(|checks| checks.refused(at, &refusal, clean));
+    }
+
+    /// Spends a correct replica's step like any driver, and checks it.
+    fn act(&mut self, who: Actor, step: Step<A::Op>) {
+        let now = self.schedule.now();
+        let Some(participant) = self.participants.get_mut(&who) else {
+            return;
+        };
+        let mut packets = Vec::new();
+        let mut events = Vec::new();
+        let mut judgement = Ok(());
+        let checks = &mut self.checks;
+        let spent = spend(step, &mut participant.store, |effect| {
+            if judgement.is_ok() {
+                judgement = checks.effect(who, &effect);
+            }
+            match effect {
+                Effect::Send(packet) => packets.push(packet),
+                Effect::Delivered(delivery) => {
+                    events.push(Event::Delivered {
+                        at: who,
+                        dot: delivery.dot(),
+                    });
+                }
+                Effect::Fault(fault) => events.push(Event::Reported { at: who, fault }),
+            }
+        });
+        for event in events {
+            self.trace.record(now, event);
+        }
+        if judgement.is_ok()
+            && let Some(replica) = participant.replica()
+        {
+            judgement = self.checks.replica(who, replica);
+        }
+        if spent.is_err() {
+            return self.down(who);
+        }
+        self.hold_to(|_| judgement);
+        self.transmit_all(who, packets);
+    }
+
+    fn transmit_all(&mut self, from: Actor, packets: Vec<Packet>) {
+        for packet in packets {
+            self.transmit(from, packet);
+        }
+    }
+
+    /// What the network does to a packet. `from` is who really sends it, whatever the packet says.
+    fn transmit(&mut self, from: Actor, packet: Packet) {
+        let to = packet.to;
+        let now = self.schedule.now();
+        self.listen(from, to);
+        let fate = self.links.fate(from, to, &mut self.random);
+        let sent = packet.encode();
+        self.trace.sent(&sent);
+        if fate.arrivals.is_empty() {
+            self.trace.record(now, Event::lost(from, &packet));
+            return;
+        }
+        for arrival in fate.arrivals {
+            let mut bytes = sent.clone();
+            if arrival.corrupted {
+                let index = self.random.random_range(0..bytes.len());
+                bytes[index] ^= 1 << self.random.random_range(0..8u32);
+            }
+            self.schedule
+                .after(arrival.delay, Happening::Arrival { to, bytes });
+        }
+    }
+
+    /// # Panics
+    /// When the judgement is a violation: with everything that is needed to replay it.
+    fn hold_to(&mut self, judge: impl FnOnce(&mut Checks<A>) -> Result<(), Violation>) {
+        if let Err(violation) = judge(&mut self.checks) {
+            let step = self.trace.len();
+            let seed = self.seed;
+            let chart = self.trace.tail();
+            panic!(
+                "{violation}\nseed {seed}, after {step} events; replay with Net::builder({seed})\n{chart}"
+            );
+        }
+    }
+}

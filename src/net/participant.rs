@@ -1,0 +1,61 @@
+//! Who sits at the ends of the links: a correct replica with its store, or a liar with its honest half.
+
+use rand_chacha::ChaCha8Rng;
+
+use super::adversary::{Adversary, Hand};
+use crate::actor::SigningActor;
+use crate::deterministic_secure_broadcast::{Packet, Replica};
+use crate::store::MemoryStore;
+use crate::traits::Wire;
+
+pub(super) struct Participant<A: Wire> {
+    pub(super) key: SigningActor,
+    pub(super) store: MemoryStore,
+    pub(super) mind: Mind<A>,
+}
+
+pub(super) enum Mind<A: Wire> {
+    /// Crashed, with what its store holds.
+    Down,
+    Correct(Box<Replica<A>>),
+    Liar {
+        half: Box<Replica<A>>,
+        vice: Box<dyn Adversary<A>>,
+    },
+}
+
+impl<A: Wire> Participant<A> {
+    pub(super) fn is_liar(&self) -> bool {
+        matches!(self.mind, Mind::Liar { .. })
+    }
+
+    pub(super) fn replica(&self) -> Option<&Replica<A>> {
+        match &self.mind {
+            Mind::Down => None,
+            Mind::Correct(replica) => Some(replica),
+            Mind::Liar { half, .. } => Some(half),
+        }
+    }
+
+    pub(super) fn replica_mut(&mut self) -> Option<&mut Replica<A>> {
+        match &mut self.mind {
+            Mind::Down => None,
+            Mind::Correct(replica) => Some(replica),
+            Mind::Liar { half, .. } => Some(half),
+        }
+    }
+
+    /// Lets a liar act. What it wants sent.
+    pub(super) fn lie(
+        &mut self,
+        random: &mut ChaCha8Rng,
+        act: impl FnOnce(&mut dyn Adversary<A>, &mut Hand<'_, A>),
+    ) -> Vec<Packet> {
+        let Mind::Liar { half, vice } = &mut self.mind else {
+            return Vec::new();
+        };
+        let mut hand = Hand::new(&self.key, half, random);
+        act(vice.as_mut(), &mut hand);
+        hand.into_packets()
+    }
+}

@@ -1,0 +1,238 @@
+//! What is done to a network by hand: cuts, crashes, restarts; and what is asked of it when all that ends.
+
+use super::check::Violation;
+use super::participant::Mind;
+use super::schedule::Happening;
+use super::trace::Event;
+use super::{Faults, Net, TICK_MICROS};
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::Replica;
+use crate::store::{MemoryStore, Store};
+use crate::traits::Wire;
+
+/// Ticks without a packet between correct members after which they are taken to be silent: twice the longest wait
+/// between two repetitions.
+const SILENCE_TICKS: u64 = 2 * 64 + 2;
+
+/// Ticks after healing within which everything must have been delivered everywhere, and silence begun.
+pub const SETTLE_TICKS: u64 = 1024;
+
+impl<A: Wire> Net<A> {
+    /// Changes what the links do to packets.
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.links.set_faults(faults);
+    }
+
+    /// Loses everything from `from` to `to` until the network heals.
+    pub fn cut(&mut self, from: &Actor, to: &Actor) {
+        self.links.cut(*from, *to);
+    }
+
+    /// Slows everything from `from` to `to` down until the network heals.
+    pub fn clog(&mut self, from: &Actor, to: &Actor) {
+        self.links.clog(*from, *to);
+    }
+
+    /// Cuts all links between `side` and the others, both ways, until the network heals.
+    pub fn partition(&mut self, side: &[Actor]) {
+        for other in self.actors().iter().filter(|actor| !side.contains(actor)) {
+            for member in side {
+                self.links.cut(*member, *other);
+                self.links.cut(*other, *member);
+            }
+        }
+    }
+
+    /// Ends faults, cuts and ordered crashes.
+    pub fn heal(&mut self) {
+        let stores = self
+            .participants
+            .values_mut()
+            .map(|participant| &mut participant.store);
+        stores.for_each(MemoryStore::restore_power);
+        self.links.heal();
+        self.links.set_faults(Faults::default());
+    }
+
+    /// Crashes a correct member between two of its steps.
+    pub fn crash(&mut self, who: &Actor) {
+        if self.participants.get(who).is_some_and(|p| !p.is_liar()) {
+            self.down(*who);
+        }
+    }
+
+    /// Crashes a correct member in the middle of its next step that writes: after `records` of its records, with
+    /// `torn` bytes of the one behind them, before anything is sent.
+    pub fn crash_while_writing(&mut self, who: &Actor, records: usize, torn: usize) {
+        if let Some(participant) = self.participants.get_mut(who).filter(|p| !p.is_liar()) {
+            participant.store.cut_power(records, torn);
+        }
+    }
+
+    pub(super) fn down(&mut self, who: Actor) {
+        self.links.disturb();
+        let now = self.schedule.now();
+        if let Some(participant) = self.participants.get_mut(&who) {
+            participant.mind = Mind::Down;
+            participant.store.restore_power();
+            self.trace.record(now, Event::Crashed { who });
+        }
+    }
+
+    /// Whether a member is down.
+    #[must_use]
+    pub fn is_down(&self, who: &Actor) -> bool {
+        self.replica(who).is_none()
+    }
+
+    /// Starts a member that is down, from what its store holds.
+    ///
+    /// # Panics
+    /// When it cannot be rebuilt, or is not what it was.
+    pub fn restart(&mut self, who: &Actor) {
+        let Some(participant) = self.participants.get_mut(who) else {
+            return;
+        };
+        if !matches!(participant.mind, Mind::Down) {
+            return;
+        }
+        let records = participant.store.load();
+        let algorithm = (self.algorithm)(*who);
+        let key = participant.key.clone();
+        let genesis = self.genesis.clone();
+        let recovered = records
+            .map_err(|error| error.to_string())
+            .and_then(|records| {
+                Replica::recover(key, algorithm, genesis, records)
+                    .map_err(|error| error.to_string())
+            });
+        match recovered {
+            Err(why) => self.hold_to(|_| Err(Violation::Recovery { who: *who, why })),
+            Ok((replica, step)) => {
+                self.trace
+                    .record(self.schedule.now(), Event::Restarted { who: *who });
+                self.hold_to(|checks| checks.restarted(*who, &replica, &step.delivered));
+                if let Some(participant) = self.participants.get_mut(who) {
+                    participant.mind = Mind::Correct(Box::new(replica));
+                }
+                self.act(*who, step);
+            }
+        }
+    }
+
+    /// A copy of a member's store as it is now, as a backup makes it.
+    #[must_use]
+    pub fn backup(&self, who: &Actor) -> Option<MemoryStore> {
+        self.participants
+            .get(who)
+            .map(|participant| participant.store.clone())
+    }
+
+    /// Puts a copy in the place of the store of a member that is down. By the protocol's words this makes it
+    /// Byzantine, so that it may be accused.
+    pub fn restore(&mut self, who: &Actor, backup: MemoryStore) {
+        if let Some(participant) = self.participants.get_mut(who) {
+            participant.store = backup;
+            self.checks.excuse(who);
+        }
+    }
+
+    /// Heals the network, restarts who is down, and asks for liveness: within [`SETTLE_TICKS`] every durable
+    /// operation of a correct member is delivered by all correct members, their states are equal, and they fall silent.
+    ///
+    /// # Panics
+    /// When it is not so; see [`Violation`].
+    pub fn settle(&mut self) {
+        self.heal();
+        for who in self.actors() {
+            self.restart(&who);
+        }
+        let mut quiet = 0;
+        let mut ticks = 0;
+        while quiet < SILENCE_TICKS {
+            let spoken = self.spoken;
+            let written = self.written();
+            self.run_for(TICK_MICROS);
+            let silent = self.spoken == spoken && self.written() == written;
+            quiet = if silent { quiet + 1 } else { 0 };
+            ticks += 1;
+            if ticks > SETTLE_TICKS + SILENCE_TICKS {
+                return self.hold_to(|_| Err(Violation::NotQuiet { ticks }));
+            }
+        }
+        self.assert_agreement();
+        self.assert_no_lock_out();
+    }
+
+    /// Asserts that all correct members that are up have delivered the same and are in one state.
+    ///
+    /// # Panics
+    /// When they have not.
+    pub fn assert_agreement(&mut self) {
+        let up = self.honest_actors().into_iter();
+        let up: Vec<_> = up
+            .filter(|who| !self.is_down(who) && self.checks.is_correct(who))
+            .collect();
+        for pair in up.windows(2) {
+            let [left, right] = [pair[0], pair[1]];
+            let (Some(one), Some(other)) = (self.replica(&left), self.replica(&right)) else {
+                continue;
+            };
+            let level = one.frontier() == other.frontier();
+            let same = one.algorithm().state() == other.algorithm().state();
+            let convicted = one.convicted().keys().eq(other.convicted().keys());
+            self.hold_to(|_| match (level && convicted, same) {
+                (false, _) => Err(Violation::NotLevel { left, right }),
+                (true, false) => Err(Violation::Diverged { left, right }),
+                (true, true) => Ok(()),
+            });
+        }
+    }
+
+    /// Asserts that every operation that a correct member was given, and made durable, is delivered.
+    fn assert_no_lock_out(&mut self) {
+        for (source, proposed) in self.checks.proposed.clone() {
+            if !self.checks.is_correct(&source) {
+                continue;
+            }
+            let Some(replica) = self.replica(&source) else {
+                continue;
+            };
+            let limits = self.genesis.limits();
+            let messages = replica.messages(&source);
+            let ops =
+                messages.map(|message| message.decode::<A::Op>(limits).map_or(0, |ops| ops.len()));
+            let delivered = ops.sum();
+            if delivered < proposed || replica.is_pending() {
+                let source_actor = source;
+                let lock_out = Violation::LockOut {
+                    source_actor,
+                    proposed,
+                    delivered,
+                };
+                self.hold_to(|_| Err(lock_out));
+            }
+        }
+    }
+
+    fn written(&self) -> usize {
+        self.participants
+            .values()
+            .map(|participant| participant.store.len())
+            .sum()
+    }
+
+    /// Counts what correct members say to each other. Liars may ask, and be answered, without end.
+    pub(super) fn listen(&mut self, from: Actor, to: Actor) {
+        if self.checks.is_correct(&from) && self.checks.is_correct(&to) {
+            self.spoken += 1;
+        }
+    }
+
+    /// Sends arbitrary bytes to a member, as anybody can.
+    pub fn inject(&mut self, to: &Actor, bytes: Vec<u8>) {
+        self.links.disturb();
+        self.schedule
+            .after(1, Happening::Arrival { to: *to, bytes });
+    }
+}

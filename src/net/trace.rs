@@ -1,0 +1,199 @@
+//! What happened in a run: its events, its digest, its counts.
+
+use std::fmt;
+
+use sha2::Digest as _;
+
+use crate::actor::Actor;
+use crate::codec::Digest;
+use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
+use crate::dot::Dot;
+
+/// Events that are kept; the digest and the counts go on.
+const KEPT: usize = 50_000;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A correct member was given an operation to propose.
+    Proposed {
+        /// Who.
+        source: Actor,
+    },
+    /// A packet reached its receiver.
+    Arrived {
+        /// Who says it sent it.
+        from: Actor,
+        /// Who has it.
+        to: Actor,
+        /// What kind of packet.
+        kind: &'static str,
+        /// The dot that it speaks of, if it speaks of one.
+        dot: Option<Dot>,
+    },
+    /// A packet reached nobody.
+    Lost {
+        /// Who sent it.
+        from: Actor,
+        /// Who does not have it.
+        to: Actor,
+        /// What kind of packet.
+        kind: &'static str,
+    },
+    /// A message took effect.
+    Delivered {
+        /// Where.
+        at: Actor,
+        /// Which.
+        dot: Dot,
+    },
+    /// A packet was refused.
+    Refused {
+        /// By whom.
+        at: Actor,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A replica reported a fault.
+    Reported {
+        /// By whom.
+        at: Actor,
+        /// What.
+        fault: Fault,
+    },
+    /// A replica lost all but its store.
+    Crashed {
+        /// Which.
+        who: Actor,
+    },
+    /// A replica was rebuilt from its store.
+    Restarted {
+        /// Which.
+        who: Actor,
+    },
+}
+
+impl Event {
+    pub(super) fn arrived(to: Actor, packet: &Packet) -> Self {
+        Self::Arrived {
+            from: packet.from,
+            to,
+            kind: packet.body.kind(),
+            dot: dot(&packet.body),
+        }
+    }
+
+    pub(super) fn lost(from: Actor, packet: &Packet) -> Self {
+        Self::Lost {
+            from,
+            to: packet.to,
+            kind: packet.body.kind(),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proposed { source } => write!(f, "{source:?} proposes"),
+            Self::Arrived {
+                from,
+                to,
+                kind,
+                dot,
+            } => {
+                write!(f, "{from:?} -> {to:?} {kind}")?;
+                dot.map_or(Ok(()), |dot| write!(f, " {dot}"))
+            }
+            Self::Lost { from, to, kind } => write!(f, "{from:?} -x {to:?} {kind}"),
+            Self::Delivered { at, dot } => write!(f, "{at:?} delivers {dot}"),
+            Self::Refused { at, refusal } => write!(f, "{at:?} refuses: {refusal}"),
+            Self::Reported { at, fault } => write!(f, "{at:?} reports {}", fault.kind()),
+            Self::Crashed { who } => write!(f, "{who:?} crashes"),
+            Self::Restarted { who } => write!(f, "{who:?} restarts"),
+        }
+    }
+}
+
+/// The account of a run.
+#[derive(Debug, Default)]
+pub struct Trace {
+    events: Vec<(u64, Event)>,
+    happened: usize,
+    hasher: sha2::Sha256,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Trace {
+    /// The events with their virtual time in microseconds; the first 50,000.
+    #[must_use]
+    pub fn events(&self) -> &[(u64, Event)] {
+        &self.events
+    }
+
+    /// How many events there were.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.happened
+    }
+
+    /// Whether nothing happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.happened == 0
+    }
+
+    /// Packets that were sent, lost ones too.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// Bytes that were sent, lost ones too.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// A digest of every event and every byte sent: equal for equal runs, on every machine.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::from_bytes(self.hasher.clone().finalize().into())
+    }
+
+    pub(super) fn record(&mut self, at: u64, event: Event) {
+        self.hasher.update(at.to_le_bytes());
+        self.hasher.update(event.to_string());
+        self.happened += 1;
+        if self.events.len() < KEPT {
+            self.events.push((at, event));
+        }
+    }
+
+    pub(super) fn sent(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.packets += 1;
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// The last events, a line each: for a failure's message.
+    pub(super) fn tail(&self) -> String {
+        let last = self.events.len().saturating_sub(30);
+        let lines = self.events[last..].iter();
+        lines
+            .map(|(at, event)| format!("{at:>9} us  {event}\n"))
+            .collect()
+    }
+}
+
+fn dot(body: &Body) -> Option<Dot> {
+    match body {
+        Body::Proposal(proposal) => Some(proposal.message.dot()),
+        Body::Echo(echo) => Some(echo.statement.dot),
+        Body::Certificate(certificate) => Some(certificate.statement.dot),
+        Body::Evidence(evidence) => Some(evidence.dot()),
+        _ => None,
+    }
+}

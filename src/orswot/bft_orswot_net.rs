@@ -1,0 +1,36 @@
+//! The set's own verbs on the simulated network.
+
+use serde::de::DeserializeOwned;
+
+use super::{Member, Orswot};
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::ProposeError;
+use crate::net::Net;
+
+impl<M: Member + DeserializeOwned + 'static> Net<Orswot<M>> {
+    /// `who` adds `member` to the set.
+    ///
+    /// # Errors
+    /// [`ProposeError`] of its replica.
+    ///
+    /// # Panics
+    /// When `who` is down or no member.
+    pub fn add(&mut self, who: &Actor, member: M) -> Result<(), ProposeError> {
+        let op = self.ahead(who).add(member);
+        self.propose(who, op)
+    }
+
+    /// `who` removes `member` from the set, if `who` sees it there. Whether it does.
+    ///
+    /// # Errors
+    /// [`ProposeError`] of its replica.
+    ///
+    /// # Panics
+    /// When `who` is down or no member.
+    pub fn remove(&mut self, who: &Actor, member: &M) -> Result<bool, ProposeError> {
+        match self.ahead(who).remove(member) {
+            Some(op) => self.propose(who, op).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}
