@@ -13,7 +13,7 @@
 //! let a = net.honest(0);
 //! net.add(&a, "apple".to_owned())?;
 //! net.settle();
-//! assert!(net.read(&net.honest(1)).contains("apple"));
+//! assert!(net.read(&net.honest(1)).contains(&"apple".to_owned()));
 //! # Ok::<(), bft_crdts::deterministic_secure_broadcast::ProposeError>(())
 //! ```
 //!
