@@ -18,11 +18,12 @@ impl Agreement {
     fn act(&mut self, turn: &mut Turn) -> bool {
         self.lines_49_to_54_decide(turn)
             || self.lines_55_to_56_skip()
+            || self.lines_42_to_43_valid(turn)
             || self.lines_14_to_19_propose(turn)
             || self.lines_22_to_27_prevote_first_proposal(turn)
             || self.lines_28_to_33_prevote_proposal_with_valid_round(turn)
             || self.lines_34_to_35_schedule_prevote_timeout()
-            || self.lines_36_to_43_lock(turn)
+            || self.lines_36_to_41_lock(turn)
             || self.lines_44_to_46_precommit_nil(turn)
             || self.lines_47_to_48_schedule_precommit_timeout()
     }
@@ -113,21 +114,17 @@ impl Agreement {
         due
     }
 
-    /// A quorum prevoted a good value: it is the valid one; in the stage for it, lock and precommit.
-    fn lines_36_to_43_lock(&mut self, turn: &mut Turn) -> bool {
-        if let Some(polka) = self.slots.quorum(Vote::Prevote).and_then(Polka::of) {
-            self.take_note(polka);
-        }
-        let valid = self.lines_42_to_43_valid(turn);
+    /// A quorum prevoted a good value in our round, which is the valid one now: lock it and precommit.
+    fn lines_36_to_41_lock(&mut self, turn: &mut Turn) -> bool {
         let here = self
             .valid
             .as_ref()
             .filter(|polka| polka.round == self.round);
         let Some(value) = here.map(|polka| polka.value) else {
-            return valid;
+            return false;
         };
         if self.stage != Stage::Prevote {
-            return valid;
+            return false;
         }
         self.locked = Some((self.round, value));
         self.stage = Stage::Precommit;
@@ -140,20 +137,23 @@ impl Agreement {
     /// The paper takes it from our own round only. One of an earlier round that others pass on serves as well: it is
     /// only ever proposed together with its quorum of prevotes.
     fn lines_42_to_43_valid(&mut self, turn: &mut Turn) -> bool {
-        let Some(newest) = &self.newest else {
+        if let Some(polka) = self.slots.quorum(Vote::Prevote).and_then(Polka::of) {
+            self.take_note(polka);
+        }
+        let newer = |newest: &&Polka| {
+            self.valid
+                .as_ref()
+                .is_none_or(|valid| valid.round < newest.round)
+        };
+        let ripe = |newest: &&Polka| newest.round < self.round || self.stage > Stage::Propose;
+        let good = |newest: &&Polka| self.opinions.get(&newest.value) == Some(&true);
+        let newest = self.newest.as_ref().filter(newer).filter(ripe).filter(good);
+        let Some(valid) = newest.cloned() else {
             return false;
         };
-        let newer = self
-            .valid
-            .as_ref()
-            .is_none_or(|valid| valid.round < newest.round);
-        let ripe = newest.round < self.round || self.stage > Stage::Propose;
-        let good = self.opinions.get(&newest.value) == Some(&true);
-        if newer && ripe && good {
-            turn.persist.push(Record::Valid(newest.prevotes.claim()));
-            self.valid = Some(newest.clone());
-        }
-        newer && ripe && good
+        turn.persist.push(Record::Valid(valid.prevotes.claim()));
+        self.valid = Some(valid);
+        true
     }
 
     fn lines_44_to_46_precommit_nil(&mut self, turn: &mut Turn) -> bool {
