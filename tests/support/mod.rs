@@ -1,5 +1,5 @@
 //! A network of nothing: members and a boundary, for tests that need no algorithm.
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,9 @@ impl SecureBroadcastAlgorithm for Nothing {
 
 /// Members in the order of their seats.
 pub fn members(n: u8) -> Vec<SigningActor> {
-    let mut members: Vec<_> = (0..n).map(|i| SigningActor::from_secret(&[i + 1; 32])).collect();
+    let mut members: Vec<_> = (0..n)
+        .map(|i| SigningActor::from_secret(&[i + 1; 32]))
+        .collect();
     members.sort_by_key(SigningActor::actor);
     members
 }
