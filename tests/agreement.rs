@@ -18,6 +18,11 @@ mod support;
 
 /// Values up to this number are good.
 const GOOD: u8 = 4;
+/// Short, so that a storm makes many rounds.
+const PACE: Pace = Pace {
+    first: 1,
+    growth: 1,
+};
 /// Ticks after which all must have decided, once the network is fair.
 const PATIENCE: usize = 600;
 
@@ -53,13 +58,18 @@ struct World {
     convicted: BTreeSet<Actor>,
     /// Whether packets are lost and members crash.
     storm: bool,
+    /// How often packets are lost in the storm.
+    loss: f64,
+    /// How often time passes in the storm, instead of a packet arriving: much of it makes many rounds.
+    haste: f64,
 }
 
 impl World {
     fn new(seed: u64, n: u8) -> Self {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let (last, keys) = (support::boundary(n), support::members(n));
-        let liars = chance.random_range(0..=last.committee().tolerated());
+        let most = last.committee().tolerated();
+        let liars = most - chance.random_range(0..=most) / 2;
         let mut world = Self {
             last,
             members: BTreeMap::new(),
@@ -69,6 +79,8 @@ impl World {
             decisions: BTreeMap::new(),
             convicted: BTreeSet::new(),
             storm: true,
+            loss: chance.random_range(0.0..0.6),
+            haste: chance.random_range(0.05..0.7),
             keys,
             chance,
         };
@@ -88,7 +100,7 @@ impl World {
 
     fn boot(&mut self, seat: usize, disk: Vec<Record>) {
         let key = self.keys[seat].clone();
-        let opened = Agreement::open(&self.last, key, Pace::default(), disk.clone());
+        let opened = Agreement::open(&self.last, key, PACE, disk.clone());
         let agreement = opened.expect("our own records");
         self.members.insert(seat, Member { agreement, disk });
         let candidate = value(self.chance.random_range(0..=GOOD));
@@ -178,7 +190,7 @@ impl World {
         }
         let index = self.chance.random_range(0..self.post.len());
         let (from, to, speech) = self.post.swap_remove(index);
-        if self.storm && self.chance.random_bool(0.2) {
+        if self.storm && self.chance.random_bool(self.loss) {
             return;
         }
         if self.storm && self.chance.random_bool(0.1) {
@@ -255,8 +267,11 @@ impl World {
                 ballots: vec![claim],
                 quorums: vec![],
             };
-            let to = self.chance.random_range(0..self.keys.len());
-            self.post.push((seat, to, speech));
+            for to in (0..self.keys.len()).filter(|to| *to != seat) {
+                if self.chance.random_bool(0.5) {
+                    self.post.push((seat, to, speech.clone()));
+                }
+            }
         }
         if let Some(speech) = self.withheld(seat) {
             let to = self.chance.random_range(0..self.keys.len());
@@ -290,11 +305,12 @@ impl World {
     }
 
     fn run(&mut self) {
-        for _ in 0..self.chance.random_range(0..600) {
+        for _ in 0..self.chance.random_range(0..100 * self.keys.len()) {
             let seat = self.chance.random_range(0..self.keys.len());
-            match self.chance.random_range(0..10) {
-                0 => self.tick(seat),
-                _ => self.deliver(),
+            if self.chance.random_bool(self.haste) {
+                self.tick(seat);
+            } else {
+                self.deliver();
             }
         }
         self.storm = false;
@@ -314,6 +330,18 @@ impl World {
     }
 
     fn check(&mut self, seed: u64) {
+        if std::env::var("STATS").is_ok() {
+            eprintln!(
+                "STAT n={} liars={} rounds={:?} convicted={} ",
+                self.keys.len(),
+                self.liars.len(),
+                self.decisions
+                    .values()
+                    .map(|d| d.statement.round.number())
+                    .collect::<Vec<_>>(),
+                self.convicted.len()
+            );
+        }
         let rounds: Vec<_> = self.members.values().map(|m| m.agreement.round()).collect();
         assert!(self.all_decided(), "seed {seed}: not decided, {rounds:?}");
         let liars: BTreeSet<_> = self.liars.values().map(|liar| liar.key.actor()).collect();

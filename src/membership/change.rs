@@ -46,7 +46,7 @@ pub enum Change {
 
 /// What a change does, without the signature that a newcomer shows.
 ///
-/// Changes take effect in this order: entries first, so that a committee of one can be replaced.
+/// Changes take effect in this order: entries first, so that a whole committee can be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ChangeKey {
     /// This actor enters.
