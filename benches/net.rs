@@ -19,7 +19,10 @@ fn main() {
     let mut rates: Vec<f64> = (0..RUNS).map(packets_a_second).collect();
     rates.sort_by(f64::total_cmp);
     let verify = verify_micros();
-    println!("net, n = 4, one addition at a time: {:.0} packets/s (median of {RUNS} runs)", rates[RUNS as usize / 2]);
+    println!(
+        "net, n = 4, one addition at a time: {:.0} packets/s (median of {RUNS} runs)",
+        rates[RUNS as usize / 2]
+    );
     println!("one strict verification: {verify:.1} us");
 }
 
@@ -41,7 +44,10 @@ fn verify_micros() -> f64 {
     let network = net.genesis().network();
     let echo = Echo {
         generation: Generation::GENESIS,
-        dot: Dot { source: actor.actor(), seq: Seq::new(1) },
+        dot: Dot {
+            source: actor.actor(),
+            seq: Seq::new(1),
+        },
         digest: network.digest(),
     };
     let claim: Signed<Echo> = actor.sign(&network, echo).into_claim();

@@ -58,6 +58,12 @@ impl Genesis {
         &self.members
     }
 
+    /// The digest of the first state.
+    #[must_use]
+    pub fn state(&self) -> Digest {
+        self.state
+    }
+
     /// The first committee.
     ///
     /// # Errors

@@ -1,11 +1,29 @@
-//! Who may sign: committees, quorums and the description of a network.
+//! Who may sign: committees, quorums, the description of a network, and how a committee follows another.
 //!
 //! This room knows no algorithm and nothing of the broadcast; it is generic over the statements that a quorum signs.
+//!
+//! A generation ends in four steps, each a fact that the next one needs: [`Approval`]s make a change
+//! [`Authorised`]; members freeze and [`Report`]; the [`Agreement`] decides one [`Value`]; the value and its
+//! certificate, the [`Founding`], make the [`Boundary`] at which the next generation begins.
 
+mod agreement;
+mod boundary;
 mod certificate;
+mod change;
 mod committee;
 mod genesis;
+mod report;
+mod value;
 
+pub use agreement::{
+    Agreement, Ballot, Pace, Record, RecoverError, Round, Said, Speech, SpeechError, Turn,
+};
+pub use boundary::{Admission, Boundary, Seal};
 pub use certificate::{Certificate, CertificateError, QuorumCertificate, Tally};
+pub use change::{
+    Approval, Approvals, Authorisation, Authorised, CHANGES, Change, ChangeError, ChangeKey, Entry,
+};
 pub use committee::{Committee, CommitteeError, Generation, Seat, VerifyError};
 pub use genesis::{Genesis, GenesisError};
+pub use report::{Mark, Report, ReportError};
+pub use value::{Founding, FoundingError, Obligations, Succession, Terms, Value, ValueError};

@@ -1,0 +1,124 @@
+//! The statements of the agreement, and how they travel.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{Signed, Statement};
+use crate::codec::{Digest, Domain};
+use crate::evidence::Exclusive;
+use crate::membership::{Certificate, Generation};
+
+/// The number of an attempt to agree, from 0.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+pub struct Round(u32);
+
+impl Round {
+    /// The first attempt.
+    pub const FIRST: Self = Self(0);
+
+    /// A number read from outside.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The one after it, or `None` when numbers are exhausted.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "round {}", self.0)
+    }
+}
+
+/// What a member says in a round of the agreement that ends a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ballot {
+    /// The generation that ends.
+    pub generation: Generation,
+    /// The attempt.
+    pub round: Round,
+    /// What is said: a correct member says at most one thing of each kind in a round.
+    pub said: Said,
+}
+
+/// One of the three things that are said in a round. Values are named by their digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    /// The coordinator proposes a value; if a quorum prevoted it in an earlier round, the newest such.
+    Proposal {
+        /// The value.
+        value: Digest,
+        /// When a quorum prevoted it.
+        valid_round: Option<Round>,
+    },
+    /// First vote: for the value, or for none.
+    Prevote(Option<Digest>),
+    /// Second vote: for the value, or for none. A quorum of one round for one value is the decision.
+    Precommit(Option<Digest>),
+}
+
+impl Said {
+    /// Whether both are of one kind.
+    #[must_use]
+    pub fn alike(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+impl Statement for Ballot {
+    const DOMAIN: Domain = Domain::Ballot;
+}
+
+impl Exclusive for Ballot {
+    fn excludes(&self, other: &Self) -> bool {
+        (self.generation, self.round) == (other.generation, other.round)
+            && self.said.alike(&other.said)
+            && self.said != other.said
+    }
+}
+
+/// What one packet of the agreement carries: claims, each signed by whom it binds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speech {
+    /// The sender's own statements of its round, and the precommits with which it left the last one.
+    pub ballots: Vec<Signed<Ballot>>,
+    /// Quorums of prevotes: of the sender's valid round, and of the one that its proposal names. Or the decision.
+    pub quorums: Vec<Arc<Certificate<Ballot>>>,
+}
+
+impl Speech {
+    /// Statements of its own that a speaker passes on, at most; besides those, one a seat.
+    pub const OWN: usize = 3;
+    /// Quorums in one speech, at most.
+    pub const QUORUMS: usize = 2;
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ballots.is_empty() && self.quorums.is_empty()
+    }
+}
+
+/// What a member must find again after a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// It said this.
+    Said(Signed<Ballot>),
+    /// A quorum prevoted this: the valid value and its round.
+    Valid(Arc<Certificate<Ballot>>),
+}

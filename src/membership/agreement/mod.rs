@@ -1,0 +1,299 @@
+//! The agreement on the value that ends a generation: single-shot Tendermint as a pure state machine.
+//!
+//! Buchman, Kwon, Milosevic: The latest gossip on BFT consensus, arXiv 1807.04938, Algorithm 1; `rules.rs` names the
+//! lines. No clock and no I/O: it hears [`Speech`]es, opinions on values and ticks, and answers each with a
+//! [`Turn`]. The machine holds the member's key, so that a vote is signed, counted and recorded in one step, and no
+//! driver can count a vote that was not signed, or sign one that was not counted.
+//!
+//! Where the paper assumes gossip, this does instead:
+//! - a proposal with a valid round carries its quorum of prevotes;
+//! - on [`Agreement::tick`] a member says again what it said in its round, the precommits with which it left the
+//!   last one, and the prevotes of its valid round, from which others take the valid value too (else a liar
+//!   whose prevote reaches one member only locks it away from all others);
+//! - who has decided answers everything with the decision.
+//!
+//! Invariants:
+//! - a correct member signs one statement of a kind in a round, across crashes too: [`Record`]s before speeches;
+//! - precommits of different rounds are never counted together: a certificate has one statement, which names
+//!   the round (else two generations can follow one);
+//! - memory: two slots a seat, four quorums, and opinions on the values that those name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::actor::{Actor, Signed, SigningActor};
+use crate::codec::{Digest, NetworkId};
+use crate::evidence::Conflict;
+use crate::membership::{Boundary, Committee, QuorumCertificate, Seat};
+
+mod ballot;
+mod hear;
+mod recover;
+mod rules;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+pub use ballot::{Ballot, Record, Round, Said, Speech};
+pub use hear::SpeechError;
+pub use recover::RecoverError;
+use slots::Slots;
+
+/// How long a member waits, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// In the first round.
+    pub first: u32,
+    /// Longer in each round than in the one before. Zero gives up termination.
+    pub growth: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            first: 4,
+            growth: 2,
+        }
+    }
+}
+
+impl Pace {
+    fn ticks(self, round: Round) -> u32 {
+        let grown = self.growth.saturating_mul(round.number());
+        self.first.saturating_add(grown)
+    }
+}
+
+/// How far a member is in its round: what it has said last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Propose,
+    Prevote,
+    Precommit,
+}
+
+/// Ticks since each of the paper's three timeouts was scheduled.
+#[derive(Clone, Copy, Debug, Default)]
+struct Timers {
+    propose: u32,
+    prevote: Option<u32>,
+    precommit: Option<u32>,
+}
+
+/// A quorum of prevotes for a value, with both for quick reading.
+#[derive(Clone, Debug)]
+struct Polka {
+    round: Round,
+    value: Digest,
+    prevotes: QuorumCertificate<Ballot>,
+}
+
+impl Polka {
+    fn of(prevotes: QuorumCertificate<Ballot>) -> Option<Self> {
+        match prevotes.statement.said {
+            Said::Prevote(Some(value)) => Some(Self {
+                round: prevotes.statement.round,
+                value,
+                prevotes,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// One member's part in the agreement that ends one generation.
+#[derive(Clone, Debug)]
+pub struct Agreement {
+    network: NetworkId,
+    committee: Arc<Committee>,
+    me: SigningActor,
+    seat: Seat,
+    pace: Pace,
+    round: Round,
+    stage: Stage,
+    timers: Timers,
+    slots: Slots,
+    locked: Option<(Round, Digest)>,
+    valid: Option<Polka>,
+    /// The newest quorum of prevotes that was heard of, valid or not yet judged.
+    newest: Option<Polka>,
+    /// The quorum of prevotes that the proposal of this round rests on.
+    ground: Option<Polka>,
+    left: Vec<Signed<Ballot>>,
+    candidate: Option<Digest>,
+    opinions: BTreeMap<Digest, bool>,
+    asked: BTreeSet<Digest>,
+    accused: BTreeSet<Seat>,
+    mute: bool,
+    decision: Option<QuorumCertificate<Ballot>>,
+}
+
+/// What a member does now: in this order.
+#[must_use]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Make these durable before anything below.
+    pub persist: Vec<Record>,
+    /// Send this to every member.
+    pub send: Option<Speech>,
+    /// Send this to whoever sent what was heard.
+    pub reply: Option<Speech>,
+    /// Newly decided: the generation certificate.
+    pub decided: Option<QuorumCertificate<Ballot>>,
+    /// Find out whether these values are good, and tell [`Agreement::judged`]. Asked again at each tick.
+    pub judge: BTreeSet<Digest>,
+    /// Members that voted twice in one place; one evidence a member.
+    pub faults: Vec<Conflict<Ballot>>,
+    /// Something that our key signed and that we do not remember: a restored backup or a cloned disk. This
+    /// machine signs nothing any more.
+    pub forgotten: Option<Signed<Ballot>>,
+}
+
+impl Agreement {
+    /// Our seat, from the boundary at which the generation that ends began, as far as `records` tell: none at first,
+    /// all of this generation after a crash. Follow it with [`Agreement::start`].
+    ///
+    /// # Errors
+    /// [`RecoverError`] when we are no member, or when the records are not ours.
+    pub fn open(
+        last: &Boundary,
+        me: SigningActor,
+        pace: Pace,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<Self, RecoverError> {
+        let seat = last.committee().seat(&me.actor());
+        let seat = seat.ok_or(RecoverError::NoMember)?;
+        let mut agreement = Self {
+            network: *last.network(),
+            committee: Arc::clone(last.committee()),
+            me,
+            seat,
+            pace,
+            round: Round::FIRST,
+            stage: Stage::Propose,
+            timers: Timers::default(),
+            slots: Slots::new(Arc::clone(last.committee()), Round::FIRST),
+            locked: None,
+            valid: None,
+            newest: None,
+            ground: None,
+            left: Vec::new(),
+            candidate: None,
+            opinions: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            accused: BTreeSet::new(),
+            mute: false,
+            decision: None,
+        };
+        agreement.recover(records)?;
+        Ok(agreement)
+    }
+
+    /// The attempt that we are in.
+    #[must_use]
+    pub fn round(&self) -> Round {
+        self.round
+    }
+
+    /// The generation certificate, once there is one.
+    #[must_use]
+    pub fn decision(&self) -> Option<&QuorumCertificate<Ballot>> {
+        self.decision.as_ref()
+    }
+
+    /// Whether it is our turn to propose, and nothing has been: then [`Agreement::offer`] a value.
+    #[must_use]
+    pub fn awaits_offer(&self) -> bool {
+        self.due() && self.valid.is_none() && self.candidate.is_none()
+    }
+
+    /// Begins, or goes on after a crash.
+    pub fn start(&mut self) -> Turn {
+        self.turn(|_, _| ())
+    }
+
+    /// A value that we hold good and would propose, if no earlier round bound us. The newest offer counts.
+    pub fn offer(&mut self, value: Digest) -> Turn {
+        self.turn(|agreement, _| {
+            agreement.candidate = Some(value);
+            agreement.opinions.insert(value, true);
+        })
+    }
+
+    /// The opinion on a value that a [`Turn`] asked for: good when it passes its check and its obligations are
+    /// fulfilled, bad when it fails. Say nothing as long as something is missing.
+    pub fn judged(&mut self, value: Digest, good: bool) -> Turn {
+        self.turn(|agreement, _| {
+            if agreement.questions().contains(&value) {
+                agreement.opinions.insert(value, good);
+            }
+        })
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self) -> Turn {
+        let mut turn = self.turn(|agreement, turn| {
+            agreement.asked.clear();
+            agreement.on_timeouts(turn);
+        });
+        if self.decision.is_none() {
+            turn.send = Some(self.repetition()).filter(|speech| !speech.is_empty());
+        }
+        turn
+    }
+
+    /// Somebody speaks, or passes on what others said.
+    ///
+    /// # Errors
+    /// [`SpeechError`] when anything in it is no statement of a member of this generation; then none of it counts.
+    pub fn hear(&mut self, speech: &Speech) -> Result<Turn, SpeechError> {
+        let (ballots, quorums) = self.verify(speech)?;
+        let decided = |quorum: &QuorumCertificate<Ballot>| is_decision(&quorum.statement);
+        if let Some(decision) = &self.decision {
+            let news = !quorums.iter().any(decided) && !speech.is_empty();
+            return Ok(Turn {
+                reply: news.then(|| closing(decision)),
+                ..Turn::default()
+            });
+        }
+        Ok(self.turn(|agreement, turn| {
+            for fact in ballots {
+                agreement.hear_ballot(fact, turn);
+            }
+            agreement.advance(turn);
+            for quorum in quorums {
+                agreement.hear_quorum(quorum, turn);
+            }
+        }))
+    }
+
+    /// Runs one input and all rules that it makes possible.
+    fn turn(&mut self, input: impl FnOnce(&mut Self, &mut Turn)) -> Turn {
+        let mut turn = Turn::default();
+        if self.decision.is_none() {
+            input(self, &mut turn);
+            self.advance(&mut turn);
+            self.ask(&mut turn);
+        }
+        turn
+    }
+
+    /// The coordinator of a round: seat `(g + r) mod n`.
+    fn coordinator(&self, round: Round) -> Actor {
+        let seats = self.committee.size() as u64;
+        let turn = self.committee.generation().number() % seats + u64::from(round.number()) % seats;
+        self.committee.actors()[(turn % seats) as usize]
+    }
+}
+
+fn is_decision(ballot: &Ballot) -> bool {
+    matches!(ballot.said, Said::Precommit(Some(_)))
+}
+
+/// The speech that ends it.
+fn closing(decision: &QuorumCertificate<Ballot>) -> Speech {
+    Speech {
+        ballots: Vec::new(),
+        quorums: vec![decision.claim()],
+    }
+}

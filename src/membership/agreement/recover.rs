@@ -1,0 +1,96 @@
+//! The machine again, from what it made durable.
+
+use super::{Agreement, Ballot, Polka, Record, Said, Stage};
+use crate::actor::Verified;
+use crate::membership::{CertificateError, VerifyError};
+
+impl Agreement {
+    /// Takes up the highest round that we spoke in: what we said there is not said again, only repeated.
+    pub(super) fn recover(
+        &mut self,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<(), RecoverError> {
+        let mut polkas = Vec::new();
+        for record in records {
+            match record {
+                Record::Said(claim) => {
+                    let fact = self.committee.verify(&self.network, claim)?;
+                    self.remember(fact)?;
+                }
+                Record::Valid(claim) => {
+                    let quorum = self.committee.certify(&self.network, claim, |_| None)?;
+                    if quorum.statement.generation != self.committee.generation() {
+                        return Err(RecoverError::NotOurs);
+                    }
+                    polkas.push(Polka::of(quorum).ok_or(RecoverError::NotOurs)?);
+                }
+            }
+        }
+        let proposed = self.proposed();
+        let ground = polkas.iter().find(|polka| {
+            let ground = (polka.value, Some(polka.round));
+            proposed == Some(ground)
+        });
+        self.ground = ground.cloned();
+        self.valid = polkas.into_iter().max_by_key(|polka| polka.round);
+        self.newest.clone_from(&self.valid);
+        if let Some(polka) = &self.valid {
+            self.opinions.insert(polka.value, true);
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, fact: Verified<Ballot>) -> Result<(), RecoverError> {
+        let Ballot {
+            generation,
+            round,
+            said,
+        } = fact.statement;
+        if generation != self.committee.generation() || fact.signer != self.me.actor() {
+            return Err(RecoverError::NotOurs);
+        }
+        let newer = self.locked.is_none_or(|(locked, _)| locked < round);
+        if let (Said::Precommit(Some(value)), true) = (said, newer) {
+            self.locked = Some((round, value));
+        }
+        if round > self.round {
+            self.round = round;
+            self.stage = Stage::Propose;
+            self.slots.enter(round);
+        }
+        if round < self.round {
+            return Ok(());
+        }
+        if self.slots.hear(fact).is_some() {
+            return Err(RecoverError::Twice);
+        }
+        let stage = match said {
+            Said::Proposal { .. } => Stage::Propose,
+            Said::Prevote(_) => Stage::Prevote,
+            Said::Precommit(_) => Stage::Precommit,
+        };
+        self.stage = self.stage.max(stage);
+        Ok(())
+    }
+}
+
+/// Why a machine cannot be rebuilt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// We have no seat in this generation.
+    #[error("no member of this generation")]
+    NoMember,
+    /// A record of somebody else or of another generation.
+    #[error("a record that is not ours")]
+    NotOurs,
+    /// The records hold two statements that exclude each other.
+    #[error("two statements in one place")]
+    Twice,
+    /// A record whose signature is bad.
+    #[error(transparent)]
+    Said(#[from] VerifyError),
+    /// A record that is no quorum.
+    #[error(transparent)]
+    Valid(#[from] CertificateError),
+}

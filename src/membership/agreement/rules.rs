@@ -1,0 +1,327 @@
+//! The rules of Algorithm 1, each by the lines of the paper.
+
+use std::collections::BTreeSet;
+
+use super::slots::Vote;
+use super::{Agreement, Ballot, Polka, Record, Round, Said, Speech, Stage, Timers, Turn, closing};
+use crate::actor::Signed;
+use crate::codec::Digest;
+use crate::membership::QuorumCertificate;
+
+impl Agreement {
+    /// Every rule that can act does, until none can. Each acts at most once a stage, and nothing here moves on to a
+    /// round that nobody has named, so it ends.
+    pub(super) fn advance(&mut self, turn: &mut Turn) {
+        while self.decision.is_none() && self.act(turn) {}
+    }
+
+    fn act(&mut self, turn: &mut Turn) -> bool {
+        self.lines_49_to_54_decide(turn)
+            || self.lines_55_to_56_skip()
+            || self.lines_42_to_43_valid(turn)
+            || self.lines_14_to_19_propose(turn)
+            || self.lines_22_to_27_prevote_first_proposal(turn)
+            || self.lines_28_to_33_prevote_proposal_with_valid_round(turn)
+            || self.lines_34_to_35_schedule_prevote_timeout()
+            || self.lines_36_to_41_lock(turn)
+            || self.lines_44_to_46_precommit_nil(turn)
+            || self.lines_47_to_48_schedule_precommit_timeout()
+    }
+
+    /// Line 11: `StartRound`.
+    pub(super) fn line_11_start_round(&mut self, round: Round, left: Vec<Signed<Ballot>>) {
+        self.round = round;
+        self.stage = Stage::Propose;
+        self.timers = Timers::default();
+        self.left = left;
+        self.ground = None;
+        self.slots.enter(round);
+        self.asked.clear();
+        let named = [&self.valid, &self.newest];
+        let mut kept: BTreeSet<Digest> = named.into_iter().flatten().map(|p| p.value).collect();
+        kept.extend(self.candidate);
+        self.opinions.retain(|value, _| kept.contains(value));
+    }
+
+    /// The coordinator proposes its valid value, else its own.
+    fn lines_14_to_19_propose(&mut self, turn: &mut Turn) -> bool {
+        if self.mute || !self.due() {
+            return false;
+        }
+        let (value, valid_round) = match (&self.valid, self.candidate) {
+            (Some(valid), _) => (valid.value, Some(valid.round)),
+            (None, Some(candidate)) => (candidate, None),
+            (None, None) => return false,
+        };
+        self.ground.clone_from(&self.valid);
+        self.say(Said::Proposal { value, valid_round }, turn);
+        if let (Some(ground), Some(speech)) = (&self.ground, &mut turn.send) {
+            speech.quorums.push(ground.prevotes.claim());
+        }
+        true
+    }
+
+    /// A proposal without a valid round is prevoted when it is good and we are not locked on another.
+    fn lines_22_to_27_prevote_first_proposal(&mut self, turn: &mut Turn) -> bool {
+        let Some((value, None)) = self.proposed().filter(|_| self.stage == Stage::Propose) else {
+            return false;
+        };
+        let free = self.locked.is_none_or(|(_, locked)| locked == value);
+        self.prevote(value, free, turn)
+    }
+
+    /// A proposal with a valid round frees us from any lock not newer than that.
+    fn lines_28_to_33_prevote_proposal_with_valid_round(&mut self, turn: &mut Turn) -> bool {
+        let Some((value, Some(valid_round))) =
+            self.proposed().filter(|_| self.stage == Stage::Propose)
+        else {
+            return false;
+        };
+        if valid_round >= self.round || !self.grounded(value, valid_round) {
+            return false;
+        }
+        let free = |(round, locked)| round <= valid_round || locked == value;
+        let free = self.locked.is_none_or(free);
+        self.prevote(value, free, turn)
+    }
+
+    /// Whether a quorum of prevotes for `value` in `round` is here.
+    fn grounded(&self, value: Digest, round: Round) -> bool {
+        let polkas = [&self.ground, &self.valid, &self.newest];
+        let mut polkas = polkas.into_iter().flatten();
+        polkas.any(|polka| (polka.value, polka.round) == (value, round))
+    }
+
+    /// Waits as long as it is not known whether the value is good.
+    fn prevote(&mut self, value: Digest, free: bool, turn: &mut Turn) -> bool {
+        let Some(good) = self.opinions.get(&value).copied() else {
+            return false;
+        };
+        self.stage = Stage::Prevote;
+        self.say(Said::Prevote((good && free).then_some(value)), turn);
+        true
+    }
+
+    /// A quorum has prevoted, this or that: do not wait for ever.
+    fn lines_34_to_35_schedule_prevote_timeout(&mut self) -> bool {
+        let voted = self.slots.votes(Vote::Prevote).count();
+        let due = self.stage == Stage::Prevote
+            && self.timers.prevote.is_none()
+            && voted >= self.committee.quorum();
+        if due {
+            self.timers.prevote = Some(0);
+        }
+        due
+    }
+
+    /// A quorum prevoted a good value in our round, which is the valid one now: lock it and precommit.
+    fn lines_36_to_41_lock(&mut self, turn: &mut Turn) -> bool {
+        let here = self
+            .valid
+            .as_ref()
+            .filter(|polka| polka.round == self.round);
+        let Some(value) = here.map(|polka| polka.value) else {
+            return false;
+        };
+        if self.stage != Stage::Prevote {
+            return false;
+        }
+        self.locked = Some((self.round, value));
+        self.stage = Stage::Precommit;
+        self.say(Said::Precommit(Some(value)), turn);
+        true
+    }
+
+    /// The newest good value that a quorum prevoted, durable before it is precommitted: proposed from now on.
+    ///
+    /// The paper takes it from our own round only. One of an earlier round that others pass on serves as well: it is
+    /// only ever proposed together with its quorum of prevotes.
+    fn lines_42_to_43_valid(&mut self, turn: &mut Turn) -> bool {
+        if let Some(polka) = self.slots.quorum(Vote::Prevote).and_then(Polka::of) {
+            self.take_note(polka);
+        }
+        let newer = |newest: &&Polka| {
+            self.valid
+                .as_ref()
+                .is_none_or(|valid| valid.round < newest.round)
+        };
+        let ripe = |newest: &&Polka| newest.round < self.round || self.stage > Stage::Propose;
+        let good = |newest: &&Polka| self.opinions.get(&newest.value) == Some(&true);
+        let newest = self.newest.as_ref().filter(newer).filter(ripe).filter(good);
+        let Some(valid) = newest.cloned() else {
+            return false;
+        };
+        turn.persist.push(Record::Valid(valid.prevotes.claim()));
+        self.valid = Some(valid);
+        true
+    }
+
+    fn lines_44_to_46_precommit_nil(&mut self, turn: &mut Turn) -> bool {
+        let nil = |quorum: QuorumCertificate<Ballot>| quorum.statement.said == Said::Prevote(None);
+        if self.stage != Stage::Prevote || !self.slots.quorum(Vote::Prevote).is_some_and(nil) {
+            return false;
+        }
+        self.precommit_nil(turn);
+        true
+    }
+
+    fn precommit_nil(&mut self, turn: &mut Turn) {
+        self.stage = Stage::Precommit;
+        self.say(Said::Precommit(None), turn);
+    }
+
+    fn lines_47_to_48_schedule_precommit_timeout(&mut self) -> bool {
+        let voted = self.slots.votes(Vote::Precommit).count();
+        let due = self.timers.precommit.is_none() && voted >= self.committee.quorum();
+        if due {
+            self.timers.precommit = Some(0);
+        }
+        due
+    }
+
+    /// A quorum of precommits of one round decides. Not waiting for the proposal: of that quorum, correct members
+    /// have it and have found it good.
+    fn lines_49_to_54_decide(&mut self, turn: &mut Turn) -> bool {
+        let quorum = self.slots.quorum(Vote::Precommit);
+        match quorum.filter(|quorum| super::is_decision(&quorum.statement)) {
+            Some(decision) => {
+                self.decide(decision, turn);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn decide(&mut self, decision: QuorumCertificate<Ballot>, turn: &mut Turn) {
+        let speech = turn.send.get_or_insert_default();
+        speech.quorums = closing(&decision).quorums;
+        turn.decided = Some(decision.clone());
+        self.decision = Some(decision);
+    }
+
+    /// `f + 1` members are beyond our round, so a correct one is.
+    fn lines_55_to_56_skip(&mut self) -> bool {
+        match self.slots.overtaken() {
+            Some(round) => {
+                self.line_11_start_round(round, Vec::new());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Lines 57 to 67: the three timeouts, each for its stage of this round.
+    pub(super) fn on_timeouts(&mut self, turn: &mut Turn) {
+        let limit = self.pace.ticks(self.round);
+        let ring = |timer: &mut u32| {
+            *timer = timer.saturating_add(1);
+            *timer >= limit
+        };
+        let propose = self.stage == Stage::Propose && ring(&mut self.timers.propose);
+        let prevote = self.timers.prevote.as_mut().is_some_and(ring);
+        let precommit = self.timers.precommit.as_mut().is_some_and(ring);
+        if propose {
+            self.lines_57_to_60_on_propose_timeout(turn);
+        }
+        if prevote {
+            self.lines_61_to_64_on_prevote_timeout(turn);
+        }
+        if precommit {
+            self.lines_65_to_67_on_precommit_timeout();
+        }
+    }
+
+    fn lines_57_to_60_on_propose_timeout(&mut self, turn: &mut Turn) {
+        self.stage = Stage::Prevote;
+        self.say(Said::Prevote(None), turn);
+    }
+
+    fn lines_61_to_64_on_prevote_timeout(&mut self, turn: &mut Turn) {
+        if self.stage == Stage::Prevote {
+            self.precommit_nil(turn);
+        }
+    }
+
+    fn lines_65_to_67_on_precommit_timeout(&mut self) {
+        if let Some(next) = self.round.next() {
+            let left = self
+                .slots
+                .votes(Vote::Precommit)
+                .take(self.committee.quorum());
+            let left = left.map(|fact| Signed::clone(fact)).collect();
+            self.line_11_start_round(next, left);
+        }
+    }
+
+    /// Signs, counts and records a statement of ours, in one step.
+    fn say(&mut self, said: Said, turn: &mut Turn) {
+        let ballot = Ballot {
+            generation: self.committee.generation(),
+            round: self.round,
+            said,
+        };
+        let spoken = self
+            .slots
+            .said(self.seat)
+            .any(|fact| fact.statement.said.alike(&said));
+        if self.mute || spoken {
+            return;
+        }
+        let fact = self.me.sign(&self.network, ballot);
+        let evidence = self.slots.hear(fact);
+        debug_assert!(evidence.is_none(), "one statement of a kind in a round");
+        turn.persist.push(Record::Said(*fact));
+        turn.send.get_or_insert_default().ballots.push(*fact);
+    }
+
+    /// What the coordinator of our round proposed: the value and its valid round.
+    pub(super) fn proposed(&self) -> Option<(Digest, Option<Round>)> {
+        let seat = self.committee.seat(&self.coordinator(self.round))?;
+        match self.slots.proposal(seat)?.statement.said {
+            Said::Proposal { value, valid_round } => Some((value, valid_round)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is our turn to propose and we have not.
+    pub(super) fn due(&self) -> bool {
+        self.stage == Stage::Propose
+            && self.coordinator(self.round) == self.me.actor()
+            && self.proposed().is_none()
+    }
+
+    /// The values whose goodness matters now.
+    pub(super) fn questions(&self) -> BTreeSet<Digest> {
+        let proposed = self.proposed().map(|(value, _)| value);
+        let newest = self.newest.as_ref().map(|polka| polka.value);
+        proposed.into_iter().chain(newest).collect()
+    }
+
+    pub(super) fn ask(&mut self, turn: &mut Turn) {
+        if self.decision.is_none() {
+            for value in self.questions() {
+                if !self.opinions.contains_key(&value) && self.asked.insert(value) {
+                    turn.judge.insert(value);
+                }
+            }
+        }
+    }
+
+    /// What we say again on each tick: our statements of this round, and what of others moved us.
+    pub(super) fn repetition(&self) -> Speech {
+        let own = self.slots.said(self.seat).map(|fact| Signed::clone(fact));
+        let ground = self
+            .ground
+            .iter()
+            .filter(|_| self.coordinator(self.round) == self.me.actor());
+        let mut quorums: Vec<_> = ground
+            .chain(&self.valid)
+            .map(|p| p.prevotes.claim())
+            .collect();
+        quorums.dedup();
+        Speech {
+            ballots: own.chain(self.left.iter().copied()).collect(),
+            quorums,
+        }
+    }
+}

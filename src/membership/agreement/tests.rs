@@ -1,0 +1,566 @@
+//! A test for each rule of Algorithm 1, named by its lines. Seat `r` coordinates round `r`: generation 0.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::actor::Verified;
+use crate::codec::{Domain, Limits};
+use crate::evidence::Exclusive;
+use crate::membership::{Certificate, Generation, Genesis, Tally};
+use crate::traits::SecureBroadcastAlgorithm;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Nothing;
+
+impl SecureBroadcastAlgorithm for Nothing {
+    type Op = u8;
+    type ReplicatedState = u8;
+    fn new(_: Actor) -> Self {
+        Self
+    }
+    fn state(&self) -> u8 {
+        0
+    }
+    fn sync_from(&mut self, _: u8) {}
+    fn validate(&self, _: &Actor, _: &u8) -> bool {
+        true
+    }
+    fn apply(&mut self, _: u8) {}
+}
+
+/// Four members, one of whom is under test.
+struct Table {
+    members: Vec<SigningActor>,
+    last: Boundary,
+}
+
+impl Table {
+    fn of(n: u8) -> Self {
+        let mut members: Vec<_> = (1..=n)
+            .map(|i| SigningActor::from_secret(&[i; 32]))
+            .collect();
+        members.sort_by_key(SigningActor::actor);
+        let actors: BTreeSet<_> = members.iter().map(SigningActor::actor).collect();
+        let genesis = Genesis::new(&Nothing, actors, Limits::default()).expect("a good genesis");
+        let last = Boundary::genesis(&genesis).expect("a good genesis");
+        Self { members, last }
+    }
+
+    fn member(&self, seat: usize, records: Vec<Record>) -> Agreement {
+        let me = self.members[seat].clone();
+        Agreement::open(&self.last, me, Pace::default(), records).expect("our records")
+    }
+
+    fn ballot(&self, seat: usize, round: u32, said: Said) -> Verified<Ballot> {
+        let ballot = Ballot {
+            generation: Generation::GENESIS,
+            round: Round::new(round),
+            said,
+        };
+        self.members[seat].sign(self.last.network(), ballot)
+    }
+
+    fn speech(&self, seat: usize, round: u32, said: Said) -> Speech {
+        Speech {
+            ballots: vec![*self.ballot(seat, round, said)],
+            quorums: vec![],
+        }
+    }
+
+    fn quorum(&self, seats: [usize; 3], round: u32, said: Said) -> Arc<Certificate<Ballot>> {
+        let facts = seats.map(|seat| self.ballot(seat, round, said));
+        let mut tally = Tally::new(facts[0].statement);
+        let mut facts = facts.iter();
+        let quorum = facts.find_map(|fact| tally.add(self.last.committee(), fact));
+        quorum.expect("three of four").claim()
+    }
+
+    /// Lets `seats` say the same; all that the member under test does, in one.
+    fn all_say(&self, member: &mut Agreement, seats: &[usize], round: u32, said: Said) -> Turn {
+        let mut all = Turn::default();
+        for seat in seats {
+            let speech = self.speech(*seat, round, said);
+            merge(
+                &mut all,
+                member.hear(&speech).expect("a member's statement"),
+            );
+        }
+        all
+    }
+}
+
+fn merge(all: &mut Turn, turn: Turn) {
+    all.persist.extend(turn.persist);
+    all.decided = all.decided.take().or(turn.decided);
+    all.judge.extend(turn.judge);
+    all.faults.extend(turn.faults);
+    all.forgotten = all.forgotten.take().or(turn.forgotten);
+    if let Some(speech) = turn.send {
+        let send = all.send.get_or_insert_default();
+        send.ballots.extend(speech.ballots);
+        send.quorums.extend(speech.quorums);
+    }
+}
+
+fn value(name: u8) -> Digest {
+    Digest::of(Domain::Value, &NetworkId::NONE, &name)
+}
+
+fn proposal(name: u8) -> Said {
+    Said::Proposal {
+        value: value(name),
+        valid_round: None,
+    }
+}
+
+fn reproposal(name: u8, valid_round: u32) -> Said {
+    Said::Proposal {
+        value: value(name),
+        valid_round: Some(Round::new(valid_round)),
+    }
+}
+
+fn prevote(name: u8) -> Said {
+    Said::Prevote(Some(value(name)))
+}
+
+fn precommit(name: u8) -> Said {
+    Said::Precommit(Some(value(name)))
+}
+
+const NO_PREVOTE: Said = Said::Prevote(None);
+const NO_PRECOMMIT: Said = Said::Precommit(None);
+
+/// What a turn makes the member sign.
+fn signed(turn: &Turn) -> Vec<Said> {
+    let records = turn.persist.iter();
+    let said = records.filter_map(|record| match record {
+        Record::Said(claim) => Some(claim.statement.said),
+        Record::Valid(_) => None,
+    });
+    said.collect()
+}
+
+/// Ticks until something is signed or the round ends.
+fn wait(member: &mut Agreement) -> Turn {
+    let round = member.round();
+    for _ in 0..100 {
+        let turn = member.tick();
+        if !turn.persist.is_empty() || member.round() != round {
+            return turn;
+        }
+    }
+    panic!("nothing happens");
+}
+
+/// A member that locked value 1 in round 0 and went on to round 1.
+fn locked(table: &Table, seat: usize) -> Agreement {
+    let mut member = table.member(seat, vec![]);
+    let others: Vec<_> = (0..4).filter(|other| *other != seat).collect();
+    let _ = member.hear(&table.speech(0, 0, proposal(1)));
+    let _ = member.judged(value(1), true);
+    let turn = table.all_say(&mut member, &others[..2], 0, prevote(1));
+    assert_eq!(signed(&turn), [precommit(1)]);
+    let _ = table.all_say(&mut member, &others[..2], 0, NO_PRECOMMIT);
+    let _ = wait(&mut member);
+    assert_eq!(member.round(), Round::new(1));
+    member
+}
+
+#[test]
+fn lines_14_to_19_the_coordinator_proposes_its_candidate_once() {
+    let table = Table::of(4);
+    let mut member = table.member(0, vec![]);
+    let _ = member.start();
+    assert!(member.awaits_offer());
+    let turn = member.offer(value(1));
+    assert_eq!(signed(&turn), [proposal(1), prevote(1)]);
+    assert!(signed(&member.offer(value(2))).is_empty());
+    assert!(!table.member(1, vec![]).awaits_offer());
+}
+
+#[test]
+fn lines_14_to_19_the_coordinator_prefers_its_valid_value_and_sends_its_prevotes() {
+    let table = Table::of(4);
+    let mut member = locked(&table, 2);
+    let _ = member.offer(value(2));
+    let turn = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
+    assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
+    let speech = turn.send.expect("it speaks");
+    assert_eq!(speech.quorums[0].statement.said, prevote(1));
+}
+
+#[test]
+fn lines_22_to_27_a_first_proposal_is_prevoted_when_good_and_waits_for_an_opinion() {
+    let table = Table::of(4);
+    for (good, said) in [(true, prevote(1)), (false, NO_PREVOTE)] {
+        let mut member = table.member(3, vec![]);
+        let turn = member.hear(&table.speech(0, 0, proposal(1))).expect("good");
+        assert!(signed(&turn).is_empty());
+        assert_eq!(turn.judge, BTreeSet::from([value(1)]));
+        assert_eq!(signed(&member.judged(value(1), good)), [said]);
+    }
+}
+
+#[test]
+fn lines_22_to_27_who_is_locked_prevotes_no_other_first_proposal() {
+    let table = Table::of(4);
+    for (name, said) in [(2, NO_PREVOTE), (1, prevote(1))] {
+        let mut member = locked(&table, 3);
+        let mut turn = member.judged(value(1), true);
+        merge(
+            &mut turn,
+            member
+                .hear(&table.speech(1, 1, proposal(name)))
+                .expect("good"),
+        );
+        merge(&mut turn, member.judged(value(name), true));
+        assert_eq!(signed(&turn), [said]);
+    }
+}
+
+#[test]
+fn lines_22_to_27_only_the_coordinator_proposes() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let heard = member.hear(&table.speech(1, 0, proposal(1)));
+    assert_eq!(heard, Err(SpeechError::NotCoordinator));
+}
+
+#[test]
+fn lines_28_to_33_a_newer_valid_round_frees_from_a_lock_when_its_prevotes_are_here() {
+    let table = Table::of(4);
+    let mut member = locked(&table, 3);
+    let _ = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
+    assert_eq!(member.round(), Round::new(2));
+    let mut speech = table.speech(2, 2, reproposal(2, 1));
+    let turn = member.hear(&speech).expect("good");
+    assert!(signed(&turn).is_empty() && turn.judge.contains(&value(2)));
+    assert!(
+        signed(&member.judged(value(2), true)).is_empty(),
+        "no prevotes yet"
+    );
+    speech.quorums = vec![table.quorum([0, 1, 2], 1, prevote(2))];
+    assert_eq!(signed(&member.hear(&speech).expect("good")), [prevote(2)]);
+}
+
+#[test]
+fn lines_28_to_33_an_older_valid_round_does_not_free_from_a_lock() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = table.all_say(&mut member, &[0, 1], 1, NO_PREVOTE);
+    let _ = member.hear(&table.speech(1, 1, proposal(1)));
+    let _ = member.judged(value(1), true);
+    // Two nil prevotes are here; a certificate brings the quorum for the value.
+    let speech = Speech {
+        ballots: vec![],
+        quorums: vec![table.quorum([0, 1, 2], 1, prevote(1))],
+    };
+    assert_eq!(signed(&member.hear(&speech).expect("good")), [precommit(1)]);
+    let _ = table.all_say(&mut member, &[0, 1], 2, NO_PRECOMMIT);
+    let mut speech = table.speech(2, 2, reproposal(2, 0));
+    speech.quorums = vec![table.quorum([0, 1, 2], 0, prevote(2))];
+    let _ = member.hear(&speech).expect("good");
+    assert_eq!(signed(&member.judged(value(2), true)), [NO_PREVOTE]);
+}
+
+#[test]
+fn lines_34_to_35_and_61_to_64_mixed_prevotes_end_in_nil_after_a_while() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = member.hear(&table.speech(0, 0, proposal(1)));
+    let _ = member.judged(value(1), true);
+    let _ = table.all_say(&mut member, &[0], 0, NO_PREVOTE);
+    for _ in 0..50 {
+        assert!(
+            signed(&member.tick()).is_empty(),
+            "two of three have prevoted"
+        );
+    }
+    let _ = table.all_say(&mut member, &[1], 0, NO_PREVOTE);
+    assert_eq!(signed(&wait(&mut member)), [NO_PRECOMMIT]);
+}
+
+#[test]
+fn lines_36_to_41_a_quorum_of_prevotes_locks_and_its_record_comes_first() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = member.hear(&table.speech(0, 0, proposal(1)));
+    let _ = member.judged(value(1), true);
+    let turn = table.all_say(&mut member, &[0, 1], 0, prevote(1));
+    assert!(matches!(
+        turn.persist[..],
+        [Record::Valid(_), Record::Said(_)]
+    ));
+    assert_eq!(signed(&turn), [precommit(1)]);
+}
+
+#[test]
+fn lines_36_to_41_no_lock_on_what_is_not_known_to_be_good() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
+    let turn = table.all_say(&mut member, &[0, 1, 2], 0, prevote(1));
+    assert!(signed(&turn).is_empty() && turn.judge.contains(&value(1)));
+    assert_eq!(signed(&member.judged(value(1), true)), [precommit(1)]);
+}
+
+#[test]
+fn lines_42_to_43_prevotes_passed_on_by_others_make_the_value_valid_here_too() {
+    let table = Table::of(4);
+    let mut member = table.member(1, vec![]);
+    let _ = member.offer(value(2));
+    let _ = table.all_say(&mut member, &[0, 2, 3], 0, NO_PRECOMMIT);
+    let passed_on = Speech {
+        ballots: vec![],
+        quorums: vec![table.quorum([0, 2, 3], 0, prevote(1))],
+    };
+    let turn = member.hear(&passed_on).expect("good");
+    assert!(turn.judge.contains(&value(1)));
+    let mut turn = member.judged(value(1), true);
+    while member.round() == Round::FIRST {
+        merge(&mut turn, member.tick());
+    }
+    assert!(signed(&turn).contains(&reproposal(1, 0)));
+}
+
+#[test]
+fn lines_44_to_46_a_quorum_of_nil_prevotes_is_precommitted_at_once() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
+    let turn = table.all_say(&mut member, &[0, 1], 0, NO_PREVOTE);
+    assert_eq!(signed(&turn), [NO_PRECOMMIT]);
+}
+
+#[test]
+fn lines_47_to_48_and_65_to_67_any_quorum_of_precommits_ends_the_round_and_is_passed_on() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = table.all_say(&mut member, &[0], 0, precommit(1));
+    let _ = table.all_say(&mut member, &[1, 2], 0, NO_PRECOMMIT);
+    for _ in 0..10 {
+        let _ = member.tick();
+    }
+    assert_eq!(member.round(), Round::new(1));
+    let again = member.tick().send.expect("it speaks");
+    let precommits = again
+        .ballots
+        .iter()
+        .filter(|claim| claim.statement.round == Round::FIRST);
+    assert_eq!(precommits.count(), 3);
+}
+
+#[test]
+fn lines_49_to_54_a_quorum_of_precommits_of_one_round_decides_and_answers_from_then_on() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let turn = table.all_say(&mut member, &[0, 1, 2], 0, precommit(1));
+    let decision = turn.decided.expect("decided");
+    assert_eq!(decision.statement.said, precommit(1));
+    assert_eq!(member.decision(), Some(&decision));
+    let turn = member.hear(&table.speech(0, 5, NO_PREVOTE)).expect("good");
+    let reply = turn.reply.expect("the decision");
+    assert_eq!(reply.quorums, [decision.claim()]);
+    assert_eq!(
+        member.hear(&reply).expect("good"),
+        Turn::default(),
+        "no ping-pong"
+    );
+    assert_eq!(member.tick(), Turn::default(), "quiet");
+    let mut late = table.member(2, vec![]);
+    assert_eq!(late.hear(&reply).expect("good").decided, Some(decision));
+}
+
+#[test]
+fn lines_49_to_54_precommits_of_different_rounds_never_make_a_certificate() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = table.all_say(&mut member, &[0, 1], 0, precommit(1));
+    let turn = table.all_say(&mut member, &[1, 2], 1, precommit(1));
+    assert_eq!(turn.decided, None);
+    let mut forged = Certificate::clone(&table.quorum([0, 1, 2], 0, precommit(1)));
+    forged.signatures[2].1 = table.ballot(2, 1, precommit(1)).sig;
+    let speech = Speech {
+        ballots: vec![],
+        quorums: vec![Arc::new(forged)],
+    };
+    assert!(matches!(member.hear(&speech), Err(SpeechError::Quorum(_))));
+    assert_eq!(member.decision(), None);
+}
+
+#[test]
+fn lines_55_to_56_f_plus_one_members_beyond_our_round_take_us_along_and_one_liar_does_not() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = table.all_say(&mut member, &[0], u32::MAX, NO_PREVOTE);
+    assert_eq!(member.round(), Round::FIRST);
+    let _ = table.all_say(&mut member, &[1], 7, NO_PREVOTE);
+    assert_eq!(
+        member.round(),
+        Round::new(7),
+        "the second highest of the rounds"
+    );
+    let _ = table.all_say(&mut member, &[2], 9, NO_PREVOTE);
+    assert_eq!(
+        member.round(),
+        Round::new(9),
+        "the liar's far round still counts as beyond"
+    );
+}
+
+#[test]
+fn lines_57_to_60_silence_of_the_coordinator_is_prevoted_nil_and_later_rounds_wait_longer() {
+    let table = Table::of(4);
+    let ticks_until_prevote = |round: u32| {
+        let mut member = table.member(3, vec![]);
+        let _ = table.all_say(&mut member, &[1, 2], round, NO_PRECOMMIT);
+        (1..100).find(|_| signed(&member.tick()) == [NO_PREVOTE])
+    };
+    assert!(ticks_until_prevote(0).is_some());
+    assert!(ticks_until_prevote(0) < ticks_until_prevote(5));
+}
+
+#[test]
+fn a_crash_at_any_record_never_makes_a_second_vote() {
+    let table = Table::of(4);
+    let mut member = table.member(0, vec![]);
+    let mut records = member.offer(value(1)).persist;
+    records.extend(table.all_say(&mut member, &[1, 2], 0, prevote(1)).persist);
+    for kept in 0..=records.len() {
+        let mut again = table.member(0, records[..kept].to_vec());
+        let mut turn = again.start();
+        merge(&mut turn, again.offer(value(2)));
+        merge(&mut turn, table.all_say(&mut again, &[1, 2], 0, NO_PREVOTE));
+        (0..20).for_each(|_| merge(&mut turn, again.tick()));
+        let new = turn.persist.iter();
+        let said = new
+            .chain(&records[..kept])
+            .filter_map(|record| match record {
+                Record::Said(claim) => Some(claim),
+                Record::Valid(_) => None,
+            });
+        let said: Vec<_> = said.collect();
+        for (left, right) in said.iter().flat_map(|l| said.iter().map(move |r| (l, r))) {
+            assert!(
+                !left.statement.excludes(&right.statement),
+                "after {kept} records"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_lock_and_the_valid_value_survive_a_crash() {
+    let table = Table::of(4);
+    let mut member = table.member(2, vec![]);
+    let mut records = Vec::new();
+    let _ = member.hear(&table.speech(0, 0, proposal(1)));
+    records.extend(member.judged(value(1), true).persist);
+    records.extend(table.all_say(&mut member, &[0, 1], 0, prevote(1)).persist);
+    let mut again = table.member(2, records.clone());
+    let _ = table.all_say(&mut again, &[0, 1], 1, NO_PRECOMMIT);
+    let _ = again.hear(&table.speech(1, 1, proposal(2)));
+    assert_eq!(signed(&again.judged(value(2), true)), [NO_PREVOTE]);
+    let mut again = table.member(2, records);
+    let turn = table.all_say(&mut again, &[0, 1], 2, NO_PREVOTE);
+    assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
+}
+
+#[test]
+fn records_of_somebody_else_are_refused() {
+    let table = Table::of(4);
+    let record = Record::Said(*table.ballot(1, 0, NO_PREVOTE));
+    let (me, pace) = (table.members[0].clone(), Pace::default());
+    let opened = Agreement::open(&table.last, me, pace, [record]);
+    assert_eq!(opened.err(), Some(RecoverError::NotOurs));
+    let stranger = SigningActor::from_secret(&[99; 32]);
+    let opened = Agreement::open(&table.last, stranger, pace, []);
+    assert_eq!(opened.err(), Some(RecoverError::NoMember));
+}
+
+#[test]
+fn a_vote_of_ours_that_we_do_not_remember_silences_us() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let speech = table.speech(3, 0, prevote(1));
+    let turn = member.hear(&speech).expect("our key signed it");
+    assert_eq!(turn.forgotten, Some(speech.ballots[0]));
+    for _ in 0..50 {
+        assert!(signed(&member.tick()).is_empty());
+    }
+    let turn = table.all_say(&mut member, &[0, 1, 2], 0, precommit(1));
+    assert!(turn.decided.is_some(), "it still learns");
+}
+
+#[test]
+fn a_double_vote_convicts_its_signer_once_also_when_a_quorum_shows_it() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = table.all_say(&mut member, &[0], 0, prevote(1));
+    let turn = table.all_say(&mut member, &[0, 0], 0, NO_PREVOTE);
+    let [evidence] = &turn.faults[..] else {
+        panic!("one evidence");
+    };
+    assert_eq!(
+        evidence.verify(table.last.network()),
+        Ok(table.members[0].actor())
+    );
+
+    let mut member = table.member(3, vec![]);
+    let _ = table.all_say(&mut member, &[2], 0, NO_PREVOTE);
+    let speech = Speech {
+        ballots: vec![],
+        quorums: vec![table.quorum([0, 1, 2], 0, prevote(1))],
+    };
+    let turn = member.hear(&speech).expect("good");
+    let convicted: Vec<_> = turn
+        .faults
+        .iter()
+        .map(|e| e.verify(table.last.network()))
+        .collect();
+    assert_eq!(convicted, [Ok(table.members[2].actor())]);
+}
+
+#[test]
+fn a_member_alone_decides_by_itself() {
+    let table = Table::of(1);
+    let mut member = table.member(0, vec![]);
+    let turn = member.offer(value(1));
+    assert_eq!(signed(&turn), [proposal(1), prevote(1), precommit(1)]);
+    assert!(turn.decided.is_some());
+}
+
+#[test]
+fn statements_of_other_generations_and_strangers_do_not_count() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let mut later = table.ballot(0, 0, NO_PREVOTE).statement;
+    later.generation = later.generation.next().expect("small");
+    let network = table.last.network();
+    let hear = |member: &mut Agreement, claim| {
+        let ballots = vec![claim];
+        let quorums = vec![];
+        member.hear(&Speech { ballots, quorums }).err()
+    };
+    let claim = *table.members[0].sign(network, later);
+    assert_eq!(hear(&mut member, claim), Some(SpeechError::Generation));
+    let stranger = SigningActor::from_secret(&[99; 32]);
+    let claim = *stranger.sign(network, table.ballot(0, 0, NO_PREVOTE).statement);
+    assert!(matches!(
+        hear(&mut member, claim),
+        Some(SpeechError::Ballot(_))
+    ));
+    let mut claim = *table.ballot(0, 0, NO_PREVOTE);
+    claim.statement.said = prevote(1);
+    assert!(matches!(
+        hear(&mut member, claim),
+        Some(SpeechError::Ballot(_))
+    ));
+    let many = vec![*table.ballot(0, 0, NO_PREVOTE); 8];
+    let speech = Speech {
+        ballots: many,
+        quorums: vec![],
+    };
+    assert_eq!(member.hear(&speech).err(), Some(SpeechError::TooMany));
+}

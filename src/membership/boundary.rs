@@ -1,0 +1,240 @@
+//! The boundary at which a generation begins: all that its members start from, and what it still admits of before.
+//!
+//! A boundary is a fact: it is made from a genesis, or by checking the value that succeeds another boundary
+//! ([`Value::check`](super::Value::check)). Nothing of it is decoded.
+//!
+//! Invariants:
+//! - the frontier never goes back from one boundary to the next;
+//! - adopted and sealed dots are right after the frontier, at most one a lane, and never both in one lane.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::committee::{Committee, Generation};
+use super::genesis::{Genesis, GenesisError};
+use crate::actor::{Actor, Signed};
+use crate::codec::{Digest, Limits, NetworkId};
+use crate::dot::{Binding, Dot, Frontier, Head, Seq};
+use crate::evidence::Conflict;
+
+/// Where a generation begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boundary {
+    pub(super) network: NetworkId,
+    pub(super) limits: Arc<Limits>,
+    pub(super) value: Digest,
+    pub(super) committee: Arc<Committee>,
+    pub(super) frontier: Frontier,
+    pub(super) adopted: BTreeMap<Actor, Signed<Binding>>,
+    pub(super) sealed: BTreeMap<Actor, Seal>,
+    pub(super) state: Digest,
+}
+
+impl Boundary {
+    /// The first boundary: nothing delivered, nothing locked.
+    ///
+    /// # Errors
+    /// [`GenesisError`] when the genesis came from outside and its members are no committee.
+    pub fn genesis(genesis: &Genesis) -> Result<Self, GenesisError> {
+        Ok(Self {
+            network: genesis.network(),
+            limits: Arc::new(genesis.limits().clone()),
+            value: genesis.network().digest(),
+            committee: Arc::new(genesis.committee()?),
+            frontier: Frontier::new(),
+            adopted: BTreeMap::new(),
+            sealed: BTreeMap::new(),
+            state: genesis.state(),
+        })
+    }
+
+    /// The network that it belongs to.
+    #[must_use]
+    pub fn network(&self) -> &NetworkId {
+        &self.network
+    }
+
+    /// The network's bounds.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The generation that begins here.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.committee.generation()
+    }
+
+    /// The digest of the value that founded the generation; of the genesis for the first.
+    #[must_use]
+    pub fn value(&self) -> Digest {
+        self.value
+    }
+
+    /// Who may sign in this generation.
+    #[must_use]
+    pub fn committee(&self) -> &Arc<Committee> {
+        &self.committee
+    }
+
+    /// Where each lane ends: every member of this generation has delivered at least this.
+    #[must_use]
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    /// The end of one lane.
+    #[must_use]
+    pub fn head(&self, source: &Actor) -> Head {
+        head(&self.network, &self.frontier, source)
+    }
+
+    /// The locks that every member of this generation holds, its own to the contrary replaced.
+    #[must_use]
+    pub fn adopted(&self) -> &BTreeMap<Actor, Signed<Binding>> {
+        &self.adopted
+    }
+
+    /// The dots at which nobody echoes any more, with the proof that convicts their sources.
+    #[must_use]
+    pub fn sealed(&self) -> &BTreeMap<Actor, Seal> {
+        &self.sealed
+    }
+
+    /// The digest of the certified snapshot of the state at the frontier.
+    #[must_use]
+    pub fn state(&self) -> Digest {
+        self.state
+    }
+
+    /// All actors whose lanes count against the bound: members, and everybody who left something behind.
+    #[must_use]
+    pub fn lanes(&self) -> BTreeSet<Actor> {
+        let left = self.frontier.keys().chain(self.adopted.keys());
+        let left = left.chain(self.sealed.keys());
+        left.chain(self.committee.actors()).copied().collect()
+    }
+
+    /// Whether `dot` may still be certified in this generation for a source, and a lock there counts when reported:
+    /// its source is a member, or the dot was locked or sealed when this generation began.
+    ///
+    /// Without this a retired key, or one that never was a member, needs only one lying member that reports
+    /// its lock, and everybody adopts and echoes what no committee ever let in.
+    #[must_use]
+    pub fn speaks(&self, dot: &Dot) -> bool {
+        self.committee.contains(&dot.source) || self.marked(dot)
+    }
+
+    /// The closing rule: what a certificate of generation `certified` for `digest` at `dot` is worth here.
+    #[must_use]
+    pub fn admits(&self, certified: Generation, dot: &Dot, digest: &Digest) -> Admission {
+        if certified >= self.generation() {
+            return if certified == self.generation() {
+                Admission::Current
+            } else {
+                Admission::Later
+            };
+        }
+        let head = self.head(&dot.source);
+        if dot.seq == Seq::ZERO {
+            Admission::Refused
+        } else if dot.seq < head.seq || (dot.seq == head.seq && *digest == head.digest) {
+            Admission::Within(head)
+        } else if self.names(dot, digest) {
+            Admission::Named
+        } else {
+            Admission::Refused
+        }
+    }
+
+    fn marked(&self, dot: &Dot) -> bool {
+        let adopted = self.adopted.get(&dot.source);
+        let sealed = self.sealed.get(&dot.source);
+        adopted.is_some_and(|lock| lock.statement.dot == *dot)
+            || sealed.is_some_and(|seal| seal.dot() == *dot)
+    }
+
+    /// Whether this boundary names `digest` at `dot`, as an adopted lock or among the sealed ones.
+    #[must_use]
+    pub fn names(&self, dot: &Dot, digest: &Digest) -> bool {
+        let binding = Binding {
+            dot: *dot,
+            digest: *digest,
+        };
+        let adopted = self.adopted.get(&dot.source);
+        let sealed = self.sealed.get(&dot.source);
+        adopted.is_some_and(|lock| lock.statement == binding)
+            || sealed.is_some_and(|seal| seal.names(&binding))
+    }
+}
+
+/// The end of a lane that may be absent from `frontier`.
+pub(super) fn head(network: &NetworkId, frontier: &Frontier, source: &Actor) -> Head {
+    let head = frontier.get(source).copied();
+    head.unwrap_or_else(|| Head::empty(network))
+}
+
+/// What the closing rule says of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// A certificate of this boundary's own generation: the closing rule has nothing to say.
+    Current,
+    /// A certificate of a generation that is not installed here: fetch the generation first.
+    Later,
+    /// Within the frontier: accepted if the lane, from this dot on, chains to this head.
+    Within(Head),
+    /// It names an adopted lock or a sealed digest: accepted.
+    Named,
+    /// Retired keys signed it too late, or never did.
+    Refused,
+}
+
+/// A sealed dot: every digest that was reported there, each with the source's signature; at least two.
+///
+/// Every one, not just the two that convict: with one liar of four, one digest may have been certified and be
+/// reported once, beside two others. Were it dropped, the replicas that delivered it would stand alone for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    first: Signed<Binding>,
+    second: Signed<Binding>,
+    others: Vec<Signed<Binding>>,
+}
+
+impl Seal {
+    /// The seal on `bindings` of one dot, or `None` when there are not two.
+    pub(super) fn of(bindings: impl IntoIterator<Item = Signed<Binding>>) -> Option<Self> {
+        let mut bindings = bindings.into_iter();
+        Some(Self {
+            first: bindings.next()?,
+            second: bindings.next()?,
+            others: bindings.collect(),
+        })
+    }
+
+    /// The dot that is sealed.
+    #[must_use]
+    pub fn dot(&self) -> Dot {
+        self.first.statement.dot
+    }
+
+    /// What convicts the source.
+    #[must_use]
+    pub fn evidence(&self) -> Conflict<Binding> {
+        Conflict {
+            left: self.first,
+            right: self.second,
+        }
+    }
+
+    /// Whether `binding` is among the sealed ones.
+    #[must_use]
+    pub fn names(&self, binding: &Binding) -> bool {
+        self.bindings().any(|claim| claim.statement == *binding)
+    }
+
+    /// All that was reported there, in the order of the digests.
+    pub fn bindings(&self) -> impl Iterator<Item = &Signed<Binding>> {
+        [&self.first, &self.second].into_iter().chain(&self.others)
+    }
+}

@@ -1,0 +1,164 @@
+//! What a member reports, once, when it freezes: where its lanes end, and what it has locked right after.
+//!
+//! A report is believed for what other keys vouch for: a head counts when it is certified (the broadcast
+//! checks that), a lock or a seal when the source signed it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::boundary::{Boundary, head};
+use super::committee::Generation;
+use crate::actor::{Actor, BadSignature, Signed, Statement, WeakKey};
+use crate::codec::{Digest, Domain};
+use crate::dot::{Binding, Dot, Frontier, Head};
+use crate::evidence::Conflict;
+
+/// A member's report at the end of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The generation that ends.
+    pub generation: Generation,
+    /// The digest of the value that founded it.
+    pub value: Digest,
+    /// The ends of the lanes that moved since it began.
+    pub heads: Frontier,
+    /// What the member holds at lanes' next dots. Its own lock goes before a seal: a digest that it
+    /// echoed may have been certified, and must be among the reported.
+    pub marks: BTreeMap<Actor, Mark>,
+}
+
+impl Statement for Report {
+    const DOMAIN: Domain = Domain::Report;
+}
+
+/// What a member holds at the next dot of a lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mark {
+    /// It echoed or adopted this.
+    Lock(Signed<Binding>),
+    /// It saw two messages there, and echoed neither.
+    Seal(Conflict<Binding>),
+}
+
+impl Mark {
+    /// The source's signatures in it.
+    pub fn bindings(&self) -> impl Iterator<Item = &Signed<Binding>> {
+        let (one, other) = match self {
+            Self::Lock(lock) => (lock, None),
+            Self::Seal(conflict) => (&conflict.left, Some(&conflict.right)),
+        };
+        std::iter::once(one).chain(other)
+    }
+
+    fn check(&self, dot: &Dot) -> Result<(), ReportError> {
+        let placed =
+            |claim: &Signed<Binding>| claim.statement.dot == *dot && claim.signer == dot.source;
+        let contradictory = match self {
+            Self::Lock(_) => true,
+            Self::Seal(conflict) => {
+                conflict.left.statement.digest != conflict.right.statement.digest
+            }
+        };
+        if contradictory && self.bindings().all(placed) {
+            Ok(())
+        } else {
+            Err(ReportError::Mark(dot.source))
+        }
+    }
+}
+
+impl Report {
+    /// The empty report of a member of the generation that begins at `last`.
+    #[must_use]
+    pub fn of(last: &Boundary) -> Self {
+        Self {
+            generation: last.generation(),
+            value: last.value(),
+            heads: Frontier::new(),
+            marks: BTreeMap::new(),
+        }
+    }
+
+    /// Where the reporter's lane of `source` ends.
+    #[must_use]
+    pub fn head(&self, last: &Boundary, source: &Actor) -> Head {
+        let moved = self.heads.get(source).copied();
+        moved.unwrap_or_else(|| head(last.network(), last.frontier(), source))
+    }
+
+    /// Everything that can be checked of a report whose reporter's signature is good: its shape, and every
+    /// signature in its marks. Not whether its heads are certified.
+    ///
+    /// # Errors
+    /// [`ReportError`].
+    pub fn check(&self, last: &Boundary) -> Result<(), ReportError> {
+        self.check_shape(last)?;
+        for binding in self.marks.values().flat_map(Mark::bindings) {
+            let key = binding.signer.public_key()?;
+            binding.verify(last.network(), &key)?;
+        }
+        Ok(())
+    }
+
+    /// What a report is without its signatures: of this generation, within bounds, its heads beyond the last
+    /// frontier in lanes that may move, its marks right after its heads.
+    pub(super) fn check_shape(&self, last: &Boundary) -> Result<(), ReportError> {
+        if (self.generation, self.value) != (last.generation(), last.value()) {
+            return Err(ReportError::Stale);
+        }
+        let most = last.limits().lanes as usize;
+        if self.heads.len() > most || self.marks.len() > most {
+            return Err(ReportError::TooMany);
+        }
+        for (source, head) in &self.heads {
+            self.check_head(last, source, head)?;
+        }
+        for (source, mark) in &self.marks {
+            let next = self.head(last, source).seq.next();
+            let seq = next.ok_or(ReportError::Mark(*source))?;
+            let source = *source;
+            mark.check(&Dot { source, seq })?;
+        }
+        Ok(())
+    }
+
+    /// The lane of somebody who is no member moves by one dot at most: to what the boundary names there.
+    fn check_head(&self, last: &Boundary, source: &Actor, head: &Head) -> Result<(), ReportError> {
+        let dot = Dot {
+            source: *source,
+            seq: head.seq,
+        };
+        let moved = head.seq > last.head(source).seq;
+        let may = last.committee().contains(source) || last.names(&dot, &head.digest);
+        if moved && may {
+            Ok(())
+        } else {
+            Err(ReportError::Head(*source))
+        }
+    }
+}
+
+/// Why a report is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// Of another generation, or of another value.
+    #[error("of another generation")]
+    Stale,
+    /// More lanes than the bound.
+    #[error("more lanes than the bound")]
+    TooMany,
+    /// A head that is not beyond the last frontier, or in a lane that could not move.
+    #[error("the lane of {0:?} did not move there")]
+    Head(Actor),
+    /// A mark that is not right after the head, or not the source's.
+    #[error("no lock or seal of {0:?} right after its head")]
+    Mark(Actor),
+    /// The source's key is unusable.
+    #[error(transparent)]
+    WeakKey(#[from] WeakKey),
+    /// The source's signature is bad.
+    #[error(transparent)]
+    BadSignature(#[from] BadSignature),
+}

@@ -1,0 +1,390 @@
+//! The value that the members of a generation agree on, and the boundary that it founds.
+//!
+//! A value is judged on facts about it alone, never on the judge's own position: the agreement needs the same
+//! answer of all correct members. What follows from the value and the last boundary is checked here. What needs
+//! lanes, payloads and the algorithm is returned as [`Obligations`], for the broadcast to fulfil before it
+//! calls the value good.
+//!
+//! *Why the next boundary is safe:* if a digest was certified at a dot, one of a quorum's reports is by a correct
+//! member that echoed it. That member either had delivered it, and the frontier covers it, or reports its lock, and
+//! it is adopted, or sealed together with every other digest that was reported.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::agreement::{Ballot, Said};
+use super::boundary::{Boundary, Seal, head};
+use super::certificate::{Certificate, CertificateError, QuorumCertificate};
+use super::change::{Authorisation, Authorised, CHANGES, ChangeError, ChangeKey, members_after};
+use super::committee::{Committee, CommitteeError, VerifyError};
+use super::report::{Mark, Report, ReportError};
+use crate::actor::{Actor, BadSignature, Signed, Verified, WeakKey};
+use crate::codec::{Digest, Domain, NetworkId};
+use crate::dot::{Binding, Dot, Frontier};
+
+/// What a coordinator puts together before it knows the state at the new frontier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The digest of the value before.
+    pub parent: Digest,
+    /// The changes with their approvals, in the order of their keys. None of them can be left out: one that
+    /// is carried counts.
+    pub changes: Vec<Authorisation>,
+    /// What members reported, in the order of their keys; a quorum or more.
+    pub reports: Vec<Signed<Report>>,
+}
+
+/// The value that founds a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Value {
+    /// Who and what it rests on.
+    pub terms: Terms,
+    /// The digest of the snapshot of the state at the new frontier.
+    pub state: Digest,
+}
+
+/// What remains to be shown before a value is good, by whoever has the lanes and the algorithm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obligations {
+    /// Heads that must be held certified, with every message of their lanes from the last frontier on. A
+    /// liar reports heads that nobody certified.
+    pub heads: Frontier,
+    /// Messages that must be held: those adopted and not yet covered.
+    pub payloads: BTreeMap<Dot, Digest>,
+    /// What the state at the frontier must digest to, computed from the last boundary's state.
+    pub state: Digest,
+}
+
+/// The boundary that a value founds, if its obligations are fulfilled or a quorum decided it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Succession {
+    /// Where the next generation begins.
+    pub next: Boundary,
+    /// What the value alone does not show.
+    pub obligations: Obligations,
+}
+
+impl Terms {
+    /// The terms that these changes and reports make: of more than [`CHANGES`] changes the first, of two
+    /// reports by one member the first.
+    #[must_use]
+    pub fn gather<'a>(
+        last: &Boundary,
+        changes: impl IntoIterator<Item = &'a Authorised>,
+        reports: impl IntoIterator<Item = &'a Verified<Report>>,
+    ) -> Self {
+        let mut by_key: BTreeMap<ChangeKey, Authorisation> = BTreeMap::new();
+        for change in changes {
+            let claim = change.claim();
+            by_key.entry(claim.change.key()).or_insert(claim);
+        }
+        let mut by_member: BTreeMap<Actor, Signed<Report>> = BTreeMap::new();
+        for report in reports {
+            let claim = Signed::clone(report);
+            by_member.entry(claim.signer).or_insert(claim);
+        }
+        Self {
+            parent: last.value(),
+            changes: by_key.into_values().take(CHANGES).collect(),
+            reports: by_member.into_values().collect(),
+        }
+    }
+
+    /// The lane-wise maximum of the last frontier and the reported heads.
+    ///
+    /// # Errors
+    /// [`ValueError::Heads`] when two heads of one lane have the same number and cannot both be certified.
+    pub fn frontier(&self, last: &Boundary) -> Result<Frontier, ValueError> {
+        let reported = || {
+            self.reports
+                .iter()
+                .flat_map(|report| &report.statement.heads)
+        };
+        let mut frontier = last.frontier().clone();
+        for (source, head) in reported() {
+            match frontier.entry(*source) {
+                Vacant(lane) => *lane.insert(*head),
+                Occupied(lane) if lane.get().seq >= head.seq => continue,
+                Occupied(mut lane) => lane.insert(*head),
+            };
+        }
+        for (source, head) in reported() {
+            let end = frontier.get(source);
+            if end.is_some_and(|end| end.seq == head.seq && end.digest != head.digest) {
+                return Err(ValueError::Heads(*source));
+            }
+        }
+        Ok(frontier)
+    }
+
+    /// The value with these terms, when the state at [`Terms::frontier`] has this digest.
+    #[must_use]
+    pub fn with_state(self, state: Digest) -> Value {
+        Value { terms: self, state }
+    }
+
+    fn check_changes(&self, last: &Boundary) -> Result<Arc<Committee>, ValueError> {
+        let key = |claim: &Authorisation| claim.change.key();
+        if self.changes.len() > CHANGES || !ascending(&self.changes, key) {
+            return Err(ValueError::Changes);
+        }
+        for change in &self.changes {
+            change.verify(last)?;
+        }
+        let keys: Vec<ChangeKey> = self.changes.iter().map(key).collect();
+        let members = members_after(last, &keys).ok_or(ValueError::NoChange)?;
+        let generation = last.generation().next().ok_or(ValueError::Exhausted)?;
+        let committee = Committee::new(generation, &members, last.limits())?;
+        Ok(Arc::new(committee))
+    }
+
+    fn check_reports(&self, last: &Boundary) -> Result<(), ValueError> {
+        if !ascending(&self.reports, |claim| claim.signer) {
+            return Err(ValueError::Reports);
+        }
+        if self.reports.len() < last.committee().quorum() {
+            return Err(ValueError::TooFewReports);
+        }
+        for claim in &self.reports {
+            let shape = claim.statement.check_shape(last);
+            shape.map_err(|error| ValueError::Report(claim.signer, error))?;
+            last.committee().verify(last.network(), claim.clone())?;
+        }
+        Ok(())
+    }
+}
+
+impl Value {
+    /// The digest that is agreed on, and that the next value names as its parent.
+    #[must_use]
+    pub fn digest(&self, network: &NetworkId) -> Digest {
+        Digest::of(Domain::Value, network, self)
+    }
+
+    /// What this value makes of the last boundary, if it is one.
+    ///
+    /// # Errors
+    /// [`ValueError`]: then it is bad for everybody.
+    pub fn check(&self, last: &Boundary) -> Result<Succession, ValueError> {
+        if self.terms.parent != last.value() {
+            return Err(ValueError::Parent);
+        }
+        let committee = self.terms.check_changes(last)?;
+        self.terms.check_reports(last)?;
+        let frontier = self.terms.frontier(last)?;
+        let (adopted, sealed) = Union::of(&self.terms, last, &frontier)?.split();
+        let next = Boundary {
+            network: *last.network(),
+            limits: Arc::clone(&last.limits),
+            value: self.digest(last.network()),
+            committee,
+            frontier,
+            adopted,
+            sealed,
+            state: self.state,
+        };
+        let obligations = Obligations::of(last, &next);
+        Ok(Succession { next, obligations })
+    }
+}
+
+impl Obligations {
+    fn of(last: &Boundary, next: &Boundary) -> Self {
+        let moved = next.frontier.iter();
+        let moved = moved.filter(|(source, head)| last.head(source) != **head);
+        let locks = next.adopted.values().map(|lock| &lock.statement);
+        Self {
+            heads: moved.map(|(source, head)| (*source, *head)).collect(),
+            payloads: locks.map(|lock| (lock.dot, lock.digest)).collect(),
+            state: next.state,
+        }
+    }
+}
+
+/// What is reported right after the new frontier.
+struct Union {
+    sealed: BTreeMap<Actor, Seal>,
+    reported: BTreeMap<Actor, BTreeMap<Digest, Signed<Binding>>>,
+}
+
+impl Union {
+    /// The last boundary's locks and seals count as reported. A seal stays as it is: after it, nobody
+    /// echoed there.
+    fn of(terms: &Terms, last: &Boundary, frontier: &Frontier) -> Result<Self, ValueError> {
+        let next = |dot: &Dot| {
+            let head = head(last.network(), frontier, &dot.source);
+            dot.seq.follows(head.seq)
+        };
+        let sealed = last.sealed.iter().filter(|(_, seal)| next(&seal.dot()));
+        let mut union = Self {
+            sealed: sealed
+                .map(|(source, seal)| (*source, seal.clone()))
+                .collect(),
+            reported: BTreeMap::new(),
+        };
+        for lock in last
+            .adopted
+            .values()
+            .filter(|lock| next(&lock.statement.dot))
+        {
+            union.bindings(lock).insert(lock.statement.digest, *lock);
+        }
+        let marks = terms
+            .reports
+            .iter()
+            .flat_map(|report| report.statement.marks.values());
+        for binding in marks.flat_map(Mark::bindings) {
+            let dot = &binding.statement.dot;
+            if next(dot) && last.speaks(dot) && !union.sealed.contains_key(&dot.source) {
+                union.count(binding, last.network())?;
+            }
+        }
+        Ok(union)
+    }
+
+    fn count(&mut self, binding: &Signed<Binding>, network: &NetworkId) -> Result<(), ValueError> {
+        if let Vacant(free) = self.bindings(binding).entry(binding.statement.digest) {
+            let key = binding.signer.public_key()?;
+            binding.verify(network, &key)?;
+            free.insert(*binding);
+        }
+        Ok(())
+    }
+
+    fn bindings(&mut self, binding: &Signed<Binding>) -> &mut BTreeMap<Digest, Signed<Binding>> {
+        self.reported
+            .entry(binding.statement.dot.source)
+            .or_default()
+    }
+
+    /// One digest is adopted, more are sealed.
+    fn split(mut self) -> (BTreeMap<Actor, Signed<Binding>>, BTreeMap<Actor, Seal>) {
+        let mut adopted = BTreeMap::new();
+        for (source, bindings) in self.reported {
+            if let Some(seal) = Seal::of(bindings.values().copied()) {
+                self.sealed.insert(source, seal);
+            } else if let Some(lock) = bindings.into_values().next() {
+                adopted.insert(source, lock);
+            }
+        }
+        (adopted, self.sealed)
+    }
+}
+
+/// A value and the proof that a quorum decided it: the one record from which a generation is installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Founding {
+    /// What was decided.
+    pub value: Arc<Value>,
+    /// Precommits of one round for it, by a quorum of the generation before: the generation certificate.
+    pub certificate: Arc<Certificate<Ballot>>,
+}
+
+impl Founding {
+    /// The boundary after `last`. Nothing remains to be shown: of the quorum that decided, correct members
+    /// fulfilled the value's obligations.
+    ///
+    /// # Errors
+    /// [`FoundingError`].
+    pub fn verify(&self, last: &Boundary) -> Result<Boundary, FoundingError> {
+        let decided = decided(last, &self.certificate)?;
+        if *decided != self.value.digest(last.network()) {
+            return Err(FoundingError::OtherValue);
+        }
+        let certificate = Arc::clone(&self.certificate);
+        last.committee()
+            .certify(last.network(), certificate, |_| None)?;
+        Ok(self.value.check(last)?.next)
+    }
+
+    /// The record of a decision just reached on a value held here.
+    #[must_use]
+    pub fn of(value: Arc<Value>, certificate: &QuorumCertificate<Ballot>) -> Self {
+        Self {
+            value,
+            certificate: certificate.claim(),
+        }
+    }
+}
+
+/// What a certificate decides, if it is a generation certificate of the generation that begins at `last`.
+fn decided<'a>(
+    last: &Boundary,
+    certificate: &'a Certificate<Ballot>,
+) -> Result<&'a Digest, FoundingError> {
+    let ballot = &certificate.statement;
+    match &ballot.said {
+        Said::Precommit(Some(value)) if ballot.generation == last.generation() => Ok(value),
+        _ => Err(FoundingError::NoDecision),
+    }
+}
+
+fn ascending<T, K: Ord>(items: &[T], key: impl Fn(&T) -> K) -> bool {
+    items.windows(2).all(|pair| key(&pair[0]) < key(&pair[1]))
+}
+
+/// Why a value is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// It does not follow this boundary.
+    #[error("the value has another parent")]
+    Parent,
+    /// Too many changes, or not in the order of their keys.
+    #[error("too many changes, or out of order")]
+    Changes,
+    /// A change cannot be made or is not authorised.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// No change takes effect.
+    #[error("no change takes effect")]
+    NoChange,
+    /// There is no generation number left.
+    #[error("no generation number is left")]
+    Exhausted,
+    /// The changed members are no committee.
+    #[error(transparent)]
+    Committee(#[from] CommitteeError),
+    /// Reports repeated or out of order.
+    #[error("reports repeated or out of order")]
+    Reports,
+    /// Fewer reports than a quorum.
+    #[error("fewer reports than a quorum")]
+    TooFewReports,
+    /// A report is none.
+    #[error("report of {0:?}: {1}")]
+    Report(Actor, ReportError),
+    /// A report is not a member's.
+    #[error(transparent)]
+    Reporter(#[from] VerifyError),
+    /// Two reported heads of this lane contradict each other.
+    #[error("two heads of the lane of {0:?}")]
+    Heads(Actor),
+    /// The key of a locked dot's source is unusable.
+    #[error(transparent)]
+    WeakKey(#[from] WeakKey),
+    /// A lock that the source did not sign.
+    #[error(transparent)]
+    Lock(#[from] BadSignature),
+}
+
+/// Why a generation does not follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FoundingError {
+    /// The certificate is no decision of this generation.
+    #[error("no decision of this generation")]
+    NoDecision,
+    /// The decision is about another value.
+    #[error("the decision is about another value")]
+    OtherValue,
+    /// The certificate is none.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The value is bad.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+}

@@ -1,0 +1,710 @@
+//! How a generation follows another: what a quorum must approve, what reports make of locks, and which certificates of
+//! the past still count.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bft_crdts::actor::{Actor, Signed, SigningActor, Verified};
+use bft_crdts::codec::{Digest, Limits, decode, encode};
+use bft_crdts::dot::{Binding, Dot, Frontier, Head, Seq};
+use bft_crdts::evidence::Conflict;
+use bft_crdts::membership::{
+    Admission, Approval, Approvals, Authorised, Ballot, Boundary, CHANGES, Change, ChangeError,
+    ChangeKey, Committee, Entry, Founding, FoundingError, Generation, Mark, Report, ReportError,
+    Round, Said, Succession, Tally, Terms, Value, ValueError,
+};
+use quickcheck_macros::quickcheck;
+use rand::{RngExt as _, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use support::{boundary, boundary_within, members, stranger};
+
+mod support;
+
+const RENEW: Change = Change::Renew;
+
+fn digest(name: u8) -> Digest {
+    Digest::from_bytes([name; 32])
+}
+
+fn head(seq: u64, name: u8) -> Head {
+    Head {
+        seq: Seq::new(seq),
+        digest: digest(name),
+    }
+}
+
+fn dot(source: &SigningActor, seq: u64) -> Dot {
+    Dot {
+        source: source.actor(),
+        seq: Seq::new(seq),
+    }
+}
+
+fn binding(last: &Boundary, source: &SigningActor, seq: u64, name: u8) -> Signed<Binding> {
+    let binding = Binding {
+        dot: dot(source, seq),
+        digest: digest(name),
+    };
+    *source.sign(last.network(), binding)
+}
+
+fn entry(last: &Boundary, newcomer: &SigningActor) -> Change {
+    let entry = Entry {
+        generation: last.generation(),
+        value: last.value(),
+    };
+    Change::Join(*newcomer.sign(last.network(), entry))
+}
+
+fn approve(last: &Boundary, member: &SigningActor, change: &Change) -> Verified<Approval> {
+    let approval = Approval {
+        generation: last.generation(),
+        change: change.key(),
+    };
+    member.sign(last.network(), approval)
+}
+
+/// A change that the first members, just enough of them, approve.
+fn authorise(last: &Boundary, keys: &[SigningActor], change: &Change) -> Authorised {
+    let mut approvals = Approvals::default();
+    let mut authorised = keys.iter().filter_map(|key| {
+        let added = approvals.add(last, change, approve(last, key, change));
+        added.expect("a change that can be made")
+    });
+    authorised.next().expect("a quorum approves")
+}
+
+fn report<'a>(
+    last: &Boundary,
+    member: &SigningActor,
+    heads: &[(&SigningActor, Head)],
+    locks: impl IntoIterator<Item = &'a Signed<Binding>>,
+) -> Verified<Report> {
+    let mut report = Report::of(last);
+    report.heads = heads
+        .iter()
+        .map(|(source, head)| (source.actor(), *head))
+        .collect();
+    let locks = locks
+        .into_iter()
+        .map(|lock| (lock.signer, Mark::Lock(*lock)));
+    report.marks = locks.collect();
+    member.sign(last.network(), report)
+}
+
+fn value(last: &Boundary, changes: &[Authorised], reports: &[Verified<Report>]) -> Value {
+    Terms::gather(last, changes, reports).with_state(digest(0xee))
+}
+
+/// What these reports and a renewal make of `last`.
+fn renewed(
+    last: &Boundary,
+    keys: &[SigningActor],
+    reports: &[Verified<Report>],
+) -> Result<Succession, ValueError> {
+    value(last, &[authorise(last, keys, &RENEW)], reports).check(last)
+}
+
+/// Reports of the first members, all empty but for these locks, one each.
+fn locked(last: &Boundary, keys: &[SigningActor], locks: &[Signed<Binding>]) -> Boundary {
+    let reports: Vec<_> = keys
+        .iter()
+        .enumerate()
+        .map(|(seat, key)| report(last, key, &[], locks.get(seat)))
+        .collect();
+    renewed(last, keys, &reports).expect("a good value").next
+}
+
+mod a_change {
+    use super::*;
+
+    #[test]
+    fn is_authorised_by_a_quorum_and_not_by_less() {
+        let (last, keys) = (boundary(4), members(4));
+        let (change, mut approvals) = (Change::Leave(keys[3].actor()), Approvals::default());
+        for key in &keys[..2] {
+            let added = approvals.add(&last, &change, approve(&last, key, &change));
+            assert_eq!(added, Ok(None));
+            let again = approvals.add(&last, &change, approve(&last, key, &change));
+            assert_eq!(again, Ok(None), "one approval a seat");
+        }
+        let added = approvals.add(&last, &change, approve(&last, &keys[2], &change));
+        let authorised = added.expect("good").expect("a quorum");
+        assert_eq!(authorised.change(), &change);
+        assert_eq!(authorised.claim().verify(&last), Ok(authorised));
+    }
+
+    #[test]
+    fn to_let_somebody_in_shows_the_newcomers_signature_on_this_very_generation() {
+        let last = boundary(4);
+        assert_eq!(entry(&last, &stranger(1)).check(&last), Ok(()));
+        let stale = Entry {
+            generation: last.generation(),
+            value: digest(1),
+        };
+        let stale = Change::Join(*stranger(1).sign(last.network(), stale));
+        assert_eq!(stale.check(&last), Err(ChangeError::Stale));
+        let Change::Join(mut mistyped) = entry(&last, &stranger(1)) else {
+            unreachable!()
+        };
+        mistyped.signer = stranger(2).actor();
+        let mistyped = Change::Join(mistyped).check(&last);
+        assert!(matches!(mistyped, Err(ChangeError::BadSignature(_))));
+    }
+
+    #[test]
+    fn that_cannot_be_made_is_refused() {
+        let (last, keys) = (boundary(4), members(4));
+        let member = keys[0].actor();
+        assert_eq!(
+            entry(&last, &keys[0]).check(&last),
+            Err(ChangeError::Member(member))
+        );
+        let nobody = stranger(1).actor();
+        let leaves = Change::Leave(nobody).check(&last);
+        assert_eq!(leaves, Err(ChangeError::NoMember(nobody)));
+        let alone = boundary(1);
+        let leaves = Change::Leave(members(1)[0].actor()).check(&alone);
+        assert_eq!(leaves, Err(ChangeError::LastMember));
+    }
+
+    #[test]
+    fn does_not_exceed_seats_or_lanes() {
+        let mut limits = Limits::default();
+        limits.seats = 4;
+        let full = boundary_within(4, limits.clone());
+        assert_eq!(
+            entry(&full, &stranger(1)).check(&full),
+            Err(ChangeError::Full)
+        );
+        (limits.seats, limits.lanes) = (5, 5);
+        let last = boundary_within(5, limits);
+        let gone = authorise(&last, &members(5), &Change::Leave(members(5)[4].actor()));
+        let moved = [(&members(5)[4], head(1, 1))];
+        let reports: Vec<_> = members(5)
+            .iter()
+            .map(|key| report(&last, key, &moved, []))
+            .collect();
+        let next = value(&last, &[gone], &reports)
+            .check(&last)
+            .expect("good")
+            .next;
+        assert_eq!(next.committee().size(), 4);
+        assert_eq!(
+            entry(&next, &stranger(1)).check(&next),
+            Err(ChangeError::Full)
+        );
+        assert_eq!(
+            entry(&next, &members(5)[4]).check(&next),
+            Ok(()),
+            "it has a lane"
+        );
+    }
+
+    #[test]
+    fn is_forgotten_when_a_seat_approves_eight_newer_ones() {
+        let (last, keys) = (boundary(4), members(4));
+        let mut approvals = Approvals::default();
+        let newcomers: Vec<_> = (0..20).map(|i| entry(&last, &stranger(i))).collect();
+        for change in &newcomers {
+            let added = approvals.add(&last, change, approve(&last, &keys[0], change));
+            assert_eq!(added, Ok(None));
+        }
+        let seat = last.committee().seat(&keys[0].actor()).expect("a member");
+        let held: Vec<_> = approvals.of(seat).map(|(change, _)| *change).collect();
+        assert_eq!(held, newcomers[20 - CHANGES..]);
+    }
+
+    #[test]
+    fn approved_by_a_stranger_or_in_another_generation_does_not_count() {
+        let (last, keys) = (boundary(4), members(4));
+        let mut approvals = Approvals::default();
+        let foreign = approve(&last, &stranger(1), &RENEW);
+        let added = approvals.add(&last, &RENEW, foreign);
+        assert_eq!(added, Err(ChangeError::NoMember(stranger(1).actor())));
+        let other = approve(&last, &keys[0], &Change::Leave(keys[1].actor()));
+        assert_eq!(approvals.add(&last, &RENEW, other), Err(ChangeError::Stale));
+        let claim = authorise(&last, &keys, &RENEW).claim();
+        let next = locked(&last, &keys, &[]);
+        assert_eq!(claim.verify(&next).err(), Some(ChangeError::Stale));
+    }
+
+    /// Two members, each authorised to leave: both cannot. Were the value bad, they would be frozen for ever.
+    #[test]
+    fn that_cannot_be_made_together_with_another_has_no_effect() {
+        let (last, keys) = (boundary(2), members(2));
+        let leave = [0, 1].map(|i| authorise(&last, &keys, &Change::Leave(keys[i].actor())));
+        let reports = [0, 1].map(|i| report(&last, &keys[i], &[], []));
+        let next = value(&last, &leave, &reports)
+            .check(&last)
+            .expect("good")
+            .next;
+        assert_eq!(next.committee().actors(), [keys[1].actor()]);
+        assert_eq!(next.generation().number(), 1);
+    }
+}
+
+mod a_report {
+    use super::*;
+
+    fn check(
+        last: &Boundary,
+        heads: &[(&SigningActor, Head)],
+        mark: Mark,
+    ) -> Result<(), ReportError> {
+        let mut report = Report::clone(&report(last, &members(4)[0], heads, []).statement);
+        report.marks = BTreeMap::from([(members(4)[1].actor(), mark)]);
+        report.check(last)
+    }
+
+    #[test]
+    fn has_its_marks_right_after_its_heads() {
+        let (last, keys) = (boundary(4), members(4));
+        let source = &keys[1];
+        let wrong = Err(ReportError::Mark(source.actor()));
+        let lock = |seq| Mark::Lock(binding(&last, source, seq, 1));
+        assert_eq!(check(&last, &[], lock(1)), Ok(()));
+        assert_eq!(check(&last, &[], lock(2)), wrong);
+        let heads = [(source, head(3, 1))];
+        assert_eq!(check(&last, &heads, lock(4)), Ok(()));
+        assert_eq!(check(&last, &heads, lock(3)), wrong);
+        let heads = [(source, head(u64::MAX, 1))];
+        assert_eq!(check(&last, &heads, lock(4)), wrong);
+    }
+
+    #[test]
+    fn shows_the_sources_own_signatures() {
+        let (last, keys) = (boundary(4), members(4));
+        let mut forged = binding(&last, &keys[1], 1, 1);
+        forged.statement.digest = digest(2);
+        let error = check(&last, &[], Mark::Lock(forged));
+        assert!(matches!(error, Err(ReportError::BadSignature(_))));
+        let wrong = Err(ReportError::Mark(keys[1].actor()));
+        let foreign = binding(&last, &keys[2], 1, 1);
+        assert_eq!(check(&last, &[], Mark::Lock(foreign)), wrong);
+        let [left, right] = [1, 1].map(|name| binding(&last, &keys[1], 1, name));
+        assert_eq!(
+            check(&last, &[], Mark::Seal(Conflict { left, right })),
+            wrong
+        );
+        let right = binding(&last, &keys[1], 1, 2);
+        assert_eq!(
+            check(&last, &[], Mark::Seal(Conflict { left, right })),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn names_only_lanes_that_moved_and_could() {
+        let (last, keys) = (boundary(4), members(4));
+        let heads = |source: &SigningActor, head| {
+            report(&last, &keys[0], &[(source, head)], [])
+                .statement
+                .check(&last)
+        };
+        assert_eq!(heads(&keys[1], head(1, 1)), Ok(()));
+        let still = heads(&keys[1], Head::empty(last.network()));
+        assert_eq!(still, Err(ReportError::Head(keys[1].actor())));
+        let foreign = heads(&stranger(1), head(1, 1));
+        assert_eq!(foreign, Err(ReportError::Head(stranger(1).actor())));
+    }
+}
+
+mod a_value {
+    use super::*;
+
+    #[test]
+    fn takes_the_maximum_of_each_lane_and_lists_what_remains_to_be_shown() {
+        let (last, keys) = (boundary(4), members(4));
+        let lock = binding(&last, &keys[2], 1, 9);
+        let reports = [
+            report(
+                &last,
+                &keys[0],
+                &[(&keys[0], head(2, 2)), (&keys[1], head(1, 1))],
+                [&lock],
+            ),
+            report(&last, &keys[1], &[(&keys[0], head(5, 5))], []),
+            report(&last, &keys[2], &[], []),
+        ];
+        let succession = renewed(&last, &keys, &reports).expect("good");
+        let frontier =
+            Frontier::from([(keys[0].actor(), head(5, 5)), (keys[1].actor(), head(1, 1))]);
+        assert_eq!(succession.next.frontier(), &frontier);
+        assert_eq!(succession.obligations.heads, frontier);
+        let payloads = BTreeMap::from([(dot(&keys[2], 1), digest(9))]);
+        assert_eq!(succession.obligations.payloads, payloads);
+        assert_eq!(succession.obligations.state, succession.next.state());
+        let reports = [0, 1, 2].map(|seat| report(&succession.next, &keys[seat], &[], []));
+        let later = renewed(&succession.next, &keys, &reports).expect("good");
+        assert_eq!(later.next.frontier(), &frontier, "it never goes back");
+        assert!(later.obligations.heads.is_empty());
+    }
+
+    #[test]
+    fn is_bad_with_two_heads_of_one_number_in_whatever_order() {
+        let (last, keys) = (boundary(4), members(4));
+        let heads = [head(5, 1), head(7, 1), head(5, 2)];
+        let reports: Vec<_> = (0..3)
+            .map(|seat| report(&last, &keys[seat], &[(&keys[0], heads[seat])], []))
+            .collect();
+        assert!(
+            renewed(&last, &keys, &reports).is_ok(),
+            "below the maximum it does not matter"
+        );
+        let heads = [head(5, 1), head(5, 2), head(4, 2)];
+        for turn in 0..3 {
+            let of = |seat: usize| [(&keys[0], heads[(seat + turn) % 3])];
+            let reports: Vec<_> = (0..3)
+                .map(|seat| report(&last, &keys[seat], &of(seat), []))
+                .collect();
+            let error = renewed(&last, &keys, &reports).err();
+            assert_eq!(error, Some(ValueError::Heads(keys[0].actor())));
+        }
+    }
+
+    #[test]
+    fn adopts_one_reported_digest_and_seals_two() {
+        let (last, keys) = (boundary(4), members(4));
+        let source = keys[1].actor();
+        let one = locked(&last, &keys, &[binding(&last, &keys[1], 1, 1)]);
+        assert_eq!(one.adopted()[&source], binding(&last, &keys[1], 1, 1));
+        assert!(one.sealed().is_empty());
+        let [left, right] = [1, 2].map(|name| binding(&last, &keys[1], 1, name));
+        let two = locked(&last, &keys, &[left, right]);
+        assert!(two.adopted().is_empty());
+        let evidence = two.sealed()[&source].evidence();
+        assert_eq!(evidence.verify(last.network()), Ok(source));
+    }
+
+    /// One liar of four: of three reported digests any may be the certified one, and each must stay deliverable.
+    #[test]
+    fn that_seals_a_dot_names_every_reported_digest() {
+        let (last, keys) = (boundary(4), members(4));
+        let locks = [1, 2, 3].map(|name| binding(&last, &keys[3], 1, name));
+        let next = locked(&last, &keys, &locks);
+        for name in 1..=3 {
+            let admission = next.admits(last.generation(), &dot(&keys[3], 1), &digest(name));
+            assert_eq!(admission, Admission::Named);
+        }
+        let other = next.admits(last.generation(), &dot(&keys[3], 1), &digest(4));
+        assert_eq!(other, Admission::Refused);
+    }
+
+    #[test]
+    fn carries_the_last_locks_and_seals_on_without_anybody_reporting_them() {
+        let (last, keys) = (boundary(4), members(4));
+        let locks = [(1, 1), (2, 2), (2, 3)];
+        let locks = locks.map(|(source, name)| binding(&last, &keys[source], 1, name));
+        let next = locked(&last, &keys, &locks);
+        let later = locked(&next, &keys, &[]);
+        assert_eq!(later.adopted(), next.adopted());
+        assert_eq!(later.sealed(), next.sealed());
+        let against = binding(&last, &keys[1], 1, 9);
+        let sealed = locked(&next, &keys, &[against]);
+        assert!(
+            sealed.adopted().is_empty(),
+            "the old lock counts against the new one"
+        );
+        assert_eq!(sealed.sealed().len(), 2);
+        let more = locked(&next, &keys, &[binding(&last, &keys[2], 1, 9)]);
+        assert_eq!(more.sealed(), next.sealed(), "a seal does not grow");
+    }
+
+    #[test]
+    fn forgets_locks_that_the_frontier_has_passed_or_not_reached() {
+        let (last, keys) = (boundary(4), members(4));
+        let lock = binding(&last, &keys[1], 1, 1);
+        let reports = [
+            report(&last, &keys[0], &[], [&lock]),
+            report(&last, &keys[1], &[(&keys[1], head(1, 1))], []),
+            report(
+                &last,
+                &keys[2],
+                &[(&keys[2], head(1, 1))],
+                [&binding(&last, &keys[2], 2, 1)],
+            ),
+            report(&last, &keys[3], &[(&keys[2], head(2, 2))], []),
+        ];
+        let next = renewed(&last, &keys, &reports).expect("good").next;
+        assert!(next.adopted().is_empty() && next.sealed().is_empty());
+    }
+
+    /// A retired key, or one that was never in, with one lying member: nothing of theirs is adopted.
+    #[test]
+    fn ignores_locks_of_those_who_have_no_voice() {
+        let (last, keys) = (boundary(4), members(4));
+        let lock = binding(&last, &stranger(1), 1, 1);
+        let next = locked(&last, &keys, &[lock]);
+        assert!(next.adopted().is_empty());
+        let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
+        let next = value(&last, &[leave], &reports)
+            .check(&last)
+            .expect("good")
+            .next;
+        let later = locked(&next, &keys[..3], &[binding(&last, &keys[3], 1, 1)]);
+        assert!(later.adopted().is_empty());
+    }
+
+    #[test]
+    fn lets_an_adopted_lock_of_one_who_left_be_delivered_and_nothing_after_it() {
+        let (last, keys) = (boundary(4), members(4));
+        let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
+        let lock = binding(&last, &keys[3], 1, 1);
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
+        let next = value(&last, &[leave], &reports)
+            .check(&last)
+            .expect("good")
+            .next;
+        assert!(next.speaks(&dot(&keys[3], 1)) && !next.speaks(&dot(&keys[3], 2)));
+        let moved = |end| {
+            report(&next, &keys[0], &[(&keys[3], end)], [])
+                .statement
+                .check(&next)
+        };
+        assert_eq!(moved(head(1, 1)), Ok(()));
+        assert_eq!(moved(head(1, 2)), Err(ReportError::Head(keys[3].actor())));
+        assert_eq!(moved(head(2, 1)), Err(ReportError::Head(keys[3].actor())));
+    }
+
+    #[test]
+    fn is_bad_without_its_parent_a_change_and_a_quorum_of_reports() {
+        let (last, keys) = (boundary(4), members(4));
+        let renew = authorise(&last, &keys, &RENEW);
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
+        let good = value(&last, &[renew.clone()], &reports);
+        assert!(good.check(&last).is_ok());
+        let with = |spoil: &dyn Fn(&mut Terms)| {
+            let mut bad = good.clone();
+            spoil(&mut bad.terms);
+            bad.check(&last).err()
+        };
+        assert_eq!(
+            with(&|terms| terms.parent = digest(1)),
+            Some(ValueError::Parent)
+        );
+        assert_eq!(
+            with(&|terms| terms.changes.clear()),
+            Some(ValueError::NoChange)
+        );
+        let twice = terms_twice(&good);
+        assert_eq!(twice.check(&last).err(), Some(ValueError::Changes));
+        assert_eq!(
+            with(&|terms| terms.reports.truncate(2)),
+            Some(ValueError::TooFewReports)
+        );
+        assert_eq!(
+            with(&|terms| terms.reports[1] = terms.reports[0].clone()),
+            Some(ValueError::Reports)
+        );
+        let foreign = report(&last, &stranger(1), &[], []);
+        let foreign = value(&last, &[renew], &[&reports[..2], &[foreign]].concat());
+        assert!(matches!(foreign.check(&last), Err(ValueError::Reporter(_))));
+    }
+
+    fn terms_twice(good: &Value) -> Value {
+        let mut bad = good.clone();
+        bad.terms.changes.push(bad.terms.changes[0].clone());
+        bad
+    }
+
+    #[test]
+    fn is_bad_with_a_forged_report_lock_or_approval() {
+        let (last, keys) = (boundary(4), members(4));
+        let lock = binding(&last, &keys[1], 1, 1);
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
+        let good = value(&last, &[authorise(&last, &keys, &RENEW)], &reports);
+        let mut bad = good.clone();
+        bad.terms.reports[0].statement.marks.clear();
+        assert!(matches!(bad.check(&last), Err(ValueError::Reporter(_))));
+        let mut bad = good.clone();
+        bad.terms.changes[0].change = Change::Leave(keys[0].actor());
+        assert!(matches!(
+            bad.check(&last),
+            Err(ValueError::Change(ChangeError::Stale))
+        ));
+        let mut forged = lock;
+        forged.statement.digest = digest(7);
+        let lying = report(&last, &keys[0], &[], [&forged]);
+        let bad = renewed(
+            &last,
+            &keys,
+            &[lying, reports[1].clone(), reports[2].clone()],
+        );
+        assert!(matches!(bad, Err(ValueError::Lock(_))));
+    }
+
+    #[test]
+    fn has_one_encoding_and_a_digest_that_covers_everything() {
+        let (last, keys) = (boundary(4), members(4));
+        let reports = [2, 0, 1].map(|seat| report(&last, &keys[seat], &[], []));
+        let value = value(&last, &[authorise(&last, &keys, &RENEW)], &reports);
+        let bytes = encode(&value);
+        assert_eq!(decode::<Value>(&bytes, bytes.len()).as_ref(), Ok(&value));
+        let other = value.terms.clone().with_state(digest(1));
+        assert_ne!(value.digest(last.network()), other.digest(last.network()));
+    }
+}
+
+mod a_founding {
+    use super::*;
+
+    fn precommits(
+        last: &Boundary,
+        committee: &Committee,
+        keys: &[SigningActor],
+        ballot: Ballot,
+    ) -> Option<bft_crdts::membership::QuorumCertificate<Ballot>> {
+        let mut tally = Tally::new(ballot);
+        let mut facts = keys.iter().map(|key| key.sign(last.network(), ballot));
+        facts.find_map(|fact| tally.add(committee, &fact))
+    }
+
+    #[test]
+    fn is_a_value_with_precommits_of_one_round_for_it() {
+        let (last, keys) = (boundary(4), members(4));
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
+        let value = Arc::new(value(&last, &[authorise(&last, &keys, &RENEW)], &reports));
+        let ballot = |said| Ballot {
+            generation: last.generation(),
+            round: Round::new(3),
+            said,
+        };
+        let found = |said| {
+            let quorum = precommits(&last, last.committee(), &keys, ballot(said));
+            let value = Arc::clone(&value);
+            Founding::of(value, &quorum.expect("a quorum")).verify(&last)
+        };
+        let named = Some(value.digest(last.network()));
+        let next = found(Said::Precommit(named)).expect("good");
+        assert_eq!((next.generation().number(), Some(next.value())), (1, named));
+        assert_eq!(found(Said::Prevote(named)), Err(FoundingError::NoDecision));
+        assert_eq!(found(Said::Precommit(None)), Err(FoundingError::NoDecision));
+        let other = found(Said::Precommit(Some(digest(1))));
+        assert_eq!(other, Err(FoundingError::OtherValue));
+    }
+
+    #[test]
+    fn does_not_count_precommits_of_different_rounds_together() {
+        let (last, keys) = (boundary(4), members(4));
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
+        let value = Arc::new(value(&last, &[authorise(&last, &keys, &RENEW)], &reports));
+        let ballot = |round| Ballot {
+            generation: last.generation(),
+            round: Round::new(round),
+            said: Said::Precommit(Some(value.digest(last.network()))),
+        };
+        let quorum = precommits(&last, last.committee(), &keys, ballot(0)).expect("a quorum");
+        let mut founding = Founding::of(Arc::clone(&value), &quorum);
+        let mut mixed = founding.certificate.as_ref().clone();
+        mixed.signatures[2].1 = keys[2].sign(last.network(), ballot(1)).sig;
+        founding.certificate = Arc::new(mixed);
+        let verified = founding.verify(&last);
+        assert!(matches!(verified, Err(FoundingError::Certificate(_))));
+    }
+}
+
+mod the_closing_rule {
+    use super::*;
+
+    #[test]
+    fn admits_of_the_past_what_the_boundary_covers_or_names_and_nothing_else() {
+        let (last, keys) = (boundary(4), members(4));
+        let lock = binding(&last, &keys[1], 1, 7);
+        let moved = [(&keys[0], head(5, 5))];
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &moved, [&lock]));
+        let next = renewed(&last, &keys, &reports).expect("good").next;
+        let past = |source: &SigningActor, seq, name| {
+            next.admits(last.generation(), &dot(source, seq), &digest(name))
+        };
+        assert_eq!(past(&keys[0], 5, 5), Admission::Within(head(5, 5)));
+        assert_eq!(past(&keys[0], 3, 9), Admission::Within(head(5, 5)));
+        assert_eq!(past(&keys[0], 5, 6), Admission::Refused);
+        assert_eq!(past(&keys[0], 6, 6), Admission::Refused);
+        assert_eq!(past(&keys[0], 0, 6), Admission::Refused);
+        assert_eq!(past(&keys[1], 1, 7), Admission::Named);
+        assert_eq!(past(&keys[1], 1, 8), Admission::Refused);
+        assert_eq!(past(&keys[2], 1, 1), Admission::Refused);
+        let now = |generation: Generation| next.admits(generation, &dot(&keys[2], 1), &digest(1));
+        assert_eq!(now(next.generation()), Admission::Current);
+        let later = next.generation().next().expect("small");
+        assert_eq!(now(later), Admission::Later);
+    }
+}
+
+/// Any mix of reports, honest or not, that makes a good value.
+fn any_boundary(
+    chance: &mut ChaCha8Rng,
+    last: &Boundary,
+    keys: &[SigningActor],
+) -> Option<Boundary> {
+    let reports: Vec<_> = keys
+        .iter()
+        .map(|key| {
+            let mut report = Report::of(last);
+            for source in keys {
+                let end = last.head(&source.actor()).seq.number();
+                let seq = end + chance.random_range(0..3);
+                if seq > end {
+                    report
+                        .heads
+                        .insert(source.actor(), head(seq, u8::try_from(seq).unwrap_or(0)));
+                }
+                if chance.random_bool(0.6) {
+                    let name = chance.random_range(1..3);
+                    let lock = Mark::Lock(binding(last, source, seq + 1, name));
+                    report.marks.insert(source.actor(), lock);
+                }
+            }
+            key.sign(last.network(), report)
+        })
+        .collect();
+    let first = chance.random_range(0..=keys.len() - last.committee().quorum());
+    Some(renewed(last, keys, &reports[first..]).ok()?.next)
+}
+
+#[quickcheck]
+fn boundaries_never_go_back_and_mark_at_most_one_dot_a_lane_right_after_the_frontier(seed: u64) {
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    let (keys, mut last) = (members(4), boundary(4));
+    for _ in 0..3 {
+        let next = any_boundary(&mut chance, &last, &keys).expect("good reports");
+        for (source, head) in last.frontier() {
+            assert!(next.head(source).seq >= head.seq);
+        }
+        let adopted = next.adopted().values().map(|lock| lock.statement.dot);
+        let sealed = next.sealed().values().map(bft_crdts::membership::Seal::dot);
+        let marked: Vec<Dot> = adopted.chain(sealed).collect();
+        let mut lanes: Vec<Actor> = marked.iter().map(|dot| dot.source).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        assert_eq!(lanes.len(), marked.len());
+        assert!(
+            marked
+                .iter()
+                .all(|dot| dot.seq.follows(next.head(&dot.source).seq))
+        );
+        let old = last.adopted().values().map(|lock| lock.statement);
+        for lock in old.filter(|lock| lock.dot.seq.follows(next.head(&lock.dot.source).seq)) {
+            assert!(next.names(&lock.dot, &lock.digest), "a lock is lost");
+        }
+        last = next;
+    }
+}
+
+#[test]
+fn entries_take_effect_first_so_that_a_whole_committee_can_be_replaced() {
+    let one = members(1)[0].actor();
+    assert!(
+        ChangeKey::Join(one) < ChangeKey::Leave(one) && ChangeKey::Leave(one) < ChangeKey::Renew
+    );
+    let (last, keys) = (boundary(2), members(2));
+    let leaves = keys.iter().map(|key| Change::Leave(key.actor()));
+    let changes: Vec<_> = leaves.chain([entry(&last, &stranger(1))]).collect();
+    let changes = changes.iter().map(|change| authorise(&last, &keys, change));
+    let reports = [0, 1].map(|seat| report(&last, &keys[seat], &[], []));
+    let replaced = value(&last, &changes.collect::<Vec<_>>(), &reports);
+    let next = replaced.check(&last).expect("good").next;
+    assert_eq!(next.committee().actors(), [stranger(1).actor()]);
+}
