@@ -92,6 +92,8 @@ pub enum Domain {
     Genesis,
     /// The canonical bytes of a snapshot of an algorithm's state.
     State,
+    /// A piece of a snapshot.
+    Chunk,
     /// A message: the node of a lane's hash chain.
     Message,
     /// A source's signature on one dot.
@@ -119,6 +121,7 @@ impl Domain {
         match self {
             Self::Genesis => b"bft-crdts/1 genesis",
             Self::State => b"bft-crdts/1 state",
+            Self::Chunk => b"bft-crdts/1 chunk",
             Self::Message => b"bft-crdts/1 message",
             Self::Proposal => b"bft-crdts/1 proposal",
             Self::Echo => b"bft-crdts/1 echo",

@@ -12,6 +12,7 @@ pub mod membership;
 pub mod money;
 pub mod net;
 pub mod orswot;
+pub mod snapshot;
 pub mod store;
 pub mod traits;
 

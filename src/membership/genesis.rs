@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::committee::{Committee, CommitteeError, Generation};
 use crate::actor::Actor;
-use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, encode};
-use crate::traits::{SecureBroadcastAlgorithm, Wire};
+use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId};
+use crate::snapshot::Snapshot;
+use crate::traits::Wire;
 
 /// All that replicas must agree on before they hear of each other: first members, algorithm, bounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,8 +96,8 @@ impl Genesis {
     }
 }
 
-fn state_digest<A: SecureBroadcastAlgorithm<ReplicatedState: Serialize>>(algorithm: &A) -> Digest {
-    Digest::of(Domain::State, &NetworkId::NONE, &encode(&algorithm.state()))
+fn state_digest<A: Wire>(algorithm: &A) -> Digest {
+    Snapshot::of(algorithm).manifest().digest()
 }
 
 /// Why a description is none of a network, or not of this one.
