@@ -19,6 +19,9 @@ impl Seq {
     /// Before the first message.
     pub const ZERO: Self = Self(0);
 
+    /// After the last message.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// A number read from outside.
     #[must_use]
     pub fn new(number: u64) -> Self {

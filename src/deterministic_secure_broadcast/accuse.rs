@@ -8,7 +8,7 @@ use super::lane::Lane;
 use super::message::{Certificate, Entry, Equivocation};
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Sig, Signed, Verified};
-use crate::dot::{Binding, Dot};
+use crate::dot::Binding;
 use crate::evidence::Conflict;
 use crate::membership::Seat;
 use crate::traits::Wire;
@@ -70,11 +70,16 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    fn convict(&mut self, accused: Actor, evidence: Arc<Equivocation>, step: &mut Step<A::Op>) {
+    pub(super) fn convict(
+        &mut self,
+        accused: Actor,
+        evidence: Arc<Equivocation>,
+        step: &mut Step<A::Op>,
+    ) {
         if accused == self.actor() {
-            self.silence(evidence.dot(), step);
+            self.silence(step);
         }
-        tracing::warn!(me = ?self.actor(), ?accused, dot = %evidence.dot(), "convicted");
+        tracing::warn!(me = ?self.actor(), ?accused, dot = ?evidence.dot(), "convicted");
         step.persist.push(Record::Convicted(Arc::clone(&evidence)));
         step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
         self.convicted.insert(accused, evidence);
@@ -89,7 +94,7 @@ impl<A: Wire> Replica<A> {
         let seat = self.committee.seat(&self.actor());
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
         if !remembered && certificate.signatures.iter().any(ours) {
-            self.silence(echo.dot, step);
+            self.silence(step);
         }
     }
 
@@ -124,13 +129,13 @@ impl<A: Wire> Replica<A> {
 
     /// Our key has signed what we do not remember: the store is an old copy, or somebody else uses the key. Whatever
     /// we sign next may contradict it, so we sign nothing more.
-    pub(super) fn silence(&mut self, dot: Dot, step: &mut Step<A::Op>) {
+    pub(super) fn silence(&mut self, step: &mut Step<A::Op>) {
         if self.silenced {
             return;
         }
-        tracing::error!(me = ?self.actor(), %dot, "our key has signed what we do not remember");
+        tracing::error!(me = ?self.actor(), "our key has signed what we do not remember");
         self.silenced = true;
-        step.persist.push(Record::Silenced(dot));
-        step.faults.push(Fault::Silenced { dot });
+        step.persist.push(Record::Silenced);
+        step.faults.push(Fault::Silenced);
     }
 }

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::error::Refusal;
-use super::lane::{Certified, Lane, Stance, Waiting};
+use super::lane::{Certified, Lane, Stance};
 use super::message::{Certificate, Entry};
+use super::packet::Chunk;
 use super::step::{Delivery, Fault, Record, Step};
 use crate::actor::Actor;
+use crate::codec::Digest;
 use crate::dot::Dot;
+use crate::membership::Admission;
 use crate::traits::{Verdict, Wire};
 
 impl<A: Wire> Replica<A> {
@@ -22,7 +25,6 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let dot = certificate.statement.dot;
         let lane = self.lane(&dot.source)?;
-        self.check_generation(certificate.statement.generation)?;
         if let Some(held) = lane.certificate_at(dot.seq) {
             // A second certificate here says the same, or more members lie than are tolerated.
             if held.statement.digest != certificate.statement.digest {
@@ -34,6 +36,14 @@ impl<A: Wire> Replica<A> {
         }
         if dot.seq <= lane.head().seq {
             return Ok(());
+        }
+        match self.admits(&certificate) {
+            Admission::Current | Admission::Named => {}
+            Admission::Later => {
+                self.pull(from, step);
+                return Ok(());
+            }
+            Admission::Within(_) | Admission::Refused => return Err(Refusal::Closed(dot.source)),
         }
         if !dot.seq.follows(lane.head().seq) {
             self.pull(from, step);
@@ -58,7 +68,9 @@ impl<A: Wire> Replica<A> {
             .map(|lock| &lock.tally)
             .filter(|tally| *tally.statement() == echo);
         let known = |seat| tally.and_then(|tally| tally.signature(seat));
-        let fact = self.committee.certify(&self.network, certificate, known)?;
+        let closed = Refusal::Closed(echo.dot.source);
+        let committee = self.committee_of(echo.generation).ok_or(closed)?;
+        let fact = committee.certify(&self.network, certificate, known)?;
         Ok(fact.claim())
     }
 
@@ -77,15 +89,11 @@ impl<A: Wire> Replica<A> {
         let entry = lane.bound().filter(|entry| entry.digest == digest).cloned();
         let Some(entry) = entry else {
             // The message is missing, or contradicts the one we are bound to: fetch it, with its signature.
-            let tail = VecDeque::new();
-            lane.certified = Some(Certified { certificate, tail });
+            lane.certified = Some(missing(certificate));
             self.pull(from, step);
             return;
         };
-        lane.certified = Some(Certified {
-            certificate,
-            tail: VecDeque::new(),
-        });
+        lane.certified = Some(missing(certificate));
         self.fill(dot.source, entry, step);
     }
 
@@ -94,7 +102,8 @@ impl<A: Wire> Replica<A> {
         let lane = self.lanes.get(&entry.message().source);
         let certified = lane.and_then(|lane| lane.certified.as_ref());
         certified.is_some_and(|certified| {
-            certified.tail.is_empty() && certified.certificate.head() == entry.head()
+            let proof = certified.certificate.as_ref();
+            certified.tail.is_empty() && proof.is_some_and(|proof| proof.head() == entry.head())
         })
     }
 
@@ -116,22 +125,12 @@ impl<A: Wire> Replica<A> {
         let Some(lane) = self.lanes.get_mut(&source) else {
             return;
         };
-        let locked = lane
-            .lock()
-            .is_some_and(|lock| lock.entry.digest == entry.digest);
+        let locked = lane.lock().map(|lock| lock.entry.digest);
         let Some(certified) = &mut lane.certified else {
             return;
         };
-        let proposals = if locked {
-            Vec::new()
-        } else {
-            vec![Arc::clone(&entry.proposal)]
-        };
-        step.persist.push(Record::Certified {
-            proposals,
-            certificate: Arc::clone(&certified.certificate),
-        });
         certified.tail.push_back(entry);
+        step.persist.push(record(source, certified, locked));
         self.ready.insert(source);
     }
 
@@ -154,12 +153,8 @@ impl<A: Wire> Replica<A> {
         let Some(lane) = self.lanes.get_mut(&source).filter(|lane| !lane.stopped) else {
             return false;
         };
-        let Some(entry) = lane
-            .certified
-            .as_ref()
-            .and_then(|c| c.tail.front())
-            .cloned()
-        else {
+        let certified = lane.certified.as_ref().filter(|held| !held.provisional);
+        let Some(entry) = certified.and_then(|held| held.tail.front()).cloned() else {
             return false;
         };
         let dot = entry.message().dot();
@@ -178,7 +173,7 @@ impl<A: Wire> Replica<A> {
             .lock()
             .is_some_and(|lock| lock.entry.digest == entry.digest);
         if source == self.key.actor() && !remembered {
-            self.silence(dot, step);
+            self.silence(step);
         }
         let Some(lane) = self.lanes.get_mut(&source) else {
             return false;
@@ -203,16 +198,12 @@ impl<A: Wire> Replica<A> {
 
     /// Judges again a proposal that was early.
     fn judge_waiting(&mut self, source: Actor, step: &mut Step<A::Op>) {
-        if self.silenced || self.convicted.contains_key(&source) {
-            return;
-        }
-        let Some(lane) = self.lanes.get_mut(&source) else {
+        let waits = self.silenced || self.is_frozen() || self.convicted.contains_key(&source);
+        let Some(lane) = self.lanes.get_mut(&source).filter(|_| !waits) else {
             return;
         };
         match std::mem::replace(&mut lane.stance, Stance::Open) {
-            Stance::Waiting(Waiting { entry, binding }) => {
-                self.echo_if_valid(source, entry, binding, step);
-            }
+            Stance::Waiting(entry) => self.echo_if_valid(source, entry, step),
             stance => lane.stance = stance,
         }
     }
@@ -230,7 +221,7 @@ impl<Op> Lane<Op> {
         if let Some(certified) = &mut self.certified {
             certified.tail.pop_front();
             if certified.tail.is_empty() {
-                certificate = Some(Arc::clone(&certified.certificate));
+                certificate.clone_from(&certified.certificate);
                 self.certified = None;
             }
         }
@@ -272,4 +263,24 @@ fn judge<A: Wire>(
         }
         Err(_) => (Vec::new(), Verdict::Never("operations that do not decode")),
     }
+}
+
+/// A certificate whose message is still to come.
+fn missing(certificate: Arc<Certificate>) -> Certified {
+    Certified {
+        certificate: Some(certificate),
+        tail: VecDeque::new(),
+        provisional: false,
+    }
+}
+
+/// The record of a certified stretch. What is locked is on record already.
+pub(super) fn record(source: Actor, certified: &Certified, locked: Option<Digest>) -> Record {
+    let known = certified.tail.iter().map(|entry| entry.digest).eq(locked);
+    let proposals = certified.tail.iter().filter(|_| !known);
+    Record::Certified(Chunk {
+        source,
+        proposals: proposals.map(|entry| Arc::clone(&entry.proposal)).collect(),
+        certificate: certified.certificate.clone(),
+    })
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::error::Refusal;
-use super::lane::{Certified, Lane, Stance, Waiting};
+use super::lane::{Certified, Lane, Stance};
 use super::message::{Certificate, Echo, Entry, Proposal};
-use super::packet::Body;
+use super::packet::{Body, Chunk};
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Signed, Verified};
-use crate::dot::{Binding, Seq};
+use crate::dot::{Binding, Dot, Seq};
 use crate::traits::{Verdict, Wire};
 
 /// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one more a seat, so that
@@ -27,12 +27,13 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let dot = proposal.message.dot();
-        let lane = self.lane(&dot.source)?;
-        let head = lane.head();
+        let head = self.lane(&dot.source)?.head();
         if dot.seq == Seq::ZERO {
             return Err(Refusal::NoDot(dot));
         }
         let entry = Entry::new(&self.network, proposal);
+        self.take_payload(&entry);
+        let lane = self.lane(&dot.source)?;
         if dot.seq <= head.seq {
             // 1. Delivered here: its source lost our answer, or lies.
             return self.answer_late(from, &entry, step);
@@ -73,8 +74,16 @@ impl<A: Wire> Replica<A> {
             self.convict_source(seen, &binding, step);
             return Ok(());
         }
+        if let Some(bound) = self.boundary.adopted().get(&dot.source)
+            && bound.statement.dot == dot
+            && bound.statement.digest != entry.digest
+        {
+            // The boundary imposed another message here.
+            self.convict_source(*bound, &binding, step);
+            return Ok(());
+        }
         if dot.source == self.actor() {
-            self.silence(dot, step);
+            self.silence(step);
             return Ok(());
         }
         if entry.message().parent != lane.head().digest {
@@ -83,36 +92,39 @@ impl<A: Wire> Replica<A> {
         if self.convicted.contains_key(&dot.source) {
             return Err(Refusal::Convicted(dot.source));
         }
-        // 4. Only members are sources.
-        if !self.committee.contains(&dot.source) {
-            return Err(Refusal::NoLane(dot.source));
+        // 4. Only members are sources, or who left a lock behind.
+        if !self.boundary.speaks(&dot) {
+            let founding = self.chain.last().cloned();
+            let founding = founding.ok_or(Refusal::NoLane(dot.source))?;
+            self.send(from, Body::Founding(founding), step);
+            return Ok(());
         }
         if self.silenced {
             return Err(Refusal::Silenced);
         }
-        self.echo_if_valid(from, entry, binding, step);
+        self.echo_if_valid(from, entry, step);
         Ok(())
     }
 
     /// Rules 6 and 7: hold what is early, report what is never valid, else lock and echo.
-    pub(super) fn echo_if_valid(
-        &mut self,
-        from: Actor,
-        entry: Entry,
-        binding: Verified<Binding>,
-        step: &mut Step<A::Op>,
-    ) {
+    pub(super) fn echo_if_valid(&mut self, from: Actor, entry: Entry, step: &mut Step<A::Op>) {
         let dot = entry.message().dot();
         let Ok(ops) = entry.message().decode::<A::Op>(self.genesis.limits()) else {
             let reason = "operations that do not decode";
             return self.report_invalid(Fault::Invalid { dot, reason }, step);
         };
-        let verdict = self.algorithm.verdict_batch(&dot.source, &ops);
+        let verdict = match self.algorithm.verdict_batch(&dot.source, &ops) {
+            // 5. Nothing is echoed at the end of a generation.
+            Verdict::Valid if self.is_frozen() => Verdict::NotYet("frozen"),
+            verdict => verdict,
+        };
+        let seated = self.committee.contains(&self.key.actor());
         let Some(lane) = self.lanes.get_mut(&dot.source) else {
             return;
         };
         match verdict {
-            Verdict::NotYet(_) => lane.stance = Stance::Waiting(Waiting { entry, binding }),
+            Verdict::NotYet(_) => lane.stance = Stance::Waiting(entry),
+            Verdict::Valid if !seated => lane.stance = Stance::Waiting(entry),
             Verdict::Never(reason) => {
                 lane.stance = Stance::Open;
                 self.report_invalid(Fault::Invalid { dot, reason }, step);
@@ -169,7 +181,11 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    fn own_echo(&mut self, source: Actor, step: &mut Step<A::Op>) -> Option<Signed<Echo>> {
+    pub(super) fn own_echo(
+        &mut self,
+        source: Actor,
+        step: &mut Step<A::Op>,
+    ) -> Option<Signed<Echo>> {
         let seat = self.committee.seat(&self.key.actor())?;
         let lock = self.lanes.get(&source)?.lock()?;
         let echo = *lock.tally.statement();
@@ -181,7 +197,7 @@ impl<A: Wire> Replica<A> {
                 sig,
             });
         }
-        if self.silenced {
+        if self.silenced || self.replaying || self.is_frozen() || !self.boundary.speaks(&echo.dot) {
             return None;
         }
         let fact = self.key.sign(&self.network, echo);
@@ -194,13 +210,8 @@ impl<A: Wire> Replica<A> {
         claim: Signed<Echo>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        let Echo {
-            generation,
-            dot,
-            digest,
-        } = claim.statement;
+        let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lane(&dot.source)?;
-        self.check_generation(generation)?;
         if dot.seq <= lane.head().seq {
             return Ok(());
         }
@@ -216,7 +227,7 @@ impl<A: Wire> Replica<A> {
         let fact = self.committee.verify(&self.network, claim)?;
         if fact.signer == self.actor() {
             // Ours, and not in the tally where ours would be.
-            self.silence(dot, step);
+            self.silence(step);
             return Ok(());
         }
         self.count(&fact, step);
@@ -254,21 +265,33 @@ impl<A: Wire> Replica<A> {
         {
             return;
         }
-        step.persist.push(Record::Certified {
+        let certificate = Some(certificate);
+        step.persist.push(Record::Certified(Chunk {
+            source,
             proposals: Vec::new(),
-            certificate: Arc::clone(&certificate),
+            certificate: certificate.clone(),
+        }));
+        lane.certified = Some(Certified {
+            certificate,
+            tail: [entry].into(),
+            provisional: false,
         });
-        let tail = [entry].into();
-        lane.certified = Some(Certified { certificate, tail });
         self.ready.insert(source);
     }
 
     /// Sends each lock in doubt to the members whose echo is missing: our own message from the start, another's
     /// when its source had time enough.
     pub(super) fn resend_locks(&mut self, step: &mut Step<A::Op>) {
-        let mut due = Vec::new();
+        let (mut due, frozen) = (Vec::new(), self.is_frozen());
         for (source, lane) in &mut self.lanes {
-            let doubtful = lane.certified.is_none() && !self.convicted.contains_key(source);
+            let head = lane.head().seq;
+            let seq = head.next().unwrap_or(head);
+            let speaks = self.boundary.speaks(&Dot {
+                source: *source,
+                seq,
+            });
+            let certain = lane.certified.is_some() || self.convicted.contains_key(source);
+            let doubtful = speaks && !certain && !frozen;
             let Some(lock) = lane.lock_mut().filter(|_| doubtful) else {
                 continue;
             };
@@ -302,7 +325,7 @@ impl<A: Wire> Replica<A> {
             let held = lane.binding_at(dot.seq);
             let binding = self.verify_source(entry)?;
             if dot.source == self.actor() {
-                self.silence(dot, step);
+                self.silence(step);
             }
             if let Some(held) = held {
                 self.convict_source(held, &binding, step);
@@ -310,6 +333,9 @@ impl<A: Wire> Replica<A> {
         } else if let Some(certificate) = lane.log.newest() {
             let certificate = Arc::clone(certificate);
             self.send(from, Body::Certificate(certificate), step);
+        } else if let Some(founding) = self.chain.last() {
+            let founding = Arc::clone(founding);
+            self.send(from, Body::Founding(founding), step);
         }
         Ok(())
     }

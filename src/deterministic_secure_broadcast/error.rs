@@ -4,7 +4,10 @@ use crate::actor::{Actor, BadSignature};
 use crate::codec::DecodeError;
 use crate::dot::Dot;
 use crate::evidence::EvidenceError;
-use crate::membership::{CertificateError, Generation, GenesisError, VerifyError};
+use crate::membership::{
+    CertificateError, ChangeError, FoundingError, Generation, GenesisError, ReportError,
+    SpeechError, VerifyError,
+};
 use crate::traits::Verdict;
 
 /// Why a packet was refused. It changed nothing, and nobody is accused: anybody can have sent it.
@@ -38,18 +41,34 @@ pub enum Refusal {
     /// An echo that no proposal of ours asked for.
     #[error("an echo of {0} that was not asked for")]
     Unasked(Dot),
-    /// A statement of a committee that is no more.
-    #[error("of {0}, which is over")]
-    Stale(Generation),
-    /// A statement of a committee that we do not know yet.
-    #[error("of {0}, which is not here yet")]
-    Early(Generation),
     /// A certificate that is none.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
     /// A stretch of a lane is out of order, has a gap, or does not end at its certificate.
     #[error("a stretch of {0:?}'s lane does not hold together")]
     Chunk(Actor),
+    /// A certificate by a committee that is over, of what the boundary after it does not name: its keys may be
+    /// retired and stolen.
+    #[error("a certificate for the lane of {0:?} that comes too late")]
+    Closed(Actor),
+    /// A change that cannot be made, or is not approved.
+    #[error("change: {0}")]
+    Change(#[from] ChangeError),
+    /// A report that is none.
+    #[error("report: {0}")]
+    Report(#[from] ReportError),
+    /// Something in a speech is no statement of a member.
+    #[error("speech: {0}")]
+    Speech(#[from] SpeechError),
+    /// A generation that does not follow.
+    #[error("generation: {0}")]
+    Founding(#[from] FoundingError),
+    /// A chain of generations that is not the one we were invited to.
+    #[error("another {0} than the one we were invited to")]
+    Forged(Generation),
+    /// A part of a snapshot that is not the certified one's.
+    #[error("not a part of the snapshot of {0}")]
+    Snapshot(Generation),
     /// Evidence that convicts nobody here.
     #[error("evidence: {0}")]
     Evidence(#[from] EvidenceError),
@@ -86,6 +105,21 @@ pub enum ProposeError {
     #[error("the lane is full")]
     LaneFull,
     /// We sign no more: our own key has signed what we do not remember.
+    #[error("silenced")]
+    Silenced,
+}
+
+/// Why a change was not approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApproveError {
+    /// It cannot be made.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// We are no member of the present generation.
+    #[error("no member")]
+    NotAMember,
+    /// We sign no more.
     #[error("silenced")]
     Silenced,
 }

@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::backoff::Backoff;
-use super::message::{Certificate, Entry, Message, Proposal, Tally};
-use crate::actor::{Signed, Verified};
-use crate::codec::{Digest, Limits, NetworkId};
+use super::log::Log;
+use super::message::{Certificate, Entry, Proposal, Tally};
+use crate::actor::Signed;
+use crate::codec::{Digest, NetworkId};
 use crate::dot::{Binding, Head, Seq};
 
 #[derive(Debug)]
@@ -28,16 +29,9 @@ pub(super) enum Stance<Op> {
     /// Nothing.
     Open,
     /// Its source signed it, but we cannot judge it yet.
-    Waiting(Waiting),
+    Waiting(Entry),
     /// We echoed it, and echo no other.
     Echoed(Lock<Op>),
-}
-
-/// A proposal whose signature is good and whose operations are early.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) entry: Entry,
-    pub(super) binding: Verified<Binding>,
 }
 
 /// A proposal that we are bound to, with the echoes that we know of.
@@ -53,8 +47,11 @@ pub(super) struct Lock<Op> {
 /// A stretch of messages after the head that a quorum certified. `tail` is empty while the message is missing.
 #[derive(Debug)]
 pub(super) struct Certified {
-    pub(super) certificate: Arc<Certificate>,
+    /// None when a generation's frontier vouches for the last message.
+    pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) tail: VecDeque<Entry>,
+    /// Only a committee that is over vouches for it: to be delivered when it has reached a generation's frontier.
+    pub(super) provisional: bool,
 }
 
 impl<Op> Lane<Op> {
@@ -68,7 +65,7 @@ impl<Op> Lane<Op> {
     }
 
     pub(super) fn head(&self) -> Head {
-        self.log.head
+        self.log.head()
     }
 
     pub(super) fn lock(&self) -> Option<&Lock<Op>> {
@@ -89,31 +86,35 @@ impl<Op> Lane<Op> {
     pub(super) fn bound(&self) -> Option<&Entry> {
         match &self.stance {
             Stance::Open => None,
-            Stance::Waiting(waiting) => Some(&waiting.entry),
+            Stance::Waiting(entry) => Some(entry),
             Stance::Echoed(lock) => Some(&lock.entry),
         }
     }
 
     /// The source's signature on whatever message we know at `seq`, not checked if it came in a stretch.
     pub(super) fn binding_at(&self, seq: Seq) -> Option<Signed<Binding>> {
-        if seq.follows(self.log.head.seq) {
+        if seq.follows(self.log.head().seq) {
             return self.bound().map(Entry::binding);
         }
         self.log.entry(seq).map(Entry::binding)
     }
 
+    /// This message, if it is held or delivered here.
+    pub(super) fn find(&self, seq: Seq, digest: &Digest) -> Option<&Entry> {
+        let held = self.certified.iter().flat_map(|certified| &certified.tail);
+        let mut held = self.bound().into_iter().chain(held);
+        held.find(|entry| entry.digest == *digest)
+            .or_else(|| self.log.entry(seq).filter(|entry| entry.digest == *digest))
+    }
+
     /// The certificate of exactly this message, if it is kept.
     pub(super) fn certificate_at(&self, seq: Seq) -> Option<&Arc<Certificate>> {
-        let checkpoints = &self.log.checkpoints;
-        let checkpoint = checkpoints.binary_search_by_key(&seq, |c| c.head().seq);
-        let certified = self
+        let held = self
             .certified
             .iter()
-            .map(|certified| &certified.certificate);
-        let mut newest = certified.chain(&self.log.newest);
-        newest
-            .find(|certificate| certificate.head().seq == seq)
-            .or_else(|| checkpoints.get(checkpoint.ok()?))
+            .filter_map(|held| held.certificate.as_ref());
+        let mut held = held.filter(|certificate| certificate.head().seq == seq);
+        held.next().or_else(|| self.log.certificate_at(seq))
     }
 
     /// Whether something waits here for other lanes.
@@ -129,129 +130,28 @@ impl<Op> Lane<Op> {
         certified.chain(self.bound()).map(Entry::len).sum()
     }
 
-    /// The next stretch after `seq` that proves itself, from what was delivered or else from what is certified.
-    pub(super) fn chunk_after(&self, seq: Seq) -> Option<(Vec<Arc<Proposal>>, Arc<Certificate>)> {
-        let certificate = match self.log.certificate_after(seq) {
-            Some(certificate) => certificate,
-            None => {
-                let certified = self.certified.as_ref()?;
-                (!certified.tail.is_empty()).then_some(&certified.certificate)?
-            }
+    /// The next stretch after `seq` that proves itself, from what was delivered or else from what is certified. It has
+    /// no certificate when it ends at the frontier of a generation.
+    pub(super) fn chunk_after(
+        &self,
+        seq: Seq,
+    ) -> Option<(Vec<Arc<Proposal>>, Option<Arc<Certificate>>)> {
+        if seq < self.log.base() {
+            return None;
+        }
+        let held = self.certified.iter().filter(|held| !held.provisional);
+        let certified = held.clone().filter(|held| !held.tail.is_empty());
+        let certified = certified.filter_map(|held| held.certificate.as_ref());
+        let (end, certificate) = match self.log.end_after(seq) {
+            Some(end) => end,
+            None => certified.map(|c| (c.head().seq, Some(c))).next()?,
         };
         let delivered = self.log.after(seq);
-        let certified = self.certified.iter().flat_map(|c| &c.tail);
-        let end = certificate.head().seq;
         let proposals: Vec<_> = delivered
-            .chain(certified)
+            .chain(held.flat_map(|held| &held.tail))
             .take_while(|entry| entry.message().seq <= end)
             .map(|entry| Arc::clone(&entry.proposal))
             .collect();
-        (!proposals.is_empty()).then(|| (proposals, Arc::clone(certificate)))
-    }
-}
-
-/// What was delivered of one lane, with the certificates that are kept: the newest, and one at each checkpoint.
-///
-/// Checkpoints are where the messages since the last one reach the bound on messages or on bytes. They depend on the
-/// lane alone, so that every replica has a certificate there and no stretch need be longer than from one to the next.
-#[derive(Debug)]
-pub(super) struct Log {
-    head: Head,
-    entries: VecDeque<Entry>,
-    checkpoints: Vec<Arc<Certificate>>,
-    newest: Option<Arc<Certificate>>,
-    since: Stretch,
-}
-
-/// How much of a lane lies after its last checkpoint.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Stretch {
-    messages: u32,
-    bytes: usize,
-}
-
-impl Stretch {
-    /// Adds a message; whether it is a checkpoint.
-    pub(super) fn push(&mut self, entry: &Entry, limits: &Limits) -> bool {
-        self.messages += 1;
-        self.bytes += entry.len();
-        let full =
-            self.messages >= limits.chunk_messages || self.bytes >= limits.chunk_bytes as usize;
-        if full {
-            *self = Self::default();
-        }
-        full
-    }
-}
-
-impl Log {
-    fn new(head: Head) -> Self {
-        Self {
-            head,
-            entries: VecDeque::new(),
-            checkpoints: Vec::new(),
-            newest: None,
-            since: Stretch::default(),
-        }
-    }
-
-    pub(super) fn since(&self) -> Stretch {
-        self.since
-    }
-
-    /// Appends the message after the head, with its own certificate if it has one.
-    pub(super) fn append(
-        &mut self,
-        entry: Entry,
-        certificate: Option<Arc<Certificate>>,
-        limits: &Limits,
-    ) {
-        let checkpoint = self.since.push(&entry, limits);
-        self.head = entry.head();
-        self.entries.push_back(entry);
-        if let Some(certificate) = certificate {
-            if checkpoint {
-                self.checkpoints.push(Arc::clone(&certificate));
-            }
-            self.newest = Some(certificate);
-        }
-    }
-
-    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
-        self.entries.iter().map(Entry::message)
-    }
-
-    pub(super) fn newest(&self) -> Option<&Arc<Certificate>> {
-        self.newest.as_ref()
-    }
-
-    pub(super) fn digest(&self, seq: Seq) -> Option<Digest> {
-        self.entry(seq).map(|entry| entry.digest)
-    }
-
-    fn entry(&self, seq: Seq) -> Option<&Entry> {
-        self.entries.get(self.position(seq)?)
-    }
-
-    fn after(&self, seq: Seq) -> impl Iterator<Item = &Entry> {
-        let from = seq.next().and_then(|next| self.position(next));
-        let from = from.unwrap_or(self.entries.len());
-        self.entries.range(from.min(self.entries.len())..)
-    }
-
-    /// The first kept certificate of a message after `seq`.
-    fn certificate_after(&self, seq: Seq) -> Option<&Arc<Certificate>> {
-        let index = self
-            .checkpoints
-            .partition_point(|certificate| certificate.head().seq <= seq);
-        let newest = self.newest.iter().find(|c| c.head().seq > seq);
-        self.checkpoints.get(index).or(newest)
-    }
-
-    /// Where in `entries` the message with this number is, if it is there or would come next.
-    fn position(&self, seq: Seq) -> Option<usize> {
-        let base = self.head.seq.number() - self.entries.len() as u64;
-        let index = seq.number().checked_sub(base)?.checked_sub(1)?;
-        usize::try_from(index).ok()
+        (!proposals.is_empty()).then(|| (proposals, certificate.cloned()))
     }
 }

@@ -9,7 +9,7 @@ use crate::actor::{Actor, PublicKey, Sig, Signed, Statement, Verified};
 use crate::codec::{self, Bytes, DecodeError, Digest, Domain, Limits, NetworkId};
 use crate::dot::{Binding, Dot, Frontier, Head, Seq};
 use crate::evidence::{Conflict, EvidenceError, Exclusive};
-use crate::membership::{self, Generation};
+use crate::membership::{self, Ballot, Generation};
 
 /// A node of a source's hash-linked lane: a batch of operations, in their canonical encoding.
 ///
@@ -173,6 +173,8 @@ pub enum Equivocation {
     Source(Conflict<Binding>),
     /// A member echoed two messages at one dot in one generation.
     Member(Conflict<Echo>),
+    /// A member voted twice in one round of the agreement on a generation.
+    Ballot(Conflict<Ballot>),
 }
 
 impl Equivocation {
@@ -184,6 +186,7 @@ impl Equivocation {
         match self {
             Self::Source(conflict) => conflict.verify(network),
             Self::Member(conflict) => conflict.verify(network),
+            Self::Ballot(conflict) => conflict.verify(network),
         }
     }
 
@@ -193,15 +196,17 @@ impl Equivocation {
         match self {
             Self::Source(conflict) => conflict.left.signer,
             Self::Member(conflict) => conflict.left.signer,
+            Self::Ballot(conflict) => conflict.left.signer,
         }
     }
 
-    /// The dot of which it speaks.
+    /// The dot of which it speaks, if it speaks of one.
     #[must_use]
-    pub fn dot(&self) -> Dot {
+    pub fn dot(&self) -> Option<Dot> {
         match self {
-            Self::Source(conflict) => conflict.left.statement.dot,
-            Self::Member(conflict) => conflict.left.statement.dot,
+            Self::Source(conflict) => Some(conflict.left.statement.dot),
+            Self::Member(conflict) => Some(conflict.left.statement.dot),
+            Self::Ballot(_) => None,
         }
     }
 }

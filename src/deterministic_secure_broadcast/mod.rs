@@ -28,34 +28,45 @@
 //! source is convicted.
 
 mod accuse;
+mod agree;
 mod backoff;
+mod closing;
 mod deliver;
 mod echo;
 mod error;
+mod install;
 mod lane;
+mod log;
 mod message;
+mod onboard;
 mod packet;
 mod propose;
+mod pull;
 mod recover;
 mod step;
 mod sync;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-pub use error::{ProposeError, RecoverError, Refusal};
+pub use error::{ApproveError, ProposeError, RecoverError, Refusal};
 pub use message::{
     Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
 };
-pub use packet::{Answer, Body, Chunk, Packet, Request};
-pub use step::{Delivery, Fault, Record, Step};
+pub use packet::{Answer, Body, Chunk, Packet, Request, SnapshotPart, Want};
+pub use step::{Delivery, Fault, Installed, Record, Step};
 
 use crate::actor::{Actor, Signed, SigningActor};
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Dot, Frontier, Head, Seq};
-use crate::membership::{Committee, Generation, Genesis};
+use crate::membership::{Boundary, Committee, Founding, Generation, Genesis};
+use crate::snapshot::Snapshot;
 use crate::traits::Wire;
+use backoff::Backoff;
+use closing::Closing;
 use lane::Lane;
+use onboard::Fetching;
 use propose::Outbox;
 use sync::Peer;
 
@@ -65,7 +76,26 @@ pub struct Replica<A: Wire> {
     key: SigningActor,
     genesis: Genesis,
     network: NetworkId,
+    /// Where the present generation began, and its committee for quick reading.
+    boundary: Boundary,
     committee: Arc<Committee>,
+    /// What founded each generation after the first, and the committees of all.
+    chain: Vec<Arc<Founding>>,
+    committees: Vec<Arc<Committee>>,
+    /// Generations that are founded and not yet installed here.
+    pending: Vec<(Arc<Founding>, Boundary)>,
+    closing: Closing,
+    /// The certified states at the newest boundaries.
+    snapshots: VecDeque<(Generation, Snapshot)>,
+    fetching: Option<Fetching>,
+    joining: Option<Backoff>,
+    pinned: Option<(Generation, Digest)>,
+    replays: bool,
+    diverged: bool,
+    /// While records are replayed nothing is signed: what was signed is in the records.
+    replaying: bool,
+    /// The algorithm as it was at genesis.
+    pristine: A,
     algorithm: A,
     outbox: Outbox<A>,
     lanes: BTreeMap<Actor, Lane<A::Op>>,
@@ -98,6 +128,12 @@ impl<A: Wire> Replica<A> {
     #[must_use]
     pub fn committee(&self) -> &Committee {
         &self.committee
+    }
+
+    /// Where the present generation began.
+    #[must_use]
+    pub fn boundary(&self) -> &Boundary {
+        &self.boundary
     }
 
     /// The generation that we have installed.
@@ -186,20 +222,50 @@ impl<A: Wire> Replica<A> {
         }
         body.check(self.limits())?;
         let mut step = Step::default();
-        match body {
-            Body::Proposal(proposal) => self.handle_proposal(from, proposal, &mut step)?,
-            Body::Echo(echo) => self.handle_echo(echo, &mut step)?,
-            Body::Certificate(certificate) => {
-                self.handle_certificate(from, certificate, &mut step)?;
+        match body.generation().map(|said| said.cmp(&self.generation())) {
+            // Said of a generation that we do not know yet: ask, and remember nothing.
+            Some(Ordering::Greater) => self.pull(from, &mut step),
+            // Said by somebody who does not know yet that its generation is over.
+            Some(Ordering::Less) => {
+                let said = body.generation().unwrap_or_default();
+                self.answer_with_founding(from, said, &mut step);
             }
-            Body::Announce(standing) => self.handle_announce(from, &standing, &mut step)?,
-            Body::Receipt(standing) => self.handle_receipt(&standing, &mut step)?,
-            Body::Request(request) => self.handle_request(from, &request, &mut step)?,
-            Body::Answer(answer) => self.handle_answer(from, answer, &mut step)?,
-            Body::Evidence(evidence) => self.handle_evidence(evidence, &mut step)?,
+            Some(Ordering::Equal) | None => self.handle(from, body, &mut step)?,
         }
         self.settle(&mut step);
+        self.pursue(&mut step);
         Ok(step)
+    }
+
+    fn handle(&mut self, from: Actor, body: Body, step: &mut Step<A::Op>) -> Result<(), Refusal> {
+        match body {
+            Body::Proposal(proposal) => self.handle_proposal(from, proposal, step),
+            Body::Echo(echo) => self.handle_echo(echo, step),
+            Body::Certificate(certificate) => self.handle_certificate(from, certificate, step),
+            Body::Announce(standing) => self.handle_announce(from, &standing, step),
+            Body::Receipt(standing) => self.handle_receipt(&standing, step),
+            Body::Request(request) => self.handle_request(from, &request, step),
+            Body::Answer(answer) => self.handle_answer(from, answer, step),
+            Body::Evidence(evidence) => self.handle_evidence(evidence, step),
+            Body::Enter(entry) => self.handle_entry(entry, step),
+            Body::Approve { change, approval } => self.handle_approve(&change, approval, step),
+            Body::Report { report, changes } => self.handle_report(&report, &changes, step),
+            Body::Speech { speech, value, .. } => self.handle_speech(from, &speech, value, step),
+            Body::Founding(founding) => self.handle_founding(founding, step),
+            Body::Snapshot { generation, part } => self.handle_part(from, generation, part, step),
+            Body::Want(want) => {
+                self.handle_want(from, &want, step);
+                Ok(())
+            }
+            Body::Value(value) => {
+                self.take_value(value);
+                Ok(())
+            }
+            Body::Fetch { generation, chunk } => {
+                self.handle_fetch(from, generation, chunk, step);
+                Ok(())
+            }
+        }
     }
 
     /// Lets time pass: says again what may have been lost.
@@ -207,7 +273,11 @@ impl<A: Wire> Replica<A> {
         self.now += 1;
         let mut step = Step::default();
         self.resend_locks(&mut step);
+        self.resend_closing(&mut step);
+        self.resend_entry(&mut step);
+        self.repeat_fetch(&mut step);
         self.keep_peers_even(&mut step);
+        self.tick_agreement(&mut step);
         step
     }
 
@@ -228,14 +298,6 @@ impl<A: Wire> Replica<A> {
 
     fn lane(&self, source: &Actor) -> Result<&Lane<A::Op>, Refusal> {
         self.lanes.get(source).ok_or(Refusal::NoLane(*source))
-    }
-
-    fn check_generation(&self, generation: Generation) -> Result<(), Refusal> {
-        match generation.cmp(&self.generation()) {
-            std::cmp::Ordering::Less => Err(Refusal::Stale(generation)),
-            std::cmp::Ordering::Equal => Ok(()),
-            std::cmp::Ordering::Greater => Err(Refusal::Early(generation)),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A packet needs no signature: each statement in it is signed by whoever it binds. Its `from` is a return address
 //! and is never believed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{Certificate, Echo, Equivocation, Message, Proposal, Standing};
 use crate::actor::{Actor, Signed};
-use crate::codec::{self, DecodeError, Limits};
+use crate::codec::{self, Bytes, DecodeError, Digest, Limits};
+use crate::dot::{Dot, Seq};
+use crate::membership::{
+    self, Approval, Authorisation, CHANGES, Change, Founding, Generation, Report, Speech, Value,
+};
+use crate::snapshot::Manifest;
 
 /// One datagram: where an answer goes, and what is said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +49,74 @@ pub enum Body {
     Answer(Answer),
     /// Two signatures of one actor.
     Evidence(Arc<Equivocation>),
+    /// A newcomer asks to be let in.
+    Enter(Signed<membership::Entry>),
+    /// A member consents to a change.
+    Approve {
+        /// To what.
+        change: Change,
+        /// Its signature.
+        approval: Signed<Approval>,
+    },
+    /// Where a frozen member's lanes end.
+    Report {
+        /// The report.
+        report: Arc<Signed<Report>>,
+        /// What froze it.
+        changes: Vec<Authorisation>,
+    },
+    /// Of the agreement that ends a generation.
+    Speech {
+        /// Which generation.
+        generation: Generation,
+        /// What is said.
+        speech: Speech,
+        /// The value that is proposed, if one is.
+        value: Option<Arc<Value>>,
+    },
+    /// Asks for what a value rests on.
+    Want(Want),
+    /// A value that was asked for.
+    Value(Arc<Value>),
+    /// What ended a generation and founded the next.
+    Founding(Arc<Founding>),
+    /// Asks for a part of a generation's snapshot.
+    Fetch {
+        /// Which generation's.
+        generation: Generation,
+        /// Which chunk; none for the manifest.
+        chunk: Option<u32>,
+    },
+    /// A part of a generation's snapshot.
+    Snapshot {
+        /// Which generation's.
+        generation: Generation,
+        /// Which part.
+        part: SnapshotPart,
+    },
+}
+
+/// Asks for what a value rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Want {
+    /// The value itself.
+    pub value: Option<Digest>,
+    /// Messages, by dot and digest.
+    pub payloads: Vec<(Dot, Digest)>,
+}
+
+/// A part of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SnapshotPart {
+    /// Its length and its chunks' digests.
+    Manifest(Manifest),
+    /// One chunk.
+    Chunk {
+        /// Which.
+        index: u32,
+        /// Its bytes.
+        bytes: Bytes,
+    },
 }
 
 /// Asks for the lanes beyond the asker's standing.
@@ -51,13 +124,19 @@ pub enum Body {
 pub struct Request {
     /// Where the asker stands.
     pub standing: Arc<Signed<Standing>>,
-    /// Lanes of which the asker already holds the next stretch, waiting for others.
-    pub skip: BTreeSet<Actor>,
+    /// The newest generation that it knows to be founded.
+    pub known: Generation,
+    /// Lanes of which it holds more than it has delivered, and up to where; the largest number for enough.
+    pub held: BTreeMap<Actor, Seq>,
 }
 
-/// The next stretch of each lane that the asker lacks, and where the answerer stands.
+/// The generations that the asker lacks, the next stretch of each lane, and where the answerer stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
+    /// What founded the generations that the asker does not know, oldest first.
+    pub foundings: Vec<Arc<Founding>>,
+    /// Whether the answerer no longer keeps what the asker lacks: it needs a snapshot.
+    pub pruned: bool,
     /// At most one stretch a lane, in the order of their sources.
     pub chunks: Vec<Chunk>,
     /// Where the answerer stands.
@@ -67,18 +146,12 @@ pub struct Answer {
 /// A stretch of one lane that proves itself: consecutive messages, and a certificate of the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
+    /// Whose lane.
+    pub source: Actor,
     /// The messages, in lane order.
     pub proposals: Vec<Arc<Proposal>>,
-    /// The proof of the last, hence of all.
-    pub certificate: Arc<Certificate>,
-}
-
-impl Chunk {
-    /// Whose lane.
-    #[must_use]
-    pub fn source(&self) -> Actor {
-        self.certificate.statement.dot.source
-    }
+    /// The proof of the last, hence of all. None when a generation's frontier proves it.
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 impl Packet {
@@ -108,20 +181,33 @@ impl Body {
             Self::Certificate(certificate) => check_certificate(certificate, limits),
             Self::Announce(standing) | Self::Receipt(standing) => check_standing(standing, limits),
             Self::Request(request) => {
-                most(request.skip.len(), limits.lanes)?;
+                most(request.held.len(), limits.lanes)?;
                 check_standing(&request.standing, limits)
             }
             Self::Answer(answer) => {
                 most(answer.chunks.len(), limits.lanes)?;
                 for chunk in &answer.chunks {
                     most(chunk.proposals.len(), limits.chunk_messages)?;
-                    check_certificate(&chunk.certificate, limits)?;
+                    if let Some(certificate) = &chunk.certificate {
+                        check_certificate(certificate, limits)?;
+                    }
                     let mut messages = chunk.proposals.iter().map(|p| &p.message);
                     messages.try_for_each(|message| check_message(message, limits))?;
                 }
                 check_standing(&answer.standing, limits)
             }
-            Self::Echo(_) | Self::Evidence(_) => Ok(()),
+            Self::Report { changes, .. } => most(changes.len(), CHANGES as u32),
+            Self::Want(want) => most(want.payloads.len(), limits.lanes),
+            // These hold nothing without a bound of its own, checked where they are taken in.
+            Self::Echo(_)
+            | Self::Evidence(_)
+            | Self::Enter(_)
+            | Self::Approve { .. }
+            | Self::Speech { .. }
+            | Self::Value(_)
+            | Self::Founding(_)
+            | Self::Fetch { .. }
+            | Self::Snapshot { .. } => Ok(()),
         }
     }
 
@@ -137,20 +223,49 @@ impl Body {
             Self::Request(_) => "request",
             Self::Answer(_) => "answer",
             Self::Evidence(_) => "evidence",
+            Self::Enter(_) => "enter",
+            Self::Approve { .. } => "approve",
+            Self::Report { .. } => "report",
+            Self::Speech { .. } => "vote",
+            Self::Want(_) => "want",
+            Self::Value(_) => "value",
+            Self::Founding(_) => "generation",
+            Self::Fetch { .. } => "fetch",
+            Self::Snapshot { .. } => "snapshot",
+        }
+    }
+}
+
+impl Body {
+    /// The dot that it speaks of, if it speaks of one.
+    #[must_use]
+    pub fn dot(&self) -> Option<Dot> {
+        match self {
+            Self::Proposal(proposal) => Some(proposal.message.dot()),
+            Self::Echo(echo) => Some(echo.statement.dot),
+            Self::Certificate(certificate) => Some(certificate.statement.dot),
+            Self::Evidence(evidence) => evidence.dot(),
+            _ => None,
+        }
+    }
+
+    /// The generation in which it was said, when it means nothing in another.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        match self {
+            Self::Echo(echo) => Some(echo.statement.generation),
+            Self::Enter(entry) => Some(entry.statement.generation),
+            Self::Approve { approval, .. } => Some(approval.statement.generation),
+            Self::Report { report, .. } => Some(report.statement.generation),
+            Self::Speech { generation, .. } => Some(*generation),
+            _ => None,
         }
     }
 }
 
 impl fmt::Display for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = self.kind();
-        match self {
-            Self::Proposal(proposal) => write!(f, "{kind} {}", proposal.message.dot()),
-            Self::Echo(echo) => write!(f, "{kind} {}", echo.statement.dot),
-            Self::Certificate(certificate) => write!(f, "{kind} {}", certificate.statement.dot),
-            Self::Evidence(evidence) => write!(f, "{kind} {}", evidence.dot()),
-            _ => f.write_str(kind),
-        }
+        f.write_str(self.kind())?;
+        self.dot().map_or(Ok(()), |dot| write!(f, " {dot}"))
     }
 }
 

@@ -83,6 +83,11 @@ impl<A: Wire> Outbox<A> {
         true
     }
 
+    /// The state under `ahead` has changed.
+    pub(super) fn forget_ahead(&mut self) {
+        self.ahead = None;
+    }
+
     /// Keeps `ahead` level with the delivery of another source's operation.
     pub(super) fn apply_foreign(&mut self, op: &A::Op) {
         if let Some(ahead) = &mut self.ahead {
@@ -175,6 +180,8 @@ impl<A: Wire> Replica<A> {
     /// the outbox are on record.
     pub(super) fn flush(&mut self, queued: usize, step: &mut Step<A::Op>) -> bool {
         let me = self.actor();
+        let signs =
+            self.committee.contains(&me) && !self.silenced && !self.replaying && !self.is_frozen();
         let limits = self.genesis.limits();
         let Some(lane) = self.lanes.get_mut(&me) else {
             return false;
@@ -183,8 +190,7 @@ impl<A: Wire> Replica<A> {
         if self.outbox.waiting.is_empty() && !in_flight {
             self.outbox.ahead = None;
         }
-        let seated = self.committee.contains(&me);
-        if self.outbox.waiting.is_empty() || in_flight || self.silenced || !seated {
+        if self.outbox.waiting.is_empty() || in_flight || !signs {
             return false;
         }
         let head = lane.head();

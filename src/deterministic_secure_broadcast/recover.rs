@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Replica;
+use super::closing::Closing;
 use super::error::RecoverError;
 use super::lane::{Certified, Lane};
-use super::message::{Certificate, Entry, Proposal};
+use super::message::{Entry, Proposal};
+use super::packet::Chunk;
 use super::propose::Outbox;
 use super::step::{Record, Step};
 use super::sync::Peer;
-use crate::actor::SigningActor;
+use crate::actor::{Signed, SigningActor};
 use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
-use crate::membership::Genesis;
+use crate::membership::{Boundary, Founding, Generation, Genesis};
+use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
@@ -38,6 +41,7 @@ impl<A: Wire> Replica<A> {
                 .replay(record)
                 .ok_or(RecoverError::Record { index })?;
         }
+        replica.replaying = false;
         let mut step = Step::default();
         if replica.committee.contains(&replica.actor()) {
             for member in replica.committee.actors().to_vec() {
@@ -48,13 +52,17 @@ impl<A: Wire> Replica<A> {
         replica.ready.extend(replica.lanes.keys().copied());
         replica.flush(replica.outbox.len(), &mut step);
         replica.settle(&mut step);
+        if replica.is_frozen() {
+            replica.go_on_closing(&mut step);
+        }
         Ok((replica, step))
     }
 
     fn fresh(key: SigningActor, algorithm: A, genesis: Genesis) -> Result<Self, RecoverError> {
         genesis.check(&algorithm)?;
-        let committee = genesis.committee()?;
         let network = genesis.network();
+        let boundary = Boundary::genesis(&genesis)?;
+        let committee = Arc::clone(boundary.committee());
         let members = committee.actors();
         let lanes = members.iter().map(|actor| (*actor, Lane::new(&network)));
         let peers = members.iter().map(|actor| (*actor, Peer::new(*actor, 0)));
@@ -64,7 +72,20 @@ impl<A: Wire> Replica<A> {
             key,
             genesis,
             network,
-            committee: Arc::new(committee),
+            committees: vec![Arc::clone(&committee)],
+            committee,
+            boundary,
+            chain: Vec::new(),
+            pending: Vec::new(),
+            snapshots: [(Generation::GENESIS, Snapshot::of(&algorithm))].into(),
+            pristine: algorithm.clone(),
+            closing: Closing::new(0),
+            fetching: None,
+            joining: None,
+            pinned: None,
+            replays: false,
+            diverged: false,
+            replaying: true,
             algorithm,
             outbox: Outbox::new(),
             ready: BTreeSet::new(),
@@ -83,18 +104,55 @@ impl<A: Wire> Replica<A> {
                 proposal,
                 from_outbox,
             } => self.replay_locked(proposal, from_outbox),
-            Record::Certified {
-                proposals,
-                certificate,
-            } => self.replay_certified(&proposals, certificate),
+            Record::Certified(chunk) => self.replay_certified(chunk),
             Record::Delivered(dot) => self.replay_delivered(dot),
             Record::Convicted(evidence) => {
                 self.convicted.insert(evidence.accused(), evidence);
                 Some(())
             }
-            Record::Silenced(_) => {
+            Record::Silenced => {
                 self.silenced = true;
                 Some(())
+            }
+            Record::Approved { change, approval } => {
+                let fact = self.committee.verify(&self.network, approval).ok()?;
+                self.closing
+                    .approvals
+                    .add(&self.boundary, &change, fact)
+                    .ok()
+                    .map(|_| ())
+            }
+            Record::Frozen(authorisation) => {
+                let authorised = authorisation.verify(&self.boundary).ok()?;
+                let key = authorised.change().key();
+                self.closing.changes.insert(key, authorised);
+                Some(())
+            }
+            Record::Reported(report) => {
+                let fact = self
+                    .committee
+                    .verify(&self.network, Signed::clone(&report))
+                    .ok()?;
+                self.closing.reports.insert(self.actor(), fact);
+                self.closing.own_report = Some(report);
+                Some(())
+            }
+            Record::Ballot(ballot) => {
+                self.closing.ballots.push(ballot);
+                Some(())
+            }
+            Record::Installed(foundings) => {
+                self.replay_foundings(foundings)?;
+                let frontier = self.tip().frontier().clone();
+                let snapshot = self.snapshot_at(&frontier)?;
+                self.install(snapshot, false, &mut Step::default());
+                Some(())
+            }
+            Record::Snapshot { foundings, bytes } => {
+                self.replay_foundings(foundings)?;
+                let snapshot = Snapshot::from_bytes(bytes);
+                self.install_snapshot(snapshot, &mut Step::default())
+                    .then_some(())
             }
         }
     }
@@ -118,17 +176,19 @@ impl<A: Wire> Replica<A> {
         self.outbox.drop_first(from_outbox as usize).then_some(())
     }
 
-    fn replay_certified(
-        &mut self,
-        proposals: &[Arc<Proposal>],
-        certificate: Arc<Certificate>,
-    ) -> Option<()> {
-        let lane = self.lanes.get_mut(&certificate.statement.dot.source)?;
+    fn replay_foundings(&mut self, foundings: Vec<Arc<Founding>>) -> Option<()> {
+        for founding in foundings {
+            let next = founding.verify(self.tip()).ok()?;
+            self.expect_generation(founding, next);
+        }
+        Some(())
+    }
+
+    fn replay_certified(&mut self, chunk: Chunk) -> Option<()> {
+        let lane = self.lanes.get_mut(&chunk.source)?;
         let mut head = lane.head();
-        let entries = proposals
-            .iter()
-            .map(|p| Entry::new(&self.network, Arc::clone(p)));
-        let mut tail: Vec<_> = entries.collect();
+        let entries = chunk.proposals.into_iter();
+        let mut tail: Vec<_> = entries.map(|p| Entry::new(&self.network, p)).collect();
         if tail.is_empty() {
             tail.push(lane.lock()?.entry.clone());
         }
@@ -139,11 +199,18 @@ impl<A: Wire> Replica<A> {
             }
             head = entry.head();
         }
-        if head != certificate.head() {
+        if chunk
+            .certificate
+            .as_ref()
+            .is_some_and(|certificate| head != certificate.head())
+        {
             return None;
         }
-        let tail = tail.into();
-        lane.certified = Some(Certified { certificate, tail });
+        lane.certified = Some(Certified {
+            certificate: chunk.certificate,
+            tail: tail.into(),
+            provisional: false,
+        });
         Some(())
     }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::message::{Certificate, Entry, Equivocation, Proposal};
-use super::packet::Packet;
-use crate::actor::Actor;
+use super::message::{Entry, Equivocation, Proposal};
+use super::packet::{Chunk, Packet};
+use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
+use crate::membership::{self, Approval, Authorisation, Change, Founding, Generation, Report};
 
 /// The outcome of one input, to be spent from top to bottom: what is written before it is sent can never be
 /// contradicted after a crash.
@@ -25,6 +26,23 @@ pub struct Step<Op> {
     pub delivered: Vec<Delivery<Op>>,
     /// 4. To be reported to whoever operates the replica.
     pub faults: Vec<Fault>,
+    /// 5. Generations that began here.
+    pub installed: Vec<Installed>,
+    /// 6. Changes that others wish or approve and that we have not approved: the application's policy decides.
+    pub asked: Vec<Change>,
+}
+
+/// A generation began at this replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Installed {
+    /// Which.
+    pub generation: Generation,
+    /// Whether we are a member of it. If not, what waits in the outbox waits until we are again.
+    pub seated: bool,
+    /// Whether it began from a snapshot: then its deliveries up to the boundary were not told one by one, and the
+    /// algorithm is to be read afresh.
+    pub by_snapshot: bool,
 }
 
 impl<Op> Default for Step<Op> {
@@ -34,6 +52,8 @@ impl<Op> Default for Step<Op> {
             send: Vec::new(),
             delivered: Vec::new(),
             faults: Vec::new(),
+            installed: Vec::new(),
+            asked: Vec::new(),
         }
     }
 }
@@ -46,6 +66,8 @@ impl<Op> Step<Op> {
             && self.send.is_empty()
             && self.delivered.is_empty()
             && self.faults.is_empty()
+            && self.installed.is_empty()
+            && self.asked.is_empty()
     }
 }
 
@@ -63,19 +85,37 @@ pub enum Record {
         /// How many waiting operations it carries.
         from_outbox: u32,
     },
-    /// A quorum certified a stretch of a lane that follows what was delivered.
-    Certified {
-        /// Its messages; none when it is the one message that is locked there.
-        proposals: Vec<Arc<Proposal>>,
-        /// The proof of the last, hence of all.
-        certificate: Arc<Certificate>,
-    },
+    /// A quorum certified a stretch of a lane that follows what was delivered. It names no messages when it is the one
+    /// that is locked there.
+    Certified(Chunk),
     /// The next message of a certified stretch was delivered. This drops the lock at its dot.
     Delivered(Dot),
     /// Evidence was found.
     Convicted(Arc<Equivocation>),
     /// Our own key has signed what we do not remember: we sign no more.
-    Silenced(Dot),
+    Silenced,
+    /// We consented to a change.
+    Approved {
+        /// To what.
+        change: Change,
+        /// Our signature.
+        approval: Signed<Approval>,
+    },
+    /// We hold an authorised change, and echo no more in this generation.
+    Frozen(Authorisation),
+    /// We reported where our lanes end.
+    Reported(Arc<Signed<Report>>),
+    /// We spoke in the agreement on the next generation.
+    Ballot(membership::Record),
+    /// These generations were founded, and the last of them was installed.
+    Installed(Vec<Arc<Founding>>),
+    /// The same, from the last one's certified snapshot.
+    Snapshot {
+        /// What founded them.
+        foundings: Vec<Arc<Founding>>,
+        /// The state at the last one's frontier.
+        bytes: Bytes,
+    },
 }
 
 /// A message took effect.
@@ -135,9 +175,12 @@ pub enum Fault {
     },
     /// Our own key has signed what we do not remember: the store is an old copy, or the key is used twice. We sign
     /// no more.
-    Silenced {
-        /// The message that we do not remember.
-        dot: Dot,
+    Silenced,
+    /// Our state is not the one that a quorum certified: a law of the algorithm is broken, or more members lie than
+    /// tolerated.
+    Diverged {
+        /// The generation that begins from the certified one.
+        generation: Generation,
     },
 }
 
@@ -149,7 +192,8 @@ impl Fault {
             Self::Equivocation(_) => "equivocation",
             Self::Invalid { .. } => "invalid operations",
             Self::BrokenLaw { .. } => "broken law",
-            Self::Silenced { .. } => "silenced",
+            Self::Silenced => "silenced",
+            Self::Diverged { .. } => "diverged",
         }
     }
     /// The actor that it names as faulty, if any.
@@ -158,7 +202,7 @@ impl Fault {
         match self {
             Self::Equivocation(evidence) => Some(evidence.accused()),
             Self::Invalid { dot, .. } => Some(dot.source),
-            Self::BrokenLaw { .. } | Self::Silenced { .. } => None,
+            Self::BrokenLaw { .. } | Self::Silenced | Self::Diverged { .. } => None,
         }
     }
 }

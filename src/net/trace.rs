@@ -6,7 +6,7 @@ use sha2::Digest as _;
 
 use crate::actor::Actor;
 use crate::codec::Digest;
-use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
+use crate::deterministic_secure_broadcast::{Fault, Packet, Refusal};
 use crate::dot::Dot;
 
 /// Events that are kept; the digest and the counts go on.
@@ -80,7 +80,7 @@ impl Event {
             from: packet.from,
             to,
             kind: packet.body.kind(),
-            dot: dot(&packet.body),
+            dot: packet.body.dot(),
         }
     }
 
@@ -185,15 +185,5 @@ impl Trace {
         lines
             .map(|(at, event)| format!("{at:>9} us  {event}\n"))
             .collect()
-    }
-}
-
-fn dot(body: &Body) -> Option<Dot> {
-    match body {
-        Body::Proposal(proposal) => Some(proposal.message.dot()),
-        Body::Echo(echo) => Some(echo.statement.dot),
-        Body::Certificate(certificate) => Some(certificate.statement.dot),
-        Body::Evidence(evidence) => Some(evidence.dot()),
-        _ => None,
     }
 }

@@ -291,7 +291,7 @@ impl Agreement {
     }
 
     /// The values whose goodness matters now.
-    pub(super) fn questions(&self) -> BTreeSet<Digest> {
+    pub fn questions(&self) -> BTreeSet<Digest> {
         let proposed = self.proposed().map(|(value, _)| value);
         let newest = self.newest.as_ref().map(|polka| polka.value);
         proposed.into_iter().chain(newest).collect()

@@ -1,0 +1,420 @@
+//! Agreeing on the value that ends a generation: drives the membership room's agreement with what only the broadcast
+//! knows, namely whether lanes, messages and state are as a value says.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Replica;
+use super::closing::Candidate;
+use super::error::Refusal;
+use super::message::{Entry, Equivocation};
+use super::packet::{Body, Want};
+use super::step::{Record, Step};
+use crate::actor::Actor;
+use crate::codec::Digest;
+use crate::dot::{Dot, Frontier};
+use crate::membership::{
+    Agreement, Founding, Mark, Obligations, Pace, Report, Said, Speech, Terms, Turn, Value,
+};
+use crate::snapshot::Snapshot;
+use crate::traits::Wire;
+
+impl<A: Wire> Replica<A> {
+    /// Takes our seat in the agreement that ends this generation; after a crash, where we left it.
+    pub(super) fn open_agreement(&mut self, step: &mut Step<A::Op>) {
+        if self.closing.agreement.is_some() {
+            return;
+        }
+        let ballots = std::mem::take(&mut self.closing.ballots);
+        let opened = Agreement::open(&self.boundary, self.key.clone(), Pace::default(), ballots);
+        match opened {
+            Ok(mut agreement) => {
+                let turn = agreement.start();
+                self.closing.agreement = Some(agreement);
+                self.drive(turn, None, step);
+            }
+            Err(error) => tracing::error!(me = ?self.actor(), %error, "no part in the agreement"),
+        }
+    }
+
+    pub(super) fn handle_speech(
+        &mut self,
+        from: Actor,
+        speech: &Speech,
+        value: Option<Arc<Value>>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let Some(agreement) = &mut self.closing.agreement else {
+            // Not frozen yet: the reports that are on their way bring the reason, and this is said again.
+            return Ok(());
+        };
+        let turn = agreement.hear(speech)?;
+        if let Some(value) = value {
+            self.take_value(value);
+        }
+        self.drive(turn, Some(from), step);
+        Ok(())
+    }
+
+    pub(super) fn tick_agreement(&mut self, step: &mut Step<A::Op>) {
+        if let Some(agreement) = &mut self.closing.agreement {
+            let turn = agreement.tick();
+            self.drive(turn, None, step);
+        }
+        self.pursue(step);
+    }
+
+    /// Spends a turn of the agreement, and those that answers to its questions lead to.
+    fn drive(&mut self, turn: Turn, from: Option<Actor>, step: &mut Step<A::Op>) {
+        let mut turns = VecDeque::from([turn]);
+        while let Some(turn) = turns.pop_front() {
+            step.persist
+                .extend(turn.persist.into_iter().map(Record::Ballot));
+            if let Some(speech) = turn.send {
+                let body = self.speech(speech);
+                self.send_to_members(&body, step);
+            }
+            if let (Some(speech), Some(from)) = (turn.reply, from) {
+                let body = self.speech(speech);
+                self.send(from, body, step);
+            }
+            for conflict in turn.faults {
+                self.convict_member(Equivocation::Ballot(conflict), step);
+            }
+            if let Some(forgotten) = turn.forgotten {
+                tracing::error!(?forgotten, "a ballot of ours that we do not remember");
+                self.silence(step);
+            }
+            for digest in turn.judge {
+                if let Some(good) = self.opinion(digest, step)
+                    && let Some(agreement) = &mut self.closing.agreement
+                {
+                    turns.push_back(agreement.judged(digest, good));
+                }
+            }
+            if let Some(decision) = turn.decided {
+                self.closing.decided = Some(decision);
+                self.conclude(step);
+            }
+        }
+    }
+
+    /// A speech on its way; a proposal takes its value along.
+    fn speech(&self, speech: Speech) -> Body {
+        let proposed = speech
+            .ballots
+            .iter()
+            .find_map(|ballot| match ballot.statement.said {
+                Said::Proposal { value, .. } if ballot.signer == self.actor() => Some(value),
+                _ => None,
+            });
+        let candidate = proposed.and_then(|digest| self.closing.candidate(&digest));
+        Body::Speech {
+            generation: self.generation(),
+            value: candidate.map(|candidate| Arc::clone(&candidate.value)),
+            speech,
+        }
+    }
+
+    /// Takes in a value that we asked for; others are not worth their check.
+    pub(super) fn take_value(&mut self, value: Arc<Value>) {
+        let digest = value.digest(&self.network);
+        let asked = self.closing.agreement.as_ref().map(Agreement::questions);
+        let decided = self
+            .closing
+            .decided
+            .as_ref()
+            .map(|decision| decision.statement.said);
+        if asked.is_some_and(|asked| asked.contains(&digest))
+            || decided == Some(Said::Precommit(Some(digest)))
+        {
+            self.hold_value(value, digest);
+        }
+    }
+
+    fn hold_value(&mut self, value: Arc<Value>, digest: Digest) {
+        if self.closing.candidate(&digest).is_none() {
+            let check = value.check(&self.boundary).map(Box::new);
+            self.closing.hold(Candidate {
+                digest,
+                value,
+                check,
+            });
+        }
+    }
+
+    /// Whether a value is good, from facts alone; `None` as long as something is missing here, which is asked for.
+    fn opinion(&mut self, digest: Digest, step: &mut Step<A::Op>) -> Option<bool> {
+        let Some(candidate) = self.closing.candidate(&digest) else {
+            let want = Want {
+                value: Some(digest),
+                payloads: Vec::new(),
+            };
+            self.send_to_members(&Body::Want(want), step);
+            return None;
+        };
+        let Ok(succession) = &candidate.check else {
+            return Some(false);
+        };
+        let obligations = succession.obligations.clone();
+        let frontier = succession.next.frontier().clone();
+        let heads = self.holds_heads(&obligations, step)?;
+        let payloads = obligations
+            .payloads
+            .iter()
+            .map(|(dot, digest)| (*dot, *digest));
+        if !self.holds_payloads(payloads.collect(), step) {
+            return None;
+        }
+        let state = self
+            .snapshot_at(&frontier)
+            .map(|snapshot| snapshot.manifest().digest());
+        Some(heads && state == Some(obligations.state))
+    }
+
+    /// Whether the heads are those that we delivered; `None` while we are behind one.
+    fn holds_heads(&mut self, obligations: &Obligations, step: &mut Step<A::Op>) -> Option<bool> {
+        let mut behind = false;
+        for (source, head) in &obligations.heads {
+            let dot = Dot {
+                source: *source,
+                seq: head.seq,
+            };
+            match self.delivered(&dot) {
+                Some(digest) if digest != head.digest => return Some(false),
+                Some(_) => {}
+                None => behind = true,
+            }
+        }
+        if behind {
+            self.pull_from_all(step);
+        }
+        (!behind).then_some(true)
+    }
+
+    /// Whether we have these messages; those that are missing are asked for.
+    fn holds_payloads(&mut self, payloads: Vec<(Dot, Digest)>, step: &mut Step<A::Op>) -> bool {
+        let missing = payloads
+            .into_iter()
+            .filter(|(dot, digest)| self.message(dot, digest).is_none());
+        let missing: Vec<_> = missing.collect();
+        let news = missing
+            .iter()
+            .filter(|(_, digest)| !self.closing.wanted.contains_key(digest));
+        let news: Vec<_> = news.copied().collect();
+        if !news.is_empty() {
+            let room = (self.limits().lanes as usize).saturating_sub(self.closing.wanted.len());
+            self.closing
+                .wanted
+                .extend(news.iter().take(room).map(|(dot, digest)| (*digest, *dot)));
+            let want = Want {
+                value: None,
+                payloads: news,
+            };
+            self.send_to_members(&Body::Want(want), step);
+        }
+        missing.is_empty()
+    }
+
+    /// A message that we hold, wherever it is.
+    pub(super) fn message(&self, dot: &Dot, digest: &Digest) -> Option<Entry> {
+        let lane = self.lanes.get(&dot.source)?;
+        let held = lane.find(dot.seq, digest);
+        held.or_else(|| self.closing.payloads.get(digest)).cloned()
+    }
+
+    /// Takes in a message that a value or a report rests on. The digest vouches for it.
+    pub(super) fn take_payload(&mut self, entry: &Entry) {
+        let wanted = self.closing.wanted.get(&entry.digest);
+        if wanted == Some(&entry.message().dot()) {
+            self.closing.wanted.remove(&entry.digest);
+            self.closing.payloads.insert(entry.digest, entry.clone());
+        }
+    }
+
+    pub(super) fn handle_want(&mut self, from: Actor, want: &Want, step: &mut Step<A::Op>) {
+        if let Some(candidate) = want
+            .value
+            .and_then(|digest| self.closing.candidate(&digest))
+        {
+            let value = Arc::clone(&candidate.value);
+            self.send(from, Body::Value(value), step);
+        }
+        for (dot, digest) in &want.payloads {
+            if let Some(entry) = self.message(dot, digest) {
+                self.send(from, Body::Proposal(entry.proposal), step);
+            }
+        }
+    }
+
+    /// Goes on with whatever new messages, reports and values make possible.
+    pub(super) fn pursue(&mut self, step: &mut Step<A::Op>) {
+        if self.closing.agreement.is_some() {
+            self.offer(step);
+            self.answer_questions(step);
+            self.conclude(step);
+        }
+        self.install_if_level(step);
+    }
+
+    fn answer_questions(&mut self, step: &mut Step<A::Op>) {
+        let Some(agreement) = &self.closing.agreement else {
+            return;
+        };
+        for digest in agreement.questions() {
+            if self.closing.candidate(&digest).is_none() {
+                continue;
+            }
+            if let Some(good) = self.opinion(digest, step)
+                && let Some(agreement) = &mut self.closing.agreement
+            {
+                let turn = agreement.judged(digest, good);
+                self.drive(turn, None, step);
+            }
+        }
+    }
+
+    /// Puts a value together, when it is our turn: of every report that we can back, if they are a quorum.
+    fn offer(&mut self, step: &mut Step<A::Op>) {
+        let agreement = self.closing.agreement.as_ref();
+        if !agreement.is_some_and(Agreement::awaits_offer) {
+            return;
+        }
+        let reports: Vec<_> = self.closing.reports.values().cloned().collect();
+        let backed: Vec<_> = reports
+            .into_iter()
+            .filter(|r| self.backs(&r.statement, step))
+            .collect();
+        if backed.len() < self.committee.quorum() {
+            return;
+        }
+        let terms = Terms::gather(&self.boundary, self.closing.changes.values(), &backed);
+        let Ok(frontier) = terms.frontier(&self.boundary) else {
+            return;
+        };
+        let Some(snapshot) = self.snapshot_at(&frontier) else {
+            return;
+        };
+        let value = Arc::new(terms.with_state(snapshot.manifest().digest()));
+        let digest = value.digest(&self.network);
+        self.hold_value(value, digest);
+        let good = self
+            .closing
+            .candidate(&digest)
+            .is_some_and(|c| c.check.is_ok());
+        if let Some(agreement) = self.closing.agreement.as_mut().filter(|_| good) {
+            let turn = agreement.offer(digest);
+            self.drive(turn, None, step);
+        }
+    }
+
+    /// Whether we hold, and can serve, all that a report speaks of: what a liar will not back is left out.
+    fn backs(&mut self, report: &Report, step: &mut Step<A::Op>) -> bool {
+        let mut backed = true;
+        for (source, head) in &report.heads {
+            let dot = Dot {
+                source: *source,
+                seq: head.seq,
+            };
+            backed &= self.delivered(&dot) == Some(head.digest);
+        }
+        if !backed {
+            self.pull_from_all(step);
+        }
+        let locks = report.marks.values().filter_map(|mark| match mark {
+            Mark::Lock(lock) => Some((lock.statement.dot, lock.statement.digest)),
+            Mark::Seal(_) => None,
+        });
+        let ahead = |dot: &Dot| {
+            self.head(&dot.source)
+                .is_some_and(|head| dot.seq > head.seq)
+        };
+        let locks: Vec<_> = locks.filter(|(dot, _)| ahead(dot)).collect();
+        self.holds_payloads(locks, step) && backed
+    }
+
+    pub(super) fn pull_from_all(&mut self, step: &mut Step<A::Op>) {
+        for member in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.pull(member, step);
+        }
+    }
+
+    /// The decision is there: with its value it founds the next generation.
+    fn conclude(&mut self, step: &mut Step<A::Op>) {
+        let Some(decision) = self.closing.decided.clone() else {
+            return;
+        };
+        let Said::Precommit(Some(digest)) = decision.statement.said else {
+            return;
+        };
+        let Some(candidate) = self.closing.candidate(&digest) else {
+            let want = Want {
+                value: Some(digest),
+                payloads: Vec::new(),
+            };
+            self.send_to_members(&Body::Want(want), step);
+            return;
+        };
+        if let (true, Ok(succession)) = (self.pending.is_empty(), &candidate.check) {
+            let founding = Arc::new(Founding::of(Arc::clone(&candidate.value), &decision));
+            let next = succession.next.clone();
+            self.expect_generation(founding, next);
+        }
+        self.closing.decided = None;
+    }
+
+    /// The snapshot of the state at a frontier, from the last boundary's state and the messages since. `None` when
+    /// they are not here, or do not lead to one state.
+    pub(super) fn snapshot_at(&self, frontier: &Frontier) -> Option<Snapshot> {
+        if self.frontier() == *frontier {
+            return Some(Snapshot::of(&self.algorithm));
+        }
+        let mut algorithm = self.at_boundary()?;
+        let mut lanes = Vec::new();
+        for (source, head) in frontier {
+            let from = self.boundary.head(source).seq;
+            let lane = self.lanes.get(source)?;
+            let entries: VecDeque<_> = lane.log.between(from, head.seq).cloned().collect();
+            let reached = entries
+                .back()
+                .map_or(self.boundary.head(source), Entry::head);
+            if reached != *head {
+                return None;
+            }
+            lanes.push(entries);
+        }
+        self.replay_lanes(&mut algorithm, lanes)
+            .then(|| Snapshot::of(&algorithm))
+    }
+
+    /// Applies the messages of several lanes, each when it is valid. Whether all were.
+    pub(super) fn replay_lanes(&self, algorithm: &mut A, mut lanes: Vec<VecDeque<Entry>>) -> bool {
+        loop {
+            let mut progress = false;
+            for lane in &mut lanes {
+                while let Some(entry) = lane.front() {
+                    let source = entry.message().source;
+                    let Ok(ops) = entry.message().decode::<A::Op>(self.limits()) else {
+                        return false;
+                    };
+                    if !algorithm.verdict_batch(&source, &ops).is_valid() {
+                        break;
+                    }
+                    ops.into_iter().for_each(|op| algorithm.apply(op));
+                    lane.pop_front();
+                    progress = true;
+                }
+            }
+            if !progress {
+                return lanes.iter().all(VecDeque::is_empty);
+            }
+        }
+    }
+
+    pub(super) fn convict_member(&mut self, evidence: Equivocation, step: &mut Step<A::Op>) {
+        let accused = evidence.accused();
+        if !self.convicted.contains_key(&accused) {
+            self.convict(accused, Arc::new(evidence), step);
+        }
+    }
+}

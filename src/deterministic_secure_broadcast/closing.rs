@@ -1,0 +1,313 @@
+//! How the present generation ends: approvals, the freeze, reports.
+//!
+//! A quorum of approvals authorises a change. Whoever holds an authorised change signs no more echoes in this
+//! generation and reports, once, where its lanes end and what it is bound to after that; the report carries the
+//! approvals, so that whoever receives it freezes too. A minority can thus freeze nobody.
+//!
+//! A frozen member goes on delivering what is certified. That is safe: what a quorum certified in this generation was
+//! echoed by a correct member that reports, before it froze, so that the next boundary covers, adopts or seals it
+//! whoever delivers it and when. And it is needed: a member that is far behind could not catch up otherwise, and
+//! the change might want its vote.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::Replica;
+use super::backoff::Backoff;
+use super::error::{ApproveError, Refusal};
+use super::lane::Stance;
+use super::message::{Entry, Equivocation};
+use super::packet::Body;
+use super::step::{Record, Step};
+use crate::actor::{Actor, Signed, Verified};
+use crate::codec::Digest;
+use crate::dot::Dot;
+use crate::membership::{
+    self, Agreement, Approval, Approvals, Authorisation, Authorised, Ballot, Change, ChangeKey,
+    Generation, Mark, QuorumCertificate, Report, Succession, Value, ValueError,
+};
+use crate::traits::Wire;
+
+/// Values that are kept while it is open which one is decided; the newest win.
+const VALUES: usize = 8;
+
+/// All that belongs to the end of one generation.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pub(super) approvals: Approvals,
+    approve: Backoff,
+    /// Authorised changes: any freezes us.
+    pub(super) changes: BTreeMap<ChangeKey, Authorised>,
+    pub(super) own_report: Option<Arc<Signed<Report>>>,
+    pub(super) reports: BTreeMap<Actor, Verified<Report>>,
+    repeat: Backoff,
+    pub(super) agreement: Option<Agreement>,
+    /// What the agreement said before a crash.
+    pub(super) ballots: Vec<membership::Record>,
+    pub(super) values: VecDeque<Candidate>,
+    /// Messages that a value adopts, or that a report is locked on, beside those in lanes.
+    pub(super) payloads: BTreeMap<Digest, Entry>,
+    pub(super) wanted: BTreeMap<Digest, Dot>,
+    pub(super) decided: Option<QuorumCertificate<Ballot>>,
+}
+
+/// A value with what its check said.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) digest: Digest,
+    pub(super) value: Arc<Value>,
+    pub(super) check: Result<Box<Succession>, ValueError>,
+}
+
+impl Closing {
+    pub(super) fn new(now: u64) -> Self {
+        Self {
+            approvals: Approvals::default(),
+            approve: Backoff::starting(now + 1),
+            changes: BTreeMap::new(),
+            own_report: None,
+            reports: BTreeMap::new(),
+            repeat: Backoff::starting(now + 1),
+            agreement: None,
+            ballots: Vec::new(),
+            values: VecDeque::new(),
+            payloads: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            decided: None,
+        }
+    }
+
+    pub(super) fn candidate(&self, digest: &Digest) -> Option<&Candidate> {
+        self.values.iter().find(|held| held.digest == *digest)
+    }
+
+    pub(super) fn hold(&mut self, candidate: Candidate) {
+        if self.candidate(&candidate.digest).is_none() {
+            self.values.push_back(candidate);
+        }
+        if self.values.len() > VALUES {
+            self.values.pop_front();
+        }
+    }
+
+    fn authorisations(&self) -> Vec<Authorisation> {
+        self.changes.values().map(Authorised::claim).collect()
+    }
+}
+
+impl<A: Wire> Replica<A> {
+    /// Whether an authorised change has ended echoing in this generation.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        !self.closing.changes.is_empty()
+    }
+
+    /// Consents to a change of the committee, for this generation. A quorum of consents makes it happen.
+    ///
+    /// # Errors
+    /// [`ApproveError`] when it cannot be made or is not ours to approve.
+    pub fn approve(&mut self, change: Change) -> Result<Step<A::Op>, ApproveError> {
+        if self.silenced {
+            return Err(ApproveError::Silenced);
+        }
+        if !self.committee.contains(&self.actor()) {
+            return Err(ApproveError::NotAMember);
+        }
+        change.check(&self.boundary)?;
+        let approval = Approval {
+            generation: self.generation(),
+            change: change.key(),
+        };
+        let fact = self.key.sign(&self.network, approval);
+        let mut step = Step::default();
+        let claim = Signed::clone(&fact);
+        step.persist.push(Record::Approved {
+            change,
+            approval: claim,
+        });
+        self.send_to_members(
+            &Body::Approve {
+                change,
+                approval: claim,
+            },
+            &mut step,
+        );
+        if let Some(authorised) = self.closing.approvals.add(&self.boundary, &change, fact)? {
+            self.freeze(authorised, &mut step);
+        }
+        self.settle(&mut step);
+        self.pursue(&mut step);
+        Ok(step)
+    }
+
+    pub(super) fn handle_approve(
+        &mut self,
+        change: &Change,
+        approval: Signed<Approval>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let fact = self.committee.verify(&self.network, approval)?;
+        let authorised = self.closing.approvals.add(&self.boundary, change, fact)?;
+        if let Some(authorised) = authorised {
+            self.freeze(authorised, step);
+        } else if !self.has_approved(&change.key()) {
+            step.asked.push(*change);
+        }
+        Ok(())
+    }
+
+    fn has_approved(&self, change: &ChangeKey) -> bool {
+        let seat = self.committee.seat(&self.actor());
+        let own = seat
+            .into_iter()
+            .flat_map(|seat| self.closing.approvals.of(seat));
+        let mut own = own.map(|(_, approval)| approval.statement.change);
+        own.any(|approved| approved == *change) || self.closing.changes.contains_key(change)
+    }
+
+    /// Holds an authorised change: from the first on we sign no echo in this generation.
+    pub(super) fn freeze(&mut self, authorised: Authorised, step: &mut Step<A::Op>) {
+        let key = authorised.change().key();
+        if self.closing.changes.contains_key(&key) {
+            return;
+        }
+        tracing::info!(me = ?self.actor(), change = ?key, "frozen for a change of the committee");
+        step.persist.push(Record::Frozen(authorised.claim()));
+        self.closing.changes.insert(key, authorised);
+        self.go_on_closing(step);
+    }
+
+    /// After a crash: what was not said of the end of this generation is said now.
+    pub(super) fn go_on_closing(&mut self, step: &mut Step<A::Op>) {
+        if self.committee.contains(&self.actor()) && !self.silenced {
+            self.report(step);
+            self.open_agreement(step);
+        }
+    }
+
+    /// Reports once, and says it to everybody, again at each new change.
+    fn report(&mut self, step: &mut Step<A::Op>) {
+        if self.closing.own_report.is_none() {
+            let fact = self.key.sign(&self.network, self.own_report());
+            let claim = Arc::new(Signed::clone(&fact));
+            step.persist.push(Record::Reported(Arc::clone(&claim)));
+            self.closing.reports.insert(self.actor(), fact);
+            self.closing.own_report = Some(claim);
+        }
+        self.send_report(step);
+    }
+
+    fn send_report(&self, step: &mut Step<A::Op>) {
+        if let Some(report) = &self.closing.own_report {
+            let report = Arc::clone(report);
+            let changes = self.closing.authorisations();
+            self.send_to_members(&Body::Report { report, changes }, step);
+        }
+    }
+
+    fn own_report(&self) -> Report {
+        let mut report = Report::of(&self.boundary);
+        for (source, lane) in &self.lanes {
+            let head = lane.head();
+            if head != self.boundary.head(source) {
+                report.heads.insert(*source, head);
+            }
+            let convicted = self
+                .convicted
+                .get(source)
+                .and_then(|evidence| match &**evidence {
+                    Equivocation::Source(conflict) => Some(conflict),
+                    _ => None,
+                });
+            let sealed = convicted.filter(|c| c.left.statement.dot.seq.follows(head.seq));
+            if let Stance::Echoed(lock) = &lane.stance {
+                report
+                    .marks
+                    .insert(*source, Mark::Lock(lock.entry.binding()));
+            } else if let Some(conflict) = sealed {
+                report.marks.insert(*source, Mark::Seal(conflict.clone()));
+            }
+        }
+        report
+    }
+
+    pub(super) fn handle_report(
+        &mut self,
+        report: &Signed<Report>,
+        changes: &[Authorisation],
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        if !self.closing.reports.contains_key(&report.signer) {
+            self.take_report(report)?;
+        }
+        for change in changes {
+            if !self.closing.changes.contains_key(&change.change.key()) {
+                let authorised = change.verify(&self.boundary)?;
+                self.freeze(authorised, step);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_report(&mut self, report: &Signed<Report>) -> Result<(), Refusal> {
+        report.statement.check(&self.boundary)?;
+        let fact = self.committee.verify(&self.network, report.clone())?;
+        if fact.signer != self.actor() {
+            self.closing.reports.insert(fact.signer, fact);
+        }
+        Ok(())
+    }
+
+    /// Whoever speaks of a generation that is over is shown what ended it. Whether it is.
+    pub(super) fn answer_with_founding(
+        &self,
+        to: Actor,
+        generation: Generation,
+        step: &mut Step<A::Op>,
+    ) -> bool {
+        let index = usize::try_from(generation.number()).unwrap_or(usize::MAX);
+        let pending = self.pending.iter().map(|(founding, _)| founding);
+        let mut chain = self.chain.iter().chain(pending);
+        match chain.nth(index) {
+            Some(founding) => {
+                let founding = Arc::clone(founding);
+                self.send(to, Body::Founding(founding), step);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A newcomer asks to be let in; the application decides.
+    pub(super) fn handle_entry(
+        &mut self,
+        entry: Signed<membership::Entry>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let change = Change::Join(entry);
+        change.check(&self.boundary)?;
+        if !self.has_approved(&change.key()) {
+            step.asked.push(change);
+        }
+        Ok(())
+    }
+
+    /// What may have been lost of the end of this generation is said again.
+    pub(super) fn resend_closing(&mut self, step: &mut Step<A::Op>) {
+        let now = self.now;
+        let seat = self.committee.seat(&self.actor());
+        if !self.is_frozen() {
+            let own = seat
+                .into_iter()
+                .flat_map(|seat| self.closing.approvals.of(seat));
+            let own: Vec<_> = own.map(|(change, approval)| (*change, *approval)).collect();
+            if !own.is_empty() && self.closing.approve.fire(now) {
+                for (change, approval) in own {
+                    self.send_to_members(&Body::Approve { change, approval }, step);
+                }
+            }
+        } else if self.closing.repeat.fire(now) {
+            self.send_report(step);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Starting from a certified snapshot: the chain of generations proves its digest, its manifest proves its chunks, and
+//! the chunks may come from anybody.
+
+use std::collections::BTreeMap;
+
+use super::Replica;
+use super::backoff::Backoff;
+use super::error::Refusal;
+use super::packet::{Body, SnapshotPart};
+use super::step::{Record, Step};
+use crate::actor::Actor;
+use crate::codec::{Bytes, Digest};
+use crate::membership::{self, Generation};
+use crate::snapshot::{Manifest, Snapshot};
+use crate::traits::Wire;
+
+/// A snapshot on its way.
+#[derive(Debug)]
+pub(super) struct Fetching {
+    generation: Generation,
+    manifest: Option<Manifest>,
+    chunks: BTreeMap<usize, Bytes>,
+    /// The part that each peer was asked for last.
+    asked: BTreeMap<Actor, Option<usize>>,
+    repeat: Backoff,
+}
+
+/// What is asked for: the manifest, or one chunk.
+type Part = Option<u32>;
+
+impl<A: Wire> Replica<A> {
+    /// Asks to be let into the committee, and again on ticks until we are. The members' applications decide.
+    pub fn ask_to_join(&mut self) -> Step<A::Op> {
+        self.joining = Some(Backoff::starting(self.now));
+        let mut step = Step::default();
+        self.resend_entry(&mut step);
+        step
+    }
+
+    pub(super) fn resend_entry(&mut self, step: &mut Step<A::Op>) {
+        if self.committee.contains(&self.actor()) {
+            self.joining = None;
+        }
+        let now = self.now;
+        if !self
+            .joining
+            .as_mut()
+            .is_some_and(|joining| joining.fire(now))
+            || self.silenced
+        {
+            return;
+        }
+        let entry = membership::Entry {
+            generation: self.generation(),
+            value: self.boundary.value(),
+        };
+        let entry = self.key.sign(&self.network, entry).into_claim();
+        self.send_to_members(&Body::Enter(entry), step);
+    }
+
+    /// The network that an invitation names: the chain of generations must pass through this value.
+    pub fn expect(&mut self, generation: Generation, value: Digest) {
+        self.pinned = Some((generation, value));
+    }
+
+    /// Follows the lanes from the start, instead of starting from a snapshot.
+    pub fn replay_lanes_from_the_start(&mut self) {
+        self.replays = true;
+    }
+
+    /// A newcomer that has nothing takes a snapshot, unless it was told otherwise.
+    pub(super) fn choose_snapshot(&mut self, step: &mut Step<A::Op>) {
+        if !self.replays && self.frontier().is_empty() {
+            self.fetch_snapshot(step);
+        }
+    }
+
+    /// Begins to fetch the snapshot of the newest founded generation.
+    pub(super) fn fetch_snapshot(&mut self, step: &mut Step<A::Op>) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let generation = self.tip().generation();
+        if self
+            .fetching
+            .as_ref()
+            .is_none_or(|fetching| fetching.generation < generation)
+        {
+            self.fetching = Some(Fetching {
+                generation,
+                manifest: None,
+                chunks: BTreeMap::new(),
+                asked: BTreeMap::new(),
+                repeat: Backoff::starting(self.now),
+            });
+            self.repeat_fetch(step);
+        }
+    }
+
+    /// Asks each peer for another part that is missing.
+    pub(super) fn repeat_fetch(&mut self, step: &mut Step<A::Op>) {
+        let now = self.now;
+        if self
+            .fetching
+            .as_mut()
+            .is_some_and(|fetching| fetching.repeat.fire(now))
+        {
+            for peer in self.peers.keys().copied().collect::<Vec<_>>() {
+                self.ask_part(peer, step);
+            }
+        }
+    }
+
+    fn ask_part(&mut self, peer: Actor, step: &mut Step<A::Op>) {
+        let Some(fetching) = &mut self.fetching else {
+            return;
+        };
+        let generation = fetching.generation;
+        let part: Part = match &fetching.manifest {
+            None => None,
+            Some(manifest) => {
+                let asked: Vec<_> = fetching.asked.values().copied().flatten().collect();
+                let missing = |index: &usize| !fetching.chunks.contains_key(index);
+                let free = |index: &usize| missing(index) && !asked.contains(index);
+                let all = 0..manifest.chunks();
+                let next = all.clone().find(free).or_else(|| all.clone().find(missing));
+                let Some(next) = next else {
+                    return;
+                };
+                fetching.asked.insert(peer, Some(next));
+                u32::try_from(next).ok()
+            }
+        };
+        self.send(
+            peer,
+            Body::Fetch {
+                generation,
+                chunk: part,
+            },
+            step,
+        );
+    }
+
+    /// Serves a part of one of the snapshots that are kept.
+    pub(super) fn handle_fetch(
+        &self,
+        from: Actor,
+        generation: Generation,
+        chunk: Part,
+        step: &mut Step<A::Op>,
+    ) {
+        let mut kept = self.snapshots.iter();
+        let Some((_, snapshot)) = kept.find(|(kept, _)| *kept == generation) else {
+            return;
+        };
+        let part = match chunk {
+            None => Some(SnapshotPart::Manifest(snapshot.manifest().clone())),
+            Some(index) => snapshot
+                .chunk(index as usize)
+                .map(|bytes| SnapshotPart::Chunk {
+                    index,
+                    bytes: bytes.to_vec().into(),
+                }),
+        };
+        if let Some(part) = part {
+            self.send(from, Body::Snapshot { generation, part }, step);
+        }
+    }
+
+    pub(super) fn handle_part(
+        &mut self,
+        from: Actor,
+        generation: Generation,
+        part: SnapshotPart,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let certified = self.tip().state();
+        let Some(fetching) = self
+            .fetching
+            .as_mut()
+            .filter(|f| f.generation == generation)
+        else {
+            return Ok(());
+        };
+        match part {
+            SnapshotPart::Manifest(manifest) => {
+                if manifest.digest() != certified || !manifest.is_sound() {
+                    return Err(Refusal::Snapshot(generation));
+                }
+                fetching.manifest.get_or_insert(manifest);
+            }
+            SnapshotPart::Chunk { index, bytes } => {
+                let Some(manifest) = &fetching.manifest else {
+                    return Ok(());
+                };
+                let index = index as usize;
+                if !manifest.proves(index, bytes.as_slice()) {
+                    return Err(Refusal::Snapshot(generation));
+                }
+                fetching.chunks.insert(index, bytes);
+            }
+        }
+        let whole = fetching.manifest.as_ref().map(Manifest::chunks) == Some(fetching.chunks.len());
+        if whole {
+            self.finish_fetch(step);
+        } else {
+            self.ask_part(from, step);
+        }
+        Ok(())
+    }
+
+    fn finish_fetch(&mut self, step: &mut Step<A::Op>) {
+        let Some(fetching) = self.fetching.take() else {
+            return;
+        };
+        let chunks = fetching.chunks.values().map(Bytes::as_slice);
+        let bytes = Bytes::from(chunks.collect::<Vec<_>>().concat());
+        let foundings = self.pending.iter().map(|(founding, _)| founding.clone());
+        step.persist.push(Record::Snapshot {
+            foundings: foundings.collect(),
+            bytes: bytes.clone(),
+        });
+        if !self.install_snapshot(Snapshot::from_bytes(bytes), step) {
+            step.persist.pop();
+        }
+    }
+}
