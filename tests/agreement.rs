@@ -2,13 +2,14 @@
 //! never decide differently, all decide once the network lets messages through, and evidence convicts liars only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bft_crdts::actor::{Actor, Signed, SigningActor};
 use bft_crdts::codec::{Digest, decode, encode};
 use bft_crdts::evidence::Exclusive;
 use bft_crdts::membership::{
-    Agreement, Ballot, Boundary, Generation, Pace, QuorumCertificate, Record, Round, Said, Speech,
-    Tally, Turn,
+    Agreement, Ballot, Boundary, Certificate, Generation, Pace, QuorumCertificate, Record, Round,
+    Said, Speech, Tally, Turn,
 };
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -62,6 +63,8 @@ struct World {
     loss: f64,
     /// How often time passes in the storm, instead of a packet arriving: much of it makes many rounds.
     haste: f64,
+    /// Links that are down in the storm, from and to.
+    cut: BTreeSet<(usize, usize)>,
 }
 
 impl World {
@@ -81,6 +84,7 @@ impl World {
             storm: true,
             loss: chance.random_range(0.0..0.6),
             haste: chance.random_range(0.05..0.7),
+            cut: BTreeSet::new(),
             keys,
             chance,
         };
@@ -190,7 +194,8 @@ impl World {
         }
         let index = self.chance.random_range(0..self.post.len());
         let (from, to, speech) = self.post.swap_remove(index);
-        if self.storm && self.chance.random_bool(self.loss) {
+        let down = self.cut.contains(&(from, to));
+        if self.storm && (down || self.chance.random_bool(self.loss)) {
             return;
         }
         if self.storm && self.chance.random_bool(0.1) {
@@ -200,7 +205,7 @@ impl World {
         assert_eq!(decode(&bytes, bytes.len()).as_ref(), Ok(&speech));
         if let Some(liar) = self.liars.get_mut(&to) {
             liar.heard.extend(speech.ballots);
-            let excess = liar.heard.len().saturating_sub(64);
+            let excess = liar.heard.len().saturating_sub(128);
             liar.heard.drain(..excess);
             return;
         }
@@ -229,60 +234,91 @@ impl World {
         }
     }
 
-    /// A liar says anything that its key allows, to anybody: two proposals, two votes, far rounds; and it makes
-    /// quorums out of others' votes and its own, and shows them to one member.
+    /// A liar says anything that its key allows, to anybody: what others said and the contrary, two proposals, far
+    /// rounds, old quorums; and it makes quorums of others' votes and its own, and shows them to some.
     fn lie(&mut self, seat: usize) {
-        let furthest = self
-            .members
-            .values()
-            .map(|member| member.agreement.round().number());
-        let furthest = furthest.max().unwrap_or(0);
-        let liar = &self.liars[&seat];
         for _ in 0..self.chance.random_range(0..4) {
-            let round = match self.chance.random_range(0..8) {
-                0 => u32::MAX - self.chance.random_range(0..2),
-                1 => furthest + 1,
-                _ => furthest.saturating_sub(self.chance.random_range(0..2)),
+            let said = if self.chance.random_bool(0.5) {
+                self.agreeing(seat)
+            } else {
+                Some(self.babble())
             };
-            let named = value(self.chance.random_range(0..=GOOD + 2));
-            let vote = Some(named).filter(|_| self.chance.random_bool(0.7));
-            let said = match self.chance.random_range(0..3) {
-                0 => Said::Proposal {
-                    value: named,
-                    valid_round: round
-                        .checked_sub(1)
-                        .map(Round::new)
-                        .filter(|_| vote.is_none()),
-                },
-                1 => Said::Prevote(vote),
-                _ => Said::Precommit(vote),
-            };
-            let ballot = Ballot {
-                generation: Generation::GENESIS,
-                round: Round::new(round),
-                said,
-            };
-            let claim = *liar.key.sign(self.last.network(), ballot);
-            let speech = Speech {
-                ballots: vec![claim],
-                quorums: vec![],
-            };
-            for to in (0..self.keys.len()).filter(|to| *to != seat) {
-                if self.chance.random_bool(0.5) {
-                    self.post.push((seat, to, speech.clone()));
-                }
+            if let Some(statement) = said {
+                let claim = *self.liars[&seat].key.sign(self.last.network(), statement);
+                self.whisper(seat, vec![claim], vec![]);
             }
         }
-        if let Some(speech) = self.withheld(seat) {
-            let to = self.chance.random_range(0..self.keys.len());
-            self.post.push((seat, to, speech));
+        if let Some(quorum) = self.withheld(seat) {
+            let ballots = self.revived(seat, &quorum.statement).into_iter().collect();
+            self.whisper(seat, ballots, vec![quorum.claim()]);
         }
     }
 
-    fn withheld(&mut self, seat: usize) -> Option<Speech> {
+    /// Sends to some.
+    fn whisper(
+        &mut self,
+        seat: usize,
+        ballots: Vec<Signed<Ballot>>,
+        quorums: Vec<Arc<Certificate<Ballot>>>,
+    ) {
+        let speech = Speech { ballots, quorums };
+        for to in (0..self.keys.len()).filter(|to| *to != seat) {
+            if self.chance.random_bool(0.4) {
+                self.post.push((seat, to, speech.clone()));
+            }
+        }
+    }
+
+    /// What somebody else said, in the liar's name.
+    fn agreeing(&mut self, seat: usize) -> Option<Ballot> {
+        let heard = &self.liars[&seat].heard;
+        let any = self.chance.random_range(0..heard.len().max(1));
+        Some(heard.get(any)?.statement)
+    }
+
+    fn babble(&mut self) -> Ballot {
+        let furthest = self.furthest();
+        let round = match self.chance.random_range(0..8) {
+            0 => u32::MAX - self.chance.random_range(0..2),
+            1 => furthest + 1,
+            _ => furthest.saturating_sub(self.chance.random_range(0..2)),
+        };
+        let named = value(self.chance.random_range(0..=GOOD + 2));
+        let vote = Some(named).filter(|_| self.chance.random_bool(0.7));
+        let said = match self.chance.random_range(0..3) {
+            0 => Said::Proposal {
+                value: named,
+                valid_round: None,
+            },
+            1 => Said::Prevote(vote),
+            _ => Said::Precommit(vote),
+        };
+        ballot(round, said)
+    }
+
+    fn furthest(&self) -> u32 {
+        let rounds = self
+            .members
+            .values()
+            .map(|member| member.agreement.round().number());
+        rounds.max().unwrap_or(0)
+    }
+
+    /// A proposal of what a quorum prevoted at any time, when the liar coordinates this round or the next.
+    fn revived(&self, seat: usize, prevote: &Ballot) -> Option<Signed<Ballot>> {
+        let Said::Prevote(Some(value)) = prevote.said else {
+            return None;
+        };
+        let mut rounds = self.furthest()..self.furthest() + 2;
+        let round = rounds.find(|round| *round as usize % self.keys.len() == seat)?;
+        let valid_round = Some(prevote.round);
+        let said = Said::Proposal { value, valid_round };
+        Some(*self.keys[seat].sign(self.last.network(), ballot(round, said)))
+    }
+
+    fn withheld(&mut self, seat: usize) -> Option<QuorumCertificate<Ballot>> {
+        let statement = self.agreeing(seat)?;
         let liar = &self.liars[&seat];
-        let any = self.chance.random_range(0..liar.heard.len().max(1));
-        let statement = liar.heard.get(any)?.statement;
         let mut tally = Tally::new(statement);
         let committee = self.last.committee();
         let others = liar
@@ -291,13 +327,9 @@ impl World {
             .filter(|claim| claim.statement == statement);
         let others = others.filter_map(|claim| committee.verify(self.last.network(), *claim).ok());
         let own = liar.key.sign(self.last.network(), statement);
-        let quorum = others
+        others
             .chain([own])
-            .find_map(|fact| tally.add(committee, &fact))?;
-        Some(Speech {
-            ballots: vec![],
-            quorums: vec![quorum.claim()],
-        })
+            .find_map(|fact| tally.add(committee, &fact))
     }
 
     fn all_decided(&self) -> bool {
@@ -307,6 +339,9 @@ impl World {
     fn run(&mut self) {
         for _ in 0..self.chance.random_range(0..100 * self.keys.len()) {
             let seat = self.chance.random_range(0..self.keys.len());
+            if self.chance.random_bool(0.02) {
+                self.cut_links();
+            }
             if self.chance.random_bool(self.haste) {
                 self.tick(seat);
             } else {
@@ -323,6 +358,14 @@ impl World {
         }
     }
 
+    fn cut_links(&mut self) {
+        let seats = 0..self.keys.len();
+        let links = seats
+            .clone()
+            .flat_map(|from| seats.clone().map(move |to| (from, to)));
+        self.cut = links.filter(|_| self.chance.random_bool(0.4)).collect();
+    }
+
     fn drain(&mut self) {
         while !self.post.is_empty() {
             self.deliver();
@@ -330,18 +373,6 @@ impl World {
     }
 
     fn check(&mut self, seed: u64) {
-        if std::env::var("STATS").is_ok() {
-            eprintln!(
-                "STAT n={} liars={} rounds={:?} convicted={} ",
-                self.keys.len(),
-                self.liars.len(),
-                self.decisions
-                    .values()
-                    .map(|d| d.statement.round.number())
-                    .collect::<Vec<_>>(),
-                self.convicted.len()
-            );
-        }
         let rounds: Vec<_> = self.members.values().map(|m| m.agreement.round()).collect();
         assert!(self.all_decided(), "seed {seed}: not decided, {rounds:?}");
         let liars: BTreeSet<_> = self.liars.values().map(|liar| liar.key.actor()).collect();
@@ -357,6 +388,14 @@ impl World {
             self.post.is_empty(),
             "seed {seed}: not quiet after the decision"
         );
+    }
+}
+
+fn ballot(round: u32, said: Said) -> Ballot {
+    Ballot {
+        generation: Generation::GENESIS,
+        round: Round::new(round),
+        said,
     }
 }
 
@@ -404,13 +443,10 @@ fn a_prevote_that_reaches_one_member_only_does_not_keep_the_others_from_deciding
         for _ in 0..PATIENCE {
             world.drain();
             for seat in 0..4 {
-                if let Some(speech) = world
-                    .liars
-                    .contains_key(&seat)
-                    .then(|| world.withheld(seat))
-                {
-                    let to = world.chance.random_range(0..4);
-                    world.post.extend(speech.map(|speech| (seat, to, speech)));
+                if world.liars.contains_key(&seat) {
+                    if let Some(quorum) = world.withheld(seat) {
+                        world.whisper(seat, vec![], vec![quorum.claim()]);
+                    }
                 } else {
                     world.tick(seat);
                 }

@@ -473,7 +473,7 @@ mod a_value {
         let (last, keys) = (boundary(4), members(4));
         let renew = authorise(&last, &keys, &RENEW);
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
-        let good = value(&last, &[renew.clone()], &reports);
+        let good = value(&last, std::slice::from_ref(&renew), &reports);
         assert!(good.check(&last).is_ok());
         let with = |spoil: &dyn Fn(&mut Terms)| {
             let mut bad = good.clone();
