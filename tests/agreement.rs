@@ -63,6 +63,10 @@ struct World {
     loss: f64,
     /// How often time passes in the storm, instead of a packet arriving: much of it makes many rounds.
     haste: f64,
+    /// How often precommits are lost on top of that: so that one member decides, and the others go on.
+    hush: f64,
+    /// Members that decided in the storm and that nobody hears from until it is over.
+    alone: BTreeSet<usize>,
     /// Links that are down in the storm, from and to.
     cut: BTreeSet<(usize, usize)>,
 }
@@ -84,6 +88,8 @@ impl World {
             storm: true,
             loss: chance.random_range(0.0..0.6),
             haste: chance.random_range(0.05..0.7),
+            hush: chance.random_range(0.0..0.9),
+            alone: BTreeSet::new(),
             cut: BTreeSet::new(),
             keys,
             chance,
@@ -185,6 +191,9 @@ impl World {
             .certify(self.last.network(), decision.claim(), |_| None);
         assert!(checked.is_ok());
         self.decisions.insert(seat, decision);
+        if self.storm && self.chance.random_bool(0.8) {
+            self.alone.insert(seat);
+        }
     }
 
     /// Delivers one packet, any of those on the way.
@@ -194,7 +203,10 @@ impl World {
         }
         let index = self.chance.random_range(0..self.post.len());
         let (from, to, speech) = self.post.swap_remove(index);
-        let down = self.cut.contains(&(from, to));
+        let precommits =
+            |claim: &Signed<Ballot>| matches!(claim.statement.said, Said::Precommit(_));
+        let hushed = speech.ballots.iter().any(precommits) && self.chance.random_bool(self.hush);
+        let down = self.cut.contains(&(from, to)) || self.alone.contains(&from) || hushed;
         if self.storm && (down || self.chance.random_bool(self.loss)) {
             return;
         }
@@ -237,11 +249,11 @@ impl World {
     /// A liar says anything that its key allows, to anybody: what others said and the contrary, two proposals, far
     /// rounds, old quorums; and it makes quorums of others' votes and its own, and shows them to some.
     fn lie(&mut self, seat: usize) {
-        for _ in 0..self.chance.random_range(0..4) {
-            let said = if self.chance.random_bool(0.5) {
-                self.agreeing(seat)
-            } else {
-                Some(self.babble())
+        for _ in 0..self.chance.random_range(1..6) {
+            let said = match self.chance.random_range(0..4) {
+                0 => Some(self.babble()),
+                1 => self.another(seat),
+                _ => self.agreeing(seat),
             };
             if let Some(statement) = said {
                 let claim = *self.liars[&seat].key.sign(self.last.network(), statement);
@@ -296,6 +308,19 @@ impl World {
         ballot(round, said)
     }
 
+    /// A good value, when the liar coordinates a round that members are about to be in.
+    fn another(&mut self, seat: usize) -> Option<Ballot> {
+        let value = value(self.chance.random_range(0..=GOOD));
+        let valid_round = None;
+        let said = Said::Proposal { value, valid_round };
+        Some(ballot(self.turn_of(seat)?, said))
+    }
+
+    fn turn_of(&self, seat: usize) -> Option<u32> {
+        let mut rounds = self.furthest().saturating_sub(1)..self.furthest() + 2;
+        rounds.find(|round| *round as usize % self.keys.len() == seat)
+    }
+
     fn furthest(&self) -> u32 {
         let rounds = self
             .members
@@ -309,8 +334,7 @@ impl World {
         let Said::Prevote(Some(value)) = prevote.said else {
             return None;
         };
-        let mut rounds = self.furthest()..self.furthest() + 2;
-        let round = rounds.find(|round| *round as usize % self.keys.len() == seat)?;
+        let round = self.turn_of(seat)?;
         let valid_round = Some(prevote.round);
         let said = Said::Proposal { value, valid_round };
         Some(*self.keys[seat].sign(self.last.network(), ballot(round, said)))
