@@ -72,36 +72,42 @@ struct World {
 }
 
 impl World {
+    /// A storm among `n` members, as many of them liars as can be, or a few less.
     fn new(seed: u64, n: u8) -> Self {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
-        let (last, keys) = (support::boundary(n), support::members(n));
-        let most = last.committee().tolerated();
-        let liars = most - chance.random_range(0..=most) / 2;
+        let most = support::boundary(n).committee().tolerated();
+        let count = most - chance.random_range(0..=most) / 2;
+        let mut liars = BTreeSet::new();
+        while liars.len() < count {
+            liars.insert(chance.random_range(0..usize::from(n)));
+        }
+        Self::cast(chance, n, &liars, true)
+    }
+
+    fn cast(mut chance: ChaCha8Rng, n: u8, liars: &BTreeSet<usize>, storm: bool) -> Self {
         let mut world = Self {
-            last,
+            last: support::boundary(n),
+            keys: support::members(n),
             members: BTreeMap::new(),
             liars: BTreeMap::new(),
             post: Vec::new(),
             said: BTreeMap::new(),
             decisions: BTreeMap::new(),
             convicted: BTreeSet::new(),
-            storm: true,
+            storm,
             loss: chance.random_range(0.0..0.6),
             haste: chance.random_range(0.05..0.7),
             hush: chance.random_range(0.0..0.9),
             alone: BTreeSet::new(),
             cut: BTreeSet::new(),
-            keys,
             chance,
         };
-        while world.liars.len() < liars {
-            let seat = world.chance.random_range(0..world.keys.len());
-            let key = world.keys[seat].clone();
-            let heard = Vec::new();
-            world.liars.insert(seat, Liar { key, heard });
-        }
         for seat in 0..world.keys.len() {
-            if !world.liars.contains_key(&seat) {
+            if liars.contains(&seat) {
+                let key = world.keys[seat].clone();
+                let heard = Vec::new();
+                world.liars.insert(seat, Liar { key, heard });
+            } else {
                 world.boot(seat, Vec::new());
             }
         }
@@ -382,6 +388,43 @@ impl World {
         }
     }
 
+    /// Delivers everything but what does not pass.
+    fn drain_through(&mut self, passes: impl Fn(usize, &Speech) -> bool) {
+        loop {
+            self.post.retain(|(from, _, speech)| passes(*from, speech));
+            if self.post.is_empty() {
+                return;
+            }
+            self.deliver();
+        }
+    }
+
+    /// A liar says this to everybody.
+    fn say(&mut self, seat: usize, round: u32, said: Said) {
+        let claim = *self.keys[seat].sign(self.last.network(), ballot(round, said));
+        for to in (0..self.keys.len()).filter(|to| *to != seat) {
+            let speech = Speech {
+                ballots: vec![claim],
+                quorums: vec![],
+            };
+            self.post.push((seat, to, speech));
+        }
+    }
+
+    fn round(&self, seat: usize) -> u32 {
+        self.members[&seat].agreement.round().number()
+    }
+
+    /// The network is fair and the liars are silent.
+    fn calm(&mut self) {
+        for _ in 0..PATIENCE {
+            self.drain();
+            for seat in self.members.keys().copied().collect::<Vec<_>>() {
+                self.tick(seat);
+            }
+        }
+    }
+
     fn cut_links(&mut self) {
         let seats = 0..self.keys.len();
         let links = seats
@@ -457,10 +500,9 @@ fn the_same_seed_makes_the_same_run() {
     assert_eq!(run(11), run(11));
 }
 
-/// In each round the liar gives its prevote, with those of the others, to one member only. Passing on the prevotes of
-/// a valid round ends what would otherwise lock that member away from all others.
+/// In each round the liar gives its prevote, with those of the others, to some members only, and says nothing else.
 #[test]
-fn a_prevote_that_reaches_one_member_only_does_not_keep_the_others_from_deciding() {
+fn prevotes_that_reach_one_member_only_do_not_keep_the_others_from_deciding() {
     for seed in 0..20 {
         let mut world = World::new(seed, 4);
         world.storm = false;
@@ -481,4 +523,61 @@ fn a_prevote_that_reaches_one_member_only_does_not_keep_the_others_from_deciding
         }
         world.check(seed);
     }
+}
+
+fn precommits(speech: &Speech) -> bool {
+    let precommit = |ballot: &Ballot| matches!(ballot.said, Said::Precommit(_));
+    let mut ballots = speech.ballots.iter().map(|claim| &claim.statement);
+    let mut quorums = speech.quorums.iter().map(|quorum| &quorum.statement);
+    ballots.any(precommit) || quorums.any(precommit)
+}
+
+/// One member decides alone and falls silent; the liar leads the two others, who are locked, into the next round
+/// and proposes another value there. Without the lock, on disk too, they would decide it.
+#[test]
+fn who_is_locked_does_not_follow_a_liar_to_another_value_even_after_a_crash() {
+    for (seed, crash) in [(1, false), (2, true), (3, false), (4, true)] {
+        let chance = ChaCha8Rng::seed_from_u64(seed);
+        let mut world = World::cast(chance, 4, &BTreeSet::from([1]), false);
+        let passes = |from, speech: &Speech| from != 0 || !precommits(speech);
+        world.drain_through(passes);
+        assert!(world.decisions.keys().eq([&0]), "one has decided");
+        if crash {
+            for seat in [2, 3] {
+                let disk = world.members[&seat].disk.clone();
+                world.boot(seat, disk);
+            }
+        }
+        let decided = world.decisions[&0].statement.said;
+        let mut others = (0..=GOOD).map(value);
+        let other = others.find(|other| Said::Precommit(Some(*other)) != decided);
+        let value = other.expect("several values");
+        world.say(1, 0, Said::Precommit(None));
+        let valid_round = None;
+        world.say(1, 1, Said::Proposal { value, valid_round });
+        world.say(1, 1, Said::Prevote(Some(value)));
+        world.say(1, 1, Said::Precommit(Some(value)));
+        for _ in 0..20 {
+            world.drain_through(passes);
+            [2, 3].into_iter().for_each(|seat| world.tick(seat));
+        }
+        assert!(world.round(2) > 0 && world.decisions.len() == 1);
+        world.calm();
+        world.check(seed);
+    }
+}
+
+/// One member leaves the round by precommits that the others have not all seen, one of them its own: it is not enough
+/// to take them along, so they need those precommits.
+#[test]
+fn who_leaves_a_round_shows_the_others_why() {
+    let chance = ChaCha8Rng::seed_from_u64(1);
+    let mut world = World::cast(chance, 4, &BTreeSet::from([0]), false);
+    while world.round(3) == 0 {
+        (1..4).for_each(|seat| world.tick(seat));
+        world.drain_through(|from, speech| from != 3 || !precommits(speech));
+    }
+    assert_eq!((world.round(1), world.round(2)), (0, 0));
+    world.calm();
+    world.check(1);
 }
