@@ -295,6 +295,16 @@ mod a_report {
     }
 
     #[test]
+    fn is_signed_once_and_two_convict() {
+        let (last, keys) = (boundary(4), members(4));
+        let one = report(&last, &keys[0], &[], []);
+        let other = report(&last, &keys[0], &[(&keys[1], head(1, 1))], []);
+        assert_eq!(Conflict::between(&one, &one), None);
+        let evidence = Conflict::between(&one, &other).expect("two reports");
+        assert_eq!(evidence.verify(last.network()), Ok(keys[0].actor()));
+    }
+
+    #[test]
     fn names_only_lanes_that_moved_and_could() {
         let (last, keys) = (boundary(4), members(4));
         let heads = |source: &SigningActor, head| {
