@@ -295,6 +295,16 @@ mod a_report {
     }
 
     #[test]
+    fn is_signed_once_and_two_convict() {
+        let (last, keys) = (boundary(4), members(4));
+        let one = report(&last, &keys[0], &[], []);
+        let other = report(&last, &keys[0], &[(&keys[1], head(1, 1))], []);
+        assert_eq!(Conflict::between(&one, &one), None);
+        let evidence = Conflict::between(&one, &other).expect("two reports");
+        assert_eq!(evidence.verify(last.network()), Ok(keys[0].actor()));
+    }
+
+    #[test]
     fn names_only_lanes_that_moved_and_could() {
         let (last, keys) = (boundary(4), members(4));
         let heads = |source: &SigningActor, head| {
@@ -473,7 +483,7 @@ mod a_value {
         let (last, keys) = (boundary(4), members(4));
         let renew = authorise(&last, &keys, &RENEW);
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
-        let good = value(&last, &[renew.clone()], &reports);
+        let good = value(&last, std::slice::from_ref(&renew), &reports);
         assert!(good.check(&last).is_ok());
         let with = |spoil: &dyn Fn(&mut Terms)| {
             let mut bad = good.clone();

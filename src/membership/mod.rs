@@ -6,6 +6,18 @@
 //! [`Authorised`]; members freeze and [`Report`]; the [`Agreement`] decides one [`Value`]; the value and its
 //! certificate, the [`Founding`], make the [`Boundary`] at which the next generation begins.
 
+//!
+//! What drives it, in order:
+//! 1. [`Approvals::add`] with each approval; or [`Authorisation::verify`], when somebody shows the change whole. The
+//!    first [`Authorised`] change freezes the generation: make that durable, and stop echoing and delivering.
+//! 2. Sign one [`Report`], make it durable, send it with the change. Check others' with [`Report::check`].
+//! 3. [`Agreement::open`] and [`Agreement::start`]. When it [`awaits an offer`](Agreement::awaits_offer):
+//!    [`Terms::gather`] what can be backed, compute the state at [`Terms::frontier`], [`Terms::with_state`], and
+//!    offer the digest. When it asks for an opinion: fetch the value, [`Value::check`], fulfil the
+//!    [`Obligations`], and tell.
+//! 4. Spend each [`Turn`] from top to bottom. With the decision and its value, [`Founding::of`] is the one
+//!    record to make durable; [`Founding::verify`] gives the next boundary, there and anywhere else.
+
 mod agreement;
 mod boundary;
 mod certificate;

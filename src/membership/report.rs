@@ -12,7 +12,7 @@ use super::committee::Generation;
 use crate::actor::{Actor, BadSignature, Signed, Statement, WeakKey};
 use crate::codec::{Digest, Domain};
 use crate::dot::{Binding, Dot, Frontier, Head};
-use crate::evidence::Conflict;
+use crate::evidence::{Conflict, Exclusive};
 
 /// A member's report at the end of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,13 @@ pub struct Report {
 
 impl Statement for Report {
     const DOMAIN: Domain = Domain::Report;
+}
+
+/// A member reports once a generation: two different reports convict it.
+impl Exclusive for Report {
+    fn excludes(&self, other: &Self) -> bool {
+        self.generation == other.generation && self != other
+    }
 }
 
 /// What a member holds at the next dot of a lane.
