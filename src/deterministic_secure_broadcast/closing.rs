@@ -17,7 +17,7 @@ use super::backoff::Backoff;
 use super::error::{ApproveError, Refusal};
 use super::lane::Stance;
 use super::message::{Entry, Equivocation};
-use super::packet::Body;
+use super::packet::{Body, Consent};
 use super::step::{Record, Step};
 use crate::actor::{Actor, Signed, Verified};
 use crate::codec::Digest;
@@ -102,6 +102,13 @@ impl<A: Wire> Replica<A> {
         !self.closing.changes.is_empty()
     }
 
+    /// Whether we consented to a change that is not made yet.
+    #[must_use]
+    pub fn has_approvals(&self) -> bool {
+        let seat = self.committee.seat(&self.actor());
+        seat.is_some_and(|seat| self.closing.approvals.of(seat).next().is_some())
+    }
+
     /// Consents to a change of the committee, for this generation. A quorum of consents makes it happen.
     ///
     /// # Errors
@@ -120,18 +127,10 @@ impl<A: Wire> Replica<A> {
         };
         let fact = self.key.sign(&self.network, approval);
         let mut step = Step::default();
-        let claim = Signed::clone(&fact);
-        step.persist.push(Record::Approved {
-            change,
-            approval: claim,
-        });
-        self.send_to_members(
-            &Body::Approve {
-                change,
-                approval: claim,
-            },
-            &mut step,
-        );
+        let approval = Signed::clone(&fact);
+        let consent = Arc::new(Consent { change, approval });
+        step.persist.push(Record::Approved(Arc::clone(&consent)));
+        self.send_to_members(&Body::Approve(consent), &mut step);
         if let Some(authorised) = self.closing.approvals.add(&self.boundary, &change, fact)? {
             self.freeze(authorised, &mut step);
         }
@@ -142,11 +141,11 @@ impl<A: Wire> Replica<A> {
 
     pub(super) fn handle_approve(
         &mut self,
-        change: &Change,
-        approval: Signed<Approval>,
+        consent: &Consent,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        let fact = self.committee.verify(&self.network, approval)?;
+        let Consent { change, approval } = consent;
+        let fact = self.committee.verify(&self.network, *approval)?;
         let authorised = self.closing.approvals.add(&self.boundary, change, fact)?;
         if let Some(authorised) = authorised {
             self.freeze(authorised, step);
@@ -300,10 +299,14 @@ impl<A: Wire> Replica<A> {
             let own = seat
                 .into_iter()
                 .flat_map(|seat| self.closing.approvals.of(seat));
-            let own: Vec<_> = own.map(|(change, approval)| (*change, *approval)).collect();
+            let own = own.map(|(change, approval)| Consent {
+                change: *change,
+                approval: *approval,
+            });
+            let own: Vec<_> = own.collect();
             if !own.is_empty() && self.closing.approve.fire(now) {
-                for (change, approval) in own {
-                    self.send_to_members(&Body::Approve { change, approval }, step);
+                for consent in own {
+                    self.send_to_members(&Body::Approve(Arc::new(consent)), step);
                 }
             }
         } else if self.closing.repeat.fire(now) {

@@ -54,6 +54,9 @@ pub(super) struct Certified {
     pub(super) provisional: bool,
 }
 
+/// Messages in lane order, and the proof of the last unless it is a generation's frontier.
+pub(super) type Proven = (Vec<Arc<Proposal>>, Option<Arc<Certificate>>);
+
 impl<Op> Lane<Op> {
     pub(super) fn new(network: &NetworkId) -> Self {
         Self {
@@ -132,10 +135,7 @@ impl<Op> Lane<Op> {
 
     /// The next stretch after `seq` that proves itself, from what was delivered or else from what is certified. It has
     /// no certificate when it ends at the frontier of a generation.
-    pub(super) fn chunk_after(
-        &self,
-        seq: Seq,
-    ) -> Option<(Vec<Arc<Proposal>>, Option<Arc<Certificate>>)> {
+    pub(super) fn chunk_after(&self, seq: Seq) -> Option<Proven> {
         if seq < self.log.base() {
             return None;
         }

@@ -54,7 +54,7 @@ pub use error::{ApproveError, ProposeError, RecoverError, Refusal};
 pub use message::{
     Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
 };
-pub use packet::{Answer, Body, Chunk, Packet, Request, SnapshotPart, Want};
+pub use packet::{Answer, Body, Chunk, Consent, Packet, Request, SnapshotPart, Want};
 pub use step::{Delivery, Fault, Installed, Record, Step};
 
 use crate::actor::{Actor, Signed, SigningActor};
@@ -248,7 +248,7 @@ impl<A: Wire> Replica<A> {
             Body::Answer(answer) => self.handle_answer(from, answer, step),
             Body::Evidence(evidence) => self.handle_evidence(evidence, step),
             Body::Enter(entry) => self.handle_entry(entry, step),
-            Body::Approve { change, approval } => self.handle_approve(&change, approval, step),
+            Body::Approve(consent) => self.handle_approve(&consent, step),
             Body::Report { report, changes } => self.handle_report(&report, &changes, step),
             Body::Speech { speech, value, .. } => self.handle_speech(from, &speech, value, step),
             Body::Founding(founding) => self.handle_founding(founding, step),

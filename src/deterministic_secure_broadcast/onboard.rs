@@ -8,6 +8,7 @@ use super::backoff::Backoff;
 use super::error::Refusal;
 use super::packet::{Body, SnapshotPart};
 use super::step::{Record, Step};
+use super::sync::Peer;
 use crate::actor::Actor;
 use crate::codec::{Bytes, Digest};
 use crate::membership::{self, Generation};
@@ -35,6 +36,16 @@ impl<A: Wire> Replica<A> {
         let mut step = Step::default();
         self.resend_entry(&mut step);
         step
+    }
+
+    /// Remembers somebody to ask: an invitation names whom, when the first members may have left.
+    pub fn meet(&mut self, contact: Actor) {
+        let now = self.now;
+        if contact != self.actor() && self.peers.len() < self.limits().seats as usize {
+            self.peers
+                .entry(contact)
+                .or_insert_with(|| Peer::new(contact, now));
+        }
     }
 
     pub(super) fn resend_entry(&mut self, step: &mut Step<A::Op>) {

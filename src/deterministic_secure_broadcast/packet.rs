@@ -52,12 +52,7 @@ pub enum Body {
     /// A newcomer asks to be let in.
     Enter(Signed<membership::Entry>),
     /// A member consents to a change.
-    Approve {
-        /// To what.
-        change: Change,
-        /// Its signature.
-        approval: Signed<Approval>,
-    },
+    Approve(Arc<Consent>),
     /// Where a frozen member's lanes end.
     Report {
         /// The report.
@@ -94,6 +89,15 @@ pub enum Body {
         /// Which part.
         part: SnapshotPart,
     },
+}
+
+/// A member's consent to a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// To what.
+    pub change: Change,
+    /// Its signature.
+    pub approval: Signed<Approval>,
 }
 
 /// Asks for what a value rests on.
@@ -202,7 +206,7 @@ impl Body {
             Self::Echo(_)
             | Self::Evidence(_)
             | Self::Enter(_)
-            | Self::Approve { .. }
+            | Self::Approve(_)
             | Self::Speech { .. }
             | Self::Value(_)
             | Self::Founding(_)
@@ -224,7 +228,7 @@ impl Body {
             Self::Answer(_) => "answer",
             Self::Evidence(_) => "evidence",
             Self::Enter(_) => "enter",
-            Self::Approve { .. } => "approve",
+            Self::Approve(_) => "approve",
             Self::Report { .. } => "report",
             Self::Speech { .. } => "vote",
             Self::Want(_) => "want",
@@ -254,7 +258,7 @@ impl Body {
         match self {
             Self::Echo(echo) => Some(echo.statement.generation),
             Self::Enter(entry) => Some(entry.statement.generation),
-            Self::Approve { approval, .. } => Some(approval.statement.generation),
+            Self::Approve(consent) => Some(consent.approval.statement.generation),
             Self::Report { report, .. } => Some(report.statement.generation),
             Self::Speech { generation, .. } => Some(*generation),
             _ => None,

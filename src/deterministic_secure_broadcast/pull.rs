@@ -65,10 +65,7 @@ impl<A: Wire> Replica<A> {
         request: &Request,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        // Whoever is no member is answered and forgotten.
-        if self.seated(&request.standing.signer).is_some() {
-            self.learn(&request.standing)?;
-        }
+        self.learn(&request.standing)?;
         let mut room = answer_room(self.limits());
         let foundings = self.foundings_after(request.known, &mut room);
         let all = request.known.number() + foundings.len() as u64 >= self.generation().number();
@@ -140,9 +137,7 @@ impl<A: Wire> Replica<A> {
         let mut progress = self.take_foundings(answer.foundings, step)?;
         let worths = answer.chunks.iter().map(|chunk| self.verify_chunk(chunk));
         let worths: Vec<_> = worths.collect::<Result<_, _>>()?;
-        if self.seated(&answer.standing.signer).is_some() {
-            self.learn(&answer.standing)?;
-        }
+        self.learn(&answer.standing)?;
         for worth in worths {
             progress |= self.hold_chunk(worth, step);
         }

@@ -8,7 +8,7 @@ use super::closing::Closing;
 use super::error::RecoverError;
 use super::lane::{Certified, Lane};
 use super::message::{Entry, Proposal};
-use super::packet::Chunk;
+use super::packet::{Chunk, Consent};
 use super::propose::Outbox;
 use super::step::{Record, Step};
 use super::sync::Peer;
@@ -114,7 +114,8 @@ impl<A: Wire> Replica<A> {
                 self.silenced = true;
                 Some(())
             }
-            Record::Approved { change, approval } => {
+            Record::Approved(consent) => {
+                let Consent { change, approval } = *consent;
                 let fact = self.committee.verify(&self.network, approval).ok()?;
                 self.closing
                     .approvals

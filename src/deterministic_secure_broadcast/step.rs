@@ -7,11 +7,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::message::{Entry, Equivocation, Proposal};
-use super::packet::{Chunk, Packet};
+use super::packet::{Chunk, Consent, Packet};
 use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
-use crate::membership::{self, Approval, Authorisation, Change, Founding, Generation, Report};
+use crate::membership::{self, Authorisation, Change, Founding, Generation, Report};
 
 /// The outcome of one input, to be spent from top to bottom: what is written before it is sent can never be
 /// contradicted after a crash.
@@ -95,12 +95,7 @@ pub enum Record {
     /// Our own key has signed what we do not remember: we sign no more.
     Silenced,
     /// We consented to a change.
-    Approved {
-        /// To what.
-        change: Change,
-        /// Our signature.
-        approval: Signed<Approval>,
-    },
+    Approved(Arc<Consent>),
     /// We hold an authorised change, and echo no more in this generation.
     Frozen(Authorisation),
     /// We reported where our lanes end.

@@ -15,7 +15,7 @@ use super::packet::Body;
 use super::step::Step;
 use crate::actor::{Actor, Signed};
 use crate::dot::Seq;
-use crate::membership::{Generation, VerifyError};
+use crate::membership::Generation;
 use crate::traits::Wire;
 
 /// What is known of one member, by its own signature.
@@ -106,8 +106,10 @@ impl<A: Wire> Replica<A> {
             return Ok(());
         }
         let claim = Signed::clone(standing);
-        let committee = self.seated(&claim.signer);
-        let committee = committee.ok_or(VerifyError::NoSeat(claim.signer))?;
+        let Some(committee) = self.seated(&claim.signer) else {
+            // Whoever is no member, or no longer one, is answered and forgotten.
+            return Ok(());
+        };
         let fact = committee.verify(&self.network, claim)?;
         let lanes = &self.lanes;
         let peer = self

@@ -25,6 +25,7 @@ pub struct NetBuilder<A: Wire> {
     members: usize,
     vices: Vec<Box<dyn Adversary<A>>>,
     beyond_the_bound: bool,
+    approving: bool,
     faults: Faults,
     limits: Limits,
     algorithm: Box<dyn Fn(Actor) -> A>,
@@ -41,6 +42,7 @@ impl<A: Wire> Net<A> {
             members: 4,
             vices: Vec::new(),
             beyond_the_bound: false,
+            approving: false,
             faults: Faults::default(),
             limits: Limits::default(),
             algorithm: Box::new(A::new),
@@ -75,6 +77,14 @@ impl<A: Wire> NetBuilder<A> {
     #[must_use]
     pub fn beyond_the_bound(mut self) -> Self {
         self.beyond_the_bound = true;
+        self
+    }
+
+    /// Lets correct members approve every change of the committee that they are asked for. By default each approval is
+    /// given by hand, with [`Net::approve`].
+    #[must_use]
+    pub fn approving(mut self) -> Self {
+        self.approving = true;
         self
     }
 
@@ -166,6 +176,7 @@ impl<A: Wire> NetBuilder<A> {
             links: Links::new(self.faults),
             checks,
             trace: Trace::default(),
+            approving: self.approving,
             spoken: 0,
         }
     }

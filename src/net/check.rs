@@ -144,7 +144,9 @@ pub(super) struct Checks<A: Wire> {
     delivered: BTreeMap<(Actor, Actor), Seq>,
     echoed: BTreeMap<(Actor, Generation, Dot), Digest>,
     bound: BTreeMap<Dot, Digest>,
+    /// Operations of each correct member that were durable, and those that some correct replica applied.
     pub(super) proposed: BTreeMap<Actor, usize>,
+    pub(super) arrived: BTreeMap<Actor, usize>,
     invariants: Vec<Invariant<A>>,
 }
 
@@ -166,6 +168,7 @@ impl<A: Wire> Checks<A> {
             echoed: BTreeMap::new(),
             bound: BTreeMap::new(),
             proposed: BTreeMap::new(),
+            arrived: BTreeMap::new(),
             invariants,
         }
     }
@@ -173,6 +176,11 @@ impl<A: Wire> Checks<A> {
     /// This actor's store was replaced by an older copy: by the protocol's words it is Byzantine now.
     pub(super) fn excuse(&mut self, actor: &Actor) {
         self.correct.remove(actor);
+    }
+
+    /// Somebody correct is new.
+    pub(super) fn enter(&mut self, actor: Actor) {
+        self.correct.insert(actor);
     }
 
     pub(super) fn is_correct(&self, actor: &Actor) -> bool {
@@ -184,6 +192,7 @@ impl<A: Wire> Checks<A> {
             Effect::Send(packet) => self.sent(who, packet),
             Effect::Delivered(delivery) => self.delivery(who, delivery),
             Effect::Fault(fault) => self.fault(who, fault),
+            Effect::Installed(_) | Effect::Asked(_) => Ok(()),
         }
     }
 
@@ -217,11 +226,21 @@ impl<A: Wire> Checks<A> {
         if !dot.seq.follows(after) {
             return Err(Violation::SourceOrder { who, dot, after });
         }
-        self.agree(who, dot, delivery.digest())
+        self.agree(who, dot, delivery.digest(), || delivery.ops().len())
     }
 
-    fn agree(&mut self, who: Actor, dot: Dot, digest: Digest) -> Result<(), Violation> {
-        let first = *self.agreed.entry(dot).or_insert(digest);
+    fn agree(
+        &mut self,
+        who: Actor,
+        dot: Dot,
+        digest: Digest,
+        ops: impl FnOnce() -> usize,
+    ) -> Result<(), Violation> {
+        let delivered = &mut self.arrived;
+        let first = *self.agreed.entry(dot).or_insert_with(|| {
+            *delivered.entry(dot.source).or_default() += ops();
+            digest
+        });
         let agreed = first == digest || !self.tolerated || !self.is_correct(&who);
         agreed
             .then_some(())
@@ -294,8 +313,8 @@ impl<A: Wire> Checks<A> {
         Ok(())
     }
 
-    /// After a restart: what the store brought back is what was agreed, and delivery goes on from there.
-    pub(super) fn restarted(
+    /// After a restart or a snapshot: what is here is what was agreed, and delivery goes on from there.
+    pub(super) fn resumed(
         &mut self,
         who: Actor,
         replica: &Replica<A>,
@@ -303,13 +322,15 @@ impl<A: Wire> Checks<A> {
     ) -> Result<(), Violation> {
         for (source, head) in replica.frontier() {
             self.delivered.insert((who, source), head.seq);
-            let seqs = 1..=head.seq.number();
-            for dot in seqs.map(|seq| Dot {
-                source,
-                seq: Seq::new(seq),
-            }) {
+            for message in replica.messages(&source) {
+                let dot = message.dot();
+                let ops = || {
+                    message
+                        .decode::<A::Op>(replica.limits())
+                        .map_or(0, |ops| ops.len())
+                };
                 if let Some(digest) = replica.delivered(&dot) {
-                    self.agree(who, dot, digest)?;
+                    self.agree(who, dot, digest, ops)?;
                 }
             }
         }

@@ -25,6 +25,7 @@ mod adversary;
 mod builder;
 mod check;
 mod faults;
+mod members;
 mod msc;
 mod participant;
 mod scenario;
@@ -70,6 +71,8 @@ pub struct Net<A: Wire> {
     links: Links,
     checks: Checks<A>,
     trace: Trace,
+    /// Whether correct members approve every change that they are asked for.
+    approving: bool,
     /// Packets by correct members that a settled network would not send.
     spoken: u64,
 }
@@ -288,8 +291,14 @@ impl<A: Wire> Net<A> {
         };
         let mut packets = Vec::new();
         let mut events = Vec::new();
+        let mut asked = Vec::new();
         let mut judgement = Ok(());
         let checks = &mut self.checks;
+        if step.installed.iter().any(|installed| installed.by_snapshot)
+            && let Some(replica) = participant.replica()
+        {
+            judgement = checks.resumed(who, replica, &step.delivered);
+        }
         let spent = spend(step, &mut participant.store, |effect| {
             if judgement.is_ok() {
                 judgement = checks.effect(who, &effect);
@@ -303,6 +312,11 @@ impl<A: Wire> Net<A> {
                     });
                 }
                 Effect::Fault(fault) => events.push(Event::Reported { at: who, fault }),
+                Effect::Installed(installed) => events.push(Event::Installed {
+                    at: who,
+                    generation: installed.generation,
+                }),
+                Effect::Asked(change) => asked.push(change),
             }
         });
         for event in events {
@@ -318,6 +332,11 @@ impl<A: Wire> Net<A> {
         }
         self.hold_to(|_| judgement);
         self.transmit_all(who, packets);
+        asked.retain(|_| self.approving);
+        for change in asked {
+            // What cannot be made is not approved.
+            let _ = self.approve(&who, change);
+        }
     }
 
     fn transmit_all(&mut self, from: Actor, packets: Vec<Packet>) {

@@ -122,6 +122,9 @@ fn arc(event: &Event, names: &Names<'_>) -> String {
                 Some("#f8d0d0"),
             )
         }
+        Event::Installed { at, generation } => {
+            note(names.of(at), &generation.to_string(), Some("#fff0c0"))
+        }
         Event::Crashed { who } => note(names.of(who), "crashes", Some("#d0d0d0")),
         Event::Restarted { who } => note(names.of(who), "restarts", Some("#d0d0f8")),
     }

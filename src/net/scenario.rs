@@ -56,6 +56,18 @@ pub enum Act {
         /// How many bytes of the next one do.
         torn: u8,
     },
+    /// Somebody new asks to be let in, unless there are enough members.
+    Join,
+    /// A member asks to leave, unless the liars would be too many among those that stay.
+    Leave {
+        /// Who.
+        who: u8,
+    },
+    /// A member asks for a new generation.
+    Renew {
+        /// Who.
+        who: u8,
+    },
     /// A member that is down starts again.
     Restart {
         /// Who.
@@ -116,13 +128,31 @@ impl Scenario {
         if self.hostile {
             builder = builder.faults(Faults::hostile());
         }
-        let mut net = prepare(builder).build();
+        let mut net = prepare(builder.approving()).build();
         for act in &self.acts {
             perform(&mut net, act, &pick);
         }
         net.settle();
         net
     }
+}
+
+/// Participants in a scenario, at most: more are slower and show nothing more.
+const MOST_ACTORS: usize = 10;
+
+fn somebody_is_up<A: Wire>(net: &Net<A>) -> bool {
+    net.honest_actors().iter().any(|actor| !net.is_down(actor))
+}
+
+/// Whether those that stay still tolerate the liars. Leaves that are under way count.
+fn may_shrink<A: Wire>(net: &Net<A>) -> bool {
+    let committee = net.committee();
+    let liars = net
+        .liars()
+        .iter()
+        .filter(|liar| committee.contains(liar))
+        .count();
+    committee.size() > 3 * liars + 2 && !net.is_changing()
 }
 
 fn perform<A: Wire>(net: &mut Net<A>, act: &Act, pick: &impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
@@ -155,6 +185,16 @@ fn perform<A: Wire>(net: &mut Net<A>, act: &Act, pick: &impl Fn(&A, &Actor, u16)
             net.crash_while_writing(&seat(who), usize::from(records), usize::from(torn));
         }
         Act::Restart { who } => net.restart(&seat(who)),
+        Act::Join if actors.len() < MOST_ACTORS && somebody_is_up(net) => {
+            net.join();
+        }
+        Act::Leave { who } if somebody_is_up(net) && may_shrink(net) => {
+            let _ = net.leave(&seat(who));
+        }
+        Act::Renew { who } => {
+            let _ = net.renew(&seat(who));
+        }
+        Act::Join | Act::Leave { .. } => {}
     }
 }
 
@@ -167,7 +207,7 @@ mod arbitrary {
     impl Arbitrary for Act {
         fn arbitrary(g: &mut Gen) -> Self {
             let (who, to) = (u8::arbitrary(g), u8::arbitrary(g));
-            match u8::arbitrary(g) % 20 {
+            match u8::arbitrary(g) % 24 {
                 0..=8 => Self::Propose {
                     who,
                     pick: u16::arbitrary(g),
@@ -187,6 +227,9 @@ mod arbitrary {
                     records: u8::arbitrary(g) % 4,
                     torn: u8::arbitrary(g),
                 },
+                19..=20 => Self::Join,
+                21 => Self::Leave { who },
+                22 => Self::Renew { who },
                 _ => Self::Restart { who },
             }
         }

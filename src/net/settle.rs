@@ -111,7 +111,7 @@ impl<A: Wire> Net<A> {
             Ok((replica, step)) => {
                 self.trace
                     .record(self.schedule.now(), Event::Restarted { who: *who });
-                self.hold_to(|checks| checks.restarted(*who, &replica, &step.delivered));
+                self.hold_to(|checks| checks.resumed(*who, &replica, &step.delivered));
                 if let Some(participant) = self.participants.get_mut(who) {
                     participant.mind = Mind::Correct(Box::new(replica));
                 }
@@ -169,7 +169,7 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// When they have not.
     pub fn assert_agreement(&mut self) {
-        let up = self.honest_actors().into_iter();
+        let up = self.members().into_iter();
         let up: Vec<_> = up
             .filter(|who| !self.is_down(who) && self.checks.is_correct(who))
             .collect();
@@ -192,17 +192,18 @@ impl<A: Wire> Net<A> {
     /// Asserts that every operation that a correct member was given, and made durable, is delivered.
     fn assert_no_lock_out(&mut self) {
         for (source, proposed) in self.checks.proposed.clone() {
-            if !self.checks.is_correct(&source) {
+            if !self.checks.is_correct(&source) || !self.members().contains(&source) {
                 continue;
             }
             let Some(replica) = self.replica(&source) else {
                 continue;
             };
-            let limits = self.genesis.limits();
-            let messages = replica.messages(&source);
-            let ops =
-                messages.map(|message| message.decode::<A::Op>(limits).map_or(0, |ops| ops.len()));
-            let delivered = ops.sum();
+            let delivered = self
+                .checks
+                .arrived
+                .get(&source)
+                .copied()
+                .unwrap_or_default();
             if delivered < proposed || replica.is_pending() {
                 let source_actor = source;
                 let lock_out = Violation::LockOut {
@@ -224,7 +225,8 @@ impl<A: Wire> Net<A> {
 
     /// Counts what correct members say to each other. Liars may ask, and be answered, without end.
     pub(super) fn listen(&mut self, from: Actor, to: Actor) {
-        if self.checks.is_correct(&from) && self.checks.is_correct(&to) {
+        let counts = |actor: &Actor| self.checks.is_correct(actor) && self.is_member(actor);
+        if counts(&from) && counts(&to) {
             self.spoken += 1;
         }
     }

@@ -8,6 +8,7 @@ use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Fault, Packet, Refusal};
 use crate::dot::Dot;
+use crate::membership::Generation;
 
 /// Events that are kept; the digest and the counts go on.
 const KEPT: usize = 50_000;
@@ -62,6 +63,13 @@ pub enum Event {
         /// What.
         fault: Fault,
     },
+    /// A generation began.
+    Installed {
+        /// Where.
+        at: Actor,
+        /// Which.
+        generation: Generation,
+    },
     /// A replica lost all but its store.
     Crashed {
         /// Which.
@@ -110,6 +118,7 @@ impl fmt::Display for Event {
             Self::Delivered { at, dot } => write!(f, "{at:?} delivers {dot}"),
             Self::Refused { at, refusal } => write!(f, "{at:?} refuses: {refusal}"),
             Self::Reported { at, fault } => write!(f, "{at:?} reports {}", fault.kind()),
+            Self::Installed { at, generation } => write!(f, "{at:?} installs {generation}"),
             Self::Crashed { who } => write!(f, "{who:?} crashes"),
             Self::Restarted { who } => write!(f, "{who:?} restarts"),
         }

@@ -4,7 +4,8 @@ mod memory;
 
 pub use memory::{CrashError, MemoryStore};
 
-use crate::deterministic_secure_broadcast::{Delivery, Fault, Packet, Record, Step};
+use crate::deterministic_secure_broadcast::{Delivery, Fault, Installed, Packet, Record, Step};
+use crate::membership::Change;
 
 /// An append-only log of records that survives a crash.
 ///
@@ -36,6 +37,10 @@ pub enum Effect<Op> {
     Delivered(Delivery<Op>),
     /// To be reported.
     Fault(Fault),
+    /// A generation began.
+    Installed(Installed),
+    /// A change that others wish, for the application to approve or not.
+    Asked(Change),
 }
 
 /// Spends a step in the order that makes it safe: write, send, tell, report.
@@ -56,6 +61,10 @@ pub fn spend<Op, S: Store>(
         .for_each(&mut effect);
     let delivered = step.delivered.into_iter();
     delivered.map(Effect::Delivered).for_each(&mut effect);
-    step.faults.into_iter().map(Effect::Fault).for_each(effect);
+    let faults = step.faults.into_iter();
+    faults.map(Effect::Fault).for_each(&mut effect);
+    let installed = step.installed.into_iter();
+    installed.map(Effect::Installed).for_each(&mut effect);
+    step.asked.into_iter().map(Effect::Asked).for_each(effect);
     Ok(())
 }

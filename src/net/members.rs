@@ -1,0 +1,117 @@
+//! Members come and go: the verbs of changing the committee.
+
+use super::participant::{Mind, Participant};
+use super::schedule::Happening;
+use super::{Net, TICK_MICROS};
+use crate::actor::{Actor, SigningActor};
+use crate::deterministic_secure_broadcast::{ApproveError, Replica};
+use crate::membership::{Change, Committee};
+use crate::store::MemoryStore;
+use crate::traits::Wire;
+
+impl<A: Wire> Net<A> {
+    /// The newest committee that a correct replica has installed.
+    ///
+    /// # Panics
+    /// When everybody is down.
+    #[must_use]
+    pub fn committee(&self) -> &Committee {
+        let replicas =
+            self.participants
+                .values()
+                .filter_map(|participant| match &participant.mind {
+                    Mind::Correct(replica) => Some(replica.committee()),
+                    _ => None,
+                });
+        let newest = replicas.max_by_key(|committee| committee.generation());
+        newest.expect("somebody correct is up")
+    }
+
+    /// The correct members of the newest committee, in seat order.
+    #[must_use]
+    pub fn members(&self) -> Vec<Actor> {
+        let honest = self.honest_actors().into_iter();
+        honest.filter(|actor| self.is_member(actor)).collect()
+    }
+
+    pub(super) fn is_member(&self, actor: &Actor) -> bool {
+        let mut up = self.participants.values();
+        let up = up.any(|participant| matches!(participant.mind, Mind::Correct(_)));
+        !up || self.committee().contains(actor)
+    }
+
+    /// Whether a correct member approved a change that is not made yet.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        let replicas = self.participants.values().filter_map(Participant::replica);
+        replicas
+            .into_iter()
+            .any(|replica| replica.is_frozen() || replica.has_approvals())
+    }
+
+    /// Somebody correct and new follows the network and asks to be let in. Who it is.
+    pub fn join(&mut self) -> Actor {
+        let actor = self.follow();
+        if let Some(participant) = self.participants.get_mut(&actor)
+            && let Some(replica) = participant.replica_mut()
+        {
+            let step = replica.ask_to_join();
+            self.act(actor, step);
+        }
+        actor
+    }
+
+    /// Somebody correct and new follows the network without asking for more. Who it is.
+    ///
+    /// # Panics
+    /// Never: a new copy is in the genesis state like all others.
+    pub fn follow(&mut self) -> Actor {
+        let key = SigningActor::generate(&mut self.random);
+        let actor = key.actor();
+        let algorithm = (self.algorithm)(actor);
+        let genesis = self.genesis.clone();
+        let (mut replica, step) = Replica::recover(key.clone(), algorithm, genesis, [])
+            .expect("every copy begins in the genesis state");
+        for contact in self.committee().actors() {
+            replica.meet(*contact);
+        }
+        let (store, mind) = (MemoryStore::new(), Mind::Correct(Box::new(replica)));
+        self.participants
+            .insert(actor, Participant { key, store, mind });
+        self.checks.enter(actor);
+        self.schedule
+            .after(TICK_MICROS, Happening::Tick { who: actor });
+        self.act(actor, step);
+        actor
+    }
+
+    /// A member consents to a change.
+    ///
+    /// # Errors
+    /// [`ApproveError`] of its replica; `NotAMember` when it is down or lies.
+    pub fn approve(&mut self, who: &Actor, change: Change) -> Result<(), ApproveError> {
+        let Some(Mind::Correct(replica)) = self.participants.get_mut(who).map(|p| &mut p.mind)
+        else {
+            return Err(ApproveError::NotAMember);
+        };
+        let step = replica.approve(change)?;
+        self.act(*who, step);
+        Ok(())
+    }
+
+    /// A member asks to leave, by consenting to it first.
+    ///
+    /// # Errors
+    /// [`ApproveError`] of its replica.
+    pub fn leave(&mut self, who: &Actor) -> Result<(), ApproveError> {
+        self.approve(who, Change::Leave(*who))
+    }
+
+    /// A member asks for a new generation of the same members, hence for a new snapshot.
+    ///
+    /// # Errors
+    /// [`ApproveError`] of its replica.
+    pub fn renew(&mut self, who: &Actor) -> Result<(), ApproveError> {
+        self.approve(who, Change::Renew)
+    }
+}
