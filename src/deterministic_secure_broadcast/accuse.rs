@@ -90,8 +90,12 @@ impl<A: Wire> Replica<A> {
     pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
-        let remembered = lock.is_some_and(|lock| *lock.tally.statement() == echo);
-        let seat = self.committee.seat(&self.actor());
+        let remembered = lock.is_some_and(|lock| lock.entry.digest == echo.digest);
+        let committee = self.committee_of(echo.generation);
+        let seat = committee.and_then(|committee| committee.seat(&self.actor()));
+        if seat.is_none() {
+            return;
+        }
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
         if !remembered && certificate.signatures.iter().any(ours) {
             self.silence(step);

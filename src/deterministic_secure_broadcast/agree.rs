@@ -60,6 +60,7 @@ impl<A: Wire> Replica<A> {
         if let Some(agreement) = &mut self.closing.agreement {
             let turn = agreement.tick();
             self.drive(turn, None, step);
+            self.repeat_wants(step);
         }
         self.pursue(step);
     }
@@ -214,6 +215,21 @@ impl<A: Wire> Replica<A> {
             self.send_to_members(&Body::Want(want), step);
         }
         missing.is_empty()
+    }
+
+    /// What was asked for and did not come is asked for again.
+    fn repeat_wants(&mut self, step: &mut Step<A::Op>) {
+        let mut wanted = std::mem::take(&mut self.closing.wanted);
+        wanted.retain(|digest, dot| self.message(dot, digest).is_none());
+        if !wanted.is_empty() {
+            let payloads = wanted.iter().map(|(digest, dot)| (*dot, *digest)).collect();
+            let want = Want {
+                value: None,
+                payloads,
+            };
+            self.send_to_members(&Body::Want(want), step);
+        }
+        self.closing.wanted = wanted;
     }
 
     /// A message that we hold, wherever it is.

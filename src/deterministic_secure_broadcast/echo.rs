@@ -218,7 +218,11 @@ impl<A: Wire> Replica<A> {
         let lock = lane
             .lock()
             .filter(|lock| *lock.tally.statement() == claim.statement);
-        let lock = lock.ok_or(Refusal::Unasked(dot))?;
+        let Some(lock) = lock else {
+            // Of a lock that everybody adopts, echoes go to everybody, whether its message is here or not.
+            let adopted = self.boundary.names(&dot, &digest);
+            return adopted.then_some(()).ok_or(Refusal::Unasked(dot));
+        };
         debug_assert_eq!(lock.entry.digest, digest);
         let seat = self.committee.seat(&claim.signer);
         if seat.is_some_and(|seat| lock.tally.signature(seat).is_some()) {
