@@ -159,6 +159,7 @@ impl<A: Wire> NetBuilder<A> {
         Net {
             seed: self.seed,
             random,
+            network: genesis.network(),
             genesis,
             algorithm: self.algorithm,
             participants,

@@ -4,8 +4,8 @@ use std::fmt;
 
 use sha2::Digest as _;
 
-use crate::actor::Actor;
-use crate::codec::Digest;
+use crate::actor::{Actor, Statement};
+use crate::codec::{Digest, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
 use crate::dot::Dot;
 
@@ -31,6 +31,8 @@ pub enum Event {
         kind: &'static str,
         /// The dot that it speaks of, if it speaks of one.
         dot: Option<Dot>,
+        /// Which message at that dot, if it speaks of one: an equivocator makes two.
+        digest: Option<Digest>,
     },
     /// A packet reached nobody.
     Lost {
@@ -40,13 +42,19 @@ pub enum Event {
         to: Actor,
         /// What kind of packet.
         kind: &'static str,
+        /// The dot that it speaks of, if it speaks of one.
+        dot: Option<Dot>,
+        /// Which message at that dot, if it speaks of one.
+        digest: Option<Digest>,
     },
     /// A message took effect.
     Delivered {
         /// Where.
         at: Actor,
-        /// Which.
+        /// Its dot.
         dot: Dot,
+        /// Which message at that dot.
+        digest: Digest,
     },
     /// A packet was refused.
     Refused {
@@ -75,20 +83,23 @@ pub enum Event {
 }
 
 impl Event {
-    pub(super) fn arrived(to: Actor, packet: &Packet) -> Self {
+    pub(super) fn arrived(network: &NetworkId, to: Actor, packet: &Packet) -> Self {
         Self::Arrived {
             from: packet.from,
             to,
             kind: packet.body.kind(),
             dot: dot(&packet.body),
+            digest: digest(&packet.body, network),
         }
     }
 
-    pub(super) fn lost(from: Actor, packet: &Packet) -> Self {
+    pub(super) fn lost(network: &NetworkId, from: Actor, packet: &Packet) -> Self {
         Self::Lost {
             from,
             to: packet.to,
             kind: packet.body.kind(),
+            dot: dot(&packet.body),
+            digest: digest(&packet.body, network),
         }
     }
 }
@@ -102,12 +113,13 @@ impl fmt::Display for Event {
                 to,
                 kind,
                 dot,
+                ..
             } => {
                 write!(f, "{from:?} -> {to:?} {kind}")?;
                 dot.map_or(Ok(()), |dot| write!(f, " {dot}"))
             }
-            Self::Lost { from, to, kind } => write!(f, "{from:?} -x {to:?} {kind}"),
-            Self::Delivered { at, dot } => write!(f, "{at:?} delivers {dot}"),
+            Self::Lost { from, to, kind, .. } => write!(f, "{from:?} -x {to:?} {kind}"),
+            Self::Delivered { at, dot, .. } => write!(f, "{at:?} delivers {dot}"),
             Self::Refused { at, refusal } => write!(f, "{at:?} refuses: {refusal}"),
             Self::Reported { at, fault } => write!(f, "{at:?} reports {}", fault.kind()),
             Self::Crashed { who } => write!(f, "{who:?} crashes"),
@@ -194,6 +206,15 @@ fn dot(body: &Body) -> Option<Dot> {
         Body::Echo(echo) => Some(echo.statement.dot),
         Body::Certificate(certificate) => Some(certificate.statement.dot),
         Body::Evidence(evidence) => Some(evidence.dot()),
+        _ => None,
+    }
+}
+
+fn digest(body: &Body, network: &NetworkId) -> Option<Digest> {
+    match body {
+        Body::Proposal(proposal) => Some(proposal.message.digest(network)),
+        Body::Echo(echo) => Some(echo.statement.digest),
+        Body::Certificate(certificate) => Some(certificate.statement.digest),
         _ => None,
     }
 }
