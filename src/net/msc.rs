@@ -2,8 +2,8 @@
 //!
 //! Lifelines are the members in seat order, named a, b, c; a liar's is red. `=>` is a proposal, `>>` an echo, `:>` a
 //! certificate, `-x` a loss, `->` anything else, each drawn when it arrives or is lost; what takes effect is a box.
-//! Boxes that follow one another share a row. `d.1` is the first message of d; `d.1'` is another message of d
-//! with the same number: a lie.
+//! Boxes that follow one another share a row. `d.1` is the first message of d; `d.1'` is another one
+//! with the same source and number: a lie, or what a fault of the network made of a packet.
 //!
 //! Announcements and receipts are left out: they say only how far their sender is, every replica repeats them until all
 //! are level, and they are the half of most runs. What they lead to, a request and its answer, is drawn.
@@ -126,12 +126,16 @@ impl<'a> Names<'a> {
         match self.members.iter().position(|member| member == actor) {
             Some(index @ 0..=25) => char::from(b"abcdefghijklmnopqrstuvwxyz"[index]).to_string(),
             Some(index) => format!("m{index}"),
-            // A packet can claim any sender; an arc needs a lifeline.
-            None => self
-                .members
-                .first()
-                .map_or_else(|| "a".to_owned(), |first| self.of(first)),
+            None => "?".to_owned(),
         }
+    }
+
+    /// A packet can claim any sender, but mscgen refuses an arc to an undeclared lifeline: who is no member is drawn at
+    /// the first.
+    fn lifeline(&self, actor: &Actor) -> String {
+        let known = self.members.contains(actor).then_some(actor);
+        let drawn = known.or(self.members.first());
+        drawn.map_or_else(|| "a".to_owned(), |actor| self.of(actor))
     }
 
     fn message(&mut self, dot: &Dot, digest: Option<&Digest>) -> String {
@@ -175,7 +179,7 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
                 _ => "->",
             };
             let what = what(names, kind, dot.as_ref(), digest.as_ref());
-            arrow_arc(&names.of(from), arrow, &names.of(to), &what, "")
+            arrow_arc(&names.lifeline(from), arrow, &names.lifeline(to), &what, "")
         }
         Event::Lost {
             from,
@@ -185,24 +189,30 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
             digest,
         } => {
             let what = what(names, kind, dot.as_ref(), digest.as_ref());
-            arrow_arc(&names.of(from), "-x", &names.of(to), &what, LOST)
+            arrow_arc(
+                &names.lifeline(from),
+                "-x",
+                &names.lifeline(to),
+                &what,
+                LOST,
+            )
         }
-        Event::Proposed { source } => note(names.of(source), "proposes", WHITE),
+        Event::Proposed { source } => note(names.lifeline(source), "proposes", WHITE),
         Event::Delivered { at, dot, digest } => {
             let what = names.message(dot, Some(digest));
-            note(names.of(at), &format!("delivers {what}"), GREEN)
+            note(names.lifeline(at), &format!("delivers {what}"), GREEN)
         }
         Event::Refused { at, refusal } => {
             let why = names.in_letters(&refusal.to_string());
-            note(names.of(at), &format!("refuses: {why}"), WHITE)
+            note(names.lifeline(at), &format!("refuses: {why}"), WHITE)
         }
         Event::Reported { at, fault } => {
             let by = fault.accused().map(|who| format!(" by {}", names.of(&who)));
             let what = format!("{}{}", fault.kind(), by.unwrap_or_default());
-            note(names.of(at), &what, RED)
+            note(names.lifeline(at), &what, RED)
         }
-        Event::Crashed { who } => note(names.of(who), "crashes", GREY),
-        Event::Restarted { who } => note(names.of(who), "restarts", BLUE),
+        Event::Crashed { who } => note(names.lifeline(who), "crashes", GREY),
+        Event::Restarted { who } => note(names.lifeline(who), "restarts", BLUE),
     };
     Some(drawn)
 }
@@ -276,8 +286,18 @@ mod tests {
     }
 
     #[test]
+    fn who_is_no_member_is_drawn_at_a_lifeline_and_named_nobody() {
+        let members = [member(1)];
+        let mut names = Names::new(&members);
+        let (source, seq) = (member(9), Seq::new(1));
+        assert_eq!(names.lifeline(&source), "a");
+        assert_eq!(names.message(&Dot { source, seq }, None), "?.1");
+    }
+
+    #[test]
     fn the_second_message_at_a_dot_is_marked() {
-        let mut names = Names::new(&[]);
+        let members = [member(1)];
+        let mut names = Names::new(&members);
         let (source, seq) = (member(1), Seq::new(1));
         let dot = Dot { source, seq };
         let digests = [1, 2, 1].map(|byte| Digest::from_bytes([byte; 32]));
