@@ -1,5 +1,4 @@
 //! A data type of your own: a poll in which each member has one vote. A liar would love to have two.
-//! Run it with `cargo run --release --example own_algorithm`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
