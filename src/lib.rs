@@ -1,4 +1,128 @@
 //! Replicated data types that survive malicious replicas, without consensus on every operation.
+//!
+//! Of `n` replicas up to `f = floor((n - 1) / 3)` may do whatever they like: lie, stay silent, tell one thing to some and
+//! another to the rest. What the others promise all the same:
+//!
+//! > No two correct replicas ever accept different messages as the same one of a source, and what one correct replica
+//! > accepts, all do. So all end in the same state, and it is one that the algorithm's rules allow.
+//!
+//! # The onion
+//!
+//! ```text
+//!  .-- net: who sends what to whom; here a simulated network -------------------.
+//!  |  .-- deterministic_secure_broadcast: one message per source and number --. |
+//!  |  |  .-- your algorithm: what an operation means, who may do it --------. | |
+//!  |  |  |     orswot (a set)      bank, at2_impl (money)      your own     | | |
+//!  |  |  '-----------------------------------------------------------------' | |
+//!  |  '-----------------------------------------------------------------------' |
+//!  '-----------------------------------------------------------------------------'
+//! ```
+//!
+//! - The **core** is a [`SecureBroadcastAlgorithm`]: it judges operations and applies the valid ones. What it must obey is
+//!   in [`traits`]; [`laws::check`] tries to break it.
+//! - **Secure broadcast** is a [`Replica`](deterministic_secure_broadcast::Replica) around it: a quorum signs one message
+//!   for each place in a source's log, so a source cannot say two things in one place. Sources do not wait for each other.
+//! - The **network** is yours. It may lose, repeat, delay and reorder packets. For tests there is [`net::Net`], with liars.
+//!
+//! # A program that runs
+//!
+//! A replica does no I/O. It says in a [`Step`](deterministic_secure_broadcast::Step) what to write, send, tell and
+//! report, and [`store::spend`] does it in this order. Here the network is a queue; a real one also calls
+//! [`tick`](deterministic_secure_broadcast::Replica::tick) at a steady pace, so that what was lost is said again.
+//!
+//! ```
+//! use std::collections::{BTreeMap, VecDeque};
+//!
+//! use bft_crdts::codec::Limits;
+//! use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
+//! use bft_crdts::membership::Genesis;
+//! use bft_crdts::orswot::Orswot;
+//! use bft_crdts::store::{CrashError, Effect, MemoryStore, spend};
+//! use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+//!
+//! type Set = Orswot<String>;
+//! type Network = VecDeque<Packet>;
+//!
+//! fn carry_out<Op>(step: Step<Op>, store: &mut MemoryStore, network: &mut Network) -> Result<(), CrashError> {
+//!     spend(step, store, |effect| match effect {
+//!         Effect::Send(packet) => network.push_back(packet),
+//!         Effect::Delivered(_) => {}
+//!         Effect::Fault(fault) => panic!("nobody lies here: {fault:?}"),
+//!     })
+//! }
+//!
+//! let keys: Vec<_> = (1..=4).map(|byte| SigningActor::from_secret(&[byte; 32])).collect();
+//! let members = keys.iter().map(SigningActor::actor).collect();
+//! let me = keys[0].actor();
+//! let genesis = Genesis::new(&Set::new(me), members, Limits::default())?;
+//!
+//! let mut network = Network::new();
+//! let mut nodes = BTreeMap::new();
+//! for key in keys {
+//!     let (actor, mut store) = (key.actor(), MemoryStore::new());
+//!     let (replica, step) = Replica::recover(key, Set::new(actor), genesis.clone(), [])?;
+//!     carry_out(step, &mut store, &mut network)?;
+//!     nodes.insert(actor, (replica, store));
+//! }
+//!
+//! let (replica, store) = nodes.get_mut(&me).ok_or("a member")?;
+//! let apple = replica.ahead().add("apple".to_owned());
+//! carry_out(replica.propose(apple)?, store, &mut network)?;
+//! while let Some(packet) = network.pop_front() {
+//!     let (replica, store) = nodes.get_mut(&packet.to).ok_or("a member")?;
+//!     carry_out(replica.handle_packet(packet)?, store, &mut network)?;
+//! }
+//! for (replica, _) in nodes.values() {
+//!     assert!(replica.algorithm().contains(&"apple".to_owned()));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! To see the same with losses, crashes and a liar, look at [`net`].
+//!
+//! # What is where
+//!
+//! A module uses only those above it in this table, and its own siblings.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | words | [`codec`]: canonical bytes, digests, bounds; [`actor`]: keys and signatures; [`dot`]: names of messages; [`evidence`]; [`money`] |
+//! | the contract | [`traits`]: the algorithm and its laws; [`laws`]: a checker that tries to break them |
+//! | algorithms | [`orswot`], [`bank`], [`at2_impl`]: they know of no network |
+//! | the protocol | [`membership`]: who may sign; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
+//! | worlds | [`store`]: what survives a crash; [`net`]: the simulated network |
+//!
+//! # Words
+//!
+//! | thing | here | in the literature |
+//! |---|---|---|
+//! | a participant's state machine | [`Replica`](deterministic_secure_broadcast::Replica) | process |
+//! | its public identity | [`Actor`] | |
+//! | who may sign now | [`Committee`](membership::Committee) | members, validator set |
+//! | its number | [`Generation`](membership::Generation) | epoch |
+//! | one source's log, its end | lane, [`Head`](dot::Head) | account sequence |
+//! | identity of a message | [`Dot`](dot::Dot) | (sender, sequence number) |
+//! | first message | [`Proposal`](deterministic_secure_broadcast::Proposal) | SEND, transfer order |
+//! | signed answer | [`Echo`](deterministic_secure_broadcast::Echo) | ECHO, signed order |
+//! | the proof | [`Certificate`](deterministic_secure_broadcast::Certificate), a claim; [`QuorumCertificate`](deterministic_secure_broadcast::QuorumCertificate), a fact | certified order |
+//! | taking effect | [`Delivery`](deterministic_secure_broadcast::Delivery) | deliver |
+//! | two messages at one dot | [`Equivocation`](deterministic_secure_broadcast::Equivocation) | double spend |
+//! | an operation that is too early | [`Verdict::NotYet`], held | premature |
+//!
+//! # Untrusted input
+//!
+//! Everything that comes from the network is untrusted, and may be handed to
+//! [`Packet::decode`](deterministic_secure_broadcast::Packet::decode) and
+//! [`Replica::handle_packet`](deterministic_secure_broadcast::Replica::handle_packet) as it is: it is refused with an error
+//! or it is taken, it never panics, and what a peer can make a replica hold is bounded by [`codec::Limits`]. Decoding does
+//! not recurse on its input and allocates in proportion to it. What comes from a
+//! [`Store`](store::Store) is trusted: who can write there is the replica. The algorithm is trusted too: an `apply` that
+//! panics, or a broken [law](traits), breaks the promises. The crate holds no `unsafe`.
+//!
+//! # Features
+//!
+//! `quickcheck`, off by default: `Arbitrary` for [`net::Scenario`] and [`net::Act`], for property tests of an algorithm of
+//! your own.
 
 pub mod actor;
 pub mod at2_impl;
@@ -18,3 +142,8 @@ pub mod traits;
 
 pub use actor::{Actor, SigningActor};
 pub use traits::{SecureBroadcastAlgorithm, Verdict};
+
+/// The programs in the README are compiled and run with the other examples in the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -169,6 +169,7 @@ impl<A: Wire> NetBuilder<A> {
         Net {
             seed: self.seed,
             random,
+            network: genesis.network(),
             genesis,
             algorithm: self.algorithm,
             participants,

@@ -48,6 +48,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::actor::Actor;
+use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Replica, Step};
 use crate::membership::Genesis;
 use crate::store::{Effect, spend};
@@ -65,6 +66,7 @@ pub struct Net<A: Wire> {
     seed: u64,
     random: ChaCha8Rng,
     genesis: Genesis,
+    network: NetworkId,
     algorithm: Box<dyn Fn(Actor) -> A>,
     participants: BTreeMap<Actor, Participant<A>>,
     schedule: Schedule,
@@ -254,7 +256,10 @@ impl<A: Wire> Net<A> {
             Ok(packet) => packet,
             Err(error) => return self.refuse(to, Refusal::Decode(error)),
         };
-        let (at, event) = (self.schedule.now(), Event::arrived(to, &packet));
+        let (at, event) = (
+            self.schedule.now(),
+            Event::arrived(&self.network, to, &packet),
+        );
         self.trace.record(at, event);
         match &mut participant.mind {
             Mind::Down => {}
@@ -309,6 +314,7 @@ impl<A: Wire> Net<A> {
                     events.push(Event::Delivered {
                         at: who,
                         dot: delivery.dot(),
+                        digest: delivery.digest(),
                     });
                 }
                 Effect::Fault(fault) => events.push(Event::Reported { at: who, fault }),
@@ -354,7 +360,8 @@ impl<A: Wire> Net<A> {
         let sent = packet.encode();
         self.trace.sent(&sent);
         if fate.arrivals.is_empty() {
-            self.trace.record(now, Event::lost(from, &packet));
+            let lost = Event::lost(&self.network, from, &packet);
+            self.trace.record(now, lost);
             return;
         }
         for arrival in fate.arrivals {

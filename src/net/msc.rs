@@ -1,12 +1,19 @@
 //! Message sequence charts: a pure function from a [`Trace`] to mscgen's text.
 //!
 //! Lifelines are the members in seat order, named a, b, c; a liar's is red. `=>` is a proposal, `>>` an echo, `:>` a
-//! certificate, `-x` a loss, `->` anything else; what takes effect is a box.
+//! certificate, `-x` a loss, `->` anything else, each drawn when it arrives or is lost; what takes effect is a box.
+//! Boxes that follow one another share a row. `d.1` is the first message of d; `d.1'` is another one
+//! with the same source and number: a lie, or what a fault of the network made of a packet.
+//!
+//! Announcements and receipts are left out: they say only how far their sender is, every replica repeats them until all
+//! are level, and they are the half of most runs. What they lead to, a request and its answer, is drawn.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::trace::{Event, Trace};
 use crate::actor::Actor;
+use crate::codec::Digest;
 use crate::dot::Dot;
 
 /// Arcs in one chart; mscgen draws each 36 pixels high.
@@ -33,65 +40,138 @@ pub(super) fn chart(
     liars: &[Actor],
     seed: u64,
 ) -> Result<String, ChartError> {
-    let arcs = trace.len();
-    if arcs > MOST_ARCS {
-        return Err(ChartError::TooLong { arcs });
+    let mut names = Names::new(members);
+    let forgotten = trace.len() - trace.events().len();
+    let arcs: Vec<_> = trace
+        .events()
+        .iter()
+        .filter_map(|(_, event)| arc(event, &mut names))
+        .collect();
+    let count = arcs.len() + forgotten;
+    if count > MOST_ARCS {
+        return Err(ChartError::TooLong { arcs: count });
     }
-    let names = Names(members);
     let mut text = format!("# seed {seed}, {} members, liars:", members.len());
     for liar in liars {
         let _ = write!(text, " {}", names.of(liar));
     }
-    text.push_str("\nmsc {\n  hscale = \"1.5\", arcgradient = \"4\";\n  ");
+    text.push_str("\n# announcements and receipts are not drawn\nmsc {\n  hscale = \"1.5\", arcgradient = \"4\";\n  ");
     let entities = members.iter().map(|member| {
         let name = names.of(member);
-        let colour = if liars.contains(member) {
-            ", linecolour=\"#c00000\", textcolour=\"#c00000\", arclinecolour=\"#c00000\""
+        if liars.contains(member) {
+            format!("\"{name}\" [label=\"{name}, a liar\"{LIAR}]")
         } else {
-            ""
-        };
-        format!("\"{name}\" [label=\"{name}\"{colour}]")
+            format!("\"{name}\" [label=\"{name}\"]")
+        }
     });
     text.push_str(&entities.collect::<Vec<_>>().join(", "));
     text.push_str(";\n");
-    for (_, event) in trace.events() {
-        let _ = writeln!(text, "  {};", arc(event, &names));
+    for row in rows(&arcs) {
+        let _ = writeln!(text, "  {};", row.join(", "));
     }
-    if arcs == 0 {
+    if arcs.is_empty() {
         text.push_str("  |||;\n");
     }
     text.push_str("}\n");
     Ok(text)
 }
 
-/// Members by letter.
-struct Names<'a>(&'a [Actor]);
+const LIAR: &str = ", linecolour=\"#c00000\", textcolour=\"#c00000\", arclinecolour=\"#c00000\"";
+const LOST: &str = ", linecolour=\"#909090\", textcolour=\"#909090\"";
+const GREEN: &str = "#d8f0d8";
+const RED: &str = "#f8d0d0";
+const YELLOW: &str = "#fff0c0";
+const GREY: &str = "#d0d0d0";
+const BLUE: &str = "#d0d0f8";
+const WHITE: &str = "#ffffff";
 
-impl Names<'_> {
+/// One line or box of a chart.
+struct Arc {
+    /// The lifeline of a box; none for an arrow.
+    at: Option<String>,
+    text: String,
+}
+
+/// Gathers boxes that follow one another at different lifelines into one row.
+fn rows(arcs: &[Arc]) -> Vec<Vec<&str>> {
+    let mut rows: Vec<Vec<&str>> = Vec::new();
+    let mut occupied: Vec<&String> = Vec::new();
+    for arc in arcs {
+        match (&arc.at, rows.last_mut()) {
+            (Some(at), Some(row)) if !occupied.is_empty() && !occupied.contains(&at) => {
+                row.push(&arc.text);
+            }
+            _ => {
+                rows.push(vec![&arc.text]);
+                occupied.clear();
+            }
+        }
+        occupied.extend(&arc.at);
+    }
+    rows
+}
+
+/// Members by letter, and the messages at each dot in the order in which they are first seen.
+struct Names<'a> {
+    members: &'a [Actor],
+    messages: BTreeMap<Dot, Vec<Digest>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(members: &'a [Actor]) -> Self {
+        let messages = BTreeMap::new();
+        Self { members, messages }
+    }
+
     fn of(&self, actor: &Actor) -> String {
-        match self.0.iter().position(|member| member == actor) {
+        match self.members.iter().position(|member| member == actor) {
             Some(index @ 0..=25) => char::from(b"abcdefghijklmnopqrstuvwxyz"[index]).to_string(),
             Some(index) => format!("m{index}"),
-            None => self
-                .0
-                .first()
-                .map_or_else(|| "a".to_owned(), |first| self.of(first)),
+            None => "?".to_owned(),
         }
     }
 
-    fn dot(&self, dot: &Dot) -> String {
-        format!("{}.{}", self.of(&dot.source), dot.seq)
+    /// A packet can claim any sender, but mscgen refuses an arc to an undeclared lifeline: who is no member is drawn at
+    /// the first.
+    fn lifeline(&self, actor: &Actor) -> String {
+        let known = self.members.contains(actor).then_some(actor);
+        let drawn = known.or(self.members.first());
+        drawn.map_or_else(|| "a".to_owned(), |actor| self.of(actor))
+    }
+
+    fn message(&mut self, dot: &Dot, digest: Option<&Digest>) -> String {
+        let name = format!("{}.{}", self.of(&dot.source), dot.seq);
+        let Some(digest) = digest else {
+            return name;
+        };
+        let seen = self.messages.entry(*dot).or_default();
+        let index = seen.iter().position(|other| other == digest);
+        let index = index.unwrap_or_else(|| {
+            seen.push(*digest);
+            seen.len() - 1
+        });
+        name + &"'".repeat(index)
+    }
+
+    /// `text` with each member's letter in the place of its key.
+    fn in_letters(&self, text: &str) -> String {
+        let named = self.members.iter();
+        named.fold(text.to_owned(), |text, member| {
+            text.replace(&format!("{member:?}"), &self.of(member))
+        })
     }
 }
 
-fn arc(event: &Event, names: &Names<'_>) -> String {
-    match event {
-        Event::Proposed { source } => note(names.of(source), "proposes", None),
+/// How an event is drawn, if it is.
+fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
+    let drawn = match event {
+        Event::Arrived { kind, .. } | Event::Lost { kind, .. } if is_chatter(kind) => return None,
         Event::Arrived {
             from,
             to,
             kind,
             dot,
+            digest,
         } => {
             let arrow = match *kind {
                 "proposal" => "=>",
@@ -99,44 +179,69 @@ fn arc(event: &Event, names: &Names<'_>) -> String {
                 "certificate" => ":>",
                 _ => "->",
             };
-            let what = dot.map_or_else(
-                || (*kind).to_owned(),
-                |dot| format!("{kind} {}", names.dot(&dot)),
-            );
-            arrow_arc(&names.of(from), arrow, &names.of(to), &what)
+            let what = what(names, kind, dot.as_ref(), digest.as_ref());
+            arrow_arc(&names.lifeline(from), arrow, &names.lifeline(to), &what, "")
         }
-        Event::Lost { from, to, kind } => arrow_arc(&names.of(from), "-x", &names.of(to), kind),
-        Event::Delivered { at, dot } => note(
-            names.of(at),
-            &format!("delivers {}", names.dot(dot)),
-            Some("#d8f0d8"),
-        ),
-        Event::Refused { at, refusal } => note(names.of(at), &format!("refuses: {refusal}"), None),
-        Event::Reported { at, fault } => {
-            let accused = fault
-                .accused()
-                .map_or_else(String::new, |who| format!(" by {}", names.of(&who)));
-            note(
-                names.of(at),
-                &format!("{}{accused}", fault.kind()),
-                Some("#f8d0d0"),
+        Event::Lost {
+            from,
+            to,
+            kind,
+            dot,
+            digest,
+        } => {
+            let what = what(names, kind, dot.as_ref(), digest.as_ref());
+            arrow_arc(
+                &names.lifeline(from),
+                "-x",
+                &names.lifeline(to),
+                &what,
+                LOST,
             )
         }
-        Event::Installed { at, generation } => {
-            note(names.of(at), &generation.to_string(), Some("#fff0c0"))
+        Event::Proposed { source } => note(names.lifeline(source), "proposes", WHITE),
+        Event::Delivered { at, dot, digest } => {
+            let what = names.message(dot, Some(digest));
+            note(names.lifeline(at), &format!("delivers {what}"), GREEN)
         }
-        Event::Crashed { who } => note(names.of(who), "crashes", Some("#d0d0d0")),
-        Event::Restarted { who } => note(names.of(who), "restarts", Some("#d0d0f8")),
+        Event::Refused { at, refusal } => {
+            let why = names.in_letters(&refusal.to_string());
+            note(names.lifeline(at), &format!("refuses: {why}"), WHITE)
+        }
+        Event::Reported { at, fault } => {
+            let by = fault.accused().map(|who| format!(" by {}", names.of(&who)));
+            let what = format!("{}{}", fault.kind(), by.unwrap_or_default());
+            note(names.lifeline(at), &what, RED)
+        }
+        Event::Installed { at, generation } => {
+            note(names.lifeline(at), &generation.to_string(), YELLOW)
+        }
+        Event::Crashed { who } => note(names.lifeline(who), "crashes", GREY),
+        Event::Restarted { who } => note(names.lifeline(who), "restarts", BLUE),
+    };
+    Some(drawn)
+}
+
+fn is_chatter(kind: &str) -> bool {
+    matches!(kind, "announce" | "receipt")
+}
+
+fn what(names: &mut Names<'_>, kind: &str, dot: Option<&Dot>, digest: Option<&Digest>) -> String {
+    match dot {
+        Some(dot) => format!("{kind} {}", names.message(dot, digest)),
+        None => kind.to_owned(),
     }
 }
 
-fn arrow_arc(from: &str, arrow: &str, to: &str, what: &str) -> String {
-    format!("\"{from}\" {arrow} \"{to}\" [label=\"{}\"]", label(what))
+fn arrow_arc(from: &str, arrow: &str, to: &str, what: &str, style: &str) -> Arc {
+    let what = label(what);
+    let text = format!("\"{from}\" {arrow} \"{to}\" [label=\"{what}\"{style}]");
+    Arc { at: None, text }
 }
 
-fn note(at: String, what: &str, colour: Option<&str>) -> String {
-    let colour = colour.map_or_else(String::new, |colour| format!(", textbgcolour=\"{colour}\""));
-    format!("\"{at}\" box \"{at}\" [label=\"{}\"{colour}]", label(what))
+fn note(at: String, what: &str, colour: &str) -> Arc {
+    let what = label(what);
+    let text = format!("\"{at}\" box \"{at}\" [label=\"{what}\", textbgcolour=\"{colour}\"]");
+    Arc { at: Some(at), text }
 }
 
 /// What mscgen draws as it stands: no quotes, backslashes or control characters, and not too long.
@@ -155,6 +260,7 @@ mod tests {
     use super::*;
     use crate::codec::DecodeError;
     use crate::deterministic_secure_broadcast::Refusal;
+    use crate::dot::Seq;
 
     fn member(byte: u8) -> Actor {
         Actor::from_bytes([byte; 32])
@@ -170,6 +276,37 @@ mod tests {
     fn labels_hold_nothing_that_mscgen_chokes_on() {
         assert_eq!(label("say \"hi\"\\\n\0!"), "say 'hi'/  !");
         assert_eq!(label(&"x".repeat(100)).len(), MOST_LETTERS);
+    }
+
+    #[test]
+    fn boxes_that_follow_one_another_share_a_row_unless_they_are_at_one_lifeline() {
+        let mut trace = Trace::default();
+        for byte in [1, 2, 1] {
+            let source = member(byte);
+            trace.record(0, Event::Proposed { source });
+        }
+        let text = chart(&trace, &[member(1), member(2)], &[], 7).expect("short");
+        assert_eq!(text.lines().filter(|line| line.contains("box")).count(), 2);
+    }
+
+    #[test]
+    fn who_is_no_member_is_drawn_at_a_lifeline_and_named_nobody() {
+        let members = [member(1)];
+        let mut names = Names::new(&members);
+        let (source, seq) = (member(9), Seq::new(1));
+        assert_eq!(names.lifeline(&source), "a");
+        assert_eq!(names.message(&Dot { source, seq }, None), "?.1");
+    }
+
+    #[test]
+    fn the_second_message_at_a_dot_is_marked() {
+        let members = [member(1)];
+        let mut names = Names::new(&members);
+        let (source, seq) = (member(1), Seq::new(1));
+        let dot = Dot { source, seq };
+        let digests = [1, 2, 1].map(|byte| Digest::from_bytes([byte; 32]));
+        let labels = digests.map(|digest| names.message(&dot, Some(&digest)));
+        assert_eq!(labels, ["a.1", "a.1'", "a.1"]);
     }
 
     #[test]

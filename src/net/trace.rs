@@ -4,9 +4,9 @@ use std::fmt;
 
 use sha2::Digest as _;
 
-use crate::actor::Actor;
-use crate::codec::Digest;
-use crate::deterministic_secure_broadcast::{Fault, Packet, Refusal};
+use crate::actor::{Actor, Statement};
+use crate::codec::{Digest, NetworkId};
+use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
 use crate::dot::Dot;
 use crate::membership::Generation;
 
@@ -32,6 +32,8 @@ pub enum Event {
         kind: &'static str,
         /// The dot that it speaks of, if it speaks of one.
         dot: Option<Dot>,
+        /// Which message at that dot, if it speaks of one: an equivocator makes two.
+        digest: Option<Digest>,
     },
     /// A packet reached nobody.
     Lost {
@@ -41,13 +43,19 @@ pub enum Event {
         to: Actor,
         /// What kind of packet.
         kind: &'static str,
+        /// The dot that it speaks of, if it speaks of one.
+        dot: Option<Dot>,
+        /// Which message at that dot, if it speaks of one.
+        digest: Option<Digest>,
     },
     /// A message took effect.
     Delivered {
         /// Where.
         at: Actor,
-        /// Which.
+        /// Its dot.
         dot: Dot,
+        /// Which message at that dot.
+        digest: Digest,
     },
     /// A packet was refused.
     Refused {
@@ -83,20 +91,23 @@ pub enum Event {
 }
 
 impl Event {
-    pub(super) fn arrived(to: Actor, packet: &Packet) -> Self {
+    pub(super) fn arrived(network: &NetworkId, to: Actor, packet: &Packet) -> Self {
         Self::Arrived {
             from: packet.from,
             to,
             kind: packet.body.kind(),
             dot: packet.body.dot(),
+            digest: digest(&packet.body, network),
         }
     }
 
-    pub(super) fn lost(from: Actor, packet: &Packet) -> Self {
+    pub(super) fn lost(network: &NetworkId, from: Actor, packet: &Packet) -> Self {
         Self::Lost {
             from,
             to: packet.to,
             kind: packet.body.kind(),
+            dot: packet.body.dot(),
+            digest: digest(&packet.body, network),
         }
     }
 }
@@ -110,12 +121,13 @@ impl fmt::Display for Event {
                 to,
                 kind,
                 dot,
+                ..
             } => {
                 write!(f, "{from:?} -> {to:?} {kind}")?;
                 dot.map_or(Ok(()), |dot| write!(f, " {dot}"))
             }
-            Self::Lost { from, to, kind } => write!(f, "{from:?} -x {to:?} {kind}"),
-            Self::Delivered { at, dot } => write!(f, "{at:?} delivers {dot}"),
+            Self::Lost { from, to, kind, .. } => write!(f, "{from:?} -x {to:?} {kind}"),
+            Self::Delivered { at, dot, .. } => write!(f, "{at:?} delivers {dot}"),
             Self::Refused { at, refusal } => write!(f, "{at:?} refuses: {refusal}"),
             Self::Reported { at, fault } => write!(f, "{at:?} reports {}", fault.kind()),
             Self::Installed { at, generation } => write!(f, "{at:?} installs {generation}"),
@@ -194,5 +206,14 @@ impl Trace {
         lines
             .map(|(at, event)| format!("{at:>9} us  {event}\n"))
             .collect()
+    }
+}
+
+fn digest(body: &Body, network: &NetworkId) -> Option<Digest> {
+    match body {
+        Body::Proposal(proposal) => Some(proposal.message.digest(network)),
+        Body::Echo(echo) => Some(echo.statement.digest),
+        Body::Certificate(certificate) => Some(certificate.statement.digest),
+        _ => None,
     }
 }

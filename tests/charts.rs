@@ -1,0 +1,117 @@
+//! Golden charts: what a scenario looks like is a function of its seed, and a change of it is seen in review.
+//!
+//! Each test compares its run with `msc/<test name>.msc`. After a change that is meant, write them anew:
+//! `BLESS=1 cargo test --test charts`.
+
+use std::fs;
+use std::path::Path;
+
+use bft_crdts::net::{Equivocator, Event, Net, TICK_MICROS};
+use bft_crdts::orswot::Orswot;
+
+type Set = Orswot<u8>;
+
+/// A golden chart is for reading: longer than this nobody does.
+const MOST_LINES: usize = 150;
+
+#[test]
+fn four_in_peace() {
+    let mut net = Net::<Set>::builder(1).members(4).build();
+    let [a, b] = [net.honest(0), net.honest(1)];
+    net.add(&a, 1).expect("valid");
+    net.add(&b, 2).expect("valid");
+    net.settle();
+    assert_eq!(net.read(&a).len(), 2);
+    compare(&net, "four_in_peace");
+}
+
+#[test]
+fn two_lost_echoes_then_a_retry() {
+    let mut net = Net::<Set>::builder(1).members(4).build();
+    let [a, b, c] = [net.honest(0), net.honest(1), net.honest(2)];
+    net.cut(&b, &a);
+    net.cut(&c, &a);
+    net.add(&a, 1).expect("valid");
+    net.run_for(TICK_MICROS / 2);
+    assert!(net.read(&a).is_empty(), "three of four must answer");
+    let lost = |event: &Event| matches!(event, Event::Lost { kind: "echo", .. });
+    let events = net.trace().events().iter();
+    assert_eq!(events.filter(|(_, event)| lost(event)).count(), 2);
+    net.settle();
+    assert_eq!(net.read(&a).len(), 1);
+    compare(&net, "two_lost_echoes_then_a_retry");
+}
+
+#[test]
+fn an_equivocator_is_convicted() {
+    // One seed, one set of keys: these are the members of the network below.
+    let members = Net::<Set>::builder(1).members(4).build().actors();
+    let mut net = Net::<Set>::builder(1)
+        .members(4)
+        .byzantine(Equivocator::splitting(members[..2].to_vec()))
+        .build();
+    let liar = net.liars()[0];
+    net.add(&liar, 1).expect("a liar takes anything");
+    net.add(&liar, 2).expect("a liar takes anything");
+    net.settle();
+    for honest in net.honest_actors() {
+        assert!(net.read(&honest).len() <= 1);
+        let replica = net.replica(&honest).expect("up");
+        assert!(replica.convicted().keys().eq([&liar]));
+    }
+    compare(&net, "an_equivocator_is_convicted");
+}
+
+#[test]
+fn a_crash_and_a_restart() {
+    let mut net = Net::<Set>::builder(1).members(4).build();
+    let [a, d] = [net.honest(0), net.honest(3)];
+    net.add(&d, 1).expect("valid");
+    net.run_for(TICK_MICROS / 50);
+    net.crash(&d);
+    net.run_for(TICK_MICROS);
+    net.add(&a, 2).expect("valid");
+    net.run_for(TICK_MICROS);
+    net.restart(&d);
+    net.settle();
+    assert_eq!(net.read(&d).len(), 2);
+    compare(&net, "a_crash_and_a_restart");
+}
+
+/// The removal is certified before the addition that it removes has reached everybody: it is held until then.
+#[test]
+fn an_early_removal_is_held() {
+    let mut net = Net::<Set>::builder(1).members(4).build();
+    let [a, b, d] = [net.honest(0), net.honest(1), net.honest(3)];
+    net.cut(&a, &d);
+    net.add(&a, 1).expect("valid");
+    net.run_for(TICK_MICROS);
+    assert!(net.remove(&b, &1).expect("valid"), "b sees it");
+    net.settle();
+    assert!(net.read(&d).is_empty());
+    compare(&net, "an_early_removal_is_held");
+}
+
+#[test]
+fn one_member_decides_alone() {
+    let mut net = Net::<Set>::builder(1).members(1).build();
+    let a = net.honest(0);
+    net.add(&a, 1).expect("valid");
+    net.settle();
+    assert_eq!(net.read(&a).len(), 1);
+    compare(&net, "one_member_decides_alone");
+}
+
+fn compare(net: &Net<Set>, name: &str) {
+    let chart = net.chart().expect("short");
+    assert!(chart.lines().count() <= MOST_LINES, "too long to be read");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("msc/{name}.msc"));
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &chart).expect("msc/ can be written to");
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        chart, golden,
+        "{name} runs another way; if that is meant: BLESS=1 cargo test --test charts"
+    );
+}
