@@ -174,6 +174,8 @@ impl Limits {
     /// Bytes that a message adds around its operations on the wire, rounded up: source, number, parent,
     /// length and signature.
     pub const MESSAGE_OVERHEAD: u32 = 160;
+    /// Bytes that a certified stretch adds around its messages and signatures, rounded up.
+    pub const CHUNK_OVERHEAD: u32 = 128;
 
     /// Whether the bounds fit into each other, so that whatever one bound allows, the others carry.
     ///
@@ -199,10 +201,13 @@ impl Limits {
         let chunk = u64::from(self.chunk_bytes)
             + u64::from(self.message_bytes)
             + u64::from(self.chunk_messages) * u64::from(Self::MESSAGE_OVERHEAD)
-            + u64::from(self.seats) * 72;
+            + u64::from(self.seats) * 72
+            + u64::from(Self::CHUNK_OVERHEAD);
         // A packet also carries a standing: one head a lane, and the convicted actors.
         let standing = u64::from(self.lanes) * (72 + 32) + 1024;
-        if chunk + standing > u64::from(self.packet_bytes) {
+        // A request names lanes beside the standing.
+        let request = standing + u64::from(self.lanes) * 32;
+        if (chunk + standing).max(request) > u64::from(self.packet_bytes) {
             return Err(LimitsError::Packet);
         }
         Ok(())

@@ -376,5 +376,6 @@ fn chunk_size(chunk: &Chunk) -> usize {
         .iter()
         .map(|proposal| proposal.message.ops.len());
     let overhead = Limits::MESSAGE_OVERHEAD as usize * chunk.proposals.len();
-    messages.sum::<usize>() + overhead + chunk.certificate.signatures.len() * 66 + 128
+    let signatures = chunk.certificate.signatures.len() * 66;
+    messages.sum::<usize>() + overhead + signatures + Limits::CHUNK_OVERHEAD as usize
 }
