@@ -29,7 +29,7 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Two signatures of a source at one dot: `held` may be a claim that nobody checked.
+    /// Two signatures of a source at one dot.
     pub(super) fn convict_source(
         &mut self,
         held: Signed<Binding>,

@@ -67,9 +67,10 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let dot = entry.message().dot();
         let lane = self.lane(&dot.source)?;
-        if let Some(seen) = lane.bound().filter(|seen| seen.digest != entry.digest) {
+        let other = |seen: &&Entry| seen.digest != entry.digest;
+        let seen = lane.seen_next().find(other).map(Entry::binding);
+        if let Some(seen) = seen {
             // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
-            let seen = seen.binding();
             self.convict_source(seen, &binding, step);
             return Ok(());
         }
@@ -314,7 +315,7 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    fn verify_source(&self, entry: &Entry) -> Result<Verified<Binding>, Refusal> {
+    pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Binding>, Refusal> {
         let source = entry.message().source;
         if let Some(key) = self
             .committee

@@ -332,6 +332,11 @@ impl<A: Wire> Replica<A> {
         }
         self.check_generation(chunk.certificate.statement.generation)?;
         let certificate = self.certify(Arc::clone(&chunk.certificate))?;
+        // The certificate vouches for the messages, not for what their source signed; and without that it is never
+        // convicted, should it have signed something else there too.
+        for entry in &tail {
+            self.verify_source(entry)?;
+        }
         let tail = tail.into();
         Ok(Some((source, Certified { certificate, tail })))
     }
