@@ -81,14 +81,16 @@ impl<A: Wire> Replica<A> {
         self.standing = None;
     }
 
-    /// A checked certificate after our head: if our own echo is in it, we must be bound to that very message.
+    /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must be bound to that
+    /// very message.
     pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
         let remembered = lock.is_some_and(|lock| *lock.tally.statement() == echo);
         let seat = self.committee.seat(&self.actor());
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
-        if !remembered && certificate.signatures.iter().any(ours) {
+        let signed = echo.dot.source == self.actor() || certificate.signatures.iter().any(ours);
+        if !remembered && signed {
             self.silence(echo.dot, step);
         }
     }

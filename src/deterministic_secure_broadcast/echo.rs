@@ -40,6 +40,9 @@ impl<A: Wire> Replica<A> {
         if !dot.seq.follows(head.seq) {
             // 2. We are behind. Only a signed proposal makes us ask.
             self.verify_source(&entry)?;
+            if dot.source == self.actor() {
+                self.silence(dot, step);
+            }
             self.pull(from, step);
             return Ok(());
         }
@@ -208,7 +211,9 @@ impl<A: Wire> Replica<A> {
         let lock = lane
             .lock()
             .filter(|lock| *lock.tally.statement() == claim.statement);
-        let lock = lock.ok_or(Refusal::Unasked(dot))?;
+        let Some(lock) = lock else {
+            return self.handle_unasked(claim, step);
+        };
         debug_assert_eq!(lock.entry.digest, digest);
         let seat = self.committee.seat(&claim.signer);
         if seat.is_some_and(|seat| lock.tally.signature(seat).is_some()) {
@@ -221,6 +226,21 @@ impl<A: Wire> Replica<A> {
             return Ok(());
         }
         self.count(&fact, step);
+        Ok(())
+    }
+
+    /// An echo that no lock of ours is waiting for: nothing, unless it is our own.
+    fn handle_unasked(
+        &mut self,
+        claim: Signed<Echo>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let dot = claim.statement.dot;
+        if claim.signer != self.actor() {
+            return Err(Refusal::Unasked(dot));
+        }
+        self.committee.verify(&self.network, claim)?;
+        self.silence(dot, step);
         Ok(())
     }
 
