@@ -291,3 +291,13 @@ pub(crate) fn dot(source: Actor, seq: u64) -> Dot {
         seq: Seq::new(seq),
     }
 }
+
+/// A replica from any records, good or bad.
+pub(crate) fn recover(
+    key: SigningActor,
+    set: Set,
+    genesis: Genesis,
+    records: Vec<Record>,
+) -> Result<Replica<Set>, bft_crdts::deterministic_secure_broadcast::RecoverError> {
+    Replica::recover(key, set, genesis, records).map(|(replica, _)| replica)
+}
