@@ -135,7 +135,7 @@ fn for_a_single_source_the_set_is_a_hash_set(deeds: Vec<Deed>, seed: u64) {
         // It reads its own writes before anybody else does.
         let ahead: HashSet<u8> = net.ahead(&source).iter().copied().collect();
         assert_eq!(ahead, plain);
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             net.run_for(TICK_MICROS / 10);
         }
     }
