@@ -165,7 +165,7 @@ impl Default for Limits {
             message_ops: 1024,
             seats: 128,
             lanes: 1024,
-            packet_bytes: 1 << 20,
+            packet_bytes: 8 << 20,
             chunk_bytes: 256 << 10,
             chunk_messages: 256,
             outbox_bytes: 4 << 20,
@@ -177,6 +177,11 @@ impl Limits {
     /// Bytes that a message adds around its operations on the wire, rounded up: source, number, parent,
     /// length and signature.
     pub const MESSAGE_OVERHEAD: u32 = 160;
+    /// Bytes that a certified stretch adds around its messages and signatures, rounded up.
+    pub const CHUNK_OVERHEAD: u32 = 192;
+
+    /// Bytes of a source's signature on a dot, with what it says.
+    const BINDING: u64 = 176;
 
     /// Whether the bounds fit into each other, so that whatever one bound allows, the others carry.
     ///
@@ -202,10 +207,17 @@ impl Limits {
         let chunk = u64::from(self.chunk_bytes)
             + u64::from(self.message_bytes)
             + u64::from(self.chunk_messages) * u64::from(Self::MESSAGE_OVERHEAD)
-            + u64::from(self.seats) * 72;
+            + u64::from(self.seats) * 72
+            + u64::from(Self::CHUNK_OVERHEAD);
         // A packet also carries a standing: one head a lane, and the convicted actors.
         let standing = u64::from(self.lanes) * (72 + 32) + 1024;
-        if chunk + standing > u64::from(self.packet_bytes) {
+        // A request names lanes beside the standing.
+        let request = standing + u64::from(self.lanes) * 40;
+        // A value holds a report of every seat, with an end and a lock or seal in the lane of every seat.
+        let lane = 72 + 32 + 2 * Self::BINDING;
+        let value = u64::from(self.seats) * (u64::from(self.seats) * lane + 1024);
+        let most = (chunk + standing).max(request).max(value);
+        if most > u64::from(self.packet_bytes) {
             return Err(LimitsError::Packet);
         }
         Ok(())
@@ -225,8 +237,8 @@ pub enum LimitsError {
     /// The outbox does not hold one message.
     #[error("the outbox does not hold one message")]
     Outbox,
-    /// A chunk, its certificate and a standing do not fit a packet.
-    #[error("a chunk, its certificate and a standing do not fit a packet")]
+    /// A chunk with its certificate and a standing, or a value with all its reports, does not fit a packet.
+    #[error("a chunk with a standing, or a value, does not fit a packet")]
     Packet,
 }
 

@@ -29,7 +29,7 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Two signatures of a source at one dot: `held` may be a claim that nobody checked.
+    /// Two signatures of a source at one dot.
     pub(super) fn convict_source(
         &mut self,
         held: Signed<Binding>,
@@ -86,18 +86,17 @@ impl<A: Wire> Replica<A> {
         self.standing = None;
     }
 
-    /// A checked certificate after our head: if our own echo is in it, we must be bound to that very message.
+    /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must be bound to that
+    /// very message.
     pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
         let remembered = lock.is_some_and(|lock| lock.entry.digest == echo.digest);
         let committee = self.committee_of(echo.generation);
         let seat = committee.and_then(|committee| committee.seat(&self.actor()));
-        if seat.is_none() {
-            return;
-        }
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
-        if !remembered && certificate.signatures.iter().any(ours) {
+        let signed = echo.dot.source == self.actor() || certificate.signatures.iter().any(ours);
+        if !remembered && signed {
             self.silence(step);
         }
     }

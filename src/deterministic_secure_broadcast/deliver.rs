@@ -107,7 +107,8 @@ impl<A: Wire> Replica<A> {
         })
     }
 
-    /// Takes in the message that was missing. The certificate vouches for it, whoever brings it.
+    /// Takes in the message that was missing, whoever brings it. The certificate vouches for it; its source's signature
+    /// is checked because it is kept, to convict with.
     pub(super) fn fill_certified(
         &mut self,
         entry: Entry,
@@ -117,6 +118,7 @@ impl<A: Wire> Replica<A> {
         if entry.message().parent != lane.head().digest {
             return Err(Refusal::WrongParent(entry.message().dot()));
         }
+        self.verify_source(&entry)?;
         self.fill(entry.message().source, entry, step);
         Ok(())
     }

@@ -41,6 +41,9 @@ impl<A: Wire> Replica<A> {
         if !dot.seq.follows(head.seq) {
             // 2. We are behind. Only a signed proposal makes us ask.
             self.verify_source(&entry)?;
+            if dot.source == self.actor() {
+                self.silence(step);
+            }
             self.pull(from, step);
             return Ok(());
         }
@@ -68,9 +71,10 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let dot = entry.message().dot();
         let lane = self.lane(&dot.source)?;
-        if let Some(seen) = lane.bound().filter(|seen| seen.digest != entry.digest) {
+        let other = |seen: &&Entry| seen.digest != entry.digest;
+        let seen = lane.seen_next().find(other).map(Entry::binding);
+        if let Some(seen) = seen {
             // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
-            let seen = seen.binding();
             self.convict_source(seen, &binding, step);
             return Ok(());
         }
@@ -219,9 +223,7 @@ impl<A: Wire> Replica<A> {
             .lock()
             .filter(|lock| *lock.tally.statement() == claim.statement);
         let Some(lock) = lock else {
-            // Of a lock that everybody adopts, echoes go to everybody, whether its message is here or not.
-            let adopted = self.boundary.names(&dot, &digest);
-            return adopted.then_some(()).ok_or(Refusal::Unasked(dot));
+            return self.handle_unasked(claim, step);
         };
         debug_assert_eq!(lock.entry.digest, digest);
         let seat = self.committee.seat(&claim.signer);
@@ -235,6 +237,23 @@ impl<A: Wire> Replica<A> {
             return Ok(());
         }
         self.count(&fact, step);
+        Ok(())
+    }
+
+    /// An echo that no lock of ours is waiting for: nothing, unless it is our own.
+    fn handle_unasked(
+        &mut self,
+        claim: Signed<Echo>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let Echo { dot, digest, .. } = claim.statement;
+        if claim.signer != self.actor() {
+            // Of a lock that everybody adopts, echoes go to everybody, whether its message is here or not.
+            let adopted = self.boundary.names(&dot, &digest);
+            return adopted.then_some(()).ok_or(Refusal::Unasked(dot));
+        }
+        self.committee.verify(&self.network, claim)?;
+        self.silence(step);
         Ok(())
     }
 
@@ -344,7 +363,7 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    fn verify_source(&self, entry: &Entry) -> Result<Verified<Binding>, Refusal> {
+    pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Binding>, Refusal> {
         let source = entry.message().source;
         if let Some(key) = self
             .committee

@@ -94,7 +94,14 @@ impl<Op> Lane<Op> {
         }
     }
 
-    /// The source's signature on whatever message we know at `seq`, not checked if it came in a stretch.
+    /// All that its source is known to have put after the head: what we are bound to, what a quorum agreed on.
+    pub(super) fn seen_next(&self) -> impl Iterator<Item = &Entry> {
+        let certified = self.certified.as_ref();
+        let certified = certified.and_then(|certified| certified.tail.front());
+        self.bound().into_iter().chain(certified)
+    }
+
+    /// The source's signature on whatever message we know at `seq`.
     pub(super) fn binding_at(&self, seq: Seq) -> Option<Signed<Binding>> {
         if seq.follows(self.log.head().seq) {
             return self.bound().map(Entry::binding);

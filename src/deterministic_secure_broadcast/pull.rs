@@ -192,6 +192,13 @@ impl<A: Wire> Replica<A> {
         {
             return Err(broken);
         }
+        // A certificate vouches for messages, not for what their source signed. Where it contradicts what we are bound to,
+        // both signatures are wanted: they convict the source.
+        if let (Some(first), Some(bound)) = (tail.front(), lane.bound())
+            && first.digest != bound.digest
+        {
+            self.verify_source(first)?;
+        }
         self.weigh(source, head, tail, chunk.certificate.clone())
     }
 
@@ -284,5 +291,5 @@ fn chunk_size(chunk: &Chunk) -> usize {
     let messages = messages.map(|proposal| proposal.message.ops.len());
     let overhead = Limits::MESSAGE_OVERHEAD as usize * chunk.proposals.len();
     let signatures = chunk.certificate.iter().map(|c| c.signatures.len() * 66);
-    messages.sum::<usize>() + overhead + signatures.sum::<usize>() + 256
+    messages.sum::<usize>() + overhead + signatures.sum::<usize>() + Limits::CHUNK_OVERHEAD as usize
 }

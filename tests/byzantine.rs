@@ -1,0 +1,286 @@
+//! Liars: who is convicted, who never is, what they block, and that the bound is tight.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bft_crdts::Actor;
+use bft_crdts::actor::Statement;
+use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
+use bft_crdts::net::{Adversary, Equivocator, Event, Faults, Hand, Mute, Net, TICK_MICROS};
+use bft_crdts::orswot::{Op, Orswot};
+use quickcheck_macros::quickcheck;
+
+type Set = Orswot<u8>;
+
+/// Which members are shown the liar's first message: a bit a correct member, in seat order.
+fn split(seed: u64, members: usize, liars: usize, bits: u16) -> (BTreeSet<Actor>, BTreeSet<Actor>) {
+    let mut net = Net::<Set>::builder(seed).members(members);
+    for _ in 0..liars {
+        net = net.byzantine(Mute);
+    }
+    let honest = net.beyond_the_bound().build().honest_actors();
+    let sides = honest.iter().enumerate();
+    let (one, other): (Vec<_>, Vec<_>) = sides.partition(|(index, _)| bits >> index & 1 == 1);
+    let actors = |side: Vec<(usize, &Actor)>| side.into_iter().map(|(_, who)| *who).collect();
+    (actors(one), actors(other))
+}
+
+/// An equivocator shows one of two messages to each correct member while everybody works.
+fn equivocate(seed: u64, members: usize, bits: u16, faults: Faults) {
+    let (one, other) = split(seed, members, 1, bits);
+    let mut net = Net::<Set>::builder(seed)
+        .members(members)
+        .byzantine(Equivocator::splitting(one.iter().copied()))
+        .faults(faults)
+        .build();
+    let liar = net.liars()[0];
+    net.add(&liar, 201).expect("a lie");
+    net.add(&liar, 202).expect("a lie");
+    for (index, who) in net.honest_actors().iter().take(3).enumerate() {
+        net.run_for(TICK_MICROS / 4);
+        net.add(who, index as u8).expect("valid");
+    }
+    net.settle();
+    let both_were_seen = saw(&net, &liar, &one) && saw(&net, &liar, &other);
+    for who in net.honest_actors() {
+        let replica = net.replica(&who).expect("up");
+        let convicted: Vec<_> = replica.convicted().keys().copied().collect();
+        if both_were_seen {
+            assert_eq!(convicted, [liar], "split {bits:b}");
+        } else {
+            assert!(convicted.iter().all(|accused| *accused == liar));
+        }
+        // Its own lane is all that it can block, and at most one of its two messages is there.
+        let set = replica.algorithm();
+        assert!((0..3).all(|index| set.contains(&index)));
+        assert!(!(set.contains(&201) && set.contains(&202)));
+    }
+}
+
+/// Whether the liar's message reached anybody of this side.
+fn saw(net: &Net<Set>, liar: &Actor, side: &BTreeSet<Actor>) -> bool {
+    let mut events = net.trace().events().iter();
+    events.any(|(_, event)| match event {
+        Event::Arrived {
+            from,
+            to,
+            kind: "proposal",
+            dot: Some(dot),
+            ..
+        } => from == liar && dot.source == *liar && side.contains(to),
+        _ => false,
+    })
+}
+
+/// Packets are lost, repeated and late, but arrive as they were sent: what arrived was seen.
+fn lossy() -> Faults {
+    Faults {
+        corrupt: 0.0,
+        ..Faults::hostile()
+    }
+}
+
+#[test]
+fn an_equivocator_is_convicted_by_all_whatever_the_split_of_four() {
+    for bits in 0..8 {
+        for seed in 0..6 {
+            equivocate(seed, 4, bits, Faults::default());
+            equivocate(100 + seed, 4, bits, lossy());
+        }
+    }
+}
+
+#[quickcheck]
+fn an_equivocator_is_convicted_by_all_whatever_the_split_of_seven(
+    seed: u16,
+    bits: u8,
+    loses: bool,
+) {
+    let faults = if loses { lossy() } else { Faults::default() };
+    equivocate(u64::from(seed), 7, u16::from(bits % 64), faults);
+}
+
+#[test]
+fn two_equivocators_among_seven_are_both_convicted_and_nobody_else() {
+    for seed in 0..10 {
+        let (one, other) = split(seed, 7, 2, 0b10101);
+        let mut net = Net::<Set>::builder(seed)
+            .members(7)
+            .byzantine(Equivocator::splitting(one))
+            .byzantine(Equivocator::splitting(other))
+            .build();
+        let liars = net.liars();
+        for (index, who) in net.actors().iter().enumerate() {
+            net.add(who, index as u8).expect("valid, or a lie");
+            net.add(who, 100 + index as u8).expect("valid, or a lie");
+        }
+        net.settle();
+        for who in net.honest_actors() {
+            let convicted = net.replica(&who).expect("up").convicted().keys();
+            assert!(convicted.eq(&liars), "seed {seed}");
+        }
+    }
+}
+
+/// Two liars of four, each of whom shows the two others different messages, and who echo whatever there is: each of the
+/// two correct members has its quorum.
+#[test]
+fn the_bound_is_tight_two_liars_of_four_break_consistency_and_only_they_are_convicted() {
+    let mut forks = 0;
+    for seed in 0..10 {
+        let (one, _) = split(seed, 4, 2, 0b01);
+        let mut net = Net::<Set>::builder(seed)
+            .members(4)
+            .byzantine(DoubleEchoer::new(one.clone()))
+            .byzantine(DoubleEchoer::new(one))
+            .beyond_the_bound()
+            .build();
+        let (liars, honest) = (net.liars(), net.honest_actors());
+        net.cut(&honest[0], &honest[1]);
+        net.cut(&honest[1], &honest[0]);
+        for liar in &liars {
+            net.add(liar, 201).expect("a lie");
+            net.add(liar, 202).expect("a lie");
+        }
+        net.run_for(60 * TICK_MICROS);
+        let forked = liars.iter().any(|liar| {
+            let heads = [0, 1].map(|index| net.replica(&honest[index]).expect("up").head(liar));
+            let seqs = heads.map(|head| head.map(|head| head.seq));
+            seqs[0] == seqs[1] && heads[0] != heads[1]
+        });
+        forks += usize::from(forked);
+        net.heal();
+        // The liars show everybody both.
+        for liar in &liars {
+            net.add(liar, 203).expect("an idle whim");
+        }
+        net.run_for(60 * TICK_MICROS);
+        for who in &honest {
+            // False accusations are a violation here too, and would have panicked.
+            let convicted = net.replica(who).expect("up").convicted();
+            assert!(convicted.keys().eq(&liars), "seed {seed}: {convicted:?}");
+            for (accused, evidence) in convicted {
+                assert_eq!(evidence.verify(&net.genesis().network()), Ok(*accused));
+            }
+        }
+    }
+    assert!(forks > 0, "two liars of four never forked anybody");
+}
+
+/// An equivocator that also echoes whatever it sees, and in the end shows everybody all that it saw.
+#[derive(Debug)]
+struct DoubleEchoer {
+    equivocator: Equivocator,
+    lies: usize,
+    seen: Vec<Arc<Proposal>>,
+}
+
+impl DoubleEchoer {
+    fn new(side: BTreeSet<Actor>) -> Self {
+        Self {
+            equivocator: Equivocator::splitting(side),
+            lies: 0,
+            seen: Vec::new(),
+        }
+    }
+}
+
+impl Adversary<Set> for DoubleEchoer {
+    fn on_propose(&mut self, hand: &mut Hand<'_, Set>, op: Op<u8>) {
+        self.lies += 1;
+        if self.lies <= 2 {
+            return self.equivocator.on_propose(hand, op);
+        }
+        for to in hand.others() {
+            for proposal in &self.seen {
+                hand.send(to, Body::Proposal(Arc::clone(proposal)));
+            }
+        }
+    }
+
+    fn on_packet(&mut self, hand: &mut Hand<'_, Set>, packet: Packet) {
+        match &packet.body {
+            Body::Proposal(proposal) => {
+                let echo = Echo {
+                    generation: hand.half().generation(),
+                    dot: proposal.message.dot(),
+                    digest: proposal.message.digest(hand.half().network()),
+                };
+                let echo = hand.sign(echo).into_claim();
+                for to in [packet.from, proposal.message.source] {
+                    hand.send(to, Body::Echo(echo));
+                }
+                if !self.seen.contains(proposal) {
+                    self.seen.push(Arc::clone(proposal));
+                }
+            }
+            Body::Echo(_) => self.equivocator.on_packet(hand, packet),
+            _ => {}
+        }
+    }
+
+    fn on_tick(&mut self, _: &mut Hand<'_, Set>) {}
+}
+
+#[test]
+fn one_mute_member_of_four_and_two_of_seven_stop_nobody() {
+    for (members, mutes) in [(4, 1), (7, 2), (10, 3)] {
+        let mut builder = Net::<Set>::builder(1).members(members);
+        for _ in 0..mutes {
+            builder = builder.byzantine(Mute);
+        }
+        let mut net = builder.faults(Faults::hostile()).build();
+        for (index, who) in net.honest_actors().iter().enumerate() {
+            net.add(who, index as u8).expect("valid");
+        }
+        net.settle();
+        assert_eq!(net.read(&net.honest(0)).len(), members - mutes);
+        assert!(net.honest_actors().iter().all(|who| {
+            let replica = net.replica(who).expect("up");
+            replica.convicted().is_empty()
+        }));
+    }
+}
+
+#[test]
+fn more_mute_members_than_tolerated_stop_the_network_and_nothing_worse() {
+    let mut net = Net::<Set>::builder(1)
+        .members(4)
+        .byzantine(Mute)
+        .byzantine(Mute)
+        .beyond_the_bound()
+        .build();
+    for who in net.honest_actors() {
+        net.add(&who, 1).expect("valid");
+    }
+    net.run_for(300 * TICK_MICROS);
+    assert!(
+        net.honest_actors()
+            .iter()
+            .all(|who| net.read(who).is_empty())
+    );
+}
+
+/// Cases of the property below that really ran.
+static RAN: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+fn no_case_of_the_main_property_is_discarded() {
+    use bft_crdts::net::Scenario;
+    use quickcheck::{QuickCheck, TestResult};
+
+    fn plays(scenario: Scenario) -> TestResult {
+        let net = scenario.play::<Set>(
+            |builder| builder,
+            |set, _, number| Some(set.add(number as u8 % 16)),
+        );
+        RAN.fetch_add(1, Ordering::Relaxed);
+        TestResult::from_bool(net.trace().packets() > 0 || scenario.acts.len() < 64)
+    }
+    QuickCheck::new()
+        .tests(100)
+        .min_tests_passed(100)
+        .quickcheck(plays as fn(Scenario) -> TestResult);
+    assert_eq!(RAN.load(Ordering::Relaxed), 100);
+}

@@ -1,0 +1,303 @@
+//! Replicas on a table: whoever writes the test carries the packets.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bft_crdts::actor::{Sig, Signed, Statement};
+use bft_crdts::codec::{Digest, Limits, NetworkId, encode};
+use bft_crdts::deterministic_secure_broadcast::{
+    Body, Certificate, Echo, Fault, Message, Packet, Proposal, Record, Refusal, Replica, Standing,
+    Step,
+};
+use bft_crdts::dot::{Binding, Dot, Head, Seq};
+use bft_crdts::membership::{Generation, Genesis, Seat};
+use bft_crdts::orswot::{Op, Orswot};
+use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
+
+pub(crate) type Set = Orswot<u8>;
+
+/// Somebody with a key of its own, from a number.
+pub(crate) fn key(number: u8) -> SigningActor {
+    SigningActor::from_secret(&[number; 32])
+}
+
+/// `n` members in seat order.
+pub(crate) fn keys(n: u8) -> Vec<SigningActor> {
+    let mut keys: Vec<_> = (1..=n).map(key).collect();
+    keys.sort_by_key(SigningActor::actor);
+    keys
+}
+
+pub(crate) fn genesis_of(keys: &[SigningActor], limits: Limits) -> Genesis {
+    let members = keys.iter().map(SigningActor::actor).collect();
+    Genesis::new(&Set::new(keys[0].actor()), members, limits).expect("members and limits that fit")
+}
+
+/// What an actor that adds says, as its `count`th addition.
+pub(crate) fn add(source: Actor, count: u64, member: u8) -> Op<u8> {
+    Op::Add {
+        dot: bft_crdts::orswot::Dot {
+            actor: source,
+            counter: count,
+        },
+        members: [member].into(),
+    }
+}
+
+/// A removal of the first `count` additions of `of`: early where those are missing.
+pub(crate) fn remove(of: Actor, count: u64, member: u8) -> Op<u8> {
+    Op::Rm {
+        clock: [(of, count)].into(),
+        members: [member].into(),
+    }
+}
+
+/// A few replicas, seat order, with what they made durable and what is under way.
+pub(crate) struct Table {
+    pub(crate) keys: Vec<SigningActor>,
+    pub(crate) genesis: Genesis,
+    pub(crate) replicas: Vec<Replica<Set>>,
+    pub(crate) records: Vec<Vec<Record>>,
+    /// Packets under way, oldest first.
+    pub(crate) wire: VecDeque<Packet>,
+    /// What each was told, in order.
+    pub(crate) delivered: Vec<Vec<(Dot, Digest)>>,
+    pub(crate) faults: Vec<Vec<Fault>>,
+    pub(crate) refused: Vec<(usize, Refusal)>,
+}
+
+impl Table {
+    pub(crate) fn of(n: u8) -> Self {
+        Self::bounded(n, Limits::default())
+    }
+
+    pub(crate) fn bounded(n: u8, limits: Limits) -> Self {
+        let keys = keys(n);
+        let genesis = genesis_of(&keys, limits);
+        let mut table = Self {
+            replicas: Vec::new(),
+            records: vec![Vec::new(); keys.len()],
+            wire: VecDeque::new(),
+            delivered: vec![Vec::new(); keys.len()],
+            faults: vec![Vec::new(); keys.len()],
+            refused: Vec::new(),
+            keys,
+            genesis,
+        };
+        for seat in 0..usize::from(n) {
+            let (replica, _) = table.rebuild(seat);
+            table.replicas.push(replica);
+        }
+        table
+    }
+
+    /// A replica as its records would leave it.
+    pub(crate) fn rebuild(&self, seat: usize) -> (Replica<Set>, Step<Op<u8>>) {
+        let key = self.keys[seat].clone();
+        let set = Set::new(key.actor());
+        let records = self.records[seat].clone();
+        Replica::recover(key, set, self.genesis.clone(), records).expect("its own records")
+    }
+
+    pub(crate) fn restart(&mut self, seat: usize) {
+        let (replica, step) = self.rebuild(seat);
+        self.replicas[seat] = replica;
+        self.spend(seat, step);
+    }
+
+    pub(crate) fn network(&self) -> NetworkId {
+        self.genesis.network()
+    }
+
+    pub(crate) fn actor(&self, seat: usize) -> Actor {
+        self.keys[seat].actor()
+    }
+
+    pub(crate) fn seat_of(&self, actor: &Actor) -> Option<usize> {
+        self.keys.iter().position(|key| key.actor() == *actor)
+    }
+
+    pub(crate) fn spend(&mut self, seat: usize, step: Step<Op<u8>>) {
+        self.records[seat].extend(step.persist);
+        self.wire.extend(step.send);
+        let delivered = step.delivered.iter().map(|d| (d.dot(), d.digest()));
+        self.delivered[seat].extend(delivered);
+        self.faults[seat].extend(step.faults);
+    }
+
+    pub(crate) fn propose(&mut self, seat: usize, op: Op<u8>) {
+        let step = self.replicas[seat].propose(op).expect("a valid operation");
+        self.spend(seat, step);
+    }
+
+    /// Adds a member that is not yet there on the state ahead of `seat`.
+    pub(crate) fn add(&mut self, seat: usize, member: u8) {
+        let op = self.replicas[seat].ahead().add(member);
+        self.propose(seat, op);
+    }
+
+    /// Gives a body to a replica at once, as if sent by `from`.
+    pub(crate) fn give(&mut self, from: Actor, seat: usize, body: Body) -> Result<(), Refusal> {
+        let to = self.actor(seat);
+        self.hand_over(Packet { from, to, body })
+    }
+
+    /// Gives a packet to its receiver; one without a chair loses it. What is refused has changed nothing.
+    pub(crate) fn hand_over(&mut self, packet: Packet) -> Result<(), Refusal> {
+        let Some(seat) = self.seat_of(&packet.to) else {
+            return Ok(());
+        };
+        let before = format!("{:?}", self.replicas[seat]);
+        match self.replicas[seat].handle_packet(packet) {
+            Ok(step) => self.spend(seat, step),
+            Err(refusal) => {
+                assert_eq!(before, format!("{:?}", self.replicas[seat]));
+                return Err(refusal);
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries packets that `lets` lets through, and what they cause, until none is under way.
+    pub(crate) fn carry(&mut self, mut lets: impl FnMut(&Packet) -> bool) {
+        while let Some(packet) = self.wire.pop_front() {
+            if lets(&packet) {
+                let to = self.seat_of(&packet.to);
+                if let (Err(refusal), Some(to)) = (self.hand_over(packet), to) {
+                    self.refused.push((to, refusal));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn carry_all(&mut self) {
+        self.carry(|_| true);
+    }
+
+    pub(crate) fn tick(&mut self, seat: usize) {
+        let step = self.replicas[seat].tick();
+        self.spend(seat, step);
+    }
+
+    /// Lets time pass for all, with every packet carried.
+    pub(crate) fn run(&mut self, ticks: u32) {
+        for _ in 0..ticks {
+            (0..self.replicas.len()).for_each(|seat| self.tick(seat));
+            self.carry_all();
+        }
+    }
+
+    pub(crate) fn take_wire(&mut self) -> Vec<Packet> {
+        self.wire.drain(..).collect()
+    }
+
+    pub(crate) fn assert_level(&self) {
+        for pair in self.replicas.windows(2) {
+            assert_eq!(pair[0].frontier(), pair[1].frontier());
+            assert_eq!(pair[0].algorithm().state(), pair[1].algorithm().state());
+        }
+    }
+
+    // ---- what a liar can make with one key
+
+    pub(crate) fn message(&self, source: usize, parent: Head, ops: &[Op<u8>]) -> Message {
+        Message {
+            source: self.actor(source),
+            seq: parent.seq.next().expect("a number"),
+            parent: parent.digest,
+            ops: encode(&ops.to_vec()).into(),
+        }
+    }
+
+    /// The first message of `source`, with its signature.
+    pub(crate) fn first(&self, source: usize, ops: &[Op<u8>]) -> Arc<Proposal> {
+        let message = self.message(source, Head::empty(&self.network()), ops);
+        self.sign(source, message)
+    }
+
+    pub(crate) fn sign(&self, by: usize, message: Message) -> Arc<Proposal> {
+        let sig = self.binding(by, &message).sig;
+        Arc::new(Proposal { message, sig })
+    }
+
+    pub(crate) fn binding(&self, by: usize, message: &Message) -> Signed<Binding> {
+        let dot = message.dot();
+        let digest = message.digest(&self.network());
+        let binding = Binding { dot, digest };
+        self.keys[by].sign(&self.network(), binding).into_claim()
+    }
+
+    pub(crate) fn echo_of(&self, proposal: &Proposal) -> Echo {
+        Echo {
+            generation: Generation::GENESIS,
+            dot: proposal.message.dot(),
+            digest: proposal.message.digest(&self.network()),
+        }
+    }
+
+    pub(crate) fn echo(&self, by: usize, proposal: &Proposal) -> Signed<Echo> {
+        let echo = self.echo_of(proposal);
+        self.keys[by].sign(&self.network(), echo).into_claim()
+    }
+
+    pub(crate) fn seats(&self) -> Vec<Seat> {
+        let committee = self.genesis.committee().expect("a committee");
+        committee.seats().map(|(seat, _)| seat).collect()
+    }
+
+    pub(crate) fn signatures(&self, by: &[usize], statement: Echo) -> Vec<(Seat, Sig)> {
+        let seats = self.seats();
+        let sign = |seat: &usize| self.keys[*seat].sign(&self.network(), statement).sig;
+        by.iter().map(|seat| (seats[*seat], sign(seat))).collect()
+    }
+
+    pub(crate) fn certificate(&self, by: &[usize], proposal: &Proposal) -> Arc<Certificate> {
+        let statement = self.echo_of(proposal);
+        let signatures = self.signatures(by, statement);
+        Arc::new(Certificate {
+            statement,
+            signatures,
+        })
+    }
+
+    pub(crate) fn standing(&self, by: usize) -> Arc<Signed<Standing>> {
+        let replica = &self.replicas[by];
+        let standing = Standing {
+            generation: replica.generation(),
+            frontier: replica.frontier(),
+            convicted: replica.convicted().keys().copied().collect(),
+        };
+        Arc::new(self.keys[by].sign(&self.network(), standing).into_claim())
+    }
+}
+
+/// The echoes among packets.
+pub(crate) fn echoes(packets: &[Packet]) -> Vec<Signed<Echo>> {
+    let echo = |packet: &Packet| match &packet.body {
+        Body::Echo(echo) => Some(*echo),
+        _ => None,
+    };
+    packets.iter().filter_map(echo).collect()
+}
+
+pub(crate) fn kinds(packets: &[Packet]) -> Vec<&'static str> {
+    packets.iter().map(|packet| packet.body.kind()).collect()
+}
+
+pub(crate) fn dot(source: Actor, seq: u64) -> Dot {
+    Dot {
+        source,
+        seq: Seq::new(seq),
+    }
+}
+
+/// A replica from any records, good or bad.
+pub(crate) fn recover(
+    key: SigningActor,
+    set: Set,
+    genesis: Genesis,
+    records: Vec<Record>,
+) -> Result<Replica<Set>, bft_crdts::deterministic_secure_broadcast::RecoverError> {
+    Replica::recover(key, set, genesis, records).map(|(replica, _)| replica)
+}

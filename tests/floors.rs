@@ -1,0 +1,212 @@
+//! The house's floors: a file uses only floors below its own, and beside it only as drawn.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room with its floor; the first prefix that fits a file's path decides.
+const ROOMS: &[(&str, &str, u8)] = &[
+    ("codec.rs", "codec", 0),
+    ("actor.rs", "actor", 0),
+    ("dot.rs", "dot", 0),
+    ("evidence.rs", "evidence", 0),
+    ("traits.rs", "traits", 1),
+    ("money.rs", "money", 1),
+    ("orswot/bft_orswot_net.rs", "orswot", 4),
+    ("bank/bft_bank_net.rs", "bank", 4),
+    ("orswot/", "orswot", 2),
+    ("bank/", "bank", 2),
+    ("at2_impl.rs", "at2_impl", 2),
+    ("laws/", "laws", 2),
+    ("membership/", "membership", 2),
+    (
+        "deterministic_secure_broadcast/",
+        "deterministic_secure_broadcast",
+        2,
+    ),
+    ("store/", "store", 3),
+    ("net/", "net", 3),
+    ("node/", "node", 3),
+];
+
+/// Beside it, a room may see these: (who, whom).
+const BESIDE: &[(&str, &str)] = &[
+    ("deterministic_secure_broadcast", "membership"),
+    ("net", "store"),
+    ("node", "store"),
+    ("actor", "codec"),
+    ("dot", "actor"),
+    ("dot", "codec"),
+    ("dot", "evidence"),
+    ("evidence", "actor"),
+    ("evidence", "codec"),
+];
+
+struct Source {
+    path: String,
+    room: &'static str,
+    floor: u8,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    walk(&root, &mut paths);
+    paths.sort();
+    let source = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("a source file");
+        let path = path.strip_prefix(&root).expect("below src");
+        let path = path.to_string_lossy().replace('\\', "/");
+        let room = ROOMS.iter().find(|(prefix, ..)| path.starts_with(prefix));
+        match room {
+            Some(&(_, room, floor)) => Some(Source {
+                path,
+                room,
+                floor,
+                text,
+            }),
+            None if path == "lib.rs" => None,
+            None => panic!("{path} stands on no floor: say in tests/floors.rs where it belongs"),
+        }
+    };
+    let sources: Vec<_> = paths.into_iter().filter_map(source).collect();
+    assert!(sources.len() > 30, "the house is larger than that");
+    sources
+}
+
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            walk(&path, paths);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+/// The file without its comments and without its unit tests, which may look anywhere.
+fn production(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let lines = code.lines().map(|line| match line.find("//") {
+        Some(comment) => &line[..comment],
+        None => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The rooms that a file names by `crate::room`, in `use` lines and elsewhere.
+fn rooms_named(code: &str) -> Vec<String> {
+    let mut named = Vec::new();
+    for (index, _) in code.match_indices("crate::") {
+        let rest = &code[index + "crate::".len()..];
+        assert!(!rest.starts_with('{'), "one `use crate::` line a room");
+        let name: String = rest
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+            .collect();
+        named.push(name);
+    }
+    named.sort();
+    named.dedup();
+    named
+}
+
+fn floor_of(room: &str) -> Option<u8> {
+    // The lowest floor of a room's files: what is on floor 4 is only methods.
+    let floors = ROOMS.iter().filter(|(_, name, _)| *name == room);
+    floors.map(|(_, _, floor)| *floor).min()
+}
+
+#[test]
+fn a_file_uses_only_floors_below_its_own() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for used in rooms_named(&production(&source.text)) {
+            let beside = BESIDE.contains(&(source.room, used.as_str()));
+            let below = floor_of(&used).is_some_and(|floor| floor < source.floor);
+            if used != source.room && !beside && !below {
+                wrong.push(format!("{} uses crate::{used}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Where `word` stands as a word of its own in what is compiled.
+fn files_naming(word: &str, code: impl Fn(&Source) -> String) -> Vec<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let names = |source: &&Source| {
+        let code = code(source);
+        code.match_indices(word).any(|(index, _)| {
+            let before = code[..index].chars().next_back();
+            let after = code[index + word.len()..].chars().next();
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })
+    };
+    let sources = sources();
+    sources
+        .iter()
+        .filter(names)
+        .map(|s| s.path.clone())
+        .collect()
+}
+
+#[test]
+fn the_encoding_s_crate_is_named_in_one_file() {
+    let whole = |source: &Source| source.text.clone();
+    assert_eq!(files_naming("bincode", whole), ["codec.rs"]);
+}
+
+#[test]
+fn there_is_no_clock_no_chance_and_no_input_below_floor_3() {
+    let allowed: &[(&str, &[&str])] = &[
+        ("std::time", &[]),
+        ("Instant", &[]),
+        ("SystemTime", &[]),
+        ("std::net", &[]),
+        ("std::fs", &[]),
+        ("std::thread", &[]),
+        ("HashMap", &[]),
+        ("HashSet", &[]),
+        // The encoding writes into hashers.
+        ("std::io", &["codec.rs"]),
+        // How many trials to make is the environment's to say.
+        ("std::env", &["laws/mod.rs"]),
+        ("rand", &["actor.rs", "laws/"]),
+        ("rand_chacha", &["laws/"]),
+    ];
+    let mut wrong = Vec::new();
+    for (word, files) in allowed {
+        let low = |source: &Source| match source.floor {
+            0..3 => production(&source.text),
+            _ => String::new(),
+        };
+        for path in files_naming(word, low) {
+            if !files.iter().any(|allowed| path.starts_with(allowed)) {
+                wrong.push(format!("{path} names {word}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let actor = sources()
+        .into_iter()
+        .find(|source| source.path == "actor.rs");
+    let actor = production(&actor.expect("the file").text);
+    let uses: Vec<_> = actor
+        .lines()
+        .filter(|line| line.contains("rand::"))
+        .collect();
+    assert_eq!(uses, ["use rand::CryptoRng;"]);
+}
+
+#[test]
+fn nothing_is_printed_from_the_library() {
+    for word in ["println", "eprintln", "dbg", "print", "eprint"] {
+        let with_bang = |source: &Source| {
+            let code = production(&source.text);
+            code.replace(&format!("{word}!"), "PRINTED")
+        };
+        assert_eq!(files_naming("PRINTED", with_bang), [""; 0], "{word}!");
+    }
+}

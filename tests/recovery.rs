@@ -1,0 +1,363 @@
+//! A crash loses nothing that was said: at every record boundary, with every kind of torn write.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use bft_crdts::Actor;
+use bft_crdts::codec::{Digest, encode};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Record};
+use bft_crdts::dot::Dot;
+use bft_crdts::membership::Generation;
+use bft_crdts::net::{Equivocator, Net, TICK_MICROS};
+use bft_crdts::orswot::Orswot;
+use bft_crdts::store::{MemoryStore, Store};
+use common::Table;
+use quickcheck_macros::quickcheck;
+
+type Set = Orswot<u8>;
+
+/// Bytes of a record that a crash may leave: none, one, the frame's first half and more, all but one.
+const TORN: [usize; 4] = [0, 1, 9, usize::MAX];
+
+/// What is done in the runs that are crashed. `watch` sees the network between any two steps.
+fn drive(net: &mut Net<Set>, mut watch: impl FnMut(&mut Net<Set>)) {
+    let honest = net.honest_actors();
+    let everyone = net.actors();
+    for round in 0..3u8 {
+        for (index, who) in everyone.iter().enumerate() {
+            if !net.is_down(who) {
+                // A refused removal and a member that is down are part of the story.
+                let _ = net.add(who, round * 10 + index as u8);
+            }
+            if !net.is_down(who) {
+                let _ = net.remove(who, &(round * 10));
+            }
+            for _ in 0..3 {
+                net.step();
+                watch(net);
+            }
+        }
+        if round == 1 {
+            net.partition(&[honest[0]]);
+        }
+        let until = net.now() + 2 * TICK_MICROS;
+        while net.now() < until {
+            net.step();
+            watch(net);
+        }
+        net.heal();
+    }
+}
+
+fn records(net: &Net<Set>, who: &Actor) -> usize {
+    let mut store = net.backup(who).expect("a member");
+    store.load().expect("what was written").len()
+}
+
+fn network(lying: bool) -> Net<Set> {
+    let builder = Net::builder(11).members(4);
+    if lying {
+        builder.byzantine(Equivocator::default()).build()
+    } else {
+        builder.build()
+    }
+}
+
+/// Crashes `who` where it is to write its `record`th record, with `torn` bytes of it written.
+fn crash_at(lying: bool, who: Actor, record: usize, torn: usize, pause: u64) -> Net<Set> {
+    let mut net = network(lying);
+    let mut done = false;
+    let mut back_at = u64::MAX;
+    let mut last = 0;
+    net.crash_while_writing(&who, record, torn);
+    drive(&mut net, |net| {
+        if net.is_down(&who) {
+            if !done {
+                done = true;
+                back_at = net.now() + pause;
+                assert!(records(net, &who) <= record.max(last));
+            } else if net.now() >= back_at {
+                net.restart(&who);
+            }
+        } else if !done {
+            // The order counts records of one write: say it again, less those that were written since.
+            last = records(net, &who);
+            net.crash_while_writing(&who, record.saturating_sub(last), torn);
+        }
+    });
+    net.settle();
+    net
+}
+
+/// How many (record, torn bytes) were tried.
+fn crash_everywhere(lying: bool) -> usize {
+    let mut calm = network(lying);
+    drive(&mut calm, |_| {});
+    calm.settle();
+    let mut tried = 0;
+    for who in calm.honest_actors() {
+        let count = records(&calm, &who);
+        assert!(count >= 20, "{count} records are no story");
+        for record in 0..=count {
+            let torn = TORN[record % TORN.len()];
+            let pause = [0, TICK_MICROS, 20 * TICK_MICROS][record % 3];
+            crash_at(lying, who, record, torn, pause);
+            tried += 1;
+        }
+    }
+    tried
+}
+
+#[test]
+fn a_crash_at_any_record_of_any_member_loses_nothing() {
+    assert!(crash_everywhere(false) > 80);
+}
+
+#[test]
+fn a_crash_at_any_record_of_any_member_beside_a_liar_loses_nothing() {
+    assert!(crash_everywhere(true) > 60);
+}
+
+#[test]
+fn a_crash_with_any_torn_bytes_loses_nothing() {
+    let mut calm = network(false);
+    drive(&mut calm, |_| {});
+    let who = calm.honest(1);
+    for record in 0..=records(&calm, &who) {
+        for torn in TORN {
+            crash_at(false, who, record, torn, 0);
+        }
+    }
+}
+
+#[quickcheck]
+fn a_member_that_crashes_again_and_again_loses_nothing(crashes: Vec<(u8, u8, u8)>) {
+    let mut net = network(true);
+    let mut crashes = crashes.into_iter().take(12);
+    let mut steps = 0;
+    drive(&mut net, |net| {
+        steps += 1;
+        if steps % 7 == 0
+            && let Some((who, records, torn)) = crashes.next()
+        {
+            let honest = net.honest_actors();
+            let who = honest[usize::from(who) % honest.len()];
+            net.restart(&who);
+            net.crash_while_writing(&who, usize::from(records % 4), usize::from(torn));
+        }
+    });
+    net.settle();
+}
+
+// ---- one replica's records
+
+/// All that a member says that binds it.
+#[derive(Default)]
+struct Word {
+    echoes: BTreeMap<(Generation, Dot), Digest>,
+    proposals: BTreeMap<Dot, Digest>,
+}
+
+impl Word {
+    /// Hears a packet; panics when it contradicts what was heard before.
+    fn hear(&mut self, speaker: Actor, network: &bft_crdts::codec::NetworkId, packet: &Packet) {
+        use bft_crdts::actor::Statement;
+        match &packet.body {
+            Body::Echo(echo) if echo.signer == speaker => {
+                let said = echo.statement;
+                let key = (said.generation, said.dot);
+                let first = *self.echoes.entry(key).or_insert(said.digest);
+                assert_eq!(first, said.digest, "two echoes at {}", said.dot);
+            }
+            Body::Proposal(proposal) if proposal.message.source == speaker => {
+                let digest = proposal.message.digest(network);
+                let dot = proposal.message.dot();
+                let first = *self.proposals.entry(dot).or_insert(digest);
+                assert_eq!(first, digest, "two proposals at {dot}");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A run in which every member writes every kind of record but those of lost memory.
+fn eventful() -> (Table, Vec<Packet>) {
+    let mut table = Table::of(4);
+    let mut said = Vec::new();
+    let last = table.actor(3);
+    for round in 0..8u8 {
+        for seat in 0..4 {
+            table.add(seat, round * 4 + seat as u8);
+            table.add(seat, 100 + round * 4 + seat as u8);
+        }
+        table.carry(|packet| {
+            said.push(packet.clone());
+            round % 3 != 1 || (packet.to != last && packet.from != last)
+        });
+        (0..4).for_each(|seat| table.tick(seat));
+        table.carry(|packet| {
+            said.push(packet.clone());
+            true
+        });
+    }
+    let seen = [1, 2].map(|member| {
+        let op = common::add(table.actor(0), 999, member);
+        let head = table.replicas[0].head(&table.actor(0)).expect("a lane");
+        table.message(0, head, &[op])
+    });
+    let [left, right] = seen.map(|message| table.binding(0, &message));
+    let conflict = bft_crdts::evidence::Conflict { left, right };
+    let evidence = bft_crdts::deterministic_secure_broadcast::Equivocation::Source(conflict);
+    for seat in 1..4 {
+        let body = Body::Evidence(std::sync::Arc::new(evidence.clone()));
+        table.give(last, seat, body).expect("good evidence");
+    }
+    for _ in 0..4 {
+        (0..4).for_each(|seat| table.tick(seat));
+        table.carry(|packet| {
+            said.push(packet.clone());
+            true
+        });
+    }
+    (table, said)
+}
+
+#[test]
+fn every_prefix_of_a_member_s_records_rebuilds_it_and_contradicts_nothing_that_it_signed() {
+    let (mut table, said) = eventful();
+    let network = table.network();
+    for seat in 0..4 {
+        let me = table.actor(seat);
+        let all = std::mem::take(&mut table.records[seat]);
+        let kinds: std::collections::BTreeSet<_> = all.iter().map(kind).collect();
+        assert!(kinds.len() >= 4, "{kinds:?}");
+        for prefix in 0..=all.len() {
+            table.records[seat] = all[..prefix].to_vec();
+            let (mut replica, step) = table.rebuild(seat);
+            let written: Vec<_> = [all[..prefix].to_vec(), step.persist.clone()].concat();
+            // What was durable when it spoke: only a crash at the very end has said all of it.
+            let mut word = Word::default();
+            if prefix == all.len() {
+                said.iter().for_each(|p| word.hear(me, &network, p));
+            }
+            step.send.iter().for_each(|p| word.hear(me, &network, p));
+            for packet in said.iter().filter(|packet| packet.to == me) {
+                if let Ok(step) = replica.handle_packet(packet.clone()) {
+                    step.send.iter().for_each(|p| word.hear(me, &network, p));
+                }
+            }
+            let step = replica.tick();
+            step.send.iter().for_each(|p| word.hear(me, &network, p));
+            // Rebuilt once more, it is where it was after its first step.
+            table.records[seat] = written;
+            let (again, _) = table.rebuild(seat);
+            table.records[seat] = all[..prefix].to_vec();
+            let (first, _) = table.rebuild(seat);
+            assert_eq!(again.frontier(), first.frontier());
+            assert_eq!(again.holdings(), first.holdings());
+        }
+        table.records[seat] = all;
+    }
+}
+
+fn kind(record: &Record) -> &'static str {
+    match record {
+        Record::Queued(_) => "queued",
+        Record::Locked { .. } => "locked",
+        Record::Certified { .. } => "certified",
+        Record::Delivered(_) => "delivered",
+        Record::Convicted(_) => "convicted",
+        _ => "other",
+    }
+}
+
+/// Whose lane a record is about.
+fn lane(record: &Record) -> Option<Actor> {
+    match record {
+        Record::Locked { proposal, .. } => Some(proposal.message.source),
+        Record::Certified(chunk) => Some(chunk.source),
+        Record::Delivered(dot) => Some(dot.source),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_prefix_keeps_every_delivery_and_every_lock_that_it_holds() {
+    let (mut table, _) = eventful();
+    for seat in 0..4 {
+        let all = std::mem::take(&mut table.records[seat]);
+        for prefix in 0..=all.len() {
+            table.records[seat] = all[..prefix].to_vec();
+            let (replica, _) = table.rebuild(seat);
+            for record in &table.records[seat] {
+                if let Record::Delivered(dot) = record {
+                    let before = table.replicas[seat].delivered(dot);
+                    assert!(before.is_some());
+                    assert_eq!(replica.delivered(dot), before);
+                }
+            }
+        }
+        table.records[seat] = all;
+        let (rebuilt, _) = table.rebuild(seat);
+        let whole = &table.replicas[seat];
+        assert_eq!(rebuilt.frontier(), whole.frontier());
+        assert_eq!(rebuilt.holdings(), whole.holdings());
+        assert_eq!(rebuilt.algorithm(), whole.algorithm());
+        assert_eq!(rebuilt.convicted(), whole.convicted());
+    }
+}
+
+#[test]
+fn records_that_do_not_follow_from_each_other_are_an_error_and_not_a_replica() {
+    let (table, _) = eventful();
+    let all = &table.records[1];
+    let recover = |records: Vec<Record>| {
+        let key = table.keys[1].clone();
+        let set = bft_crdts::SecureBroadcastAlgorithm::new(key.actor());
+        let genesis = table.genesis.clone();
+        common::recover(key, set, genesis, records).map(|_| ())
+    };
+    let mut refused = 0;
+    for gone in 0..all.len() {
+        let mut records = all.clone();
+        let lost = kind(&records.remove(gone));
+        if recover(records).is_err() {
+            refused += 1;
+        } else {
+            // A lost delivery shows as soon as its lane goes on.
+            let goes_on = all[gone + 1..]
+                .iter()
+                .any(|later| lane(later) == lane(&all[gone]));
+            assert!(lost != "delivered" || !goes_on, "{lost} {gone}");
+        }
+    }
+    assert!(refused > all.len() / 2);
+    let elsewhere = Table::of(5);
+    let seat = elsewhere
+        .seat_of(&table.actor(1))
+        .expect("a member of both");
+    let key = elsewhere.keys[seat].clone();
+    let set = bft_crdts::SecureBroadcastAlgorithm::new(key.actor());
+    let genesis = elsewhere.genesis.clone();
+    assert!(common::recover(key, set, genesis, all.clone()).is_err());
+}
+
+#[test]
+fn a_store_s_bytes_cut_anywhere_are_a_prefix_of_its_records() {
+    let (table, _) = eventful();
+    let records = &table.records[2];
+    let mut whole = MemoryStore::new();
+    whole.append(records).expect("power is on");
+    for (index, record) in records.iter().enumerate() {
+        let len = encode(record).len() + 8;
+        for torn in [0, 1, 7, 8, 9, len / 2, len - 1] {
+            let mut store = MemoryStore::new();
+            store.cut_power(index, torn);
+            assert!(store.append(records).is_err());
+            store.restore_power();
+            assert_eq!(store.load().expect("a prefix"), records[..index]);
+        }
+    }
+    assert_eq!(whole.load().expect("all"), *records);
+}
