@@ -34,7 +34,7 @@ mod trace;
 
 use std::collections::BTreeMap;
 
-pub use adversary::{Adversary, Equivocator, Hand, Mute};
+pub use adversary::{Adversary, Equivocator, Hand, Mute, Twins};
 pub use builder::NetBuilder;
 pub use check::Violation;
 pub use faults::Faults;
@@ -51,6 +51,7 @@ use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Repli
 use crate::membership::Genesis;
 use crate::store::{Effect, spend};
 use crate::traits::Wire;
+use adversary::Origin;
 use check::Checks;
 use faults::Links;
 use participant::{Mind, Participant};
@@ -165,8 +166,14 @@ impl<A: Wire> Net<A> {
         match &mut participant.mind {
             Mind::Down => Err(ProposeError::NotAMember),
             Mind::Liar { .. } => {
-                let packets =
-                    participant.lie(&mut self.random, |vice, hand| vice.on_propose(hand, op));
+                let packets = participant.lie(
+                    Origin {
+                        genesis: &self.genesis,
+                        algorithm: &self.algorithm,
+                    },
+                    &mut self.random,
+                    |vice, hand| vice.on_propose(hand, op),
+                );
                 self.transmit_all(*actor, packets);
                 Ok(())
             }
@@ -229,7 +236,14 @@ impl<A: Wire> Net<A> {
         match &mut participant.mind {
             Mind::Down => {}
             Mind::Liar { .. } => {
-                let packets = participant.lie(&mut self.random, |vice, hand| vice.on_tick(hand));
+                let packets = participant.lie(
+                    Origin {
+                        genesis: &self.genesis,
+                        algorithm: &self.algorithm,
+                    },
+                    &mut self.random,
+                    |vice, hand| vice.on_tick(hand),
+                );
                 self.transmit_all(who, packets);
             }
             Mind::Correct(replica) => {
@@ -256,8 +270,14 @@ impl<A: Wire> Net<A> {
         match &mut participant.mind {
             Mind::Down => {}
             Mind::Liar { .. } => {
-                let packets =
-                    participant.lie(&mut self.random, |vice, hand| vice.on_packet(hand, packet));
+                let packets = participant.lie(
+                    Origin {
+                        genesis: &self.genesis,
+                        algorithm: &self.algorithm,
+                    },
+                    &mut self.random,
+                    |vice, hand| vice.on_packet(hand, packet),
+                );
                 self.transmit_all(to, packets);
             }
             Mind::Correct(replica) => match replica.handle_packet(packet) {
