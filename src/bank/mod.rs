@@ -5,6 +5,7 @@
 //! 2019; Collins et al.: Online Payments by Merely Broadcasting Messages, DSN 2020).
 
 mod bft_bank;
+mod bft_bank_net;
 
 pub use crate::money::{Money, Transfer, TransferId};
 pub use bft_bank::{Account, Bank, Op, State};
