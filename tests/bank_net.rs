@@ -488,11 +488,10 @@ impl Hops {
                 Some(replica) => {
                     packets.extend(replica.handle_packet(packet).expect("in peace").send);
                 }
+                // Each holder of a quorum tells of it; once is enough.
+                None if self.packets.iter().any(|kept| kept.body == packet.body) => {}
                 None if matches!(packet.body, Body::Proposal(_) | Body::Certificate(_)) => {
-                    // Each holder of a quorum tells of it; once is enough.
-                    if !self.packets.iter().any(|kept| kept.body == packet.body) {
-                        self.packets.push(packet);
-                    }
+                    self.packets.push(packet);
                 }
                 None => {}
             }
