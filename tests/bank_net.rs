@@ -293,6 +293,25 @@ fn one_payment_twice_in_a_batch_takes_no_effect() {
 }
 
 #[test]
+fn a_payment_signed_again_in_the_next_message_takes_no_effect() {
+    let mut net = rich(Net::builder(3).members(4))
+        .byzantine(Brazen::new())
+        .build();
+    let (liar, ann) = (net.liars()[0], net.honest(0));
+    let op = net.read(&liar).transfer(ann, Money::new(10));
+    for _ in 0..3 {
+        net.propose(&liar, op.clone()).expect("a liar takes it");
+        net.run_for(20 * TICK_MICROS);
+    }
+    net.settle();
+    assert_eq!(
+        [units(&net, &ann, &liar), units(&net, &ann, &ann)],
+        [90, 110]
+    );
+    the_books_are_right(&net, 100);
+}
+
+#[test]
 fn a_second_opening_takes_no_effect() {
     assert!(counterfeit(|bank, _| vec![bank.open(ALL)]));
     let with_payment = |bank: &Bank, ann: &Actor| vec![bank.open(ALL), bank.transfer(*ann, ALL)];
