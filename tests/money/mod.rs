@@ -1,7 +1,6 @@
 //! What the tests of money on a network share.
-#![allow(dead_code)]
 
-use bft_crdts::deterministic_secure_broadcast::{Body, Message, Packet, Proposal};
+use bft_crdts::deterministic_secure_broadcast::{Body, Message, Proposal};
 use bft_crdts::dot::Binding;
 use bft_crdts::net::{Act, Adversary, Hand, Scenario, Vice};
 use bft_crdts::traits::Wire;
@@ -23,11 +22,6 @@ impl<Op> Brazen<Op> {
 impl<A: Wire> Adversary<A> for Brazen<A::Op> {
     fn on_propose(&mut self, _: &mut Hand<'_, A>, op: A::Op) {
         self.ops.push(op);
-    }
-
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
-        // Its honest half knows nothing of the message; it sends what reaches it of it to nobody.
-        hand.behave(packet);
     }
 
     fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
@@ -61,11 +55,5 @@ pub(crate) fn with_thief(mut scenario: Scenario, thief: Vice) -> Scenario {
         (0..scenario.members).flat_map(|who| [0, 16].map(|pick| Act::Propose { who, pick }));
     let acts = std::mem::take(&mut scenario.acts);
     scenario.acts = payments.chain(acts).collect();
-    scenario
-}
-
-/// A scenario without liars, in which bytes are not told apart.
-pub(crate) fn among_the_honest(mut scenario: Scenario) -> Scenario {
-    scenario.liars.clear();
     scenario
 }
