@@ -29,9 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bar = ProgressBar::new(PAYMENTS);
     for number in 0..PAYMENTS {
         bar.inc(1);
-        let from = random.random_range(0..actors.len());
-        let to = actors[(from + random.random_range(1..actors.len())) % actors.len()];
-        let from = actors[from];
+        let (from, away) = (random.random_range(0..7), random.random_range(1..7));
+        let (from, to) = (actors[from], actors[(from + away) % 7]);
         if net.is_down(&from) {
             continue;
         }
@@ -55,19 +54,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let at = net.honest(0);
     println!("member    sent  balance");
     for (owner, account) in net.read(&at).accounts() {
-        let (sent, balance) = (account.transfers, account.balance);
         let liar = net.liars().contains(owner).then_some("  two halves");
         let liar = liar.unwrap_or_default();
+        let (sent, balance) = (account.transfers, account.balance);
         println!("{owner:?}  {sent:>6}  {balance:>7}{liar}");
     }
     let issued = net.read(&at).issued();
     println!("total             {issued:>7}");
     println!("{made} payments, {refused} refused for want of money");
-    println!(
-        "{} packets, {} virtual seconds",
-        net.trace().packets(),
-        net.now() / 1_000_000
-    );
+    let (packets, seconds) = (net.trace().packets(), net.now() / 1_000_000);
+    println!("{packets} packets, {seconds} virtual seconds");
 
     assert_eq!(issued, Money::new(7 * START.units()));
     for honest in net.honest_actors() {
