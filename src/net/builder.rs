@@ -116,6 +116,19 @@ impl<A: Wire> NetBuilder<A> {
         self
     }
 
+    /// The members that the network will have, in seat order, as far as it is described: seed and number decide.
+    #[must_use]
+    pub fn actors(&self) -> Vec<Actor> {
+        let keys = self.keys(&mut ChaCha8Rng::seed_from_u64(self.seed));
+        let actors: BTreeSet<_> = keys.iter().map(SigningActor::actor).collect();
+        actors.into_iter().collect()
+    }
+
+    fn keys(&self, random: &mut ChaCha8Rng) -> Vec<SigningActor> {
+        let keys = (0..self.members).map(|_| SigningActor::generate(random));
+        keys.collect()
+    }
+
     /// The network, at time 0, with nothing sent.
     ///
     /// # Panics
@@ -124,8 +137,7 @@ impl<A: Wire> NetBuilder<A> {
     #[must_use]
     pub fn build(self) -> Net<A> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        let keys = (0..self.members).map(|_| SigningActor::generate(&mut random));
-        let keys: Vec<_> = keys.collect();
+        let keys = self.keys(&mut random);
         let members: BTreeSet<_> = keys.iter().map(SigningActor::actor).collect();
         let first = (self.algorithm)(keys[0].actor());
         let genesis =

@@ -35,7 +35,7 @@ mod trace;
 
 use std::collections::BTreeMap;
 
-pub use adversary::{Adversary, Equivocator, Hand, Mute};
+pub use adversary::{Adversary, Equivocator, Hand, Mute, Twins};
 pub use builder::NetBuilder;
 pub use check::Violation;
 pub use faults::Faults;
@@ -53,6 +53,7 @@ use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Repli
 use crate::membership::Genesis;
 use crate::store::{Effect, spend};
 use crate::traits::Wire;
+use adversary::Origin;
 use check::Checks;
 use faults::Links;
 use participant::{Mind, Participant};
@@ -170,8 +171,14 @@ impl<A: Wire> Net<A> {
         match &mut participant.mind {
             Mind::Down => Err(ProposeError::NotAMember),
             Mind::Liar { .. } => {
-                let packets =
-                    participant.lie(&mut self.random, |vice, hand| vice.on_propose(hand, op));
+                let packets = participant.lie(
+                    Origin {
+                        genesis: &self.genesis,
+                        algorithm: &self.algorithm,
+                    },
+                    &mut self.random,
+                    |vice, hand| vice.on_propose(hand, op),
+                );
                 self.transmit_all(*actor, packets);
                 Ok(())
             }
@@ -234,7 +241,14 @@ impl<A: Wire> Net<A> {
         match &mut participant.mind {
             Mind::Down => {}
             Mind::Liar { .. } => {
-                let packets = participant.lie(&mut self.random, |vice, hand| vice.on_tick(hand));
+                let packets = participant.lie(
+                    Origin {
+                        genesis: &self.genesis,
+                        algorithm: &self.algorithm,
+                    },
+                    &mut self.random,
+                    |vice, hand| vice.on_tick(hand),
+                );
                 self.transmit_all(who, packets);
             }
             Mind::Correct(replica) => {
@@ -264,8 +278,14 @@ impl<A: Wire> Net<A> {
         match &mut participant.mind {
             Mind::Down => {}
             Mind::Liar { .. } => {
-                let packets =
-                    participant.lie(&mut self.random, |vice, hand| vice.on_packet(hand, packet));
+                let packets = participant.lie(
+                    Origin {
+                        genesis: &self.genesis,
+                        algorithm: &self.algorithm,
+                    },
+                    &mut self.random,
+                    |vice, hand| vice.on_packet(hand, packet),
+                );
                 self.transmit_all(to, packets);
             }
             Mind::Correct(replica) => match replica.handle_packet(packet) {

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::adversary::{Adversary, Hand};
+use super::adversary::{Adversary, Hand, Origin};
 use crate::actor::SigningActor;
 use crate::deterministic_secure_broadcast::{Packet, Replica};
 use crate::store::MemoryStore;
@@ -48,13 +48,14 @@ impl<A: Wire> Participant<A> {
     /// Lets a liar act. What it wants sent.
     pub(super) fn lie(
         &mut self,
+        origin: Origin<'_, A>,
         random: &mut ChaCha8Rng,
         act: impl FnOnce(&mut dyn Adversary<A>, &mut Hand<'_, A>),
     ) -> Vec<Packet> {
         let Mind::Liar { half, vice } = &mut self.mind else {
             return Vec::new();
         };
-        let mut hand = Hand::new(&self.key, half, random);
+        let mut hand = Hand::new(&self.key, half, origin, random);
         act(vice.as_mut(), &mut hand);
         hand.into_packets()
     }

@@ -1,6 +1,6 @@
 //! Scenarios: what is done to a network, as data, so that a failure can be shrunk to a handful of acts.
 
-use super::adversary::{Adversary, Equivocator, Mute};
+use super::adversary::{Adversary, Equivocator, Mute, Twins};
 use super::{Faults, Net, NetBuilder, TICK_MICROS};
 use crate::actor::Actor;
 use crate::traits::Wire;
@@ -83,6 +83,8 @@ pub enum Vice {
     Mute,
     /// [`Equivocator`].
     Equivocator,
+    /// [`Twins`].
+    Twins,
 }
 
 impl Vice {
@@ -90,6 +92,7 @@ impl Vice {
         match self {
             Self::Mute => Box::new(Mute),
             Self::Equivocator => Box::new(Equivocator::default()),
+            Self::Twins => Box::new(Twins::new()),
         }
     }
 }
@@ -237,7 +240,7 @@ mod arbitrary {
 
     impl Arbitrary for Scenario {
         fn arbitrary(g: &mut Gen) -> Self {
-            let vices: &[Vice] = &[Vice::Mute, Vice::Equivocator];
+            let vices: &[Vice] = &[Vice::Mute, Vice::Equivocator, Vice::Twins];
             let liars = u8::arbitrary(g) % 3;
             let length = usize::from(u8::arbitrary(g) % 24);
             Self {

@@ -2,14 +2,17 @@
 
 mod equivocator;
 mod mute;
+mod twins;
 
 pub use equivocator::Equivocator;
 pub use mute::Mute;
+pub use twins::Twins;
 
 use rand_chacha::ChaCha8Rng;
 
 use crate::actor::{Actor, SigningActor, Statement, Verified};
 use crate::deterministic_secure_broadcast::{Body, Packet, Replica};
+use crate::membership::Genesis;
 use crate::traits::Wire;
 
 /// What a liar does with what reaches it. By default it behaves, through its honest half.
@@ -35,19 +38,28 @@ pub trait Adversary<A: Wire> {
 pub struct Hand<'a, A: Wire> {
     key: &'a SigningActor,
     half: &'a mut Replica<A>,
+    origin: Origin<'a, A>,
     random: &'a mut ChaCha8Rng,
     packets: Vec<Packet>,
+}
+
+/// What every member starts from, and everybody knows.
+pub(super) struct Origin<'a, A> {
+    pub(super) genesis: &'a Genesis,
+    pub(super) algorithm: &'a dyn Fn(Actor) -> A,
 }
 
 impl<'a, A: Wire> Hand<'a, A> {
     pub(super) fn new(
         key: &'a SigningActor,
         half: &'a mut Replica<A>,
+        origin: Origin<'a, A>,
         random: &'a mut ChaCha8Rng,
     ) -> Self {
         Self {
             key,
             half,
+            origin,
             random,
             packets: Vec::new(),
         }
@@ -74,6 +86,21 @@ impl<'a, A: Wire> Hand<'a, A> {
     #[must_use]
     pub fn half(&self) -> &Replica<A> {
         self.half
+    }
+
+    /// The honest half, to drive it otherwise than [`behave`](Self::behave) does: what its steps want sent is then up to the liar.
+    pub fn half_mut(&mut self) -> &mut Replica<A> {
+        self.half
+    }
+
+    /// A second replica with the same key, that knows nothing yet: as if the store were lost.
+    #[must_use]
+    pub fn another_half(&self) -> Replica<A> {
+        let algorithm = (self.origin.algorithm)(self.actor());
+        let genesis = self.origin.genesis.clone();
+        let (replica, _) = Replica::recover(self.key.clone(), algorithm, genesis, [])
+            .expect("the first half was built from the same");
+        replica
     }
 
     /// The run's chance.

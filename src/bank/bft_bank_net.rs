@@ -1,0 +1,70 @@
+//! The bank's own verbs on the simulated network.
+
+use super::{Bank, Money};
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::ProposeError;
+use crate::net::{Net, NetBuilder};
+use crate::traits::SecureBroadcastAlgorithm;
+
+impl Net<Bank> {
+    /// `who` opens its account with `balance`.
+    ///
+    /// # Errors
+    /// [`ProposeError`] of its replica: `NotValid` when it is open already, or starts with more than it may.
+    ///
+    /// # Panics
+    /// When `who` is down or no member.
+    pub fn open(&mut self, who: &Actor, balance: Money) -> Result<(), ProposeError> {
+        let op = self.ahead(who).open(balance);
+        self.propose(who, op)
+    }
+
+    /// `from` pays `amount` to `to`.
+    ///
+    /// # Errors
+    /// [`ProposeError`] of `from`'s replica: `NotValid` when the money is not there, or one of the accounts.
+    ///
+    /// # Panics
+    /// When `from` is down or no member.
+    pub fn transfer(
+        &mut self,
+        from: &Actor,
+        to: &Actor,
+        amount: Money,
+    ) -> Result<(), ProposeError> {
+        let op = self.ahead(from).transfer(*to, amount);
+        self.propose(from, op)
+    }
+
+    /// The money on the account of `of`, as `at` sees it.
+    ///
+    /// # Panics
+    /// When `at` is down or no member.
+    #[must_use]
+    pub fn balance(&self, at: &Actor, of: &Actor) -> Option<Money> {
+        self.read(at).balance(of)
+    }
+}
+
+impl NetBuilder<Bank> {
+    /// A bank whose accounts are open from the start: to each member in seat order its balance; those for whom there is none have no account.
+    /// To be called when the [`members`](NetBuilder::members) are known.
+    ///
+    /// # Panics
+    /// When a balance is beyond [`Bank::MOST_OPENING`].
+    #[must_use]
+    pub fn balances(self, balances: impl IntoIterator<Item = Money>) -> Self {
+        let accounts = self.actors().into_iter().zip(balances);
+        let openings: Vec<_> = accounts
+            .map(|(owner, balance)| {
+                assert!(balance <= Bank::MOST_OPENING, "{owner:?} has {balance}");
+                Bank::new(owner).open(balance)
+            })
+            .collect();
+        self.algorithm(move |actor| {
+            let mut bank = Bank::new(actor);
+            openings.iter().cloned().for_each(|op| bank.apply(op));
+            bank
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! The twins: two honest halves with one key, each of which talks to its own part of the members.
+//!
+//! What they do together no honest member does, and neither does anything wrong by itself: so this liar
+//! needs no knowledge of the protocol and goes wherever an honest member goes (Bano et al.: Twins, BFT
+//! Systems Made Robust, OPODIS 2021). It is also what becomes of a key that is started twice.
+
+use std::collections::BTreeSet;
+
+use rand::RngExt;
+
+use super::{Adversary, Hand};
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::{Packet, Replica, Step};
+use crate::traits::Wire;
+
+/// Keeps the first operation that it is to propose until a second comes; then each half proposes one of them. A half sends to
+/// its own part of the members only, and hears only of them.
+#[derive(Debug)]
+pub struct Twins<A: Wire> {
+    first: Option<A::Op>,
+    /// Born when it is first needed.
+    second_half: Option<Box<Replica<A>>>,
+    /// To whom the second half talks; by default chance splits the members.
+    side: Option<BTreeSet<Actor>>,
+}
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    First,
+    Second,
+}
+
+impl<A: Wire> Default for Twins<A> {
+    fn default() -> Self {
+        Self {
+            first: None,
+            second_half: None,
+            side: None,
+        }
+    }
+}
+
+impl<A: Wire> Twins<A> {
+    /// Twins between whom chance splits the members.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The second half talks to `members`, the first to all others.
+    #[must_use]
+    pub fn splitting(members: impl IntoIterator<Item = Actor>) -> Self {
+        Self {
+            side: Some(members.into_iter().collect()),
+            ..Self::default()
+        }
+    }
+
+    /// Gives one half an input, and sends what it wants to say to its own part of the members.
+    fn drive(
+        &mut self,
+        hand: &mut Hand<'_, A>,
+        half: Half,
+        input: impl FnOnce(&mut Replica<A>) -> Option<Step<A::Op>>,
+    ) {
+        let replica = match half {
+            Half::First => hand.half_mut(),
+            Half::Second => self
+                .second_half
+                .get_or_insert_with(|| Box::new(hand.another_half())),
+        };
+        let packets = input(replica).map_or_else(Vec::new, |step| step.send);
+        for packet in packets {
+            if self.friend_of(hand, &packet.to) == half {
+                hand.send(packet.to, packet.body);
+            }
+        }
+    }
+
+    fn friend_of(&mut self, hand: &mut Hand<'_, A>, member: &Actor) -> Half {
+        let side = self.side.get_or_insert_with(|| {
+            let mut others = hand.others();
+            others.retain(|_| hand.random().random_bool(0.5));
+            others.into_iter().collect()
+        });
+        if side.contains(member) {
+            Half::Second
+        } else {
+            Half::First
+        }
+    }
+}
+
+impl<A: Wire> Adversary<A> for Twins<A> {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+        let half = self.friend_of(hand, &packet.from);
+        self.drive(hand, half, |replica| replica.handle_packet(packet).ok());
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
+        self.drive(hand, Half::First, |replica| Some(replica.tick()));
+        self.drive(hand, Half::Second, |replica| Some(replica.tick()));
+    }
+
+    fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) {
+        let Some(first) = self.first.take() else {
+            self.first = Some(op);
+            return;
+        };
+        self.drive(hand, Half::First, |replica| replica.propose(first).ok());
+        self.drive(hand, Half::Second, |replica| replica.propose(op).ok());
+    }
+}
