@@ -175,7 +175,7 @@ fn a_member_without_an_account_neither_pays_nor_is_paid() {
 fn deliveries<A: Wire>(net: &Net<A>) -> Vec<(u64, Actor, Dot)> {
     let events = net.trace().events().iter();
     let delivered = events.filter_map(|(time, event)| match event {
-        Event::Delivered { at, dot } => Some((*time, *at, *dot)),
+        Event::Delivered { at, dot, .. } => Some((*time, *at, *dot)),
         _ => None,
     });
     delivered.collect()
