@@ -6,10 +6,11 @@ use bft_crdts::orswot::{Op, Orswot};
 use quickcheck_macros::quickcheck;
 
 type Set = Orswot<u8>;
+type Play = fn() -> Scenario;
 
 /// What the protocol says on the wire decides these. When it changes on purpose, so do they: run this test, read the
 /// new ones in its failure, and say in the changelog that old and new replicas no longer run alike.
-const PINNED: [(&str, fn() -> Scenario, &str); 3] = [
+const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
         peaceful,

@@ -209,7 +209,7 @@ fn flood(flooder: &mut Flooder, pool: &[Body], packets: usize) -> usize {
             answered += step.send.len();
             assert!(step.delivered.is_empty());
         }
-        if number % 1000 == 0 {
+        if number.is_multiple_of(1000) {
             let step = replica.tick();
             assert!(
                 step.send.len() <= 64,
@@ -235,7 +235,7 @@ fn spoil(body: &mut Body, number: usize) {
     junk[32..40].copy_from_slice(&number.to_le_bytes());
     let junk = Sig::from_bytes(junk);
     match body {
-        _ if number % 3 == 0 => {}
+        _ if number.is_multiple_of(3) => {}
         Body::Proposal(proposal) => {
             let message = proposal.message.clone();
             *proposal = Arc::new(Proposal { message, sig: junk });

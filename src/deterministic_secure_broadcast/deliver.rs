@@ -46,6 +46,9 @@ impl<A: Wire> Replica<A> {
             Admission::Within(_) | Admission::Refused => return Err(Refusal::Closed(dot.source)),
         }
         if !dot.seq.follows(lane.head().seq) {
+            // Only a proven gap makes us ask, or anybody could use up the pace at which we ask.
+            let fact = self.certify(certificate)?;
+            self.check_memory(&fact, step);
             self.pull(from, step);
             return Ok(());
         }
