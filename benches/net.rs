@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench net` prints the median of several runs and what limits it.
 
+#![allow(clippy::print_stdout)]
+
 use std::time::Instant;
 
 use bft_crdts::SigningActor;

@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let convicted = net.replica(&at).ok_or("down")?.convicted();
         let evidence = convicted.get(&thief).ok_or("not convicted")?;
         assert_eq!(evidence.verify(&network), Ok(thief));
-        println!("  {at:?} has two signatures of it at {}", evidence.dot());
+        let dot = evidence.dot().ok_or("no dot")?;
+        println!("  {at:?} has two signatures of it at {dot}");
     }
 
     println!("\nthe balances, on which all agree:");

@@ -195,8 +195,9 @@ fn lossy(hostile: bool) -> Faults {
 /// The same run twice, once of each ledger: the same deliveries at the same times, and the same balances. A crash in the middle
 /// of a write counts bytes too, and is left out.
 #[quickcheck]
-fn the_bank_and_at2_go_through_the_same_run_step_by_step(mut scenario: Scenario) {
+fn the_bank_and_at2_go_through_the_same_run_step_by_step(scenario: Scenario) {
     use bft_crdts::net::Act;
+    let mut scenario = scenario.with_a_fixed_committee();
     let hostile = std::mem::take(&mut scenario.hostile);
     scenario
         .acts
@@ -220,7 +221,8 @@ fn the_bank_and_at2_go_through_the_same_run_step_by_step(mut scenario: Scenario)
 /// What one ledger delivered on the network, the other judges alike, operation by operation.
 #[quickcheck]
 fn the_bank_and_at2_agree_on_every_operation_of_a_run(scenario: Scenario) {
-    let net = with_thief(scenario, Vice::Equivocator).play(rich, pick);
+    let scenario = with_thief(scenario, Vice::Equivocator).with_a_fixed_committee();
+    let net = scenario.play(rich, pick);
     let at = net.honest(0);
     let replica = net.replica(&at).expect("up");
     let mut bank = Bank::new(at);

@@ -182,6 +182,9 @@ impl<A: Wire> Replica<A> {
             head = entry.head();
             tail.push_back(entry);
         }
+        if chunk.proposals.is_empty() {
+            return Err(broken);
+        }
         if head.seq == known {
             return Ok(Worth::Nothing);
         }

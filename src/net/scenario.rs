@@ -113,6 +113,14 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The same without changes of the committee.
+    #[must_use]
+    pub fn with_a_fixed_committee(mut self) -> Self {
+        let changes = |act: &Act| matches!(act, Act::Join | Act::Leave { .. } | Act::Renew { .. });
+        self.acts.retain(|act| !changes(act));
+        self
+    }
+
     /// Plays the acts, then [settles](Net::settle). `pick` turns a number into an operation that is valid for `actor`
     /// on the given state, or none; `prepare` may add to the builder.
     ///
