@@ -46,7 +46,7 @@
 //! fn carry_out<Op>(step: Step<Op>, store: &mut MemoryStore, network: &mut Network) -> Result<(), CrashError> {
 //!     spend(step, store, |effect| match effect {
 //!         Effect::Send(packet) => network.push_back(packet),
-//!         Effect::Delivered(_) => {}
+//!         Effect::Delivered(_) | Effect::Installed(_) | Effect::Asked(_) => {}
 //!         Effect::Fault(fault) => panic!("nobody lies here: {fault:?}"),
 //!     })
 //! }

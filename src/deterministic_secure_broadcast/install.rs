@@ -21,6 +21,7 @@ use super::sync::Peer;
 use crate::actor::Actor;
 use crate::codec::decode;
 use crate::dot::Dot;
+use crate::evidence::Conflict;
 use crate::membership::{Admission, Boundary, Committee, Founding, Generation};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
@@ -251,8 +252,13 @@ impl<A: Wire> Replica<A> {
         let head = lane.head();
         let adopted = boundary.adopted().get(&source);
         let adopted = adopted.filter(|lock| lock.statement.dot.seq.follows(head.seq));
+        let mut accusations = Vec::new();
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
+            if let Some(bound) = lane.bound().filter(|bound| bound.digest != digest) {
+                let (left, right) = (bound.binding(), *lock);
+                accusations.push(Equivocation::Source(Conflict { left, right }));
+            }
             if lane.lock().is_none_or(|own| own.entry.digest != digest) {
                 let known = lane.find(dot.seq, &digest).cloned();
                 let known = known.or_else(|| closing.payloads.get(&digest).cloned());
@@ -265,12 +271,12 @@ impl<A: Wire> Replica<A> {
             lane.stance = Stance::Open;
         }
         let seal = boundary.sealed().get(&source);
-        let evidence = seal.map(|seal| Equivocation::Source(seal.evidence()));
+        accusations.extend(seal.map(|seal| Equivocation::Source(seal.evidence())));
         if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) {
             lane.stance = Stance::Open;
         }
         self.renew_lock(source);
-        if let Some(evidence) = evidence {
+        for evidence in accusations {
             self.convict_member(evidence, step);
         }
     }
@@ -351,7 +357,7 @@ impl<A: Wire> Replica<A> {
                 if bound.is_none_or(|bound| !bound.seq.follows(head.seq)) {
                     lane.stance = Stance::Open;
                 }
-                if jump {
+                if jump && !self.replaying {
                     self.silence(step);
                 }
             }

@@ -30,6 +30,7 @@
 mod accuse;
 mod agree;
 mod backoff;
+mod checkpoint;
 mod closing;
 mod deliver;
 mod echo;

@@ -73,6 +73,11 @@ impl<A: Wire> Outbox<A> {
         (ops, batch.into())
     }
 
+    /// What waits, encoded.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = Bytes> {
+        self.waiting.iter().map(|(_, bytes)| bytes.clone())
+    }
+
     /// Forgets the first `count` operations: they are in a message now.
     pub(super) fn drop_first(&mut self, count: usize) -> bool {
         if count > self.waiting.len() {

@@ -51,7 +51,7 @@ use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Replica, Step};
 use crate::membership::Genesis;
-use crate::store::{Effect, spend};
+use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
 use adversary::Origin;
 use check::Checks;
@@ -318,6 +318,7 @@ impl<A: Wire> Net<A> {
         let mut events = Vec::new();
         let mut asked = Vec::new();
         let mut judgement = Ok(());
+        let installed = !step.installed.is_empty();
         let checks = &mut self.checks;
         if step.installed.iter().any(|installed| installed.by_snapshot)
             && let Some(replica) = participant.replica()
@@ -355,6 +356,10 @@ impl<A: Wire> Net<A> {
         }
         if spent.is_err() {
             return self.down(who);
+        }
+        if installed && let Some(records) = participant.replica().and_then(Replica::checkpoint) {
+            let replaced = participant.store.replace(&records);
+            replaced.expect("power was on a moment ago");
         }
         self.hold_to(|_| judgement);
         self.transmit_all(who, packets);

@@ -102,6 +102,13 @@ impl Store for MemoryStore {
         }
     }
 
+    fn replace(&mut self, records: &[Record]) -> Result<(), CrashError> {
+        let mut fresh = Self::new();
+        fresh.append(records)?;
+        self.disk = fresh.disk;
+        Ok(())
+    }
+
     fn load(&mut self) -> Result<Vec<Record>, CrashError> {
         let mut records = Vec::new();
         let mut offset = 0;

@@ -21,6 +21,12 @@ pub trait Store {
     /// When it is not known that all of them are durable.
     fn append(&mut self, records: &[Record]) -> Result<(), Self::Error>;
 
+    /// Puts `records` in the place of all that is stored, at once: after a crash either the old ones are there or these.
+    ///
+    /// # Errors
+    /// When it is not known that these are durable.
+    fn replace(&mut self, records: &[Record]) -> Result<(), Self::Error>;
+
     /// All durable records, oldest first. A last record that was torn by a crash is dropped.
     ///
     /// # Errors

@@ -1,0 +1,85 @@
+//! Fewer records for the same replica: what a certified snapshot covers need not be replayed.
+
+use std::sync::Arc;
+
+use super::Replica;
+use super::lane::Lane;
+use super::message::Entry;
+use super::packet::Chunk;
+use super::step::Record;
+use crate::actor::Actor;
+use crate::dot::Seq;
+use crate::traits::Wire;
+
+impl<A: Wire> Replica<A> {
+    /// The records from which [`recover`](Self::recover) rebuilds this replica, starting from the snapshot of its
+    /// generation: a store may put them in the place of all it holds, at once. `None` while a change of the committee
+    /// is open, whose records are still needed; right after a generation was installed there is none.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Vec<Record>> {
+        if self.is_frozen() || self.has_approvals() || !self.pending.is_empty() {
+            return None;
+        }
+        let mut records = Vec::new();
+        if let Some((_, snapshot)) = self.snapshots.back().filter(|_| !self.chain.is_empty()) {
+            records.push(Record::Snapshot {
+                foundings: self.chain.clone(),
+                bytes: snapshot.bytes().clone(),
+            });
+        }
+        let evidence = self.convicted.values();
+        records.extend(evidence.map(|piece| Record::Convicted(Arc::clone(piece))));
+        for (source, lane) in &self.lanes {
+            lane.checkpoint(*source, self.boundary.head(source).seq, &mut records);
+        }
+        records.extend(self.outbox.waiting().map(Record::Queued));
+        records.extend(self.silenced.then_some(Record::Silenced));
+        Some(records)
+    }
+}
+
+impl<Op> Lane<Op> {
+    /// What was delivered after `from`, in stretches that end at kept certificates, and what is held beyond.
+    fn checkpoint(&self, source: Actor, from: Seq, records: &mut Vec<Record>) {
+        let mut stretch: Vec<&Entry> = Vec::new();
+        for entry in self.log.after(from) {
+            stretch.push(entry);
+            if let Some(certificate) = self.log.certificate_at(entry.message().seq) {
+                let certificate = Some(Arc::clone(certificate));
+                record_stretch(source, &stretch, &[], certificate, records);
+                stretch.clear();
+            }
+        }
+        let held = self.certified.as_ref().filter(|held| !held.provisional);
+        let held = held.filter(|held| !held.tail.is_empty());
+        let tail: Vec<_> = held.into_iter().flat_map(|held| &held.tail).collect();
+        if !stretch.is_empty() || !tail.is_empty() {
+            let certificate = held.and_then(|held| held.certificate.clone());
+            record_stretch(source, &stretch, &tail, certificate, records);
+        }
+        if let Some(lock) = self.lock() {
+            records.push(Record::Locked {
+                proposal: Arc::clone(&lock.entry.proposal),
+                from_outbox: 0,
+            });
+        }
+    }
+}
+
+/// A certified stretch of which the first part was delivered.
+fn record_stretch(
+    source: Actor,
+    delivered: &[&Entry],
+    held: &[&Entry],
+    certificate: Option<Arc<super::message::Certificate>>,
+    records: &mut Vec<Record>,
+) {
+    let proposals = delivered.iter().chain(held);
+    records.push(Record::Certified(Chunk {
+        source,
+        proposals: proposals.map(|entry| Arc::clone(&entry.proposal)).collect(),
+        certificate,
+    }));
+    let dots = delivered.iter().map(|entry| entry.message().dot());
+    records.extend(dots.map(Record::Delivered));
+}
