@@ -95,7 +95,10 @@ impl<A: Wire> Replica<A> {
         let committee = self.committee_of(echo.generation);
         let seat = committee.and_then(|committee| committee.seat(&self.actor()));
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
-        let signed = echo.dot.source == self.actor() || certificate.signatures.iter().any(ours);
+        // Of a generation that is over, a seal or an adopted lock may have taken the place of what we echoed.
+        let echoed =
+            echo.generation >= self.generation() && certificate.signatures.iter().any(ours);
+        let signed = echo.dot.source == self.actor() || echoed;
         if !remembered && signed {
             self.silence(step);
         }

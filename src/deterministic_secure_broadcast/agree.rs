@@ -239,13 +239,16 @@ impl<A: Wire> Replica<A> {
         held.or_else(|| self.closing.payloads.get(digest)).cloned()
     }
 
-    /// Takes in a message that a value or a report rests on. The digest vouches for it.
-    pub(super) fn take_payload(&mut self, entry: &Entry) {
+    /// Takes in a message that a value or a report rests on. The digest vouches for it, not for its signature.
+    /// Whether it was wanted.
+    pub(super) fn take_payload(&mut self, entry: &Entry) -> bool {
         let wanted = self.closing.wanted.get(&entry.digest);
-        if wanted == Some(&entry.message().dot()) {
+        let wanted = wanted == Some(&entry.message().dot());
+        if wanted {
             self.closing.wanted.remove(&entry.digest);
             self.closing.payloads.insert(entry.digest, entry.clone());
         }
+        wanted
     }
 
     pub(super) fn handle_want(&mut self, from: Actor, want: &Want, step: &mut Step<A::Op>) {

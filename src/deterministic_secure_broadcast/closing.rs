@@ -236,14 +236,18 @@ impl<A: Wire> Replica<A> {
         changes: &[Authorisation],
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
+        // All is checked before anything is taken: what a freeze writes must not be lost with a refusal.
+        let news = changes.iter().filter(|change| {
+            let key = change.change.key();
+            !self.closing.changes.contains_key(&key)
+        });
+        let news = news.map(|change| change.verify(&self.boundary));
+        let news: Vec<_> = news.collect::<Result<_, _>>()?;
         if !self.closing.reports.contains_key(&report.signer) {
             self.take_report(report)?;
         }
-        for change in changes {
-            if !self.closing.changes.contains_key(&change.change.key()) {
-                let authorised = change.verify(&self.boundary)?;
-                self.freeze(authorised, step);
-            }
+        for authorised in news {
+            self.freeze(authorised, step);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::message::{Certificate, Echo, Entry, Proposal};
 use super::packet::{Body, Chunk};
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Signed, Verified};
-use crate::dot::{Binding, Dot, Seq};
+use crate::dot::{Binding, Dot, Head, Seq};
 use crate::traits::{Verdict, Wire};
 
 /// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one more a seat, so that
@@ -32,7 +32,21 @@ impl<A: Wire> Replica<A> {
             return Err(Refusal::NoDot(dot));
         }
         let entry = Entry::new(&self.network, proposal);
-        self.take_payload(&entry);
+        let wanted = self.take_payload(&entry);
+        let placed = self.place(from, entry, head, step);
+        // What was wanted is taken, whatever else it is good for.
+        if wanted { Ok(()) } else { placed }
+    }
+
+    /// Rules 1 and 2, and the same proposal again.
+    fn place(
+        &mut self,
+        from: Actor,
+        entry: Entry,
+        head: Head,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let dot = entry.message().dot();
         let lane = self.lane(&dot.source)?;
         if dot.seq <= head.seq {
             // 1. Delivered here: its source lost our answer, or lies.
@@ -231,11 +245,7 @@ impl<A: Wire> Replica<A> {
             return Ok(());
         }
         let fact = self.committee.verify(&self.network, claim)?;
-        if fact.signer == self.actor() {
-            // Ours, and not in the tally where ours would be.
-            self.silence(step);
-            return Ok(());
-        }
+        // Our own counts too: of what we are bound to it says nothing new, and who restarts frozen has not signed it again.
         self.count(&fact, step);
         Ok(())
     }

@@ -84,17 +84,24 @@ impl<A: Wire> Replica<A> {
         foundings: Vec<Arc<Founding>>,
         step: &mut Step<A::Op>,
     ) -> Result<bool, Refusal> {
+        // Those before a bad one prove themselves.
         let mut news = false;
         for founding in foundings {
             let ends = founding.certificate.statement.generation;
             if ends != self.tip().generation() {
                 continue;
             }
-            let next = founding.verify(self.tip())?;
+            let next = match founding.verify(self.tip()) {
+                Err(_) if news => break,
+                next => next?,
+            };
             if let Some((generation, value)) = self.pinned
                 && generation == next.generation()
                 && value != next.value()
             {
+                if news {
+                    break;
+                }
                 return Err(Refusal::Forged(generation));
             }
             self.expect_generation(founding, next);
@@ -262,12 +269,18 @@ impl<A: Wire> Replica<A> {
             if lane.lock().is_none_or(|own| own.entry.digest != digest) {
                 let known = lane.find(dot.seq, &digest).cloned();
                 let known = known.or_else(|| closing.payloads.get(&digest).cloned());
+                // Only a digest vouched for the message; its source's signature is the one that was reported.
+                let known = known.map(|entry| entry.signed_with(lock.sig));
                 // It is judged with everything else that waits; until then nothing else is echoed here.
                 lane.stance = known.map_or(Stance::Open, Stance::Waiting);
             }
         }
-        let next = head.seq.next().unwrap_or(head.seq);
-        if !boundary.speaks(&Dot { source, seq: next }) {
+        // Our own message stays, also when we are out: another in its place, once we are back, would convict us.
+        let (next, own) = (
+            head.seq.next().unwrap_or(head.seq),
+            source == self.key.actor(),
+        );
+        if !own && !boundary.speaks(&Dot { source, seq: next }) {
             lane.stance = Stance::Open;
         }
         let seal = boundary.sealed().get(&source);

@@ -75,6 +75,16 @@ impl Entry {
         Self { proposal, digest }
     }
 
+    /// The same message with another signature of its source.
+    pub(super) fn signed_with(self, sig: Sig) -> Self {
+        if self.proposal.sig == sig {
+            return self;
+        }
+        let message = self.proposal.message.clone();
+        let proposal = Arc::new(Proposal { message, sig });
+        Self { proposal, ..self }
+    }
+
     pub(super) fn message(&self) -> &Message {
         &self.proposal.message
     }

@@ -136,8 +136,13 @@ impl<A: Wire> Replica<A> {
         }
         let mut progress = self.take_foundings(answer.foundings, step)?;
         let worths = answer.chunks.iter().map(|chunk| self.verify_chunk(chunk));
-        let worths: Vec<_> = worths.collect::<Result<_, _>>()?;
-        self.learn(&answer.standing)?;
+        let worths = worths.collect::<Result<Vec<_>, _>>();
+        let rest = worths.and_then(|worths| self.learn(&answer.standing).map(|()| worths));
+        // Generations prove themselves: they are kept, whatever comes with them.
+        let worths = match rest {
+            Err(_) if progress => Vec::new(),
+            rest => rest?,
+        };
         for worth in worths {
             progress |= self.hold_chunk(worth, step);
         }

@@ -1,0 +1,255 @@
+//! Attacks that once worked: each test is the smallest run of one.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bft_crdts::SigningActor;
+use bft_crdts::actor::Sig;
+use bft_crdts::deterministic_secure_broadcast::{
+    Answer, Body, Chunk, Consent, Packet, Proposal, Record, Replica, Request,
+};
+use bft_crdts::membership::{
+    Approval, Approvals, Authorisation, Boundary, Change, Generation, Report,
+};
+use common::{Set, Table, add, echoes};
+
+const LIAR: usize = 3;
+
+fn consent(boundary: &Boundary, key: &SigningActor, change: Change) -> Consent {
+    let approval = Approval {
+        generation: boundary.generation(),
+        change: change.key(),
+    };
+    let approval = key.sign(boundary.network(), approval).into_claim();
+    Consent { change, approval }
+}
+
+fn authorised(table: &Table, change: Change) -> Authorisation {
+    let (boundary, mut approvals) = (table.replicas[0].boundary(), Approvals::default());
+    let mut added = table.keys.iter().filter_map(|key| {
+        let consent = consent(boundary, key, change);
+        let fact = key.sign(boundary.network(), consent.approval.statement);
+        approvals.add(boundary, &change, fact).expect("a change")
+    });
+    added.next().expect("a quorum").claim()
+}
+
+/// Those who are not `out` make the change, and let time pass; `out` hears nothing and is not heard.
+fn change_without(table: &mut Table, out: usize, change: Change) {
+    let (gone, seats) = (table.actor(out), table.replicas.len());
+    let here = |packet: &Packet| packet.from != gone && packet.to != gone;
+    for seat in (0..seats).filter(|seat| *seat != out) {
+        let step = table.replicas[seat].approve(change).expect("a change");
+        table.spend(seat, step);
+    }
+    for _ in 0..100 {
+        table.carry(here);
+        let first = usize::from(out == 0);
+        if table.replicas[first].generation() > Generation::GENESIS {
+            break;
+        }
+        for seat in (0..seats).filter(|seat| *seat != out) {
+            table.tick(seat);
+        }
+    }
+    table.carry(here);
+}
+
+fn assert_none_is_silenced(replicas: &[Replica<Set>]) {
+    for replica in replicas {
+        assert!(!replica.is_silenced(), "{:?}", replica.actor());
+    }
+}
+
+#[test]
+fn a_report_with_a_good_change_and_a_bad_one_freezes_nobody() {
+    let mut table = Table::of(4);
+    let good = authorised(&table, Change::Renew);
+    let mut bad = good.clone();
+    bad.change = Change::Leave(table.actor(0));
+    let report = Report::of(table.replicas[1].boundary());
+    let report = Arc::new(table.keys[LIAR].sign(&table.network(), report).into_claim());
+    let changes = vec![good, bad];
+    let from = table.actor(LIAR);
+    // What it writes when it freezes would be lost with the refusal; the table sees that nothing changed.
+    let given = table.give(from, 1, Body::Report { report, changes });
+    assert!(given.is_err());
+    assert!(!table.replicas[1].is_frozen());
+}
+
+#[test]
+fn an_answer_with_a_generation_and_a_bad_lane_is_refused_whole_or_taken() {
+    let mut table = Table::of(4);
+    change_without(&mut table, 3, Change::Renew);
+    table.take_wire();
+    let request = Request {
+        standing: table.standing(3),
+        known: Generation::GENESIS,
+        held: BTreeMap::new(),
+    };
+    let asker = table.actor(3);
+    table
+        .give(asker, 0, Body::Request(request))
+        .expect("a question");
+    let foundings = table
+        .take_wire()
+        .into_iter()
+        .find_map(|packet| match packet.body {
+            Body::Answer(answer) => Some(answer.foundings),
+            _ => None,
+        });
+    let founding = foundings.expect("an answer");
+    assert_eq!(founding.len(), 1);
+    let answer = Answer {
+        foundings: founding,
+        pruned: false,
+        chunks: vec![Chunk {
+            source: table.actor(0),
+            proposals: Vec::new(),
+            certificate: None,
+        }],
+        standing: table.standing(0),
+    };
+    let from = table.actor(0);
+    let given = table.give(from, 3, Body::Answer(answer));
+    assert_eq!(
+        given.is_ok(),
+        table.replicas[3].generation() > Generation::GENESIS
+    );
+}
+
+#[test]
+fn a_certificate_of_a_sealed_dot_silences_none_of_those_who_echoed_it() {
+    let mut table = Table::of(4);
+    let source = table.actor(LIAR);
+    let one = table.first(LIAR, &[add(source, 1, 1)]);
+    let two = table.first(LIAR, &[add(source, 1, 2)]);
+    for (seat, proposal) in [(0, &one), (1, &one), (2, &two)] {
+        let body = Body::Proposal(Arc::clone(proposal));
+        table.give(source, seat, body).expect("a proposal");
+    }
+    // The liar keeps the certificate of the one to itself, until the dot is sealed.
+    let certificate = table.certificate(&[0, 1, LIAR], &one);
+    change_without(&mut table, LIAR, Change::Renew);
+    assert!(table.replicas[0].boundary().sealed().contains_key(&source));
+    for body in [Body::Certificate(certificate), Body::Proposal(one)] {
+        table.give(source, 0, body).expect("what counts here");
+    }
+    assert_eq!(table.delivered[0].len(), 1);
+    table.run(20);
+    assert_none_is_silenced(&table.replicas[..LIAR]);
+    assert_eq!(table.delivered[1].len(), 1);
+}
+
+#[test]
+fn a_member_that_restarts_frozen_is_not_silenced_by_its_own_echo() {
+    let mut table = Table::of(4);
+    let source = table.actor(LIAR);
+    let proposal = table.first(LIAR, &[add(source, 1, 1)]);
+    table
+        .give(source, 0, Body::Proposal(proposal))
+        .expect("a proposal");
+    let echo = echoes(&table.take_wire())[0];
+    for key in table.keys[1..].to_vec() {
+        let consent = consent(table.replicas[0].boundary(), &key, Change::Renew);
+        let body = Body::Approve(Arc::new(consent));
+        table.give(key.actor(), 0, body).expect("a consent");
+    }
+    assert!(table.replicas[0].is_frozen());
+    table.restart(0);
+    assert!(table.replicas[0].is_frozen());
+    table.give(source, 0, Body::Echo(echo)).expect("its own");
+    assert_none_is_silenced(&table.replicas);
+}
+
+#[test]
+fn a_source_that_leaves_with_an_operation_in_flight_and_returns_puts_no_other_in_its_place() {
+    let mut table = Table::of(5);
+    let out = 4;
+    let source = table.actor(out);
+    table.add(out, 1);
+    let sent = table.take_wire();
+    let proposal = sent.into_iter().find_map(|packet| match packet.body {
+        Body::Proposal(proposal) => Some(proposal),
+        _ => None,
+    });
+    let kept = proposal.expect("what it proposed");
+    change_without(&mut table, out, Change::Leave(source));
+    table.run(10);
+    assert_eq!(
+        table.replicas[out].generation(),
+        Generation::GENESIS.next().expect("one")
+    );
+    // The network repeats its own proposal to it.
+    let _ = table.give(table.actor(0), out, Body::Proposal(Arc::clone(&kept)));
+    assert_none_is_silenced(&table.replicas);
+    let step = table.replicas[out].ask_to_join();
+    let entry = step.send.iter().find_map(|packet| match packet.body {
+        Body::Enter(entry) => Some(entry),
+        _ => None,
+    });
+    table.spend(out, step);
+    let change = Change::Join(entry.expect("an entry"));
+    for seat in 0..4 {
+        let step = table.replicas[seat].approve(change);
+        step.into_iter().for_each(|step| table.spend(seat, step));
+    }
+    table.run(20);
+    assert!(table.replicas[out].committee().contains(&source));
+    table.add(out, 2);
+    let _ = table.give(source, 0, Body::Proposal(kept));
+    table.run(40);
+    assert!(
+        table
+            .replicas
+            .iter()
+            .all(|replica| replica.convicted().is_empty())
+    );
+    assert_none_is_silenced(&table.replicas);
+    let elements = |seat: usize| table.delivered[seat].len();
+    assert_eq!(elements(0), 2, "both of its operations are delivered");
+}
+
+#[test]
+fn a_message_without_its_sources_signature_is_locked_by_nobody() {
+    let mut table = Table::of(4);
+    let source = table.actor(LIAR);
+    let proposal = table.first(LIAR, &[add(source, 1, 1)]);
+    table
+        .give(source, 0, Body::Proposal(Arc::clone(&proposal)))
+        .expect("a proposal");
+    table.take_wire();
+    let bare = Arc::new(Proposal {
+        message: proposal.message.clone(),
+        sig: Sig::clone(&table.sign(0, proposal.message.clone()).sig),
+    });
+    for seat in 0..3 {
+        let step = table.replicas[seat]
+            .approve(Change::Renew)
+            .expect("a change");
+        table.spend(seat, step);
+    }
+    for _ in 0..60 {
+        while let Some(packet) = table.wire.pop_front() {
+            let wants = packet.from == table.actor(1) && matches!(packet.body, Body::Want(_));
+            let real = packet.to == table.actor(1) && matches!(packet.body, Body::Proposal(_));
+            if packet.from == source || packet.to == source || real {
+                continue;
+            }
+            let _ = table.hand_over(packet);
+            if wants {
+                let _ = table.give(source, 1, Body::Proposal(Arc::clone(&bare)));
+            }
+        }
+        (0..3).for_each(|seat| table.tick(seat));
+    }
+    assert_eq!(table.delivered[1].len(), 1);
+    let locked = table.records[1].iter().filter_map(|record| match record {
+        Record::Locked { proposal, .. } => Some(proposal),
+        _ => None,
+    });
+    let locked: Vec<_> = locked.collect();
+    assert_eq!(locked, [&proposal]);
+}
