@@ -42,7 +42,7 @@ pub use faults::Faults;
 pub use msc::{ChartError, MOST_ARCS};
 pub use scenario::{Act, Scenario, Vice};
 pub use settle::SETTLE_TICKS;
-pub use trace::{Event, Trace};
+pub use trace::{About, Event, Trace};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -324,6 +324,8 @@ impl<A: Wire> Net<A> {
         {
             judgement = checks.resumed(who, replica, &step.delivered);
         }
+        let committee = participant.replica().map(|r| r.committee().actors().to_vec());
+        let seated = committee.unwrap_or_default();
         let spent = spend(step, &mut participant.store, |effect| {
             if judgement.is_ok() {
                 judgement = checks.effect(who, &effect);
@@ -341,6 +343,7 @@ impl<A: Wire> Net<A> {
                 Effect::Installed(installed) => events.push(Event::Installed {
                     at: who,
                     generation: installed.generation,
+                    members: seated.clone(),
                 }),
                 Effect::Asked(change) => asked.push(change),
             }

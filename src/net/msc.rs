@@ -5,16 +5,20 @@
 //! Boxes that follow one another share a row. `d.1` is the first message of d; `d.1'` is another one
 //! with the same source and number: a lie, or what a fault of the network made of a packet.
 //!
+//! `---` is where a generation begins anywhere; boxes say who has installed it. What a member says to all about the end
+//! of a generation (approvals, reports, votes) is drawn once, as an arrow to all, when it first arrives.
+//!
 //! Announcements and receipts are left out: they say only how far their sender is, every replica repeats them until all
 //! are level, and they are the half of most runs. What they lead to, a request and its answer, is drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::trace::{Event, Trace};
+use super::trace::{About, Event, Trace};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
+use crate::membership::{ChangeKey, Generation};
 
 /// Arcs in one chart; mscgen draws each 36 pixels high.
 pub const MOST_ARCS: usize = 800;
@@ -42,11 +46,11 @@ pub(super) fn chart(
 ) -> Result<String, ChartError> {
     let mut names = Names::new(members);
     let forgotten = trace.len() - trace.events().len();
-    let arcs: Vec<_> = trace
-        .events()
-        .iter()
-        .filter_map(|(_, event)| arc(event, &mut names))
-        .collect();
+    let mut arcs = Vec::new();
+    for (_, event) in trace.events() {
+        arcs.extend(opening(event, &mut names));
+        arcs.extend(arc(event, &mut names));
+    }
     let count = arcs.len() + forgotten;
     if count > MOST_ARCS {
         return Err(ChartError::TooLong { arcs: count });
@@ -115,12 +119,19 @@ fn rows(arcs: &[Arc]) -> Vec<Vec<&str>> {
 struct Names<'a> {
     members: &'a [Actor],
     messages: BTreeMap<Dot, Vec<Digest>>,
+    /// The newest generation that began somewhere, and what was said to all about its end.
+    generation: Generation,
+    said: BTreeSet<(Actor, About)>,
 }
 
 impl<'a> Names<'a> {
     fn new(members: &'a [Actor]) -> Self {
-        let messages = BTreeMap::new();
-        Self { members, messages }
+        Self {
+            members,
+            messages: BTreeMap::new(),
+            generation: Generation::GENESIS,
+            said: BTreeSet::new(),
+        }
     }
 
     fn of(&self, actor: &Actor) -> String {
@@ -162,16 +173,66 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The line across the chart, when a generation begins for the first time.
+fn opening(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
+    let Event::Installed {
+        generation,
+        members,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    if *generation <= names.generation {
+        return None;
+    }
+    names.generation = *generation;
+    names.said.clear();
+    let members: Vec<_> = members.iter().map(|member| names.of(member)).collect();
+    let what = label(&format!("{generation}: {}", members.join(" ")));
+    let text = format!("--- [label=\"{what}\"]");
+    Some(Arc { at: None, text })
+}
+
+/// What is said to all, once.
+fn said(from: &Actor, about: About, names: &mut Names<'_>) -> Option<Arc> {
+    if !names.said.insert((*from, about)) {
+        return None;
+    }
+    let what = match about {
+        About::Entry => "wants to join".to_owned(),
+        About::Approval(ChangeKey::Join(who)) => format!("approves that {} joins", names.of(&who)),
+        About::Approval(ChangeKey::Leave(who)) => {
+            format!("approves that {} leaves", names.of(&who))
+        }
+        About::Approval(ChangeKey::Renew) => "approves a new generation".to_owned(),
+        About::Report => "reports".to_owned(),
+        About::Proposal(round) => format!("proposes a value, {round}"),
+        About::Prevote(round) => format!("prevotes, {round}"),
+        About::Precommit(round) => format!("precommits, {round}"),
+        About::Decision => "tells the decision".to_owned(),
+    };
+    let (from, what) = (names.lifeline(from), label(&what));
+    let text = format!("\"{from}\" -> * [label=\"{what}\"]");
+    Some(Arc { at: None, text })
+}
+
 /// How an event is drawn, if it is.
 fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
     let drawn = match event {
         Event::Arrived { kind, .. } | Event::Lost { kind, .. } if is_chatter(kind) => return None,
         Event::Arrived {
             from,
+            about: Some(about),
+            ..
+        } => return said(from, *about, names),
+        Event::Arrived {
+            from,
             to,
             kind,
             dot,
             digest,
+            about: None,
         } => {
             let arrow = match *kind {
                 "proposal" => "=>",
@@ -212,7 +273,7 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
             let what = format!("{}{}", fault.kind(), by.unwrap_or_default());
             note(names.lifeline(at), &what, RED)
         }
-        Event::Installed { at, generation } => {
+        Event::Installed { at, generation, .. } => {
             note(names.lifeline(at), &generation.to_string(), YELLOW)
         }
         Event::Crashed { who } => note(names.lifeline(who), "crashes", GREY),

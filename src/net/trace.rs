@@ -8,7 +8,7 @@ use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
 use crate::dot::Dot;
-use crate::membership::Generation;
+use crate::membership::{ChangeKey, Generation, Round, Said};
 
 /// Events that are kept; the digest and the counts go on.
 const KEPT: usize = 50_000;
@@ -34,6 +34,8 @@ pub enum Event {
         dot: Option<Dot>,
         /// Which message at that dot, if it speaks of one: an equivocator makes two.
         digest: Option<Digest>,
+        /// What it says to all members about the end of a generation, if it does.
+        about: Option<About>,
     },
     /// A packet reached nobody.
     Lost {
@@ -77,6 +79,8 @@ pub enum Event {
         at: Actor,
         /// Which.
         generation: Generation,
+        /// Who sits in it, in seat order.
+        members: Vec<Actor>,
     },
     /// A replica lost all but its store.
     Crashed {
@@ -98,6 +102,7 @@ impl Event {
             kind: packet.body.kind(),
             dot: packet.body.dot(),
             digest: digest(&packet.body, network),
+            about: about(packet),
         }
     }
 
@@ -130,11 +135,31 @@ impl fmt::Display for Event {
             Self::Delivered { at, dot, .. } => write!(f, "{at:?} delivers {dot}"),
             Self::Refused { at, refusal } => write!(f, "{at:?} refuses: {refusal}"),
             Self::Reported { at, fault } => write!(f, "{at:?} reports {}", fault.kind()),
-            Self::Installed { at, generation } => write!(f, "{at:?} installs {generation}"),
+            Self::Installed { at, generation, .. } => write!(f, "{at:?} installs {generation}"),
             Self::Crashed { who } => write!(f, "{who:?} crashes"),
             Self::Restarted { who } => write!(f, "{who:?} restarts"),
         }
     }
+}
+
+/// What a packet that goes to all members says about the end of a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum About {
+    /// Its sender wants to join.
+    Entry,
+    /// Its sender consents to a change.
+    Approval(ChangeKey),
+    /// Its sender has stopped, and says where.
+    Report,
+    /// Its sender proposes a value in this round.
+    Proposal(Round),
+    /// Its sender prevotes in this round.
+    Prevote(Round),
+    /// Its sender precommits in this round.
+    Precommit(Round),
+    /// A quorum has decided.
+    Decision,
 }
 
 /// The account of a run.
@@ -214,6 +239,30 @@ fn digest(body: &Body, network: &NetworkId) -> Option<Digest> {
         Body::Proposal(proposal) => Some(proposal.message.digest(network)),
         Body::Echo(echo) => Some(echo.statement.digest),
         Body::Certificate(certificate) => Some(certificate.statement.digest),
+        _ => None,
+    }
+}
+
+fn about(packet: &Packet) -> Option<About> {
+    match &packet.body {
+        Body::Enter(_) => Some(About::Entry),
+        Body::Approve(consent) => Some(About::Approval(consent.change.key())),
+        Body::Report { .. } => Some(About::Report),
+        Body::Speech { speech, .. } => {
+            let own = speech.ballots.iter();
+            let own = own.filter(|ballot| ballot.signer == packet.from);
+            let newest = own.map(|ballot| match ballot.statement.said {
+                Said::Proposal { .. } => (ballot.statement.round, 0),
+                Said::Prevote(_) => (ballot.statement.round, 1),
+                Said::Precommit(_) => (ballot.statement.round, 2),
+            });
+            Some(match newest.max() {
+                Some((round, 0)) => About::Proposal(round),
+                Some((round, 1)) => About::Prevote(round),
+                Some((round, _)) => About::Precommit(round),
+                None => About::Decision,
+            })
+        }
         _ => None,
     }
 }
