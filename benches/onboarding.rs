@@ -38,16 +38,25 @@ fn main() {
     ring.pay(payments);
     let bytes = ring.messages().map(|ops| ops.len()).sum::<usize>();
     let messages = ring.messages().count();
-    println!("{payments} payments, {MEMBERS} members: {messages} messages, {bytes} bytes of operations");
+    println!(
+        "{payments} payments, {MEMBERS} members: {messages} messages, {bytes} bytes of operations"
+    );
 
     let replay = median((0..runs).map(|run| ring.welcome(run)));
     ring.renew();
     let snapshot = median((0..runs).map(|run| ring.welcome(run)));
 
     let rate = payments as f64 / replay.own.as_secs_f64();
-    println!("replay of the lanes:  newcomer {:.3?} ({rate:.0} operations/s), with the members' answers {:.3?}", replay.own, replay.all);
-    println!("certified snapshot:   newcomer {:.3?}, with the members' answers {:.3?}", snapshot.own, snapshot.all);
-    let ratio = |replay: Duration, snapshot: Duration| replay.as_secs_f64() / snapshot.as_secs_f64();
+    println!(
+        "replay of the lanes:  newcomer {:.3?} ({rate:.0} operations/s), with the members' answers {:.3?}",
+        replay.own, replay.all
+    );
+    println!(
+        "certified snapshot:   newcomer {:.3?}, with the members' answers {:.3?}",
+        snapshot.own, snapshot.all
+    );
+    let ratio =
+        |replay: Duration, snapshot: Duration| replay.as_secs_f64() / snapshot.as_secs_f64();
     println!(
         "snapshot is faster by: newcomer {:.1}, with the members' answers {:.1}",
         ratio(replay.own, snapshot.own),
@@ -132,17 +141,18 @@ impl Ring {
         }
         self.settle();
         let next = Generation::GENESIS.next().expect("not the last");
-        assert!(self.replicas.iter().all(|replica| replica.generation() == next));
+        assert!(
+            self.replicas
+                .iter()
+                .all(|replica| replica.generation() == next)
+        );
     }
 
     /// A newcomer that knows the genesis alone asks the members until it has what they have.
     fn welcome(&mut self, run: u8) -> Cost {
         let key = SigningActor::from_secret(&[100 + run; 32]);
         let mut newcomer = start(key, &self.genesis);
-        let (goal, generation) = (
-            self.replicas[0].frontier(),
-            self.replicas[0].generation(),
-        );
+        let (goal, generation) = (self.replicas[0].frontier(), self.replicas[0].generation());
         let (mut own, begun) = (Duration::ZERO, Instant::now());
         while newcomer.frontier() != goal || newcomer.generation() != generation {
             let started = Instant::now();
@@ -196,7 +206,12 @@ impl Ring {
     fn messages(&self) -> impl Iterator<Item = &bft_crdts::codec::Bytes> {
         let member = &self.replicas[0];
         let lanes = self.replicas.iter().map(|replica| replica.actor());
-        lanes.flat_map(|source| member.messages(&source).map(|message| &message.ops).collect::<Vec<_>>())
+        lanes.flat_map(|source| {
+            member
+                .messages(&source)
+                .map(|message| &message.ops)
+                .collect::<Vec<_>>()
+        })
     }
 }
 

@@ -25,7 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     net.add(&bob, "banana".to_owned())?;
     net.settle();
 
-    println!("Somebody new knows the genesis, and asks to join. All that it is told is proved to it:");
+    println!(
+        "Somebody new knows the genesis, and asks to join. All that it is told is proved to it:"
+    );
     let newcomer = net.join();
     net.settle();
     let replica = net.replica(&newcomer).ok_or("down")?;

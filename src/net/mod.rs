@@ -324,7 +324,9 @@ impl<A: Wire> Net<A> {
         {
             judgement = checks.resumed(who, replica, &step.delivered);
         }
-        let committee = participant.replica().map(|r| r.committee().actors().to_vec());
+        let committee = participant
+            .replica()
+            .map(|r| r.committee().actors().to_vec());
         let seated = committee.unwrap_or_default();
         let spent = spend(step, &mut participant.store, |effect| {
             if judgement.is_ok() {
