@@ -146,7 +146,14 @@ impl<A: Wire> Net<A> {
     /// # Errors
     /// [`ChartError`] when more happened than a chart can show.
     pub fn chart(&self) -> Result<String, ChartError> {
-        msc::chart(&self.trace, &self.actors(), &self.liars(), self.seed)
+        let founders = self.genesis.members();
+        msc::chart(
+            &self.trace,
+            &self.actors(),
+            founders,
+            &self.liars(),
+            self.seed,
+        )
     }
 
     /// Microseconds of virtual time.

@@ -6,7 +6,8 @@
 //! with the same source and number: a lie, or what a fault of the network made of a packet.
 //!
 //! `---` is where a generation begins anywhere; boxes say who has installed it. What a member says to all about the end
-//! of a generation (approvals, reports, votes) is drawn once, as an arrow to all, when it first arrives.
+//! of a generation (approvals, reports, votes) is drawn once, as an arrow to all, when it first arrives, unless that
+//! generation is over. Who is no member repeats itself for ever: each arrow from or to it is drawn once a generation.
 //!
 //! Announcements and receipts are left out: they say only how far their sender is, every replica repeats them until all
 //! are level, and they are the half of most runs. What they lead to, a request and its answer, is drawn.
@@ -41,10 +42,12 @@ pub enum ChartError {
 pub(super) fn chart(
     trace: &Trace,
     members: &[Actor],
+    founders: &BTreeSet<Actor>,
     liars: &[Actor],
     seed: u64,
 ) -> Result<String, ChartError> {
     let mut names = Names::new(members);
+    names.seated.clone_from(founders);
     let forgotten = trace.len() - trace.events().len();
     let mut arcs = Vec::new();
     for (_, event) in trace.events() {
@@ -119,9 +122,12 @@ fn rows(arcs: &[Arc]) -> Vec<Vec<&str>> {
 struct Names<'a> {
     members: &'a [Actor],
     messages: BTreeMap<Dot, Vec<Digest>>,
-    /// The newest generation that began somewhere, and what was said to all about its end.
+    /// The newest generation that began somewhere, and its members.
     generation: Generation,
+    seated: BTreeSet<Actor>,
+    /// What was said to all about its end, and what else is drawn only once in it.
     said: BTreeSet<(Actor, About)>,
+    drawn: BTreeSet<String>,
 }
 
 impl<'a> Names<'a> {
@@ -130,7 +136,9 @@ impl<'a> Names<'a> {
             members,
             messages: BTreeMap::new(),
             generation: Generation::GENESIS,
+            seated: BTreeSet::new(),
             said: BTreeSet::new(),
+            drawn: BTreeSet::new(),
         }
     }
 
@@ -187,7 +195,9 @@ fn opening(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
         return None;
     }
     names.generation = *generation;
+    names.seated = members.iter().copied().collect();
     names.said.clear();
+    names.drawn.clear();
     let members: Vec<_> = members.iter().map(|member| names.of(member)).collect();
     let what = label(&format!("{generation}: {}", members.join(" ")));
     let text = format!("--- [label=\"{what}\"]");
@@ -195,8 +205,9 @@ fn opening(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
 }
 
 /// What is said to all, once.
-fn said(from: &Actor, about: About, names: &mut Names<'_>) -> Option<Arc> {
-    if !names.said.insert((*from, about)) {
+fn said(from: &Actor, said: (Generation, About), names: &mut Names<'_>) -> Option<Arc> {
+    let (generation, about) = said;
+    if generation < names.generation || !names.said.insert((*from, about)) {
         return None;
     }
     let what = match about {
@@ -241,7 +252,16 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
                 _ => "->",
             };
             let what = what(names, kind, dot.as_ref(), digest.as_ref());
-            arrow_arc(&names.lifeline(from), arrow, &names.lifeline(to), &what, "")
+            let drawn = arrow_arc(&names.lifeline(from), arrow, &names.lifeline(to), &what, "");
+            let once = match *kind {
+                FOUNDING => Some(shown(names, to)),
+                _ if [from, to].iter().all(|end| names.seated.contains(end)) => None,
+                _ => Some(drawn.text.clone()),
+            };
+            if once.is_some_and(|once| !names.drawn.insert(once)) {
+                return None;
+            }
+            drawn
         }
         Event::Lost {
             from,
@@ -274,12 +294,21 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
             note(names.lifeline(at), &what, RED)
         }
         Event::Installed { at, generation, .. } => {
+            let shown = shown(names, at);
+            names.drawn.insert(shown);
             note(names.lifeline(at), &generation.to_string(), YELLOW)
         }
         Event::Crashed { who } => note(names.lifeline(who), "crashes", GREY),
         Event::Restarted { who } => note(names.lifeline(who), "restarts", BLUE),
     };
     Some(drawn)
+}
+
+/// What ended a generation is shown by everybody to everybody who does not know it yet: the first time counts.
+const FOUNDING: &str = "generation";
+
+fn shown(names: &Names<'_>, to: &Actor) -> String {
+    format!("{FOUNDING} {}", names.lifeline(to))
 }
 
 fn is_chatter(kind: &str) -> bool {
@@ -327,9 +356,13 @@ mod tests {
         Actor::from_bytes([byte; 32])
     }
 
+    fn founders() -> BTreeSet<Actor> {
+        [member(1), member(2)].into()
+    }
+
     #[test]
     fn a_run_in_which_nothing_happened_still_has_an_arc() {
-        let text = chart(&Trace::default(), &[member(1)], &[], 7).expect("short");
+        let text = chart(&Trace::default(), &[member(1)], &founders(), &[], 7).expect("short");
         assert!(text.contains("|||"));
     }
 
@@ -346,7 +379,7 @@ mod tests {
             let source = member(byte);
             trace.record(0, Event::Proposed { source });
         }
-        let text = chart(&trace, &[member(1), member(2)], &[], 7).expect("short");
+        let text = chart(&trace, &[member(1), member(2)], &founders(), &[], 7).expect("short");
         assert_eq!(text.lines().filter(|line| line.contains("box")).count(), 2);
     }
 
@@ -371,6 +404,31 @@ mod tests {
     }
 
     #[test]
+    fn votes_are_drawn_once_and_a_generation_is_a_line() {
+        let mut trace = Trace::default();
+        let vote = |to| Event::Arrived {
+            from: member(1),
+            to: member(to),
+            kind: "report",
+            dot: None,
+            digest: None,
+            about: Some((Generation::GENESIS, About::Report)),
+        };
+        let installed = |at| Event::Installed {
+            at: member(at),
+            generation: Generation::GENESIS.next().expect("not the last"),
+            members: vec![member(1), member(2)],
+        };
+        for event in [vote(2), vote(1), installed(1), installed(2), vote(2)] {
+            trace.record(0, event);
+        }
+        let members = [member(1), member(2)];
+        let text = chart(&trace, &members, &founders(), &[], 7).expect("short");
+        assert_eq!(text.matches("-> * [label=\"reports\"]").count(), 1);
+        assert_eq!(text.matches("--- [label=\"generation 1: a b\"]").count(), 1);
+    }
+
+    #[test]
     fn a_chart_that_would_be_too_long_is_refused_with_its_length() {
         let mut trace = Trace::default();
         for _ in 0..=MOST_ARCS {
@@ -383,7 +441,7 @@ mod tests {
                 },
             );
         }
-        let refused = chart(&trace, &[member(1)], &[], 7);
+        let refused = chart(&trace, &[member(1)], &founders(), &[], 7);
         assert_eq!(
             refused,
             Err(ChartError::TooLong {

@@ -8,7 +8,7 @@ use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
 use crate::dot::Dot;
-use crate::membership::{ChangeKey, Generation, Round, Said};
+use crate::membership::{ChangeKey, Generation, Round, Said, Speech};
 
 /// Events that are kept; the digest and the counts go on.
 const KEPT: usize = 50_000;
@@ -34,8 +34,8 @@ pub enum Event {
         dot: Option<Dot>,
         /// Which message at that dot, if it speaks of one: an equivocator makes two.
         digest: Option<Digest>,
-        /// What it says to all members about the end of a generation, if it does.
-        about: Option<About>,
+        /// What it says to all members about the end of which generation, if it does.
+        about: Option<(Generation, About)>,
     },
     /// A packet reached nobody.
     Lost {
@@ -243,26 +243,32 @@ fn digest(body: &Body, network: &NetworkId) -> Option<Digest> {
     }
 }
 
-fn about(packet: &Packet) -> Option<About> {
+fn about(packet: &Packet) -> Option<(Generation, About)> {
     match &packet.body {
-        Body::Enter(_) => Some(About::Entry),
-        Body::Approve(consent) => Some(About::Approval(consent.change.key())),
-        Body::Report { .. } => Some(About::Report),
-        Body::Speech { speech, .. } => {
-            let own = speech.ballots.iter();
-            let own = own.filter(|ballot| ballot.signer == packet.from);
-            let newest = own.map(|ballot| match ballot.statement.said {
-                Said::Proposal { .. } => (ballot.statement.round, 0),
-                Said::Prevote(_) => (ballot.statement.round, 1),
-                Said::Precommit(_) => (ballot.statement.round, 2),
-            });
-            Some(match newest.max() {
-                Some((round, 0)) => About::Proposal(round),
-                Some((round, 1)) => About::Prevote(round),
-                Some((round, _)) => About::Precommit(round),
-                None => About::Decision,
-            })
+        Body::Enter(entry) => Some((entry.statement.generation, About::Entry)),
+        Body::Approve(consent) => {
+            let change = About::Approval(consent.change.key());
+            Some((consent.approval.statement.generation, change))
         }
+        Body::Report { report, .. } => Some((report.statement.generation, About::Report)),
+        Body::Speech {
+            generation, speech, ..
+        } => Some((*generation, newest(packet.from, speech))),
         _ => None,
     }
+}
+
+/// The last thing that a speaker says for itself.
+fn newest(speaker: Actor, speech: &Speech) -> About {
+    let own = speech.ballots.iter();
+    let own = own.filter(|ballot| ballot.signer == speaker);
+    let own = own.map(|ballot| {
+        let round = ballot.statement.round;
+        match ballot.statement.said {
+            Said::Proposal { .. } => (round, 0, About::Proposal(round)),
+            Said::Prevote(_) => (round, 1, About::Prevote(round)),
+            Said::Precommit(_) => (round, 2, About::Precommit(round)),
+        }
+    });
+    own.max().map_or(About::Decision, |(_, _, about)| about)
 }
