@@ -42,9 +42,13 @@ fn main() {
         "{payments} payments, {MEMBERS} members: {messages} messages, {bytes} bytes of operations"
     );
 
-    let replay = Cost::of(&ring.welcome(), runs);
+    let welcome = ring.welcome();
+    assert!(!welcome.by_snapshot, "there is none yet");
+    let replay = Cost::of(&welcome, runs);
     ring.renew();
-    let snapshot = Cost::of(&ring.welcome(), runs);
+    let welcome = ring.welcome();
+    assert!(welcome.by_snapshot, "the newcomer takes the shorter way");
+    let snapshot = Cost::of(&welcome, runs);
 
     let rate = |time: Duration| payments as f64 / time.as_secs_f64();
     println!("replay of the lanes: {replay}");
@@ -69,6 +73,7 @@ struct Welcome {
     genesis: Genesis,
     /// A packet's bytes, or a tick.
     inputs: Vec<Option<Vec<u8>>>,
+    by_snapshot: bool,
 }
 
 /// Of one newcomer: starting, decoding and handling what it gets, encoding what it says.
@@ -197,7 +202,7 @@ impl Ring {
         let mut newcomer = start(key.clone(), &genesis);
         let member = &self.replicas[0];
         let (goal, generation) = (member.frontier(), member.generation());
-        let mut inputs = Vec::new();
+        let (mut inputs, mut by_snapshot) = (Vec::new(), false);
         while newcomer.frontier() != goal || newcomer.generation() != generation {
             inputs.push(None);
             self.packets.extend(encode(newcomer.tick()));
@@ -205,6 +210,7 @@ impl Ring {
                 let packet = decode(&bytes);
                 if packet.to == newcomer.actor() {
                     let step = newcomer.handle_packet(packet).expect("nobody lies");
+                    by_snapshot |= step.installed.iter().any(|new| new.by_snapshot);
                     self.packets.extend(encode(step));
                     inputs.push(Some(bytes));
                 } else {
@@ -218,6 +224,7 @@ impl Ring {
             key,
             genesis,
             inputs,
+            by_snapshot,
         }
     }
 
