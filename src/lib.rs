@@ -48,6 +48,7 @@
 //!         Effect::Send(packet) => network.push_back(packet),
 //!         Effect::Delivered(_) | Effect::Installed(_) | Effect::Asked(_) => {}
 //!         Effect::Fault(fault) => panic!("nobody lies here: {fault:?}"),
+//!         Effect::Installed(_) | Effect::Asked(_) => unreachable!("nobody comes or goes"),
 //!     })
 //! }
 //!
@@ -87,9 +88,9 @@
 //! | floor | modules |
 //! |---|---|
 //! | words | [`codec`]: canonical bytes, digests, bounds; [`actor`]: keys and signatures; [`dot`]: names of messages; [`evidence`]; [`money`] |
-//! | the contract | [`traits`]: the algorithm and its laws; [`laws`]: a checker that tries to break them |
+//! | the contract | [`traits`]: the algorithm and its laws; [`snapshot`]: its state in chunks; [`laws`]: a checker that tries to break the laws |
 //! | algorithms | [`orswot`], [`bank`], [`at2_impl`]: they know of no network |
-//! | the protocol | [`membership`]: who may sign; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
+//! | the protocol | [`membership`]: who may sign, and how they change; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
 //! | worlds | [`store`]: what survives a crash; [`net`]: the simulated network |
 //!
 //! # Words
@@ -107,6 +108,14 @@
 //! | the proof | [`Certificate`](deterministic_secure_broadcast::Certificate), a claim; [`QuorumCertificate`](deterministic_secure_broadcast::QuorumCertificate), a fact | certified order |
 //! | taking effect | [`Delivery`](deterministic_secure_broadcast::Delivery) | deliver |
 //! | two messages at one dot | [`Equivocation`](deterministic_secure_broadcast::Equivocation) | double spend |
+//! | a change of members | [`Change`](membership::Change): join, leave, or renew | reconfiguration |
+//! | a member's consent to it | [`Approval`](membership::Approval); a quorum of them is an [`Authorisation`](membership::Authorisation) | |
+//! | where a member stopped, said once | [`Report`](membership::Report) | |
+//! | what the members of a generation agree on | [`Value`](membership::Value) | proposal |
+//! | one vote on it | [`Ballot`](membership::Ballot); what one packet carries is a [`Speech`](membership::Speech) | prevote, precommit |
+//! | the value and its certificate | [`Founding`](membership::Founding) | epoch change proof |
+//! | where a generation begins | [`Boundary`](membership::Boundary) | |
+//! | the state there, in chunks that prove themselves | [`Snapshot`](snapshot::Snapshot) | checkpoint |
 //! | an operation that is too early | [`Verdict::NotYet`], held | premature |
 //!
 //! # Untrusted input

@@ -6,8 +6,11 @@
 use std::fs;
 use std::path::Path;
 
+use bft_crdts::bank::{Bank, Money};
+use bft_crdts::membership::Generation;
 use bft_crdts::net::{Equivocator, Event, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
+use bft_crdts::traits::Wire;
 
 type Set = Orswot<u8>;
 
@@ -102,7 +105,61 @@ fn one_member_decides_alone() {
     compare(&net, "one_member_decides_alone");
 }
 
-fn compare(net: &Net<Set>, name: &str) {
+#[test]
+fn a_newcomer_joins() {
+    let mut net = Net::<Set>::builder(1).members(4).approving().build();
+    let a = net.honest(0);
+    net.add(&a, 1).expect("valid");
+    net.settle();
+    let newcomer = net.join();
+    net.settle();
+    assert!(net.committee().contains(&newcomer));
+    assert!(net.read(&newcomer).contains(&1));
+    compare(&net, "a_newcomer_joins");
+}
+
+/// Half of the members hear of one newcomer first, the rest of the other: still all found the same generations.
+#[test]
+fn two_joins_split_the_vote() {
+    let mut net = Net::<Set>::builder(1).members(4).approving().build();
+    let [a, b, c, d] = [0, 1, 2, 3].map(|index| net.honest(index));
+    let (one, other) = (net.follow(), net.follow());
+    for (deaf, to) in [(one, c), (one, d), (other, a), (other, b)] {
+        net.cut(&deaf, &to);
+    }
+    net.ask_to_join(&one);
+    net.ask_to_join(&other);
+    net.settle();
+    assert_eq!(net.committee().size(), 6);
+    compare(&net, "two_joins_split_the_vote");
+}
+
+/// A thief shows one payment to one member and another payment of the same money to the rest, and the generation ends
+/// before anything is certified.
+#[test]
+fn a_double_spend_across_a_generation_change() {
+    let bank = || Net::<Bank>::builder(1).members(4).approving();
+    let first = bank().build().actors()[0];
+    let mut net = bank()
+        .byzantine(Equivocator::splitting(vec![first]))
+        .balances([Money::new(100); 4])
+        .build();
+    let (thief, a, b) = (net.liars()[0], net.honest(0), net.honest(1));
+    net.transfer(&thief, &a, Money::new(100)).expect("a lie");
+    net.transfer(&thief, &b, Money::new(100)).expect("a lie");
+    net.renew(&a).expect("a member");
+    net.settle();
+    assert!(net.committee().generation() > Generation::GENESIS);
+    let paid = [a, b].map(|payee| net.balance(&a, &payee) == Some(Money::new(200)));
+    assert_ne!(paid, [true, true], "both were paid with the same money");
+    for honest in net.honest_actors() {
+        let replica = net.replica(&honest).expect("up");
+        assert!(replica.convicted().keys().eq([&thief]));
+    }
+    compare(&net, "a_double_spend_across_a_generation_change");
+}
+
+fn compare<A: Wire>(net: &Net<A>, name: &str) {
     let chart = net.chart().expect("short");
     assert!(chart.lines().count() <= MOST_LINES, "too long to be read");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("msc/{name}.msc"));

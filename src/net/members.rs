@@ -52,13 +52,16 @@ impl<A: Wire> Net<A> {
     /// Somebody correct and new follows the network and asks to be let in. Who it is.
     pub fn join(&mut self) -> Actor {
         let actor = self.follow();
-        if let Some(participant) = self.participants.get_mut(&actor)
-            && let Some(replica) = participant.replica_mut()
-        {
-            let step = replica.ask_to_join();
-            self.act(actor, step);
-        }
+        self.ask_to_join(&actor);
         actor
+    }
+
+    /// Somebody who [follows](Self::follow) the network asks to be let in.
+    pub fn ask_to_join(&mut self, who: &Actor) {
+        if let Some(Mind::Correct(replica)) = self.participants.get_mut(who).map(|p| &mut p.mind) {
+            let step = replica.ask_to_join();
+            self.act(*who, step);
+        }
     }
 
     /// Somebody correct and new follows the network without asking for more. Who it is.

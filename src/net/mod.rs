@@ -42,7 +42,7 @@ pub use faults::Faults;
 pub use msc::{ChartError, MOST_ARCS};
 pub use scenario::{Act, Scenario, Vice};
 pub use settle::SETTLE_TICKS;
-pub use trace::{Event, Trace};
+pub use trace::{About, Event, Trace};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -146,7 +146,14 @@ impl<A: Wire> Net<A> {
     /// # Errors
     /// [`ChartError`] when more happened than a chart can show.
     pub fn chart(&self) -> Result<String, ChartError> {
-        msc::chart(&self.trace, &self.actors(), &self.liars(), self.seed)
+        let founders = self.genesis.members();
+        msc::chart(
+            &self.trace,
+            &self.actors(),
+            founders,
+            &self.liars(),
+            self.seed,
+        )
     }
 
     /// Microseconds of virtual time.
@@ -325,6 +332,10 @@ impl<A: Wire> Net<A> {
         {
             judgement = checks.resumed(who, replica, &step.delivered);
         }
+        let committee = participant
+            .replica()
+            .map(|r| r.committee().actors().to_vec());
+        let seated = committee.unwrap_or_default();
         let spent = spend(step, &mut participant.store, |effect| {
             if judgement.is_ok() {
                 judgement = checks.effect(who, &effect);
@@ -342,6 +353,7 @@ impl<A: Wire> Net<A> {
                 Effect::Installed(installed) => events.push(Event::Installed {
                     at: who,
                     generation: installed.generation,
+                    members: seated.clone(),
                 }),
                 Effect::Asked(change) => asked.push(change),
             }

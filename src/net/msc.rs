@@ -5,16 +5,21 @@
 //! Boxes that follow one another share a row. `d.1` is the first message of d; `d.1'` is another one
 //! with the same source and number: a lie, or what a fault of the network made of a packet.
 //!
+//! `---` is where a generation begins anywhere; boxes say who has installed it. What a member says to all about the end
+//! of a generation (approvals, reports, votes) is drawn once, as an arrow to all, when it first arrives, unless that
+//! generation is over. Who is no member repeats itself for ever: each arrow from or to it is drawn once a generation.
+//!
 //! Announcements and receipts are left out: they say only how far their sender is, every replica repeats them until all
 //! are level, and they are the half of most runs. What they lead to, a request and its answer, is drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::trace::{Event, Trace};
+use super::trace::{About, Event, Trace};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
+use crate::membership::{ChangeKey, Generation};
 
 /// Arcs in one chart; mscgen draws each 36 pixels high.
 pub const MOST_ARCS: usize = 800;
@@ -37,16 +42,18 @@ pub enum ChartError {
 pub(super) fn chart(
     trace: &Trace,
     members: &[Actor],
+    founders: &BTreeSet<Actor>,
     liars: &[Actor],
     seed: u64,
 ) -> Result<String, ChartError> {
     let mut names = Names::new(members);
+    names.seated.clone_from(founders);
     let forgotten = trace.len() - trace.events().len();
-    let arcs: Vec<_> = trace
-        .events()
-        .iter()
-        .filter_map(|(_, event)| arc(event, &mut names))
-        .collect();
+    let mut arcs = Vec::new();
+    for (_, event) in trace.events() {
+        arcs.extend(opening(event, &mut names));
+        arcs.extend(arc(event, &mut names));
+    }
     let count = arcs.len() + forgotten;
     if count > MOST_ARCS {
         return Err(ChartError::TooLong { arcs: count });
@@ -115,12 +122,24 @@ fn rows(arcs: &[Arc]) -> Vec<Vec<&str>> {
 struct Names<'a> {
     members: &'a [Actor],
     messages: BTreeMap<Dot, Vec<Digest>>,
+    /// The newest generation that began somewhere, and its members.
+    generation: Generation,
+    seated: BTreeSet<Actor>,
+    /// What was said to all about its end, and what else is drawn only once in it.
+    said: BTreeSet<(Actor, About)>,
+    drawn: BTreeSet<String>,
 }
 
 impl<'a> Names<'a> {
     fn new(members: &'a [Actor]) -> Self {
-        let messages = BTreeMap::new();
-        Self { members, messages }
+        Self {
+            members,
+            messages: BTreeMap::new(),
+            generation: Generation::GENESIS,
+            seated: BTreeSet::new(),
+            said: BTreeSet::new(),
+            drawn: BTreeSet::new(),
+        }
     }
 
     fn of(&self, actor: &Actor) -> String {
@@ -162,16 +181,69 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The line across the chart, when a generation begins for the first time.
+fn opening(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
+    let Event::Installed {
+        generation,
+        members,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    if *generation <= names.generation {
+        return None;
+    }
+    names.generation = *generation;
+    names.seated = members.iter().copied().collect();
+    names.said.clear();
+    names.drawn.clear();
+    let members: Vec<_> = members.iter().map(|member| names.of(member)).collect();
+    let what = label(&format!("{generation}: {}", members.join(" ")));
+    let text = format!("--- [label=\"{what}\"]");
+    Some(Arc { at: None, text })
+}
+
+/// What is said to all, once.
+fn said(from: &Actor, said: (Generation, About), names: &mut Names<'_>) -> Option<Arc> {
+    let (generation, about) = said;
+    if generation < names.generation || !names.said.insert((*from, about)) {
+        return None;
+    }
+    let what = match about {
+        About::Entry => "wants to join".to_owned(),
+        About::Approval(ChangeKey::Join(who)) => format!("approves that {} joins", names.of(&who)),
+        About::Approval(ChangeKey::Leave(who)) => {
+            format!("approves that {} leaves", names.of(&who))
+        }
+        About::Approval(ChangeKey::Renew) => "approves a new generation".to_owned(),
+        About::Report => "reports".to_owned(),
+        About::Proposal(round) => format!("proposes a value, {round}"),
+        About::Prevote(round) => format!("prevotes, {round}"),
+        About::Precommit(round) => format!("precommits, {round}"),
+        About::Decision => "tells the decision".to_owned(),
+    };
+    let (from, what) = (names.lifeline(from), label(&what));
+    let text = format!("\"{from}\" -> * [label=\"{what}\"]");
+    Some(Arc { at: None, text })
+}
+
 /// How an event is drawn, if it is.
 fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
     let drawn = match event {
         Event::Arrived { kind, .. } | Event::Lost { kind, .. } if is_chatter(kind) => return None,
         Event::Arrived {
             from,
+            about: Some(about),
+            ..
+        } => return said(from, *about, names),
+        Event::Arrived {
+            from,
             to,
             kind,
             dot,
             digest,
+            about: None,
         } => {
             let arrow = match *kind {
                 "proposal" => "=>",
@@ -180,7 +252,16 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
                 _ => "->",
             };
             let what = what(names, kind, dot.as_ref(), digest.as_ref());
-            arrow_arc(&names.lifeline(from), arrow, &names.lifeline(to), &what, "")
+            let drawn = arrow_arc(&names.lifeline(from), arrow, &names.lifeline(to), &what, "");
+            let once = match *kind {
+                FOUNDING => Some(shown(names, to)),
+                _ if [from, to].iter().all(|end| names.seated.contains(end)) => None,
+                _ => Some(drawn.text.clone()),
+            };
+            if once.is_some_and(|once| !names.drawn.insert(once)) {
+                return None;
+            }
+            drawn
         }
         Event::Lost {
             from,
@@ -212,13 +293,22 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
             let what = format!("{}{}", fault.kind(), by.unwrap_or_default());
             note(names.lifeline(at), &what, RED)
         }
-        Event::Installed { at, generation } => {
+        Event::Installed { at, generation, .. } => {
+            let shown = shown(names, at);
+            names.drawn.insert(shown);
             note(names.lifeline(at), &generation.to_string(), YELLOW)
         }
         Event::Crashed { who } => note(names.lifeline(who), "crashes", GREY),
         Event::Restarted { who } => note(names.lifeline(who), "restarts", BLUE),
     };
     Some(drawn)
+}
+
+/// What ended a generation is shown by everybody to everybody who does not know it yet: the first time counts.
+const FOUNDING: &str = "generation";
+
+fn shown(names: &Names<'_>, to: &Actor) -> String {
+    format!("{FOUNDING} {}", names.lifeline(to))
 }
 
 fn is_chatter(kind: &str) -> bool {
@@ -266,9 +356,13 @@ mod tests {
         Actor::from_bytes([byte; 32])
     }
 
+    fn founders() -> BTreeSet<Actor> {
+        [member(1), member(2)].into()
+    }
+
     #[test]
     fn a_run_in_which_nothing_happened_still_has_an_arc() {
-        let text = chart(&Trace::default(), &[member(1)], &[], 7).expect("short");
+        let text = chart(&Trace::default(), &[member(1)], &founders(), &[], 7).expect("short");
         assert!(text.contains("|||"));
     }
 
@@ -285,7 +379,7 @@ mod tests {
             let source = member(byte);
             trace.record(0, Event::Proposed { source });
         }
-        let text = chart(&trace, &[member(1), member(2)], &[], 7).expect("short");
+        let text = chart(&trace, &[member(1), member(2)], &founders(), &[], 7).expect("short");
         assert_eq!(text.lines().filter(|line| line.contains("box")).count(), 2);
     }
 
@@ -310,6 +404,31 @@ mod tests {
     }
 
     #[test]
+    fn votes_are_drawn_once_and_a_generation_is_a_line() {
+        let mut trace = Trace::default();
+        let vote = |to| Event::Arrived {
+            from: member(1),
+            to: member(to),
+            kind: "report",
+            dot: None,
+            digest: None,
+            about: Some((Generation::GENESIS, About::Report)),
+        };
+        let installed = |at| Event::Installed {
+            at: member(at),
+            generation: Generation::GENESIS.next().expect("not the last"),
+            members: vec![member(1), member(2)],
+        };
+        for event in [vote(2), vote(1), installed(1), installed(2), vote(2)] {
+            trace.record(0, event);
+        }
+        let members = [member(1), member(2)];
+        let text = chart(&trace, &members, &founders(), &[], 7).expect("short");
+        assert_eq!(text.matches("-> * [label=\"reports\"]").count(), 1);
+        assert_eq!(text.matches("--- [label=\"generation 1: a b\"]").count(), 1);
+    }
+
+    #[test]
     fn a_chart_that_would_be_too_long_is_refused_with_its_length() {
         let mut trace = Trace::default();
         for _ in 0..=MOST_ARCS {
@@ -322,7 +441,7 @@ mod tests {
                 },
             );
         }
-        let refused = chart(&trace, &[member(1)], &[], 7);
+        let refused = chart(&trace, &[member(1)], &founders(), &[], 7);
         assert_eq!(
             refused,
             Err(ChartError::TooLong {

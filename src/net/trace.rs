@@ -8,7 +8,7 @@ use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
 use crate::dot::Dot;
-use crate::membership::Generation;
+use crate::membership::{ChangeKey, Generation, Round, Said, Speech};
 
 /// Events that are kept; the digest and the counts go on.
 const KEPT: usize = 50_000;
@@ -34,6 +34,8 @@ pub enum Event {
         dot: Option<Dot>,
         /// Which message at that dot, if it speaks of one: an equivocator makes two.
         digest: Option<Digest>,
+        /// What it says to all members about the end of which generation, if it does.
+        about: Option<(Generation, About)>,
     },
     /// A packet reached nobody.
     Lost {
@@ -77,6 +79,8 @@ pub enum Event {
         at: Actor,
         /// Which.
         generation: Generation,
+        /// Who sits in it, in seat order.
+        members: Vec<Actor>,
     },
     /// A replica lost all but its store.
     Crashed {
@@ -98,6 +102,7 @@ impl Event {
             kind: packet.body.kind(),
             dot: packet.body.dot(),
             digest: digest(&packet.body, network),
+            about: about(packet),
         }
     }
 
@@ -130,11 +135,31 @@ impl fmt::Display for Event {
             Self::Delivered { at, dot, .. } => write!(f, "{at:?} delivers {dot}"),
             Self::Refused { at, refusal } => write!(f, "{at:?} refuses: {refusal}"),
             Self::Reported { at, fault } => write!(f, "{at:?} reports {}", fault.kind()),
-            Self::Installed { at, generation } => write!(f, "{at:?} installs {generation}"),
+            Self::Installed { at, generation, .. } => write!(f, "{at:?} installs {generation}"),
             Self::Crashed { who } => write!(f, "{who:?} crashes"),
             Self::Restarted { who } => write!(f, "{who:?} restarts"),
         }
     }
+}
+
+/// What a packet that goes to all members says about the end of a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum About {
+    /// Its sender wants to join.
+    Entry,
+    /// Its sender consents to a change.
+    Approval(ChangeKey),
+    /// Its sender has stopped, and says where.
+    Report,
+    /// Its sender proposes a value in this round.
+    Proposal(Round),
+    /// Its sender prevotes in this round.
+    Prevote(Round),
+    /// Its sender precommits in this round.
+    Precommit(Round),
+    /// A quorum has decided.
+    Decision,
 }
 
 /// The account of a run.
@@ -216,4 +241,34 @@ fn digest(body: &Body, network: &NetworkId) -> Option<Digest> {
         Body::Certificate(certificate) => Some(certificate.statement.digest),
         _ => None,
     }
+}
+
+fn about(packet: &Packet) -> Option<(Generation, About)> {
+    match &packet.body {
+        Body::Enter(entry) => Some((entry.statement.generation, About::Entry)),
+        Body::Approve(consent) => {
+            let change = About::Approval(consent.change.key());
+            Some((consent.approval.statement.generation, change))
+        }
+        Body::Report { report, .. } => Some((report.statement.generation, About::Report)),
+        Body::Speech {
+            generation, speech, ..
+        } => Some((*generation, newest(packet.from, speech))),
+        _ => None,
+    }
+}
+
+/// The last thing that a speaker says for itself.
+fn newest(speaker: Actor, speech: &Speech) -> About {
+    let own = speech.ballots.iter();
+    let own = own.filter(|ballot| ballot.signer == speaker);
+    let own = own.map(|ballot| {
+        let round = ballot.statement.round;
+        match ballot.statement.said {
+            Said::Proposal { .. } => (round, 0, About::Proposal(round)),
+            Said::Prevote(_) => (round, 1, About::Prevote(round)),
+            Said::Precommit(_) => (round, 2, About::Precommit(round)),
+        }
+    });
+    own.max().map_or(About::Decision, |(_, _, about)| about)
 }
