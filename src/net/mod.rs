@@ -35,7 +35,10 @@ mod trace;
 
 use std::collections::BTreeMap;
 
-pub use adversary::{Adversary, Equivocator, Hand, Mute, Twins};
+pub use adversary::{
+    Adversary, DoubleVoter, Equivocator, FalseAnswer, FalseCoordinator, FalseProposal,
+    FalseReporter, FalseServer, FalseSnapshot, Hand, Mute, Twins,
+};
 pub use builder::NetBuilder;
 pub use check::Violation;
 pub use faults::Faults;

@@ -1,6 +1,9 @@
 //! Scenarios: what is done to a network, as data, so that a failure can be shrunk to a handful of acts.
 
-use super::adversary::{Adversary, Equivocator, Mute, Twins};
+use super::adversary::{
+    Adversary, DoubleVoter, Equivocator, FalseCoordinator, FalseReporter, FalseServer,
+    FalseSnapshot, Mute, Twins,
+};
 use super::{Faults, Net, NetBuilder, TICK_MICROS};
 use crate::actor::Actor;
 use crate::traits::Wire;
@@ -85,14 +88,41 @@ pub enum Vice {
     Equivocator,
     /// [`Twins`].
     Twins,
+    /// [`FalseReporter`].
+    FalseReporter,
+    /// [`DoubleVoter`].
+    DoubleVoter,
+    /// [`FalseCoordinator`].
+    FalseCoordinator,
+    /// [`FalseServer`].
+    FalseServer,
+    /// [`FalseSnapshot`].
+    FalseSnapshot,
 }
 
 impl Vice {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Mute,
+        Self::Equivocator,
+        Self::Twins,
+        Self::FalseReporter,
+        Self::DoubleVoter,
+        Self::FalseCoordinator,
+        Self::FalseServer,
+        Self::FalseSnapshot,
+    ];
+
     fn seat<A: Wire>(self) -> Box<dyn Adversary<A>> {
         match self {
             Self::Mute => Box::new(Mute),
             Self::Equivocator => Box::new(Equivocator::default()),
             Self::Twins => Box::new(Twins::new()),
+            Self::FalseReporter => Box::new(FalseReporter),
+            Self::DoubleVoter => Box::new(DoubleVoter::default()),
+            Self::FalseCoordinator => Box::new(FalseCoordinator::default()),
+            Self::FalseServer => Box::new(FalseServer::default()),
+            Self::FalseSnapshot => Box::new(FalseSnapshot::default()),
         }
     }
 }
@@ -246,17 +276,20 @@ mod arbitrary {
         }
     }
 
+    impl Arbitrary for Vice {
+        fn arbitrary(g: &mut Gen) -> Self {
+            *g.choose(&Self::ALL).expect("not empty")
+        }
+    }
+
     impl Arbitrary for Scenario {
         fn arbitrary(g: &mut Gen) -> Self {
-            let vices: &[Vice] = &[Vice::Mute, Vice::Equivocator, Vice::Twins];
             let liars = u8::arbitrary(g) % 3;
             let length = usize::from(u8::arbitrary(g) % 24);
             Self {
                 seed: u64::arbitrary(g),
                 members: *g.choose(&[1, 2, 3, 4, 4, 4, 4, 5, 7]).expect("not empty"),
-                liars: (0..liars)
-                    .map(|_| *g.choose(vices).expect("not empty"))
-                    .collect(),
+                liars: (0..liars).map(|_| Vice::arbitrary(g)).collect(),
                 hostile: bool::arbitrary(g),
                 acts: (0..length).map(|_| Act::arbitrary(g)).collect(),
             }

@@ -1,10 +1,20 @@
 //! Liars: members that do anything their own key allows. One vice a file.
 
+mod double_voter;
 mod equivocator;
+mod false_coordinator;
+mod false_reporter;
+mod false_server;
+mod false_snapshot;
 mod mute;
 mod twins;
 
+pub use double_voter::DoubleVoter;
 pub use equivocator::Equivocator;
+pub use false_coordinator::{FalseCoordinator, FalseProposal};
+pub use false_reporter::FalseReporter;
+pub use false_server::{FalseAnswer, FalseServer};
+pub use false_snapshot::FalseSnapshot;
 pub use mute::Mute;
 pub use twins::Twins;
 
@@ -117,6 +127,17 @@ impl<'a, A: Wire> Hand<'a, A> {
     pub fn send(&mut self, to: Actor, body: Body) {
         let from = self.actor();
         self.packets.push(Packet { from, to, body });
+    }
+
+    /// Changes each packet that it is about to send: to make a lie of what [`behave`](Self::behave) would say.
+    pub fn alter(&mut self, mut change: impl FnMut(&mut Self, &mut Packet)) {
+        let mut packets = std::mem::take(&mut self.packets);
+        for packet in &mut packets {
+            change(self, packet);
+        }
+        // What was sent meanwhile goes after them.
+        packets.append(&mut self.packets);
+        self.packets = packets;
     }
 
     /// Does with a packet what a correct replica does.

@@ -1,0 +1,67 @@
+//! The double voter: in the agreement that ends a generation it votes one thing to some members and another to the
+//! rest.
+
+use super::{Adversary, Hand};
+use crate::codec::Digest;
+use crate::deterministic_secure_broadcast::{Body, Packet};
+use crate::membership::Said;
+use crate::traits::Wire;
+
+/// Votes as it should to every second member; to the others for nothing where it should be for a value, and for a
+/// value where it should be for nothing. Otherwise it behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DoubleVoter {
+    /// The last value that it heard itself vote for.
+    value: Option<Digest>,
+}
+
+impl DoubleVoter {
+    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>) {
+        hand.alter(|hand, packet| {
+            let me = hand.actor();
+            let Some(seat) = hand.others().iter().position(|other| *other == packet.to) else {
+                return;
+            };
+            let Body::Speech { speech, .. } = &mut packet.body else {
+                return;
+            };
+            let own = speech.ballots.iter_mut().filter(|b| b.signer == me);
+            for ballot in own {
+                let said = self.contrary(ballot.statement.said);
+                if seat % 2 == 0 && said != ballot.statement.said {
+                    let mut other = ballot.statement;
+                    other.said = said;
+                    *ballot = hand.sign(other).into_claim();
+                }
+            }
+        });
+    }
+
+    fn contrary(&mut self, said: Said) -> Said {
+        match said {
+            Said::Prevote(Some(value)) => {
+                self.value = Some(value);
+                Said::Prevote(None)
+            }
+            Said::Precommit(Some(value)) => {
+                self.value = Some(value);
+                Said::Precommit(None)
+            }
+            Said::Prevote(None) => Said::Prevote(self.value),
+            Said::Precommit(None) => Said::Precommit(self.value),
+            proposal @ Said::Proposal { .. } => proposal,
+        }
+    }
+}
+
+impl<A: Wire> Adversary<A> for DoubleVoter {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+        hand.behave(packet);
+        self.lie(hand);
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
+        hand.behave_on_tick();
+        self.lie(hand);
+    }
+}

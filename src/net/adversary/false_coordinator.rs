@@ -1,0 +1,126 @@
+//! The false coordinator: when it is its turn to propose the value that ends a generation, it proposes two, or a bad
+//! one, or one with a report left out, or nothing.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::{Adversary, Hand};
+use crate::deterministic_secure_broadcast::{Body, Packet};
+use crate::membership::{Generation, Said, Value};
+use crate::traits::Wire;
+
+/// How a coordinator lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FalseProposal {
+    /// It says nothing that has a proposal in it.
+    None,
+    /// It proposes one value to every second member, and another with one report less to the rest.
+    Two,
+    /// It proposes a value with a wrong state.
+    WrongState,
+    /// It proposes a value without one of the reports.
+    ReportLeftOut,
+}
+
+/// Lies as coordinator, in one way a generation; by default chance decides in which. Otherwise it behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FalseCoordinator {
+    always: Option<FalseProposal>,
+    now: Option<(Generation, FalseProposal)>,
+}
+
+impl FalseCoordinator {
+    /// A coordinator that lies in this way only.
+    #[must_use]
+    pub fn with(lie: FalseProposal) -> Self {
+        Self {
+            always: Some(lie),
+            now: None,
+        }
+    }
+
+    fn choose<A: Wire>(&mut self, hand: &mut Hand<'_, A>) -> FalseProposal {
+        let generation = hand.half().generation();
+        match self.now {
+            Some((when, lie)) if when == generation => lie,
+            _ => {
+                let lie = match hand.random().random_range(0..4u8) {
+                    0 => FalseProposal::None,
+                    1 => FalseProposal::Two,
+                    2 => FalseProposal::WrongState,
+                    _ => FalseProposal::ReportLeftOut,
+                };
+                let lie = self.always.unwrap_or(lie);
+                self.now = Some((generation, lie));
+                lie
+            }
+        }
+    }
+
+    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>) {
+        let lie = self.choose(hand);
+        hand.alter(|hand, packet| {
+            let seat = hand.others().iter().position(|other| *other == packet.to);
+            let first = seat.is_none_or(|seat| seat % 2 == 0);
+            match lie {
+                FalseProposal::None => withhold(hand, packet),
+                FalseProposal::Two if first => {}
+                FalseProposal::Two | FalseProposal::ReportLeftOut => {
+                    propose(hand, packet, |value| drop(value.terms.reports.pop()));
+                }
+                FalseProposal::WrongState => {
+                    propose(hand, packet, |value| value.state = value.terms.parent);
+                }
+            }
+        });
+    }
+}
+
+fn withhold<A: Wire>(hand: &Hand<'_, A>, packet: &mut Packet) {
+    let me = hand.actor();
+    if let Body::Speech { speech, value, .. } = &mut packet.body {
+        let own = |said: &Said| matches!(said, Said::Proposal { .. });
+        speech
+            .ballots
+            .retain(|ballot| ballot.signer != me || !own(&ballot.statement.said));
+        *value = None;
+    }
+}
+
+/// Proposes what `change` makes of the value, instead of the value.
+fn propose<A: Wire>(hand: &Hand<'_, A>, packet: &mut Packet, change: impl Fn(&mut Value)) {
+    let me = hand.actor();
+    let Body::Speech {
+        speech,
+        value: Some(value),
+        ..
+    } = &mut packet.body
+    else {
+        return;
+    };
+    let mut other = Value::clone(value);
+    change(&mut other);
+    let digest = other.digest(hand.half().network());
+    for ballot in speech.ballots.iter_mut().filter(|b| b.signer == me) {
+        let mut statement = ballot.statement;
+        if let Said::Proposal { value, .. } = &mut statement.said {
+            *value = digest;
+            *ballot = hand.sign(statement).into_claim();
+        }
+    }
+    *value = Arc::new(other);
+}
+
+impl<A: Wire> Adversary<A> for FalseCoordinator {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+        hand.behave(packet);
+        self.lie(hand);
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
+        hand.behave_on_tick();
+        self.lie(hand);
+    }
+}

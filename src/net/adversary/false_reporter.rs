@@ -1,0 +1,85 @@
+//! The false reporter: at the end of a generation it reports what nobody certified and what nobody signed, and not the
+//! same to all.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::{Adversary, Hand};
+use crate::actor::Signed;
+use crate::deterministic_secure_broadcast::{Body, Packet};
+use crate::dot::{Binding, Dot, Head};
+use crate::membership::{Mark, Report};
+use crate::traits::Wire;
+
+/// Sends each member, each time, its report as it is, one with a head that nobody certified, or one with a lock that
+/// it signed itself in the name of another. Otherwise it behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FalseReporter;
+
+impl FalseReporter {
+    fn lie<A: Wire>(hand: &mut Hand<'_, A>) {
+        hand.alter(|hand, packet| {
+            let me = hand.actor();
+            if let Body::Report { report, .. } = &mut packet.body
+                && report.signer == me
+            {
+                let mut other = report.statement.clone();
+                match hand.random().random_range(0..3u8) {
+                    0 => return,
+                    1 => Self::claim_a_head(hand, &mut other),
+                    _ => Self::forge_a_lock(hand, &mut other),
+                }
+                *report = Arc::new(hand.sign(other).into_claim());
+            }
+        });
+    }
+
+    /// The end of somebody's lane, one message beyond what there is.
+    fn claim_a_head<A: Wire>(hand: &mut Hand<'_, A>, report: &mut Report) {
+        let others = hand.others();
+        if others.is_empty() {
+            return;
+        }
+        let whose = others[hand.random().random_range(0..others.len())];
+        let head = hand.half().head(&whose);
+        if let Some(seq) = head.and_then(|head| head.seq.next()) {
+            let digest = hand.half().network().digest();
+            report.heads.insert(whose, Head { seq, digest });
+            report.marks.remove(&whose);
+        }
+    }
+
+    /// A lock at the next dot of somebody's lane, with a signature that is not its source's.
+    fn forge_a_lock<A: Wire>(hand: &mut Hand<'_, A>, report: &mut Report) {
+        let others = hand.others();
+        if others.is_empty() {
+            return;
+        }
+        let source = others[hand.random().random_range(0..others.len())];
+        let head = hand.half().head(&source);
+        if let Some(seq) = head.and_then(|head| head.seq.next()) {
+            let binding = Binding {
+                dot: Dot { source, seq },
+                digest: hand.half().network().digest(),
+            };
+            let forged = Signed {
+                signer: source,
+                ..hand.sign(binding).into_claim()
+            };
+            report.marks.insert(source, Mark::Lock(forged));
+        }
+    }
+}
+
+impl<A: Wire> Adversary<A> for FalseReporter {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+        hand.behave(packet);
+        Self::lie(hand);
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
+        hand.behave_on_tick();
+        Self::lie(hand);
+    }
+}

@@ -1,0 +1,51 @@
+//! The false snapshot: whoever fetches a generation's state from it gets another manifest, or other bytes.
+
+use rand::RngExt;
+
+use super::{Adversary, Hand};
+use crate::deterministic_secure_broadcast::{Body, Packet, SnapshotPart};
+use crate::snapshot::Snapshot;
+use crate::traits::Wire;
+
+/// Sends about every second part of a snapshot wrong. Otherwise it behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FalseSnapshot {
+    always: bool,
+}
+
+impl FalseSnapshot {
+    /// Every part is wrong.
+    #[must_use]
+    pub fn always() -> Self {
+        Self { always: true }
+    }
+
+    fn lie<A: Wire>(self, hand: &mut Hand<'_, A>) {
+        hand.alter(|hand, packet| {
+            let Body::Snapshot { part, .. } = &mut packet.body else {
+                return;
+            };
+            if !self.always && hand.random().random_bool(0.5) {
+                return;
+            }
+            match part {
+                SnapshotPart::Manifest(manifest) => {
+                    let other = Snapshot::from_bytes(b"nothing".to_vec().into());
+                    *manifest = other.manifest().clone();
+                }
+                SnapshotPart::Chunk { bytes, .. } => {
+                    let mut other = bytes.as_slice().to_vec();
+                    other.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+                    *bytes = other.into();
+                }
+            }
+        });
+    }
+}
+
+impl<A: Wire> Adversary<A> for FalseSnapshot {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+        hand.behave(packet);
+        self.lie(hand);
+    }
+}
