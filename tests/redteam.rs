@@ -152,7 +152,7 @@ fn a_member_that_restarts_frozen_is_not_silenced_by_its_own_echo() {
         .give(source, 0, Body::Proposal(proposal))
         .expect("a proposal");
     let echo = echoes(&table.take_wire())[0];
-    for key in table.keys[1..].to_vec() {
+    for key in table.keys.clone().into_iter().skip(1) {
         let consent = consent(table.replicas[0].boundary(), &key, Change::Renew);
         let body = Body::Approve(Arc::new(consent));
         table.give(key.actor(), 0, body).expect("a consent");
