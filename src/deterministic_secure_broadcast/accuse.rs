@@ -87,7 +87,8 @@ impl<A: Wire> Replica<A> {
     }
 
     /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must be bound to that
-    /// very message.
+    /// very message. Unless the dot was sealed since: the boundary took our lock there, so that our echo of before
+    /// says nothing of our memory.
     pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
@@ -95,9 +96,11 @@ impl<A: Wire> Replica<A> {
         let committee = self.committee_of(echo.generation);
         let seat = committee.and_then(|committee| committee.seat(&self.actor()));
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
-        // Of a generation that is over, a seal or an adopted lock may have taken the place of what we echoed.
-        let echoed =
-            echo.generation >= self.generation() && certificate.signatures.iter().any(ours);
+        // At a sealed dot the boundary took the lock with which we remembered our echo.
+        let seal = self.boundary.sealed().get(&echo.dot.source);
+        let sealed =
+            echo.generation < self.generation() && seal.is_some_and(|seal| seal.dot() == echo.dot);
+        let echoed = !sealed && certificate.signatures.iter().any(ours);
         let signed = echo.dot.source == self.actor() || echoed;
         if !remembered && signed {
             self.silence(step);
