@@ -5,7 +5,7 @@ use super::schedule::Happening;
 use super::{Net, TICK_MICROS};
 use crate::actor::{Actor, SigningActor};
 use crate::deterministic_secure_broadcast::{ApproveError, Replica};
-use crate::membership::{Change, Committee};
+use crate::membership::{Change, Committee, Entry};
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -66,6 +66,15 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// Never: a new copy is in the genesis state like all others.
     pub fn follow(&mut self) -> Actor {
+        self.follow_prepared(|_| ())
+    }
+
+    /// Like [`follow`](Self::follow), with a replica that is told something before it hears of anybody: what an invitation
+    /// names, or how to begin.
+    ///
+    /// # Panics
+    /// Never: a new copy is in the genesis state like all others.
+    pub fn follow_prepared(&mut self, prepare: impl FnOnce(&mut Replica<A>)) -> Actor {
         let key = SigningActor::generate(&mut self.random);
         let actor = key.actor();
         let algorithm = (self.algorithm)(actor);
@@ -75,6 +84,7 @@ impl<A: Wire> Net<A> {
         for contact in self.committee().actors() {
             replica.meet(*contact);
         }
+        prepare(&mut replica);
         let (store, mind) = (MemoryStore::new(), Mind::Correct(Box::new(replica)));
         self.participants
             .insert(actor, Participant { key, store, mind });
@@ -83,6 +93,20 @@ impl<A: Wire> Net<A> {
             .after(TICK_MICROS, Happening::Tick { who: actor });
         self.act(actor, step);
         actor
+    }
+
+    /// The change by which somebody who follows enters, with the signature that it gives where it stands now. `None` when
+    /// it is down.
+    #[must_use]
+    pub fn entry(&self, who: &Actor) -> Option<Change> {
+        let participant = self.participants.get(who)?;
+        let boundary = participant.replica()?.boundary();
+        let entry = Entry {
+            generation: boundary.generation(),
+            value: boundary.value(),
+        };
+        let entry = participant.key.sign(&self.network, entry);
+        Some(Change::Join(entry.into_claim()))
     }
 
     /// A member consents to a change.
