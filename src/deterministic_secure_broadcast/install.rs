@@ -294,7 +294,9 @@ impl<A: Wire> Replica<A> {
     fn echo_adopted(&mut self, step: &mut Step<A::Op>) {
         for source in self.lanes.keys().copied().collect::<Vec<_>>() {
             if let Some(echo) = self.own_echo(source, step)
-                && self.boundary.adopted().contains_key(&source)
+                && self
+                    .boundary
+                    .names(&echo.statement.dot, &echo.statement.digest)
             {
                 self.send_to_members(&Body::Echo(echo), step);
             }
