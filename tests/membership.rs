@@ -323,7 +323,7 @@ fn work_while_members_come_and_go(seed: u64, acts: &[(u8, u8)]) {
 
 #[quickcheck]
 fn operations_in_flight_survive_joins_leaves_and_renewals(seed: u16, acts: Vec<(u8, u8)>) {
-    let acts: Vec<_> = acts.into_iter().take(10).collect();
+    let acts: Vec<_> = acts.into_iter().take(6).collect();
     work_while_members_come_and_go(u64::from(seed), &acts);
 }
 

@@ -96,7 +96,6 @@ impl<A: Wire> Replica<A> {
         let committee = self.committee_of(echo.generation);
         let seat = committee.and_then(|committee| committee.seat(&self.actor()));
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
-        // At a sealed dot the boundary took the lock with which we remembered our echo.
         let seal = self.boundary.sealed().get(&echo.dot.source);
         let sealed =
             echo.generation < self.generation() && seal.is_some_and(|seal| seal.dot() == echo.dot);
