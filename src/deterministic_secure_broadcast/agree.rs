@@ -7,16 +7,15 @@ use std::sync::Arc;
 use super::Replica;
 use super::closing::Candidate;
 use super::error::Refusal;
-use super::message::{Entry, Equivocation};
+use super::message::Equivocation;
 use super::packet::{Body, Want};
 use super::step::{Record, Step};
 use crate::actor::Actor;
 use crate::codec::Digest;
-use crate::dot::{Dot, Frontier};
+use crate::dot::Dot;
 use crate::membership::{
     Agreement, Founding, Mark, Obligations, Pace, Report, Said, Speech, Terms, Turn, Value,
 };
-use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
@@ -193,79 +192,6 @@ impl<A: Wire> Replica<A> {
         (!behind).then_some(true)
     }
 
-    /// Whether we have these messages; those that are missing are asked for.
-    fn holds_payloads(&mut self, payloads: Vec<(Dot, Digest)>, step: &mut Step<A::Op>) -> bool {
-        let missing = payloads
-            .into_iter()
-            .filter(|(dot, digest)| self.message(dot, digest).is_none());
-        let missing: Vec<_> = missing.collect();
-        let news = missing
-            .iter()
-            .filter(|(_, digest)| !self.closing.wanted.contains_key(digest));
-        let news: Vec<_> = news.copied().collect();
-        if !news.is_empty() {
-            let room = (self.limits().lanes as usize).saturating_sub(self.closing.wanted.len());
-            self.closing
-                .wanted
-                .extend(news.iter().take(room).map(|(dot, digest)| (*digest, *dot)));
-            let want = Want {
-                value: None,
-                payloads: news,
-            };
-            self.send_to_members(&Body::Want(want), step);
-        }
-        missing.is_empty()
-    }
-
-    /// What was asked for and did not come is asked for again.
-    fn repeat_wants(&mut self, step: &mut Step<A::Op>) {
-        let mut wanted = std::mem::take(&mut self.closing.wanted);
-        wanted.retain(|digest, dot| self.message(dot, digest).is_none());
-        if !wanted.is_empty() {
-            let payloads = wanted.iter().map(|(digest, dot)| (*dot, *digest)).collect();
-            let want = Want {
-                value: None,
-                payloads,
-            };
-            self.send_to_members(&Body::Want(want), step);
-        }
-        self.closing.wanted = wanted;
-    }
-
-    /// A message that we hold, wherever it is.
-    pub(super) fn message(&self, dot: &Dot, digest: &Digest) -> Option<Entry> {
-        let lane = self.lanes.get(&dot.source)?;
-        let held = lane.find(dot.seq, digest);
-        held.or_else(|| self.closing.payloads.get(digest)).cloned()
-    }
-
-    /// Takes in a message that a value or a report rests on. The digest vouches for it, not for its signature.
-    /// Whether it was wanted.
-    pub(super) fn take_payload(&mut self, entry: &Entry) -> bool {
-        let wanted = self.closing.wanted.get(&entry.digest);
-        let wanted = wanted == Some(&entry.message().dot());
-        if wanted {
-            self.closing.wanted.remove(&entry.digest);
-            self.closing.payloads.insert(entry.digest, entry.clone());
-        }
-        wanted
-    }
-
-    pub(super) fn handle_want(&mut self, from: Actor, want: &Want, step: &mut Step<A::Op>) {
-        if let Some(candidate) = want
-            .value
-            .and_then(|digest| self.closing.candidate(&digest))
-        {
-            let value = Arc::clone(&candidate.value);
-            self.send(from, Body::Value(value), step);
-        }
-        for (dot, digest) in &want.payloads {
-            if let Some(entry) = self.message(dot, digest) {
-                self.send(from, Body::Proposal(entry.proposal), step);
-            }
-        }
-    }
-
     /// Goes on with whatever new messages, reports and values make possible.
     pub(super) fn pursue(&mut self, step: &mut Step<A::Op>) {
         if self.closing.agreement.is_some() {
@@ -380,54 +306,6 @@ impl<A: Wire> Replica<A> {
             self.expect_generation(founding, next);
         }
         self.closing.decided = None;
-    }
-
-    /// The snapshot of the state at a frontier, from the last boundary's state and the messages since. `None` when
-    /// they are not here, or do not lead to one state.
-    pub(super) fn snapshot_at(&self, frontier: &Frontier) -> Option<Snapshot> {
-        if self.frontier() == *frontier {
-            return Some(Snapshot::of(&self.algorithm));
-        }
-        let mut algorithm = self.at_boundary()?;
-        let mut lanes = Vec::new();
-        for (source, head) in frontier {
-            let from = self.boundary.head(source).seq;
-            let lane = self.lanes.get(source)?;
-            let entries: VecDeque<_> = lane.log.between(from, head.seq).cloned().collect();
-            let reached = entries
-                .back()
-                .map_or(self.boundary.head(source), Entry::head);
-            if reached != *head {
-                return None;
-            }
-            lanes.push(entries);
-        }
-        self.replay_lanes(&mut algorithm, lanes)
-            .then(|| Snapshot::of(&algorithm))
-    }
-
-    /// Applies the messages of several lanes, each when it is valid. Whether all were.
-    pub(super) fn replay_lanes(&self, algorithm: &mut A, mut lanes: Vec<VecDeque<Entry>>) -> bool {
-        loop {
-            let mut progress = false;
-            for lane in &mut lanes {
-                while let Some(entry) = lane.front() {
-                    let source = entry.message().source;
-                    let Ok(ops) = entry.message().decode::<A::Op>(self.limits()) else {
-                        return false;
-                    };
-                    if !algorithm.verdict_batch(&source, &ops).is_valid() {
-                        break;
-                    }
-                    ops.into_iter().for_each(|op| algorithm.apply(op));
-                    lane.pop_front();
-                    progress = true;
-                }
-            }
-            if !progress {
-                return lanes.iter().all(VecDeque::is_empty);
-            }
-        }
     }
 
     pub(super) fn convict_member(&mut self, evidence: Equivocation, step: &mut Step<A::Op>) {

@@ -322,20 +322,6 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    // ---- states
-
-    /// The algorithm as it was at the boundary of this generation.
-    pub(super) fn at_boundary(&self) -> Option<A> {
-        let (generation, snapshot) = self.snapshots.back()?;
-        let bytes = snapshot.bytes().as_slice();
-        let state = decode(bytes, bytes.len()).ok()?;
-        let mut algorithm = self.pristine.clone();
-        if *generation > Generation::GENESIS {
-            algorithm.sync_from(state);
-        }
-        Some(algorithm)
-    }
-
     /// Starts from a certified snapshot of the newest founded generation. Our own deliveries beyond its frontier are
     /// applied to it again; what it covers is dropped.
     pub(super) fn install_snapshot(&mut self, snapshot: Snapshot, step: &mut Step<A::Op>) -> bool {

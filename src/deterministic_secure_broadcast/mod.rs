@@ -44,8 +44,10 @@ mod packet;
 mod propose;
 mod pull;
 mod recover;
+mod state;
 mod step;
 mod sync;
+mod want;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
