@@ -5,12 +5,11 @@
 //! replica can be in once, with the inputs that lead there, and runs the code again only for an input that is new
 //! in that state. A state of the world is one such state a replica. What was said once may arrive anywhere, at any
 //! time, any number of times, or never: nothing is ever taken off the wire. So loss, duplication, delay and reordering
-//! are all in it. The search is depth-first over all states of the world, each visited once; it cuts nothing off
-//! but what the bound says.
+//! are all in it. The search goes breadth-first over the states of the world, each visited once.
 //!
 //! The liar hears everything. It shows either of its messages to anybody at any time, echoes everything, and makes
 //! and shows, or withholds, every certificate that the echoes said so far allow, one with the receiver's own echo and
-//! one without. It reports whatever case says, votes for every value, and shows or withholds each decision. It is the
+//! one without. It reports that it holds nothing, votes for every value, and shows or withholds each decision. It is the
 //! courier too: members' certificates and decisions are those that it could have made itself, from the same echoes and
 //! votes.
 //!
@@ -19,16 +18,23 @@
 //!   announcements, no proposals passed on; no crashes;
 //! - all correct members have approved the newcomer at the start, and each hears of the others' approvals at once, or
 //!   never;
-//! - prevotes reach a member as one quorum, once; one value is shown to each member;
+//! - one value is shown to each member, once, and who prevotes it is taken to precommit it: a decision exists as soon as
+//!   a quorum prevoted, with the liar; later rounds and quorums of prevotes are not in it;
+//! - certificates and decisions that differ only in who else signed count as one;
+//! - across a join, a number of inputs in a row, all replicas together: 9 with one operation, 8 with two messages, 7 where
+//!   the liar coordinates; one more search
+//!   starts when all correct members hold one of the two messages and are frozen, and goes on for 7 more;
+//! - without a change there is no bound on the number of inputs: that search is complete;
 //! - requests, answers, wanted messages and snapshots are lost: who lacks a message or a decision can get it from
 //!   the liar, and a newcomer follows the lanes;
 //! - reports reach the coordinator only. Others freeze by the approvals.
 //!
-//! `EXHAUSTIVE=deep` widens it as each test says.
+//! `EXHAUSTIVE=deep` goes on for 8 to 11 inputs, and lets the liar report each lock too, in the last. It takes minutes.
 #![allow(clippy::print_stdout, reason = "the counts are the result")]
 
+use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -36,7 +42,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bft_crdts::SecureBroadcastAlgorithm as _;
-use bft_crdts::actor::{Actor, Signed, SigningActor, Statement};
+use bft_crdts::actor::{Actor, Sig, Signed, SigningActor, Statement};
 use bft_crdts::codec::{Digest, encode};
 use bft_crdts::deterministic_secure_broadcast::{
     Body, Consent, Echo, Fault, Packet, Proposal, Replica, Step,
@@ -56,6 +62,8 @@ mod common;
 const NEWCOMER: usize = 4;
 /// Whom the first round of the first generation belongs to.
 const COORDINATOR: usize = 0;
+/// Where a search that is too wide ends, and fails.
+const MOST: usize = 4_000_000;
 /// Facts that may be said in one case.
 const WORDS: usize = 16;
 
@@ -84,6 +92,10 @@ struct Case {
     tallies: bool,
     /// What the liars report: nothing, or that they hold a message.
     reports: u8,
+    /// Whether it starts when all correct members hold a message, of two each another, and are frozen.
+    split: bool,
+    /// Inputs in a row, of all replicas together.
+    depth: usize,
 }
 
 impl Case {
@@ -152,12 +164,18 @@ struct Explorer {
     node_ids: HashMap<u128, u32>,
     moves: HashMap<(u32, u32), u32>,
     choices: HashMap<Bits, Rc<Vec<(usize, u32)>>>,
+    parts: [HashMap<Bits, Vec<(usize, u32)>>; 3],
+    masks: [Bits; 3],
+    signed: RefCell<HashMap<(usize, Digest), Sig>>,
+    values: RefCell<HashMap<[u64; 3], Option<Arc<Value>>>>,
     runs: u64,
 }
 
 /// What came of it.
 struct Outcome {
     states: usize,
+    /// Different echoes of the generation after the change.
+    echoed: usize,
     /// The first state in which two correct replicas contradict each other, and how it came about.
     fork: Option<String>,
     /// The same, of a correct replica that was accused, silenced or led astray.
@@ -209,6 +227,10 @@ impl Explorer {
             node_ids: HashMap::new(),
             moves: HashMap::new(),
             choices: HashMap::new(),
+            parts: [HashMap::new(), HashMap::new(), HashMap::new()],
+            masks: [[0; WORDS]; 3],
+            signed: RefCell::new(HashMap::new()),
+            values: RefCell::new(HashMap::new()),
             runs: 0,
         }
     }
@@ -219,6 +241,24 @@ impl Explorer {
 
     fn actor(&self, chair: usize) -> Actor {
         self.key(chair).actor()
+    }
+
+    /// A signature, made once.
+    fn sign<T: Statement>(&self, chair: usize, statement: T) -> Signed<T> {
+        let network = self.last.network();
+        let key = self.key(chair);
+        let digest = statement.digest(network);
+        if let Some(sig) = self.signed.borrow().get(&(chair, digest)).copied() {
+            let signer = key.actor();
+            return Signed {
+                statement,
+                signer,
+                sig,
+            };
+        }
+        let claim = key.sign(network, statement).into_claim();
+        self.signed.borrow_mut().insert((chair, digest), claim.sig);
+        claim
     }
 
     // ---- replicas
@@ -420,6 +460,12 @@ impl Explorer {
         let id = *self.fact_ids.entry(bytes).or_insert(next);
         if id == next {
             assert!(next < WORDS * 64, "room for what is said");
+            let part = match fact {
+                Fact::Proposal(_) => 0,
+                Fact::Echo(_) => 1,
+                Fact::Report(_) | Fact::Value(_) | Fact::Ballot(_) => 2,
+            };
+            self.masks[part][id / 64] |= 1 << (id % 64);
             self.facts.push(fact);
         }
         id
@@ -441,31 +487,44 @@ impl Explorer {
         if let Some(choices) = self.choices.get(&said) {
             return Rc::clone(choices);
         }
+        let proposals = masked(said, self.masks[0]);
+        let mut all = self.part(0, proposals, Self::messages);
+        all.extend(self.part(1, masked(said, self.masks[1]), Self::echoes));
+        if self.case.joins {
+            let end = masked(said, self.masks[2]);
+            all.extend(self.part(2, joined(end, proposals), Self::closing));
+        }
+        let choices = Rc::new(all);
+        self.choices.insert(said, Rc::clone(&choices));
+        choices
+    }
+
+    /// The inputs of one kind, which only facts of that kind allow.
+    fn part(
+        &mut self,
+        part: usize,
+        said: Bits,
+        make: fn(&Self, &[Fact], &mut Vec<Choice>),
+    ) -> Vec<(usize, u32)> {
+        if let Some(choices) = self.parts[part].get(&said) {
+            return choices.clone();
+        }
         let facts: Vec<Fact> = (0..self.facts.len())
             .filter(|fact| said[fact / 64] >> (fact % 64) & 1 == 1)
             .map(|fact| self.facts[fact].clone())
             .collect();
         let mut choices = Vec::new();
-        self.messages(&facts, &mut choices);
-        self.certificates(&facts, &mut choices);
-        if self.case.joins {
-            self.closing(&facts, &mut choices);
-        }
+        make(self, &facts, &mut choices);
         let choices: Vec<_> = choices
             .into_iter()
             .map(|(chair, label, act, once)| (chair, self.input(label, act, once)))
             .collect();
-        let choices = Rc::new(choices);
-        self.choices.insert(said, Rc::clone(&choices));
+        self.parts[part].insert(said, choices.clone());
         choices
     }
 
     fn messages(&self, facts: &[Fact], choices: &mut Vec<Choice>) {
-        let said = facts.iter().filter_map(|fact| match fact {
-            Fact::Proposal(proposal) => Some(proposal),
-            _ => None,
-        });
-        for proposal in self.shown.iter().chain(said) {
+        for proposal in self.known(facts) {
             let digest = proposal.message.digest(self.last.network());
             for chair in self.case.honest() {
                 let body = Body::Proposal(Arc::clone(proposal));
@@ -475,6 +534,10 @@ impl Explorer {
         if !self.case.lies(self.case.source) {
             choices.push((self.case.source, "propose".to_owned(), Act::Propose, 1));
         }
+    }
+
+    fn echoes(&self, facts: &[Fact], choices: &mut Vec<Choice>) {
+        self.certificates(facts, choices);
         for fact in facts {
             if let Fact::Echo(echo) = fact
                 && self.case.tallies
@@ -528,8 +591,10 @@ impl Explorer {
                     if signers.len() == quorum && signers.iter().all(|signer| able.contains(signer))
                     {
                         let label = format!(
-                            "certificate {} {:?} of {signers:?}",
-                            echo.generation, echo.digest
+                            "certificate {} {:?} at {chair}, own echo {}",
+                            echo.generation,
+                            echo.digest,
+                            signers.contains(&chair)
                         );
                         let certificate = self.certificate(&chairs, signers, echo);
                         choices.push(hear(
@@ -550,12 +615,11 @@ impl Explorer {
         signers: Vec<usize>,
         statement: T,
     ) -> membership::Certificate<T> {
-        let network = self.last.network();
         let mut signatures: Vec<_> = signers
             .into_iter()
             .map(|signer| {
                 let seat = chairs.iter().position(|chair| *chair == signer);
-                let sig = self.key(signer).sign(network, statement.clone()).sig;
+                let sig = self.sign(signer, statement.clone()).sig;
                 (self.seats[seat.expect("a member")], sig)
             })
             .collect();
@@ -572,6 +636,14 @@ type Choice = (usize, String, Act, u8);
 
 fn hear(chair: usize, label: String, bodies: Vec<Body>, once: u8) -> Choice {
     (chair, label, Act::Hear(bodies), once)
+}
+
+fn masked(left: Bits, right: Bits) -> Bits {
+    std::array::from_fn(|word| left[word] & right[word])
+}
+
+fn joined(left: Bits, right: Bits) -> Bits {
+    std::array::from_fn(|word| left[word] | right[word])
 }
 
 fn approval(last: &Boundary, change: &Change) -> Approval {
@@ -608,7 +680,12 @@ impl Explorer {
         for chair in members.iter().copied() {
             let others = (0..4).filter(|other| *other != chair && !self.case.lies(*other));
             let consents = others.map(|other| Body::Approve(Arc::new(self.consent(other))));
-            choices.push(hear(chair, "approvals".to_owned(), consents.collect(), 2));
+            choices.push(hear(
+                chair,
+                format!("approvals of the others than {chair}"),
+                consents.collect(),
+                2,
+            ));
         }
         let values = if self.case.lies(COORDINATOR) {
             self.lying_values(facts)
@@ -628,21 +705,14 @@ impl Explorer {
     fn consent(&self, chair: usize) -> Consent {
         let change = self.authorisation.change;
         let approval = approval(&self.last, &change);
-        let approval = self.key(chair).sign(self.last.network(), approval);
-        Consent {
-            change,
-            approval: approval.into_claim(),
-        }
+        let approval = self.sign(chair, approval);
+        Consent { change, approval }
     }
 
     /// What a liar may report: nothing, or that it holds one of the messages.
     fn liars_reports(&self, facts: &[Fact]) -> Vec<Signed<Report>> {
         let mut reports = Vec::new();
-        let said = facts.iter().filter_map(|fact| match fact {
-            Fact::Proposal(proposal) => Some(proposal),
-            _ => None,
-        });
-        let messages: Vec<_> = self.shown.iter().chain(said).collect();
+        let messages: Vec<_> = self.known(facts).collect();
         for liar in self.case.liars {
             let empty = Report::of(&self.last);
             let locks = messages.iter().map(|proposal| {
@@ -657,11 +727,7 @@ impl Explorer {
                 .into_iter()
                 .chain(locks)
                 .take(usize::from(self.case.reports));
-            let all = all.map(|report| {
-                self.key(*liar)
-                    .sign(self.last.network(), report)
-                    .into_claim()
-            });
+            let all = all.map(|report| self.sign(*liar, report));
             reports.extend(all);
         }
         reports
@@ -700,14 +766,18 @@ impl Explorer {
         for (third, c) in reports.iter().enumerate() {
             for (second, b) in reports[..third].iter().enumerate() {
                 for a in &reports[..second] {
-                    values.extend(self.value([a, b, c]));
+                    let key = [a, b, c].map(digest_of);
+                    let known = self.values.borrow().get(&key).cloned();
+                    let value = known.unwrap_or_else(|| self.value([a, b, c], facts));
+                    self.values.borrow_mut().insert(key, value.clone());
+                    values.extend(value);
                 }
             }
         }
         values
     }
 
-    fn value(&self, reports: [&Signed<Report>; 3]) -> Option<Arc<Value>> {
+    fn value(&self, reports: [&Signed<Report>; 3], facts: &[Fact]) -> Option<Arc<Value>> {
         let terms = Terms {
             parent: self.last.value(),
             changes: vec![self.authorisation.clone()],
@@ -715,24 +785,32 @@ impl Explorer {
         };
         let frontier = terms.frontier(&self.last).ok()?;
         let head = frontier.get(&self.actor(self.case.source));
-        let state = self.state(head)?;
+        let state = self.state(head, facts)?;
         let value = terms.with_state(state);
         value.check(&self.last).ok()?;
         Some(Arc::new(value))
     }
 
     /// The state after at most one of the messages.
-    fn state(&self, head: Option<&Head>) -> Option<Digest> {
+    fn state(&self, head: Option<&Head>, facts: &[Fact]) -> Option<Digest> {
         let mut set = Set::new(self.actor(0));
         if let Some(head) = head {
-            let digest = |proposal: &&Arc<Proposal>| {
-                proposal.message.digest(self.last.network()) == head.digest
-            };
-            let message = &self.shown.iter().find(digest)?.message;
+            let mut messages = self.known(facts).map(|proposal| &proposal.message);
+            let network = self.last.network();
+            let message = messages.find(|message| message.digest(network) == head.digest)?;
             let ops = message.decode::<Op<u8>>(self.table.genesis.limits()).ok()?;
             ops.into_iter().for_each(|op| set.apply(op));
         }
         Some(Snapshot::of(&set).manifest().digest())
+    }
+
+    /// The messages that were shown.
+    fn known<'a>(&'a self, facts: &'a [Fact]) -> impl Iterator<Item = &'a Arc<Proposal>> {
+        let said = facts.iter().filter_map(|fact| match fact {
+            Fact::Proposal(proposal) => Some(proposal),
+            _ => None,
+        });
+        self.shown.iter().chain(said)
     }
 
     fn agreement(
@@ -776,27 +854,11 @@ impl Explorer {
                 let shown = speech(vec![sign(COORDINATOR, proposal)], Some(Arc::clone(value)));
                 choices.push(hear(chair, format!("value {digest:?}"), vec![shown], 4));
             }
-            let own = usize::from(voted(chair, &prevote));
-            let others = order
-                .iter()
-                .copied()
-                .filter(|seat| *seat != chair && voted(*seat, &prevote));
-            let others: Vec<usize> = others.take(3 - own).collect();
-            if others.len() == 3 - own {
-                let label = format!("prevotes {digest:?} of {others:?}");
-                let bodies = others
-                    .into_iter()
-                    .map(|seat| speech(vec![sign(seat, prevote)], None));
-                choices.push(hear(chair, label, bodies.collect(), 8));
-            }
         }
-        let deciders = order
-            .iter()
-            .copied()
-            .filter(|seat| voted(*seat, &precommit));
+        let deciders = order.iter().copied().filter(|seat| voted(*seat, &prevote));
         let deciders: Vec<usize> = deciders.take(3).collect();
         if deciders.len() == 3 {
-            let label = format!("decision {digest:?} of {deciders:?}");
+            let label = format!("decision {digest:?}");
             let chairs = self.chairs(Generation::GENESIS);
             let founding = Founding {
                 value: Arc::clone(value),
@@ -830,10 +892,18 @@ impl Explorer {
         for (place, chair) in chairs.iter().enumerate() {
             place_of[*chair] = place;
         }
+        if self.case.split {
+            self.split(&chairs, &mut start);
+        }
         let mut came: HashMap<World, (World, u32)> = HashMap::from([(start, (start, u32::MAX))]);
-        let (mut stack, mut steps) = (vec![start], 0_u64);
+        let (mut queue, mut steps) = (VecDeque::from([(start, 0_usize)]), 0_u64);
+        let mut deepest = 0;
         let (mut fork, mut wrong) = (None, None);
-        while let Some(world) = stack.pop() {
+        while let Some((world, depth)) = queue.pop_front() {
+            deepest = deepest.max(depth);
+            if depth == self.case.depth {
+                continue;
+            }
             let mut said = [0; WORDS];
             for node in &world[..chairs.len()] {
                 let more = &self.nodes[*node as usize].said;
@@ -863,14 +933,17 @@ impl Explorer {
                 {
                     wrong = Some(format!("{what} at {chair}:\n{}", self.story(&came, after)));
                 }
-                stack.push(after);
+                queue.push_back((after, depth + 1));
             }
-            if came.len() > 4_000_000 || (fork.is_some() && self.case.liars.len() > 1) {
+            if came.len() > MOST || wrong.is_some() || (fork.is_some() && self.case.liars.len() > 1)
+            {
                 break;
             }
         }
+        let late = |fact: &&Fact| matches!(fact, Fact::Echo(echo) if echo.statement.generation > Generation::GENESIS);
+        let echoed = self.facts.iter().filter(late).count();
         println!(
-            "{}: {} states of the world, {steps} steps between them, {} states of single replicas, {} inputs run, {:?}",
+            "{}: {} states of the world up to {deepest} inputs, {steps} steps between them, {} states of single replicas, {} inputs run, {echoed} echoes after the change, {:?}",
             self.case.name,
             came.len(),
             self.nodes.len(),
@@ -879,8 +952,36 @@ impl Explorer {
         );
         Outcome {
             states: came.len(),
+            echoed,
             fork,
             wrong,
+        }
+    }
+
+    /// Each holds a message, the first another than the rest if there are two; then all are frozen.
+    fn split(&mut self, chairs: &[usize], start: &mut World) {
+        for (place, chair) in chairs.iter().copied().enumerate() {
+            if chair == NEWCOMER {
+                continue;
+            }
+            let said = self.choices([0; WORDS]);
+            let has = |explorer: &Self, (to, input): &(usize, u32), what: &str| {
+                *to == chair && explorer.inputs[*input as usize].label.starts_with(what)
+            };
+            let messages = said.iter().filter(|choice| has(self, choice, "message"));
+            let messages: Vec<u32> = messages.map(|(_, input)| *input).collect();
+            let message = if place == 0 {
+                messages.last()
+            } else {
+                messages.first()
+            };
+            if let Some(message) = message {
+                start[place] = self.go(start[place], *message);
+            }
+            let mut freezes = said.iter().filter(|choice| has(self, choice, "approvals"));
+            if let Some((_, freeze)) = freezes.next() {
+                start[place] = self.go(start[place], *freeze);
+            }
         }
     }
 
@@ -918,11 +1019,13 @@ const ALONE: Case = Case {
     newcomer: false,
     tallies: true,
     reports: 1,
+    split: false,
+    depth: usize::MAX,
 };
 
-fn holds(case: Case) {
+fn holds(case: Case) -> usize {
     let outcome = Explorer::new(case).explore();
-    assert!(outcome.states < 4_000_000, "the search ended early");
+    assert!(outcome.states <= MOST, "the search ended early");
     assert_eq!(
         outcome.fork, None,
         "two correct replicas contradict each other"
@@ -930,6 +1033,7 @@ fn holds(case: Case) {
     if let Some(wrong) = outcome.wrong {
         panic!("a correct replica is wronged: {wrong}");
     }
+    outcome.echoed
 }
 
 #[test]
@@ -946,4 +1050,96 @@ fn two_liars_of_four_make_a_fork_and_the_search_finds_it() {
     };
     let outcome = Explorer::new(case).explore();
     println!("{}", outcome.fork.expect("a fork"));
+}
+
+const JOIN: Case = Case {
+    name: "a join, one operation in flight",
+    liars: &[3],
+    source: 1,
+    messages: 1,
+    joins: true,
+    newcomer: true,
+    tallies: false,
+    reports: 1,
+    split: false,
+    depth: 6,
+};
+
+/// The same case, deeper when asked.
+fn bounded(case: Case, depth: usize, deeper: usize) -> Case {
+    let depth = if deep() { deeper } else { depth };
+    Case { depth, ..case }
+}
+
+#[test]
+fn one_operation_in_flight_across_a_join_makes_no_fork() {
+    holds(bounded(JOIN, 9, 11));
+}
+
+#[test]
+fn two_messages_across_a_join_make_no_fork() {
+    let case = Case {
+        name: "a join, two messages",
+        source: 3,
+        messages: 2,
+        newcomer: false,
+        ..JOIN
+    };
+    holds(bounded(case, 8, 10));
+}
+
+#[test]
+fn two_messages_across_a_join_that_a_liar_coordinates_make_no_fork() {
+    holds(bounded(LED, 7, 8));
+}
+
+#[test]
+fn two_messages_held_by_frozen_members_across_a_join_that_a_liar_coordinates_make_no_fork() {
+    let case = Case {
+        name: "a join that a liar coordinates, two messages held, all frozen",
+        newcomer: true,
+        split: true,
+        reports: if deep() { 3 } else { 1 },
+        ..LED
+    };
+    let echoed = holds(bounded(case, 7, 8));
+    assert!(echoed > 0, "the next generation is reached");
+}
+
+const LED: Case = Case {
+    name: "a join that a liar coordinates, two messages",
+    liars: &[0],
+    source: 0,
+    messages: 2,
+    newcomer: false,
+    ..JOIN
+};
+
+/// Found by the search over two messages across a join.
+#[test]
+fn a_member_whose_lock_was_sealed_is_not_silenced_by_a_certificate_with_its_own_echo() {
+    let mut table = Table::of(4);
+    let [one, other] = [1, 2].map(|member| table.first(3, &[add(table.actor(3), 1, member)]));
+    for (seat, shown) in [(0, &other), (1, &one), (2, &one)] {
+        let body = Body::Proposal(Arc::clone(shown));
+        table.give(table.actor(3), seat, body).expect("a proposal");
+    }
+    let certificate = table.certificate(&[1, 2, 3], &one);
+    table.take_wire();
+    let liar = table.actor(3);
+    for seat in 0..3 {
+        let step = table.replicas[seat].approve(Change::Renew);
+        table.spend(seat, step.expect("a member"));
+    }
+    table.carry(|packet| packet.to != liar);
+    let boundary = table.replicas[1].boundary();
+    assert!(boundary.sealed().contains_key(&liar));
+    for seat in 0..3 {
+        let body = Body::Certificate(Arc::clone(&certificate));
+        table.give(liar, seat, body).expect("a certificate");
+        let body = Body::Proposal(Arc::clone(&one));
+        table.give(liar, seat, body).expect("its message");
+        assert!(!table.replicas[seat].is_silenced());
+        assert_eq!(table.delivered[seat].len(), 1);
+    }
 }
