@@ -11,7 +11,7 @@ use bft_crdts::deterministic_secure_broadcast::{
     Step,
 };
 use bft_crdts::dot::{Binding, Dot, Head, Seq};
-use bft_crdts::membership::{Generation, Genesis, Seat};
+use bft_crdts::membership::{self, Change, Generation, Genesis, Seat};
 use bft_crdts::orswot::{Op, Orswot};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 
@@ -98,6 +98,44 @@ impl Table {
         let set = Set::new(key.actor());
         let records = self.records[seat].clone();
         Replica::recover(key, set, self.genesis.clone(), records).expect("its own records")
+    }
+
+    /// Somebody new takes a chair, and knows whom to ask. Its chair.
+    pub(crate) fn enter(&mut self, number: u8, prepare: impl FnOnce(&mut Replica<Set>)) -> usize {
+        let seat = self.keys.len();
+        let contacts: Vec<_> = self.keys.iter().map(SigningActor::actor).collect();
+        self.keys.push(key(number));
+        self.records.push(Vec::new());
+        self.delivered.push(Vec::new());
+        self.faults.push(Vec::new());
+        let (mut replica, step) = self.rebuild(seat);
+        contacts.into_iter().for_each(|who| replica.meet(who));
+        prepare(&mut replica);
+        self.replicas.push(replica);
+        self.spend(seat, step);
+        seat
+    }
+
+    /// These members approve a change, and everything that follows happens.
+    pub(crate) fn approve(&mut self, by: &[usize], change: Change) {
+        for seat in by {
+            // The last ones hold an authorised change already, or have made it.
+            if let Ok(step) = self.replicas[*seat].approve(change) {
+                self.spend(*seat, step);
+                self.carry_all();
+            }
+        }
+        self.run(8);
+    }
+
+    /// The change by which somebody enters.
+    pub(crate) fn entry(&self, seat: usize) -> Change {
+        let boundary = self.replicas[seat].boundary();
+        let entry = membership::Entry {
+            generation: boundary.generation(),
+            value: boundary.value(),
+        };
+        Change::Join(self.keys[seat].sign(&self.network(), entry).into_claim())
     }
 
     pub(crate) fn restart(&mut self, seat: usize) {
