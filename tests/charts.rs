@@ -135,7 +135,7 @@ fn two_joins_split_the_vote() {
 }
 
 /// A thief shows one payment to one member and another payment of the same money to a second one, and the generation ends
-/// before either is certified. Both reports are in: the dot is sealed, and neither payment is made.
+/// before either is certified. Meanwhile both signatures meet: who has them echoes neither, and neither payment is made.
 #[test]
 fn a_double_spend_across_a_generation_change() {
     let bank = || Net::<Bank>::builder(1).members(4).approving();
