@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let replica = net.replica(&newcomer).ok_or("down")?;
     assert!(net.committee().contains(&newcomer));
     assert!(net.read(&newcomer).contains(&"banana".to_owned()));
+    assert_eq!(replica.messages(&bob).count(), 0, "it is from the snapshot");
     println!(
         "  it is in {}, with {} members, and holds {} fruits",
         replica.generation(),
