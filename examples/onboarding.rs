@@ -26,13 +26,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     net.settle();
 
     println!(
-        "Somebody new knows the genesis, and asks to join. All that it is told is proved to it:"
+        "Ann asks for a new generation, twice. Each begins with a state that a quorum certifies,"
     );
+    println!("and the messages before the last but one are forgotten.");
+    for _ in 0..2 {
+        net.renew(&ann)?;
+        net.settle();
+    }
+
+    println!("Somebody new asks to join. It believes nobody: chain and snapshot prove themselves.");
     let newcomer = net.join();
     net.settle();
     let replica = net.replica(&newcomer).ok_or("down")?;
     assert!(net.committee().contains(&newcomer));
     assert!(net.read(&newcomer).contains(&"banana".to_owned()));
+    assert_eq!(replica.messages(&bob).count(), 0, "it is from the snapshot");
     println!(
         "  it is in {}, with {} members, and holds {} fruits",
         replica.generation(),

@@ -223,7 +223,8 @@ fn said(from: &Actor, said: (Generation, About), names: &mut Names<'_>) -> Optio
         About::Precommit(round) => format!("precommits, {round}"),
         About::Decision => "tells the decision".to_owned(),
     };
-    let (from, what) = (names.lifeline(from), label(&what));
+    let what = label(&format!("{} {what}", names.of(from)));
+    let from = names.lifeline(from);
     let text = format!("\"{from}\" -> * [label=\"{what}\"]");
     Some(Arc { at: None, text })
 }
@@ -424,7 +425,7 @@ mod tests {
         }
         let members = [member(1), member(2)];
         let text = chart(&trace, &members, &founders(), &[], 7).expect("short");
-        assert_eq!(text.matches("-> * [label=\"reports\"]").count(), 1);
+        assert_eq!(text.matches("-> * [label=\"a reports\"]").count(), 1);
         assert_eq!(text.matches("--- [label=\"generation 1: a b\"]").count(), 1);
     }
 
