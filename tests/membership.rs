@@ -474,6 +474,7 @@ fn freeze(members: usize, change: impl FnOnce(&mut Net<Set>)) -> u64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the numbers are worth reading")]
 fn a_change_holds_echoes_up_for_no_more_than_eight_delays() {
     for members in [4, 5] {
         let renew = freeze(members, |net| net.renew(&net.honest(0)).expect("a member"));
