@@ -333,6 +333,13 @@ fn echoes_go_to_everybody_only_of_the_very_lock_that_is_adopted() {
     work_while_members_come_and_go(0, &[(0, 0), (45, 0)]);
 }
 
+/// A frozen member serves a message that it holds and has not locked, and gets an echo for it.
+#[test]
+fn an_echo_of_a_message_that_was_served_for_the_agreement_is_no_surprise() {
+    let acts = [(0, 0), (105, 171), (126, 203), (0, 127), (241, 0)];
+    work_while_members_come_and_go(6398, &acts);
+}
+
 // ---- faults during a change
 
 #[test]
@@ -467,6 +474,7 @@ fn freeze(members: usize, change: impl FnOnce(&mut Net<Set>)) -> u64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the numbers are worth reading")]
 fn a_change_holds_echoes_up_for_no_more_than_eight_delays() {
     for members in [4, 5] {
         let renew = freeze(members, |net| net.renew(&net.honest(0)).expect("a member"));

@@ -260,7 +260,11 @@ impl<A: Wire> Replica<A> {
         if claim.signer != self.actor() {
             // Of a lock that everybody adopts, echoes go to everybody, whether its message is here or not.
             let adopted = self.boundary.names(&dot, &digest);
-            return adopted.then_some(()).ok_or(Refusal::Unasked(dot));
+            // And whoever served a message for the agreement gets an echo of it, whether it has a lock of its own or not.
+            let served = self.message(&dot, &digest).is_some();
+            return (adopted || served)
+                .then_some(())
+                .ok_or(Refusal::Unasked(dot));
         }
         self.committee.verify(&self.network, claim)?;
         self.silence(step);
