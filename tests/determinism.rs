@@ -14,17 +14,17 @@ const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
         peaceful,
-        "036cb010fd0ec6034fba17beaab300f4e1eb1d558e470592b4949a4705ced161",
+        "bdf02125f0ead0e7e4d1fac55932a6fccb80a778c15deb37e7ad20dd62559c14",
     ),
     (
         "hostile",
         hostile,
-        "93cd358c20f5890333c8dfd6cc51ef50124a5d74e5911a04bc634fc4f9789217",
+        "dffc5cdbefde7a5ee1ff3029cefe246a21c80698a25f10df54a4031ebcc72edb",
     ),
     (
         "crashing",
         crashing,
-        "53252aecbb649c76cb9337d22d6c4291bc4fdd1c1f16154b8cfc0fc08775451a",
+        "5aa3aa48d6d3404c377f2b2d04c89f4d383217cc79857f6038f2709510c2933d",
     ),
 ];
 

@@ -15,7 +15,6 @@ use bft_crdts::net::{
     TICK_MICROS, Vice,
 };
 use bft_crdts::orswot::{Op, Orswot};
-use bft_crdts::store::Store;
 use quickcheck_macros::quickcheck;
 
 type Set = Orswot<u8>;
@@ -359,8 +358,7 @@ fn a_partition_during_a_change_heals() {
 }
 
 fn records(net: &Net<Set>, who: &Actor) -> usize {
-    let mut store = net.backup(who).expect("a participant");
-    store.load().expect("what was written").len()
+    net.backup(who).expect("a participant").appended()
 }
 
 /// Somebody joins and somebody leaves while everybody works; `watch` sees the network between any two steps.

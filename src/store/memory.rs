@@ -13,6 +13,7 @@ const FRAME: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     disk: Vec<u8>,
+    appended: usize,
     cut: Option<Cut>,
 }
 
@@ -55,6 +56,12 @@ impl MemoryStore {
         self.cut = None;
     }
 
+    /// Records that were ever appended, those too that others took the place of.
+    #[must_use]
+    pub fn appended(&self) -> usize {
+        self.appended
+    }
+
     /// Bytes that are durable.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -93,7 +100,10 @@ impl Store for MemoryStore {
                     self.disk.extend(&frame[..torn]);
                     return Err(CrashError::PowerCut);
                 }
-                _ => self.disk.extend(frame),
+                _ => {
+                    self.disk.extend(frame);
+                    self.appended += 1;
+                }
             }
         }
         match self.cut {
