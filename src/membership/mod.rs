@@ -9,7 +9,7 @@
 //!
 //! What drives it, in order:
 //! 1. [`Approvals::add`] with each approval; or [`Authorisation::verify`], when somebody shows the change whole. The
-//!    first [`Authorised`] change freezes the generation: make that durable, and stop echoing and delivering.
+//!    first [`Authorised`] change freezes the generation: make that durable, and stop echoing.
 //! 2. Sign one [`Report`], make it durable, send it with the change. Check others' with [`Report::check`].
 //! 3. [`Agreement::open`] and [`Agreement::start`]. When it [`awaits an offer`](Agreement::awaits_offer):
 //!    [`Terms::gather`] what can be backed, compute the state at [`Terms::frontier`], [`Terms::with_state`], and
