@@ -9,7 +9,7 @@ use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Body, Fault, Packet, ProposeError, Replica};
 use bft_crdts::membership::Genesis;
 use bft_crdts::net::{
-    Adversary, Equivocator, Event, Faults, Net, NetBuilder, Scenario, TICK_MICROS, Twins, Vice,
+    Act, Adversary, Equivocator, Event, Faults, Net, NetBuilder, Scenario, TICK_MICROS, Twins, Vice,
 };
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor, Verdict};
 use money::{Brazen, with_thief};
@@ -617,4 +617,23 @@ fn income_that_is_passed_on_at_once_is_never_missing(
     for at in &actors {
         assert_eq!(units(&net, at, &actors[3]), 100);
     }
+}
+
+#[test]
+fn a_member_that_was_down_for_two_changes_is_level_again() {
+    let scenario = Scenario {
+        seed: 3713887418197973668,
+        members: 4,
+        liars: Vec::new(),
+        hostile: false,
+        acts: vec![
+            Act::Join,
+            Act::Join,
+            Act::Crash { who: 212 },
+            Act::Run { tenths: 22 },
+            Act::Propose { who: 210, pick: 49 },
+            Act::Run { tenths: 16 },
+        ],
+    };
+    scenario.play(rich, pick);
 }

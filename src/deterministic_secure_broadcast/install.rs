@@ -132,6 +132,7 @@ impl<A: Wire> Replica<A> {
                 .entry(*member)
                 .or_insert_with(|| Peer::new(*member, now));
         }
+        self.peers.values_mut().for_each(Peer::forget_last);
         self.pending.push((founding, next));
     }
 

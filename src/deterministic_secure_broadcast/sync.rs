@@ -44,6 +44,11 @@ impl Peer {
         }
     }
 
+    /// There are lanes here now of which a standing spoke in vain before: the same one is news again.
+    pub(super) fn forget_last(&mut self) {
+        self.last = None;
+    }
+
     fn has(&self, source: &Actor, seq: Seq) -> bool {
         self.delivered
             .get(source)
