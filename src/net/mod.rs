@@ -314,7 +314,10 @@ impl<A: Wire> Net<A> {
             refusal: refusal.clone(),
         };
         self.trace.record(self.schedule.now(), event);
-        let clean = self.liars().is_empty() && self.links.are_faultless();
+        // A newcomer may be heard by somebody to whom the generation that let it in is not known yet.
+        let early =
+            matches!(&refusal, Refusal::NoLane(actor) if self.participants.contains_key(actor));
+        let clean = self.liars().is_empty() && self.links.are_faultless() && !early;
         self.hold_to(|checks| checks.refused(at, &refusal, clean));
     }
 
