@@ -359,7 +359,7 @@ impl<A: Wire> Replica<A> {
             .digest(dot.seq)
             .is_some_and(|held| held != entry.digest)
         {
-            let held = lane.binding_at(dot.seq);
+            let held = lane.log.entry(dot.seq).map(Entry::binding);
             let binding = self.verify_source(entry)?;
             if dot.source == self.actor() {
                 self.silence(step);

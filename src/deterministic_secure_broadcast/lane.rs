@@ -10,9 +10,8 @@ use std::sync::Arc;
 use super::backoff::Backoff;
 use super::log::Log;
 use super::message::{Certificate, Entry, Proposal, Tally};
-use crate::actor::Signed;
 use crate::codec::{Digest, NetworkId};
-use crate::dot::{Binding, Head, Seq};
+use crate::dot::{Head, Seq};
 
 #[derive(Debug)]
 pub(super) struct Lane<Op> {
@@ -99,14 +98,6 @@ impl<Op> Lane<Op> {
         let certified = self.certified.as_ref();
         let certified = certified.and_then(|certified| certified.tail.front());
         self.bound().into_iter().chain(certified)
-    }
-
-    /// The source's signature on whatever message we know at `seq`.
-    pub(super) fn binding_at(&self, seq: Seq) -> Option<Signed<Binding>> {
-        if seq.follows(self.log.head().seq) {
-            return self.bound().map(Entry::binding);
-        }
-        self.log.entry(seq).map(Entry::binding)
     }
 
     /// This message, if it is held or delivered here.
