@@ -37,13 +37,13 @@ use std::collections::BTreeMap;
 
 pub use adversary::{
     Adversary, DoubleVoter, Equivocator, FalseAnswer, FalseCoordinator, FalseProposal,
-    FalseReporter, FalseServer, FalseSnapshot, Hand, Mute, Twins,
+    FalseReporter, FalseServer, FalseSnapshot, Hand, Mute, Twins, Vice,
 };
 pub use builder::NetBuilder;
 pub use check::Violation;
 pub use faults::Faults;
 pub use msc::{ChartError, MOST_ARCS};
-pub use scenario::{Act, Scenario, Vice};
+pub use scenario::{Act, Scenario};
 pub use settle::SETTLE_TICKS;
 pub use trace::{About, Event, Trace};
 

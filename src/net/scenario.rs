@@ -1,9 +1,6 @@
 //! Scenarios: what is done to a network, as data, so that a failure can be shrunk to a handful of acts.
 
-use super::adversary::{
-    Adversary, DoubleVoter, Equivocator, FalseCoordinator, FalseReporter, FalseServer,
-    FalseSnapshot, Mute, Twins,
-};
+use super::adversary::Vice;
 use super::{Faults, Net, NetBuilder, TICK_MICROS};
 use crate::actor::Actor;
 use crate::traits::Wire;
@@ -76,55 +73,6 @@ pub enum Act {
         /// Who.
         who: u8,
     },
-}
-
-/// A kind of liar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Vice {
-    /// [`Mute`].
-    Mute,
-    /// [`Equivocator`].
-    Equivocator,
-    /// [`Twins`].
-    Twins,
-    /// [`FalseReporter`].
-    FalseReporter,
-    /// [`DoubleVoter`].
-    DoubleVoter,
-    /// [`FalseCoordinator`].
-    FalseCoordinator,
-    /// [`FalseServer`].
-    FalseServer,
-    /// [`FalseSnapshot`].
-    FalseSnapshot,
-}
-
-impl Vice {
-    /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Mute,
-        Self::Equivocator,
-        Self::Twins,
-        Self::FalseReporter,
-        Self::DoubleVoter,
-        Self::FalseCoordinator,
-        Self::FalseServer,
-        Self::FalseSnapshot,
-    ];
-
-    fn seat<A: Wire>(self) -> Box<dyn Adversary<A>> {
-        match self {
-            Self::Mute => Box::new(Mute),
-            Self::Equivocator => Box::new(Equivocator::default()),
-            Self::Twins => Box::new(Twins::new()),
-            Self::FalseReporter => Box::new(FalseReporter),
-            Self::DoubleVoter => Box::new(DoubleVoter::default()),
-            Self::FalseCoordinator => Box::new(FalseCoordinator::default()),
-            Self::FalseServer => Box::new(FalseServer::default()),
-            Self::FalseSnapshot => Box::new(FalseSnapshot::default()),
-        }
-    }
 }
 
 /// A network and what is done to it.

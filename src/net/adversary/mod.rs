@@ -8,6 +8,7 @@ mod false_server;
 mod false_snapshot;
 mod mute;
 mod twins;
+mod vice;
 
 pub use double_voter::DoubleVoter;
 pub use equivocator::Equivocator;
@@ -17,6 +18,7 @@ pub use false_server::{FalseAnswer, FalseServer};
 pub use false_snapshot::FalseSnapshot;
 pub use mute::Mute;
 pub use twins::Twins;
+pub use vice::Vice;
 
 use rand_chacha::ChaCha8Rng;
 
