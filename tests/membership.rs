@@ -530,10 +530,8 @@ fn a_change_happens_whatever_one_member_says_of_it() {
 fn beside(vice: Vice, seed: u64) -> Net<Set> {
     let scenario = Scenario {
         seed,
-        members: 4,
-        liars: vec![vice],
-        hostile: false,
-        acts: Vec::new(),
+        liars: vec![vec![vice]],
+        ..Scenario::default()
     };
     scenario.play(|builder| builder, |_, _, _| None)
 }

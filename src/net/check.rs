@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::msc::ChartError;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Delivery, Fault, Packet, Refusal, Replica};
@@ -130,6 +131,12 @@ pub enum Violation {
         /// Why not.
         why: String,
     },
+}
+
+/// What a thread unwinds with when a promise is broken in a network that was told to.
+pub(super) struct Broken {
+    pub(super) violation: Violation,
+    pub(super) chart: Result<String, ChartError>,
 }
 
 pub(super) type Invariant<A> = Box<dyn Fn(&A) -> Result<(), String>>;

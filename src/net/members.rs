@@ -1,5 +1,6 @@
 //! Members come and go: the verbs of changing the committee.
 
+use super::coverage::Kind;
 use super::participant::{Mind, Participant};
 use super::schedule::Happening;
 use super::{Net, TICK_MICROS};
@@ -58,6 +59,7 @@ impl<A: Wire> Net<A> {
 
     /// Somebody who [follows](Self::follow) the network asks to be let in.
     pub fn ask_to_join(&mut self, who: &Actor) {
+        let _entered = self.signatures.enter();
         if let Some(Mind::Correct(replica)) = self.participants.get_mut(who).map(|p| &mut p.mind) {
             let step = replica.ask_to_join();
             self.act(*who, step);
@@ -78,6 +80,8 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// Never: a new copy is in the genesis state like all others.
     pub fn follow_prepared(&mut self, prepare: impl FnOnce(&mut Replica<A>)) -> Actor {
+        let _entered = self.signatures.enter();
+        self.coverage.hit(Kind::Fault("a newcomer"));
         let key = SigningActor::generate(&mut self.random);
         let actor = key.actor();
         let algorithm = (self.algorithm)(actor);
@@ -102,6 +106,7 @@ impl<A: Wire> Net<A> {
     /// it is down.
     #[must_use]
     pub fn entry(&self, who: &Actor) -> Option<Change> {
+        let _entered = self.signatures.enter();
         let participant = self.participants.get(who)?;
         let boundary = participant.replica()?.boundary();
         let entry = Entry {
@@ -117,6 +122,7 @@ impl<A: Wire> Net<A> {
     /// # Errors
     /// [`ApproveError`] of its replica; `NotAMember` when it is down or lies.
     pub fn approve(&mut self, who: &Actor, change: Change) -> Result<(), ApproveError> {
+        let _entered = self.signatures.enter();
         let Some(Mind::Correct(replica)) = self.participants.get_mut(who).map(|p| &mut p.mind)
         else {
             return Err(ApproveError::NotAMember);

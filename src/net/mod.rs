@@ -23,7 +23,9 @@
 
 mod adversary;
 mod builder;
+mod campaign;
 mod check;
+mod coverage;
 mod faults;
 mod members;
 mod msc;
@@ -34,21 +36,26 @@ mod settle;
 mod trace;
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 
 pub use adversary::{
     Adversary, DoubleVoter, Equivocator, FalseAnswer, FalseCoordinator, FalseProposal,
     FalseReporter, FalseServer, FalseSnapshot, Hand, Mute, Twins, Vice,
 };
 pub use builder::NetBuilder;
+pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};
 pub use check::Violation;
+pub use coverage::{Coverage, Kind};
 pub use faults::Faults;
 pub use msc::{ChartError, MOST_ARCS};
-pub use scenario::{Act, Scenario};
+pub use scenario::{Act, Scenario, Shape};
 pub use settle::SETTLE_TICKS;
 pub use trace::{About, Event, Trace};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+
+pub use crate::actor::Signatures;
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;
@@ -57,7 +64,7 @@ use crate::membership::Genesis;
 use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
 use adversary::Origin;
-use check::Checks;
+use check::{Broken, Checks};
 use faults::Links;
 use participant::{Mind, Participant};
 use schedule::{Happening, Schedule};
@@ -75,6 +82,9 @@ pub struct Net<A: Wire> {
     participants: BTreeMap<Actor, Participant<A>>,
     schedule: Schedule,
     links: Links,
+    signatures: Signatures,
+    unwinds: bool,
+    coverage: Coverage,
     checks: Checks<A>,
     trace: Trace,
     /// Whether correct members approve every change that they are asked for.
@@ -144,6 +154,12 @@ impl<A: Wire> Net<A> {
         &self.trace
     }
 
+    /// What happened so far, by kind.
+    #[must_use]
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
     /// The run as a message sequence chart, for mscgen.
     ///
     /// # Errors
@@ -175,6 +191,7 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// When a promise is broken; see [`Violation`].
     pub fn propose(&mut self, actor: &Actor, op: A::Op) -> Result<(), ProposeError> {
+        let _entered = self.signatures.enter();
         let Some(participant) = self.participants.get_mut(actor) else {
             return Err(ProposeError::NotAMember);
         };
@@ -234,6 +251,7 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// When a promise is broken; see [`Violation`].
     pub fn step(&mut self) {
+        let _entered = self.signatures.enter();
         match self.schedule.pop() {
             Some(Happening::Arrival { to, bytes }) => self.arrive(to, &bytes),
             Some(Happening::Tick { who }) => {
@@ -284,6 +302,7 @@ impl<A: Wire> Net<A> {
             self.schedule.now(),
             Event::arrived(&self.network, to, &packet),
         );
+        self.coverage.hit(Kind::Packet(packet.body.kind()));
         self.trace.record(at, event);
         match &mut participant.mind {
             Mind::Down => {}
@@ -309,6 +328,8 @@ impl<A: Wire> Net<A> {
         if self.participants.get(&at).is_some_and(Participant::is_liar) {
             return;
         }
+        let reason = coverage::refusal(&refusal);
+        self.coverage.hit(Kind::Refusal(reason));
         let event = Event::Refused {
             at,
             refusal: refusal.clone(),
@@ -355,7 +376,10 @@ impl<A: Wire> Net<A> {
                         digest: delivery.digest(),
                     });
                 }
-                Effect::Fault(fault) => events.push(Event::Reported { at: who, fault }),
+                Effect::Fault(fault) => {
+                    self.coverage.hit(Kind::Report(fault.kind()));
+                    events.push(Event::Reported { at: who, fault });
+                }
                 Effect::Installed(installed) => events.push(Event::Installed {
                     at: who,
                     generation: installed.generation,
@@ -372,7 +396,13 @@ impl<A: Wire> Net<A> {
         {
             judgement = self.checks.replica(who, replica);
         }
+        if let Some(replica) = participant.replica() {
+            for situation in replica.situations() {
+                self.coverage.hit(Kind::State(situation));
+            }
+        }
         if spent.is_err() {
+            self.coverage.hit(Kind::Fault("a crash while writing"));
             return self.down(who);
         }
         if installed && let Some(records) = participant.replica().and_then(Replica::checkpoint) {
@@ -399,15 +429,17 @@ impl<A: Wire> Net<A> {
         let to = packet.to;
         let now = self.schedule.now();
         self.listen(from, to);
-        let fate = self.links.fate(from, to, &mut self.random);
+        let arrivals = self
+            .links
+            .carry(from, to, &mut self.random, &mut self.coverage);
         let sent = packet.encode();
         self.trace.sent(&sent);
-        if fate.arrivals.is_empty() {
+        if arrivals.is_empty() {
             let lost = Event::lost(&self.network, from, &packet);
             self.trace.record(now, lost);
             return;
         }
-        for arrival in fate.arrivals {
+        for arrival in arrivals {
             let mut bytes = sent.clone();
             if arrival.corrupted {
                 let index = self.random.random_range(0..bytes.len());
@@ -422,11 +454,15 @@ impl<A: Wire> Net<A> {
     /// When the judgement is a violation: with everything that is needed to replay it.
     fn hold_to(&mut self, judge: impl FnOnce(&mut Checks<A>) -> Result<(), Violation>) {
         if let Err(violation) = judge(&mut self.checks) {
+            if self.unwinds {
+                let chart = self.chart();
+                resume_unwind(Box::new(Broken { violation, chart }));
+            }
             let step = self.trace.len();
             let seed = self.seed;
-            let chart = self.trace.tail();
+            let tail = self.trace.tail();
             panic!(
-                "{violation}\nseed {seed}, after {step} events; replay with Net::builder({seed})\n{chart}"
+                "{violation}\nseed {seed}, after {step} events; replay with Net::builder({seed})\n{tail}"
             );
         }
     }

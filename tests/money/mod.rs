@@ -50,7 +50,7 @@ impl<A: Wire> Adversary<A> for Brazen<A::Op> {
 /// so the thief always has two of its own to show.
 pub(crate) fn with_thief(mut scenario: Scenario, thief: Vice) -> Scenario {
     scenario.members = scenario.members.max(4);
-    scenario.liars = vec![thief];
+    scenario.liars = vec![vec![thief]];
     let payments =
         (0..scenario.members).flat_map(|who| [0, 16].map(|pick| Act::Propose { who, pick }));
     let acts = std::mem::take(&mut scenario.acts);
