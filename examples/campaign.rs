@@ -7,6 +7,7 @@
 //! cargo run --release --example campaign -- --minutes 5 7000000000..8000000000
 //! cargo run --release --example campaign -- --replay set:0123
 //! ```
+#![allow(clippy::print_stdout)]
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

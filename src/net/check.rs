@@ -183,6 +183,7 @@ impl<A: Wire> Checks<A> {
     /// This actor's store was replaced by an older copy: by the protocol's words it is Byzantine now.
     pub(super) fn excuse(&mut self, actor: &Actor) {
         self.correct.remove(actor);
+        self.delivered.retain(|(who, _), _| who != actor);
     }
 
     /// Somebody correct is new.
