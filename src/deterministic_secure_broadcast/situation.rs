@@ -76,19 +76,18 @@ impl<A: Wire> Replica<A> {
         ("lane: pruned", |lane| lane.log.base() > Seq::ZERO),
     ];
 
-    /// The names of all situations that [`situations`](Self::situations) can tell.
+    /// The names of all situations that [`situations`](Self::situations) asks about.
     pub fn every_situation() -> impl Iterator<Item = &'static str> {
         let lanes = Self::LANE_SITUATIONS.iter().map(|(name, _)| *name);
         let whole = Self::SITUATIONS.iter().map(|(name, _)| *name);
         whole.chain(lanes)
     }
 
-    /// The situations that this replica is in, by name.
-    pub fn situations(&self) -> impl Iterator<Item = &'static str> {
+    /// Whether this replica is in each of them, in their order.
+    pub fn situations(&self) -> impl Iterator<Item = bool> {
         let lanes = Self::LANE_SITUATIONS.iter();
-        let lanes = lanes.filter(|(_, is)| self.lanes.values().any(is));
-        let whole = Self::SITUATIONS.iter().filter(|(_, is)| is(self));
-        let whole = whole.map(|(name, _)| *name);
-        whole.chain(lanes.map(|(name, _)| *name))
+        let lanes = lanes.map(|(_, is)| self.lanes.values().any(is));
+        let whole = Self::SITUATIONS.iter().map(|(_, is)| is(self));
+        whole.chain(lanes)
     }
 }

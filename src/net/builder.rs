@@ -10,6 +10,7 @@ use super::adversary::Adversary;
 use super::check::{Checks, Invariant};
 use super::coverage::Coverage;
 use super::faults::{Faults, Links};
+use super::keyring::Keyring;
 use super::participant::{Mind, Participant};
 use super::schedule::{Happening, Schedule};
 use super::trace::Trace;
@@ -32,6 +33,7 @@ pub struct NetBuilder<A: Wire> {
     unruly: Range<u64>,
     signatures: Signatures,
     unwinds: bool,
+    keyring: Keyring,
     limits: Limits,
     algorithm: Box<dyn Fn(Actor) -> A>,
     invariants: Vec<Invariant<A>>,
@@ -52,6 +54,7 @@ impl<A: Wire> Net<A> {
             unruly: 0..u64::MAX,
             signatures: Signatures::default(),
             unwinds: false,
+            keyring: Keyring::Fresh,
             limits: Limits::default(),
             algorithm: Box::new(A::new),
             invariants: Vec::new(),
@@ -117,6 +120,12 @@ impl<A: Wire> NetBuilder<A> {
         self
     }
 
+    /// Gives the members keys that other networks have too, so that what a thread remembers of keys serves them all.
+    pub(super) fn with_old_keys(mut self) -> Self {
+        self.keyring = Keyring::Old;
+        self
+    }
+
     /// Lets a broken promise unwind the thread with a [`Broken`](super::check::Broken), instead of a panic that is printed.
     pub(super) fn unwinding(mut self) -> Self {
         self.unwinds = true;
@@ -153,8 +162,11 @@ impl<A: Wire> NetBuilder<A> {
     }
 
     fn keys(&self, random: &mut ChaCha8Rng) -> Vec<SigningActor> {
-        let keys = (0..self.members).map(|_| SigningActor::generate(random));
-        keys.collect()
+        let mut keys = Vec::new();
+        for _ in 0..self.members {
+            keys.push(self.keyring.draw(random, &keys));
+        }
+        keys
     }
 
     /// The network, at time 0, with nothing sent.
@@ -218,7 +230,9 @@ impl<A: Wire> NetBuilder<A> {
             links: Links::new(self.faults, self.unruly),
             signatures: self.signatures,
             unwinds: self.unwinds,
+            keyring: self.keyring,
             coverage: Coverage::default(),
+            situations: BTreeMap::new(),
             checks,
             trace: Trace::default(),
             approving: self.approving,

@@ -27,7 +27,7 @@ pub enum Kind {
     Refusal(&'static str),
     /// A correct replica reported a fault.
     Report(&'static str),
-    /// A correct replica was seen in this state after a step.
+    /// A correct replica entered this state.
     State(&'static str),
 }
 
@@ -86,6 +86,18 @@ impl Coverage {
 
     pub(super) fn add(&mut self, kind: Kind, times: u64) {
         *self.counts.entry(kind).or_default() += times;
+    }
+
+    /// Counts the states that a replica was not in before.
+    pub(super) fn enter<A: Wire>(&mut self, before: &mut Vec<bool>, replica: &Replica<A>) {
+        before.resize(Replica::<A>::every_situation().count(), false);
+        let states = Replica::<A>::every_situation().zip(replica.situations());
+        for (was, (name, is)) in before.iter_mut().zip(states) {
+            if is && !*was {
+                self.hit(Kind::State(name));
+            }
+            *was = is;
+        }
     }
 
     /// Adds what happened elsewhere.

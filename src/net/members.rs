@@ -4,7 +4,7 @@ use super::coverage::Kind;
 use super::participant::{Mind, Participant};
 use super::schedule::Happening;
 use super::{Net, TICK_MICROS};
-use crate::actor::{Actor, SigningActor};
+use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{ApproveError, Replica};
 use crate::membership::{Change, Committee, Entry};
 use crate::store::MemoryStore;
@@ -82,7 +82,9 @@ impl<A: Wire> Net<A> {
     pub fn follow_prepared(&mut self, prepare: impl FnOnce(&mut Replica<A>)) -> Actor {
         let _entered = self.signatures.enter();
         self.coverage.hit(Kind::Fault("a newcomer"));
-        let key = SigningActor::generate(&mut self.random);
+        let participants = self.participants.values();
+        let taken: Vec<_> = participants.map(|p| p.key.clone()).collect();
+        let key = self.keyring.draw(&mut self.random, &taken);
         let actor = key.actor();
         let algorithm = (self.algorithm)(actor);
         let genesis = self.genesis.clone();

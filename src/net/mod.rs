@@ -27,6 +27,7 @@ mod campaign;
 mod check;
 mod coverage;
 mod faults;
+mod keyring;
 mod members;
 mod msc;
 mod participant;
@@ -66,6 +67,7 @@ use crate::traits::Wire;
 use adversary::Origin;
 use check::{Broken, Checks};
 use faults::Links;
+use keyring::Keyring;
 use participant::{Mind, Participant};
 use schedule::{Happening, Schedule};
 
@@ -84,7 +86,10 @@ pub struct Net<A: Wire> {
     links: Links,
     signatures: Signatures,
     unwinds: bool,
+    keyring: Keyring,
     coverage: Coverage,
+    /// What each correct replica was last seen in.
+    situations: BTreeMap<Actor, Vec<bool>>,
     checks: Checks<A>,
     trace: Trace,
     /// Whether correct members approve every change that they are asked for.
@@ -281,7 +286,9 @@ impl<A: Wire> Net<A> {
             }
             Mind::Correct(replica) => {
                 let step = replica.tick();
-                self.act(who, step);
+                if !step.is_empty() {
+                    self.act(who, step);
+                }
             }
         }
     }
@@ -397,9 +404,8 @@ impl<A: Wire> Net<A> {
             judgement = self.checks.replica(who, replica);
         }
         if let Some(replica) = participant.replica() {
-            for situation in replica.situations() {
-                self.coverage.hit(Kind::State(situation));
-            }
+            let before = self.situations.entry(who).or_default();
+            self.coverage.enter(before, replica);
         }
         if spent.is_err() {
             self.coverage.hit(Kind::Fault("a crash while writing"));

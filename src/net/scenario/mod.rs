@@ -159,7 +159,8 @@ impl Scenario {
             builder = builder.byzantine_boxed(Vice::seat(vices));
         }
         builder = builder.faults(self.faults.clone());
-        builder = builder.unruly(self.unruly.clone()).approving();
+        builder = builder.unruly(self.unruly.clone());
+        builder = builder.with_old_keys().approving();
         let mut stage = Stage {
             net: prepare(builder).build(),
             backups: BTreeMap::new(),
