@@ -80,7 +80,7 @@ impl<A: Wire> Replica<A> {
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        self.learn(standing)?;
+        self.learn(standing, step)?;
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
         } else {
@@ -95,7 +95,7 @@ impl<A: Wire> Replica<A> {
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        self.learn(standing)?;
+        self.learn(standing, step)?;
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
         }
@@ -103,7 +103,11 @@ impl<A: Wire> Replica<A> {
     }
 
     /// Remembers a member's standing. Standings only grow, so whatever is old or out of order adds nothing.
-    pub(super) fn learn(&mut self, standing: &Arc<Signed<Standing>>) -> Result<(), Refusal> {
+    pub(super) fn learn(
+        &mut self,
+        standing: &Arc<Signed<Standing>>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
         let now = self.now;
         if let Some(peer) = self.peers.get(&standing.signer)
             && peer.last.as_ref() == Some(standing)
@@ -140,6 +144,7 @@ impl<A: Wire> Replica<A> {
         peer.last = Some(Arc::clone(standing));
         peer.announce = Backoff::starting(now + 1);
         peer.pull.hurry(now);
+        self.confront(standing, step);
         Ok(())
     }
 

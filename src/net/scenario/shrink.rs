@@ -16,10 +16,12 @@ impl Scenario {
         let liars = without_chunks(&self.liars).map(with(base, |s, liars| s.liars = liars));
         let vices = fewer_vices(&self.liars).map(with(base, |s, liars| s.liars = liars));
         let members = (1..self.members).map(with(base, |s, members| s.members = members));
+        let plain = plainly_named(self).map(with(base, |s, acts| s.acts = acts));
         let simpler = simpler_acts(&self.acts).map(with(base, |s, acts| s.acts = acts));
         let unruly = narrower(&self.unruly).map(with(base, |s, unruly| s.unruly = unruly));
         let faults = calmer(&self.faults).map(with(base, |s, faults| s.faults = faults));
-        let scenario = acts.chain(liars).chain(vices).chain(members).chain(simpler);
+        let scenario = acts.chain(liars).chain(vices).chain(members);
+        let scenario = scenario.chain(plain).chain(simpler);
         scenario.chain(unruly).chain(faults)
     }
 }
@@ -59,6 +61,30 @@ fn fewer_vices(liars: &[Vec<Vice>]) -> impl Iterator<Item = Vec<Vec<Vice>>> + 's
         fewer[liar].remove(vice);
         (!fewer[liar].is_empty()).then_some(fewer)
     })
+}
+
+/// The members that act by their seats, if some are not. Newcomers shift the seats, so this may change what happens.
+fn plainly_named(scenario: &Scenario) -> impl Iterator<Item = Vec<Act>> + use<> {
+    let actors = scenario.members.max(1);
+    let mut acts = scenario.acts.clone();
+    for act in &mut acts {
+        match act {
+            Act::Propose { who, .. }
+            | Act::Crash { who }
+            | Act::CrashWhileWriting { who, .. }
+            | Act::Leave { who }
+            | Act::Renew { who }
+            | Act::Restart { who }
+            | Act::Backup { who }
+            | Act::Restore { who } => *who %= actors,
+            Act::Cut { from, to } | Act::Clog { from, to } => {
+                *from %= actors;
+                *to %= actors;
+            }
+            Act::Run { .. } | Act::Partition { .. } | Act::Heal | Act::Join => {}
+        }
+    }
+    (acts != scenario.acts).then_some(acts).into_iter()
 }
 
 /// Each wait ten times as short, each operation the simplest.
