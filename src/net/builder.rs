@@ -189,6 +189,8 @@ impl<A: Wire> NetBuilder<A> {
             links: Links::new(self.faults),
             checks,
             trace: Trace::default(),
+            lies: BTreeMap::new(),
+            wished: BTreeSet::new(),
             approving: self.approving,
             spoken: 0,
         }

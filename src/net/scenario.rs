@@ -112,7 +112,7 @@ impl Scenario {
         let members = usize::from(self.members.max(1));
         let mut builder = Net::builder(self.seed).members(members);
         for vice in self.liars.iter().take((members - 1) / 3) {
-            builder = builder.byzantine_boxed(vice.seat());
+            builder = builder.byzantine_boxed(Vice::seat(&[*vice]));
         }
         if self.hostile {
             builder = builder.faults(Faults::hostile());
