@@ -185,7 +185,7 @@ fn the_bound_is_tight_two_liars_of_four_break_consistency_and_only_they_are_conv
         for liar in &liars {
             net.add(liar, 203).expect("an idle whim");
         }
-        net.run_for(60 * TICK_MICROS);
+        net.run_for(300 * TICK_MICROS);
         for who in &honest {
             // False accusations are a violation here too, and would have panicked.
             let convicted = net.replica(who).expect("up").convicted();

@@ -12,8 +12,8 @@ use crate::traits::Wire;
 /// Packets that are larger than the bound, in all: they are as slow to make as to send.
 const OVERSIZED: u8 = 2;
 
-/// Sends somebody noise on every second tick: random bytes, or the last packet that it sent cut short, with a bit flipped, with a
-/// length that is too large, or within too many bytes. Otherwise it behaves.
+/// Sends somebody noise on every second tick: random bytes, or the last packet that it sent cut short, with a bit
+/// flipped, with a length that is too large, or within too many bytes. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Babbler {
     last: Vec<u8>,

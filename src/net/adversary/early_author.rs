@@ -1,8 +1,8 @@
-//! The early author: it signs messages that its honest half would not, about operations that are not valid, or not yet, or not
-//! its own.
+//! The early author: it signs messages that its honest half would not, about operations that are not valid, or not
+//! yet, or not its own.
 //!
-//! It attacks validity, causality and the memory of who holds what is early. What stops it: a member echoes only what is `Valid` on a
-//! state that it has delivered, holds one proposal a lane, and remembers nothing beyond the next dot.
+//! It attacks validity, causality and the memory of who holds what is early. What stops it: a member echoes only what
+//! is `Valid` on a state that it has delivered, holds one proposal a lane, and remembers nothing beyond the next dot.
 
 use std::sync::Arc;
 
@@ -47,7 +47,8 @@ impl EarlyLie {
     ];
 }
 
-/// Makes a lie of every second operation that it is to propose, by default in a way that chance chooses. Otherwise it behaves.
+/// Makes a lie of every second operation that it is to propose, by default in a way that chance chooses. Otherwise it
+/// behaves.
 #[derive(Clone, Debug, Default)]
 pub struct EarlyAuthor {
     always: Option<EarlyLie>,
@@ -103,7 +104,7 @@ impl<A: Wire> Adversary<A> for EarlyAuthor {
 
     fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         self.proposed += 1;
-        if self.proposed % 2 == 0 {
+        if self.proposed.is_multiple_of(2) {
             return Some(op);
         }
         let drawn = EarlyLie::ALL[hand.random().random_range(0..EarlyLie::ALL.len())];

@@ -1,7 +1,7 @@
 //! The equivocator: two messages at one dot, shown to different members; the double spender.
 //!
-//! It attacks consistency. What stops it: a member echoes one message a dot, and two quorums share a correct member; the two
-//! signatures together convict it.
+//! It attacks consistency. What stops it: a member echoes one message a dot, and two quorums share a correct member;
+//! the two signatures together convict it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

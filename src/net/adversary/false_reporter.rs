@@ -1,8 +1,8 @@
 //! The false reporter: at the end of a generation it reports what nobody certified and what nobody signed, and not the
 //! same to all.
 //!
-//! It attacks the boundary of the next generation. What stops it: a coordinator proposes only reports that it can back with
-//! certificates, a lock counts with its source's signature only, and what a liar will not back is left out.
+//! It attacks the boundary of the next generation. What stops it: a coordinator proposes only reports that it can back
+//! with certificates, a lock counts with its source's signature only, and what a liar will not back is left out.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! The false server: whoever asks it for what it lacks is shown lanes that are cut short, that do not chain, or
 //! generations that nobody founded.
 //!
-//! It attacks whoever catches up. What stops it: each stretch of a lane and each generation proves itself, and there are
-//! several peers to ask.
+//! It attacks whoever catches up. What stops it: each stretch of a lane and each generation proves itself, and there
+//! are several peers to ask.
 
 use std::sync::Arc;
 

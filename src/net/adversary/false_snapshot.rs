@@ -1,7 +1,7 @@
 //! The false snapshot: whoever fetches a generation's state from it gets another manifest, or other bytes.
 //!
-//! It attacks newcomers. What stops it: a generation's value signs the digest of the manifest, and the manifest has the digest
-//! of each chunk.
+//! It attacks newcomers. What stops it: a generation's value signs the digest of the manifest, and the manifest has
+//! the digest of each chunk.
 
 use rand::RngExt;
 

@@ -1,29 +1,31 @@
-//! The forger: it speaks in the names of others, with its own key and with signatures of theirs that belong to something else.
+//! The forger: it speaks in the names of others, with its own key and with signatures of theirs that belong to
+//! something else.
 //!
-//! It attacks whoever is believed, and above all the accused: evidence against a correct member. What stops it: a statement
-//! counts with its signer's signature on just that, a source's signature binds dot and digest, and a packet's
-//! `from` is never believed.
+//! It attacks whoever is believed, and above all the accused: evidence against a correct member. What stops it: a
+//! statement counts with its signer's signature on just that, a source's signature binds dot and digest, and a
+//! packet's `from` is never believed.
+
+use std::sync::Arc;
 
 use rand::RngExt;
 
 use super::claims::each_claim;
 use super::{Adversary, Hand, Vice};
 use crate::actor::{Actor, Sig, Signed, Statement};
-use crate::deterministic_secure_broadcast::{Body, Equivocation, Packet, Proposal};
+use crate::deterministic_secure_broadcast::{Body, Equivocation, Message, Packet, Proposal};
 use crate::dot::Binding;
 use crate::evidence::Conflict;
 use crate::traits::Wire;
-use std::sync::Arc;
 
 /// Signatures of others that are remembered.
 const SEEN: usize = 32;
 
-/// Packets with another's return address, in all. Each makes one member answer another, who did not ask: endless ones would
-/// make correct members talk without end, and no protocol without authenticated links can tell.
+/// Packets with another's return address, in all. Each makes one member answer another, who did not ask: endless ones
+/// would make correct members talk without end, and no protocol without authenticated links can tell.
 const RETURN_ADDRESSES: u8 = 64;
 
-/// Adds a forged packet to about every fourth that it sends, and for every second proposal of another a second one in that
-/// one's name, and evidence of both. Otherwise it behaves.
+/// Adds a forged packet to about every fourth that it sends, and for every second proposal of another a second one in
+/// that one's name, and evidence of both. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Forger {
     seen: Vec<(Actor, Sig)>,
@@ -66,23 +68,22 @@ impl Forger {
 
     /// Shows somebody another message in the name of the source of this one, and somebody else evidence of both.
     fn frame<A: Wire>(hand: &mut Hand<'_, A>, proposal: &Proposal) {
-        let mut message = proposal.message.clone();
-        message.parent = message.digest(hand.half().network());
-        let claim = |message: &crate::deterministic_secure_broadcast::Message,
-                     hand: &Hand<'_, A>| {
-            Binding {
-                dot: message.dot(),
-                digest: message.digest(hand.half().network()),
-            }
+        let network = *hand.half().network();
+        let bind = |message: &Message| Binding {
+            dot: message.dot(),
+            digest: message.digest(&network),
         };
+        let victim = proposal.message.source;
+        let mut message = proposal.message.clone();
+        message.parent = message.digest(&network);
         let left = Signed {
-            statement: claim(&proposal.message, hand),
-            signer: proposal.message.source,
+            statement: bind(&proposal.message),
+            signer: victim,
             sig: proposal.sig,
         };
         let right = Signed {
-            signer: proposal.message.source,
-            ..hand.sign(claim(&message, hand)).into_claim()
+            signer: victim,
+            ..hand.sign(bind(&message)).into_claim()
         };
         let sig = right.sig;
         let evidence = Arc::new(Equivocation::Source(Conflict { left, right }));

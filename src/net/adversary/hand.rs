@@ -156,8 +156,8 @@ impl<'a, A: Wire> Hand<'a, A> {
         self.noise.push((to, bytes));
     }
 
-    /// Counts a lie, under the name of the vice: to be read from [`Net::lies`](crate::net::Net::lies). A run in which nobody
-    /// lied shows nothing.
+    /// Counts a lie, under the name of the vice: to be read from [`Net::lies`](crate::net::Net::lies). A run in which
+    /// nobody lied shows nothing.
     pub fn lied(&mut self, vice: &'static str) {
         *self.lies.entry(vice).or_default() += 1;
     }

@@ -105,6 +105,7 @@ pub trait Adversary<A: Wire> {
 pub struct Tick;
 
 /// What a member can be given.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(super) enum Input<Op> {
     Packet(Packet),
     Tick(Tick),

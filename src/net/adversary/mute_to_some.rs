@@ -1,7 +1,7 @@
 //! The mute to some: it talks to a part of the members, and the others never hear of it.
 //!
-//! It attacks totality: what it does is known to some only. What stops it: whoever has delivered something announces it until each
-//! member is known to have it, so members serve each other and nobody depends on the source.
+//! It attacks totality: what it does is known to some only. What stops it: whoever has delivered something announces
+//! it until each member is known to have it, so members serve each other and nobody depends on the source.
 
 use std::collections::BTreeSet;
 

@@ -13,8 +13,8 @@ use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Packet, Replica, Step};
 use crate::traits::Wire;
 
-/// Keeps the first operation that it is to propose until a second comes; then each half proposes one of them. A half sends to
-/// its own part of the members only, and hears only of them.
+/// Keeps the first operation that it is to propose until a second comes; then each half proposes one of them. A half
+/// sends to its own part of the members only, and hears only of them.
 #[derive(Debug)]
 pub struct Twins<A: Wire> {
     first: Option<A::Op>,
