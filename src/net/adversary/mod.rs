@@ -72,10 +72,12 @@ use crate::traits::Wire;
 /// }
 ///
 /// let mut net = Net::<Orswot<u8>>::builder(1).members(4).byzantine(Grudge).build();
-/// for who in net.honest_actors() {
-///     net.add(&who, 1)?;
+/// for fruit in 0..4 {
+///     for who in net.honest_actors() {
+///         net.add(&who, fruit)?;
+///     }
+///     net.settle();
 /// }
-/// net.settle();
 /// assert!(net.lies()["grudge"] > 0);
 /// # Ok::<(), bft_crdts::deterministic_secure_broadcast::ProposeError>(())
 /// ```
