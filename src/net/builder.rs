@@ -235,6 +235,7 @@ impl<A: Wire> NetBuilder<A> {
             situations: BTreeMap::new(),
             checks,
             trace: Trace::default(),
+            wished: BTreeSet::new(),
             approving: self.approving,
             spoken: 0,
         }

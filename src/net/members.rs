@@ -6,7 +6,7 @@ use super::schedule::Happening;
 use super::{Net, TICK_MICROS};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{ApproveError, Replica};
-use crate::membership::{Change, Committee, Entry};
+use crate::membership::{Change, ChangeKey, Committee, Entry};
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -129,9 +129,21 @@ impl<A: Wire> Net<A> {
         else {
             return Err(ApproveError::NotAMember);
         };
+        let generation = replica.generation();
         let step = replica.approve(change)?;
+        self.wished.insert((generation, change.key()));
         self.act(*who, step);
         Ok(())
+    }
+
+    /// Whether a change that `who` is asked for is somebody's wish and not a liar's alone: those who run a correct member know
+    /// what they agreed upon, or the liars would rule every network whose members agree to everything.
+    pub(super) fn is_wished(&self, who: &Actor, change: &Change) -> bool {
+        let generation = self.replica(who).map(Replica::generation);
+        match change.key() {
+            ChangeKey::Join(actor) => self.participants.contains_key(&actor),
+            key => generation.is_some_and(|now| self.wished.contains(&(now, key))),
+        }
     }
 
     /// A member asks to leave, by consenting to it first.

@@ -36,12 +36,13 @@ mod schedule;
 mod settle;
 mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 pub use adversary::{
-    Adversary, DoubleVoter, Equivocator, FalseAnswer, FalseCoordinator, FalseProposal,
-    FalseReporter, FalseServer, FalseSnapshot, Hand, Mute, Twins, Vice,
+    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator, FalseAnswer,
+    FalseApprover, FalseCoordinator, FalseProposal, FalseReporter, FalseServer, FalseSnapshot,
+    Forger, Hand, Mute, MuteToSome, Replayer, SlowLoris, Tick, Twins, Vice, Vices, Withholder,
 };
 pub use builder::NetBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};
@@ -61,10 +62,10 @@ pub use crate::actor::Signatures;
 use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Replica, Step};
-use crate::membership::Genesis;
+use crate::membership::{ChangeKey, Generation, Genesis};
 use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
-use adversary::Origin;
+use adversary::{Input, Origin};
 use check::{Broken, Checks};
 use faults::Links;
 use keyring::Keyring;
@@ -92,8 +93,10 @@ pub struct Net<A: Wire> {
     situations: BTreeMap<Actor, Vec<bool>>,
     checks: Checks<A>,
     trace: Trace,
-    /// Whether correct members approve every change that they are asked for.
+    /// Whether correct members approve every change that somebody correct wished for.
     approving: bool,
+    /// The changes that somebody correct approved by hand, each in its generation.
+    wished: BTreeSet<(Generation, ChangeKey)>,
     /// Packets by correct members that a settled network would not send.
     spoken: u64,
 }
@@ -180,6 +183,19 @@ impl<A: Wire> Net<A> {
         )
     }
 
+    /// How often each vice really lied, by its [name](Vice::name): a vice that is absent was not exercised.
+    #[must_use]
+    pub fn lies(&self) -> BTreeMap<&'static str, u64> {
+        let lies = self
+            .coverage
+            .counts()
+            .filter_map(|(kind, times)| match kind {
+                Kind::Lie(vice) => Some((vice, times)),
+                _ => None,
+            });
+        lies.collect()
+    }
+
     /// Microseconds of virtual time.
     #[must_use]
     pub fn now(&self) -> u64 {
@@ -203,15 +219,7 @@ impl<A: Wire> Net<A> {
         match &mut participant.mind {
             Mind::Down => Err(ProposeError::NotAMember),
             Mind::Liar { .. } => {
-                let packets = participant.lie(
-                    Origin {
-                        genesis: &self.genesis,
-                        algorithm: &self.algorithm,
-                    },
-                    &mut self.random,
-                    |vice, hand| vice.on_propose(hand, op),
-                );
-                self.transmit_all(*actor, packets);
+                self.lie(*actor, Input::Op(op));
                 Ok(())
             }
             Mind::Correct(replica) => {
@@ -273,17 +281,7 @@ impl<A: Wire> Net<A> {
         };
         match &mut participant.mind {
             Mind::Down => {}
-            Mind::Liar { .. } => {
-                let packets = participant.lie(
-                    Origin {
-                        genesis: &self.genesis,
-                        algorithm: &self.algorithm,
-                    },
-                    &mut self.random,
-                    |vice, hand| vice.on_tick(hand),
-                );
-                self.transmit_all(who, packets);
-            }
+            Mind::Liar { .. } => self.lie(who, Input::Tick(Tick)),
             Mind::Correct(replica) => {
                 let step = replica.tick();
                 if !step.is_empty() {
@@ -313,21 +311,30 @@ impl<A: Wire> Net<A> {
         self.trace.record(at, event);
         match &mut participant.mind {
             Mind::Down => {}
-            Mind::Liar { .. } => {
-                let packets = participant.lie(
-                    Origin {
-                        genesis: &self.genesis,
-                        algorithm: &self.algorithm,
-                    },
-                    &mut self.random,
-                    |vice, hand| vice.on_packet(hand, packet),
-                );
-                self.transmit_all(to, packets);
-            }
+            Mind::Liar { .. } => self.lie(to, Input::Packet(packet)),
             Mind::Correct(replica) => match replica.handle_packet(packet) {
                 Ok(step) => self.act(to, step),
                 Err(refusal) => self.refuse(to, refusal),
             },
+        }
+    }
+
+    /// Gives a liar an input, and sends what it wants sent.
+    fn lie(&mut self, who: Actor, input: Input<A::Op>) {
+        let Some(participant) = self.participants.get_mut(&who) else {
+            return;
+        };
+        let origin = Origin {
+            genesis: &self.genesis,
+            algorithm: &self.algorithm,
+        };
+        let output = participant.lie(origin, &mut self.random, input);
+        for (vice, lies) in output.lies {
+            self.coverage.add(Kind::Lie(vice), lies);
+        }
+        self.transmit_all(who, output.packets);
+        for (to, bytes) in output.noise {
+            self.convey(who, to, &bytes);
         }
     }
 
@@ -417,7 +424,7 @@ impl<A: Wire> Net<A> {
         }
         self.hold_to(|_| judgement);
         self.transmit_all(who, packets);
-        asked.retain(|_| self.approving);
+        asked.retain(|change| self.approving && self.is_wished(&who, change));
         for change in asked {
             // What cannot be made is not approved.
             let _ = self.approve(&who, change);
@@ -432,28 +439,29 @@ impl<A: Wire> Net<A> {
 
     /// What the network does to a packet. `from` is who really sends it, whatever the packet says.
     fn transmit(&mut self, from: Actor, packet: Packet) {
-        let to = packet.to;
-        let now = self.schedule.now();
-        self.listen(from, to);
-        let arrivals = self
-            .links
-            .carry(from, to, &mut self.random, &mut self.coverage);
-        let sent = packet.encode();
-        self.trace.sent(&sent);
-        if arrivals.is_empty() {
+        self.listen(from, packet.to);
+        if !self.convey(from, packet.to, &packet.encode()) {
             let lost = Event::lost(&self.network, from, &packet);
-            self.trace.record(now, lost);
-            return;
+            self.trace.record(self.schedule.now(), lost);
         }
+    }
+
+    /// What the network does to bytes. Whether any of them will arrive.
+    fn convey(&mut self, from: Actor, to: Actor, sent: &[u8]) -> bool {
+        let random = &mut self.random;
+        let arrivals = self.links.carry(from, to, random, &mut self.coverage);
+        self.trace.sent(sent);
+        let arrives = !arrivals.is_empty();
         for arrival in arrivals {
-            let mut bytes = sent.clone();
-            if arrival.corrupted {
+            let mut bytes = sent.to_vec();
+            if arrival.corrupted && !bytes.is_empty() {
                 let index = self.random.random_range(0..bytes.len());
                 bytes[index] ^= 1 << self.random.random_range(0..8u32);
             }
             self.schedule
                 .after(arrival.delay, Happening::Arrival { to, bytes });
         }
+        arrives
     }
 
     /// # Panics
