@@ -30,7 +30,6 @@ pub fn handle_packet(input: &[u8]) {
         left: false,
         told: BTreeMap::new(),
         seen: vec![0; scene.table.keys.len()],
-        sent: 0,
     };
     play.check();
     for _ in 0..ACTS {
@@ -51,8 +50,6 @@ struct Play {
     told: BTreeMap<Dot, Digest>,
     /// How many deliveries of each replica were looked at.
     seen: Vec<usize>,
-    /// How many packets under way were looked at.
-    sent: usize,
 }
 
 impl Play {
@@ -252,13 +249,16 @@ impl Play {
     }
 
     /// What a replica sends fits the bounds that it holds others to.
-    fn check_packets(&mut self) {
+    fn check_packets(&self) {
         let limits = limits();
         for packet in self.table.wire.iter().rev().take(16) {
-            assert_eq!(packet.body.check(&limits), Ok(()));
+            // Whoever caught up over the end of a generation may serve too long a stretch up to there: see
+            // `who_caught_up_over_the_end_of_a_generation_serves_stretches_that_others_take`.
+            let within = packet.body.check(&limits);
+            let answer = matches!(packet.body, Body::Answer(_));
+            assert!(within.is_ok() || answer, "{within:?}: {packet:#?}");
             assert!(packet.encode().len() <= limits.packet_bytes as usize);
         }
-        self.sent = self.table.wire.len();
     }
 }
 
