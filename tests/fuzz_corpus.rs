@@ -3,7 +3,12 @@
 mod common;
 
 #[path = "../fuzz/src/bodies/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the fuzz crate uses the rest")]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "the fuzz crate uses the rest"
+)]
 mod bodies;
 
 use std::path::Path;

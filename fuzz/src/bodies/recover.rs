@@ -55,8 +55,8 @@ fn edit(script: &mut Script<'_>, scene: &Scene, records: &mut Vec<Record>) {
             records.extend(theirs.cloned());
             records[at..].rotate_right(usize::from(theirs.is_some()));
         }
-        4 | 5 => rewrite(script, records, |script, bytes| flip(script, bytes)),
-        6 => rewrite(script, records, |script, bytes| renumber(script, bytes)),
+        4 | 5 => rewrite(script, records, flip),
+        6 => rewrite(script, records, renumber),
         _ => rewrite(script, records, |script, bytes| {
             reword(script, scene, bytes)
         }),
