@@ -104,7 +104,7 @@ fn whatever_bytes_come_a_decoder_refuses_them_or_they_are_what_it_encodes() {
 
 #[test]
 fn whatever_a_liar_and_the_network_do_with_packets_what_is_promised_holds() {
-    replay("handle_packet", bodies::handle_packet, 5 * tests());
+    replay("handle_packet", bodies::handle_packet, 2 * tests());
 }
 
 #[test]
