@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bft_crdts::Actor;
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
+use bft_crdts::dot::Seq;
 use bft_crdts::net::{
     Adversary, DoubleEchoer, Equivocator, Event, Faults, Hand, Mute, Net, TICK_MICROS, Tick, Vices,
 };
@@ -196,6 +197,57 @@ fn the_bound_is_tight_two_liars_of_four_break_consistency_and_only_they_are_conv
         }
     }
     assert!(forks > 0, "two liars of four never forked anybody");
+}
+
+/// Both halves of the correct members have a certificate, and the liars have fallen silent for ever: the correct ones, left to
+/// themselves, find the fork and convict more members than are tolerated.
+#[test]
+fn a_fork_beyond_the_bound_is_never_silent_it_convicts_more_than_are_tolerated_and_only_liars() {
+    for (members, liars, bits) in [(4, 2, 0b01), (7, 3, 0b0011)] {
+        let mut forks = 0;
+        for seed in 0..10 {
+            let (one, other) = split(seed, members, liars, bits);
+            let mut builder = Net::<Set>::builder(seed).members(members);
+            for _ in 0..liars {
+                builder = builder.byzantine(accomplice(one.clone()));
+            }
+            let mut net = builder.beyond_the_bound().build();
+            for (left, right) in one.iter().flat_map(|l| other.iter().map(move |r| (l, r))) {
+                net.cut(left, right);
+                net.cut(right, left);
+            }
+            let liars = net.liars();
+            for item in [201, 202] {
+                net.add(&liars[0], item).expect("a lie");
+            }
+            net.run_for(60 * TICK_MICROS);
+            let honest = net.honest_actors();
+            let delivered = |net: &Net<Set>, who: &Actor| {
+                net.replica(who)
+                    .expect("up")
+                    .head(&liars[0])
+                    .expect("a member")
+            };
+            let heads: Vec<_> = honest.iter().map(|who| delivered(&net, who)).collect();
+            let forked = heads.iter().all(|head| head.seq > Seq::ZERO)
+                && heads.iter().any(|head| *head != heads[0]);
+            net.heal();
+            net.partition(&liars);
+            net.run_for(200 * TICK_MICROS);
+            if !forked {
+                continue;
+            }
+            forks += 1;
+            for who in &honest {
+                let replica = net.replica(who).expect("up");
+                let convicted = replica.convicted();
+                let tolerated = replica.committee().tolerated();
+                assert!(convicted.len() > tolerated, "seed {seed}: {convicted:?}");
+                assert!(convicted.keys().all(|accused| liars.contains(accused)));
+            }
+        }
+        assert!(forks > 0, "{liars} liars of {members} never forked anybody");
+    }
 }
 
 #[test]
