@@ -20,11 +20,11 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Digest, Domain, NetworkId};
+use crate::codec::{Digest, Domain, NetworkId, fixed};
 
 /// The public identity of a participant: an ed25519 public key, not yet known to be a good one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Actor([u8; 32]);
+pub struct Actor(#[serde(with = "fixed")] [u8; 32]);
 
 impl Actor {
     /// The key's bytes.
@@ -135,29 +135,27 @@ impl fmt::Debug for Sig {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+struct Halves(
+    #[serde(with = "fixed")] [u8; 32],
+    #[serde(with = "fixed")] [u8; 32],
+);
+
 impl Serialize for Sig {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (left, right) = self.halves();
-        (left, right).serialize(serializer)
+        let half = |from: usize| std::array::from_fn(|index| self.0[from + index]);
+        Halves(half(0), half(32)).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Sig {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (left, right) = <([u8; 32], [u8; 32])>::deserialize(deserializer)?;
-        let mut bytes = [0; 64];
-        bytes[..32].copy_from_slice(&left);
-        bytes[32..].copy_from_slice(&right);
+        let Halves(left, right) = Halves::deserialize(deserializer)?;
+        let bytes = std::array::from_fn(|index| match index {
+            0..32 => left[index],
+            _ => right[index - 32],
+        });
         Ok(Self(bytes))
-    }
-}
-
-impl Sig {
-    fn halves(&self) -> ([u8; 32], [u8; 32]) {
-        let (mut left, mut right) = ([0; 32], [0; 32]);
-        left.copy_from_slice(&self.0[..32]);
-        right.copy_from_slice(&self.0[32..]);
-        (left, right)
     }
 }
 
