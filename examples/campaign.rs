@@ -65,7 +65,8 @@ fn replay(campaign: &Campaign, word: &str) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(defeat) => {
-            println!("{}\n{}", defeat.what, defeat.chart.unwrap_or_default());
+            println!("{}\n{}", defeat.what, defeat.tail);
+            println!("{}", defeat.chart.unwrap_or_default());
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,6 @@
 //! What campaigns found, as small as it got.
 
-use bft_crdts::net::{Act, Scenario, Signatures, Subject};
+use bft_crdts::net::{Act, Faults, Scenario, Signatures, Subject, Vice};
 
 fn play(subject: &Subject, scenario: &Scenario) {
     if let Err(defeat) = subject.play(scenario, Signatures::Strict) {
@@ -10,6 +10,10 @@ fn play(subject: &Subject, scenario: &Scenario) {
             defeat.chart.unwrap_or_default()
         );
     }
+}
+
+fn at2(scenario: Scenario) {
+    play(&Subject::at2(), &scenario);
 }
 
 fn bank(scenario: Scenario) {
@@ -29,6 +33,32 @@ fn a_member_that_starts_again_from_an_old_copy_delivers_again_what_it_forgot() {
             Act::Join,
             Act::Run { tenths: 3 },
             Act::Restore { who: 91 },
+        ],
+        ..Scenario::default()
+    });
+}
+
+/// The check of silence took answers that a liar got out of correct members, in the name of a correct one, for talk.
+#[test]
+fn a_liar_that_asks_in_the_name_of_another_does_not_make_correct_members_talkative() {
+    at2(Scenario {
+        seed: 17423930822979921893,
+        liars: vec![vec![Vice::Forger, Vice::DoubleEchoer]],
+        faults: Faults {
+            drop: 0.1,
+            duplicate: 0.3,
+            latency: 10_000..=10_000,
+            ..Faults::default()
+        },
+        unruly: 0..501,
+        acts: vec![
+            Act::Propose { who: 250, pick: 0 },
+            Act::Join,
+            Act::Run { tenths: 3 },
+            Act::Join,
+            Act::Heal,
+            Act::Propose { who: 30, pick: 15 },
+            Act::Join,
         ],
         ..Scenario::default()
     });

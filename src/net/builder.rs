@@ -237,6 +237,7 @@ impl<A: Wire> NetBuilder<A> {
             trace: Trace::default(),
             wished: BTreeSet::new(),
             approving: self.approving,
+            stirred: None,
             spoken: 0,
         }
     }

@@ -137,6 +137,7 @@ pub enum Violation {
 pub(super) struct Broken {
     pub(super) violation: Violation,
     pub(super) chart: Result<String, ChartError>,
+    pub(super) tail: String,
 }
 
 pub(super) type Invariant<A> = Box<dyn Fn(&A) -> Result<(), String>>;

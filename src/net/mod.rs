@@ -97,6 +97,8 @@ pub struct Net<A: Wire> {
     approving: bool,
     /// The changes that somebody correct approved by hand, each in its generation.
     wished: BTreeSet<(Generation, ChangeKey)>,
+    /// Whether what happens now began with a liar: see [`Happening::Arrival`].
+    stirred: Option<u8>,
     /// Packets by correct members that a settled network would not send.
     spoken: u64,
 }
@@ -266,7 +268,11 @@ impl<A: Wire> Net<A> {
     pub fn step(&mut self) {
         let _entered = self.signatures.enter();
         match self.schedule.pop() {
-            Some(Happening::Arrival { to, bytes }) => self.arrive(to, &bytes),
+            Some(Happening::Arrival { to, bytes, stirred }) => {
+                self.stirred = stirred;
+                self.arrive(to, &bytes);
+                self.stirred = None;
+            }
             Some(Happening::Tick { who }) => {
                 self.schedule.after(TICK_MICROS, Happening::Tick { who });
                 self.tick(who);
@@ -448,6 +454,10 @@ impl<A: Wire> Net<A> {
 
     /// What the network does to bytes. Whether any of them will arrive.
     fn convey(&mut self, from: Actor, to: Actor, sent: &[u8]) -> bool {
+        let stirred = match self.stirred {
+            _ if !self.checks.is_correct(&from) => Some(0),
+            stirred => stirred.map(|answers| answers.saturating_add(1)),
+        };
         let random = &mut self.random;
         let arrivals = self.links.carry(from, to, random, &mut self.coverage);
         self.trace.sent(sent);
@@ -459,7 +469,7 @@ impl<A: Wire> Net<A> {
                 bytes[index] ^= 1 << self.random.random_range(0..8u32);
             }
             self.schedule
-                .after(arrival.delay, Happening::Arrival { to, bytes });
+                .after(arrival.delay, Happening::Arrival { to, bytes, stirred });
         }
         arrives
     }
@@ -470,7 +480,12 @@ impl<A: Wire> Net<A> {
         if let Err(violation) = judge(&mut self.checks) {
             if self.unwinds {
                 let chart = self.chart();
-                resume_unwind(Box::new(Broken { violation, chart }));
+                let tail = self.trace.tail();
+                resume_unwind(Box::new(Broken {
+                    violation,
+                    chart,
+                    tail,
+                }));
             }
             let step = self.trace.len();
             let seed = self.seed;

@@ -8,7 +8,12 @@ use crate::actor::Actor;
 #[derive(Debug)]
 pub(super) enum Happening {
     /// Bytes reach a participant.
-    Arrival { to: Actor, bytes: Vec<u8> },
+    Arrival {
+        to: Actor,
+        bytes: Vec<u8>,
+        /// How many answers ago somebody sent something who is not correct, if that is what began it.
+        stirred: Option<u8>,
+    },
     /// A participant's clock ticks.
     Tick { who: Actor },
 }

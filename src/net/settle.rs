@@ -15,6 +15,10 @@ use crate::traits::Wire;
 /// between two repetitions.
 const SILENCE_TICKS: u64 = 2 * 64 + 2;
 
+/// Answers to answers after which correct members are not only reacting to a lie, but talk: a question asked in a false
+/// name, its answer, a pull, an answer and a receipt are fewer.
+const PROVOKED: u8 = 6;
+
 /// Ticks after healing within which everything must have been delivered everywhere, and silence begun.
 pub const SETTLE_TICKS: u64 = 1024;
 
@@ -235,10 +239,12 @@ impl<A: Wire> Net<A> {
             .sum()
     }
 
-    /// Counts what correct members say to each other. Liars may ask, and be answered, without end.
+    /// Counts what correct members say to each other. Liars may ask, and be answered, without end: also under the return
+    /// address of somebody correct. Then it ends after some answers.
     pub(super) fn listen(&mut self, from: Actor, to: Actor) {
         let counts = |actor: &Actor| self.checks.is_correct(actor) && self.is_member(actor);
-        if counts(&from) && counts(&to) {
+        let provoked = self.stirred.is_some_and(|answers| answers < PROVOKED);
+        if counts(&from) && counts(&to) && !provoked {
             self.spoken += 1;
         }
     }
@@ -246,7 +252,13 @@ impl<A: Wire> Net<A> {
     /// Sends arbitrary bytes to a member, as anybody can.
     pub fn inject(&mut self, to: &Actor, bytes: Vec<u8>) {
         self.links.disturb();
-        self.schedule
-            .after(1, Happening::Arrival { to: *to, bytes });
+        self.schedule.after(
+            1,
+            Happening::Arrival {
+                to: *to,
+                bytes,
+                stirred: Some(0),
+            },
+        );
     }
 }

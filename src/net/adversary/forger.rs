@@ -20,17 +20,12 @@ use crate::traits::Wire;
 /// Signatures of others that are remembered.
 const SEEN: usize = 32;
 
-/// Packets with another's return address, in all. Each makes one member answer another, who did not ask: endless ones
-/// would make correct members talk without end, and no protocol without authenticated links can tell.
-const RETURN_ADDRESSES: u8 = 64;
-
 /// Adds a forged packet to about every fourth that it sends, and for every second proposal of another a second one in
 /// that one's name, and evidence of both. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Forger {
     seen: Vec<(Actor, Sig)>,
     turn: usize,
-    returned: u8,
 }
 
 impl Forger {
@@ -51,10 +46,7 @@ impl Forger {
         let mut forged = packet.clone();
         let victim = hand.draw_other()?;
         match hand.random().random_range(0..3u8) {
-            0 if self.returned < RETURN_ADDRESSES => {
-                self.returned += 1;
-                forged.from = victim;
-            }
+            0 => forged.from = victim,
             1 => each_claim(&mut forged.body, |signer, _| *signer = victim),
             _ => {
                 let (other, stolen) = *hand.draw(&self.seen)?;

@@ -12,16 +12,11 @@ use crate::traits::Wire;
 /// Packets that are remembered.
 const SEEN: usize = 128;
 
-/// Replays with the return address of who first said it, in all; the others come back to the replayer. See
-/// [`Forger`](super::Forger) for why there is an end.
-const RETURN_ADDRESSES: u8 = 64;
-
 /// Sends on every second tick, of all the packets that it has heard since the beginning, one to somebody. Otherwise it
 /// behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Replayer {
     seen: Vec<Packet>,
-    returned: u8,
 }
 
 impl<A: Wire> Adversary<A> for Replayer {
@@ -41,9 +36,8 @@ impl<A: Wire> Adversary<A> for Replayer {
             && let Some(old) = hand.draw(&self.seen)
             && let Some(to) = hand.draw_other()
         {
-            let as_it_was = self.returned < RETURN_ADDRESSES && hand.random().random_bool(0.5);
+            let as_it_was = hand.random().random_bool(0.5);
             let from = if as_it_was { old.from } else { hand.actor() };
-            self.returned += u8::from(as_it_was);
             hand.send_as(from, to, old.body.clone());
             hand.lied(Vice::Replayer.name());
         }

@@ -89,6 +89,7 @@ impl fmt::Display for Failure {
             "to keep it, in tests/regressions.rs:\n{}",
             self.as_test()
         )?;
+        writeln!(f, "the last that happened:\n{}", self.defeat.tail)?;
         match &self.defeat.chart {
             Some(chart) => writeln!(f, "its chart, for mscgen:\n{chart}"),
             None => writeln!(f, "it does not fit a chart"),

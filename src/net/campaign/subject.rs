@@ -35,6 +35,8 @@ pub struct Defeat {
     pub violation: Option<Box<Violation>>,
     /// What happened, in a line.
     pub what: String,
+    /// The last things that happened, a line each.
+    pub tail: String,
     /// The run as a message sequence chart, if it fits one.
     pub chart: Option<String>,
 }
@@ -94,6 +96,7 @@ impl Defeat {
                     what: broken.violation.to_string(),
                     violation: Some(Box::new(broken.violation)),
                     chart: broken.chart.ok(),
+                    tail: broken.tail,
                 };
             }
             Err(cause) => cause,
@@ -104,6 +107,7 @@ impl Defeat {
             violation: None,
             what: format!("a panic: {}", said.unwrap_or("without a word")),
             chart: None,
+            tail: String::new(),
         }
     }
 
