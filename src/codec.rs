@@ -6,7 +6,7 @@
 //! - decoding never allocates more than the input's own length allows;
 //! - every digest is bound to a [`Domain`] and to a network, so that no signature can be shown elsewhere.
 //!
-//! No other module names the encoding's crate; the golden vectors in `tests/wire.rs` pin the bytes.
+//! No other module names the encoding's crate; the golden vectors in `tests/promises/wire.rs` pin the bytes.
 
 use std::fmt;
 use std::io;

@@ -1,5 +1,6 @@
 //! A million packets by outsiders and by a member that lies: what a replica holds stays within its stated bounds.
 
+#[path = "promises/common/mod.rs"]
 mod common;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The fuzz targets without a fuzzer: all that is kept in `fuzz/corpus`, and as many seeded mutations of it as asked for.
 
+#[path = "promises/common/mod.rs"]
 mod common;
 
 #[path = "../fuzz/src/bodies/mod.rs"]

@@ -86,7 +86,7 @@ impl fmt::Display for Failure {
         )?;
         writeln!(
             f,
-            "to keep it, in tests/regressions.rs:\n{}",
+            "to keep it, in tests/promises/regressions.rs:\n{}",
             self.as_test()
         )?;
         writeln!(f, "the last that happened:\n{}", self.defeat.tail)?;

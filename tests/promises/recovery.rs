@@ -1,9 +1,8 @@
 //! A crash loses nothing that was said: at every record boundary, with every kind of torn write.
 
-mod common;
-
 use std::collections::BTreeMap;
 
+use crate::common::Table;
 use bft_crdts::Actor;
 use bft_crdts::codec::{Digest, encode};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Record};
@@ -12,7 +11,6 @@ use bft_crdts::membership::Generation;
 use bft_crdts::net::{Equivocator, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::store::{MemoryStore, Store};
-use common::Table;
 use quickcheck_macros::quickcheck;
 
 type Set = Orswot<u8>;
@@ -215,7 +213,7 @@ fn eventful() -> (Table, Vec<Packet>) {
         });
     }
     let seen = [1, 2].map(|member| {
-        let op = common::add(table.actor(0), 999, member);
+        let op = crate::common::add(table.actor(0), 999, member);
         let head = table.replicas[0].head(&table.actor(0)).expect("a lane");
         table.message(0, head, &[op])
     });
@@ -329,7 +327,7 @@ fn records_that_do_not_follow_from_each_other_are_an_error_and_not_a_replica() {
         let key = table.keys[1].clone();
         let set = bft_crdts::SecureBroadcastAlgorithm::new(key.actor());
         let genesis = table.genesis.clone();
-        common::recover(key, set, genesis, records).map(|_| ())
+        crate::common::recover(key, set, genesis, records).map(|_| ())
     };
     let mut refused = 0;
     for gone in 0..all.len() {
@@ -353,7 +351,7 @@ fn records_that_do_not_follow_from_each_other_are_an_error_and_not_a_replica() {
     let key = elsewhere.keys[seat].clone();
     let set = bft_crdts::SecureBroadcastAlgorithm::new(key.actor());
     let genesis = elsewhere.genesis.clone();
-    assert!(common::recover(key, set, genesis, all.clone()).is_err());
+    assert!(crate::common::recover(key, set, genesis, all.clone()).is_err());
 }
 
 #[test]

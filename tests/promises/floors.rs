@@ -69,7 +69,7 @@ fn sources() -> Vec<Source> {
                 text,
             }),
             None if path == "lib.rs" => None,
-            None => panic!("{path} stands on no floor: say in tests/floors.rs where it belongs"),
+            None => panic!("{path} stands on no floor: say in tests/promises/floors.rs where it belongs"),
         }
     };
     let sources: Vec<_> = paths.into_iter().filter_map(source).collect();

@@ -1,9 +1,8 @@
 //! Money on the network: nobody makes any, nobody loses any, whatever the network and the liars do.
 
-mod money;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::money::{Brazen, with_thief};
 use bft_crdts::bank::{Bank, Money, Op, Transfer};
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Body, Fault, Packet, ProposeError, Replica};
@@ -12,7 +11,6 @@ use bft_crdts::net::{
     Act, Adversary, Equivocator, Event, Faults, Net, NetBuilder, Scenario, TICK_MICROS, Twins, Vice,
 };
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor, Verdict};
-use money::{Brazen, with_thief};
 use quickcheck_macros::quickcheck;
 
 const ALL: Money = Money::new(100);

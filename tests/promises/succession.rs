@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::support::{boundary, boundary_within, members, stranger};
 use bft_crdts::actor::{Actor, Signed, SigningActor, Verified};
 use bft_crdts::codec::{Digest, Limits, decode, encode};
 use bft_crdts::dot::{Binding, Dot, Frontier, Head, Seq};
@@ -16,9 +17,6 @@ use bft_crdts::membership::{
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use support::{boundary, boundary_within, members, stranger};
-
-mod support;
 
 const RENEW: Change = Change::Renew;
 

@@ -1,10 +1,9 @@
 //! Attacks that once worked: each test is the smallest run of one.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::common::{Set, Table, add, echoes};
 use bft_crdts::SigningActor;
 use bft_crdts::actor::Sig;
 use bft_crdts::codec::Limits;
@@ -14,7 +13,6 @@ use bft_crdts::deterministic_secure_broadcast::{
 use bft_crdts::membership::{
     Approval, Approvals, Authorisation, Boundary, Change, Generation, Report,
 };
-use common::{Set, Table, add, echoes};
 
 const LIAR: usize = 3;
 

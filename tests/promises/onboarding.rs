@@ -1,9 +1,8 @@
 //! A newcomer believes nobody, and gets in.
 
-mod common;
-
 use std::sync::Arc;
 
+use crate::common::Table;
 use bft_crdts::Actor;
 use bft_crdts::deterministic_secure_broadcast::{Answer, Body, ProposeError, Refusal};
 use bft_crdts::dot::Head;
@@ -13,7 +12,6 @@ use bft_crdts::membership::{
 };
 use bft_crdts::net::{Event, FalseAnswer, FalseServer, FalseSnapshot, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
-use common::Table;
 
 type Set = Orswot<u8>;
 
@@ -276,13 +274,13 @@ fn the_keys_of_retired_members_can_do_nothing() {
 
     // A certificate of their own generation, by all of them, for a message that nobody saw.
     let head = table.replicas[target].head(&retired).expect("a lane");
-    let late = table.message(0, head, &[common::add(retired, 2, 99)]);
+    let late = table.message(0, head, &[crate::common::add(retired, 2, 99)]);
     let late = table.sign(0, late);
     let certificate = table.certificate(&[0, 1, 2], &late);
     let body = Body::Certificate(Arc::clone(&certificate));
     let refused = table.give(retired, target, body);
     assert_eq!(refused, Err(Refusal::Closed(retired)));
-    let first = table.first(1, &[common::add(mallory, 1, 98)]);
+    let first = table.first(1, &[crate::common::add(mallory, 1, 98)]);
     let body = Body::Certificate(table.certificate(&[0, 1, 2], &first));
     let refused = table.give(mallory, target, body);
     assert_eq!(refused, Err(Refusal::Closed(mallory)));
@@ -308,7 +306,7 @@ fn the_keys_of_retired_members_can_do_nothing() {
         table
             .give(source, target, Body::Proposal(proposal))
             .expect("an answer");
-        assert!(common::echoes(&table.take_wire()).is_empty());
+        assert!(crate::common::echoes(&table.take_wire()).is_empty());
     }
 
     // Echoes of what is in flight now, in the present generation's name.
@@ -316,7 +314,11 @@ fn the_keys_of_retired_members_can_do_nothing() {
     let head = table.replicas[source]
         .head(&table.actor(source))
         .unwrap_or(Head::empty(&network));
-    let message = table.message(source, head, &[common::add(table.actor(source), 1, 5)]);
+    let message = table.message(
+        source,
+        head,
+        &[crate::common::add(table.actor(source), 1, 5)],
+    );
     let proposal = table.sign(source, message);
     table
         .give(

@@ -1,7 +1,6 @@
 //! AT2 on the network, and that it and the bank are one ledger there.
 
-mod money;
-
+use crate::money::{Brazen, with_thief};
 use bft_crdts::at2_impl::At2;
 use bft_crdts::bank::{Bank, Op};
 use bft_crdts::deterministic_secure_broadcast::ProposeError;
@@ -10,7 +9,6 @@ use bft_crdts::money::{Money, Transfer};
 use bft_crdts::net::{Equivocator, Event, Faults, Net, NetBuilder, Scenario, Twins, Vice};
 use bft_crdts::traits::Wire;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
-use money::{Brazen, with_thief};
 use quickcheck_macros::quickcheck;
 
 const ALL: Money = Money::new(100);

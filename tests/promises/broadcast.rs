@@ -1,9 +1,8 @@
 //! The three phases by hand: what a replica says, holds, delivers and refuses, packet by packet.
 
-mod common;
-
 use std::sync::Arc;
 
+use crate::common::{Set, Table, add, dot, echoes, genesis_of, key, keys, kinds, remove};
 use bft_crdts::actor::{BadSignature, Sig, Signed, Statement};
 use bft_crdts::codec::{DecodeError, Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
@@ -15,7 +14,6 @@ use bft_crdts::evidence::{Conflict, EvidenceError};
 use bft_crdts::membership::{CertificateError, Generation, VerifyError};
 use bft_crdts::orswot::Op;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
-use common::{Set, Table, add, dot, echoes, genesis_of, key, keys, kinds, remove};
 
 /// The first messages of `source`, two that exclude each other.
 fn two_first(table: &Table, source: usize) -> [Arc<Proposal>; 2] {

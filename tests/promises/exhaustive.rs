@@ -41,6 +41,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::common::{Set, Table, add, key};
 use bft_crdts::SecureBroadcastAlgorithm as _;
 use bft_crdts::actor::{Actor, Sig, Signed, SigningActor, Statement};
 use bft_crdts::codec::{Digest, encode};
@@ -54,9 +55,6 @@ use bft_crdts::membership::{
 };
 use bft_crdts::orswot::Op;
 use bft_crdts::snapshot::Snapshot;
-use common::{Set, Table, add, key};
-
-mod common;
 
 /// The newcomer's chair, after the four members'.
 const NEWCOMER: usize = 4;

@@ -1,9 +1,8 @@
 //! The bytes: golden ones that pin the encoding, and arbitrary ones that no decoder falls over.
 
-mod common;
-
 use std::sync::Arc;
 
+use crate::common::{Table, add, dot, kinds};
 use bft_crdts::Actor;
 use bft_crdts::actor::Statement;
 use bft_crdts::codec::{self, Bytes, DecodeError, Digest, Limits};
@@ -14,7 +13,6 @@ use bft_crdts::dot::{Binding, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{Generation, Genesis};
 use bft_crdts::orswot::{Op, State};
-use common::{Table, add, dot, kinds};
 use quickcheck::{Arbitrary, Gen};
 use quickcheck_macros::quickcheck;
 

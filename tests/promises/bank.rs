@@ -1,7 +1,6 @@
 //! The bank's promises: money is moved only by its owner, is never made or lost, and no operation is a bomb.
 
-mod transfers;
-
+use crate::transfers::{Ledger, actor};
 use bft_crdts::bank::{Bank, Money, Op, Transfer, TransferId};
 use bft_crdts::codec::{Limits, decode, encode};
 use bft_crdts::laws::{self, Trial};
@@ -9,7 +8,6 @@ use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
 use quickcheck_macros::quickcheck;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use transfers::{Ledger, actor};
 
 /// Opens the account of each of the actors 1, 2, 3 and so on; the replica belongs to the first.
 fn bank(balances: &[u64]) -> Bank {

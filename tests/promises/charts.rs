@@ -1,7 +1,7 @@
 //! Golden charts: what a scenario looks like is a function of its seed, and a change of it is seen in review.
 //!
 //! Each test compares its run with `msc/<test name>.msc`. After a change that is meant, write them anew:
-//! `BLESS=1 cargo test --test charts`.
+//! `BLESS=1 cargo test --test promises charts`.
 
 use std::fs;
 use std::path::Path;
@@ -172,6 +172,6 @@ fn compare<A: Wire>(net: &Net<A>, name: &str) {
     let golden = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(
         chart, golden,
-        "{name} runs another way; if that is meant: BLESS=1 cargo test --test charts"
+        "{name} runs another way; if that is meant: BLESS=1 cargo test --test promises charts"
     );
 }

@@ -1,10 +1,9 @@
 //! The promises of AT2, and that it is the bank whose accounts are all opened at genesis.
 
-mod transfers;
-
 use std::collections::BTreeMap;
 use std::mem::discriminant;
 
+use crate::transfers::{Ledger, actor};
 use bft_crdts::at2_impl::{At2, TooMuchMoney};
 use bft_crdts::bank::{Bank, Op};
 use bft_crdts::codec::{decode, encode};
@@ -14,7 +13,6 @@ use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
 use quickcheck_macros::quickcheck;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use transfers::{Ledger, actor};
 
 const STEPS: usize = 100;
 

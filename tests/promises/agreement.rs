@@ -15,8 +15,6 @@ use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-mod support;
-
 /// Values up to this number are good.
 const GOOD: u8 = 4;
 /// Short, so that a storm makes many rounds.
@@ -75,7 +73,7 @@ impl World {
     /// A storm among `n` members, as many of them liars as can be, or a few less.
     fn new(seed: u64, n: u8) -> Self {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
-        let most = support::boundary(n).committee().tolerated();
+        let most = crate::support::boundary(n).committee().tolerated();
         let count = most - chance.random_range(0..=most) / 2;
         let mut liars = BTreeSet::new();
         while liars.len() < count {
@@ -86,8 +84,8 @@ impl World {
 
     fn cast(mut chance: ChaCha8Rng, n: u8, liars: &BTreeSet<usize>, storm: bool) -> Self {
         let mut world = Self {
-            last: support::boundary(n),
-            keys: support::members(n),
+            last: crate::support::boundary(n),
+            keys: crate::support::members(n),
             members: BTreeMap::new(),
             liars: BTreeMap::new(),
             post: Vec::new(),

@@ -1,0 +1,31 @@
+//! A file for each promise. They are one program, so that the crate is compiled into it once.
+
+mod agreement;
+mod at2;
+mod at2_net;
+mod bank;
+mod bank_net;
+mod broadcast;
+mod byzantine;
+mod campaign;
+mod charts;
+mod common;
+mod convergence;
+mod determinism;
+mod exhaustive;
+mod floors;
+mod laws;
+mod liveness;
+mod membership;
+mod model;
+mod money;
+mod onboarding;
+mod orswot;
+mod recovery;
+mod redteam;
+mod regressions;
+mod succession;
+mod support;
+mod transfers;
+mod vices;
+mod wire;
