@@ -258,7 +258,6 @@ fn a_message_without_its_sources_signature_is_locked_by_nobody() {
 /// Whoever catches up over the end of a generation holds a lane up to there as one piece, and forgets the certificates
 /// of the stretches that it was made of. What it then serves is longer than a stretch may be, and refused.
 #[test]
-#[ignore = "fails: a stretch up to a generation's frontier has no bound where it was caught up with"]
 fn who_caught_up_over_the_end_of_a_generation_serves_stretches_that_others_take() {
     let mut limits = Limits::default();
     limits.chunk_messages = 2;
@@ -292,7 +291,6 @@ fn who_caught_up_over_the_end_of_a_generation_serves_stretches_that_others_take(
 
 /// The same from the side of the one that catches up: it holds the whole lane up to the frontier before it delivers.
 #[test]
-#[ignore = "fails: a stretch up to a generation's frontier has no bound where it was caught up with"]
 fn what_is_held_of_a_lane_is_bounded_while_the_end_of_a_generation_is_caught_up_with() {
     let mut limits = Limits::default();
     (limits.message_bytes, limits.chunk_bytes) = (128, 128);
