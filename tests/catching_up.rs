@@ -200,51 +200,78 @@ fn come_back(table: &mut Table, restart: usize) -> usize {
 fn who_holds_a_false_stretch_of_a_committee_that_is_over_ends_level_all_the_same() {
     let mut table = missed(4, 1, &[3, 0]);
     table.take_wire();
-    let founding = asked_for_generations(&mut table);
+    let generations = answer_to_away(&mut table);
+    learn(&mut table, generations.foundings, Vec::new());
     let source = table.actor(SOURCE);
-    let given = table.give(source, AWAY, Body::Founding(founding));
-    given.expect("the next generation");
     // The keys of the old committee are in wrong hands.
     let parent = table.replicas[AWAY].head(&source).expect("a lane");
     let forged = table.message(SOURCE, parent, &[add(source, 2, 99)]);
     let forged = table.sign(SOURCE, forged);
     let certificate = Some(table.certificate(&[0, 1, 2], &forged));
-    let lie = Answer {
-        foundings: Vec::new(),
-        pruned: false,
-        chunks: vec![Chunk {
-            source,
-            proposals: vec![forged],
-            certificate,
-        }],
-        standing: table.standing(1),
+    let lie = Chunk {
+        source,
+        proposals: vec![forged],
+        certificate,
     };
-    table
-        .give(table.actor(1), AWAY, Body::Answer(lie))
-        .expect("a certificate of its generation");
+    learn(&mut table, Vec::new(), vec![lie]);
     assert!(table.replicas[AWAY].holdings().most_lane_bytes > 0);
     table.run(60);
     table.assert_level();
     assert!(took_a_snapshot(&table));
 }
 
-fn asked_for_generations(table: &mut Table) -> Arc<Founding> {
+#[test]
+fn who_begins_two_generations_at_once_serves_stretches_that_end_with_each() {
+    let mut table = missed(4, 1, &[3, 0]);
+    table.take_wire();
+    let up_to_the_first = answer_to_away(&mut table).chunks;
+    for member in 10..13 {
+        table.add(SOURCE, member);
+        table.carry(without_away(&table));
+    }
+    renew(&mut table);
+    let generations = answer_to_away(&mut table).foundings;
+    assert_eq!(generations.len(), 2);
+    learn(&mut table, generations, up_to_the_first);
+    assert_eq!(table.delivered[AWAY].len(), 4);
+    assert_eq!(table.replicas[AWAY].generation(), Generation::GENESIS);
+    ends_level(&mut table);
+    assert!(!took_a_snapshot(&table));
+    assert_eq!(table.delivered[AWAY].len(), 7);
+    table.restart(AWAY);
+    ends_level(&mut table);
+}
+
+/// What the one that is away would be answered.
+fn answer_to_away(table: &mut Table) -> Answer {
     let request = Request {
         standing: table.standing(AWAY),
         known: Generation::GENESIS,
         held: BTreeMap::new(),
     };
     let asker = table.actor(AWAY);
-    table
-        .give(asker, SOURCE, Body::Request(request))
-        .expect("a question");
+    table.take_wire();
+    let given = table.give(asker, SOURCE, Body::Request(request));
+    given.expect("a question");
     let mut packets = table.take_wire().into_iter();
     let answer = packets.find_map(|packet| match packet.body {
         Body::Answer(answer) => Some(answer),
         _ => None,
     });
-    let mut foundings = answer.expect("an answer").foundings;
-    foundings.pop().expect("a generation")
+    answer.expect("an answer")
+}
+
+/// The one that is away is answered this.
+fn learn(table: &mut Table, foundings: Vec<Arc<Founding>>, chunks: Vec<Chunk>) {
+    let answer = Answer {
+        foundings,
+        pruned: false,
+        chunks,
+        standing: table.standing(SOURCE),
+    };
+    let from = table.actor(SOURCE);
+    let given = table.give(from, AWAY, Body::Answer(answer));
+    given.expect("generations and certificates of theirs");
 }
 
 #[test]
