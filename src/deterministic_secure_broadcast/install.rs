@@ -180,6 +180,10 @@ impl<A: Wire> Replica<A> {
         let next = next.clone();
         tracing::info!(me = ?self.actor(), generation = %next.generation(), members = next.committee().size(), "installed");
         for (founding, boundary) in std::mem::take(&mut self.pending) {
+            for (source, lane) in &mut self.lanes {
+                let start = boundary.head(source).seq;
+                lane.log.pass_boundary(start, self.genesis.limits());
+            }
             self.chain.push(founding);
             self.committees.push(Arc::clone(boundary.committee()));
         }
@@ -239,13 +243,11 @@ impl<A: Wire> Replica<A> {
         closing: &Closing,
         step: &mut Step<A::Op>,
     ) {
-        let (start, kept) = (self.boundary.head(&source), previous.head(&source));
-        let limits = self.genesis.limits();
         let boundary = &self.boundary;
         let Some(lane) = self.lanes.get_mut(&source) else {
             return;
         };
-        lane.log.pass_boundary(start.seq, kept.seq, limits);
+        lane.log.forget(previous.head(&source).seq);
         let admitted = |certificate: &Arc<Certificate>| {
             let Echo {
                 generation,

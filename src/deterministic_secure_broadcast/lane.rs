@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::backoff::Backoff;
-use super::log::Log;
+use super::log::{Log, Stretch};
 use super::message::{Certificate, Entry, Proposal, Tally};
-use crate::codec::{Digest, NetworkId};
+use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Head, Seq};
 
 #[derive(Debug)]
@@ -49,7 +49,8 @@ pub(super) struct Certified {
     /// None when a generation's frontier vouches for the last message.
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) tail: VecDeque<Entry>,
-    /// Only a committee that is over vouches for it: to be delivered when it has reached a generation's frontier.
+    /// Only a committee that is over vouches for it: to be delivered when it has reached a generation's frontier. It is
+    /// no longer than one chunk until then, and so needs no certificate in between after.
     pub(super) provisional: bool,
 }
 
@@ -132,8 +133,9 @@ impl<Op> Lane<Op> {
     }
 
     /// The next stretch after `seq` that proves itself, from what was delivered or else from what is certified. It has
-    /// no certificate when it ends at the frontier of a generation.
-    pub(super) fn chunk_after(&self, seq: Seq) -> Option<Proven> {
+    /// no certificate when it ends at the frontier of a generation. None when it is longer than others take: between
+    /// the frontiers of generations that are not yet installed here, it may be.
+    pub(super) fn chunk_after(&self, seq: Seq, limits: &Limits) -> Option<Proven> {
         if seq < self.log.base() {
             return None;
         }
@@ -145,11 +147,14 @@ impl<Op> Lane<Op> {
             None => certified.map(|c| (c.head().seq, Some(c))).next()?,
         };
         let delivered = self.log.after(seq);
-        let proposals: Vec<_> = delivered
+        let entries: Vec<_> = delivered
             .chain(held.flat_map(|held| &held.tail))
             .take_while(|entry| entry.message().seq <= end)
-            .map(|entry| Arc::clone(&entry.proposal))
             .collect();
-        (!proposals.is_empty()).then(|| (proposals, certificate.cloned()))
+        if entries.is_empty() || Stretch::of(entries.iter().copied(), limits).is_too_long() {
+            return None;
+        }
+        let proposals = entries.iter().map(|entry| Arc::clone(&entry.proposal));
+        Some((proposals.collect(), certificate.cloned()))
     }
 }

@@ -7,12 +7,12 @@ use super::message::{Certificate, Entry, Message};
 use crate::codec::{Digest, Limits};
 use crate::dot::{Head, Seq};
 
-/// A lane's messages with the proofs that are kept: the newest certificate, one at each checkpoint, and where
-/// generations began.
+/// A lane's messages with the proofs that are kept: the newest certificate, some before it, and where generations began.
 ///
-/// Checkpoints are where the messages since the last one, or since the last boundary, reach the bound on messages or on
-/// bytes. They depend on the lane alone, so that every replica has a certificate there and no stretch need be longer
-/// than from one to the next.
+/// Invariant: from one proof to the next is no further than one stretch that came in, or no longer than a [`Stretch`] may
+/// be; and what comes in is no longer. So every part of a lane can be served as a stretch that proves itself, and
+/// it does not matter that each replica keeps other certificates. What ends at a boundary without a certificate counts
+/// when that boundary is installed.
 #[derive(Debug)]
 pub(super) struct Log {
     head: Head,
@@ -21,27 +21,40 @@ pub(super) struct Log {
     newest: Option<Arc<Certificate>>,
     /// Ends of this lane in the frontiers of generations, which prove what is before.
     boundaries: Vec<Seq>,
+    /// After the last proof that stays.
     since: Stretch,
+    /// After the last proof.
+    since_newest: Stretch,
 }
 
-/// How much of a lane lies after its last checkpoint.
+/// How much of a lane is taken, held or served at once: as many messages as one chunk may have, of which all but the last
+/// have fewer bytes than it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stretch {
     messages: u32,
     bytes: usize,
+    too_long: bool,
 }
 
 impl Stretch {
-    /// Adds a message; whether it is a checkpoint.
-    pub(super) fn push(&mut self, entry: &Entry, limits: &Limits) -> bool {
-        self.messages += 1;
-        self.bytes += entry.len();
-        let full =
+    pub(super) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>, limits: &Limits) -> Self {
+        let mut stretch = Self::default();
+        entries
+            .into_iter()
+            .for_each(|entry| stretch.push(entry.len(), limits));
+        stretch
+    }
+
+    /// Adds a message of so many bytes of operations.
+    pub(super) fn push(&mut self, bytes: usize, limits: &Limits) {
+        self.too_long |=
             self.messages >= limits.chunk_messages || self.bytes >= limits.chunk_bytes as usize;
-        if full {
-            *self = Self::default();
-        }
-        full
+        self.messages = self.messages.saturating_add(1);
+        self.bytes += bytes;
+    }
+
+    pub(super) fn is_too_long(&self) -> bool {
+        self.too_long
     }
 }
 
@@ -55,15 +68,12 @@ impl Log {
             newest: None,
             boundaries: Vec::new(),
             since: Stretch::default(),
+            since_newest: Stretch::default(),
         }
     }
 
     pub(super) fn head(&self) -> Head {
         self.head
-    }
-
-    pub(super) fn since(&self) -> Stretch {
-        self.since
     }
 
     /// Appends the message after the head, with its own certificate if it has one.
@@ -73,20 +83,37 @@ impl Log {
         certificate: Option<Arc<Certificate>>,
         limits: &Limits,
     ) {
-        let checkpoint = self.since.push(&entry, limits);
+        self.since.push(entry.len(), limits);
+        self.since_newest.push(entry.len(), limits);
         self.head = entry.head();
         self.entries.push_back(entry);
-        if let Some(certificate) = certificate {
-            if checkpoint {
-                self.checkpoints.push_back(Arc::clone(&certificate));
+        if certificate.is_some() {
+            if self.since.is_too_long() {
+                self.keep_newest();
+                self.since = self.since_newest;
             }
-            self.newest = Some(certificate);
+            self.newest = certificate;
+            self.since_newest = Stretch::default();
         }
     }
 
-    /// A generation begins at `start` in this lane. What is at or before `kept` is forgotten: a snapshot covers it.
-    pub(super) fn pass_boundary(&mut self, start: Seq, kept: Seq, limits: &Limits) {
+    /// A generation begins at `start` in this lane, which proves what is before.
+    pub(super) fn pass_boundary(&mut self, start: Seq, limits: &Limits) {
+        if self.since.is_too_long() {
+            self.keep_newest();
+        }
         self.boundaries.push(start);
+        let newest = |certificate: Option<&Arc<Certificate>>| {
+            certificate.map_or(start, |certificate| certificate.head().seq.max(start))
+        };
+        let kept = newest(self.checkpoints.back());
+        self.since = Stretch::of(self.after(kept), limits);
+        let proven = newest(self.newest.as_ref());
+        self.since_newest = Stretch::of(self.after(proven), limits);
+    }
+
+    /// Forgets what is at or before `kept`: a snapshot covers it.
+    pub(super) fn forget(&mut self, kept: Seq) {
         while self
             .entries
             .front()
@@ -94,21 +121,24 @@ impl Log {
         {
             self.entries.pop_front();
         }
+        let base = self.base();
+        self.boundaries.retain(|boundary| *boundary > base);
         while self
             .checkpoints
             .front()
-            .is_some_and(|certificate| certificate.head().seq <= kept)
+            .is_some_and(|certificate| certificate.head().seq <= base)
         {
             self.checkpoints.pop_front();
         }
-        self.boundaries.retain(|boundary| *boundary > kept);
-        self.since = Stretch::default();
-        let beyond = self
-            .entries
-            .iter()
-            .filter(|entry| entry.message().seq > start);
-        for entry in beyond {
-            self.since.push(entry, limits);
+    }
+
+    /// The newest certificate stays when there is a newer one.
+    fn keep_newest(&mut self) {
+        let last = self.checkpoints.back().map(|last| last.head().seq);
+        if let Some(newest) = &self.newest
+            && last.is_none_or(|last| last < newest.head().seq)
+        {
+            self.checkpoints.push_back(Arc::clone(newest));
         }
     }
 

@@ -313,7 +313,8 @@ pub struct Holdings {
     pub lanes: usize,
     /// Bytes of operations held in lanes, not delivered.
     pub lane_bytes: usize,
-    /// The same, of the lane that holds most: at most a message and a chunk.
+    /// The same, of the lane that holds most: at most a chunk, which its last message may exceed, and one message
+    /// beside it. That is `chunk_bytes` and twice `message_bytes` of [`Limits`].
     pub most_lane_bytes: usize,
     /// Own operations that wait for a message.
     pub outbox_ops: usize,

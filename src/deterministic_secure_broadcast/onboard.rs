@@ -74,7 +74,10 @@ impl<A: Wire> Replica<A> {
         self.pinned = Some((generation, value));
     }
 
-    /// Follows the lanes from the start, instead of starting from a snapshot.
+    /// Follows the lanes from the start, instead of starting from a snapshot, as far as they can be: a snapshot is
+    /// taken all the same when nobody keeps the lanes from there on, or when a lane is longer than one chunk
+    /// ([`Limits::chunk_messages`](crate::codec::Limits), `chunk_bytes`) up to where a generation ended. No more than that
+    /// is held before a quorum's word on a generation proves it.
     pub fn replay_lanes_from_the_start(&mut self) {
         self.replays = true;
     }

@@ -191,7 +191,7 @@ impl Body {
             Self::Answer(answer) => {
                 most(answer.chunks.len(), limits.lanes)?;
                 for chunk in &answer.chunks {
-                    most(chunk.proposals.len(), limits.chunk_messages)?;
+                    check_stretch(&chunk.proposals, limits)?;
                     if let Some(certificate) = &chunk.certificate {
                         check_certificate(certificate, limits)?;
                     }
@@ -292,6 +292,18 @@ impl fmt::Display for Body {
         f.write_str(self.kind())?;
         self.dot().map_or(Ok(()), |dot| write!(f, " {dot}"))
     }
+}
+
+/// Whether the messages are no more than one chunk, which its last message may exceed.
+fn check_stretch(proposals: &[Arc<Proposal>], limits: &Limits) -> Result<(), DecodeError> {
+    most(proposals.len(), limits.chunk_messages)?;
+    let before_last = proposals.iter().rev().skip(1);
+    let len = before_last.map(|p| p.message.ops.len()).sum();
+    let limit = limits.chunk_bytes as usize;
+    if len >= limit {
+        return Err(DecodeError::TooLong { len, limit });
+    }
+    Ok(())
 }
 
 fn check_message(message: &Message, limits: &Limits) -> Result<(), DecodeError> {

@@ -5,7 +5,9 @@
 //! messages before it is found out.
 //!
 //! Once later generations are known here, a certificate of an earlier committee alone proves nothing: its keys may be
-//! retired and stolen. Such a stretch is held, and delivered when it has reached the generation's frontier.
+//! retired and stolen. Such a stretch is held, and delivered when it has reached a generation's frontier. No more of a
+//! lane is held than one chunk: where a frontier is further, or is not where the held stretch leads, the certified
+//! snapshot of the newest generation is the way there.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use super::backoff::Backoff;
 use super::deliver::record;
 use super::error::Refusal;
 use super::lane::Certified;
+use super::log::Stretch;
 use super::message::{Certificate, Entry};
 use super::packet::{Answer, Body, Chunk, Request};
 use super::step::Step;
@@ -35,6 +38,8 @@ enum Worth {
     Proven(Actor, Certified),
     /// Its messages are to be held until they reach the frontier of a generation that is founded.
     Provisional(Actor, Certified),
+    /// It shows that no frontier is reached from what is held: a snapshot has to be taken.
+    Astray,
 }
 
 impl<A: Wire> Replica<A> {
@@ -104,7 +109,7 @@ impl<A: Wire> Replica<A> {
             if lane.head().seq <= from {
                 continue;
             }
-            let Some((proposals, certificate)) = lane.chunk_after(from) else {
+            let Some((proposals, certificate)) = lane.chunk_after(from, self.limits()) else {
                 continue;
             };
             let chunk = Chunk {
@@ -143,11 +148,12 @@ impl<A: Wire> Replica<A> {
             Err(_) if progress => Vec::new(),
             rest => rest?,
         };
+        let astray = worths.iter().any(|worth| matches!(worth, Worth::Astray));
         for worth in worths {
             progress |= self.hold_chunk(worth, step);
         }
         self.settle(step);
-        if answer.pruned {
+        if answer.pruned || astray {
             self.fetch_snapshot(step);
         }
         if progress {
@@ -168,29 +174,35 @@ impl<A: Wire> Replica<A> {
         let lane = self.lane(&source)?;
         let broken = Refusal::Chunk(source);
         let held = lane.certified.as_ref();
-        let (mut tail, checkpoints) = match held {
-            Some(held) if !held.tail.is_empty() && !held.provisional => return Ok(Worth::Nothing),
-            Some(held) if held.provisional => (held.tail.clone(), false),
-            _ => (VecDeque::new(), self.pending.is_empty()),
+        let mut tail = match held {
+            Some(held) if held.provisional => held.tail.clone(),
+            Some(held) if !held.tail.is_empty() => return Ok(Worth::Nothing),
+            _ => VecDeque::new(),
         };
-        let mut head = tail.back().map_or(lane.head(), Entry::head);
-        let (known, mut stretch, mut full) = (head.seq, lane.log.since(), false);
-        for proposal in chunk.proposals.iter().filter(|p| p.message.seq > known) {
+        let known = tail.back().map_or(lane.head(), Entry::head);
+        let (mut head, provisional) = (known, !tail.is_empty());
+        for proposal in chunk.proposals.iter().filter(|p| p.message.seq > known.seq) {
             let entry = Entry::new(&self.network, Arc::clone(proposal));
             let message = entry.message();
-            let follows = message.seq.follows(head.seq) && message.parent == head.digest;
-            // A stretch that crosses a checkpoint would leave us without a certificate there.
-            if full || !follows || message.source != source {
+            if !message.seq.follows(head.seq) || message.source != source {
                 return Err(broken);
             }
-            full = stretch.push(&entry, self.limits()) && checkpoints;
+            if message.parent != head.digest {
+                // One of the two is false, and there is no telling which.
+                let parts = provisional && head == known;
+                return if parts {
+                    Ok(Worth::Astray)
+                } else {
+                    Err(broken)
+                };
+            }
             head = entry.head();
             tail.push_back(entry);
         }
         if chunk.proposals.is_empty() {
             return Err(broken);
         }
-        if head.seq == known {
+        if head == known {
             return Ok(Worth::Nothing);
         }
         if chunk
@@ -199,6 +211,9 @@ impl<A: Wire> Replica<A> {
             .is_some_and(|c| c.head() != head || c.statement.dot.source != source)
         {
             return Err(broken);
+        }
+        if Stretch::of(&tail, self.limits()).is_too_long() {
+            return Ok(Worth::Astray);
         }
         // A certificate vouches for messages, not for what their source signed. Where it contradicts what we are bound to,
         // both signatures are wanted: they convict the source.
@@ -257,7 +272,7 @@ impl<A: Wire> Replica<A> {
     /// Takes a stretch to be delivered or held. Whether it adds anything.
     fn hold_chunk(&mut self, worth: Worth, step: &mut Step<A::Op>) -> bool {
         let (source, certified) = match worth {
-            Worth::Nothing => return false,
+            Worth::Nothing | Worth::Astray => return false,
             Worth::Proven(source, certified) | Worth::Provisional(source, certified) => {
                 (source, certified)
             }

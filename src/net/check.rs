@@ -296,6 +296,7 @@ impl<A: Wire> Checks<A> {
         }
         let holdings = replica.holdings();
         let limits = &self.limits;
+        // A chunk, which its last message may exceed, and what we are bound to beside it.
         let lane_bytes = 2 * limits.message_bytes + limits.chunk_bytes;
         let bounds = [
             ("lanes", holdings.lanes, limits.lanes),

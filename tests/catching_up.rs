@@ -1,0 +1,297 @@
+//! Whoever was away ends level with the others, over the ends of generations too, and serves what it keeps in stretches
+//! that others take.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bft_crdts::codec::{DecodeError, Limits};
+use bft_crdts::deterministic_secure_broadcast::{
+    Answer, Body, Chunk, Packet, Record, Request, Standing,
+};
+use bft_crdts::dot::Seq;
+use bft_crdts::membership::{Change, Founding, Generation};
+use common::{Table, add};
+
+/// Who is away, and whose lane it misses.
+const AWAY: usize = 3;
+const SOURCE: usize = 0;
+
+/// Four members with small chunks. All have the first `known` messages of a lane. Of each generation after, one is
+/// away from the number that is given, and from the end.
+fn missed(chunk: u32, known: u8, of_generations: &[u8]) -> Table {
+    let mut limits = Limits::default();
+    limits.chunk_messages = chunk;
+    let mut table = Table::bounded(4, limits);
+    for member in 0..known {
+        table.add(SOURCE, member);
+        table.carry_all();
+    }
+    // All know that all have it.
+    table.run(4);
+    let mut member = known;
+    for (index, missed) in of_generations.iter().enumerate() {
+        for _ in 0..*missed {
+            table.add(SOURCE, member);
+            table.carry(without_away(&table));
+            member += 1;
+        }
+        if index + 1 < of_generations.len() {
+            renew(&mut table);
+        }
+    }
+    table
+}
+
+fn without_away(table: &Table) -> impl FnMut(&Packet) -> bool + use<> {
+    let away = table.actor(AWAY);
+    move |packet| packet.from != away && packet.to != away
+}
+
+/// Those who are there begin a new generation.
+fn renew(table: &mut Table) {
+    let next = table.replicas[SOURCE].generation().next();
+    for seat in 0..AWAY {
+        // The last ones hold an authorised change already.
+        if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
+            table.spend(seat, step);
+        }
+    }
+    let begun = |table: &Table| {
+        let mut here = table.replicas[..AWAY].iter();
+        here.all(|replica| Some(replica.generation()) == next)
+    };
+    for _ in 0..100 {
+        table.carry(without_away(table));
+        if begun(table) {
+            break;
+        }
+        (0..AWAY).for_each(|seat| table.tick(seat));
+    }
+    assert!(begun(table), "a new generation");
+}
+
+/// What `seat` answers to somebody who has the lane up to `from` and knows all generations.
+fn asked(table: &mut Table, seat: usize, from: u64) -> Answer {
+    // Who asks from where it stands says so in its standing: here one that has nothing, and holds the rest.
+    let nobody = common::key(77);
+    let statement = Standing {
+        generation: Generation::GENESIS,
+        frontier: BTreeMap::new(),
+        convicted: [].into(),
+    };
+    let standing = nobody.sign(&table.network(), statement).into_claim();
+    let request = Request {
+        standing: Arc::new(standing),
+        known: table.replicas[seat].generation(),
+        held: [(table.actor(SOURCE), Seq::new(from))].into(),
+    };
+    table.take_wire();
+    let given = table.give(nobody.actor(), seat, Body::Request(request));
+    given.expect("a question");
+    let answer = table.take_wire().into_iter().find_map(|p| match p.body {
+        Body::Answer(answer) => Some(answer),
+        _ => None,
+    });
+    answer.expect("an answer")
+}
+
+/// From wherever somebody asks, it gets the next stretch, and no longer a one than it takes.
+fn assert_serves_all(table: &mut Table, seat: usize) {
+    let source = table.actor(SOURCE);
+    let end = table.replicas[seat].head(&source).expect("a lane").seq;
+    let mut messages = table.replicas[seat].messages(&source);
+    let first = messages
+        .next()
+        .map_or(end.number(), |first| first.seq.number() - 1);
+    drop(messages);
+    for from in first..end.number() {
+        let answer = asked(table, seat, from);
+        let [chunk] = answer.chunks.as_slice() else {
+            panic!("nothing after {from} of {first}..{end}");
+        };
+        assert!(!chunk.proposals.is_empty());
+        let next = chunk.proposals[0].message.seq;
+        assert_eq!(next.number(), from + 1);
+        let body = Body::Answer(answer);
+        assert_eq!(body.check(table.replicas[seat].limits()), Ok(()), "{from}");
+    }
+}
+
+fn ends_level(table: &mut Table) {
+    table.run(60);
+    table.assert_level();
+    let generation = table.replicas[SOURCE].generation();
+    assert_eq!(table.replicas[AWAY].generation(), generation);
+    for seat in 0..table.replicas.len() {
+        assert!(table.faults[seat].is_empty());
+        assert_serves_all(table, seat);
+    }
+}
+
+fn took_a_snapshot(table: &Table) -> bool {
+    let mut records = table.records[AWAY].iter();
+    records.any(|record| matches!(record, Record::Snapshot { .. }))
+}
+
+#[test]
+fn what_was_missed_up_to_the_end_of_a_generation_comes_by_its_lane_if_it_fits_a_chunk() {
+    const CHUNK: u8 = 3;
+    for known in 1..=4 {
+        for before in 0..=5 {
+            for after in [0, 1, 4] {
+                let mut table = missed(CHUNK.into(), known, &[before, after]);
+                ends_level(&mut table);
+                let told = table.delivered[AWAY].len();
+                let all = usize::from(known + before + after);
+                assert_eq!(took_a_snapshot(&table), before > CHUNK);
+                assert_eq!(told == all, before <= CHUNK, "{known}, {before}, {after}");
+                assert!(table.refused.is_empty(), "{:?}", table.refused);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_was_away_over_two_ends_of_generations_ends_level_wherever_it_restarts() {
+    let missed_of = [[0, 5, 0], [0, 2, 3], [3, 0, 1], [5, 5, 5], [1, 1, 1]];
+    for of_generations in missed_of {
+        for known in [0, 1, 3] {
+            let packets = {
+                let mut table = missed(2, known, &of_generations);
+                let packets = come_back(&mut table, usize::MAX);
+                ends_level(&mut table);
+                packets
+            };
+            for at in (0..packets.min(60)).step_by(4) {
+                let mut table = missed(2, known, &of_generations);
+                come_back(&mut table, at);
+                ends_level(&mut table);
+                table.restart(AWAY);
+                ends_level(&mut table);
+            }
+        }
+    }
+}
+
+/// The one that was away hears the others again, and restarts after so many packets. How many came.
+fn come_back(table: &mut Table, restart: usize) -> usize {
+    let (away, mut came) = (table.actor(AWAY), 0);
+    for _ in 0..20 {
+        (0..table.replicas.len()).for_each(|seat| table.tick(seat));
+        while let Some(packet) = table.wire.pop_front() {
+            let to = packet.to;
+            let given = table.hand_over(packet);
+            // After a restart an answer may come to a question that is forgotten.
+            assert!(given.is_ok() || came >= restart, "{given:?}");
+            if to == away {
+                came += 1;
+                if came == restart {
+                    table.restart(AWAY);
+                }
+            }
+        }
+    }
+    came
+}
+
+#[test]
+fn who_holds_a_false_stretch_of_a_committee_that_is_over_ends_level_all_the_same() {
+    let mut table = missed(4, 1, &[3, 0]);
+    table.take_wire();
+    let generations = answer_to_away(&mut table);
+    learn(&mut table, generations.foundings, Vec::new());
+    let source = table.actor(SOURCE);
+    // The keys of the old committee are in wrong hands.
+    let parent = table.replicas[AWAY].head(&source).expect("a lane");
+    let forged = table.message(SOURCE, parent, &[add(source, 2, 99)]);
+    let forged = table.sign(SOURCE, forged);
+    let certificate = Some(table.certificate(&[0, 1, 2], &forged));
+    let lie = Chunk {
+        source,
+        proposals: vec![forged],
+        certificate,
+    };
+    learn(&mut table, Vec::new(), vec![lie]);
+    assert!(table.replicas[AWAY].holdings().most_lane_bytes > 0);
+    table.run(60);
+    table.assert_level();
+    assert!(took_a_snapshot(&table));
+}
+
+#[test]
+fn who_begins_two_generations_at_once_serves_stretches_that_end_with_each() {
+    let mut table = missed(4, 1, &[3, 0]);
+    table.take_wire();
+    let up_to_the_first = answer_to_away(&mut table).chunks;
+    for member in 10..13 {
+        table.add(SOURCE, member);
+        table.carry(without_away(&table));
+    }
+    renew(&mut table);
+    let generations = answer_to_away(&mut table).foundings;
+    assert_eq!(generations.len(), 2);
+    learn(&mut table, generations, up_to_the_first);
+    assert_eq!(table.delivered[AWAY].len(), 4);
+    assert_eq!(table.replicas[AWAY].generation(), Generation::GENESIS);
+    ends_level(&mut table);
+    assert!(!took_a_snapshot(&table));
+    assert_eq!(table.delivered[AWAY].len(), 7);
+    table.restart(AWAY);
+    ends_level(&mut table);
+}
+
+/// What the one that is away would be answered.
+fn answer_to_away(table: &mut Table) -> Answer {
+    let request = Request {
+        standing: table.standing(AWAY),
+        known: Generation::GENESIS,
+        held: BTreeMap::new(),
+    };
+    let asker = table.actor(AWAY);
+    table.take_wire();
+    let given = table.give(asker, SOURCE, Body::Request(request));
+    given.expect("a question");
+    let mut packets = table.take_wire().into_iter();
+    let answer = packets.find_map(|packet| match packet.body {
+        Body::Answer(answer) => Some(answer),
+        _ => None,
+    });
+    answer.expect("an answer")
+}
+
+/// The one that is away is answered this.
+fn learn(table: &mut Table, foundings: Vec<Arc<Founding>>, chunks: Vec<Chunk>) {
+    let answer = Answer {
+        foundings,
+        pruned: false,
+        chunks,
+        standing: table.standing(SOURCE),
+    };
+    let from = table.actor(SOURCE);
+    let given = table.give(from, AWAY, Body::Answer(answer));
+    given.expect("generations and certificates of theirs");
+}
+
+#[test]
+fn a_stretch_of_more_bytes_than_a_chunk_is_refused() {
+    let mut table = missed(4, 3, &[0]);
+    let body = Body::Answer(asked(&mut table, SOURCE, 0));
+    let Body::Answer(answer) = &body else {
+        return;
+    };
+    let sizes = answer.chunks[0].proposals.iter();
+    let sizes: Vec<_> = sizes.map(|p| p.message.ops.len()).collect();
+    assert_eq!(sizes.len(), 3);
+    let len = sizes[0] + sizes[1];
+    let mut limits = table.replicas[SOURCE].limits().clone();
+    limits.chunk_bytes = len as u32 + 1;
+    assert_eq!(body.check(&limits), Ok(()));
+    limits.chunk_bytes = len as u32;
+    let limit = len;
+    assert_eq!(
+        body.check(&limits),
+        Err(DecodeError::TooLong { len, limit })
+    );
+}
