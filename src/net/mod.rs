@@ -62,7 +62,7 @@ pub use crate::actor::Signatures;
 use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Replica, Step};
-use crate::membership::{ChangeKey, Generation, Genesis};
+use crate::membership::{ChangeError, ChangeKey, Generation, Genesis};
 use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
 use adversary::{Input, Origin};
@@ -355,10 +355,14 @@ impl<A: Wire> Net<A> {
             refusal: refusal.clone(),
         };
         self.trace.record(self.schedule.now(), event);
-        // A newcomer may be heard by somebody to whom the generation that let it in is not known yet.
-        let early =
-            matches!(&refusal, Refusal::NoLane(actor) if self.participants.contains_key(actor));
-        let clean = self.liars().is_empty() && self.links.are_faultless() && !early;
+        let expected = match &refusal {
+            // A newcomer may be heard by somebody to whom the generation that let it in is not known yet.
+            Refusal::NoLane(actor) => self.participants.contains_key(actor),
+            // More want in than there are seats.
+            Refusal::Change(ChangeError::Full) => true,
+            _ => false,
+        };
+        let clean = self.liars().is_empty() && self.links.are_faultless() && !expected;
         self.hold_to(|checks| checks.refused(at, &refusal, clean));
     }
 

@@ -69,7 +69,9 @@ fn sources() -> Vec<Source> {
                 text,
             }),
             None if path == "lib.rs" => None,
-            None => panic!("{path} stands on no floor: say in tests/promises/floors.rs where it belongs"),
+            None => panic!(
+                "{path} stands on no floor: say in tests/promises/floors.rs where it belongs"
+            ),
         }
     };
     let sources: Vec<_> = paths.into_iter().filter_map(source).collect();

@@ -8,6 +8,7 @@ mod bank_net;
 mod broadcast;
 mod byzantine;
 mod campaign;
+mod catching_up;
 mod charts;
 mod common;
 mod convergence;

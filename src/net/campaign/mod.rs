@@ -1,22 +1,4 @@
-//! Campaigns: scenarios by the thousand, on all cores, to find what is wrong before anybody else does.
-//!
-//! ```
-//! use bft_crdts::net::{Campaign, Subject};
-//! use bft_crdts::orswot::Orswot;
-//!
-//! // Your own algorithm: how a network of it begins, and which operation a number stands for.
-//! let set = Subject::new("set", |builder| builder, |set: &Orswot<u8>, _, pick| {
-//!     Some(set.add(pick as u8))
-//! });
-//! let campaign = Campaign::new([set]);
-//! let report = campaign.run(0..20, |_| true);
-//! assert!(report.failures.is_empty(), "{}", report.failures[0]);
-//! println!("{report}");
-//! ```
-//!
-//! A scenario is drawn from its number alone: size, subject, acts, faults, liars, changes of the committee. When a promise
-//! is broken, the scenario is shrunk: first acts and liars, then the part of the schedule that is in disorder, then
-//! the faults. What is left is told in words, as a chart, as a code that replays it, and as a test.
+//! Campaigns: scenarios by the thousand, to find what is wrong before anybody else does.
 
 mod failure;
 mod subject;
@@ -35,7 +17,25 @@ use super::coverage::Coverage;
 use super::scenario::{Scenario, Shape};
 use crate::actor::Signatures;
 
-/// What to play, and how. See the [module](self).
+/// Scenarios by the thousand, on all cores, to find what is wrong before anybody else does.
+///
+/// ```
+/// use bft_crdts::net::{Campaign, Subject};
+/// use bft_crdts::orswot::Orswot;
+///
+/// // Your own algorithm: how a network of it begins, and which operation a number stands for.
+/// let set = Subject::new("set", |builder| builder, |set: &Orswot<u8>, _, pick| {
+///     Some(set.add(pick as u8))
+/// });
+/// let campaign = Campaign::new([set]);
+/// let report = campaign.run(0..20, |_| true);
+/// assert!(report.failures.is_empty(), "{}", report.failures[0]);
+/// println!("{report}");
+/// ```
+///
+/// A scenario is drawn from its number alone: size, subject, acts, faults, liars, changes of the committee. When a promise
+/// is broken, the scenario is shrunk: first acts and liars, then the part of the schedule that is in disorder, then
+/// the faults. What is left is told in words, as a chart, as a code that replays it, and as a test.
 pub struct Campaign {
     subjects: Vec<Subject>,
     shape: Shape,

@@ -17,6 +17,7 @@ pub use draw::Shape;
 use super::adversary::Vice;
 use super::{Faults, Net, NetBuilder, TICK_MICROS};
 use crate::actor::Actor;
+use crate::codec::Limits;
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -158,7 +159,7 @@ impl Scenario {
         for vices in &self.liars[..liars] {
             builder = builder.byzantine_boxed(Vice::seat(vices));
         }
-        builder = builder.faults(self.faults.clone());
+        builder = builder.limits(limits()).faults(self.faults.clone());
         builder = builder.unruly(self.unruly.clone());
         builder = builder.with_old_keys().approving();
         let mut stage = Stage {
@@ -173,8 +174,22 @@ impl Scenario {
     }
 }
 
-/// Participants in a scenario, at most: more are slower and show nothing more.
+/// Participants in a scenario, at most: more are slower and show nothing more. One more than there are seats.
 const MOST_ACTORS: usize = 10;
+
+/// Bounds so small that a handful of acts reaches them.
+fn limits() -> Limits {
+    Limits {
+        message_bytes: 4 << 10,
+        message_ops: 8,
+        seats: 9,
+        lanes: 24,
+        packet_bytes: 64 << 10,
+        chunk_bytes: 4 << 10,
+        chunk_messages: 3,
+        outbox_bytes: 8 << 10,
+    }
+}
 
 fn somebody_is_up<A: Wire>(net: &Net<A>) -> bool {
     net.honest_actors().iter().any(|actor| !net.is_down(actor))

@@ -1,18 +1,16 @@
 //! Whoever was away ends level with the others, over the ends of generations too, and serves what it keeps in stretches
 //! that others take.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::common::{Table, add};
 use bft_crdts::codec::{DecodeError, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
     Answer, Body, Chunk, Packet, Record, Request, Standing,
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::membership::{Change, Founding, Generation};
-use common::{Table, add};
 
 /// Who is away, and whose lane it misses.
 const AWAY: usize = 3;
@@ -75,7 +73,7 @@ fn renew(table: &mut Table) {
 /// What `seat` answers to somebody who has the lane up to `from` and knows all generations.
 fn asked(table: &mut Table, seat: usize, from: u64) -> Answer {
     // Who asks from where it stands says so in its standing: here one that has nothing, and holds the rest.
-    let nobody = common::key(77);
+    let nobody = crate::common::key(77);
     let statement = Standing {
         generation: Generation::GENESIS,
         frontier: BTreeMap::new(),
