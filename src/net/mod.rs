@@ -42,7 +42,8 @@ use std::panic::resume_unwind;
 pub use adversary::{
     Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator, FalseAnswer,
     FalseApprover, FalseCoordinator, FalseProposal, FalseReporter, FalseServer, FalseSnapshot,
-    Forger, Hand, Mute, MuteToSome, Replayer, SlowLoris, Tick, Twins, Vice, Vices, Withholder,
+    Forger, Glutton, Hand, Mute, MuteToSome, Replayer, SlowLoris, Tick, Twins, Vice, Vices,
+    Withholder,
 };
 pub use builder::NetBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};

@@ -33,10 +33,12 @@ impl FalseApprover {
             value: boundary.value(),
         };
         let network = *hand.half().network();
-        let change = match hand.random().random_range(0..5u8) {
+        let change = match hand.random().random_range(0..6u8) {
             0 => Change::Leave(victim),
             1 => Change::Leave(hand.actor()),
             2 => Change::Renew,
+            // Somebody who is no member.
+            4 => Change::Leave(SigningActor::generate(hand.random()).actor()),
             // Somebody new whose key it has made itself.
             3 => Change::Join(
                 SigningActor::generate(hand.random())

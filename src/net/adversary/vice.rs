@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator, FalseApprover,
-    FalseCoordinator, FalseReporter, FalseServer, FalseSnapshot, Forger, Mute, MuteToSome,
+    FalseCoordinator, FalseReporter, FalseServer, FalseSnapshot, Forger, Glutton, Mute, MuteToSome,
     Replayer, SlowLoris, Twins, Vices, Withholder,
 };
 use crate::traits::Wire;
@@ -50,11 +50,13 @@ pub enum Vice {
     SlowLoris,
     /// [`FalseApprover`].
     FalseApprover,
+    /// [`Glutton`].
+    Glutton,
 }
 
 impl Vice {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Mute,
         Self::Equivocator,
         Self::Twins,
@@ -72,6 +74,7 @@ impl Vice {
         Self::Babbler,
         Self::SlowLoris,
         Self::FalseApprover,
+        Self::Glutton,
     ];
 
     /// Its name, under which its lies are counted; unique among [`Vice::ALL`].
@@ -95,6 +98,7 @@ impl Vice {
             Self::Babbler => "babbler",
             Self::SlowLoris => "slow-loris",
             Self::FalseApprover => "false-approver",
+            Self::Glutton => "glutton",
         }
     }
 
@@ -139,6 +143,7 @@ impl Vice {
             Self::Babbler => Box::new(Babbler::default()),
             Self::SlowLoris => Box::new(SlowLoris::default()),
             Self::FalseApprover => Box::new(FalseApprover),
+            Self::Glutton => Box::new(Glutton),
         }
     }
 }

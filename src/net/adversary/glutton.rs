@@ -1,0 +1,111 @@
+//! The glutton: of everything that is counted it sends more than there may be, or less than there has to be.
+//!
+//! It attacks whoever makes room for what is announced, and whoever takes the length of a list for granted. What stops
+//! it: every bound of the network is checked before anything is taken in, and a quorum is exactly a quorum.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::{Adversary, Hand, Vice};
+use crate::actor::SigningActor;
+use crate::codec::Digest;
+use crate::deterministic_secure_broadcast::{Body, Packet};
+use crate::dot::{Dot, Frontier, Head, Seq};
+use crate::membership::{Ballot, Certificate, Founding, Said};
+use crate::traits::Wire;
+
+/// Spoils about every fourth packet in which something is counted. Otherwise it behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Glutton;
+
+impl Glutton {
+    fn spoil<A: Wire>(hand: &mut Hand<'_, A>, body: &mut Body) {
+        let limits = hand.half().limits().clone();
+        let lanes = limits.lanes as usize + 1;
+        match body {
+            Body::Certificate(certificate) => {
+                Arc::make_mut(certificate).signatures.pop();
+            }
+            Body::Announce(standing) | Body::Receipt(standing) => {
+                let mut more = standing.statement.clone();
+                more.frontier = Self::heads(hand, lanes);
+                *standing = Arc::new(hand.sign(more).into_claim());
+            }
+            Body::Report { report, .. } if report.signer == hand.actor() => {
+                let mut more = report.statement.clone();
+                more.heads = Self::heads(hand, lanes);
+                *report = Arc::new(hand.sign(more).into_claim());
+            }
+            Body::Want(want) => {
+                let (source, digest) = (hand.actor(), Digest::from_bytes([0; 32]));
+                let seq = Seq::new(1);
+                want.payloads = vec![(Dot { source, seq }, digest); lanes];
+            }
+            Body::Answer(answer) => {
+                for chunk in &mut answer.chunks {
+                    let most = limits.chunk_messages as usize + 1;
+                    chunk.proposals = chunk.proposals.iter().cycle().take(most).cloned().collect();
+                }
+            }
+            Body::Speech { speech, .. } if hand.random().random_bool(0.5) => {
+                let most = hand.half().committee().size() + 8;
+                let ballots = speech.ballots.iter().cycle().take(most);
+                speech.ballots = ballots.copied().collect();
+            }
+            Body::Speech { speech, .. } => {
+                let empty = |ballot: &Ballot| Ballot {
+                    said: Said::Prevote(None),
+                    ..*ballot
+                };
+                let own = speech
+                    .ballots
+                    .first()
+                    .map(|ballot| empty(&ballot.statement));
+                speech.quorums.extend(own.map(|statement| {
+                    let signatures = Vec::new();
+                    Arc::new(Certificate {
+                        statement,
+                        signatures,
+                    })
+                }));
+            }
+            Body::Founding(founding) => *founding = undecided(founding),
+            _ => {}
+        }
+    }
+
+    /// Lanes of actors that nobody knows.
+    fn heads<A: Wire>(hand: &mut Hand<'_, A>, lanes: usize) -> Frontier {
+        let head = Head {
+            seq: Seq::new(1),
+            digest: Digest::from_bytes([0; 32]),
+        };
+        let actor = |_| (SigningActor::generate(hand.random()).actor(), head);
+        (0..lanes).map(actor).collect()
+    }
+}
+
+/// The same generation, as if it had been decided that there is none.
+fn undecided(founding: &Founding) -> Arc<Founding> {
+    let mut certificate = Certificate::clone(&founding.certificate);
+    certificate.statement.said = Said::Precommit(None);
+    Arc::new(Founding {
+        value: Arc::clone(&founding.value),
+        certificate: Arc::new(certificate),
+    })
+}
+
+impl<A: Wire> Adversary<A> for Glutton {
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        for packet in packets {
+            if hand.random().random_bool(0.25) {
+                let before = packet.body.clone();
+                Self::spoil(hand, &mut packet.body);
+                if packet.body != before {
+                    hand.lied(Vice::Glutton.name());
+                }
+            }
+        }
+    }
+}
