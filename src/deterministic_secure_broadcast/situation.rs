@@ -52,7 +52,7 @@ impl<A: Wire> Replica<A> {
         ("silenced", Self::is_silenced),
     ];
 
-    const LANE_SITUATIONS: [LaneSituation<A::Op>; 7] = [
+    const LANE_SITUATIONS: [LaneSituation<A::Op>; 6] = [
         ("lane: a proposal waits until it is valid", |lane| {
             matches!(lane.stance, Stance::Waiting(_))
         }),
@@ -67,11 +67,6 @@ impl<A: Wire> Replica<A> {
         }),
         ("lane: certified by a committee that is over", |lane| {
             lane.certified.as_ref().is_some_and(|held| held.provisional)
-        }),
-        ("lane: certified against our lock", |lane| {
-            let held = lane.certified.as_ref().and_then(|held| held.tail.front());
-            let lock = lane.lock();
-            held.is_some_and(|held| lock.is_some_and(|lock| lock.entry.digest != held.digest))
         }),
         ("lane: pruned", |lane| lane.log.base() > Seq::ZERO),
     ];
