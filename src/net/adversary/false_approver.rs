@@ -33,7 +33,7 @@ impl FalseApprover {
             value: boundary.value(),
         };
         let network = *hand.half().network();
-        let change = match hand.random().random_range(0..6u8) {
+        let change = match hand.random().random_range(0..7u8) {
             0 => Change::Leave(victim),
             1 => Change::Leave(hand.actor()),
             2 => Change::Renew,
@@ -45,6 +45,8 @@ impl FalseApprover {
                     .sign(&network, entry)
                     .into_claim(),
             ),
+            // Somebody who is a member.
+            5 => Change::Join(hand.sign(entry).into_claim()),
             // Somebody new who has not signed.
             _ => {
                 let mut entry = hand.sign(entry).into_claim();
