@@ -1285,3 +1285,13 @@ fn an_actor_that_is_no_member_follows_and_signs_nothing() {
     let op = replica.ahead().add(1);
     assert_eq!(replica.propose(op).err(), Some(ProposeError::NotAMember));
 }
+
+#[test]
+fn a_frontier_names_no_lane_in_which_nothing_was_delivered() {
+    let mut table = Table::of(4);
+    assert!(table.replicas[0].frontier().is_empty());
+    table.add(1, 1);
+    table.run(4);
+    let frontier = table.replicas[0].frontier();
+    assert!(frontier.keys().eq([&table.actor(1)]), "{frontier:?}");
+}
