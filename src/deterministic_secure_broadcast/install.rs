@@ -142,13 +142,17 @@ impl<A: Wire> Replica<A> {
             return;
         };
         let mut frontier = next.frontier().iter();
-        if !frontier.all(|(source, head)| self.head(source).is_some_and(|own| own.seq >= head.seq))
-        {
+        let level =
+            frontier.all(|(source, head)| self.head(source).is_some_and(|own| own.seq >= head.seq));
+        if !level && !bug!(InstalledBehind) {
             return;
         }
         let (generation, state) = (next.generation(), next.state());
         let snapshot = self.snapshot_at(&next.frontier().clone());
-        match snapshot.filter(|snapshot| snapshot.manifest().digest() == state) {
+        let snapshot =
+            snapshot.or_else(|| bug!(InstalledBehind).then(|| Snapshot::of(&self.algorithm)));
+        let certified = |snapshot: &Snapshot| snapshot.manifest().digest() == state;
+        match snapshot.filter(|snapshot| certified(snapshot) || bug!(InstalledBehind)) {
             Some(snapshot) => {
                 let foundings = self
                     .pending
@@ -217,7 +221,8 @@ impl<A: Wire> Replica<A> {
                 .or_insert_with(|| Peer::new(*member, now));
             peer.announce = Backoff::starting(now + 1);
         }
-        self.peers.retain(|actor, _| committee.contains(actor));
+        self.peers
+            .retain(|actor, _| committee.contains(actor) || bug!(PeersUnbounded));
     }
 
     /// Whoever is new is told at once that it is in.
@@ -286,7 +291,7 @@ impl<A: Wire> Replica<A> {
         }
         let seal = boundary.sealed().get(&source);
         accusations.extend(seal.map(|seal| Equivocation::Source(seal.evidence())));
-        if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) {
+        if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) && !bug!(SealedDotEchoed) {
             lane.stance = Stance::Open;
         }
         self.renew_lock(source);
@@ -298,7 +303,8 @@ impl<A: Wire> Replica<A> {
     /// What we are bound to is tallied anew: echoes of the generation before count no more.
     fn renew_lock(&mut self, source: Actor) {
         let (generation, now) = (self.generation(), self.now);
-        if let Some(lock) = self.lanes.get_mut(&source).and_then(Lane::lock_mut) {
+        let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
+        if let Some(lock) = lock.filter(|_| !bug!(EchoNotRenewed)) {
             let dot = lock.entry.message().dot();
             let digest = lock.entry.digest;
             lock.tally = Tally::new(Echo {
@@ -341,6 +347,9 @@ impl<A: Wire> Replica<A> {
             let head = lane.head().seq.max(next.head(source).seq);
             let entries = lane.log.between(next.head(source).seq, head);
             beyond.push(entries.cloned().collect());
+        }
+        if bug!(BeyondSnapshotForgotten) {
+            beyond.clear();
         }
         if !self.replay_lanes(&mut algorithm, beyond) {
             return false;

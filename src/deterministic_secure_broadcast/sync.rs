@@ -81,6 +81,12 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         self.learn(standing)?;
+        if bug!(ReturnAddressBelieved)
+            && let Some(peer) = self.peers.get_mut(&from)
+        {
+            let frontier = standing.statement.frontier.iter();
+            peer.delivered = frontier.map(|(s, head)| (*s, head.seq)).collect();
+        }
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
         } else {
@@ -180,13 +186,13 @@ impl<A: Wire> Replica<A> {
             .collect();
         let seated = self.committee.contains(&me);
         for member in members {
-            if !seated || self.lacks_from(&member) {
+            if !seated || (self.lacks_from(&member) && !bug!(PullNotRepeated)) {
                 self.pull(member, step);
             }
             let Some(peer) = self.peers.get(&member).filter(|_| seated) else {
                 continue;
             };
-            if self.is_level(peer) {
+            if (self.is_level(peer) && !bug!(AnnouncedForEver)) || bug!(NeverAnnounced) {
                 continue;
             }
             let evidence: Vec<_> = self.unknown_to(peer).cloned().collect();
@@ -197,7 +203,7 @@ impl<A: Wire> Replica<A> {
                 .is_some_and(|peer| peer.announce.fire(now))
             {
                 self.announce(member, step);
-                for piece in evidence {
+                for piece in evidence.into_iter().filter(|_| !bug!(EvidenceNotShared)) {
                     self.send(member, Body::Evidence(piece), step);
                 }
             }

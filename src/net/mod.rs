@@ -32,6 +32,8 @@ mod scenario;
 mod schedule;
 mod settle;
 mod trace;
+#[cfg(test)]
+mod zoo;
 
 use std::collections::BTreeMap;
 

@@ -67,7 +67,7 @@ impl Agreement {
             return false;
         };
         let free = self.locked.is_none_or(|(_, locked)| locked == value);
-        self.prevote(value, free, turn)
+        self.prevote(value, free || bug!(UnlockedFreely), turn)
     }
 
     /// A proposal with a valid round frees us from any lock not newer than that.
@@ -80,7 +80,8 @@ impl Agreement {
         if valid_round >= self.round || !self.grounded(value, valid_round) {
             return false;
         }
-        let free = |(round, locked)| round <= valid_round || locked == value;
+        let free =
+            |(round, locked)| (round <= valid_round && !bug!(NeverUnlocked)) || locked == value;
         let free = self.locked.is_none_or(free);
         self.prevote(value, free, turn)
     }
@@ -315,7 +316,7 @@ impl Agreement {
             .iter()
             .filter(|_| self.coordinator(self.round) == self.me.actor());
         let mut quorums: Vec<_> = ground
-            .chain(&self.valid)
+            .chain(self.valid.iter().filter(|_| !bug!(ValidNotPassedOn)))
             .map(|p| p.prevotes.claim())
             .collect();
         quorums.dedup();

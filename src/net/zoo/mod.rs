@@ -1,0 +1,79 @@
+//! Whether the simulated network finds each bug of the [zoo](crate::zoo).
+
+mod shape;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use shape::Shape;
+
+use super::{Net, NetBuilder, Scenario};
+use crate::actor::Actor;
+use crate::bank::{Bank, Money, Op};
+use crate::codec::Limits;
+use crate::zoo::{self, Bug};
+
+/// Small bounds, so that they are reached.
+fn limits() -> Limits {
+    Limits {
+        message_bytes: 1024,
+        outbox_bytes: 1024,
+        message_ops: 8,
+        seats: 8,
+        chunk_messages: 4,
+        ..Limits::default()
+    }
+}
+
+/// Every member begins with 100, and nobody makes money.
+fn rich(builder: NetBuilder<Bank>) -> NetBuilder<Bank> {
+    let members = builder.actors().len();
+    let conserved = |bank: &Bank| {
+        let told = || format!("{bank:?}");
+        bank.is_conserved().then_some(()).ok_or_else(told)
+    };
+    builder
+        .limits(limits())
+        .balances(vec![Money::new(100); members])
+        .invariant(conserved)
+}
+
+/// Mostly a payment, often of everything, to whoever.
+fn pick(bank: &Bank, actor: &Actor, number: u16) -> Option<Op> {
+    let (kind, choice) = (number % 16, u64::from(number / 16));
+    let Some(balance) = bank.balance(actor) else {
+        return Some(bank.open(Money::new(choice % 200)));
+    };
+    let others: Vec<_> = bank.accounts().map(|(owner, _)| *owner).collect();
+    let to = others[usize::try_from(choice).expect("small") % others.len()];
+    let amount = match kind {
+        0..6 => balance.units(),
+        6..10 => balance.units().div_ceil(2),
+        _ => 1 + choice % 50,
+    };
+    Some(bank.transfer(to, Money::new(amount)))
+}
+
+fn play(scenario: &Scenario) -> Net<Bank> {
+    scenario.play(rich, pick)
+}
+
+/// The promise that breaks when this scenario is played with this bug, if one does.
+fn broken(bug: Bug, scenario: &Scenario) -> Option<String> {
+    let played = catch_unwind(AssertUnwindSafe(|| zoo::with(bug, || play(scenario))));
+    let why = played.err()?;
+    let why = why
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| why.downcast_ref::<&str>().map(|why| (*why).to_owned()));
+    Some(why.unwrap_or_default())
+}
+
+/// How many scenarios of this shape it takes to catch a bug, and what breaks.
+fn hunt(bug: Bug, shape: &Shape, first: u64, most: u64) -> Option<(u64, String)> {
+    (0..most).find_map(|tried| {
+        let scenario = shape.draw(first + tried);
+        Some((tried + 1, broken(bug, &scenario)?))
+    })
+}
+
+mod survey;

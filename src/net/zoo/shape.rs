@@ -1,0 +1,255 @@
+//! What scenarios look like, as data: so that some look where a kind of bug lives.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::net::{Act, Scenario, Vice};
+
+/// A kind of act.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Propose,
+    /// A moment, less than two ticks.
+    Wait,
+    /// Some ticks.
+    Run,
+    Partition,
+    Cut,
+    Clog,
+    Heal,
+    Crash,
+    CrashWhileWriting,
+    Restart,
+    Join,
+    Leave,
+    Renew,
+}
+
+/// A family of scenarios.
+pub(super) struct Shape {
+    /// As often as it stands here.
+    pub(super) members: &'static [u8],
+    pub(super) liars: &'static [Vice],
+    pub(super) most_liars: usize,
+    /// Of eight networks so many lose, repeat and corrupt.
+    pub(super) hostile: u8,
+    pub(super) most_acts: usize,
+    /// Two operations by everybody come first, so that liars have something to lie about.
+    pub(super) opening: bool,
+    /// Kinds with their weights.
+    pub(super) acts: &'static [(Kind, u32)],
+}
+
+const ANYWHERE: &[u8] = &[1, 2, 3, 4, 4, 4, 4, 5, 7];
+
+/// Everything, everywhere.
+pub(super) const ANYTHING: Shape = Shape {
+    members: ANYWHERE,
+    liars: &Vice::ALL,
+    most_liars: 2,
+    hostile: 4,
+    most_acts: 24,
+    opening: false,
+    acts: &[
+        (Kind::Propose, 9),
+        (Kind::Run, 4),
+        (Kind::Partition, 1),
+        (Kind::Cut, 1),
+        (Kind::Clog, 1),
+        (Kind::Heal, 1),
+        (Kind::Crash, 1),
+        (Kind::CrashWhileWriting, 1),
+        (Kind::Join, 2),
+        (Kind::Leave, 1),
+        (Kind::Renew, 1),
+        (Kind::Restart, 1),
+    ],
+};
+
+/// Nobody lies and nothing is lost.
+pub(super) const CALM: Shape = Shape {
+    members: ANYWHERE,
+    liars: &[],
+    most_liars: 0,
+    hostile: 0,
+    most_acts: 16,
+    opening: false,
+    acts: &[
+        (Kind::Propose, 6),
+        (Kind::Wait, 4),
+        (Kind::Join, 1),
+        (Kind::Leave, 1),
+        (Kind::Renew, 1),
+    ],
+};
+
+/// Sources that show two messages at one dot.
+pub(super) const THIEVES: Shape = Shape {
+    members: &[4, 4, 4, 5, 7],
+    liars: &[Vice::Equivocator, Vice::Twins],
+    most_liars: 2,
+    hostile: 2,
+    most_acts: 12,
+    opening: true,
+    acts: &[
+        (Kind::Propose, 4),
+        (Kind::Wait, 4),
+        (Kind::Partition, 1),
+        (Kind::Clog, 1),
+        (Kind::Heal, 1),
+        (Kind::Crash, 1),
+        (Kind::Restart, 1),
+        (Kind::Renew, 2),
+    ],
+};
+
+/// Members that crash in the middle of everything, and come back soon.
+pub(super) const CRASHES: Shape = Shape {
+    members: &[1, 2, 4, 4, 4, 5],
+    liars: &[Vice::Equivocator, Vice::Twins, Vice::DoubleVoter],
+    most_liars: 1,
+    hostile: 2,
+    most_acts: 24,
+    opening: true,
+    acts: &[
+        (Kind::Propose, 4),
+        (Kind::Wait, 6),
+        (Kind::Crash, 2),
+        (Kind::CrashWhileWriting, 3),
+        (Kind::Restart, 4),
+        (Kind::Partition, 1),
+        (Kind::Heal, 1),
+        (Kind::Renew, 2),
+        (Kind::Join, 1),
+    ],
+};
+
+/// The committee changes all the time, while liars report and vote.
+pub(super) const CHANGES: Shape = Shape {
+    members: &[4, 4, 4, 5, 6, 7],
+    liars: &[
+        Vice::Equivocator,
+        Vice::Equivocator,
+        Vice::Twins,
+        Vice::FalseReporter,
+        Vice::DoubleVoter,
+        Vice::FalseCoordinator,
+        Vice::Mute,
+    ],
+    most_liars: 2,
+    hostile: 3,
+    most_acts: 24,
+    opening: true,
+    acts: &[
+        (Kind::Propose, 4),
+        (Kind::Wait, 6),
+        (Kind::Clog, 1),
+        (Kind::Partition, 1),
+        (Kind::Heal, 1),
+        (Kind::Join, 3),
+        (Kind::Leave, 2),
+        (Kind::Renew, 3),
+    ],
+};
+
+/// Members that are long away, and newcomers, with nobody good to ask.
+pub(super) const ABSENCES: Shape = Shape {
+    members: &[4, 4, 5, 7],
+    liars: &[Vice::FalseServer, Vice::FalseSnapshot, Vice::Equivocator],
+    most_liars: 2,
+    hostile: 1,
+    most_acts: 24,
+    opening: false,
+    acts: &[
+        (Kind::Propose, 6),
+        (Kind::Run, 4),
+        (Kind::Partition, 2),
+        (Kind::Heal, 2),
+        (Kind::Crash, 1),
+        (Kind::Restart, 1),
+        (Kind::Join, 2),
+        (Kind::Renew, 2),
+    ],
+};
+
+/// All, in the order in which a campaign takes turns.
+pub(super) const ALL: [&Shape; 6] = [&ANYTHING, &CALM, &THIEVES, &CRASHES, &CHANGES, &ABSENCES];
+
+impl Shape {
+    /// The scenario of this shape with this number: the same one in every run.
+    pub(super) fn draw(&self, number: u64) -> Scenario {
+        let random = &mut ChaCha8Rng::seed_from_u64(number);
+        let members = choose(self.members, random);
+        let liars = match self.liars {
+            [] => 0,
+            _ => random.random_range(0..=self.most_liars),
+        };
+        let liars = (0..liars).map(|_| choose(self.liars, random)).collect();
+        let mut acts = Vec::new();
+        if self.opening {
+            let twice = (0..members).flat_map(|who| [who, who]);
+            acts.extend(twice.map(|who| Act::Propose {
+                who,
+                pick: random.random(),
+            }));
+        }
+        let length = random.random_range(0..=self.most_acts);
+        acts.extend((0..length).map(|_| self.act(random)));
+        Scenario {
+            seed: random.random(),
+            members,
+            liars,
+            hostile: random.random_range(0..8u8) < self.hostile,
+            acts,
+        }
+    }
+
+    fn act(&self, random: &mut ChaCha8Rng) -> Act {
+        let all = self.acts.iter().map(|(_, weight)| weight).sum();
+        let mut left = random.random_range(0..all);
+        let kind = self.acts.iter().find(|(_, weight)| {
+            let found = left < *weight;
+            left = left.saturating_sub(*weight);
+            found
+        });
+        kind.expect("less than all").0.act(random)
+    }
+}
+
+impl Kind {
+    fn act(self, random: &mut ChaCha8Rng) -> Act {
+        let (who, to) = (random.random(), random.random());
+        match self {
+            Self::Propose => Act::Propose {
+                who,
+                pick: random.random(),
+            },
+            Self::Wait => Act::Run {
+                tenths: random.random_range(0..20),
+            },
+            Self::Run => Act::Run {
+                tenths: random.random_range(0..40),
+            },
+            Self::Partition => Act::Partition {
+                side: random.random(),
+            },
+            Self::Cut => Act::Cut { from: who, to },
+            Self::Clog => Act::Clog { from: who, to },
+            Self::Heal => Act::Heal,
+            Self::Crash => Act::Crash { who },
+            Self::CrashWhileWriting => Act::CrashWhileWriting {
+                who,
+                records: random.random_range(0..4),
+                torn: random.random(),
+            },
+            Self::Restart => Act::Restart { who },
+            Self::Join => Act::Join,
+            Self::Leave => Act::Leave { who },
+            Self::Renew => Act::Renew { who },
+        }
+    }
+}
+
+fn choose<T: Copy>(all: &[T], random: &mut ChaCha8Rng) -> T {
+    all[random.random_range(0..all.len())]
+}
