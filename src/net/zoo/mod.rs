@@ -13,26 +13,26 @@ use crate::codec::Limits;
 use crate::zoo::{self, Bug};
 
 /// Small bounds, so that they are reached.
-fn limits() -> Limits {
+fn limits(seats: u32) -> Limits {
     Limits {
         message_bytes: 1024,
         outbox_bytes: 1024,
         message_ops: 8,
-        seats: 8,
+        seats,
         chunk_messages: 4,
         ..Limits::default()
     }
 }
 
 /// Every member begins with 100, and nobody makes money.
-fn rich(builder: NetBuilder<Bank>) -> NetBuilder<Bank> {
+fn rich(builder: NetBuilder<Bank>, seats: u32) -> NetBuilder<Bank> {
     let members = builder.actors().len();
     let conserved = |bank: &Bank| {
         let told = || format!("{bank:?}");
         bank.is_conserved().then_some(()).ok_or_else(told)
     };
     builder
-        .limits(limits())
+        .limits(limits(seats))
         .balances(vec![Money::new(100); members])
         .invariant(conserved)
 }
@@ -53,13 +53,14 @@ fn pick(bank: &Bank, actor: &Actor, number: u16) -> Option<Op> {
     Some(bank.transfer(to, Money::new(amount)))
 }
 
-fn play(scenario: &Scenario) -> Net<Bank> {
-    scenario.play(rich, pick)
+fn play(shape: &Shape, scenario: &Scenario) -> Net<Bank> {
+    scenario.play(|builder| rich(builder, shape.seats), pick)
 }
 
 /// The promise that breaks when this scenario is played with this bug, if one does.
-fn broken(bug: Bug, scenario: &Scenario) -> Option<String> {
-    let played = catch_unwind(AssertUnwindSafe(|| zoo::with(bug, || play(scenario))));
+fn broken(bug: Bug, shape: &Shape, scenario: &Scenario) -> Option<String> {
+    let play = || zoo::with(bug, || play(shape, scenario));
+    let played = catch_unwind(AssertUnwindSafe(play));
     let why = played.err()?;
     let why = why
         .downcast_ref::<String>()
@@ -68,11 +69,13 @@ fn broken(bug: Bug, scenario: &Scenario) -> Option<String> {
     Some(why.unwrap_or_default())
 }
 
-/// How many scenarios of this shape it takes to catch a bug, and what breaks.
-fn hunt(bug: Bug, shape: &Shape, first: u64, most: u64) -> Option<(u64, String)> {
+/// How many scenarios it takes to catch a bug when these shapes take turns, and what breaks.
+fn hunt(bug: Bug, shapes: &[&Shape], first: u64, most: u64) -> Option<(u64, String)> {
+    let mut turns = shapes.iter().cycle();
     (0..most).find_map(|tried| {
+        let shape = turns.next()?;
         let scenario = shape.draw(first + tried);
-        Some((tried + 1, broken(bug, &scenario)?))
+        Some((tried + 1, broken(bug, shape, &scenario)?))
     })
 }
 

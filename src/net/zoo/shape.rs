@@ -34,6 +34,8 @@ pub(super) struct Shape {
     /// Of eight networks so many lose, repeat and corrupt.
     pub(super) hostile: u8,
     pub(super) most_acts: usize,
+    /// Seats in a committee. With fewer than newcomers ask for, some are refused; in peace that is a surprise.
+    pub(super) seats: u32,
     /// Two operations by everybody come first, so that liars have something to lie about.
     pub(super) opening: bool,
     /// Kinds with their weights.
@@ -49,6 +51,7 @@ pub(super) const ANYTHING: Shape = Shape {
     most_liars: 2,
     hostile: 4,
     most_acts: 24,
+    seats: 8,
     opening: false,
     acts: &[
         (Kind::Propose, 9),
@@ -73,6 +76,7 @@ pub(super) const CALM: Shape = Shape {
     most_liars: 0,
     hostile: 0,
     most_acts: 16,
+    seats: 10,
     opening: false,
     acts: &[
         (Kind::Propose, 6),
@@ -90,6 +94,7 @@ pub(super) const THIEVES: Shape = Shape {
     most_liars: 2,
     hostile: 2,
     most_acts: 12,
+    seats: 8,
     opening: true,
     acts: &[
         (Kind::Propose, 4),
@@ -110,6 +115,7 @@ pub(super) const CRASHES: Shape = Shape {
     most_liars: 1,
     hostile: 2,
     most_acts: 24,
+    seats: 8,
     opening: true,
     acts: &[
         (Kind::Propose, 4),
@@ -139,6 +145,7 @@ pub(super) const CHANGES: Shape = Shape {
     most_liars: 2,
     hostile: 3,
     most_acts: 24,
+    seats: 8,
     opening: true,
     acts: &[
         (Kind::Propose, 4),
@@ -159,6 +166,7 @@ pub(super) const ABSENCES: Shape = Shape {
     most_liars: 2,
     hostile: 1,
     most_acts: 24,
+    seats: 8,
     opening: false,
     acts: &[
         (Kind::Propose, 6),

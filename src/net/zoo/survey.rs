@@ -23,7 +23,8 @@ fn note(line: &str) {
     written.expect("a file to write to");
 }
 
-/// `ZOO_BUGS`: names, else all. `ZOO_SHAPES`: their numbers, else all. `ZOO_FIRST`, `ZOO_MOST`: scenarios. `ZOO_PART`
+/// `ZOO_BUGS`: names, else all. `ZOO_SHAPES`: their numbers, else all. `ZOO_FIRST`, `ZOO_MOST`, `ZOO_RANGES`:
+/// scenarios. `ZOO_PART`
 /// of `ZOO_PARTS`: so that two can run side by side.
 #[test]
 #[ignore = "measures, for as long as it takes"]
@@ -37,20 +38,22 @@ fn survey() {
             .is_none_or(|bugs| bugs.split(',').any(|wanted| wanted == name))
     };
     let shapes = variable("ZOO_SHAPES").unwrap_or_else(|| "0,1,2,3,4,5".to_owned());
+    let shapes = shapes.split(',').filter_map(|shape| shape.parse().ok());
+    let shapes: Vec<_> = shapes.map(|shape: usize| shape::ALL[shape]).collect();
+    let ranges = usize::try_from(number("ZOO_RANGES", 1)).expect("a small number");
     for (index, bug) in (0u64..).zip(Bug::ALL.iter().filter(wanted)) {
         if index % parts != part {
             continue;
         }
-        for shape in shapes.split(',').filter_map(|shape| shape.parse().ok()) {
-            let shape: usize = shape;
+        for start in (0..).map(|range| first + range * most).take(ranges) {
             let began = Instant::now();
-            let found = hunt(*bug, shape::ALL[shape], first, most);
+            let found = hunt(*bug, &shapes, start, most);
             let took = began.elapsed().as_millis();
             let (tried, why) = found.map_or(("-".to_owned(), String::new()), |(tried, why)| {
                 let why = why.lines().next().unwrap_or_default().to_owned();
                 (tried.to_string(), why)
             });
-            note(&format!("{bug:?}\t{shape}\t{tried}\t{took} ms\t{why}"));
+            note(&format!("{bug:?}\t{start}\t{tried}\t{took} ms\t{why}"));
         }
     }
 }
@@ -62,7 +65,7 @@ fn without_a_bug_nothing_breaks() {
     for (index, shape) in shape::ALL.iter().enumerate() {
         let began = Instant::now();
         for number in first..first + most {
-            play(&shape.draw(number));
+            play(shape, &shape.draw(number));
         }
         note(&format!("no bug\t{index}\t{most}\t{:?}", began.elapsed()));
     }
