@@ -1,10 +1,11 @@
 //! Whether the simulated network finds each bug of the [zoo](crate::zoo).
 
+mod rogues;
 mod shape;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use shape::Shape;
+use shape::*;
 
 use super::{Net, NetBuilder, Scenario};
 use crate::actor::Actor;
@@ -25,14 +26,18 @@ fn limits(seats: u32) -> Limits {
 }
 
 /// Every member begins with 100, and nobody makes money.
-fn rich(builder: NetBuilder<Bank>, seats: u32) -> NetBuilder<Bank> {
+fn rich(builder: NetBuilder<Bank>, shape: &Shape) -> NetBuilder<Bank> {
     let members = builder.actors().len();
     let conserved = |bank: &Bank| {
         let told = || format!("{bank:?}");
         bank.is_conserved().then_some(()).ok_or_else(told)
     };
+    let builder = match shape.rogue {
+        Some(rogue) => builder.byzantine_boxed(rogue()),
+        None => builder,
+    };
     builder
-        .limits(limits(seats))
+        .limits(limits(shape.seats))
         .balances(vec![Money::new(100); members])
         .invariant(conserved)
 }
@@ -54,7 +59,7 @@ fn pick(bank: &Bank, actor: &Actor, number: u16) -> Option<Op> {
 }
 
 fn play(shape: &Shape, scenario: &Scenario) -> Net<Bank> {
-    scenario.play(|builder| rich(builder, shape.seats), pick)
+    scenario.play(|builder| rich(builder, shape), pick)
 }
 
 /// The promise that breaks when this scenario is played with this bug, if one does.
@@ -77,6 +82,73 @@ fn hunt(bug: Bug, shapes: &[&Shape], first: u64, most: u64) -> Option<(u64, Stri
         let scenario = shape.draw(first + tried);
         Some((tried + 1, broken(bug, shape, &scenario)?))
     })
+}
+
+/// The shapes that look where a bug lives.
+fn sharpest(bug: Bug) -> &'static [&'static Shape] {
+    match bug {
+        Bug::QuorumOfOneLess => &[&CHANGES, &CALM],
+        Bug::ShortCertificate
+        | Bug::SeatsRepeated
+        | Bug::CertificateUnchecked
+        | Bug::OutsidersCounted
+        | Bug::EchoUnsigned => &[&CERTIFIED],
+        Bug::ProposalUnsigned
+        | Bug::StandingUnsigned
+        | Bug::BallotUnsigned
+        | Bug::ReportUnsigned
+        | Bug::ApprovalUnsigned
+        | Bug::EntryUnsigned
+        | Bug::ReturnAddressBelieved => &[&IMPERSONATED],
+        Bug::NoDomainTag
+        | Bug::BindingWithoutNumber
+        | Bug::EvidenceUnchecked
+        | Bug::RepetitionConvicts
+        | Bug::EchoesOfTwoGenerationsConvict => &[&FRAMED],
+        Bug::ParentUnchecked | Bug::EchoUnjudged => &[&BRAZEN],
+        Bug::DeliveredUnjudged | Bug::OutboxUnbounded => &[&ANYTHING, &ABSENCES],
+        Bug::ProposalNotRepeated | Bug::EchoNotRepeated | Bug::NeverAnnounced => &[&ANYTHING],
+        Bug::OutboxNotDurable
+        | Bug::LockNotDurable
+        | Bug::SentBeforeWritten
+        | Bug::DeliveryNotDurable
+        | Bug::ConvictionNotDurable
+        | Bug::FreezeNotDurable
+        | Bug::BallotNotDurable => &[&CRASHES],
+        Bug::SecondMessageEchoed
+        | Bug::ConvictedEchoed
+        | Bug::PayloadUnchecked
+        | Bug::EvidenceNotShared
+        | Bug::EquivocationForgotten => &[&THIEVES],
+        Bug::ProofNotKept | Bug::AnnouncedForEver | Bug::NoBackoff | Bug::PullNotRepeated => {
+            &[&ABSENCES, &ANYTHING]
+        }
+        Bug::EchoWhileFrozen
+        | Bug::AdoptedForgotten
+        | Bug::SealForgotten
+        | Bug::FrontierForgotten
+        | Bug::PickedInsteadOfSealed
+        | Bug::LocksNotAdopted
+        | Bug::LocksNotReported
+        | Bug::PayloadsNotHeld
+        | Bug::SealedDotEchoed
+        | Bug::EchoNotRenewed => &[&SEALS, &CHANGES],
+        Bug::EveryReportAwaited
+        | Bug::TooFewReports
+        | Bug::PrevoteWithoutHolding
+        | Bug::NilWhenBeyond
+        | Bug::InstalledBehind => &[&AGREEMENTS, &CHANGES],
+        Bug::StateUnchecked
+        | Bug::LockedForgotten
+        | Bug::UnlockedFreely
+        | Bug::NeverUnlocked
+        | Bug::RoundsMixed
+        | Bug::ValidNotPassedOn => &[&AGREEMENTS],
+        Bug::NoClosingRule | Bug::StrangersEchoed | Bug::PeersUnbounded => &[&CHANGES],
+        Bug::SnapshotUnchecked | Bug::ManifestUnchecked | Bug::BeyondSnapshotForgotten => {
+            &[&ABSENCES]
+        }
+    }
 }
 
 mod survey;

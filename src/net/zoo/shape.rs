@@ -3,12 +3,16 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::net::{Act, Scenario, Vice};
+use super::rogues::{Brazen, Certifier, Framer, Impostor};
+use crate::bank::Bank;
+use crate::net::{Act, Adversary, Scenario, Vice};
 
 /// A kind of act.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Propose,
+    /// Shorter than it takes a proposal to be delivered.
+    Blink,
     /// A moment, less than two ticks.
     Wait,
     /// Some ticks.
@@ -27,6 +31,8 @@ pub(super) enum Kind {
 
 /// A family of scenarios.
 pub(super) struct Shape {
+    /// A liar that only the zoo has, beside the others.
+    pub(super) rogue: Option<fn() -> Box<dyn Adversary<Bank>>>,
     /// As often as it stands here.
     pub(super) members: &'static [u8],
     pub(super) liars: &'static [Vice],
@@ -46,6 +52,7 @@ const ANYWHERE: &[u8] = &[1, 2, 3, 4, 4, 4, 4, 5, 7];
 
 /// Everything, everywhere.
 pub(super) const ANYTHING: Shape = Shape {
+    rogue: None,
     members: ANYWHERE,
     liars: &Vice::ALL,
     most_liars: 2,
@@ -71,6 +78,7 @@ pub(super) const ANYTHING: Shape = Shape {
 
 /// Nobody lies and nothing is lost.
 pub(super) const CALM: Shape = Shape {
+    rogue: None,
     members: ANYWHERE,
     liars: &[],
     most_liars: 0,
@@ -89,6 +97,7 @@ pub(super) const CALM: Shape = Shape {
 
 /// Sources that show two messages at one dot.
 pub(super) const THIEVES: Shape = Shape {
+    rogue: None,
     members: &[4, 4, 4, 5, 7],
     liars: &[Vice::Equivocator, Vice::Twins],
     most_liars: 2,
@@ -98,7 +107,8 @@ pub(super) const THIEVES: Shape = Shape {
     opening: true,
     acts: &[
         (Kind::Propose, 4),
-        (Kind::Wait, 4),
+        (Kind::Blink, 4),
+        (Kind::Wait, 2),
         (Kind::Partition, 1),
         (Kind::Clog, 1),
         (Kind::Heal, 1),
@@ -110,6 +120,7 @@ pub(super) const THIEVES: Shape = Shape {
 
 /// Members that crash in the middle of everything, and come back soon.
 pub(super) const CRASHES: Shape = Shape {
+    rogue: None,
     members: &[1, 2, 4, 4, 4, 5],
     liars: &[Vice::Equivocator, Vice::Twins, Vice::DoubleVoter],
     most_liars: 1,
@@ -119,7 +130,8 @@ pub(super) const CRASHES: Shape = Shape {
     opening: true,
     acts: &[
         (Kind::Propose, 4),
-        (Kind::Wait, 6),
+        (Kind::Blink, 6),
+        (Kind::Wait, 3),
         (Kind::Crash, 2),
         (Kind::CrashWhileWriting, 3),
         (Kind::Restart, 4),
@@ -132,6 +144,7 @@ pub(super) const CRASHES: Shape = Shape {
 
 /// The committee changes all the time, while liars report and vote.
 pub(super) const CHANGES: Shape = Shape {
+    rogue: None,
     members: &[4, 4, 4, 5, 6, 7],
     liars: &[
         Vice::Equivocator,
@@ -149,7 +162,8 @@ pub(super) const CHANGES: Shape = Shape {
     opening: true,
     acts: &[
         (Kind::Propose, 4),
-        (Kind::Wait, 6),
+        (Kind::Blink, 6),
+        (Kind::Wait, 3),
         (Kind::Clog, 1),
         (Kind::Partition, 1),
         (Kind::Heal, 1),
@@ -161,6 +175,7 @@ pub(super) const CHANGES: Shape = Shape {
 
 /// Members that are long away, and newcomers, with nobody good to ask.
 pub(super) const ABSENCES: Shape = Shape {
+    rogue: None,
     members: &[4, 4, 5, 7],
     liars: &[Vice::FalseServer, Vice::FalseSnapshot, Vice::Equivocator],
     most_liars: 2,
@@ -180,8 +195,103 @@ pub(super) const ABSENCES: Shape = Shape {
     ],
 };
 
+/// Somebody makes evidence of what others said.
+pub(super) const FRAMED: Shape = Shape {
+    rogue: Some(|| Box::<Framer>::default()),
+    members: &[4, 4, 4, 5],
+    liars: &[],
+    most_liars: 0,
+    ..THIEVES
+};
+
+/// Somebody makes quorums of its own.
+pub(super) const CERTIFIED: Shape = Shape {
+    rogue: Some(|| Box::<Certifier>::default()),
+    members: &[4, 4, 4, 5],
+    liars: &[],
+    most_liars: 0,
+    ..THIEVES
+};
+
+/// Somebody speaks in the names of others.
+pub(super) const IMPERSONATED: Shape = Shape {
+    rogue: Some(|| Box::<Impostor>::default()),
+    members: &[4, 4, 4, 5],
+    liars: &[],
+    most_liars: 0,
+    ..THIEVES
+};
+
+/// Somebody proposes what it may not.
+pub(super) const BRAZEN: Shape = Shape {
+    rogue: Some(|| Box::<Brazen>::default()),
+    members: &[4, 4, 4, 5],
+    liars: &[],
+    most_liars: 0,
+    ..THIEVES
+};
+
+/// Generations follow each other while liars vote, propose and report.
+pub(super) const AGREEMENTS: Shape = Shape {
+    members: &[4, 4, 5, 7],
+    liars: &[
+        Vice::DoubleVoter,
+        Vice::FalseCoordinator,
+        Vice::FalseCoordinator,
+        Vice::FalseReporter,
+        Vice::Twins,
+    ],
+    hostile: 4,
+    opening: false,
+    acts: &[
+        (Kind::Propose, 2),
+        (Kind::Blink, 2),
+        (Kind::Wait, 4),
+        (Kind::Clog, 2),
+        (Kind::Cut, 2),
+        (Kind::Partition, 1),
+        (Kind::Heal, 1),
+        (Kind::Crash, 2),
+        (Kind::Restart, 3),
+        (Kind::Renew, 5),
+    ],
+    ..CHANGES
+};
+
+/// Generations end while two messages at one dot are under way.
+pub(super) const SEALS: Shape = Shape {
+    members: &[4, 5, 5, 6],
+    liars: &[Vice::Equivocator],
+    most_liars: 1,
+    hostile: 1,
+    acts: &[
+        (Kind::Propose, 2),
+        (Kind::Blink, 6),
+        (Kind::Clog, 2),
+        (Kind::Cut, 2),
+        (Kind::Crash, 1),
+        (Kind::Restart, 1),
+        (Kind::Renew, 6),
+        (Kind::Join, 2),
+    ],
+    ..CHANGES
+};
+
 /// All, in the order in which a campaign takes turns.
-pub(super) const ALL: [&Shape; 6] = [&ANYTHING, &CALM, &THIEVES, &CRASHES, &CHANGES, &ABSENCES];
+pub(super) const ALL: [&Shape; 12] = [
+    &ANYTHING,
+    &CALM,
+    &THIEVES,
+    &CRASHES,
+    &CHANGES,
+    &ABSENCES,
+    &FRAMED,
+    &CERTIFIED,
+    &IMPERSONATED,
+    &BRAZEN,
+    &AGREEMENTS,
+    &SEALS,
+];
 
 impl Shape {
     /// The scenario of this shape with this number: the same one in every run.
@@ -231,6 +341,9 @@ impl Kind {
             Self::Propose => Act::Propose {
                 who,
                 pick: random.random(),
+            },
+            Self::Blink => Act::Run {
+                tenths: random.random_range(0..6),
             },
             Self::Wait => Act::Run {
                 tenths: random.random_range(0..20),

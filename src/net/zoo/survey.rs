@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Instant;
 
-use super::{hunt, play, shape};
+use super::{hunt, play, shape, sharpest};
 use crate::zoo::Bug;
 
 fn variable(name: &str) -> Option<String> {
@@ -23,7 +23,7 @@ fn note(line: &str) {
     written.expect("a file to write to");
 }
 
-/// `ZOO_BUGS`: names, else all. `ZOO_SHAPES`: their numbers, else all. `ZOO_FIRST`, `ZOO_MOST`, `ZOO_RANGES`:
+/// `ZOO_BUGS`: names, else all. `ZOO_SHAPES`: their numbers, else the sharpest. `ZOO_FIRST`, `ZOO_MOST`, `ZOO_RANGES`:
 /// scenarios. `ZOO_PART`
 /// of `ZOO_PARTS`: so that two can run side by side.
 #[test]
@@ -37,14 +37,19 @@ fn survey() {
         bugs.as_ref()
             .is_none_or(|bugs| bugs.split(',').any(|wanted| wanted == name))
     };
-    let shapes = variable("ZOO_SHAPES").unwrap_or_else(|| "0,1,2,3,4,5".to_owned());
-    let shapes = shapes.split(',').filter_map(|shape| shape.parse().ok());
-    let shapes: Vec<_> = shapes.map(|shape: usize| shape::ALL[shape]).collect();
+    let given = variable("ZOO_SHAPES");
     let ranges = usize::try_from(number("ZOO_RANGES", 1)).expect("a small number");
     for (index, bug) in (0u64..).zip(Bug::ALL.iter().filter(wanted)) {
         if index % parts != part {
             continue;
         }
+        let shapes: Vec<_> = match &given {
+            Some(given) => {
+                let shapes = given.split(',').filter_map(|shape| shape.parse().ok());
+                shapes.map(|shape: usize| shape::ALL[shape]).collect()
+            }
+            None => sharpest(*bug).to_vec(),
+        };
         for start in (0..).map(|range| first + range * most).take(ranges) {
             let began = Instant::now();
             let found = hunt(*bug, &shapes, start, most);
