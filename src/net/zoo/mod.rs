@@ -106,7 +106,8 @@ fn sharpest(bug: Bug) -> &'static [&'static Shape] {
         | Bug::RepetitionConvicts
         | Bug::EchoesOfTwoGenerationsConvict => &[&FRAMED],
         Bug::ParentUnchecked | Bug::EchoUnjudged => &[&BRAZEN],
-        Bug::DeliveredUnjudged | Bug::OutboxUnbounded => &[&ANYTHING, &ABSENCES],
+        Bug::DeliveredUnjudged => &[&RELAYS],
+        Bug::OutboxUnbounded => &[&BACKLOG],
         Bug::ProposalNotRepeated | Bug::EchoNotRepeated | Bug::NeverAnnounced => &[&ANYTHING],
         Bug::OutboxNotDurable
         | Bug::LockNotDurable
@@ -132,7 +133,7 @@ fn sharpest(bug: Bug) -> &'static [&'static Shape] {
         | Bug::LocksNotReported
         | Bug::PayloadsNotHeld
         | Bug::SealedDotEchoed
-        | Bug::EchoNotRenewed => &[&SEALS, &CHANGES],
+        | Bug::EchoNotRenewed => &[&SEALS, &PATIENCE],
         Bug::EveryReportAwaited
         | Bug::TooFewReports
         | Bug::PrevoteWithoutHolding

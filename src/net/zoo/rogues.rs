@@ -13,7 +13,7 @@ use crate::deterministic_secure_broadcast::{
 };
 use crate::dot::{Binding, Dot, Head};
 use crate::evidence::Conflict;
-use crate::membership::{Approval, Change, Entry, Report, Said, Seat};
+use crate::membership::{Approval, Change, Entry, Generation, Report, Said, Seat, Tally};
 use crate::net::{Adversary, Hand};
 use crate::traits::SecureBroadcastAlgorithm;
 
@@ -194,10 +194,14 @@ impl Adversary<Bank> for Certifier {
     }
 }
 
+/// Lies that an impostor tells: without end they would be answered without end, and nobody would be silent.
+const IMPOSTURES: u32 = 40;
+
 /// Says what others never said, under its own signature, in one way a life.
 #[derive(Default)]
 pub(super) struct Impostor {
     way: Option<u8>,
+    lies: u32,
 }
 
 impl Impostor {
@@ -293,7 +297,10 @@ impl Impostor {
 
 impl Adversary<Bank> for Impostor {
     fn on_tick(&mut self, hand: &mut Hand<'_, Bank>) {
-        self.lie(hand);
+        self.lies += 1;
+        if self.lies < IMPOSTURES {
+            self.lie(hand);
+        }
         hand.behave_on_tick();
     }
 
@@ -339,6 +346,105 @@ impl Adversary<Bank> for Brazen {
         for other in hand.others() {
             hand.send(other, Body::Proposal(Arc::clone(&proposal)));
         }
+    }
+}
+
+/// Shows one message when it likes, its certificate to one member at most, and another message to the rest when the
+/// next generation has begun.
+#[derive(Default)]
+pub(super) struct Patient {
+    ops: Vec<Op>,
+    patience: Option<u8>,
+    told: Vec<(Arc<Proposal>, Tally<Echo>)>,
+    proofs: Vec<Arc<Certificate>>,
+    friend: Option<Actor>,
+    began: Option<Generation>,
+}
+
+impl Patient {
+    fn tell(&mut self, hand: &mut Hand<'_, Bank>, op: Op, to: &[Actor]) {
+        let me = hand.actor();
+        let head = hand.half().boundary().head(&me);
+        let proposal = propose(hand, head, head.digest, &[op]);
+        let echo = hand.sign(Echo {
+            generation: hand.half().generation(),
+            dot: proposal.message.dot(),
+            digest: proposal.message.digest(hand.half().network()),
+        });
+        let mut tally = Tally::new(echo.statement);
+        tally.add(hand.half().committee(), &echo);
+        for member in to {
+            hand.send(*member, Body::Proposal(Arc::clone(&proposal)));
+        }
+        self.told.push((proposal, tally));
+    }
+
+    fn go_on(&mut self, hand: &mut Hand<'_, Bank>) {
+        let drawn = hand.random().random_range(0..12);
+        let patience = self.patience.get_or_insert(drawn);
+        *patience = patience.saturating_sub(1);
+        let (others, generation) = (hand.others(), hand.half().generation());
+        if *patience > 0 || self.ops.len() < 2 || others.is_empty() {
+            return;
+        }
+        let drawn = others[hand.random().random_range(0..others.len())];
+        let friend = *self.friend.get_or_insert(drawn);
+        match (self.told.len(), self.began) {
+            (0, _) => {
+                let stranger = others[hand.random().random_range(0..others.len())];
+                let some: Vec<_> = others.into_iter().filter(|o| *o != stranger).collect();
+                let op = self.ops[0].clone();
+                self.tell(hand, op, &some);
+                self.began = Some(generation);
+            }
+            (1, Some(began)) if began < generation => {
+                let some: Vec<_> = others.into_iter().filter(|o| *o != friend).collect();
+                let op = self.ops[1].clone();
+                self.tell(hand, op, &some);
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, hand: &mut Hand<'_, Bank>, echo: Signed<Echo>) {
+        let committee = hand.half().committee().clone();
+        let mut told = self.told.iter_mut().enumerate();
+        let told = told.find(|(_, (_, tally))| *tally.statement() == echo.statement);
+        if let Some((index, (_, tally))) = told
+            && let Ok(fact) = committee.verify(hand.half().network(), echo)
+            && let Some(certificate) = tally.add(&committee, &fact)
+        {
+            let proof = certificate.claim();
+            let to = match (index, self.friend) {
+                (0, Some(friend)) => vec![friend],
+                _ => hand.others(),
+            };
+            for member in to {
+                hand.send(member, Body::Certificate(Arc::clone(&proof)));
+            }
+            self.proofs.push(proof);
+        }
+    }
+}
+
+impl Adversary<Bank> for Patient {
+    fn on_propose(&mut self, _: &mut Hand<'_, Bank>, op: Op) {
+        self.ops.push(op);
+    }
+
+    fn on_packet(&mut self, hand: &mut Hand<'_, Bank>, packet: Packet) {
+        if let Body::Echo(echo) = &packet.body
+            && echo.statement.dot.source == hand.actor()
+        {
+            return self.count(hand, *echo);
+        }
+        hand.behave(packet);
+        self.go_on(hand);
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, Bank>) {
+        hand.behave_on_tick();
+        self.go_on(hand);
     }
 }
 

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::rogues::{Brazen, Certifier, Framer, Impostor};
+use super::rogues::{Brazen, Certifier, Framer, Impostor, Patient};
 use crate::bank::Bank;
 use crate::net::{Act, Adversary, Scenario, Vice};
 
@@ -44,6 +44,8 @@ pub(super) struct Shape {
     pub(super) seats: u32,
     /// Two operations by everybody come first, so that liars have something to lie about.
     pub(super) opening: bool,
+    /// Of eight acts so many are done to the member that the last one was done to.
+    pub(super) focus: u8,
     /// Kinds with their weights.
     pub(super) acts: &'static [(Kind, u32)],
 }
@@ -53,6 +55,7 @@ const ANYWHERE: &[u8] = &[1, 2, 3, 4, 4, 4, 4, 5, 7];
 /// Everything, everywhere.
 pub(super) const ANYTHING: Shape = Shape {
     rogue: None,
+    focus: 2,
     members: ANYWHERE,
     liars: &Vice::ALL,
     most_liars: 2,
@@ -79,6 +82,7 @@ pub(super) const ANYTHING: Shape = Shape {
 /// Nobody lies and nothing is lost.
 pub(super) const CALM: Shape = Shape {
     rogue: None,
+    focus: 2,
     members: ANYWHERE,
     liars: &[],
     most_liars: 0,
@@ -98,6 +102,7 @@ pub(super) const CALM: Shape = Shape {
 /// Sources that show two messages at one dot.
 pub(super) const THIEVES: Shape = Shape {
     rogue: None,
+    focus: 2,
     members: &[4, 4, 4, 5, 7],
     liars: &[Vice::Equivocator, Vice::Twins],
     most_liars: 2,
@@ -121,6 +126,7 @@ pub(super) const THIEVES: Shape = Shape {
 /// Members that crash in the middle of everything, and come back soon.
 pub(super) const CRASHES: Shape = Shape {
     rogue: None,
+    focus: 5,
     members: &[1, 2, 4, 4, 4, 5],
     liars: &[Vice::Equivocator, Vice::Twins, Vice::DoubleVoter],
     most_liars: 1,
@@ -145,6 +151,7 @@ pub(super) const CRASHES: Shape = Shape {
 /// The committee changes all the time, while liars report and vote.
 pub(super) const CHANGES: Shape = Shape {
     rogue: None,
+    focus: 2,
     members: &[4, 4, 4, 5, 6, 7],
     liars: &[
         Vice::Equivocator,
@@ -176,6 +183,7 @@ pub(super) const CHANGES: Shape = Shape {
 /// Members that are long away, and newcomers, with nobody good to ask.
 pub(super) const ABSENCES: Shape = Shape {
     rogue: None,
+    focus: 2,
     members: &[4, 4, 5, 7],
     liars: &[Vice::FalseServer, Vice::FalseSnapshot, Vice::Equivocator],
     most_liars: 2,
@@ -277,8 +285,45 @@ pub(super) const SEALS: Shape = Shape {
     ..CHANGES
 };
 
+/// Generations end while somebody waits with a second message.
+pub(super) const PATIENCE: Shape = Shape {
+    rogue: Some(|| Box::<Patient>::default()),
+    members: &[4, 4, 4, 5],
+    liars: &[],
+    most_liars: 0,
+    most_acts: 16,
+    ..SEALS
+};
+
+/// A member has more to say than can be said.
+pub(super) const BACKLOG: Shape = Shape {
+    members: &[4],
+    liars: &[],
+    most_liars: 0,
+    hostile: 0,
+    most_acts: 100,
+    focus: 7,
+    acts: &[(Kind::Propose, 16), (Kind::Partition, 1)],
+    ..CALM
+};
+
+/// Money is passed on as soon as it comes, by links of which some are slow.
+pub(super) const RELAYS: Shape = Shape {
+    members: &[4, 5, 7],
+    focus: 0,
+    most_acts: 48,
+    acts: &[
+        (Kind::Propose, 8),
+        (Kind::Blink, 6),
+        (Kind::Cut, 2),
+        (Kind::Clog, 2),
+        (Kind::Heal, 1),
+    ],
+    ..BACKLOG
+};
+
 /// All, in the order in which a campaign takes turns.
-pub(super) const ALL: [&Shape; 12] = [
+pub(super) const ALL: [&Shape; 15] = [
     &ANYTHING,
     &CALM,
     &THIEVES,
@@ -291,6 +336,9 @@ pub(super) const ALL: [&Shape; 12] = [
     &BRAZEN,
     &AGREEMENTS,
     &SEALS,
+    &PATIENCE,
+    &BACKLOG,
+    &RELAYS,
 ];
 
 impl Shape {
@@ -312,7 +360,13 @@ impl Shape {
             }));
         }
         let length = random.random_range(0..=self.most_acts);
-        acts.extend((0..length).map(|_| self.act(random)));
+        let mut who = random.random();
+        for _ in 0..length {
+            if random.random_range(0..8u8) >= self.focus {
+                who = random.random();
+            }
+            acts.push(self.act(who, random));
+        }
         Scenario {
             seed: random.random(),
             members,
@@ -322,7 +376,7 @@ impl Shape {
         }
     }
 
-    fn act(&self, random: &mut ChaCha8Rng) -> Act {
+    fn act(&self, who: u8, random: &mut ChaCha8Rng) -> Act {
         let all = self.acts.iter().map(|(_, weight)| weight).sum();
         let mut left = random.random_range(0..all);
         let kind = self.acts.iter().find(|(_, weight)| {
@@ -330,13 +384,13 @@ impl Shape {
             left = left.saturating_sub(*weight);
             found
         });
-        kind.expect("less than all").0.act(random)
+        kind.expect("less than all").0.act(who, random)
     }
 }
 
 impl Kind {
-    fn act(self, random: &mut ChaCha8Rng) -> Act {
-        let (who, to) = (random.random(), random.random());
+    fn act(self, who: u8, random: &mut ChaCha8Rng) -> Act {
+        let to = random.random();
         match self {
             Self::Propose => Act::Propose {
                 who,
