@@ -191,6 +191,8 @@ impl<A: Wire> NetBuilder<A> {
             trace: Trace::default(),
             approving: self.approving,
             spoken: 0,
+            unheard: 0,
+            heard: BTreeSet::new(),
         }
     }
 }

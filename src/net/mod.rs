@@ -35,7 +35,7 @@ mod trace;
 #[cfg(test)]
 mod zoo;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use adversary::{
     Adversary, DoubleVoter, Equivocator, FalseAnswer, FalseCoordinator, FalseProposal,
@@ -83,6 +83,10 @@ pub struct Net<A: Wire> {
     approving: bool,
     /// Packets by correct members that a settled network would not send.
     spoken: u64,
+    /// Packets by correct members to members that have never said anything.
+    unheard: u64,
+    /// Who has ever sent anything.
+    heard: BTreeSet<Actor>,
 }
 
 impl<A: Wire> Net<A> {

@@ -16,8 +16,8 @@ use crate::zoo::{self, Bug};
 /// Small bounds, so that they are reached.
 fn limits(seats: u32) -> Limits {
     Limits {
-        message_bytes: 1024,
-        outbox_bytes: 1024,
+        message_bytes: 256,
+        outbox_bytes: 256,
         message_ops: 8,
         seats,
         chunk_messages: 4,
@@ -111,19 +111,18 @@ fn sharpest(bug: Bug) -> &'static [&'static Shape] {
         Bug::ProposalNotRepeated | Bug::EchoNotRepeated | Bug::NeverAnnounced => &[&ANYTHING],
         Bug::OutboxNotDurable
         | Bug::LockNotDurable
-        | Bug::SentBeforeWritten
         | Bug::DeliveryNotDurable
-        | Bug::ConvictionNotDurable
         | Bug::FreezeNotDurable
         | Bug::BallotNotDurable => &[&CRASHES],
         Bug::SecondMessageEchoed
         | Bug::ConvictedEchoed
-        | Bug::PayloadUnchecked
         | Bug::EvidenceNotShared
         | Bug::EquivocationForgotten => &[&THIEVES],
-        Bug::ProofNotKept | Bug::AnnouncedForEver | Bug::NoBackoff | Bug::PullNotRepeated => {
-            &[&ABSENCES, &ANYTHING]
-        }
+        Bug::SentBeforeWritten => &[&POWER_CUTS],
+        Bug::ConvictionNotDurable => &[&FORGETFUL],
+        Bug::PayloadUnchecked => &[&SLOW_THIEVES],
+        Bug::NoBackoff => &[&SILENT],
+        Bug::ProofNotKept | Bug::AnnouncedForEver | Bug::PullNotRepeated => &[&ABSENCES, &ANYTHING],
         Bug::EchoWhileFrozen
         | Bug::AdoptedForgotten
         | Bug::SealForgotten
@@ -139,16 +138,15 @@ fn sharpest(bug: Bug) -> &'static [&'static Shape] {
         | Bug::PrevoteWithoutHolding
         | Bug::NilWhenBeyond
         | Bug::InstalledBehind => &[&AGREEMENTS, &CHANGES],
-        Bug::StateUnchecked
-        | Bug::LockedForgotten
+        Bug::StateUnchecked => &[&COORDINATORS],
+        Bug::LockedForgotten
         | Bug::UnlockedFreely
         | Bug::NeverUnlocked
         | Bug::RoundsMixed
         | Bug::ValidNotPassedOn => &[&AGREEMENTS],
         Bug::NoClosingRule | Bug::StrangersEchoed | Bug::PeersUnbounded => &[&CHANGES],
-        Bug::SnapshotUnchecked | Bug::ManifestUnchecked | Bug::BeyondSnapshotForgotten => {
-            &[&ABSENCES]
-        }
+        Bug::SnapshotUnchecked | Bug::ManifestUnchecked => &[&FETCHES],
+        Bug::BeyondSnapshotForgotten => &[&ABSENCES],
     }
 }
 

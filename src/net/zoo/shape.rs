@@ -36,6 +36,7 @@ pub(super) struct Shape {
     /// As often as it stands here.
     pub(super) members: &'static [u8],
     pub(super) liars: &'static [Vice],
+    pub(super) least_liars: usize,
     pub(super) most_liars: usize,
     /// Of eight networks so many lose, repeat and corrupt.
     pub(super) hostile: u8,
@@ -58,6 +59,7 @@ pub(super) const ANYTHING: Shape = Shape {
     focus: 2,
     members: ANYWHERE,
     liars: &Vice::ALL,
+    least_liars: 0,
     most_liars: 2,
     hostile: 4,
     most_acts: 24,
@@ -85,6 +87,7 @@ pub(super) const CALM: Shape = Shape {
     focus: 2,
     members: ANYWHERE,
     liars: &[],
+    least_liars: 0,
     most_liars: 0,
     hostile: 0,
     most_acts: 16,
@@ -105,6 +108,7 @@ pub(super) const THIEVES: Shape = Shape {
     focus: 2,
     members: &[4, 4, 4, 5, 7],
     liars: &[Vice::Equivocator, Vice::Twins],
+    least_liars: 1,
     most_liars: 2,
     hostile: 2,
     most_acts: 12,
@@ -129,6 +133,7 @@ pub(super) const CRASHES: Shape = Shape {
     focus: 5,
     members: &[1, 2, 4, 4, 4, 5],
     liars: &[Vice::Equivocator, Vice::Twins, Vice::DoubleVoter],
+    least_liars: 0,
     most_liars: 1,
     hostile: 2,
     most_acts: 24,
@@ -162,6 +167,7 @@ pub(super) const CHANGES: Shape = Shape {
         Vice::FalseCoordinator,
         Vice::Mute,
     ],
+    least_liars: 0,
     most_liars: 2,
     hostile: 3,
     most_acts: 24,
@@ -186,6 +192,7 @@ pub(super) const ABSENCES: Shape = Shape {
     focus: 2,
     members: &[4, 4, 5, 7],
     liars: &[Vice::FalseServer, Vice::FalseSnapshot, Vice::Equivocator],
+    least_liars: 1,
     most_liars: 2,
     hostile: 1,
     most_acts: 24,
@@ -208,6 +215,7 @@ pub(super) const FRAMED: Shape = Shape {
     rogue: Some(|| Box::<Framer>::default()),
     members: &[4, 4, 4, 5],
     liars: &[],
+    least_liars: 0,
     most_liars: 0,
     ..THIEVES
 };
@@ -217,6 +225,7 @@ pub(super) const CERTIFIED: Shape = Shape {
     rogue: Some(|| Box::<Certifier>::default()),
     members: &[4, 4, 4, 5],
     liars: &[],
+    least_liars: 0,
     most_liars: 0,
     ..THIEVES
 };
@@ -226,6 +235,7 @@ pub(super) const IMPERSONATED: Shape = Shape {
     rogue: Some(|| Box::<Impostor>::default()),
     members: &[4, 4, 4, 5],
     liars: &[],
+    least_liars: 0,
     most_liars: 0,
     ..THIEVES
 };
@@ -235,6 +245,7 @@ pub(super) const BRAZEN: Shape = Shape {
     rogue: Some(|| Box::<Brazen>::default()),
     members: &[4, 4, 4, 5],
     liars: &[],
+    least_liars: 0,
     most_liars: 0,
     ..THIEVES
 };
@@ -249,6 +260,7 @@ pub(super) const AGREEMENTS: Shape = Shape {
         Vice::FalseReporter,
         Vice::Twins,
     ],
+    least_liars: 1,
     hostile: 4,
     opening: false,
     acts: &[
@@ -270,6 +282,7 @@ pub(super) const AGREEMENTS: Shape = Shape {
 pub(super) const SEALS: Shape = Shape {
     members: &[4, 5, 5, 6],
     liars: &[Vice::Equivocator],
+    least_liars: 1,
     most_liars: 1,
     hostile: 1,
     acts: &[
@@ -290,6 +303,7 @@ pub(super) const PATIENCE: Shape = Shape {
     rogue: Some(|| Box::<Patient>::default()),
     members: &[4, 4, 4, 5],
     liars: &[],
+    least_liars: 0,
     most_liars: 0,
     most_acts: 16,
     ..SEALS
@@ -299,6 +313,7 @@ pub(super) const PATIENCE: Shape = Shape {
 pub(super) const BACKLOG: Shape = Shape {
     members: &[4],
     liars: &[],
+    least_liars: 0,
     most_liars: 0,
     hostile: 0,
     most_acts: 100,
@@ -322,8 +337,87 @@ pub(super) const RELAYS: Shape = Shape {
     ..BACKLOG
 };
 
+/// One member loses power whenever it writes.
+pub(super) const POWER_CUTS: Shape = Shape {
+    members: &[1, 2, 4],
+    hostile: 0,
+    focus: 7,
+    acts: &[
+        (Kind::Propose, 5),
+        (Kind::Blink, 2),
+        (Kind::CrashWhileWriting, 5),
+        (Kind::Restart, 5),
+    ],
+    ..CRASHES
+};
+
+/// Members hear of one message what others say, and of the other what its source says, late.
+pub(super) const SLOW_THIEVES: Shape = Shape {
+    members: &[4],
+    liars: &[Vice::Equivocator],
+    most_liars: 1,
+    most_acts: 32,
+    opening: false,
+    focus: 1,
+    acts: &[
+        (Kind::Propose, 10),
+        (Kind::Clog, 6),
+        (Kind::Blink, 4),
+        (Kind::Heal, 1),
+    ],
+    ..THIEVES
+};
+
+/// Members that crash after they have seen somebody lie.
+pub(super) const FORGETFUL: Shape = Shape {
+    members: &[4],
+    most_liars: 1,
+    focus: 6,
+    acts: &[(Kind::Wait, 3), (Kind::Crash, 2), (Kind::Restart, 1)],
+    ..THIEVES
+};
+
+/// Coordinators that propose what is wrong.
+pub(super) const COORDINATORS: Shape = Shape {
+    members: &[4],
+    liars: &[Vice::FalseCoordinator],
+    most_liars: 1,
+    hostile: 0,
+    acts: &[
+        (Kind::Propose, 4),
+        (Kind::Blink, 2),
+        (Kind::Run, 4),
+        (Kind::Renew, 6),
+    ],
+    ..AGREEMENTS
+};
+
+/// Newcomers that are shown a false state.
+pub(super) const FETCHES: Shape = Shape {
+    members: &[4, 5],
+    liars: &[Vice::FalseSnapshot],
+    most_liars: 1,
+    hostile: 0,
+    acts: &[
+        (Kind::Propose, 4),
+        (Kind::Run, 4),
+        (Kind::Join, 4),
+        (Kind::Renew, 2),
+    ],
+    ..ABSENCES
+};
+
+/// Somebody never answers.
+pub(super) const SILENT: Shape = Shape {
+    members: &[4],
+    liars: &[Vice::Mute],
+    most_liars: 1,
+    hostile: 0,
+    ..THIEVES
+};
+
 /// All, in the order in which a campaign takes turns.
-pub(super) const ALL: [&Shape; 15] = [
+pub(super) const ALL: [&Shape; 21] = [
     &ANYTHING,
     &CALM,
     &THIEVES,
@@ -339,6 +433,12 @@ pub(super) const ALL: [&Shape; 15] = [
     &PATIENCE,
     &BACKLOG,
     &RELAYS,
+    &POWER_CUTS,
+    &SLOW_THIEVES,
+    &FORGETFUL,
+    &COORDINATORS,
+    &FETCHES,
+    &SILENT,
 ];
 
 impl Shape {
@@ -348,7 +448,7 @@ impl Shape {
         let members = choose(self.members, random);
         let liars = match self.liars {
             [] => 0,
-            _ => random.random_range(0..=self.most_liars),
+            _ => random.random_range(self.least_liars..=self.most_liars),
         };
         let liars = (0..liars).map(|_| choose(self.liars, random)).collect();
         let mut acts = Vec::new();
@@ -414,7 +514,7 @@ impl Kind {
             Self::Crash => Act::Crash { who },
             Self::CrashWhileWriting => Act::CrashWhileWriting {
                 who,
-                records: random.random_range(0..4),
+                records: random.random_range(0u8..6).saturating_sub(2),
                 torn: random.random(),
             },
             Self::Restart => Act::Restart { who },
