@@ -341,7 +341,7 @@ impl Adversary<Bank> for Brazen {
             let elsewhere = Digest::from_bytes([7; 32]);
             propose(hand, head, elsewhere, &[op])
         } else {
-            propose(hand, head, head.digest, &[op.clone(), op.clone(), op])
+            propose(hand, head, head.digest, &[op.clone(), op])
         };
         for other in hand.others() {
             hand.send(other, Body::Proposal(Arc::clone(&proposal)));
