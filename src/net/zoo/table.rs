@@ -47,7 +47,6 @@ pub(super) const CAUGHT: &[(Bug, &[&Shape], u64)] = &[
     (InstalledBehind, &[&AGREEMENTS, &CHANGES], 40),
     (RoundsMixed, &[&AGREEMENTS], 40),
     (StateUnchecked, &[&COORDINATORS], 40),
-    (ManifestUnchecked, &[&FETCHES], 40),
 ];
 
 /// Bugs that no scenario has shown yet, with what it would take.
@@ -100,6 +99,11 @@ pub(super) const AT_LARGE: &[Bug] = &[
     BeyondSnapshotForgotten,
     // more actors than seats: the player of scenarios stops at ten
     PeersUnbounded,
+    // a liar that serves another state that decodes, with its own manifest: `FalseSnapshot` spoils the first byte, which
+    // is a length
+    SnapshotUnchecked,
+    // the same
+    ManifestUnchecked,
 ];
 
 /// The shapes that look where a bug lives; all of them when nobody knows.
