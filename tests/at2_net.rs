@@ -182,31 +182,21 @@ fn deliveries<A: Wire>(net: &Net<A>) -> Vec<(u64, Actor, Dot)> {
 }
 
 /// All but corruption, which depends on the bytes; the two differ in those.
-fn lossy(hostile: bool) -> Faults {
-    match hostile {
-        true => Faults {
-            corrupt: 0.0,
-            ..Faults::hostile()
-        },
-        false => Faults::default(),
-    }
-}
-
 /// The same run twice, once of each ledger: the same deliveries at the same times, and the same balances. A crash in the middle
 /// of a write counts bytes too, and is left out.
 #[quickcheck]
 fn the_bank_and_at2_go_through_the_same_run_step_by_step(scenario: Scenario) {
     use bft_crdts::net::Act;
     let mut scenario = scenario.with_a_fixed_committee();
-    let hostile = std::mem::take(&mut scenario.hostile);
+    scenario.faults.corrupt = 0.0;
     scenario
         .acts
         .retain(|act| !matches!(act, Act::CrashWhileWriting { .. }));
-    let at2 = scenario.play::<At2>(|builder| rich(builder).faults(lossy(hostile)), pick);
+    let at2 = scenario.play::<At2>(rich, pick);
     let bank = scenario.play::<Bank>(
         |builder| {
             let members = builder.actors().len();
-            builder.balances(vec![ALL; members]).faults(lossy(hostile))
+            builder.balances(vec![ALL; members])
         },
         pick_at_the_bank,
     );

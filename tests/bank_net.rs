@@ -623,9 +623,6 @@ fn income_that_is_passed_on_at_once_is_never_missing(
 fn a_member_that_was_down_for_two_changes_is_level_again() {
     let scenario = Scenario {
         seed: 3713887418197973668,
-        members: 4,
-        liars: Vec::new(),
-        hostile: false,
         acts: vec![
             Act::Join,
             Act::Join,
@@ -634,6 +631,7 @@ fn a_member_that_was_down_for_two_changes_is_level_again() {
             Act::Propose { who: 210, pick: 49 },
             Act::Run { tenths: 16 },
         ],
+        ..Scenario::default()
     };
     scenario.play(rich, pick);
 }

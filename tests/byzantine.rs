@@ -1,13 +1,14 @@
 //! Liars: who is convicted, who never is, what they block, and that the bound is tight.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bft_crdts::Actor;
-use bft_crdts::actor::Statement;
-use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
-use bft_crdts::net::{Adversary, Equivocator, Event, Faults, Hand, Mute, Net, TICK_MICROS};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
+use bft_crdts::dot::Seq;
+use bft_crdts::net::{
+    Adversary, DoubleEchoer, Equivocator, Event, Faults, Hand, Mute, Net, TICK_MICROS, Tick, Vices,
+};
 use bft_crdts::orswot::{Op, Orswot};
 use quickcheck_macros::quickcheck;
 
@@ -123,6 +124,36 @@ fn two_equivocators_among_seven_are_both_convicted_and_nobody_else() {
     }
 }
 
+/// Keeps to echoes until it is given a third operation: nobody is to hear of the other message before.
+#[derive(Default)]
+struct Conspirator {
+    ops: usize,
+}
+
+impl Adversary<Set> for Conspirator {
+    fn on_packet(&mut self, _: &mut Hand<'_, Set>, packet: Packet) -> Option<Packet> {
+        let echoing = matches!(packet.body, Body::Proposal(_) | Body::Echo(_));
+        echoing.then_some(packet)
+    }
+
+    fn on_tick(&mut self, _: &mut Hand<'_, Set>, tick: Tick) -> Option<Tick> {
+        (self.ops > 2).then_some(tick)
+    }
+
+    fn on_propose(&mut self, _: &mut Hand<'_, Set>, op: Op<u8>) -> Option<Op<u8>> {
+        self.ops += 1;
+        (self.ops <= 2).then_some(op)
+    }
+}
+
+/// An equivocator that echoes whatever it sees, and in the end shows everybody what it has seen.
+fn accomplice(side: BTreeSet<Actor>) -> Vices<Set> {
+    Vices::default()
+        .and(Conspirator::default())
+        .and(Equivocator::splitting(side))
+        .and(DoubleEchoer::default())
+}
+
 /// Two liars of four, each of whom shows the two others different messages, and who echo whatever there is: each of the
 /// two correct members has its quorum.
 #[test]
@@ -132,8 +163,8 @@ fn the_bound_is_tight_two_liars_of_four_break_consistency_and_only_they_are_conv
         let (one, _) = split(seed, 4, 2, 0b01);
         let mut net = Net::<Set>::builder(seed)
             .members(4)
-            .byzantine(DoubleEchoer::new(one.clone()))
-            .byzantine(DoubleEchoer::new(one))
+            .byzantine(accomplice(one.clone()))
+            .byzantine(accomplice(one))
             .beyond_the_bound()
             .build();
         let (liars, honest) = (net.liars(), net.honest_actors());
@@ -155,7 +186,7 @@ fn the_bound_is_tight_two_liars_of_four_break_consistency_and_only_they_are_conv
         for liar in &liars {
             net.add(liar, 203).expect("an idle whim");
         }
-        net.run_for(60 * TICK_MICROS);
+        net.run_for(300 * TICK_MICROS);
         for who in &honest {
             // False accusations are a violation here too, and would have panicked.
             let convicted = net.replica(who).expect("up").convicted();
@@ -168,59 +199,55 @@ fn the_bound_is_tight_two_liars_of_four_break_consistency_and_only_they_are_conv
     assert!(forks > 0, "two liars of four never forked anybody");
 }
 
-/// An equivocator that also echoes whatever it sees, and in the end shows everybody all that it saw.
-#[derive(Debug)]
-struct DoubleEchoer {
-    equivocator: Equivocator,
-    lies: usize,
-    seen: Vec<Arc<Proposal>>,
-}
-
-impl DoubleEchoer {
-    fn new(side: BTreeSet<Actor>) -> Self {
-        Self {
-            equivocator: Equivocator::splitting(side),
-            lies: 0,
-            seen: Vec::new(),
-        }
-    }
-}
-
-impl Adversary<Set> for DoubleEchoer {
-    fn on_propose(&mut self, hand: &mut Hand<'_, Set>, op: Op<u8>) {
-        self.lies += 1;
-        if self.lies <= 2 {
-            return self.equivocator.on_propose(hand, op);
-        }
-        for to in hand.others() {
-            for proposal in &self.seen {
-                hand.send(to, Body::Proposal(Arc::clone(proposal)));
+/// Both halves of the correct members have a certificate, and the liars have fallen silent for ever: the correct ones, left to
+/// themselves, find the fork and convict more members than are tolerated.
+#[test]
+fn a_fork_beyond_the_bound_is_never_silent_it_convicts_more_than_are_tolerated_and_only_liars() {
+    for (members, liars, bits) in [(4, 2, 0b01), (7, 3, 0b0011)] {
+        let mut forks = 0;
+        for seed in 0..10 {
+            let (one, other) = split(seed, members, liars, bits);
+            let mut builder = Net::<Set>::builder(seed).members(members);
+            for _ in 0..liars {
+                builder = builder.byzantine(accomplice(one.clone()));
+            }
+            let mut net = builder.beyond_the_bound().build();
+            for (left, right) in one.iter().flat_map(|l| other.iter().map(move |r| (l, r))) {
+                net.cut(left, right);
+                net.cut(right, left);
+            }
+            let liars = net.liars();
+            for item in [201, 202] {
+                net.add(&liars[0], item).expect("a lie");
+            }
+            net.run_for(60 * TICK_MICROS);
+            let honest = net.honest_actors();
+            let delivered = |net: &Net<Set>, who: &Actor| {
+                net.replica(who)
+                    .expect("up")
+                    .head(&liars[0])
+                    .expect("a member")
+            };
+            let heads: Vec<_> = honest.iter().map(|who| delivered(&net, who)).collect();
+            let forked = heads.iter().all(|head| head.seq > Seq::ZERO)
+                && heads.iter().any(|head| *head != heads[0]);
+            net.heal();
+            net.partition(&liars);
+            net.run_for(200 * TICK_MICROS);
+            if !forked {
+                continue;
+            }
+            forks += 1;
+            for who in &honest {
+                let replica = net.replica(who).expect("up");
+                let convicted = replica.convicted();
+                let tolerated = replica.committee().tolerated();
+                assert!(convicted.len() > tolerated, "seed {seed}: {convicted:?}");
+                assert!(convicted.keys().all(|accused| liars.contains(accused)));
             }
         }
+        assert!(forks > 0, "{liars} liars of {members} never forked anybody");
     }
-
-    fn on_packet(&mut self, hand: &mut Hand<'_, Set>, packet: Packet) {
-        match &packet.body {
-            Body::Proposal(proposal) => {
-                let echo = Echo {
-                    generation: hand.half().generation(),
-                    dot: proposal.message.dot(),
-                    digest: proposal.message.digest(hand.half().network()),
-                };
-                let echo = hand.sign(echo).into_claim();
-                for to in [packet.from, proposal.message.source] {
-                    hand.send(to, Body::Echo(echo));
-                }
-                if !self.seen.contains(proposal) {
-                    self.seen.push(Arc::clone(proposal));
-                }
-            }
-            Body::Echo(_) => self.equivocator.on_packet(hand, packet),
-            _ => {}
-        }
-    }
-
-    fn on_tick(&mut self, _: &mut Hand<'_, Set>) {}
 }
 
 #[test]

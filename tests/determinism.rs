@@ -1,7 +1,7 @@
 //! One seed, one run: to the bit, twice in a process, in debug and in release, and on every machine.
 
 use bft_crdts::Actor;
-use bft_crdts::net::{Act, Net, Scenario, Vice};
+use bft_crdts::net::{Act, Faults, Net, Scenario, Vice};
 use bft_crdts::orswot::{Op, Orswot};
 use quickcheck_macros::quickcheck;
 
@@ -31,10 +31,8 @@ const PINNED: [(&str, Play, &str); 3] = [
 fn peaceful() -> Scenario {
     Scenario {
         seed: 1,
-        members: 4,
-        liars: vec![],
-        hostile: false,
         acts: proposals(4),
+        ..Scenario::default()
     }
 }
 
@@ -43,9 +41,10 @@ fn hostile() -> Scenario {
     Scenario {
         seed: 2,
         members: 7,
-        liars: vec![Vice::Equivocator, Vice::Mute],
-        hostile: true,
+        liars: vec![vec![Vice::Equivocator], vec![Vice::Mute]],
+        faults: Faults::hostile(),
         acts: proposals(14),
+        ..Scenario::default()
     }
 }
 
@@ -68,10 +67,10 @@ fn crashing() -> Scenario {
     ]);
     Scenario {
         seed: 3,
-        members: 4,
-        liars: vec![Vice::Equivocator],
-        hostile: true,
+        liars: vec![vec![Vice::Equivocator]],
+        faults: Faults::hostile(),
         acts,
+        ..Scenario::default()
     }
 }
 

@@ -3,12 +3,9 @@
 use std::sync::Arc;
 
 use bft_crdts::Actor;
-use bft_crdts::actor::Statement;
 use bft_crdts::codec::encode;
-use bft_crdts::deterministic_secure_broadcast::{
-    Body, Equivocation, Message, Proposal, ProposeError, Replica,
-};
-use bft_crdts::dot::{Binding, Head};
+use bft_crdts::deterministic_secure_broadcast::{Body, Equivocation, ProposeError, Replica};
+use bft_crdts::dot::Head;
 use bft_crdts::membership::Change;
 use bft_crdts::net::{
     Adversary, DoubleVoter, Event, FalseCoordinator, FalseProposal, Faults, Hand, Net, Scenario,
@@ -530,10 +527,8 @@ fn a_change_happens_whatever_one_member_says_of_it() {
 fn beside(vice: Vice, seed: u64) -> Net<Set> {
     let scenario = Scenario {
         seed,
-        members: 4,
-        liars: vec![vice],
-        hostile: false,
-        acts: Vec::new(),
+        liars: vec![vec![vice]],
+        ..Scenario::default()
     };
     scenario.play(|builder| builder, |_, _, _| None)
 }
@@ -594,24 +589,13 @@ struct SpendsAgainBeforeNewcomers {
 }
 
 impl Adversary<Set> for SpendsAgainBeforeNewcomers {
-    fn on_propose(&mut self, hand: &mut Hand<'_, Set>, op: Op<u8>) {
+    fn on_propose(&mut self, hand: &mut Hand<'_, Set>, op: Op<u8>) -> Option<Op<u8>> {
         let me = hand.actor();
-        let network = *hand.half().network();
         let parent = *self
             .first
             .get_or_insert_with(|| hand.half().head(&me).expect("a member"));
-        let message = Message {
-            source: me,
-            seq: parent.seq.next().expect("a number"),
-            parent: parent.digest,
-            ops: encode(&vec![op]).into(),
-        };
-        let binding = Binding {
-            dot: message.dot(),
-            digest: message.digest(&network),
-        };
-        let sig = hand.sign(binding).sig;
-        let proposal = Arc::new(Proposal { message, sig });
+        let seq = parent.seq.next().expect("a number");
+        let proposal = hand.sign_message(seq, parent.digest, encode(&vec![op]));
         let to = hand.others();
         let to: Vec<_> = to
             .into_iter()
@@ -621,6 +605,7 @@ impl Adversary<Set> for SpendsAgainBeforeNewcomers {
             hand.send(*who, Body::Proposal(Arc::clone(&proposal)));
         }
         self.before.extend(to);
+        None
     }
 }
 

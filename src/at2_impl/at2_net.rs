@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::At2;
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::ProposeError;
-use crate::money::Money;
-use crate::net::{Net, NetBuilder};
+use crate::money::{Money, Transfer};
+use crate::net::{Net, NetBuilder, Subject};
 
 impl Net<At2> {
     /// `from` pays `amount` to `to`, if `from` has it. Whether it does: the figure's *transfer(a, b, x)*.
@@ -46,4 +46,35 @@ impl NetBuilder<At2> {
             At2::with_balances(actor, genesis.clone()).expect("money that can be counted")
         })
     }
+}
+
+impl Subject {
+    /// AT2 whose founders begin with 100 each and pay each other a part of it, often all. Money is conserved.
+    #[must_use]
+    pub fn at2() -> Self {
+        Self::new("at2", rich, pay)
+    }
+}
+
+fn rich(builder: NetBuilder<At2>) -> NetBuilder<At2> {
+    let members = builder.actors().len();
+    let conserved = |at2: &At2| {
+        let told = || format!("money is not conserved: {at2:?}");
+        at2.is_conserved().then_some(()).ok_or_else(told)
+    };
+    let balances = vec![Money::new(100); members];
+    builder.balances(balances).invariant(conserved)
+}
+
+fn pay(at2: &At2, actor: &Actor, pick: u16) -> Option<Transfer> {
+    let (kind, choice) = (pick % 4, u64::from(pick / 4));
+    let accounts: Vec<_> = at2.accounts().map(|(owner, _)| *owner).collect();
+    let balance = at2.balance(actor)?;
+    let to = *accounts.get(choice as usize % accounts.len().max(1))?;
+    let amount = match kind {
+        0 => balance.units(),
+        1 => balance.units().div_ceil(2),
+        _ => 1 + choice % 50,
+    };
+    at2.transfer(to, Money::new(amount))
 }

@@ -1,9 +1,9 @@
 //! The bank's own verbs on the simulated network.
 
-use super::{Bank, Money};
+use super::{Bank, Money, Op};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::ProposeError;
-use crate::net::{Net, NetBuilder};
+use crate::net::{Net, NetBuilder, Subject};
 use crate::traits::SecureBroadcastAlgorithm;
 
 impl Net<Bank> {
@@ -67,4 +67,38 @@ impl NetBuilder<Bank> {
             bank
         })
     }
+}
+
+impl Subject {
+    /// A bank whose members begin with 100 each; newcomers open accounts. They pay each other a part of what they have, often
+    /// all of it. Money is conserved.
+    #[must_use]
+    pub fn bank() -> Self {
+        Self::new("bank", rich, pay)
+    }
+}
+
+fn rich(builder: NetBuilder<Bank>) -> NetBuilder<Bank> {
+    let members = builder.actors().len();
+    let conserved = |bank: &Bank| {
+        let told = || format!("money is not conserved: {bank:?}");
+        bank.is_conserved().then_some(()).ok_or_else(told)
+    };
+    let balances = vec![Money::new(100); members];
+    builder.balances(balances).invariant(conserved)
+}
+
+fn pay(bank: &Bank, actor: &Actor, pick: u16) -> Option<Op> {
+    let (kind, choice) = (pick % 4, u64::from(pick / 4));
+    let Some(balance) = bank.balance(actor) else {
+        return Some(bank.open(Money::new(choice % 200)));
+    };
+    let accounts: Vec<_> = bank.accounts().map(|(owner, _)| *owner).collect();
+    let to = accounts[choice as usize % accounts.len()];
+    let amount = match kind {
+        0 => balance.units(),
+        1 => balance.units().div_ceil(2),
+        _ => 1 + choice % 50,
+    };
+    Some(bank.transfer(to, Money::new(amount)))
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Replica;
 use super::error::Refusal;
 use super::lane::Lane;
-use super::message::{Certificate, Entry, Equivocation};
+use super::message::{Certificate, Entry, Equivocation, Standing};
+use super::packet::Body;
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Sig, Signed, Verified};
 use crate::dot::Binding;
@@ -117,25 +118,48 @@ impl<A: Wire> Replica<A> {
         other: &Certificate,
         step: &mut Step<A::Op>,
     ) {
-        let committee = Arc::clone(&self.committee);
-        for (seat, actor) in committee.seats() {
-            let claim = |certificate: &Certificate| {
-                let mut signatures = certificate.signatures.iter();
-                let sig = signatures.find(|(signer, _)| *signer == seat)?.1;
-                Some(Signed {
-                    statement: certificate.statement,
-                    signer: actor,
-                    sig,
-                })
-            };
-            let (Some(left), Some(right)) = (claim(held), claim(other)) else {
-                continue;
-            };
-            let evidence = Equivocation::Member(Conflict { left, right });
-            let known = self.convicted.contains_key(&actor);
-            if !known && evidence.verify(&self.network).is_ok() {
-                self.convict(actor, Arc::new(evidence), step);
-            }
+        let said = held.statement.generation;
+        let committee = self.committee_of(said);
+        let Some(committee) = committee.filter(|_| other.statement.generation == said) else {
+            return;
+        };
+        let claim = |certificate: &Certificate, seat, signer| {
+            let mut signatures = certificate.signatures.iter();
+            let sig = signatures.find(|(signed, _)| *signed == seat)?.1;
+            let statement = certificate.statement;
+            Some(Signed {
+                statement,
+                signer,
+                sig,
+            })
+        };
+        let both = committee.seats().filter_map(|(seat, actor)| {
+            let (left, right) = (claim(held, seat, actor)?, claim(other, seat, actor)?);
+            Some((actor, Equivocation::Member(Conflict { left, right })))
+        });
+        let new = both.filter(|(actor, evidence)| {
+            !self.convicted.contains_key(actor) && evidence.verify(&self.network).is_ok()
+        });
+        for (actor, evidence) in new.collect::<Vec<_>>() {
+            self.convict(actor, Arc::new(evidence), step);
+        }
+    }
+
+    /// A member signed that it delivered another message where we delivered ours: more members lie than are tolerated, and
+    /// whoever echoed both is in both certificates. We show ours; the member, who has our standing, shows its own.
+    pub(super) fn confront(&self, standing: &Signed<Standing>, step: &mut Step<A::Op>) {
+        let contradiction = standing
+            .statement
+            .frontier
+            .iter()
+            .find_map(|(source, head)| {
+                let lane = self.lanes.get(source)?;
+                let certificate = lane.log.certificate_at(head.seq)?;
+                (certificate.statement.digest != head.digest).then_some(certificate)
+            });
+        if let Some(certificate) = contradiction {
+            let body = Body::Certificate(Arc::clone(certificate));
+            self.send(standing.signer, body, step);
         }
     }
 

@@ -12,7 +12,7 @@ use super::message::{Certificate, Echo, Entry, Proposal};
 use super::packet::{Body, Chunk};
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Signed, Verified};
-use crate::dot::{Binding, Dot, Head, Seq};
+use crate::dot::{Binding, Head, Seq};
 use crate::traits::{Verdict, Wire};
 
 /// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one more a seat, so that
@@ -331,20 +331,18 @@ impl<A: Wire> Replica<A> {
     /// Sends each lock in doubt to the members whose echo is missing: our own message from the start, another's
     /// when its source had time enough.
     pub(super) fn resend_locks(&mut self, step: &mut Step<A::Op>) {
-        let (mut due, frozen) = (Vec::new(), self.is_frozen());
+        if self.is_frozen() {
+            return;
+        }
+        let mut due = Vec::new();
         for (source, lane) in &mut self.lanes {
-            let head = lane.head().seq;
-            let seq = head.next().unwrap_or(head);
-            let speaks = self.boundary.speaks(&Dot {
-                source: *source,
-                seq,
-            });
             let certain = lane.certified.is_some() || self.convicted.contains_key(source);
-            let doubtful = speaks && !certain && !frozen && !bug!(ProposalNotRepeated);
+            let doubtful = !certain && !bug!(ProposalNotRepeated);
             let Some(lock) = lane.lock_mut().filter(|_| doubtful) else {
                 continue;
             };
-            if lock.resend.fire(self.now) {
+            let speaks = self.boundary.speaks(&lock.entry.message().dot());
+            if speaks && lock.resend.fire(self.now) {
                 let proposal = &lock.entry.proposal;
                 let missing = self
                     .committee

@@ -44,6 +44,7 @@ mod packet;
 mod propose;
 mod pull;
 mod recover;
+mod situation;
 mod state;
 mod step;
 mod sync;

@@ -215,6 +215,27 @@ impl Body {
         }
     }
 
+    /// Every kind, in a word each.
+    pub const KINDS: [&str; 17] = [
+        "proposal",
+        "echo",
+        "certificate",
+        "announce",
+        "receipt",
+        "request",
+        "answer",
+        "evidence",
+        "enter",
+        "approve",
+        "report",
+        "vote",
+        "want",
+        "value",
+        "generation",
+        "fetch",
+        "snapshot",
+    ];
+
     /// The kind, in a word: for logs and charts.
     #[must_use]
     pub fn kind(&self) -> &'static str {

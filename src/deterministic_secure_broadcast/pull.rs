@@ -65,7 +65,7 @@ impl<A: Wire> Replica<A> {
         request: &Request,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        self.learn(&request.standing)?;
+        self.learn(&request.standing, step)?;
         let mut room = answer_room(self.limits());
         let foundings = self.foundings_after(request.known, &mut room);
         let all = request.known.number() + foundings.len() as u64 >= self.generation().number();
@@ -137,7 +137,7 @@ impl<A: Wire> Replica<A> {
         let mut progress = self.take_foundings(answer.foundings, step)?;
         let worths = answer.chunks.iter().map(|chunk| self.verify_chunk(chunk));
         let worths = worths.collect::<Result<Vec<_>, _>>();
-        let rest = worths.and_then(|worths| self.learn(&answer.standing).map(|()| worths));
+        let rest = worths.and_then(|worths| self.learn(&answer.standing, step).map(|()| worths));
         // Generations prove themselves: they are kept, whatever comes with them.
         let worths = match rest {
             Err(_) if progress => Vec::new(),

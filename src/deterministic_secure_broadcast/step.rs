@@ -180,6 +180,15 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Every kind, in a word or two each.
+    pub const KINDS: [&str; 5] = [
+        "equivocation",
+        "invalid operations",
+        "broken law",
+        "silenced",
+        "diverged",
+    ];
+
     /// The kind, in a word: for logs and charts.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -80,7 +80,7 @@ impl<A: Wire> Replica<A> {
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        self.learn(standing)?;
+        self.learn(standing, step)?;
         if bug!(ReturnAddressBelieved)
             && let Some(peer) = self.peers.get_mut(&from)
         {
@@ -101,7 +101,7 @@ impl<A: Wire> Replica<A> {
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        self.learn(standing)?;
+        self.learn(standing, step)?;
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
         }
@@ -109,7 +109,11 @@ impl<A: Wire> Replica<A> {
     }
 
     /// Remembers a member's standing. Standings only grow, so whatever is old or out of order adds nothing.
-    pub(super) fn learn(&mut self, standing: &Arc<Signed<Standing>>) -> Result<(), Refusal> {
+    pub(super) fn learn(
+        &mut self,
+        standing: &Arc<Signed<Standing>>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
         let now = self.now;
         if let Some(peer) = self.peers.get(&standing.signer)
             && peer.last.as_ref() == Some(standing)
@@ -146,6 +150,7 @@ impl<A: Wire> Replica<A> {
         peer.last = Some(Arc::clone(standing));
         peer.announce = Backoff::starting(now + 1);
         peer.pull.hurry(now);
+        self.confront(standing, step);
         Ok(())
     }
 

@@ -1,18 +1,21 @@
 //! How a network comes to be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::adversary::Adversary;
 use super::check::{Checks, Invariant};
+use super::coverage::Coverage;
 use super::faults::{Faults, Links};
+use super::keyring::Keyring;
 use super::participant::{Mind, Participant};
 use super::schedule::{Happening, Schedule};
 use super::trace::Trace;
 use super::{Net, TICK_MICROS};
-use crate::actor::{Actor, SigningActor};
+use crate::actor::{Actor, Signatures, SigningActor};
 use crate::codec::Limits;
 use crate::deterministic_secure_broadcast::Replica;
 use crate::membership::Genesis;
@@ -27,6 +30,10 @@ pub struct NetBuilder<A: Wire> {
     beyond_the_bound: bool,
     approving: bool,
     faults: Faults,
+    unruly: Range<u64>,
+    signatures: Signatures,
+    unwinds: bool,
+    keyring: Keyring,
     limits: Limits,
     algorithm: Box<dyn Fn(Actor) -> A>,
     invariants: Vec<Invariant<A>>,
@@ -44,6 +51,10 @@ impl<A: Wire> Net<A> {
             beyond_the_bound: false,
             approving: false,
             faults: Faults::default(),
+            unruly: 0..u64::MAX,
+            signatures: Signatures::default(),
+            unwinds: false,
+            keyring: Keyring::Fresh,
             limits: Limits::default(),
             algorithm: Box::new(A::new),
             invariants: Vec::new(),
@@ -95,6 +106,32 @@ impl<A: Wire> NetBuilder<A> {
         self
     }
 
+    /// The packets, by number in the order of sending, that may be harmed, or late by chance. By default all.
+    #[must_use]
+    pub fn unruly(mut self, packets: Range<u64>) -> Self {
+        self.unruly = packets;
+        self
+    }
+
+    /// How signatures are made and checked.
+    #[must_use]
+    pub fn signatures(mut self, signatures: Signatures) -> Self {
+        self.signatures = signatures;
+        self
+    }
+
+    /// Gives the members keys that other networks have too, so that what a thread remembers of keys serves them all.
+    pub(super) fn with_old_keys(mut self) -> Self {
+        self.keyring = Keyring::Old;
+        self
+    }
+
+    /// Lets a broken promise unwind the thread with a [`Broken`](super::check::Broken), instead of a panic that is printed.
+    pub(super) fn unwinding(mut self) -> Self {
+        self.unwinds = true;
+        self
+    }
+
     /// The network's bounds.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -125,8 +162,11 @@ impl<A: Wire> NetBuilder<A> {
     }
 
     fn keys(&self, random: &mut ChaCha8Rng) -> Vec<SigningActor> {
-        let keys = (0..self.members).map(|_| SigningActor::generate(random));
-        keys.collect()
+        let mut keys = Vec::new();
+        for _ in 0..self.members {
+            keys.push(self.keyring.draw(random, &keys));
+        }
+        keys
     }
 
     /// The network, at time 0, with nothing sent.
@@ -136,6 +176,7 @@ impl<A: Wire> NetBuilder<A> {
     /// [`beyond_the_bound`](Self::beyond_the_bound), or limits that contradict each other.
     #[must_use]
     pub fn build(self) -> Net<A> {
+        let _entered = self.signatures.enter();
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let keys = self.keys(&mut random);
         let members: BTreeSet<_> = keys.iter().map(SigningActor::actor).collect();
@@ -186,9 +227,15 @@ impl<A: Wire> NetBuilder<A> {
             algorithm: self.algorithm,
             participants,
             schedule,
-            links: Links::new(self.faults),
+            links: Links::new(self.faults, self.unruly),
+            signatures: self.signatures,
+            unwinds: self.unwinds,
+            keyring: self.keyring,
+            coverage: Coverage::default(),
+            situations: BTreeMap::new(),
             checks,
             trace: Trace::default(),
+            wished: BTreeSet::new(),
             approving: self.approving,
             spoken: 0,
             unheard: 0,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::msc::ChartError;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Delivery, Fault, Packet, Refusal, Replica};
@@ -132,6 +133,12 @@ pub enum Violation {
     },
 }
 
+/// What a thread unwinds with when a promise is broken in a network that was told to.
+pub(super) struct Broken {
+    pub(super) violation: Violation,
+    pub(super) chart: Result<String, ChartError>,
+}
+
 pub(super) type Invariant<A> = Box<dyn Fn(&A) -> Result<(), String>>;
 
 pub(super) struct Checks<A: Wire> {
@@ -176,6 +183,7 @@ impl<A: Wire> Checks<A> {
     /// This actor's store was replaced by an older copy: by the protocol's words it is Byzantine now.
     pub(super) fn excuse(&mut self, actor: &Actor) {
         self.correct.remove(actor);
+        self.delivered.retain(|(who, _), _| who != actor);
     }
 
     /// Somebody correct is new.

@@ -1,15 +1,17 @@
 //! What a network does to packets: faults by chance, and links that are cut or clogged by hand.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
+use super::coverage::{Coverage, Kind};
 use crate::actor::Actor;
 
 /// Faults by chance, all usable together and changeable at run time. Probabilities are between 0 and 1, per packet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Faults {
     /// A packet is lost.
     pub drop: f64,
@@ -56,30 +58,32 @@ impl Faults {
 }
 
 /// The links between participants.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Links {
-    pub(super) faults: Faults,
+    faults: Faults,
+    /// The packets, by number, that may be harmed.
+    unruly: Range<u64>,
+    carried: u64,
     cut: BTreeSet<(Actor, Actor)>,
     clogged: BTreeSet<(Actor, Actor)>,
     ever_faulty: bool,
 }
 
-/// What becomes of one packet; lost if it arrives nowhere.
-pub(super) struct Fate {
-    pub(super) arrivals: Vec<Arrival>,
-}
-
+/// One packet's end.
 pub(super) struct Arrival {
     pub(super) delay: u64,
     pub(super) corrupted: bool,
 }
 
 impl Links {
-    pub(super) fn new(faults: Faults) -> Self {
+    pub(super) fn new(faults: Faults, unruly: Range<u64>) -> Self {
         Self {
             ever_faulty: !faults.are_none(),
             faults,
-            ..Self::default()
+            unruly,
+            carried: 0,
+            cut: BTreeSet::new(),
+            clogged: BTreeSet::new(),
         }
     }
 
@@ -113,26 +117,58 @@ impl Links {
         self.ever_faulty = true;
     }
 
-    pub(super) fn fate(&self, from: Actor, to: Actor, random: &mut ChaCha8Rng) -> Fate {
-        let mut arrivals = Vec::new();
-        let lost = self.cut.contains(&(from, to)) || random.random_bool(self.faults.drop);
-        if !lost {
-            arrivals.push(self.arrival(from, to, random));
-            if random.random_bool(self.faults.duplicate) {
-                arrivals.push(self.arrival(from, to, random));
-            }
+    /// What becomes of one packet: where there is no arrival, it is lost.
+    pub(super) fn carry(
+        &mut self,
+        from: Actor,
+        to: Actor,
+        random: &mut ChaCha8Rng,
+        coverage: &mut Coverage,
+    ) -> Vec<Arrival> {
+        let harmed = self.unruly.contains(&self.carried);
+        self.carried += 1;
+        let link = (from, to);
+        if self.cut.contains(&link) {
+            coverage.hit(Kind::Fault("a packet on a link that is cut"));
+            return Vec::new();
         }
-        Fate { arrivals }
+        if random.random_bool(self.faults.drop) && harmed {
+            coverage.hit(Kind::Fault("a packet lost"));
+            return Vec::new();
+        }
+        let mut arrivals = vec![self.arrival(link, harmed, random, coverage)];
+        if random.random_bool(self.faults.duplicate) && harmed {
+            coverage.hit(Kind::Fault("a packet twice"));
+            arrivals.push(self.arrival(link, harmed, random, coverage));
+        }
+        arrivals
     }
 
-    fn arrival(&self, from: Actor, to: Actor, random: &mut ChaCha8Rng) -> Arrival {
+    fn arrival(
+        &self,
+        link: (Actor, Actor),
+        harmed: bool,
+        random: &mut ChaCha8Rng,
+        coverage: &mut Coverage,
+    ) -> Arrival {
         let mut delay = random.random_range(self.faults.latency.clone());
-        if random.random_bool(self.faults.delay) || self.clogged.contains(&(from, to)) {
+        let delayed = random.random_bool(self.faults.delay);
+        let clogged = self.clogged.contains(&link);
+        if delayed || clogged {
             delay = delay.saturating_mul(random.random_range(2..=20));
         }
-        Arrival {
-            delay,
-            corrupted: random.random_bool(self.faults.corrupt),
+        let corrupted = random.random_bool(self.faults.corrupt) && harmed;
+        if !harmed && !clogged {
+            delay = *self.faults.latency.start();
         }
+        let hits = [
+            (delayed && harmed, "a packet late"),
+            (clogged, "a packet on a link that is slow"),
+            (corrupted, "a bit of a packet flipped"),
+        ];
+        for (_, what) in hits.iter().filter(|(hit, _)| *hit) {
+            coverage.hit(Kind::Fault(what));
+        }
+        Arrival { delay, corrupted }
     }
 }

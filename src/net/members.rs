@@ -1,11 +1,12 @@
 //! Members come and go: the verbs of changing the committee.
 
+use super::coverage::Kind;
 use super::participant::{Mind, Participant};
 use super::schedule::Happening;
 use super::{Net, TICK_MICROS};
-use crate::actor::{Actor, SigningActor};
+use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{ApproveError, Replica};
-use crate::membership::{Change, Committee, Entry};
+use crate::membership::{Change, ChangeKey, Committee, Entry};
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -58,6 +59,7 @@ impl<A: Wire> Net<A> {
 
     /// Somebody who [follows](Self::follow) the network asks to be let in.
     pub fn ask_to_join(&mut self, who: &Actor) {
+        let _entered = self.signatures.enter();
         if let Some(Mind::Correct(replica)) = self.participants.get_mut(who).map(|p| &mut p.mind) {
             let step = replica.ask_to_join();
             self.act(*who, step);
@@ -78,7 +80,11 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// Never: a new copy is in the genesis state like all others.
     pub fn follow_prepared(&mut self, prepare: impl FnOnce(&mut Replica<A>)) -> Actor {
-        let key = SigningActor::generate(&mut self.random);
+        let _entered = self.signatures.enter();
+        self.coverage.hit(Kind::Fault("a newcomer"));
+        let participants = self.participants.values();
+        let taken: Vec<_> = participants.map(|p| p.key.clone()).collect();
+        let key = self.keyring.draw(&mut self.random, &taken);
         let actor = key.actor();
         let algorithm = (self.algorithm)(actor);
         let genesis = self.genesis.clone();
@@ -102,6 +108,7 @@ impl<A: Wire> Net<A> {
     /// it is down.
     #[must_use]
     pub fn entry(&self, who: &Actor) -> Option<Change> {
+        let _entered = self.signatures.enter();
         let participant = self.participants.get(who)?;
         let boundary = participant.replica()?.boundary();
         let entry = Entry {
@@ -117,13 +124,26 @@ impl<A: Wire> Net<A> {
     /// # Errors
     /// [`ApproveError`] of its replica; `NotAMember` when it is down or lies.
     pub fn approve(&mut self, who: &Actor, change: Change) -> Result<(), ApproveError> {
+        let _entered = self.signatures.enter();
         let Some(Mind::Correct(replica)) = self.participants.get_mut(who).map(|p| &mut p.mind)
         else {
             return Err(ApproveError::NotAMember);
         };
+        let generation = replica.generation();
         let step = replica.approve(change)?;
+        self.wished.insert((generation, change.key()));
         self.act(*who, step);
         Ok(())
+    }
+
+    /// Whether a change that `who` is asked for is somebody's wish and not a liar's alone: those who run a correct member know
+    /// what they agreed upon, or the liars would rule every network whose members agree to everything.
+    pub(super) fn is_wished(&self, who: &Actor, change: &Change) -> bool {
+        let generation = self.replica(who).map(Replica::generation);
+        match change.key() {
+            ChangeKey::Join(actor) => self.participants.contains_key(&actor),
+            key => generation.is_some_and(|now| self.wished.contains(&(now, key))),
+        }
     }
 
     /// A member asks to leave, by consenting to it first.

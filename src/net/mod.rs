@@ -23,8 +23,11 @@
 
 mod adversary;
 mod builder;
+mod campaign;
 mod check;
+mod coverage;
 mod faults;
+mod keyring;
 mod members;
 mod msc;
 mod participant;
@@ -32,35 +35,40 @@ mod scenario;
 mod schedule;
 mod settle;
 mod trace;
-#[cfg(test)]
-mod zoo;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 
 pub use adversary::{
-    Adversary, DoubleVoter, Equivocator, FalseAnswer, FalseCoordinator, FalseProposal,
-    FalseReporter, FalseServer, FalseSnapshot, Hand, Mute, Twins, Vice,
+    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator, FalseAnswer,
+    FalseApprover, FalseCoordinator, FalseProposal, FalseReporter, FalseServer, FalseSnapshot,
+    Forger, Hand, Mute, MuteToSome, Replayer, SlowLoris, Tick, Twins, Vice, Vices, Withholder,
 };
 pub use builder::NetBuilder;
+pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};
 pub use check::Violation;
+pub use coverage::{Coverage, Kind};
 pub use faults::Faults;
 pub use msc::{ChartError, MOST_ARCS};
-pub use scenario::{Act, Scenario};
+pub use scenario::{Act, Scenario, Shape};
 pub use settle::SETTLE_TICKS;
 pub use trace::{About, Event, Trace};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+pub use crate::actor::Signatures;
+
 use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Replica, Step};
-use crate::membership::Genesis;
+use crate::membership::{ChangeKey, Generation, Genesis};
 use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
-use adversary::Origin;
-use check::Checks;
+use adversary::{Input, Origin};
+use check::{Broken, Checks};
 use faults::Links;
+use keyring::Keyring;
 use participant::{Mind, Participant};
 use schedule::{Happening, Schedule};
 
@@ -77,10 +85,18 @@ pub struct Net<A: Wire> {
     participants: BTreeMap<Actor, Participant<A>>,
     schedule: Schedule,
     links: Links,
+    signatures: Signatures,
+    unwinds: bool,
+    keyring: Keyring,
+    coverage: Coverage,
+    /// What each correct replica was last seen in.
+    situations: BTreeMap<Actor, Vec<bool>>,
     checks: Checks<A>,
     trace: Trace,
-    /// Whether correct members approve every change that they are asked for.
+    /// Whether correct members approve every change that somebody correct wished for.
     approving: bool,
+    /// The changes that somebody correct approved by hand, each in its generation.
+    wished: BTreeSet<(Generation, ChangeKey)>,
     /// Packets by correct members that a settled network would not send.
     spoken: u64,
     /// Packets by correct members to members that have never said anything.
@@ -150,6 +166,12 @@ impl<A: Wire> Net<A> {
         &self.trace
     }
 
+    /// What happened so far, by kind.
+    #[must_use]
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
     /// The run as a message sequence chart, for mscgen.
     ///
     /// # Errors
@@ -163,6 +185,19 @@ impl<A: Wire> Net<A> {
             &self.liars(),
             self.seed,
         )
+    }
+
+    /// How often each vice really lied, by its [name](Vice::name): a vice that is absent was not exercised.
+    #[must_use]
+    pub fn lies(&self) -> BTreeMap<&'static str, u64> {
+        let lies = self
+            .coverage
+            .counts()
+            .filter_map(|(kind, times)| match kind {
+                Kind::Lie(vice) => Some((vice, times)),
+                _ => None,
+            });
+        lies.collect()
     }
 
     /// Microseconds of virtual time.
@@ -181,21 +216,14 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// When a promise is broken; see [`Violation`].
     pub fn propose(&mut self, actor: &Actor, op: A::Op) -> Result<(), ProposeError> {
+        let _entered = self.signatures.enter();
         let Some(participant) = self.participants.get_mut(actor) else {
             return Err(ProposeError::NotAMember);
         };
         match &mut participant.mind {
             Mind::Down => Err(ProposeError::NotAMember),
             Mind::Liar { .. } => {
-                let packets = participant.lie(
-                    Origin {
-                        genesis: &self.genesis,
-                        algorithm: &self.algorithm,
-                    },
-                    &mut self.random,
-                    |vice, hand| vice.on_propose(hand, op),
-                );
-                self.transmit_all(*actor, packets);
+                self.lie(*actor, Input::Op(op));
                 Ok(())
             }
             Mind::Correct(replica) => {
@@ -240,6 +268,7 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// When a promise is broken; see [`Violation`].
     pub fn step(&mut self) {
+        let _entered = self.signatures.enter();
         match self.schedule.pop() {
             Some(Happening::Arrival { to, bytes }) => self.arrive(to, &bytes),
             Some(Happening::Tick { who }) => {
@@ -256,20 +285,12 @@ impl<A: Wire> Net<A> {
         };
         match &mut participant.mind {
             Mind::Down => {}
-            Mind::Liar { .. } => {
-                let packets = participant.lie(
-                    Origin {
-                        genesis: &self.genesis,
-                        algorithm: &self.algorithm,
-                    },
-                    &mut self.random,
-                    |vice, hand| vice.on_tick(hand),
-                );
-                self.transmit_all(who, packets);
-            }
+            Mind::Liar { .. } => self.lie(who, Input::Tick(Tick)),
             Mind::Correct(replica) => {
                 let step = replica.tick();
-                self.act(who, step);
+                if !step.is_empty() {
+                    self.act(who, step);
+                }
             }
         }
     }
@@ -290,20 +311,11 @@ impl<A: Wire> Net<A> {
             self.schedule.now(),
             Event::arrived(&self.network, to, &packet),
         );
+        self.coverage.hit(Kind::Packet(packet.body.kind()));
         self.trace.record(at, event);
         match &mut participant.mind {
             Mind::Down => {}
-            Mind::Liar { .. } => {
-                let packets = participant.lie(
-                    Origin {
-                        genesis: &self.genesis,
-                        algorithm: &self.algorithm,
-                    },
-                    &mut self.random,
-                    |vice, hand| vice.on_packet(hand, packet),
-                );
-                self.transmit_all(to, packets);
-            }
+            Mind::Liar { .. } => self.lie(to, Input::Packet(packet)),
             Mind::Correct(replica) => match replica.handle_packet(packet) {
                 Ok(step) => self.act(to, step),
                 Err(refusal) => self.refuse(to, refusal),
@@ -311,10 +323,31 @@ impl<A: Wire> Net<A> {
         }
     }
 
+    /// Gives a liar an input, and sends what it wants sent.
+    fn lie(&mut self, who: Actor, input: Input<A::Op>) {
+        let Some(participant) = self.participants.get_mut(&who) else {
+            return;
+        };
+        let origin = Origin {
+            genesis: &self.genesis,
+            algorithm: &self.algorithm,
+        };
+        let output = participant.lie(origin, &mut self.random, input);
+        for (vice, lies) in output.lies {
+            self.coverage.add(Kind::Lie(vice), lies);
+        }
+        self.transmit_all(who, output.packets);
+        for (to, bytes) in output.noise {
+            self.convey(who, to, &bytes);
+        }
+    }
+
     fn refuse(&mut self, at: Actor, refusal: Refusal) {
         if self.participants.get(&at).is_some_and(Participant::is_liar) {
             return;
         }
+        let reason = coverage::refusal(&refusal);
+        self.coverage.hit(Kind::Refusal(reason));
         let event = Event::Refused {
             at,
             refusal: refusal.clone(),
@@ -361,7 +394,10 @@ impl<A: Wire> Net<A> {
                         digest: delivery.digest(),
                     });
                 }
-                Effect::Fault(fault) => events.push(Event::Reported { at: who, fault }),
+                Effect::Fault(fault) => {
+                    self.coverage.hit(Kind::Report(fault.kind()));
+                    events.push(Event::Reported { at: who, fault });
+                }
                 Effect::Installed(installed) => events.push(Event::Installed {
                     at: who,
                     generation: installed.generation,
@@ -378,7 +414,12 @@ impl<A: Wire> Net<A> {
         {
             judgement = self.checks.replica(who, replica);
         }
+        if let Some(replica) = participant.replica() {
+            let before = self.situations.entry(who).or_default();
+            self.coverage.enter(before, replica);
+        }
         if spent.is_err() {
+            self.coverage.hit(Kind::Fault("a crash while writing"));
             return self.down(who);
         }
         if installed && let Some(records) = participant.replica().and_then(Replica::checkpoint) {
@@ -387,7 +428,7 @@ impl<A: Wire> Net<A> {
         }
         self.hold_to(|_| judgement);
         self.transmit_all(who, packets);
-        asked.retain(|_| self.approving);
+        asked.retain(|change| self.approving && self.is_wished(&who, change));
         for change in asked {
             // What cannot be made is not approved.
             let _ = self.approve(&who, change);
@@ -402,37 +443,44 @@ impl<A: Wire> Net<A> {
 
     /// What the network does to a packet. `from` is who really sends it, whatever the packet says.
     fn transmit(&mut self, from: Actor, packet: Packet) {
-        let to = packet.to;
-        let now = self.schedule.now();
-        self.listen(from, to);
-        let fate = self.links.fate(from, to, &mut self.random);
-        let sent = packet.encode();
-        self.trace.sent(&sent);
-        if fate.arrivals.is_empty() {
+        self.listen(from, packet.to);
+        if !self.convey(from, packet.to, &packet.encode()) {
             let lost = Event::lost(&self.network, from, &packet);
-            self.trace.record(now, lost);
-            return;
+            self.trace.record(self.schedule.now(), lost);
         }
-        for arrival in fate.arrivals {
-            let mut bytes = sent.clone();
-            if arrival.corrupted {
+    }
+
+    /// What the network does to bytes. Whether any of them will arrive.
+    fn convey(&mut self, from: Actor, to: Actor, sent: &[u8]) -> bool {
+        let random = &mut self.random;
+        let arrivals = self.links.carry(from, to, random, &mut self.coverage);
+        self.trace.sent(sent);
+        let arrives = !arrivals.is_empty();
+        for arrival in arrivals {
+            let mut bytes = sent.to_vec();
+            if arrival.corrupted && !bytes.is_empty() {
                 let index = self.random.random_range(0..bytes.len());
                 bytes[index] ^= 1 << self.random.random_range(0..8u32);
             }
             self.schedule
                 .after(arrival.delay, Happening::Arrival { to, bytes });
         }
+        arrives
     }
 
     /// # Panics
     /// When the judgement is a violation: with everything that is needed to replay it.
     fn hold_to(&mut self, judge: impl FnOnce(&mut Checks<A>) -> Result<(), Violation>) {
         if let Err(violation) = judge(&mut self.checks) {
+            if self.unwinds {
+                let chart = self.chart();
+                resume_unwind(Box::new(Broken { violation, chart }));
+            }
             let step = self.trace.len();
             let seed = self.seed;
-            let chart = self.trace.tail();
+            let tail = self.trace.tail();
             panic!(
-                "{violation}\nseed {seed}, after {step} events; replay with Net::builder({seed})\n{chart}"
+                "{violation}\nseed {seed}, after {step} events; replay with Net::builder({seed})\n{tail}"
             );
         }
     }

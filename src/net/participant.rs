@@ -2,9 +2,9 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::adversary::{Adversary, Hand, Origin};
+use super::adversary::{Adversary, Hand, Input, Origin, Output, face};
 use crate::actor::SigningActor;
-use crate::deterministic_secure_broadcast::{Packet, Replica};
+use crate::deterministic_secure_broadcast::Replica;
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -45,18 +45,17 @@ impl<A: Wire> Participant<A> {
         }
     }
 
-    /// Lets a liar act. What it wants sent.
+    /// Gives a liar an input. What it makes of it.
     pub(super) fn lie(
         &mut self,
         origin: Origin<'_, A>,
         random: &mut ChaCha8Rng,
-        act: impl FnOnce(&mut dyn Adversary<A>, &mut Hand<'_, A>),
-    ) -> Vec<Packet> {
+        input: Input<A::Op>,
+    ) -> Output {
         let Mind::Liar { half, vice } = &mut self.mind else {
-            return Vec::new();
+            return Output::default();
         };
-        let mut hand = Hand::new(&self.key, half, origin, random);
-        act(vice.as_mut(), &mut hand);
-        hand.into_packets()
+        let hand = Hand::new(&self.key, half, origin, random);
+        face(vice.as_mut(), hand, input)
     }
 }

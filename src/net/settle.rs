@@ -1,6 +1,7 @@
 //! What is done to a network by hand: cuts, crashes, restarts; and what is asked of it when all that ends.
 
 use super::check::Violation;
+use super::coverage::Kind;
 use super::participant::Mind;
 use super::schedule::Happening;
 use super::trace::Event;
@@ -61,6 +62,7 @@ impl<A: Wire> Net<A> {
     /// Crashes a correct member between two of its steps.
     pub fn crash(&mut self, who: &Actor) {
         if self.participants.get(who).is_some_and(|p| !p.is_liar()) {
+            self.coverage.hit(Kind::Fault("a crash"));
             self.down(*who);
         }
     }
@@ -100,6 +102,8 @@ impl<A: Wire> Net<A> {
         if !matches!(participant.mind, Mind::Down) {
             return;
         }
+        self.coverage.hit(Kind::Fault("a restart"));
+        let _entered = self.signatures.enter();
         let records = participant.store.load();
         let algorithm = (self.algorithm)(*who);
         let key = participant.key.clone();
@@ -124,6 +128,12 @@ impl<A: Wire> Net<A> {
         }
     }
 
+    /// Whether a member neither lies nor ever had its store replaced by an older copy.
+    #[must_use]
+    pub fn is_correct(&self, who: &Actor) -> bool {
+        self.checks.is_correct(who)
+    }
+
     /// A copy of a member's store as it is now, as a backup makes it.
     #[must_use]
     pub fn backup(&self, who: &Actor) -> Option<MemoryStore> {
@@ -137,6 +147,8 @@ impl<A: Wire> Net<A> {
     pub fn restore(&mut self, who: &Actor, backup: MemoryStore) {
         if let Some(participant) = self.participants.get_mut(who) {
             participant.store = backup;
+            let what = "a restart from an older copy of the store";
+            self.coverage.hit(Kind::Fault(what));
             self.checks.excuse(who);
         }
     }

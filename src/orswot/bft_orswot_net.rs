@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::{Member, Orswot};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::ProposeError;
-use crate::net::Net;
+use crate::net::{Net, Subject};
 
 impl<M: Member + DeserializeOwned + 'static> Net<Orswot<M>> {
     /// `who` adds `member` to the set.
@@ -32,5 +32,23 @@ impl<M: Member + DeserializeOwned + 'static> Net<Orswot<M>> {
             Some(op) => self.propose(who, op).map(|()| true),
             None => Ok(false),
         }
+    }
+}
+
+impl Subject {
+    /// A set of 16 things that members add and remove.
+    #[must_use]
+    pub fn set() -> Self {
+        Self::new(
+            "set",
+            |builder| builder,
+            |set: &Orswot<u8>, _, pick| {
+                let member = (pick >> 1) as u8 % 16;
+                match pick & 1 {
+                    0 => Some(set.add(member)),
+                    _ => set.remove(&member),
+                }
+            },
+        )
     }
 }

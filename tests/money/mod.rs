@@ -1,11 +1,11 @@
 //! What the tests of money on a network share.
 
-use bft_crdts::deterministic_secure_broadcast::{Body, Message, Proposal};
-use bft_crdts::dot::Binding;
-use bft_crdts::net::{Act, Adversary, Hand, Scenario, Vice};
-use bft_crdts::traits::Wire;
-use bft_crdts::{actor::Statement, codec::encode};
 use std::sync::Arc;
+
+use bft_crdts::codec::encode;
+use bft_crdts::deterministic_secure_broadcast::Body;
+use bft_crdts::net::{Act, Adversary, Hand, Scenario, Tick, Vice};
+use bft_crdts::traits::Wire;
 
 /// The brazen: signs whatever it is told to, all in one message, and shows it to everybody. Else it behaves.
 #[derive(Debug, Default)]
@@ -20,29 +20,21 @@ impl<Op> Brazen<Op> {
 }
 
 impl<A: Wire> Adversary<A> for Brazen<A::Op> {
-    fn on_propose(&mut self, _: &mut Hand<'_, A>, op: A::Op) {
+    fn on_propose(&mut self, _: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         self.ops.push(op);
+        None
     }
 
-    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
-        hand.behave_on_tick();
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         let head = hand.half().head(&hand.actor()).expect("a member");
         let ops = std::mem::take(&mut self.ops);
-        let (false, Some(seq)) = (ops.is_empty(), head.seq.next()) else {
-            return;
-        };
-        let message = Message {
-            source: hand.actor(),
-            seq,
-            parent: head.digest,
-            ops: encode(&ops).into(),
-        };
-        let (dot, digest) = (message.dot(), message.digest(hand.half().network()));
-        let sig = hand.sign(Binding { dot, digest }).sig;
-        let proposal = Arc::new(Proposal { message, sig });
-        for member in hand.others() {
-            hand.send(member, Body::Proposal(Arc::clone(&proposal)));
+        if let (false, Some(seq)) = (ops.is_empty(), head.seq.next()) {
+            let proposal = hand.sign_message(seq, head.digest, encode(&ops));
+            for member in hand.others() {
+                hand.send(member, Body::Proposal(Arc::clone(&proposal)));
+            }
         }
+        Some(tick)
     }
 }
 
@@ -50,7 +42,7 @@ impl<A: Wire> Adversary<A> for Brazen<A::Op> {
 /// so the thief always has two of its own to show.
 pub(crate) fn with_thief(mut scenario: Scenario, thief: Vice) -> Scenario {
     scenario.members = scenario.members.max(4);
-    scenario.liars = vec![thief];
+    scenario.liars = vec![vec![thief]];
     let payments =
         (0..scenario.members).flat_map(|who| [0, 16].map(|pick| Act::Propose { who, pick }));
     let acts = std::mem::take(&mut scenario.acts);

@@ -195,6 +195,12 @@ impl Agreement {
         self.round
     }
 
+    /// Whether we precommitted to a value, and prevote for no other without a newer quorum.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.locked.is_some()
+    }
+
     /// The generation certificate, once there is one.
     #[must_use]
     pub fn decision(&self) -> Option<&QuorumCertificate<Ballot>> {

@@ -1,7 +1,10 @@
 //! The double voter: in the agreement that ends a generation it votes one thing to some members and another to the
 //! rest.
+//!
+//! It attacks the agreement's locks. What stops it: two quorums of one round share a correct member, who votes
+//! once a round; and both votes together convict it.
 
-use super::{Adversary, Hand};
+use super::{Adversary, Hand, Vice};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::membership::Said;
@@ -16,25 +19,24 @@ pub struct DoubleVoter {
 }
 
 impl DoubleVoter {
-    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>) {
-        hand.alter(|hand, packet| {
-            let me = hand.actor();
-            let Some(seat) = hand.others().iter().position(|other| *other == packet.to) else {
-                return;
-            };
-            let Body::Speech { speech, .. } = &mut packet.body else {
-                return;
-            };
-            let own = speech.ballots.iter_mut().filter(|b| b.signer == me);
-            for ballot in own {
-                let said = self.contrary(ballot.statement.said);
-                if seat % 2 == 0 && said != ballot.statement.said {
-                    let mut other = ballot.statement;
-                    other.said = said;
-                    *ballot = hand.sign(other).into_claim();
-                }
+    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+        let me = hand.actor();
+        let Some(seat) = hand.others().iter().position(|other| *other == packet.to) else {
+            return;
+        };
+        let Body::Speech { speech, .. } = &mut packet.body else {
+            return;
+        };
+        let own = speech.ballots.iter_mut().filter(|b| b.signer == me);
+        for ballot in own {
+            let said = self.contrary(ballot.statement.said);
+            if seat % 2 == 0 && said != ballot.statement.said {
+                let mut other = ballot.statement;
+                other.said = said;
+                *ballot = hand.sign(other).into_claim();
+                hand.lied(Vice::DoubleVoter.name());
             }
-        });
+        }
     }
 
     fn contrary(&mut self, said: Said) -> Said {
@@ -55,13 +57,9 @@ impl DoubleVoter {
 }
 
 impl<A: Wire> Adversary<A> for DoubleVoter {
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
-        hand.behave(packet);
-        self.lie(hand);
-    }
-
-    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
-        hand.behave_on_tick();
-        self.lie(hand);
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        for packet in packets {
+            self.lie(hand, packet);
+        }
     }
 }

@@ -1,15 +1,18 @@
 //! The equivocator: two messages at one dot, shown to different members; the double spender.
+//!
+//! It attacks consistency. What stops it: a member echoes one message a dot, and two quorums share a correct member;
+//! the two signatures together convict it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rand::RngExt;
 
-use super::{Adversary, Hand};
+use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed, Statement};
 use crate::codec::encode;
-use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal};
-use crate::dot::{Binding, Head};
+use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
+use crate::dot::Head;
 use crate::membership::Tally;
 use crate::traits::Wire;
 
@@ -50,26 +53,18 @@ impl Equivocator {
         let Some(seq) = head.seq.next() else {
             return;
         };
-        let message = Message {
-            source: hand.actor(),
-            seq,
-            parent: head.digest,
-            ops: ops.into(),
-        };
-        let (dot, digest) = (message.dot(), message.digest(hand.half().network()));
-        let sig = hand.sign(Binding { dot, digest }).sig;
-        let proposal = Arc::new(Proposal { message, sig });
-        let generation = hand.half().generation();
+        let proposal = hand.sign_message(seq, head.digest, ops);
         let echo = hand.sign(Echo {
-            generation,
-            dot,
-            digest,
+            generation: hand.half().generation(),
+            dot: proposal.message.dot(),
+            digest: proposal.message.digest(hand.half().network()),
         });
         let mut tally = Tally::new(echo.statement);
         tally.add(hand.half().committee(), &echo);
         for member in &to {
             hand.send(*member, Body::Proposal(Arc::clone(&proposal)));
         }
+        hand.lied(Vice::Equivocator.name());
         self.lies.push(Lie {
             proposal,
             to,
@@ -99,38 +94,33 @@ impl Equivocator {
 }
 
 impl<A: Wire> Adversary<A> for Equivocator {
-    fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) {
+    fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         let ops = encode(&vec![op]);
         let Some(first) = self.first.take() else {
             self.first = Some(ops);
-            return;
+            return None;
         };
         let me = hand.actor();
-        let Some(head) = hand.half().head(&me).filter(|_| self.lies.is_empty()) else {
-            return;
-        };
+        let head = hand.half().head(&me).filter(|_| self.lies.is_empty())?;
         let others: BTreeSet<_> = hand.others().into_iter().collect();
         let chosen = match &self.split {
             Some(split) => split & &others,
-            None => {
-                let toss = |_: &Actor| hand.random().random_bool(0.5);
-                others.iter().copied().filter(toss).collect()
-            }
+            None => hand.draw_others(),
         };
         let rest = &others - &chosen;
         self.tell(hand, head, first, chosen);
         self.tell(hand, head, ops, rest);
+        None
     }
 
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         match packet.body {
-            Body::Echo(echo) if self.count(hand, echo) => {}
-            _ => hand.behave(packet),
+            Body::Echo(echo) if self.count(hand, echo) => None,
+            _ => Some(packet),
         }
     }
 
-    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
-        hand.behave_on_tick();
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         for lie in &self.lies {
             let dot = lie.tally.statement().dot;
             let delivered = hand
@@ -143,5 +133,6 @@ impl<A: Wire> Adversary<A> for Equivocator {
                 }
             }
         }
+        Some(tick)
     }
 }

@@ -1,11 +1,14 @@
 //! The false coordinator: when it is its turn to propose the value that ends a generation, it proposes two, or a bad
 //! one, or one with a report left out, or nothing.
+//!
+//! It attacks the agreement's value and its end. What stops it: members prevote on facts about the value alone,
+//! execute it again themselves, and the next round has another coordinator.
 
 use std::sync::Arc;
 
 use rand::RngExt;
 
-use super::{Adversary, Hand};
+use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::membership::{Generation, Said, Value};
 use crate::traits::Wire;
@@ -59,38 +62,39 @@ impl FalseCoordinator {
         }
     }
 
-    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>) {
-        let lie = self.choose(hand);
-        hand.alter(|hand, packet| {
-            let seat = hand.others().iter().position(|other| *other == packet.to);
-            let first = seat.is_none_or(|seat| seat % 2 == 0);
-            match lie {
-                FalseProposal::None => withhold(hand, packet),
-                FalseProposal::Two if first => {}
-                FalseProposal::Two | FalseProposal::ReportLeftOut => {
-                    propose(hand, packet, |value| drop(value.terms.reports.pop()));
-                }
-                FalseProposal::WrongState => {
-                    propose(hand, packet, |value| value.state = value.terms.parent);
-                }
+    fn lie<A: Wire>(hand: &mut Hand<'_, A>, lie: FalseProposal, packet: &mut Packet) {
+        let seat = hand.others().iter().position(|other| *other == packet.to);
+        let first = seat.is_none_or(|seat| seat % 2 == 0);
+        match lie {
+            FalseProposal::None => withhold(hand, packet),
+            FalseProposal::Two if first => {}
+            FalseProposal::Two | FalseProposal::ReportLeftOut => {
+                propose(hand, packet, |value| drop(value.terms.reports.pop()));
             }
-        });
+            FalseProposal::WrongState => {
+                propose(hand, packet, |value| value.state = value.terms.parent);
+            }
+        }
     }
 }
 
-fn withhold<A: Wire>(hand: &Hand<'_, A>, packet: &mut Packet) {
+fn withhold<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
     let me = hand.actor();
     if let Body::Speech { speech, value, .. } = &mut packet.body {
-        let own = |said: &Said| matches!(said, Said::Proposal { .. });
+        let proposes = |said: &Said| matches!(said, Said::Proposal { .. });
+        let all = speech.ballots.len();
         speech
             .ballots
-            .retain(|ballot| ballot.signer != me || !own(&ballot.statement.said));
+            .retain(|ballot| ballot.signer != me || !proposes(&ballot.statement.said));
         *value = None;
+        if speech.ballots.len() < all {
+            hand.lied(Vice::FalseCoordinator.name());
+        }
     }
 }
 
 /// Proposes what `change` makes of the value, instead of the value.
-fn propose<A: Wire>(hand: &Hand<'_, A>, packet: &mut Packet, change: impl Fn(&mut Value)) {
+fn propose<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet, change: impl Fn(&mut Value)) {
     let me = hand.actor();
     let Body::Speech {
         speech,
@@ -108,19 +112,17 @@ fn propose<A: Wire>(hand: &Hand<'_, A>, packet: &mut Packet, change: impl Fn(&mu
         if let Said::Proposal { value, .. } = &mut statement.said {
             *value = digest;
             *ballot = hand.sign(statement).into_claim();
+            hand.lied(Vice::FalseCoordinator.name());
         }
     }
     *value = Arc::new(other);
 }
 
 impl<A: Wire> Adversary<A> for FalseCoordinator {
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
-        hand.behave(packet);
-        self.lie(hand);
-    }
-
-    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
-        hand.behave_on_tick();
-        self.lie(hand);
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        let lie = self.choose(hand);
+        for packet in packets {
+            Self::lie(hand, lie, packet);
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! The false reporter: at the end of a generation it reports what nobody certified and what nobody signed, and not the
 //! same to all.
+//!
+//! It attacks the boundary of the next generation. What stops it: a coordinator proposes only reports that it can back
+//! with certificates, a lock counts with its source's signature only, and what a liar will not back is left out.
 
 use std::sync::Arc;
 
 use rand::RngExt;
 
-use super::{Adversary, Hand};
+use super::{Adversary, Hand, Vice};
 use crate::actor::Signed;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::{Binding, Dot, Head};
@@ -18,30 +21,27 @@ use crate::traits::Wire;
 pub struct FalseReporter;
 
 impl FalseReporter {
-    fn lie<A: Wire>(hand: &mut Hand<'_, A>) {
-        hand.alter(|hand, packet| {
-            let me = hand.actor();
-            if let Body::Report { report, .. } = &mut packet.body
-                && report.signer == me
-            {
-                let mut other = report.statement.clone();
-                match hand.random().random_range(0..3u8) {
-                    0 => return,
-                    1 => Self::claim_a_head(hand, &mut other),
-                    _ => Self::forge_a_lock(hand, &mut other),
-                }
-                *report = Arc::new(hand.sign(other).into_claim());
+    fn lie<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
+        let me = hand.actor();
+        if let Body::Report { report, .. } = &mut packet.body
+            && report.signer == me
+        {
+            let mut other = report.statement.clone();
+            match hand.random().random_range(0..3u8) {
+                0 => return,
+                1 => Self::claim_a_head(hand, &mut other),
+                _ => Self::forge_a_lock(hand, &mut other),
             }
-        });
+            *report = Arc::new(hand.sign(other).into_claim());
+            hand.lied(Vice::FalseReporter.name());
+        }
     }
 
     /// The end of somebody's lane, one message beyond what there is.
     fn claim_a_head<A: Wire>(hand: &mut Hand<'_, A>, report: &mut Report) {
-        let others = hand.others();
-        if others.is_empty() {
+        let Some(whose) = hand.draw_other() else {
             return;
-        }
-        let whose = others[hand.random().random_range(0..others.len())];
+        };
         let head = hand.half().head(&whose);
         if let Some(seq) = head.and_then(|head| head.seq.next()) {
             let digest = hand.half().network().digest();
@@ -52,11 +52,9 @@ impl FalseReporter {
 
     /// A lock at the next dot of somebody's lane, with a signature that is not its source's.
     fn forge_a_lock<A: Wire>(hand: &mut Hand<'_, A>, report: &mut Report) {
-        let others = hand.others();
-        if others.is_empty() {
+        let Some(source) = hand.draw_other() else {
             return;
-        }
-        let source = others[hand.random().random_range(0..others.len())];
+        };
         let head = hand.half().head(&source);
         if let Some(seq) = head.and_then(|head| head.seq.next()) {
             let binding = Binding {
@@ -73,13 +71,9 @@ impl FalseReporter {
 }
 
 impl<A: Wire> Adversary<A> for FalseReporter {
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
-        hand.behave(packet);
-        Self::lie(hand);
-    }
-
-    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
-        hand.behave_on_tick();
-        Self::lie(hand);
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        for packet in packets {
+            Self::lie(hand, packet);
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! The false server: whoever asks it for what it lacks is shown lanes that are cut short, that do not chain, or
 //! generations that nobody founded.
+//!
+//! It attacks whoever catches up. What stops it: each stretch of a lane and each generation proves itself, and there
+//! are several peers to ask.
 
 use std::sync::Arc;
 
 use rand::RngExt;
 
-use super::{Adversary, Hand};
+use super::{Adversary, Hand, Vice};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Answer, Body, Message, Packet, Proposal};
 use crate::membership::{Founding, Value};
@@ -38,21 +41,23 @@ impl FalseServer {
         Self { always: Some(lie) }
     }
 
-    fn lie<A: Wire>(self, hand: &mut Hand<'_, A>) {
-        hand.alter(|hand, packet| {
-            let lie = match hand.random().random_range(0..4u8) {
-                0 => FalseAnswer::Truncated,
-                1 => FalseAnswer::Unchained,
-                2 => FalseAnswer::Forged,
-                _ => FalseAnswer::Pruned,
-            };
-            let lie = self.always.unwrap_or(lie);
-            match &mut packet.body {
-                Body::Answer(answer) => falsify(answer, lie),
-                Body::Founding(founding) if lie == FalseAnswer::Forged => forge(founding),
-                _ => {}
-            }
-        });
+    fn lie<A: Wire>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+        let lie = match hand.random().random_range(0..4u8) {
+            0 => FalseAnswer::Truncated,
+            1 => FalseAnswer::Unchained,
+            2 => FalseAnswer::Forged,
+            _ => FalseAnswer::Pruned,
+        };
+        let lie = self.always.unwrap_or(lie);
+        let before = packet.body.clone();
+        match &mut packet.body {
+            Body::Answer(answer) => falsify(answer, lie),
+            Body::Founding(founding) if lie == FalseAnswer::Forged => forge(founding),
+            _ => {}
+        }
+        if packet.body != before {
+            hand.lied(Vice::FalseServer.name());
+        }
     }
 }
 
@@ -99,13 +104,9 @@ fn forge(founding: &mut Arc<Founding>) {
 }
 
 impl<A: Wire> Adversary<A> for FalseServer {
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
-        hand.behave(packet);
-        self.lie(hand);
-    }
-
-    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
-        hand.behave_on_tick();
-        self.lie(hand);
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        for packet in packets {
+            self.lie(hand, packet);
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! The false snapshot: whoever fetches a generation's state from it gets another manifest, or other bytes.
+//!
+//! It attacks newcomers. What stops it: a generation's value signs the digest of the manifest, and the manifest has
+//! the digest of each chunk.
 
 use rand::RngExt;
 
-use super::{Adversary, Hand};
+use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet, SnapshotPart};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
@@ -20,32 +23,32 @@ impl FalseSnapshot {
         Self { always: true }
     }
 
-    fn lie<A: Wire>(self, hand: &mut Hand<'_, A>) {
-        hand.alter(|hand, packet| {
-            let Body::Snapshot { part, .. } = &mut packet.body else {
-                return;
-            };
-            if !self.always && hand.random().random_bool(0.5) {
-                return;
+    fn lie<A: Wire>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+        let Body::Snapshot { part, .. } = &mut packet.body else {
+            return;
+        };
+        if !self.always && hand.random().random_bool(0.5) {
+            return;
+        }
+        match part {
+            SnapshotPart::Manifest(manifest) => {
+                let other = Snapshot::from_bytes(b"nothing".to_vec().into());
+                *manifest = other.manifest().clone();
             }
-            match part {
-                SnapshotPart::Manifest(manifest) => {
-                    let other = Snapshot::from_bytes(b"nothing".to_vec().into());
-                    *manifest = other.manifest().clone();
-                }
-                SnapshotPart::Chunk { bytes, .. } => {
-                    let mut other = bytes.as_slice().to_vec();
-                    other.iter_mut().take(1).for_each(|byte| *byte ^= 1);
-                    *bytes = other.into();
-                }
+            SnapshotPart::Chunk { bytes, .. } => {
+                let mut other = bytes.as_slice().to_vec();
+                other.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+                *bytes = other.into();
             }
-        });
+        }
+        hand.lied(Vice::FalseSnapshot.name());
     }
 }
 
 impl<A: Wire> Adversary<A> for FalseSnapshot {
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
-        hand.behave(packet);
-        self.lie(hand);
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        for packet in packets {
+            self.lie(hand, packet);
+        }
     }
 }

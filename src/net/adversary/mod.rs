@@ -1,164 +1,134 @@
-//! Liars: members that do anything their own key allows. One vice a file.
+//! Liars: members that do anything their own key allows. One vice a file; a member may have several, see [`Vices`].
 
+mod babbler;
+mod claims;
+mod double_echoer;
 mod double_voter;
+mod early_author;
 mod equivocator;
+mod false_approver;
 mod false_coordinator;
 mod false_reporter;
 mod false_server;
 mod false_snapshot;
+mod forger;
+mod hand;
 mod mute;
+mod mute_to_some;
+mod replayer;
+mod slow_loris;
 mod twins;
 mod vice;
+mod vices;
+mod withholder;
 
+pub use babbler::Babbler;
+pub use double_echoer::DoubleEchoer;
 pub use double_voter::DoubleVoter;
+pub use early_author::{EarlyAuthor, EarlyLie};
 pub use equivocator::Equivocator;
+pub use false_approver::FalseApprover;
 pub use false_coordinator::{FalseCoordinator, FalseProposal};
 pub use false_reporter::FalseReporter;
 pub use false_server::{FalseAnswer, FalseServer};
 pub use false_snapshot::FalseSnapshot;
+pub use forger::Forger;
+pub use hand::Hand;
+pub(super) use hand::{Origin, Output};
 pub use mute::Mute;
+pub use mute_to_some::MuteToSome;
+pub use replayer::Replayer;
+pub use slow_loris::SlowLoris;
 pub use twins::Twins;
 pub use vice::Vice;
+pub use vices::Vices;
+pub use withholder::Withholder;
 
-use rand_chacha::ChaCha8Rng;
-
-use crate::actor::{Actor, SigningActor, Statement, Verified};
-use crate::deterministic_secure_broadcast::{Body, Packet, Replica};
-use crate::membership::Genesis;
+use crate::deterministic_secure_broadcast::Packet;
 use crate::traits::Wire;
 
-/// What a liar does with what reaches it. By default it behaves, through its honest half.
+/// A vice: where a member departs from what its honest half would do.
+///
+/// A member first offers each of its inputs to its vice, which may say something itself, and returns what is
+/// left for the honest half: the input, another one, or nothing. Then the vice sees everything that the member is about to
+/// send, of the honest half and of its own, and may change it. A vice that does nothing behaves.
+///
+/// ```
+/// use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
+/// use bft_crdts::net::{Adversary, Hand, Net};
+/// use bft_crdts::orswot::Orswot;
+/// use bft_crdts::traits::Wire;
+///
+/// /// Has a grudge against one member: whatever that one proposes, it does not echo.
+/// struct Grudge;
+///
+/// impl<A: Wire> Adversary<A> for Grudge {
+///     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+///         let enemy = hand.others()[0];
+///         let all = packets.len();
+///         packets.retain(|packet| packet.to != enemy || !matches!(packet.body, Body::Echo(_)));
+///         (packets.len()..all).for_each(|_| hand.lied("grudge"));
+///     }
+/// }
+///
+/// let mut net = Net::<Orswot<u8>>::builder(1).members(4).byzantine(Grudge).build();
+/// for fruit in 0..4 {
+///     for who in net.honest_actors() {
+///         net.add(&who, fruit)?;
+///     }
+///     net.settle();
+/// }
+/// assert!(net.lies()["grudge"] > 0);
+/// # Ok::<(), bft_crdts::deterministic_secure_broadcast::ProposeError>(())
+/// ```
 pub trait Adversary<A: Wire> {
-    /// A packet arrived.
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
-        hand.behave(packet);
+    /// A packet arrived. What is left of it for the honest half.
+    fn on_packet(&mut self, _hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
+        Some(packet)
     }
 
-    /// Time passed.
-    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
-        hand.behave_on_tick();
+    /// Time passed. Whether it does for the honest half.
+    fn on_tick(&mut self, _hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
+        Some(tick)
     }
 
-    /// Somebody wants it to propose an operation.
-    fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) {
-        hand.behave_on_propose(op);
+    /// Somebody wants it to propose an operation. What is left of it for the honest half.
+    fn on_propose(&mut self, _hand: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
+        Some(op)
     }
+
+    /// The member is about to send these: what the honest half wants to say, then what the vice said by itself. What is
+    /// sent through the hand meanwhile goes after them, as it is.
+    fn on_send(&mut self, _hand: &mut Hand<'_, A>, _packets: &mut Vec<Packet>) {}
 }
 
-/// The powers of a liar: its own key, an honest replica to hide behind, and the right to send anything to anybody.
-/// It has nobody else's key, and sees only what is sent to it.
-pub struct Hand<'a, A: Wire> {
-    key: &'a SigningActor,
-    half: &'a mut Replica<A>,
-    origin: Origin<'a, A>,
-    random: &'a mut ChaCha8Rng,
-    packets: Vec<Packet>,
+/// The passing of time, as an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick;
+
+/// What a member can be given.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+pub(super) enum Input<Op> {
+    Packet(Packet),
+    Tick(Tick),
+    Op(Op),
 }
 
-/// What every member starts from, and everybody knows.
-pub(super) struct Origin<'a, A> {
-    pub(super) genesis: &'a Genesis,
-    pub(super) algorithm: &'a dyn Fn(Actor) -> A,
-}
-
-impl<'a, A: Wire> Hand<'a, A> {
-    pub(super) fn new(
-        key: &'a SigningActor,
-        half: &'a mut Replica<A>,
-        origin: Origin<'a, A>,
-        random: &'a mut ChaCha8Rng,
-    ) -> Self {
-        Self {
-            key,
-            half,
-            origin,
-            random,
-            packets: Vec::new(),
-        }
-    }
-
-    pub(super) fn into_packets(self) -> Vec<Packet> {
-        self.packets
-    }
-
-    /// Who it is.
-    #[must_use]
-    pub fn actor(&self) -> Actor {
-        self.key.actor()
-    }
-
-    /// The other members, in seat order.
-    #[must_use]
-    pub fn others(&self) -> Vec<Actor> {
-        let members = self.half.committee().actors().iter().copied();
-        members.filter(|member| *member != self.actor()).collect()
-    }
-
-    /// The honest half.
-    #[must_use]
-    pub fn half(&self) -> &Replica<A> {
-        self.half
-    }
-
-    /// The honest half, to drive it otherwise than [`behave`](Self::behave) does: what its steps want sent is then up to the liar.
-    pub fn half_mut(&mut self) -> &mut Replica<A> {
-        self.half
-    }
-
-    /// A second replica with the same key, that knows nothing yet: as if the store were lost.
-    #[must_use]
-    pub fn another_half(&self) -> Replica<A> {
-        let algorithm = (self.origin.algorithm)(self.actor());
-        let genesis = self.origin.genesis.clone();
-        let (replica, _) = Replica::recover(self.key.clone(), algorithm, genesis, [])
-            .expect("the first half was built from the same");
-        replica
-    }
-
-    /// The run's chance.
-    pub fn random(&mut self) -> &mut ChaCha8Rng {
-        self.random
-    }
-
-    /// Signs anything, with its own key.
-    pub fn sign<T: Statement>(&self, statement: T) -> Verified<T> {
-        self.key.sign(self.half.network(), statement)
-    }
-
-    /// Sends anything to anybody.
-    pub fn send(&mut self, to: Actor, body: Body) {
-        let from = self.actor();
-        self.packets.push(Packet { from, to, body });
-    }
-
-    /// Changes each packet that it is about to send: to make a lie of what [`behave`](Self::behave) would say.
-    pub fn alter(&mut self, mut change: impl FnMut(&mut Self, &mut Packet)) {
-        let mut packets = std::mem::take(&mut self.packets);
-        for packet in &mut packets {
-            change(self, packet);
-        }
-        // What was sent meanwhile goes after them.
-        packets.append(&mut self.packets);
-        self.packets = packets;
-    }
-
-    /// Does with a packet what a correct replica does.
-    pub fn behave(&mut self, packet: Packet) {
-        if let Ok(step) = self.half.handle_packet(packet) {
-            self.packets.extend(step.send);
-        }
-    }
-
-    /// Does on a tick what a correct replica does.
-    pub fn behave_on_tick(&mut self) {
-        let step = self.half.tick();
-        self.packets.extend(step.send);
-    }
-
-    /// Proposes like a correct replica. What it would refuse is not sent.
-    pub fn behave_on_propose(&mut self, op: A::Op) {
-        if let Ok(step) = self.half.propose(op) {
-            self.packets.extend(step.send);
-        }
-    }
+/// Gives a liar an input: the one place where honest half and vice meet.
+pub(super) fn face<A: Wire>(
+    vice: &mut dyn Adversary<A>,
+    mut hand: Hand<'_, A>,
+    input: Input<A::Op>,
+) -> Output {
+    let left = match input {
+        Input::Packet(packet) => vice.on_packet(&mut hand, packet).map(Input::Packet),
+        Input::Tick(tick) => vice.on_tick(&mut hand, tick).map(Input::Tick),
+        Input::Op(op) => vice.on_propose(&mut hand, op).map(Input::Op),
+    };
+    let own = hand.take_packets();
+    let mut packets = left.map_or_else(Vec::new, |left| hand.behave(left));
+    packets.extend(own);
+    vice.on_send(&mut hand, &mut packets);
+    packets.append(&mut hand.take_packets());
+    hand.into_output(packets)
 }

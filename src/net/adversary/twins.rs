@@ -3,18 +3,18 @@
 //! What they do together no honest member does, and neither does anything wrong by itself: so this liar
 //! needs no knowledge of the protocol and goes wherever an honest member goes (Bano et al.: Twins, BFT
 //! Systems Made Robust, OPODIS 2021). It is also what becomes of a key that is started twice.
+//!
+//! What stops them is what stops each lie that they tell: one echo a dot, one vote a round, one report a generation.
 
 use std::collections::BTreeSet;
 
-use rand::RngExt;
-
-use super::{Adversary, Hand};
+use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Packet, Replica, Step};
 use crate::traits::Wire;
 
-/// Keeps the first operation that it is to propose until a second comes; then each half proposes one of them. A half sends to
-/// its own part of the members only, and hears only of them.
+/// Keeps the first operation that it is to propose until a second comes; then each half proposes one of them. A half
+/// sends to its own part of the members only, and hears only of them.
 #[derive(Debug)]
 pub struct Twins<A: Wire> {
     first: Option<A::Op>,
@@ -73,17 +73,16 @@ impl<A: Wire> Twins<A> {
         let packets = input(replica).map_or_else(Vec::new, |step| step.send);
         for packet in packets {
             if self.friend_of(hand, &packet.to) == half {
+                if half == Half::Second {
+                    hand.lied(Vice::Twins.name());
+                }
                 hand.send(packet.to, packet.body);
             }
         }
     }
 
     fn friend_of(&mut self, hand: &mut Hand<'_, A>, member: &Actor) -> Half {
-        let side = self.side.get_or_insert_with(|| {
-            let mut others = hand.others();
-            others.retain(|_| hand.random().random_bool(0.5));
-            others.into_iter().collect()
-        });
+        let side = self.side.get_or_insert_with(|| hand.draw_others());
         if side.contains(member) {
             Half::Second
         } else {
@@ -93,22 +92,25 @@ impl<A: Wire> Twins<A> {
 }
 
 impl<A: Wire> Adversary<A> for Twins<A> {
-    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         let half = self.friend_of(hand, &packet.from);
         self.drive(hand, half, |replica| replica.handle_packet(packet).ok());
+        None
     }
 
-    fn on_tick(&mut self, hand: &mut Hand<'_, A>) {
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>, _: Tick) -> Option<Tick> {
         self.drive(hand, Half::First, |replica| Some(replica.tick()));
         self.drive(hand, Half::Second, |replica| Some(replica.tick()));
+        None
     }
 
-    fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) {
+    fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         let Some(first) = self.first.take() else {
             self.first = Some(op);
-            return;
+            return None;
         };
         self.drive(hand, Half::First, |replica| replica.propose(first).ok());
         self.drive(hand, Half::Second, |replica| replica.propose(op).ok());
+        None
     }
 }

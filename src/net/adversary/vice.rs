@@ -1,13 +1,19 @@
 //! The kinds of liars, by name: for scenarios, which are data.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use super::{
-    Adversary, DoubleVoter, Equivocator, FalseCoordinator, FalseReporter, FalseServer,
-    FalseSnapshot, Mute, Twins,
+    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator, FalseApprover,
+    FalseCoordinator, FalseReporter, FalseServer, FalseSnapshot, Forger, Mute, MuteToSome,
+    Replayer, SlowLoris, Twins, Vices, Withholder,
 };
 use crate::traits::Wire;
 
 /// A kind of liar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Vice {
     /// [`Mute`].
@@ -26,11 +32,29 @@ pub enum Vice {
     FalseServer,
     /// [`FalseSnapshot`].
     FalseSnapshot,
+    /// [`MuteToSome`].
+    MuteToSome,
+    /// [`Forger`].
+    Forger,
+    /// [`Replayer`].
+    Replayer,
+    /// [`Withholder`].
+    Withholder,
+    /// [`DoubleEchoer`].
+    DoubleEchoer,
+    /// [`EarlyAuthor`].
+    EarlyAuthor,
+    /// [`Babbler`].
+    Babbler,
+    /// [`SlowLoris`].
+    SlowLoris,
+    /// [`FalseApprover`].
+    FalseApprover,
 }
 
 impl Vice {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 17] = [
         Self::Mute,
         Self::Equivocator,
         Self::Twins,
@@ -39,9 +63,64 @@ impl Vice {
         Self::FalseCoordinator,
         Self::FalseServer,
         Self::FalseSnapshot,
+        Self::MuteToSome,
+        Self::Forger,
+        Self::Replayer,
+        Self::Withholder,
+        Self::DoubleEchoer,
+        Self::EarlyAuthor,
+        Self::Babbler,
+        Self::SlowLoris,
+        Self::FalseApprover,
     ];
 
-    pub(in crate::net) fn seat<A: Wire>(self) -> Box<dyn Adversary<A>> {
+    /// Its name, under which its lies are counted; unique among [`Vice::ALL`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mute => "mute",
+            Self::Equivocator => "equivocator",
+            Self::Twins => "twins",
+            Self::FalseReporter => "false-reporter",
+            Self::DoubleVoter => "double-voter",
+            Self::FalseCoordinator => "false-coordinator",
+            Self::FalseServer => "false-server",
+            Self::FalseSnapshot => "false-snapshot",
+            Self::MuteToSome => "mute-to-some",
+            Self::Forger => "forger",
+            Self::Replayer => "replayer",
+            Self::Withholder => "withholder",
+            Self::DoubleEchoer => "double-echoer",
+            Self::EarlyAuthor => "early-author",
+            Self::Babbler => "babbler",
+            Self::SlowLoris => "slow-loris",
+            Self::FalseApprover => "false-approver",
+        }
+    }
+
+    /// A liar with all of these vices. Those that take everything away from the others come last, whatever the order.
+    #[must_use]
+    pub fn seat<A: Wire>(vices: &[Self]) -> Box<dyn Adversary<A>> {
+        if let [vice] = vices {
+            return vice.boxed();
+        }
+        let mut sorted = vices.to_vec();
+        sorted.sort_by_key(|vice| vice.greed());
+        let all = sorted.iter().map(|vice| vice.boxed());
+        Box::new(all.fold(Vices::default(), Vices::and_boxed))
+    }
+
+    /// How much it leaves to those after it.
+    fn greed(self) -> u8 {
+        match self {
+            Self::Equivocator | Self::DoubleEchoer => 1,
+            Self::Twins => 2,
+            Self::Mute => 3,
+            _ => 0,
+        }
+    }
+
+    fn boxed<A: Wire>(self) -> Box<dyn Adversary<A>> {
         match self {
             Self::Mute => Box::new(Mute),
             Self::Equivocator => Box::new(Equivocator::default()),
@@ -51,6 +130,21 @@ impl Vice {
             Self::FalseCoordinator => Box::new(FalseCoordinator::default()),
             Self::FalseServer => Box::new(FalseServer::default()),
             Self::FalseSnapshot => Box::new(FalseSnapshot::default()),
+            Self::MuteToSome => Box::new(MuteToSome::default()),
+            Self::Forger => Box::new(Forger::default()),
+            Self::Replayer => Box::new(Replayer::default()),
+            Self::Withholder => Box::new(Withholder::default()),
+            Self::DoubleEchoer => Box::new(DoubleEchoer::default()),
+            Self::EarlyAuthor => Box::new(EarlyAuthor::default()),
+            Self::Babbler => Box::new(Babbler::default()),
+            Self::SlowLoris => Box::new(SlowLoris::default()),
+            Self::FalseApprover => Box::new(FalseApprover),
         }
+    }
+}
+
+impl fmt::Display for Vice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -9,6 +9,10 @@
 //! signatures, and then correct replicas disagree on what a certificate is (Chalkias, Garillot, Nikolaenko:
 //! Taming the many EdDSAs, 2020, section 3).
 
+mod signatures;
+
+pub use signatures::Signatures;
+
 use std::fmt;
 use std::ops::Deref;
 
@@ -41,6 +45,10 @@ impl Actor {
     /// [`WeakKey`] when the bytes are no point, not its canonical encoding, or a point of small or mixed
     /// order: under such keys implementations disagree on which signatures are good.
     pub fn public_key(&self) -> Result<PublicKey, WeakKey> {
+        Signatures::present().public_key(self)
+    }
+
+    fn decompress(&self) -> Result<PublicKey, WeakKey> {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| WeakKey(*self))?;
         let canonical = key.to_edwards().compress().as_bytes() == &self.0;
         if canonical && !key.is_weak() && key.to_edwards().is_torsion_free() {
@@ -82,10 +90,13 @@ impl PublicKey {
     }
 
     pub(crate) fn check(&self, digest: &Digest, sig: &Sig) -> Result<(), BadSignature> {
+        Signatures::present().check(self, digest, sig)
+    }
+
+    fn is_signed(&self, digest: &Digest, sig: &Sig) -> bool {
         let signature = Signature::from_bytes(&sig.0);
-        self.0
-            .verify_strict(digest.as_bytes(), &signature)
-            .map_err(|_| BadSignature(self.actor()))
+        let checked = self.0.verify_strict(digest.as_bytes(), &signature);
+        checked.is_ok()
     }
 }
 
@@ -201,7 +212,10 @@ impl SigningActor {
     }
 
     fn sign_digest(&self, digest: &Digest) -> Sig {
-        Sig(self.key.sign(digest.as_bytes()).to_bytes())
+        match Signatures::present() {
+            Signatures::Stub => signatures::stub(&self.actor, digest),
+            _ => Sig(self.key.sign(digest.as_bytes()).to_bytes()),
+        }
     }
 }
 

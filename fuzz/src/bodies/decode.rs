@@ -1,0 +1,167 @@
+//! Arbitrary bytes at every decoder. What decodes has these very bytes, and whoever judges it says so without falling over.
+
+use std::fmt::Debug;
+
+use bft_crdts::actor::Signed;
+use bft_crdts::codec::{Bytes, Limits, decode as decode_as, decode_sequence, encode};
+use bft_crdts::deterministic_secure_broadcast::{
+    Answer, Certificate, Chunk, Consent, Equivocation, Message, Packet, Proposal, Record, Request,
+    SnapshotPart, Standing, Want,
+};
+use bft_crdts::membership::{
+    self, Authorisation, Ballot, Change, Entry, Founding, Genesis, Report, Speech, Value,
+};
+use bft_crdts::snapshot::Manifest;
+use bft_crdts::traits::Wire;
+use bft_crdts::{Actor, at2_impl, bank, money, orswot};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::scene::{Scene, limits, scenes};
+
+/// More than any corpus file holds: the bound itself is tested elsewhere.
+const MOST: usize = 1 << 20;
+
+/// Decodes `input` as everything that is ever decoded.
+pub fn decode(input: &[u8]) {
+    if let Some(packet) = same::<Packet>(input) {
+        // The bounds are asked for, then the words that logs and charts show.
+        let within = packet.body.check(&limits());
+        let shown = (packet.body.dot(), packet.body.kind(), within);
+        assert!(!format!("{} {shown:?}", packet.body).is_empty());
+        let wide = Packet::decode(input, &Limits::default());
+        assert_eq!(wide.as_ref(), Ok(&packet));
+    }
+    same::<Record>(input);
+    same::<membership::Record>(input);
+    parts_of_packets(input);
+    membership(input);
+    algorithms(input);
+}
+
+fn parts_of_packets(input: &[u8]) {
+    let network = scenes()[0].table.network();
+    same::<Request>(input);
+    same::<Answer>(input);
+    same::<Chunk>(input);
+    same::<Certificate>(input);
+    same::<Signed<Standing>>(input);
+    same::<Want>(input);
+    same::<SnapshotPart>(input);
+    same::<Bytes>(input);
+    if let Some(message) = same::<Message>(input) {
+        judge_ops::<orswot::Orswot<u8>>(&message);
+    }
+    if let Some(proposal) = same::<Proposal>(input) {
+        judge_ops::<bank::Bank>(&proposal.message);
+    }
+    if let Some(evidence) = same::<Equivocation>(input) {
+        let convicted = evidence.verify(&network);
+        assert!(convicted.is_err() || convicted == Ok(evidence.accused()));
+    }
+    if let Some(manifest) = same::<Manifest>(input) {
+        assert!(!manifest.proves(manifest.chunks(), input));
+        assert!(manifest.is_sound() || manifest.digest() == manifest.clone().digest());
+    }
+    if let Some(actor) = same::<Actor>(input) {
+        assert!(actor.public_key().is_err() || actor.public_key().map(|k| k.actor()) == Ok(actor));
+    }
+}
+
+fn membership(input: &[u8]) {
+    let genesis = same::<Genesis>(input);
+    if let Some(committee) = genesis.and_then(|genesis| genesis.committee().ok()) {
+        assert!(committee.quorum() <= committee.size());
+    }
+    same::<Speech>(input);
+    same::<Consent>(input);
+    same::<Signed<Ballot>>(input);
+    same::<Signed<Entry>>(input);
+    let value = same::<Value>(input);
+    let founding = same::<Founding>(input);
+    let report = same::<Signed<Report>>(input);
+    let change = same::<Change>(input);
+    let authorisation = same::<Authorisation>(input);
+    for boundary in scenes().iter().map(Scene::boundary) {
+        // Refused or found good; both are answers.
+        let _ = value.as_ref().map(|value| value.check(boundary));
+        let _ = founding.as_ref().map(|founding| founding.verify(boundary));
+        let _ = report
+            .as_ref()
+            .map(|report| report.statement.check(boundary));
+        let _ = change.as_ref().map(|change| change.check(boundary));
+        let _ = authorisation.as_ref().map(|claim| claim.verify(boundary));
+    }
+}
+
+fn algorithms(input: &[u8]) {
+    same::<orswot::State<u8>>(input);
+    same::<orswot::State<String>>(input);
+    same::<bank::State>(input);
+    same::<at2_impl::State>(input);
+    same::<orswot::Op<String>>(input);
+    same::<money::Transfer>(input);
+    judge_sequence::<orswot::Orswot<u8>>(input);
+    judge_sequence::<bank::Bank>(input);
+    judge_sequence::<at2_impl::At2>(input);
+}
+
+/// The value in `input`, whose bytes these are.
+fn same<T: Serialize + DeserializeOwned + Debug>(input: &[u8]) -> Option<T> {
+    let value = decode_as::<T>(input, MOST).ok()?;
+    assert_eq!(encode(&value), input);
+    assert!(!format!("{value:?}").is_empty());
+    Some(value)
+}
+
+fn judge_ops<A: Wire>(message: &Message) {
+    if let Ok(ops) = message.decode::<A::Op>(&limits()) {
+        assert_eq!(encode(&ops), message.ops.as_slice());
+        judge::<A>(&message.source, ops);
+    }
+}
+
+fn judge_sequence<A: Wire>(input: &[u8]) {
+    if let Ok(ops) = decode_sequence::<A::Op>(input, MOST, 1024) {
+        assert_eq!(encode(&ops), input);
+        for key in &scenes()[0].table.keys {
+            judge::<A>(&key.actor(), ops.clone());
+        }
+    }
+}
+
+/// What is valid is applied, and leaves a state that others can start from.
+fn judge<A: Wire>(source: &Actor, ops: Vec<A::Op>) {
+    let mut algorithm = A::new(*source);
+    if !algorithm.verdict_batch(source, &ops).is_valid() {
+        return;
+    }
+    for op in ops {
+        assert!(algorithm.validate(source, &op));
+        algorithm.apply(op);
+    }
+    let bytes = encode(&algorithm.state());
+    let state = decode_as::<A::ReplicatedState>(&bytes, bytes.len()).expect("its own state");
+    assert_eq!(state, algorithm.state());
+}
+
+/// Real bytes of each kind, to begin with: packets, records, and what they are made of.
+pub fn seeds() -> Vec<(String, Vec<u8>)> {
+    let mut seeds = std::collections::BTreeMap::new();
+    for scene in scenes() {
+        for packet in &scene.pool {
+            let name = format!("packet-{}", packet.body.kind());
+            seeds.entry(name).or_insert_with(|| packet.encode());
+        }
+        for record in scene.table.records.iter().flatten() {
+            let shown = format!("{record:?}");
+            let kind: String = shown.chars().take_while(|c| c.is_alphabetic()).collect();
+            let name = format!("record-{}", kind.to_lowercase());
+            seeds.entry(name).or_insert_with(|| encode(record));
+        }
+        for (name, bytes) in scene.parts() {
+            seeds.entry(name.to_owned()).or_insert(bytes);
+        }
+    }
+    seeds.into_iter().collect()
+}

@@ -1,0 +1,191 @@
+//! What a liar makes of a packet: words put in others' places, numbers moved, lists out of order, parts of other packets.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, SnapshotPart};
+
+use super::scene::{Scene, limits};
+use super::script::Script;
+use super::sign::Pen;
+
+/// `packet` after a few edits. What stops being a packet is as before the edit: decoders have a script of their own.
+pub(super) fn edit(
+    script: &mut Script<'_>,
+    scene: &Scene,
+    pen: &Pen<'_>,
+    mut packet: Packet,
+) -> Packet {
+    for _ in 0..=script.below(4) {
+        match script.below(8) {
+            0 | 1 => lists(script, &mut packet.body),
+            2 => graft(script, scene, &mut packet.body),
+            3 => rebytes(&mut packet, |bytes| flip(script, bytes)),
+            4 | 5 => rebytes(&mut packet, |bytes| renumber(script, bytes)),
+            _ => rebytes(&mut packet, |bytes| reword(script, scene, bytes)),
+        }
+    }
+    if script.below(4) > 0 {
+        pen.body(&mut packet.body);
+    }
+    packet
+}
+
+fn rebytes(packet: &mut Packet, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = packet.encode();
+    change(&mut bytes);
+    if let Ok(other) = Packet::decode(&bytes, &limits()) {
+        *packet = other;
+    }
+}
+
+/// One byte is another.
+pub(super) fn flip(script: &mut Script<'_>, bytes: &mut [u8]) {
+    let at = script.below(bytes.len());
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= script.byte().max(1);
+    }
+}
+
+/// A small number is a neighbour of itself, or as large as can be.
+pub(super) fn renumber(script: &mut Script<'_>, bytes: &mut [u8]) {
+    let small = |at: &usize| bytes[at + 1..at + 8] == [0; 7] && (*at == 0 || bytes[at - 1] != 0);
+    let places: Vec<_> = (0..bytes.len().saturating_sub(7)).filter(small).collect();
+    let Some(at) = script.pick(&places).copied() else {
+        return;
+    };
+    let number = u64::from(bytes[at]);
+    let other = match script.below(6) {
+        0 | 1 => number + 1,
+        2 | 3 => number.saturating_sub(1),
+        4 => u64::from(script.byte()),
+        _ => u64::MAX,
+    };
+    bytes[at..at + 8].copy_from_slice(&other.to_le_bytes());
+}
+
+/// A key or digest is another one that the network knows.
+pub(super) fn reword(script: &mut Script<'_>, scene: &Scene, bytes: &mut [u8]) {
+    let known: BTreeSet<&[u8]> = scene.words.iter().map(<[u8; 32]>::as_slice).collect();
+    let windows = bytes.windows(32).enumerate();
+    let places = windows.filter(|(_, word)| known.contains(word));
+    let places: Vec<_> = places.map(|(at, _)| at).collect();
+    if let (Some(at), Some(word)) = (script.pick(&places), script.pick(&scene.words)) {
+        bytes[*at..at + 32].copy_from_slice(word);
+    }
+}
+
+/// Repeats, drops or swaps elements of a list.
+pub(super) fn rearrange<T: Clone>(script: &mut Script<'_>, list: &mut Vec<T>) {
+    if list.is_empty() {
+        return;
+    }
+    let (one, other) = (script.below(list.len()), script.below(list.len()));
+    match script.below(4) {
+        0 => list.insert(other, list[one].clone()),
+        1 => drop(list.remove(one)),
+        2 => list.swap(one, other),
+        _ => list.truncate(one),
+    }
+}
+
+fn lists(script: &mut Script<'_>, body: &mut Body) {
+    match body {
+        Body::Certificate(certificate) => {
+            rearrange(script, &mut Arc::make_mut(certificate).signatures);
+        }
+        Body::Answer(answer) => match script.below(4) {
+            0 => rearrange(script, &mut answer.foundings),
+            1 => rearrange(script, &mut answer.chunks),
+            _ => {
+                let at = script.below(answer.chunks.len());
+                if let Some(chunk) = answer.chunks.get_mut(at) {
+                    match script.below(4) {
+                        0 => chunk.certificate = None,
+                        _ => rearrange(script, &mut chunk.proposals),
+                    }
+                }
+            }
+        },
+        Body::Report { changes, .. } => rearrange(script, changes),
+        Body::Speech { speech, value, .. } => match script.below(4) {
+            0 => *value = None,
+            1 => rearrange(script, &mut speech.quorums),
+            _ => rearrange(script, &mut speech.ballots),
+        },
+        Body::Want(want) => rearrange(script, &mut want.payloads),
+        Body::Value(value) => {
+            let terms = &mut Arc::make_mut(value).terms;
+            match script.below(2) {
+                0 => rearrange(script, &mut terms.changes),
+                _ => rearrange(script, &mut terms.reports),
+            }
+        }
+        Body::Founding(founding) => {
+            let certificate = &mut Arc::make_mut(founding).certificate;
+            rearrange(script, &mut Arc::make_mut(certificate).signatures);
+        }
+        Body::Snapshot {
+            part: SnapshotPart::Chunk { bytes, .. },
+            ..
+        } => {
+            let mut list = bytes.as_slice().to_vec();
+            rearrange(script, &mut list);
+            *bytes = list.into();
+        }
+        _ => {}
+    }
+}
+
+/// Parts of another packet of the kind.
+fn graft(script: &mut Script<'_>, scene: &Scene, body: &mut Body) {
+    let alike = scene.pool.iter().map(|packet| &packet.body);
+    let alike: Vec<_> = alike.filter(|other| other.kind() == body.kind()).collect();
+    let Some(other) = script.pick(&alike).copied() else {
+        return;
+    };
+    match (body, other) {
+        (Body::Proposal(ours), Body::Proposal(theirs)) => match script.below(2) {
+            0 => Arc::make_mut(ours).message.ops = theirs.message.ops.clone(),
+            _ => Arc::make_mut(ours).sig = theirs.sig,
+        },
+        (Body::Certificate(ours), Body::Certificate(theirs)) => match script.below(2) {
+            0 => Arc::make_mut(ours).statement = theirs.statement,
+            _ => Arc::make_mut(ours).signatures.extend(&theirs.signatures),
+        },
+        (Body::Answer(ours), Body::Answer(theirs)) => match script.below(3) {
+            0 => ours.foundings.extend(theirs.foundings.clone()),
+            1 => ours.chunks.extend(theirs.chunks.clone()),
+            _ => ours.standing = Arc::clone(&theirs.standing),
+        },
+        (Body::Request(ours), Body::Request(theirs)) => {
+            ours.standing = Arc::clone(&theirs.standing);
+        }
+        (
+            Body::Report { report, changes },
+            Body::Report {
+                report: other,
+                changes: more,
+            },
+        ) => match script.below(2) {
+            0 => *report = Arc::clone(other),
+            _ => changes.extend(more.clone()),
+        },
+        (
+            Body::Speech { speech, value, .. },
+            Body::Speech {
+                speech: theirs,
+                value: other,
+                ..
+            },
+        ) => match script.below(3) {
+            0 => speech.ballots.extend(&theirs.ballots),
+            1 => speech.quorums.extend(theirs.quorums.clone()),
+            _ => value.clone_from(other),
+        },
+        (Body::Founding(ours), Body::Founding(theirs)) => {
+            Arc::make_mut(ours).certificate = Arc::clone(&theirs.certificate);
+        }
+        (body, other) => *body = other.clone(),
+    }
+}

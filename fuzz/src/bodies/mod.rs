@@ -1,0 +1,20 @@
+//! What a fuzzer, a corpus file or a seeded generator throws at the library: bytes, read as a script.
+//!
+//! Each body panics when a promise is broken, and on nothing else.
+
+mod decode;
+mod edit;
+mod play;
+mod recover;
+mod scene;
+mod script;
+mod sign;
+
+pub use decode::{decode, seeds as decode_seeds};
+pub use play::handle_packet;
+pub use recover::recover;
+
+/// How many moments of the honest run a script can begin at: its first byte says which.
+pub fn scene_count() -> usize {
+    scene::scenes().len()
+}

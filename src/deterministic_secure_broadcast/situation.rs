@@ -1,0 +1,93 @@
+//! The states of the protocol that a replica can be in, by name: so that a campaign can tell which of them it reached.
+
+use super::Replica;
+use super::lane::{Lane, Stance};
+use crate::dot::Seq;
+use crate::membership::{Generation, Round};
+use crate::traits::Wire;
+
+/// A question to a replica, and its name.
+type Situation<A> = (&'static str, fn(&Replica<A>) -> bool);
+
+/// A question to a lane, and its name.
+type LaneSituation<Op> = (&'static str, fn(&Lane<Op>) -> bool);
+
+impl<A: Wire> Replica<A> {
+    const SITUATIONS: [Situation<A>; 18] = [
+        ("in a later generation", |r| {
+            r.generation() > Generation::GENESIS
+        }),
+        ("operations wait in the outbox", |r| r.is_pending()),
+        ("follows without a seat", |r| {
+            !r.committee.contains(&r.actor())
+        }),
+        ("asks to join", |r| r.joining.is_some()),
+        ("fetches a snapshot", |r| r.fetching.is_some()),
+        ("knows a generation that it cannot install yet", |r| {
+            !r.pending.is_empty()
+        }),
+        ("approved a change", Self::has_approvals),
+        ("frozen", Self::is_frozen),
+        ("reported", |r| r.closing.own_report.is_some()),
+        ("judges a value", |r| !r.closing.values.is_empty()),
+        ("lacks a message that a change rests on", |r| {
+            !r.closing.wanted.is_empty()
+        }),
+        ("agreement beyond its first round", |r| {
+            let agreement = r.closing.agreement.as_ref();
+            agreement.is_some_and(|agreement| agreement.round() > Round::FIRST)
+        }),
+        ("locked on a value", |r| {
+            let agreement = r.closing.agreement.as_ref();
+            agreement.is_some_and(|agreement| agreement.is_locked())
+        }),
+        ("decided, not installed", |r| r.closing.decided.is_some()),
+        ("a boundary adopts a lock", |r| {
+            !r.boundary.adopted().is_empty()
+        }),
+        ("a boundary seals a dot", |r| {
+            !r.boundary.sealed().is_empty()
+        }),
+        ("convicts somebody", |r| !r.convicted.is_empty()),
+        ("silenced", Self::is_silenced),
+    ];
+
+    const LANE_SITUATIONS: [LaneSituation<A::Op>; 7] = [
+        ("lane: a proposal waits until it is valid", |lane| {
+            matches!(lane.stance, Stance::Waiting(_))
+        }),
+        ("lane: locked", |lane| lane.lock().is_some()),
+        ("lane: certified, message missing", |lane| {
+            let held = lane.certified.as_ref();
+            held.is_some_and(|held| held.tail.is_empty())
+        }),
+        ("lane: certified, waits until it is valid", |lane| {
+            let held = lane.certified.as_ref();
+            held.is_some_and(|held| !held.tail.is_empty() && !held.provisional)
+        }),
+        ("lane: certified by a committee that is over", |lane| {
+            lane.certified.as_ref().is_some_and(|held| held.provisional)
+        }),
+        ("lane: certified against our lock", |lane| {
+            let held = lane.certified.as_ref().and_then(|held| held.tail.front());
+            let lock = lane.lock();
+            held.is_some_and(|held| lock.is_some_and(|lock| lock.entry.digest != held.digest))
+        }),
+        ("lane: pruned", |lane| lane.log.base() > Seq::ZERO),
+    ];
+
+    /// The names of all situations that [`situations`](Self::situations) asks about.
+    pub fn every_situation() -> impl Iterator<Item = &'static str> {
+        let lanes = Self::LANE_SITUATIONS.iter().map(|(name, _)| *name);
+        let whole = Self::SITUATIONS.iter().map(|(name, _)| *name);
+        whole.chain(lanes)
+    }
+
+    /// Whether this replica is in each of them, in their order.
+    pub fn situations(&self) -> impl Iterator<Item = bool> {
+        let lanes = Self::LANE_SITUATIONS.iter();
+        let lanes = lanes.map(|(_, is)| self.lanes.values().any(is));
+        let whole = Self::SITUATIONS.iter().map(|(_, is)| is(self));
+        whole.chain(lanes)
+    }
+}

@@ -1,0 +1,122 @@
+//! The forger: it speaks in the names of others, with its own key and with signatures of theirs that belong to
+//! something else.
+//!
+//! It attacks whoever is believed, and above all the accused: evidence against a correct member. What stops it: a
+//! statement counts with its signer's signature on just that, a source's signature binds dot and digest, and a
+//! packet's `from` is never believed.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::claims::each_claim;
+use super::{Adversary, Hand, Vice};
+use crate::actor::{Actor, Sig, Signed, Statement};
+use crate::deterministic_secure_broadcast::{Body, Equivocation, Message, Packet, Proposal};
+use crate::dot::Binding;
+use crate::evidence::Conflict;
+use crate::traits::Wire;
+
+/// Signatures of others that are remembered.
+const SEEN: usize = 32;
+
+/// Packets with another's return address, in all. Each makes one member answer another, who did not ask: endless ones
+/// would make correct members talk without end, and no protocol without authenticated links can tell.
+const RETURN_ADDRESSES: u8 = 64;
+
+/// Adds a forged packet to about every fourth that it sends, and for every second proposal of another a second one in
+/// that one's name, and evidence of both. Otherwise it behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Forger {
+    seen: Vec<(Actor, Sig)>,
+    turn: usize,
+    returned: u8,
+}
+
+impl Forger {
+    fn remember(&mut self, mut body: Body) {
+        each_claim(&mut body, |signer, sig| {
+            let slot = self.turn % SEEN;
+            self.turn += 1;
+            match self.seen.get_mut(slot) {
+                Some(seen) => *seen = (*signer, *sig),
+                None => self.seen.push((*signer, *sig)),
+            }
+        });
+    }
+
+    /// The same packet with another's return address, with another's name under what we signed, or with another's
+    /// signature on something else.
+    fn forge<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &Packet) -> Option<Packet> {
+        let mut forged = packet.clone();
+        let victim = hand.draw_other()?;
+        match hand.random().random_range(0..3u8) {
+            0 if self.returned < RETURN_ADDRESSES => {
+                self.returned += 1;
+                forged.from = victim;
+            }
+            1 => each_claim(&mut forged.body, |signer, _| *signer = victim),
+            _ => {
+                let (other, stolen) = *hand.draw(&self.seen)?;
+                each_claim(&mut forged.body, |signer, sig| {
+                    (*signer, *sig) = (other, stolen);
+                });
+            }
+        }
+        (forged != *packet).then_some(forged)
+    }
+
+    /// Shows somebody another message in the name of the source of this one, and somebody else evidence of both.
+    fn frame<A: Wire>(hand: &mut Hand<'_, A>, proposal: &Proposal) {
+        let network = *hand.half().network();
+        let bind = |message: &Message| Binding {
+            dot: message.dot(),
+            digest: message.digest(&network),
+        };
+        let victim = proposal.message.source;
+        let mut message = proposal.message.clone();
+        message.parent = message.digest(&network);
+        let left = Signed {
+            statement: bind(&proposal.message),
+            signer: victim,
+            sig: proposal.sig,
+        };
+        let right = Signed {
+            signer: victim,
+            ..hand.sign(bind(&message)).into_claim()
+        };
+        let sig = right.sig;
+        let evidence = Arc::new(Equivocation::Source(Conflict { left, right }));
+        let second = Arc::new(Proposal { message, sig });
+        for body in [Body::Proposal(second), Body::Evidence(evidence)] {
+            if let Some(to) = hand.draw_other() {
+                hand.send(to, body);
+                hand.lied(Vice::Forger.name());
+            }
+        }
+    }
+}
+
+impl<A: Wire> Adversary<A> for Forger {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
+        self.remember(packet.body.clone());
+        if let Body::Proposal(proposal) = &packet.body
+            && proposal.message.source != hand.actor()
+            && hand.random().random_bool(0.5)
+        {
+            Self::frame(hand, proposal);
+        }
+        Some(packet)
+    }
+
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        for index in 0..packets.len() {
+            if hand.random().random_bool(0.25)
+                && let Some(forged) = self.forge(hand, &packets[index])
+            {
+                packets.push(forged);
+                hand.lied(Vice::Forger.name());
+            }
+        }
+    }
+}

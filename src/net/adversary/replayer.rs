@@ -1,0 +1,52 @@
+//! The replayer: it says again what it once heard, late, and to others than it was meant for.
+//!
+//! It attacks whatever takes an old word for a new one. What stops it: statements name their generation and dot and
+//! only ever grow in force, and a certificate of an earlier generation meets the closing rule.
+
+use rand::RngExt;
+
+use super::{Adversary, Hand, Tick, Vice};
+use crate::deterministic_secure_broadcast::Packet;
+use crate::traits::Wire;
+
+/// Packets that are remembered.
+const SEEN: usize = 128;
+
+/// Replays with the return address of who first said it, in all; the others come back to the replayer. See
+/// [`Forger`](super::Forger) for why there is an end.
+const RETURN_ADDRESSES: u8 = 64;
+
+/// Sends on every second tick, of all the packets that it has heard since the beginning, one to somebody. Otherwise it
+/// behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Replayer {
+    seen: Vec<Packet>,
+    returned: u8,
+}
+
+impl<A: Wire> Adversary<A> for Replayer {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
+        if self.seen.len() < SEEN {
+            self.seen.push(packet.clone());
+        } else {
+            // The oldest are worth most, and some of all times are kept.
+            let slot = hand.random().random_range(SEEN / 4..SEEN);
+            self.seen[slot] = packet.clone();
+        }
+        Some(packet)
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
+        if hand.random().random_bool(0.5)
+            && let Some(old) = hand.draw(&self.seen)
+            && let Some(to) = hand.draw_other()
+        {
+            let as_it_was = self.returned < RETURN_ADDRESSES && hand.random().random_bool(0.5);
+            let from = if as_it_was { old.from } else { hand.actor() };
+            self.returned += u8::from(as_it_was);
+            hand.send_as(from, to, old.body.clone());
+            hand.lied(Vice::Replayer.name());
+        }
+        Some(tick)
+    }
+}

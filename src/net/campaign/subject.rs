@@ -1,0 +1,121 @@
+//! What a campaign is waged against: an algorithm, and how a scenario is played on it.
+
+use std::any::Any;
+use std::fmt;
+use std::mem::discriminant;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::actor::{Actor, Signatures};
+use crate::net::check::{Broken, Violation};
+use crate::net::{Coverage, NetBuilder, Scenario};
+use crate::traits::Wire;
+
+type Play = dyn Fn(&Scenario, Signatures) -> Played + Send + Sync;
+
+/// An algorithm on the simulated network, of which a campaign needs to know no more.
+pub struct Subject {
+    name: &'static str,
+    everything: Coverage,
+    play: Box<Play>,
+}
+
+/// A scenario that was played to the end.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// What it exercised.
+    pub coverage: Coverage,
+    /// Packets that were sent.
+    pub packets: u64,
+}
+
+/// A promise was broken, or something panicked.
+#[derive(Clone, Debug)]
+pub struct Defeat {
+    /// What was broken; if nothing, something panicked.
+    pub violation: Option<Box<Violation>>,
+    /// What happened, in a line.
+    pub what: String,
+    /// The run as a message sequence chart, if it fits one.
+    pub chart: Option<String>,
+}
+
+impl Subject {
+    /// An algorithm under a name. `prepare` adds to the network before it is built: its beginning, its invariants;
+    /// `pick` turns a number into an operation for a member on its state, or none. An operation that the member's replica
+    /// refuses is left out.
+    pub fn new<A: Wire>(
+        name: &'static str,
+        prepare: impl Fn(NetBuilder<A>) -> NetBuilder<A> + Send + Sync + 'static,
+        pick: impl Fn(&A, &Actor, u16) -> Option<A::Op> + Send + Sync + 'static,
+    ) -> Self {
+        let play = move |scenario: &Scenario, signatures| {
+            let net = scenario.play(
+                |builder| prepare(builder).signatures(signatures).unwinding(),
+                &pick,
+            );
+            Played {
+                coverage: net.coverage().clone(),
+                packets: net.trace().packets(),
+            }
+        };
+        Self {
+            name,
+            everything: Coverage::everything::<A>(),
+            play: Box::new(play),
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn everything(&self) -> &Coverage {
+        &self.everything
+    }
+
+    /// Plays a scenario.
+    ///
+    /// # Errors
+    /// [`Defeat`] when a promise is broken, or something panics.
+    pub fn play(&self, scenario: &Scenario, signatures: Signatures) -> Result<Played, Defeat> {
+        // A network that unwinds is dropped, and shares nothing but what is known of signatures.
+        let played = catch_unwind(AssertUnwindSafe(|| (self.play)(scenario, signatures)));
+        played.map_err(Defeat::of)
+    }
+}
+
+impl Defeat {
+    fn of(cause: Box<dyn Any + Send>) -> Self {
+        let cause = match cause.downcast::<Broken>() {
+            Ok(broken) => {
+                return Self {
+                    what: broken.violation.to_string(),
+                    violation: Some(Box::new(broken.violation)),
+                    chart: broken.chart.ok(),
+                };
+            }
+            Err(cause) => cause,
+        };
+        let said = cause.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| cause.downcast_ref::<&str>().copied());
+        Self {
+            violation: None,
+            what: format!("a panic: {}", said.unwrap_or("without a word")),
+            chart: None,
+        }
+    }
+
+    /// Whether the same promise was broken, by whomever.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let kind = |defeat: &Self| defeat.violation.as_deref().map(discriminant);
+        kind(self) == kind(other)
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subject({})", self.name)
+    }
+}

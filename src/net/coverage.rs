@@ -1,0 +1,205 @@
+//! What was exercised: what happened how often, by kind, beside everything that can happen at all.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::adversary::Vice;
+use crate::actor::BadSignature;
+use crate::codec::DecodeError;
+use crate::deterministic_secure_broadcast::{Body, Fault, Refusal, Replica};
+use crate::evidence::EvidenceError;
+use crate::membership::{
+    CertificateError, ChangeError, FoundingError, ReportError, SpeechError, VerifyError,
+};
+use crate::traits::Wire;
+
+/// What can be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The network or the power did harm.
+    Fault(&'static str),
+    /// A liar lied.
+    Lie(&'static str),
+    /// A packet of this kind arrived.
+    Packet(&'static str),
+    /// A correct replica refused a packet for this reason.
+    Refusal(&'static str),
+    /// A correct replica reported a fault.
+    Report(&'static str),
+    /// A correct replica entered this state.
+    State(&'static str),
+}
+
+impl Kind {
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Fault(what) => ("fault", what),
+            Self::Lie(what) => ("lie", what),
+            Self::Packet(what) => ("packet", what),
+            Self::Refusal(what) => ("refusal", what),
+            Self::Report(what) => ("report", what),
+            Self::State(what) => ("state", what),
+        }
+    }
+}
+
+/// Faults that are not the links'.
+const FAULTS: [&str; 11] = [
+    "a packet lost",
+    "a packet twice",
+    "a packet late",
+    "a bit of a packet flipped",
+    "a packet on a link that is cut",
+    "a packet on a link that is slow",
+    "a crash",
+    "a crash while writing",
+    "a restart",
+    "a restart from an older copy of the store",
+    "a newcomer",
+];
+
+/// How often what happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    counts: BTreeMap<Kind, u64>,
+}
+
+impl Coverage {
+    /// Everything that can happen on a network of `A`, never.
+    #[must_use]
+    pub fn everything<A: Wire>() -> Self {
+        let kinds = FAULTS.into_iter().map(Kind::Fault);
+        let kinds = kinds.chain(Vice::ALL.iter().map(|vice| Kind::Lie(vice.name())));
+        let kinds = kinds.chain(Body::KINDS.into_iter().map(Kind::Packet));
+        let kinds = kinds.chain(REFUSALS.iter().map(|refusal| Kind::Refusal(refusal)));
+        let kinds = kinds.chain(Fault::KINDS.into_iter().map(Kind::Report));
+        let kinds = kinds.chain(Replica::<A>::every_situation().map(Kind::State));
+        Self {
+            counts: kinds.map(|kind| (kind, 0)).collect(),
+        }
+    }
+
+    pub(super) fn hit(&mut self, kind: Kind) {
+        self.add(kind, 1);
+    }
+
+    pub(super) fn add(&mut self, kind: Kind, times: u64) {
+        *self.counts.entry(kind).or_default() += times;
+    }
+
+    /// Counts the states that a replica was not in before.
+    pub(super) fn enter<A: Wire>(&mut self, before: &mut Vec<bool>, replica: &Replica<A>) {
+        before.resize(Replica::<A>::every_situation().count(), false);
+        let states = Replica::<A>::every_situation().zip(replica.situations());
+        for (was, (name, is)) in before.iter_mut().zip(states) {
+            if is && !*was {
+                self.hit(Kind::State(name));
+            }
+            *was = is;
+        }
+    }
+
+    /// Adds what happened elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        for (kind, times) in &other.counts {
+            self.add(*kind, *times);
+        }
+    }
+
+    /// How often this happened.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.counts.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// Each kind with how often it happened.
+    pub fn counts(&self) -> impl Iterator<Item = (Kind, u64)> {
+        self.counts.iter().map(|(kind, times)| (*kind, *times))
+    }
+
+    /// What never happened.
+    pub fn missing(&self) -> impl Iterator<Item = Kind> {
+        let never = self.counts().filter(|(_, times)| *times == 0);
+        never.map(|(kind, _)| kind)
+    }
+}
+
+/// A table, a line a kind.
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (kind, times) in self.counts() {
+            let (section, what) = kind.words();
+            let times = match times {
+                0 => "never".to_owned(),
+                times => times.to_string(),
+            };
+            writeln!(f, "{section:<8} {what:<58} {times:>12}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a function that names each value of a type, and the list of the names.
+macro_rules! names {
+    ($all:ident, $name:ident, $type:ty, { $($pattern:pat => $words:literal,)+ }) => {
+        const $all: &[&str] = &[$($words),+];
+
+        pub(super) fn $name(value: &$type) -> &'static str {
+            match value {
+                $($pattern => $words,)+
+            }
+        }
+    };
+}
+
+names!(REFUSALS, refusal, Refusal, {
+    Refusal::Decode(DecodeError::TooLong { .. }) => "packet: too long",
+    Refusal::Decode(DecodeError::Malformed) => "packet: malformed",
+    Refusal::Decode(DecodeError::NotCanonical) => "packet: not canonical",
+    Refusal::Decode(DecodeError::TooMany { .. }) => "packet: too many of something",
+    Refusal::Decode(DecodeError::Empty) => "packet: a message of nothing",
+    Refusal::Misdelivered(_) => "for somebody else",
+    Refusal::NoLane(_) => "the lane of somebody unknown",
+    Refusal::Unsigned(VerifyError::NoSeat(_)) => "said by nobody seated",
+    Refusal::Unsigned(VerifyError::BadSignature(BadSignature(_))) => "a bad signature",
+    Refusal::NoDot(_) => "number 0",
+    Refusal::WrongParent(_) => "a wrong parent",
+    Refusal::Convicted(_) => "of somebody convicted",
+    Refusal::Silenced => "we are silenced",
+    Refusal::Unasked(_) => "an echo not asked for",
+    Refusal::Certificate(CertificateError::NotAQuorum { .. }) => "certificate: not a quorum",
+    Refusal::Certificate(CertificateError::Seats) => "certificate: seats out of order",
+    Refusal::Certificate(CertificateError::BadSignature(_)) => "certificate: a bad signature",
+    Refusal::Chunk(_) => "a stretch that does not hold together",
+    Refusal::Closed(_) => "a certificate that comes too late",
+    Refusal::Change(ChangeError::Member(_)) => "change: a member already",
+    Refusal::Change(ChangeError::NoMember(_)) => "change: no member",
+    Refusal::Change(ChangeError::LastMember) => "change: the last member",
+    Refusal::Change(ChangeError::Full) => "change: no seat left",
+    Refusal::Change(ChangeError::Stale) => "change: of another generation",
+    Refusal::Change(ChangeError::WeakKey(_)) => "change: an unusable key",
+    Refusal::Change(ChangeError::BadSignature(_)) => "change: a bad signature",
+    Refusal::Change(ChangeError::Certificate(_)) => "change: approvals that are none",
+    Refusal::Report(ReportError::Stale) => "report: of another generation",
+    Refusal::Report(ReportError::TooMany) => "report: too many lanes",
+    Refusal::Report(ReportError::Head(_)) => "report: a head that cannot be",
+    Refusal::Report(ReportError::Mark(_)) => "report: a lock that cannot be",
+    Refusal::Report(ReportError::WeakKey(_)) => "report: an unusable key",
+    Refusal::Report(ReportError::BadSignature(_)) => "report: a bad signature",
+    Refusal::Speech(SpeechError::TooMany) => "vote: too many",
+    Refusal::Speech(SpeechError::Generation) => "vote: of another generation",
+    Refusal::Speech(SpeechError::NotCoordinator) => "vote: proposed out of turn",
+    Refusal::Speech(SpeechError::NoQuorum) => "vote: a quorum of nothing",
+    Refusal::Speech(SpeechError::Ballot(_)) => "vote: a bad ballot",
+    Refusal::Speech(SpeechError::Quorum(_)) => "vote: a bad quorum",
+    Refusal::Founding(FoundingError::NoDecision) => "generation: not decided",
+    Refusal::Founding(FoundingError::OtherValue) => "generation: another value was decided",
+    Refusal::Founding(FoundingError::Certificate(_)) => "generation: a bad certificate",
+    Refusal::Founding(FoundingError::Value(_)) => "generation: a bad value",
+    Refusal::Forged(_) => "generation: not that of the invitation",
+    Refusal::Snapshot(_) => "a part of another snapshot",
+    Refusal::Evidence(EvidenceError::NoConflict) => "evidence: no conflict",
+    Refusal::Evidence(EvidenceError::WeakKey(_)) => "evidence: an unusable key",
+    Refusal::Evidence(EvidenceError::BadSignature(_)) => "evidence: a bad signature",
+});

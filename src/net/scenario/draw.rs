@@ -1,0 +1,177 @@
+//! Scenarios by the number. Swarm testing (Groce, Zhang, Eide, Chen, Regehr: Swarm Testing, ISSTA 2012): each scenario
+//! has a random part of all kinds of acts and faults turned on, for what one kind hides another may need.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{Act, Scenario};
+use crate::net::{Faults, Vice};
+
+/// What scenarios are drawn from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The numbers of members, drawn evenly.
+    pub members: Vec<u8>,
+    /// How many acts, at most.
+    pub acts: u8,
+    /// Whether there are liars, up to what the committee tolerates, and members that lose their memory.
+    pub liars: bool,
+    /// Whether links do harm.
+    pub faults: bool,
+    /// Whether members crash.
+    pub crashes: bool,
+    /// Whether the committee changes.
+    pub changes: bool,
+}
+
+impl Default for Shape {
+    /// Everything, mostly four members.
+    fn default() -> Self {
+        Self {
+            members: vec![1, 2, 3, 4, 4, 4, 4, 4, 5, 7],
+            acts: 24,
+            liars: true,
+            faults: true,
+            crashes: true,
+            changes: true,
+        }
+    }
+}
+
+impl Shape {
+    /// Four members and a few operations, some 40 packets: for runs by the million.
+    #[must_use]
+    pub fn small() -> Self {
+        Self {
+            members: vec![4],
+            acts: 4,
+            changes: false,
+            ..Self::default()
+        }
+    }
+}
+
+/// A kind of act with its weight.
+type Draw = (u32, fn(&mut ChaCha8Rng) -> Act);
+
+const ORDINARY: [Draw; 2] = [
+    (9, |r| Act::Propose {
+        who: r.random(),
+        pick: r.random(),
+    }),
+    (4, |r| Act::Run {
+        tenths: r.random_range(0..40),
+    }),
+];
+
+const LINKS: [Draw; 4] = [
+    (1, |r| Act::Partition { side: r.random() }),
+    (1, |r| Act::Cut {
+        from: r.random(),
+        to: r.random(),
+    }),
+    (1, |r| Act::Clog {
+        from: r.random(),
+        to: r.random(),
+    }),
+    (1, |_| Act::Heal),
+];
+
+const CRASHES: [Draw; 3] = [
+    (1, |r| Act::Crash { who: r.random() }),
+    (1, |r| Act::CrashWhileWriting {
+        who: r.random(),
+        records: r.random_range(0..4),
+        torn: r.random(),
+    }),
+    (2, |r| Act::Restart { who: r.random() }),
+];
+
+const CHANGES: [Draw; 3] = [
+    (2, |_| Act::Join),
+    (1, |r| Act::Leave { who: r.random() }),
+    (1, |r| Act::Renew { who: r.random() }),
+];
+
+const LAPSES: [Draw; 2] = [
+    (1, |r| Act::Backup { who: r.random() }),
+    (1, |r| Act::Restore { who: r.random() }),
+];
+
+impl Scenario {
+    /// The scenario of this number: the same on every machine.
+    #[must_use]
+    pub fn draw(number: u64, shape: &Shape) -> Self {
+        let random = &mut ChaCha8Rng::seed_from_u64(number);
+        let most = shape.members.len().max(1);
+        let members = shape.members.get(random.random_range(0..most));
+        let members = members.copied().unwrap_or(4).max(1);
+        Self {
+            seed: random.random(),
+            members,
+            liars: liars(random, members, shape),
+            faults: faults(random, shape),
+            unruly: 0..u64::MAX,
+            acts: acts(random, shape),
+        }
+    }
+}
+
+fn liars(random: &mut ChaCha8Rng, members: u8, shape: &Shape) -> Vec<Vec<Vice>> {
+    let most = if shape.liars { (members - 1) / 3 } else { 0 };
+    let vices = |random: &mut ChaCha8Rng| {
+        let many = random.random_range(1..=3);
+        let vice = |_| Vice::ALL[random.random_range(0..Vice::ALL.len())];
+        (0..many).map(vice).collect()
+    };
+    let many = random.random_range(0..=most);
+    (0..many).map(|_| vices(random)).collect()
+}
+
+fn faults(random: &mut ChaCha8Rng, shape: &Shape) -> Faults {
+    let mut faults = Faults::default();
+    if !shape.faults {
+        return faults;
+    }
+    let latencies = [1_000..=40_000, 10_000..=10_000, 1_000..=150_000];
+    faults.latency = latencies[random.random_range(0..latencies.len())].clone();
+    let rates = [
+        &mut faults.drop,
+        &mut faults.duplicate,
+        &mut faults.corrupt,
+        &mut faults.delay,
+    ];
+    for rate in rates {
+        if random.random() {
+            *rate = [0.02, 0.1, 0.3][random.random_range(0..3)];
+        }
+    }
+    faults
+}
+
+fn acts(random: &mut ChaCha8Rng, shape: &Shape) -> Vec<Act> {
+    let mut kinds = ORDINARY.to_vec();
+    let rooms: [(bool, &[Draw]); 4] = [
+        (shape.faults, &LINKS),
+        (shape.crashes, &CRASHES),
+        (shape.changes, &CHANGES),
+        (shape.liars, &LAPSES),
+    ];
+    for (_, draws) in rooms.iter().filter(|(open, _)| *open) {
+        kinds.extend(draws.iter().filter(|_| random.random::<bool>()));
+    }
+    let many = random.random_range(0..=shape.acts);
+    (0..many).map(|_| act(random, &kinds)).collect()
+}
+
+fn act(random: &mut ChaCha8Rng, kinds: &[Draw]) -> Act {
+    let weights = kinds.iter().map(|(weight, _)| weight).sum();
+    let mut left = random.random_range(0..weights);
+    for (weight, draw) in kinds {
+        if left < *weight {
+            return draw(random);
+        }
+        left -= weight;
+    }
+    Act::Heal
+}

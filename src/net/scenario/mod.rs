@@ -1,0 +1,276 @@
+//! Scenarios: what is done to a network, as data, so that a failure can be shrunk to a handful of acts.
+
+#[cfg(feature = "quickcheck")]
+mod arbitrary;
+mod code;
+mod draw;
+mod shrink;
+mod story;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+pub use draw::Shape;
+
+use super::adversary::Vice;
+use super::{Faults, Net, NetBuilder, TICK_MICROS};
+use crate::actor::Actor;
+use crate::store::MemoryStore;
+use crate::traits::Wire;
+
+/// One thing that is done to a network. Members are named by seat, modulo their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Act {
+    /// A member proposes the operation that `pick` stands for.
+    Propose {
+        /// Who.
+        who: u8,
+        /// What; the player of the scenario turns it into an operation.
+        pick: u16,
+    },
+    /// Time passes.
+    Run {
+        /// Tenths of a tick.
+        tenths: u8,
+    },
+    /// The members whose bits are set are cut off from the others.
+    Partition {
+        /// One bit a seat.
+        side: u16,
+    },
+    /// Everything in one direction between two members is lost.
+    Cut {
+        /// From whom.
+        from: u8,
+        /// To whom.
+        to: u8,
+    },
+    /// Everything in one direction between two members is slow.
+    Clog {
+        /// From whom.
+        from: u8,
+        /// To whom.
+        to: u8,
+    },
+    /// Faults and cuts end.
+    Heal,
+    /// A member crashes between two steps.
+    Crash {
+        /// Who.
+        who: u8,
+    },
+    /// A member crashes in the middle of its next step that writes.
+    CrashWhileWriting {
+        /// Who.
+        who: u8,
+        /// How many records of the step survive.
+        records: u8,
+        /// How many bytes of the next one do.
+        torn: u8,
+    },
+    /// Somebody new asks to be let in, unless there are enough members.
+    Join,
+    /// A member asks to leave, unless the liars would be too many among those that stay.
+    Leave {
+        /// Who.
+        who: u8,
+    },
+    /// A member asks for a new generation.
+    Renew {
+        /// Who.
+        who: u8,
+    },
+    /// A member that is down starts again.
+    Restart {
+        /// Who.
+        who: u8,
+    },
+    /// A member's store is copied.
+    Backup {
+        /// Whose.
+        who: u8,
+    },
+    /// A member starts again from the copy of its store, if there is one. It counts as a liar from then on; where that were
+    /// one liar too many, nothing happens.
+    Restore {
+        /// Who.
+        who: u8,
+    },
+}
+
+/// A network and what is done to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Decides everything that is not said here.
+    pub seed: u64,
+    /// How many members, liars included; at least one.
+    pub members: u8,
+    /// The vices of each liar; liars beyond what the committee tolerates are left out.
+    pub liars: Vec<Vec<Vice>>,
+    /// What the links do to packets, until the network heals.
+    pub faults: Faults,
+    /// The packets, by number, that faults and varying latency may touch: all of them, until a failure is shrunk. The
+    /// others arrive unharmed after the shortest latency.
+    pub unruly: Range<u64>,
+    /// What is done, in order.
+    pub acts: Vec<Act>,
+}
+
+impl Default for Scenario {
+    /// Four correct members on links that only take their time, to whom nothing is done.
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            members: 4,
+            liars: Vec::new(),
+            faults: Faults::default(),
+            unruly: 0..u64::MAX,
+            acts: Vec::new(),
+        }
+    }
+}
+
+impl Scenario {
+    /// The same without changes of the committee.
+    #[must_use]
+    pub fn with_a_fixed_committee(mut self) -> Self {
+        let changes = |act: &Act| matches!(act, Act::Join | Act::Leave { .. } | Act::Renew { .. });
+        self.acts.retain(|act| !changes(act));
+        self
+    }
+
+    /// Plays the acts, then [settles](Net::settle). `pick` turns a number into an operation that is valid for `actor`
+    /// on the given state, or none; `prepare` may add to the builder.
+    ///
+    /// # Panics
+    /// When a promise is broken; see [`Violation`](super::Violation).
+    pub fn play<A: Wire>(
+        &self,
+        prepare: impl FnOnce(NetBuilder<A>) -> NetBuilder<A>,
+        pick: impl Fn(&A, &Actor, u16) -> Option<A::Op>,
+    ) -> Net<A> {
+        let members = usize::from(self.members.max(1));
+        let mut builder = Net::builder(self.seed).members(members);
+        let liars = self.liars.len().min((members - 1) / 3);
+        for vices in &self.liars[..liars] {
+            builder = builder.byzantine_boxed(Vice::seat(vices));
+        }
+        builder = builder.faults(self.faults.clone());
+        builder = builder.unruly(self.unruly.clone());
+        builder = builder.with_old_keys().approving();
+        let mut stage = Stage {
+            net: prepare(builder).build(),
+            backups: BTreeMap::new(),
+        };
+        for act in &self.acts {
+            stage.perform(*act, &pick);
+        }
+        stage.net.settle();
+        stage.net
+    }
+}
+
+/// Participants in a scenario, at most: more are slower and show nothing more.
+const MOST_ACTORS: usize = 10;
+
+fn somebody_is_up<A: Wire>(net: &Net<A>) -> bool {
+    net.honest_actors().iter().any(|actor| !net.is_down(actor))
+}
+
+/// A network that acts are performed on.
+struct Stage<A: Wire> {
+    net: Net<A>,
+    backups: BTreeMap<Actor, MemoryStore>,
+}
+
+impl<A: Wire> Stage<A> {
+    fn perform(&mut self, act: Act, pick: &impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
+        let net = &mut self.net;
+        let actors = net.actors();
+        let seat = |index: u8| actors[usize::from(index) % actors.len()];
+        match act {
+            Act::Propose { who, pick: number } => propose(net, &seat(who), number, pick),
+            Act::Run { tenths } => net.run_for(u64::from(tenths) * TICK_MICROS / 10),
+            Act::Partition { side } => net.partition(&sided(&actors, side)),
+            Act::Cut { from, to } => net.cut(&seat(from), &seat(to)),
+            Act::Clog { from, to } => net.clog(&seat(from), &seat(to)),
+            Act::Heal => net.heal(),
+            Act::Crash { who } => net.crash(&seat(who)),
+            Act::CrashWhileWriting { who, records, torn } => {
+                net.crash_while_writing(&seat(who), usize::from(records), usize::from(torn));
+            }
+            Act::Restart { who } => net.restart(&seat(who)),
+            Act::Backup { who } => self.back_up(seat(who)),
+            Act::Restore { who } => self.restore(&seat(who)),
+            Act::Join if actors.len() < MOST_ACTORS && somebody_is_up(net) => {
+                net.join();
+            }
+            Act::Leave { who } if may_shrink(net) => {
+                let _ = net.leave(&seat(who));
+            }
+            Act::Renew { who } => {
+                let _ = net.renew(&seat(who));
+            }
+            Act::Join | Act::Leave { .. } => {}
+        }
+    }
+
+    fn back_up(&mut self, who: Actor) {
+        if let Some(store) = self.net.backup(&who) {
+            self.backups.insert(who, store);
+        }
+    }
+
+    fn restore(&mut self, who: &Actor) {
+        let net = &mut self.net;
+        let lies = net.liars().contains(who);
+        let bearable = !net.is_correct(who) || bears_another(net);
+        if !lies
+            && bearable
+            && let Some(copy) = self.backups.get(who)
+        {
+            net.crash(who);
+            net.restore(who, copy.clone());
+            net.restart(who);
+        }
+    }
+}
+
+fn propose<A: Wire>(
+    net: &mut Net<A>,
+    who: &Actor,
+    number: u16,
+    pick: &impl Fn(&A, &Actor, u16) -> Option<A::Op>,
+) {
+    if !net.is_down(who)
+        && let Some(op) = pick(net.ahead(who), who, number)
+    {
+        // A refusal to propose is the replica's right; what it accepts must arrive.
+        let _ = net.propose(who, op);
+    }
+}
+
+fn sided(actors: &[Actor], side: u16) -> Vec<Actor> {
+    let bits = actors.iter().enumerate();
+    let sided = bits.filter(|(index, _)| side >> (index % 16) & 1 == 1);
+    sided.map(|(_, actor)| *actor).collect()
+}
+
+/// Whether those that stay still tolerate the liars. Leaves that are under way count.
+fn may_shrink<A: Wire>(net: &Net<A>) -> bool {
+    somebody_is_up(net) && !net.is_changing() && net.committee().size() > 3 * faulty(net) + 2
+}
+
+/// Whether one more of the committee may lie.
+fn bears_another<A: Wire>(net: &Net<A>) -> bool {
+    somebody_is_up(net) && !net.is_changing() && net.committee().size() > 3 * faulty(net) + 3
+}
+
+/// Members of the newest committee that lie, or whose store was replaced by an older copy.
+fn faulty<A: Wire>(net: &Net<A>) -> usize {
+    let members = net.committee().actors().iter();
+    members.filter(|member| !net.is_correct(member)).count()
+}

@@ -1,0 +1,89 @@
+//! A scenario in words.
+
+use std::fmt;
+
+use super::{Act, Scenario};
+use crate::net::Faults;
+
+/// A member's name in a story: its seat as a letter, as in charts, as far as letters go.
+fn name(seat: u8) -> String {
+    match seat {
+        0..26 => char::from(b'a' + seat).to_string(),
+        _ => format!("member {seat}"),
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} members (seed {})", self.members, self.seed)?;
+        for vices in &self.liars {
+            let vices: Vec<_> = vices.iter().map(ToString::to_string).collect();
+            writeln!(f, "a liar: {}", vices.join(", "))?;
+        }
+        write!(f, "{}", self.faults)?;
+        if self.unruly != (0..u64::MAX) {
+            let (from, until) = (self.unruly.start, self.unruly.end);
+            writeln!(f, "only packets {from} to {until} may be harmed or late")?;
+        }
+        let actors = self.members.max(1);
+        for (index, act) in self.acts.iter().enumerate() {
+            writeln!(f, "{:>3}. {}", index + 1, Told { act, actors })?;
+        }
+        writeln!(f, "     all heals, and time passes")
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = (self.latency.start(), self.latency.end());
+        write!(f, "packets take {least} to {most} us")?;
+        let rates = [
+            (self.drop, "are lost"),
+            (self.duplicate, "come twice"),
+            (self.corrupt, "have a bit flipped"),
+            (self.delay, "take up to 20 times as long"),
+        ];
+        for (rate, what) in rates.iter().filter(|(rate, _)| *rate > 0.0) {
+            write!(f, ", {} % {what}", rate * 100.0)?;
+        }
+        writeln!(f)
+    }
+}
+
+/// An act among so many actors. Newcomers shift the names; the chart tells.
+struct Told<'a> {
+    act: &'a Act,
+    actors: u8,
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |who: u8| name(who % self.actors);
+        match *self.act {
+            Act::Propose { who, pick } => write!(f, "{} proposes (pick {pick})", name(who)),
+            Act::Run { tenths } => write!(f, "{} ticks pass", f64::from(tenths) / 10.0),
+            Act::Partition { side } => {
+                let side = (0..self.actors.min(16)).filter(|seat| side >> seat & 1 == 1);
+                let side: Vec<_> = side.map(name).collect();
+                write!(f, "{{{}}} are cut off from the others", side.join(", "))
+            }
+            Act::Cut { from, to } => write!(f, "nothing gets from {} to {}", name(from), name(to)),
+            Act::Clog { from, to } => {
+                write!(f, "what {} sends to {} is slow", name(from), name(to))
+            }
+            Act::Heal => write!(f, "the network heals"),
+            Act::Crash { who } => write!(f, "{} crashes", name(who)),
+            Act::CrashWhileWriting { who, records, torn } => write!(
+                f,
+                "{} will crash while it writes, {records} records and {torn} bytes into it",
+                name(who)
+            ),
+            Act::Restart { who } => write!(f, "{} starts again", name(who)),
+            Act::Backup { who } => write!(f, "the store of {} is copied", name(who)),
+            Act::Restore { who } => write!(f, "{} starts again from the old copy", name(who)),
+            Act::Join => write!(f, "somebody new asks to be let in"),
+            Act::Leave { who } => write!(f, "{} asks to leave", name(who)),
+            Act::Renew { who } => write!(f, "{} asks for a new generation", name(who)),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A campaign finds what is wrong, makes it small, tells it, and is the same every time.
+
+use std::num::NonZeroUsize;
+
+use bft_crdts::net::{Act, Campaign, Kind, Scenario, Shape, Signatures, Subject, Violation};
+use bft_crdts::{Actor, SecureBroadcastAlgorithm};
+
+/// The last value written wins, in the order of delivery: which is not the same everywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct LastWins(u16);
+
+impl SecureBroadcastAlgorithm for LastWins {
+    type Op = u16;
+    type ReplicatedState = u16;
+    const NAME: &'static str = "last-wins/1";
+    fn new(_: Actor) -> Self {
+        Self::default()
+    }
+    fn state(&self) -> u16 {
+        self.0
+    }
+    fn sync_from(&mut self, state: u16) {
+        self.0 = state;
+    }
+    fn validate(&self, _: &Actor, _: &u16) -> bool {
+        true
+    }
+    fn apply(&mut self, op: u16) {
+        self.0 = op;
+    }
+}
+
+fn last_wins() -> Subject {
+    Subject::new(
+        "last_wins",
+        |builder| builder,
+        |_: &LastWins, _, pick| Some(pick),
+    )
+}
+
+#[test]
+fn an_algorithm_whose_operations_do_not_commute_is_found_out_in_a_handful_of_acts() {
+    let campaign = Campaign::new([last_wins()]).shape(Shape {
+        changes: false,
+        ..Shape::default()
+    });
+    let report = campaign.run(0..1_000, |_| true);
+    let failure = report.failures.first().expect("a broken promise");
+    let violation = failure.defeat.violation.as_deref();
+    assert!(
+        matches!(violation, Some(Violation::Diverged { .. })),
+        "{failure}"
+    );
+    let acts = &failure.shrunk.acts;
+    assert!(acts.len() <= 5, "{failure}");
+    assert!(acts.iter().any(|act| matches!(act, Act::Propose { .. })));
+    assert!(failure.shrunk.liars.is_empty(), "{failure}");
+    let told = failure.to_string();
+    for part in ["proposes", "--replay last_wins:", "#[test]", "msc {"] {
+        assert!(told.contains(part), "{part} is missing:\n{told}");
+    }
+    let again = Scenario::from_code(&failure.shrunk.code()).expect("its code");
+    assert_eq!(again, failure.shrunk);
+    let defeat = last_wins().play(&again, Signatures::Strict);
+    let defeat = defeat.expect_err("the same broken promise");
+    assert_eq!(defeat.violation, failure.defeat.violation);
+}
+
+#[test]
+fn a_panic_of_the_algorithm_is_a_defeat_and_ends_nothing_else() {
+    let fussy = Subject::new(
+        "fussy",
+        |builder| {
+            builder.invariant(|set: &LastWins| {
+                assert!(set.0 < 60_000, "a value that is too large");
+                Ok(())
+            })
+        },
+        |_, _, pick| Some(pick),
+    );
+    let report = Campaign::new([fussy])
+        .shape(Shape::small())
+        .run(0..200, |_| true);
+    let failure = report.failures.first().expect("a panic");
+    assert!(failure.defeat.violation.is_none());
+    assert!(
+        failure.defeat.what.contains("a value that is too large"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_campaign_is_the_same_on_one_thread_and_on_two_with_checks_remembered_or_not() {
+    let campaign = || Campaign::new([Subject::set(), Subject::bank(), Subject::at2()]);
+    let two = NonZeroUsize::new(2).expect("two");
+    let one = campaign().threads(NonZeroUsize::MIN).run(0..60, |_| true);
+    let other = campaign()
+        .threads(two)
+        .signatures(Signatures::Strict)
+        .run(0..60, |_| true);
+    assert_eq!((one.scenarios, one.packets), (60, other.packets));
+    assert_eq!(one.coverage, other.coverage);
+    assert!(one.coverage.count(Kind::Packet("echo")) > 0);
+}
+
+#[test]
+fn a_scenario_that_is_no_scenario_is_refused() {
+    let good = Scenario::draw(1, &Shape::default()).code();
+    assert!(Scenario::from_code(&good).is_ok());
+    for code in ["", "00", "zz", &good[1..], &format!("{good}00")] {
+        assert!(Scenario::from_code(code).is_err(), "{code}");
+    }
+    let mut sick = Scenario::default();
+    sick.faults.drop = 1.5;
+    assert!(Scenario::from_code(&sick.code()).is_err());
+}

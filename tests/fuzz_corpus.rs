@@ -1,0 +1,113 @@
+//! The fuzz targets without a fuzzer: all that is kept in `fuzz/corpus`, and as many seeded mutations of it as asked for.
+
+mod common;
+
+#[path = "../fuzz/src/bodies/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "the fuzz crate uses the rest"
+)]
+mod bodies;
+
+use std::path::Path;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The files of a target's corpus, in the order of their names.
+fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
+    let files = std::fs::read_dir(folder).expect("a committed corpus");
+    let mut files: Vec<_> = files
+        .map(|file| {
+            let path = file.expect("a file").path();
+            let bytes = std::fs::read(&path).expect("its bytes");
+            (path.display().to_string(), bytes)
+        })
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+/// How many properties are to be tried, as quickcheck's own tests ask.
+fn tests() -> usize {
+    let asked = std::env::var("QUICKCHECK_TESTS").ok();
+    asked.and_then(|number| number.parse().ok()).unwrap_or(100)
+}
+
+/// Tells which input it was before a panic ends the test.
+struct Input<'a>(&'a str, &'a [u8]);
+
+impl Drop for Input<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let hex: String = self.1.iter().map(|byte| format!("{byte:02x}")).collect();
+            let message = format!("{}: {hex}\n", self.0);
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes());
+        }
+    }
+}
+
+fn try_out(body: fn(&[u8]), name: &str, bytes: &[u8]) {
+    let _told = Input(name, bytes);
+    body(bytes);
+}
+
+/// Replays the corpus, then `rounds` mutations of its files, the same in every run.
+fn replay(target: &str, body: fn(&[u8]), rounds: usize) {
+    let corpus = corpus(target);
+    for (name, bytes) in &corpus {
+        try_out(body, name, bytes);
+    }
+    let mut random = ChaCha8Rng::seed_from_u64(corpus.len() as u64);
+    for _ in 0..rounds {
+        let (name, bytes) = &corpus[random.random_range(0..corpus.len())];
+        let mut bytes = bytes.clone();
+        (0..=random.random_range(0..4)).for_each(|_| mutate(&mut random, &mut bytes));
+        try_out(body, name, &bytes);
+    }
+}
+
+fn mutate(random: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
+    let at = random.random_range(0..=bytes.len());
+    let until = (at + random.random_range(0..16usize)).min(bytes.len());
+    match random.random_range(0..6) {
+        0 => bytes.truncate(at),
+        1 => drop(bytes.drain(at..until)),
+        2 => {
+            let again = bytes[at..until].to_vec();
+            bytes.splice(at..at, again);
+        }
+        3 => {
+            let mut more = [0; 16];
+            random.fill_bytes(&mut more);
+            bytes.extend(more);
+        }
+        4 => bytes[at..until].fill(0xff),
+        _ => {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << random.random_range(0..8);
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_bytes_come_a_decoder_refuses_them_or_they_are_what_it_encodes() {
+    replay("decode", bodies::decode, 20 * tests());
+}
+
+#[test]
+fn whatever_a_liar_and_the_network_do_with_packets_what_is_promised_holds() {
+    replay("handle_packet", bodies::handle_packet, 2 * tests());
+}
+
+#[test]
+fn whatever_became_of_its_records_a_replica_agrees_with_them_or_is_not_built() {
+    replay("recover", bodies::recover, 5 * tests());
+}
