@@ -85,7 +85,7 @@ impl NetworkId {
 }
 
 /// What a digest is about; one tag each, so that a signature over one kind of statement is never another's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum Domain {
     /// The description of a network.

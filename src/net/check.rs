@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::msc::ChartError;
+use super::rules::Rules;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
-use crate::deterministic_secure_broadcast::{Body, Delivery, Fault, Packet, Refusal, Replica};
+use crate::deterministic_secure_broadcast::{
+    Body, Delivery, Fault, Packet, Refusal, Replica, Step,
+};
 use crate::dot::{Dot, Seq};
 use crate::membership::Generation;
 use crate::store::Effect;
@@ -123,6 +126,38 @@ pub enum Violation {
         /// How long was waited.
         ticks: u64,
     },
+    /// Two correct replicas begin one generation differently.
+    #[error("two values: {who:?} begins generation {generation} otherwise than somebody before")]
+    TwoValues {
+        /// The later one.
+        who: Actor,
+        /// Which generation.
+        generation: Generation,
+    },
+    /// A generation begins with something else than what was settled before it.
+    #[error("boundary: generation {generation}, as {who:?} begins it, {what}")]
+    Boundary {
+        /// Who.
+        who: Actor,
+        /// Which generation.
+        generation: Generation,
+        /// What it does.
+        what: &'static str,
+    },
+    /// A correct replica echoed what the beginning of its generation forbids.
+    #[error("boundary: {who:?} echoed what is sealed, or other than what is adopted, at {dot}")]
+    Disobedience {
+        /// Who.
+        who: Actor,
+        /// Where.
+        dot: Dot,
+    },
+    /// A signature on a statement of one kind is one on another kind too.
+    #[error("signatures: what {who:?} signed can be shown as another kind of statement")]
+    Ambiguous {
+        /// Who.
+        who: Actor,
+    },
     /// A replica could not be rebuilt.
     #[error("recovery of {who:?}: {why}")]
     Recovery {
@@ -151,6 +186,7 @@ pub(super) struct Checks<A: Wire> {
     delivered: BTreeMap<(Actor, Actor), Seq>,
     echoed: BTreeMap<(Actor, Generation, Dot), Digest>,
     bound: BTreeMap<Dot, Digest>,
+    pub(super) rules: Rules,
     /// Operations of each correct member that were durable, and those that some correct replica applied.
     pub(super) proposed: BTreeMap<Actor, usize>,
     pub(super) arrived: BTreeMap<Actor, usize>,
@@ -174,6 +210,7 @@ impl<A: Wire> Checks<A> {
             delivered: BTreeMap::new(),
             echoed: BTreeMap::new(),
             bound: BTreeMap::new(),
+            rules: Rules::default(),
             proposed: BTreeMap::new(),
             arrived: BTreeMap::new(),
             invariants,
@@ -204,8 +241,27 @@ impl<A: Wire> Checks<A> {
         }
     }
 
+    /// A generation begins at a replica, if one does in this step.
+    pub(super) fn begun(
+        &mut self,
+        who: Actor,
+        replica: &Replica<A>,
+        step: &Step<A::Op>,
+    ) -> Result<(), Violation> {
+        if !step.installed.is_empty() && self.tolerated && self.is_correct(&who) {
+            self.rules.begun(who, replica.boundary(), &self.agreed)?;
+        }
+        if step.installed.iter().any(|installed| installed.by_snapshot) {
+            self.resumed(who, replica, &step.delivered)?;
+        }
+        Ok(())
+    }
+
     /// 3. One digest a dot and generation, across crashes too.
     fn sent(&mut self, from: Actor, packet: &Packet) -> Result<(), Violation> {
+        if self.tolerated && self.is_correct(&from) {
+            self.rules.said(from, &packet.body, &self.network)?;
+        }
         let twice = |dot| Violation::SignedTwice { who: from, dot };
         match &packet.body {
             Body::Echo(echo) if echo.signer == from && self.is_correct(&from) => {

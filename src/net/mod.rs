@@ -31,6 +31,8 @@ mod keyring;
 mod members;
 mod msc;
 mod participant;
+mod retired;
+mod rules;
 mod scenario;
 mod schedule;
 mod settle;
@@ -369,14 +371,10 @@ impl<A: Wire> Net<A> {
         let mut packets = Vec::new();
         let mut events = Vec::new();
         let mut asked = Vec::new();
-        let mut judgement = Ok(());
         let installed = !step.installed.is_empty();
         let checks = &mut self.checks;
-        if step.installed.iter().any(|installed| installed.by_snapshot)
-            && let Some(replica) = participant.replica()
-        {
-            judgement = checks.resumed(who, replica, &step.delivered);
-        }
+        let begun = |replica| checks.begun(who, replica, &step);
+        let mut judgement = participant.replica().map_or(Ok(()), begun);
         let committee = participant
             .replica()
             .map(|r| r.committee().actors().to_vec());

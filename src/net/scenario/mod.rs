@@ -99,6 +99,12 @@ pub enum Act {
         /// Who.
         who: u8,
     },
+    /// The keys of members that have left come into the wrong hands. Whoever has them certifies, in an old generation, what that
+    /// one never saw, if they are a quorum of it and everybody has left it behind; else nothing happens.
+    MisuseRetiredKeys {
+        /// What; as for [`Act::Propose`].
+        pick: u16,
+    },
 }
 
 /// A network and what is done to it.
@@ -213,6 +219,12 @@ impl<A: Wire> Stage<A> {
             }
             Act::Renew { who } => {
                 let _ = net.renew(&seat(who));
+            }
+            Act::MisuseRetiredKeys { pick: number } => {
+                let op = |algorithm: &A, who: &Actor, other: u16| {
+                    pick(algorithm, who, number.wrapping_add(other))
+                };
+                net.misuse_retired_keys(op);
             }
             Act::Join | Act::Leave { .. } => {}
         }
