@@ -42,9 +42,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 pub use adversary::{
-    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator, FalseAnswer,
-    FalseApprover, FalseCoordinator, FalseProposal, FalseReporter, FalseServer, FalseSnapshot,
-    Forger, Hand, Mute, MuteToSome, Replayer, SlowLoris, Tick, Twins, Vice, Vices, Withholder,
+    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator,
+    FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator, FalseProposal,
+    FalseReporter, FalseServer, FalseSnapshot, Forger, Hand, Impostor, Mute, MuteToSome,
+    Procrastinator, Replayer, SlowLoris, Substituter, Tick, Turncoat, Twins, Vice, Vices,
+    Withholder,
 };
 pub use builder::NetBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};

@@ -34,7 +34,8 @@ impl<A: Wire> Net<A> {
         };
         let who = heist.source.actor();
         let victims = self.members();
-        self.coverage.hit(Kind::Fault("a certificate by retired keys"));
+        self.coverage
+            .hit(Kind::Fault("a certificate by retired keys"));
         for (_, key) in &heist.signers {
             self.checks.excuse(&key.actor());
         }
@@ -105,13 +106,19 @@ impl<A: Wire> Net<A> {
             dot,
             digest,
         };
-        let signers = heist.signers.iter().take(heist.boundary.committee().quorum());
+        let signers = heist
+            .signers
+            .iter()
+            .take(heist.boundary.committee().quorum());
         let signatures = signers.map(|(seat, key)| (*seat, key.sign(&self.network, statement).sig));
         let certificate = Arc::new(Certificate {
             statement,
             signatures: signatures.collect(),
         });
-        let sig = heist.source.sign(&self.network, Binding { dot, digest }).sig;
+        let sig = heist
+            .source
+            .sign(&self.network, Binding { dot, digest })
+            .sig;
         let proposal = Arc::new(Proposal { message, sig });
         for (after, body) in [
             (1, Body::Certificate(certificate)),

@@ -23,6 +23,15 @@ impl FalseSnapshot {
         Self { always: true }
     }
 
+    /// No state at all, or one that is well formed: what was delivered up to now, or never anything.
+    fn other<A: Wire>(self, hand: &mut Hand<'_, A>) -> Snapshot {
+        match hand.random().random_range(0..3u8) {
+            0 => Snapshot::from_bytes(b"nothing".to_vec().into()),
+            1 => Snapshot::of(hand.half().algorithm()),
+            _ => Snapshot::of(hand.another_half().algorithm()),
+        }
+    }
+
     fn lie<A: Wire>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let Body::Snapshot { part, .. } = &mut packet.body else {
             return;
@@ -30,15 +39,12 @@ impl FalseSnapshot {
         if !self.always && hand.random().random_bool(0.5) {
             return;
         }
+        let other = self.other(hand);
         match part {
-            SnapshotPart::Manifest(manifest) => {
-                let other = Snapshot::from_bytes(b"nothing".to_vec().into());
-                *manifest = other.manifest().clone();
-            }
-            SnapshotPart::Chunk { bytes, .. } => {
-                let mut other = bytes.as_slice().to_vec();
-                other.iter_mut().take(1).for_each(|byte| *byte ^= 1);
-                *bytes = other.into();
+            SnapshotPart::Manifest(manifest) => *manifest = other.manifest().clone(),
+            SnapshotPart::Chunk { index, bytes } => {
+                let chunk = other.chunk(*index as usize).unwrap_or_default();
+                *bytes = chunk.to_vec().into();
             }
         }
         hand.lied(Vice::FalseSnapshot.name());

@@ -1,0 +1,106 @@
+//! The turncoat: in the agreement on a generation it helps one member alone to a decision, and proposes another value in
+//! the next round, as if nothing had been decided.
+//!
+//! It attacks the agreement: one member has decided, the others have not. What stops it: who precommitted is locked, and
+//! prevotes no other value until a quorum did in a later round.
+
+use std::sync::Arc;
+
+use super::{Adversary, Hand, Vice};
+use crate::actor::Actor;
+use crate::codec::Digest;
+use crate::deterministic_secure_broadcast::{Body, Packet};
+use crate::membership::{Ballot, Generation, Report, Round, Said, Value};
+use crate::traits::Wire;
+
+/// Shows its precommits to one member only; as coordinator of a later round it proposes a value of its own, and votes
+/// for it. Otherwise it behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Turncoat {
+    confidant: Option<Actor>,
+    proposed: Option<(Generation, Round, Digest)>,
+}
+
+impl Turncoat {
+    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+        let (me, to) = (hand.actor(), packet.to);
+        let drawn = self.confidant.or_else(|| hand.draw_other());
+        self.confidant = drawn;
+        let Body::Speech { speech, value, .. } = &mut packet.body else {
+            return;
+        };
+        let own = speech.ballots.iter().filter(|ballot| ballot.signer == me);
+        let mut own = own.map(|ballot| ballot.statement);
+        let proposal = own.find(|ballot| matches!(ballot.said, Said::Proposal { .. }));
+        if let (Some(ballot), Some(value)) = (proposal, value)
+            && ballot.round > Round::FIRST
+            && let Some(other) = Self::other(hand, value)
+        {
+            let digest = other.digest(hand.half().network());
+            self.proposed = Some((ballot.generation, ballot.round, digest));
+            *value = Arc::new(other);
+        }
+        for ballot in speech.ballots.iter_mut().filter(|b| b.signer == me) {
+            if let Some(said) = self.said(&ballot.statement) {
+                let statement = Ballot {
+                    said,
+                    ..ballot.statement
+                };
+                *ballot = hand.sign(statement).into_claim();
+                hand.lied(Vice::Turncoat.name());
+            }
+        }
+        let all = speech.ballots.len();
+        speech.ballots.retain(|ballot| {
+            let decides = matches!(ballot.statement.said, Said::Precommit(Some(_)));
+            let lies = self.said(&ballot.statement).is_some();
+            ballot.signer != me || !decides || lies || Some(to) == drawn
+        });
+        if speech.ballots.len() < all {
+            hand.lied(Vice::Turncoat.name());
+        }
+    }
+
+    /// The same value with another report of its own, or with one report less.
+    fn other<A: Wire>(hand: &Hand<'_, A>, value: &Value) -> Option<Value> {
+        let half = hand.half();
+        let mut other = value.clone();
+        let empty = Report::of(half.boundary());
+        let reports = &mut other.terms.reports;
+        let own = reports
+            .iter_mut()
+            .find(|report| report.signer == hand.actor() && report.statement != empty);
+        if let Some(own) = own {
+            *own = hand.sign(empty).into_claim();
+        } else if reports.len() > half.committee().quorum() {
+            reports.pop();
+        } else {
+            return None;
+        }
+        Some(other)
+    }
+
+    /// What it says instead, in a round in which it proposed a value of its own.
+    fn said(&self, ballot: &Ballot) -> Option<Said> {
+        let (generation, round, value) = self.proposed?;
+        if (generation, round) != (ballot.generation, ballot.round) {
+            return None;
+        }
+        Some(match ballot.said {
+            Said::Proposal { .. } => Said::Proposal {
+                value,
+                valid_round: None,
+            },
+            Said::Prevote(_) => Said::Prevote(Some(value)),
+            Said::Precommit(_) => Said::Precommit(Some(value)),
+        })
+    }
+}
+
+impl<A: Wire> Adversary<A> for Turncoat {
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        for packet in packets {
+            self.lie(hand, packet);
+        }
+    }
+}
