@@ -145,7 +145,7 @@ pub enum Violation {
         what: &'static str,
     },
     /// A correct replica echoed what the beginning of its generation forbids.
-    #[error("boundary: {who:?} echoed what is sealed, or other than what is adopted, at {dot}")]
+    #[error("boundary: {who:?} echoed what the beginning of its generation forbids at {dot}")]
     Disobedience {
         /// Who.
         who: Actor,

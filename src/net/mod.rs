@@ -37,6 +37,8 @@ mod scenario;
 mod schedule;
 mod settle;
 mod trace;
+#[cfg(test)]
+mod zoo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -54,7 +56,7 @@ pub use check::Violation;
 pub use coverage::{Coverage, Kind};
 pub use faults::Faults;
 pub use msc::{ChartError, MOST_ARCS};
-pub use scenario::{Act, Scenario, Shape};
+pub use scenario::{Act, Family, Scenario, Shape};
 pub use settle::SETTLE_TICKS;
 pub use trace::{About, Event, Trace};
 

@@ -123,7 +123,7 @@ impl Rules {
             .ok_or(Violation::Ambiguous { who })
     }
 
-    /// Nothing is echoed at a sealed dot, and at an adopted one nothing else.
+    /// Nothing is echoed at a sealed dot, at an adopted one nothing else, and nothing of who has no say.
     fn obeys(&self, who: Actor, echo: &Echo) -> Result<(), Violation> {
         let Some(boundary) = self.boundaries.get(&echo.generation) else {
             return Ok(());
@@ -131,7 +131,8 @@ impl Rules {
         let dot = echo.dot;
         let sealed = boundary.sealed().get(&dot.source);
         let adopted = boundary.adopted().get(&dot.source);
-        let breach = sealed.is_some_and(|seal| seal.dot() == dot)
+        let breach = !boundary.speaks(&dot)
+            || sealed.is_some_and(|seal| seal.dot() == dot)
             || adopted.is_some_and(|lock| {
                 lock.statement.dot == dot && lock.statement.digest != echo.digest
             });

@@ -316,7 +316,8 @@ impl Agreement {
             .iter()
             .filter(|_| self.coordinator(self.round) == self.me.actor());
         let mut quorums: Vec<_> = ground
-            .chain(self.valid.iter().filter(|_| !bug!(ValidNotPassedOn)))
+            .chain(&self.valid)
+            .filter(|_| !bug!(ValidNotPassedOn))
             .map(|p| p.prevotes.claim())
             .collect();
         quorums.dedup();

@@ -4,6 +4,8 @@
 mod arbitrary;
 mod code;
 mod draw;
+mod family;
+mod plan;
 mod shrink;
 mod story;
 
@@ -13,6 +15,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 pub use draw::Shape;
+pub use family::Family;
 
 use super::adversary::Vice;
 use super::{Faults, Net, NetBuilder, TICK_MICROS};

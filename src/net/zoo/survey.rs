@@ -1,10 +1,11 @@
-//! Measures, by hand: which shape finds which bug, and how soon.
+//! Measures, by hand: which family finds which bug, and how soon.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Instant;
 
-use super::{hunt, play, shape, sharpest};
+use super::table::CAUGHT;
+use super::{Family, MOST, campaign, hunt};
 use crate::zoo::Bug;
 
 fn variable(name: &str) -> Option<String> {
@@ -23,39 +24,44 @@ fn note(line: &str) {
     written.expect("a file to write to");
 }
 
-/// `ZOO_BUGS`: names, else all. `ZOO_SHAPES`: their numbers, else the sharpest. `ZOO_FIRST`, `ZOO_MOST`, `ZOO_RANGES`:
-/// scenarios. `ZOO_PART`
-/// of `ZOO_PARTS`: so that two can run side by side.
+fn is_wanted(variable_name: &str, name: &str) -> bool {
+    let wanted = variable(variable_name);
+    wanted.is_none_or(|all| all.split(',').any(|wanted| wanted == name))
+}
+
+/// Where a bug is looked for: in the families that are named, else in those of the table.
+fn families(bug: Bug) -> Vec<Family> {
+    match variable("ZOO_FAMILIES") {
+        Some(_) => {
+            let all = Family::ALL.iter().copied();
+            all.filter(|family| is_wanted("ZOO_FAMILIES", family.name()))
+                .collect()
+        }
+        None => {
+            let way = CAUGHT.iter().find(|way| way.bug == bug);
+            way.map_or(Vec::new(), |way| way.families.to_vec())
+        }
+    }
+}
+
+/// `ZOO_BUGS`: names, else all. `ZOO_FAMILIES`: names, else those of the table. `ZOO_FIRST`, `ZOO_MOST`, `ZOO_RANGES`: scenarios.
+/// `ZOO_PART` of `ZOO_PARTS`: so that two can run side by side.
 #[test]
 #[ignore = "measures, for as long as it takes"]
 fn survey() {
     let (part, parts) = (number("ZOO_PART", 0), number("ZOO_PARTS", 1));
-    let (first, most) = (number("ZOO_FIRST", 0), number("ZOO_MOST", 100));
-    let bugs = variable("ZOO_BUGS");
-    let wanted = |bug: &&Bug| {
-        let name = format!("{bug:?}");
-        bugs.as_ref()
-            .is_none_or(|bugs| bugs.split(',').any(|wanted| wanted == name))
-    };
-    let given = variable("ZOO_SHAPES");
-    let ranges = usize::try_from(number("ZOO_RANGES", 1)).expect("a small number");
+    let (first, most) = (number("ZOO_FIRST", 0), number("ZOO_MOST", MOST));
+    let wanted = |bug: &&Bug| is_wanted("ZOO_BUGS", &format!("{bug:?}"));
     for (index, bug) in (0u64..).zip(Bug::ALL.iter().filter(wanted)) {
         if index % parts != part {
             continue;
         }
-        let shapes: Vec<_> = match &given {
-            Some(given) => {
-                let shapes = given.split(',').filter_map(|shape| shape.parse().ok());
-                shapes.map(|shape: usize| shape::ALL[shape]).collect()
-            }
-            None => sharpest(*bug).to_vec(),
-        };
-        for start in (0..).map(|range| first + range * most).take(ranges) {
-            let began = Instant::now();
-            let found = hunt(*bug, &shapes, start, most);
+        let campaign = campaign(&families(*bug));
+        for range in 0..number("ZOO_RANGES", 1) {
+            let (start, began) = (first + range * MOST, Instant::now());
+            let found = hunt(*bug, &campaign, start, most);
             let took = began.elapsed().as_millis();
             let (tried, why) = found.map_or(("-".to_owned(), String::new()), |(tried, why)| {
-                let why = why.lines().next().unwrap_or_default().to_owned();
                 (tried.to_string(), why)
             });
             note(&format!("{bug:?}\t{start}\t{tried}\t{took} ms\t{why}"));
@@ -67,11 +73,16 @@ fn survey() {
 #[ignore = "measures, for as long as it takes"]
 fn without_a_bug_nothing_breaks() {
     let (first, most) = (number("ZOO_FIRST", 0), number("ZOO_MOST", 100));
-    for (index, shape) in shape::ALL.iter().enumerate() {
-        let began = Instant::now();
-        for number in first..first + most {
-            play(shape, &shape.draw(number));
+    for family in Family::ALL {
+        if !is_wanted("ZOO_FAMILIES", family.name()) {
+            continue;
         }
-        note(&format!("no bug\t{index}\t{most}\t{:?}", began.elapsed()));
+        let (campaign, began) = (campaign(&[*family]), Instant::now());
+        for number in first..first + most {
+            if let Err(defeat) = campaign.play(number) {
+                note(&format!("{family}\t{number}\t{}", defeat.what));
+            }
+        }
+        note(&format!("{family}\t{most}\t{:?}", began.elapsed()));
     }
 }
