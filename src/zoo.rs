@@ -88,8 +88,6 @@ mod cage {
         ReportUnsigned,
         /// The signature of an approval is not checked.
         ApprovalUnsigned,
-        /// The signature of a newcomer is not checked.
-        EntryUnsigned,
         /// All kinds of statements are hashed under one tag.
         NoDomainTag,
         /// A source's signature binds a digest to its lane, not to its number in it.
@@ -118,8 +116,6 @@ mod cage {
         SentBeforeWritten,
         /// Who is no member is echoed like a member.
         StrangersEchoed,
-        /// Who is convicted is echoed like anybody.
-        ConvictedEchoed,
 
         // ---- delivery and catching up
         /// The message of a certificate is found by its number, not by its digest.
@@ -138,8 +134,6 @@ mod cage {
         ReturnAddressBelieved,
         /// Nothing that is said again is ever said less often.
         NoBackoff,
-        /// A pull that was lost is not repeated.
-        PullNotRepeated,
 
         // ---- evidence
         /// Evidence from others is believed.
@@ -182,8 +176,6 @@ mod cage {
         PrevoteWithoutHolding,
         /// The state that a value names is not checked.
         StateUnchecked,
-        /// The messages that a value imposes need not be there.
-        PayloadsNotHeld,
         /// A member that delivered beyond a value's frontier prevotes nil.
         NilWhenBeyond,
         /// Votes are not durable before they are sent.
@@ -192,8 +184,6 @@ mod cage {
         LockedForgotten,
         /// A lock of the agreement is given up without a newer quorum of prevotes.
         UnlockedFreely,
-        /// A lock of the agreement holds against a newer quorum of prevotes.
-        NeverUnlocked,
         /// Precommits of different rounds are counted together.
         RoundsMixed,
         /// A member keeps the quorum of prevotes that made a value valid to itself.
@@ -214,7 +204,5 @@ mod cage {
         ManifestUnchecked,
         /// What was delivered beyond a snapshot is not applied to it.
         BeyondSnapshotForgotten,
-        /// Who has left is remembered for ever.
-        PeersUnbounded,
     }
 }

@@ -261,7 +261,6 @@ fn is_unchecked(domain: Domain) -> bool {
         Domain::Ballot => bug!(BallotUnsigned),
         Domain::Report => bug!(ReportUnsigned),
         Domain::Approval => bug!(ApprovalUnsigned),
-        Domain::Entry => bug!(EntryUnsigned),
         _ => false,
     }
 }

@@ -109,7 +109,7 @@ impl<A: Wire> Replica<A> {
         if entry.message().parent != lane.head().digest && !bug!(ParentUnchecked) {
             return Err(Refusal::WrongParent(dot));
         }
-        if self.convicted.contains_key(&dot.source) && !bug!(ConvictedEchoed) {
+        if self.convicted.contains_key(&dot.source) {
             return Err(Refusal::Convicted(dot.source));
         }
         // 4. Only members are sources, or who left a lock behind.

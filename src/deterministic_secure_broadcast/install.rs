@@ -221,8 +221,7 @@ impl<A: Wire> Replica<A> {
                 .or_insert_with(|| Peer::new(*member, now));
             peer.announce = Backoff::starting(now + 1);
         }
-        self.peers
-            .retain(|actor, _| committee.contains(actor) || bug!(PeersUnbounded));
+        self.peers.retain(|actor, _| committee.contains(actor));
     }
 
     /// Whoever is new is told at once that it is in.

@@ -7,7 +7,7 @@ use super::rules::Rules;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{
-    Body, Delivery, Fault, Packet, Refusal, Replica, Step,
+    Body, Delivery, Fault, Packet, Record, Refusal, Replica, Step,
 };
 use crate::dot::{Dot, Seq};
 use crate::membership::Generation;
@@ -248,8 +248,23 @@ impl<A: Wire> Checks<A> {
         replica: &Replica<A>,
         step: &Step<A::Op>,
     ) -> Result<(), Violation> {
-        if !step.installed.is_empty() && self.tolerated && self.is_correct(&who) {
-            self.rules.begun(who, replica.boundary(), &self.agreed)?;
+        let foundings = step.persist.iter().find_map(|record| match record {
+            Record::Installed(foundings) | Record::Snapshot { foundings, .. } => foundings.last(),
+            _ => None,
+        });
+        if let Some(founding) = foundings.filter(|_| self.tolerated && self.is_correct(&who)) {
+            let (next, generation) = (replica.boundary(), replica.generation());
+            self.rules.begun(who, founding, next, &self.agreed)?;
+            let mut frontier = next.frontier().iter();
+            let here = |source, seq| replica.head(source).is_some_and(|head| head.seq >= seq);
+            if !frontier.all(|(source, head)| here(source, head.seq)) {
+                let what = "is not here up to its frontier";
+                return Err(Violation::Boundary {
+                    who,
+                    generation,
+                    what,
+                });
+            }
         }
         if step.installed.iter().any(|installed| installed.by_snapshot) {
             self.resumed(who, replica, &step.delivered)?;
@@ -361,7 +376,8 @@ impl<A: Wire> Checks<A> {
                 limits.outbox_bytes,
             ),
             ("pieces of evidence", holdings.evidence, limits.lanes),
-            ("peers", holdings.peers, limits.seats),
+            // Of two generations, while the next is founded and not installed.
+            ("peers", holdings.peers, 2 * limits.seats),
         ];
         for (what, held, bound) in bounds {
             let bound = bound as usize;

@@ -60,9 +60,8 @@ impl<A: Wire> Net<A> {
         let stolen: BTreeSet<_> = correct
             .filter(|who| !newest.contains(who) || self.participants[*who].is_liar())
             .collect();
-        let old = self.checks.rules.boundaries().rev().skip(1);
-        let genesis = Boundary::genesis(&self.genesis).ok();
-        old.cloned().chain(genesis).find_map(|boundary| {
+        let mut old = self.checks.rules.boundaries().rev().skip(1).cloned();
+        old.find_map(|boundary| {
             let seats = boundary.committee().seats();
             let signers = seats.filter(|(_, actor)| stolen.contains(actor));
             let key = |actor: &Actor| self.participants[actor].key.clone();

@@ -11,7 +11,7 @@ use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, Domain, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Echo};
 use crate::dot::Dot;
-use crate::membership::{Boundary, Generation};
+use crate::membership::{Boundary, Founding, Generation, Mark, Report};
 
 /// The kinds of statements that are signed, or named by a digest that is.
 const KINDS: [Domain; 9] = [
@@ -30,36 +30,48 @@ const KINDS: [Domain; 9] = [
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     boundaries: BTreeMap<Generation, Boundary>,
+    reports: BTreeMap<(Actor, Generation), Report>,
     kinds: BTreeSet<Domain>,
 }
 
 impl Rules {
+    /// What everything begins with.
+    pub(super) fn begin(&mut self, first: Boundary) {
+        self.boundaries.insert(first.generation(), first);
+    }
+
     /// The boundary of each generation that somebody correct has installed, the oldest first.
     pub(super) fn boundaries(&self) -> impl DoubleEndedIterator<Item = &Boundary> {
         self.boundaries.values()
     }
 
     /// A correct member begins a generation: everybody begins the same one, it takes back nothing that the one before
-    /// imposed, and it names what was delivered meanwhile.
+    /// imposed, rests on a quorum of reports, and names what was delivered meanwhile.
     pub(super) fn begun(
         &mut self,
         who: Actor,
+        founding: &Founding,
         next: &Boundary,
         delivered: &BTreeMap<Dot, Digest>,
     ) -> Result<(), Violation> {
         let generation = next.generation();
+        let breach = |what| Violation::Boundary {
+            who,
+            generation,
+            what,
+        };
         if let Some(known) = self.boundaries.get(&generation) {
             let one = known.value() == next.value();
             return one
                 .then_some(())
                 .ok_or(Violation::TwoValues { who, generation });
         }
-        let breach = |what| Violation::Boundary {
-            who,
-            generation,
-            what,
-        };
         let last = self.boundaries.range(..generation).next_back();
+        let (reports, members) = (&founding.value.terms.reports, last.map(seats_of));
+        let members = members.filter(|(ended, _)| ended.next() == Some(generation));
+        if members.is_some_and(|(_, seats)| reports.len() < seats - (seats - 1) / 3) {
+            return Err(breach("rests on less than a quorum of reports"));
+        }
         let taken_back = last.and_then(|(_, last)| taken_back(last, next));
         let contradicted = next.lanes().into_iter().any(|source| {
             let dot = next.head(&source).seq.next().map(|seq| Dot { source, seq });
@@ -94,7 +106,13 @@ impl Rules {
             Body::Approve(consent) => {
                 self.is_of_its_kind(who, &consent.approval.statement, network)
             }
-            Body::Report { report, .. } => self.is_of_its_kind(who, &report.statement, network),
+            Body::Report { report, .. } => {
+                let own = &report.statement;
+                if report.signer == who {
+                    self.reports.insert((who, own.generation), own.clone());
+                }
+                self.is_of_its_kind(who, own, network)
+            }
             Body::Speech { speech, .. } => {
                 let mut ballots = speech.ballots.iter();
                 ballots.try_for_each(|ballot| self.is_of_its_kind(who, &ballot.statement, network))
@@ -124,11 +142,16 @@ impl Rules {
     }
 
     /// Nothing is echoed at a sealed dot, at an adopted one nothing else, and nothing of who has no say.
+    /// Nor is anything echoed in a generation that was not reported at its end.
     fn obeys(&self, who: Actor, echo: &Echo) -> Result<(), Violation> {
+        let dot = echo.dot;
+        let report = self.reports.get(&(who, echo.generation));
+        if report.is_some_and(|report| !tells_of(report, echo)) {
+            return Err(Violation::Disobedience { who, dot });
+        }
         let Some(boundary) = self.boundaries.get(&echo.generation) else {
             return Ok(());
         };
-        let dot = echo.dot;
         let sealed = boundary.sealed().get(&dot.source);
         let adopted = boundary.adopted().get(&dot.source);
         let breach = !boundary.speaks(&dot)
@@ -140,6 +163,20 @@ impl Rules {
             .then_some(())
             .ok_or(Violation::Disobedience { who, dot })
     }
+}
+
+/// The generation that ends at the next boundary, and how many its members are.
+fn seats_of((ended, last): (&Generation, &Boundary)) -> (Generation, usize) {
+    (*ended, last.committee().size())
+}
+
+/// Whether a report names what is echoed, or what was delivered after it.
+fn tells_of(report: &Report, echo: &Echo) -> bool {
+    let delivered = report.heads.get(&echo.dot.source);
+    let bindings = report.marks.values().flat_map(Mark::bindings);
+    let mut bindings = bindings.map(|binding| (binding.statement.dot, binding.statement.digest));
+    delivered.is_some_and(|head| head.seq >= echo.dot.seq)
+        || bindings.any(|binding| binding == (echo.dot, echo.digest))
 }
 
 /// What of the last boundary the next one takes back.

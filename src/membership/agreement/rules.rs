@@ -55,7 +55,9 @@ impl Agreement {
         };
         self.ground.clone_from(&self.valid);
         self.say(Said::Proposal { value, valid_round }, turn);
-        if let (Some(ground), Some(speech)) = (&self.ground, &mut turn.send) {
+        if let (Some(ground), Some(speech)) = (&self.ground, &mut turn.send)
+            && !bug!(ValidNotPassedOn)
+        {
             speech.quorums.push(ground.prevotes.claim());
         }
         true
@@ -80,8 +82,7 @@ impl Agreement {
         if valid_round >= self.round || !self.grounded(value, valid_round) {
             return false;
         }
-        let free =
-            |(round, locked)| (round <= valid_round && !bug!(NeverUnlocked)) || locked == value;
+        let free = |(round, locked)| round <= valid_round || locked == value;
         let free = self.locked.is_none_or(free);
         self.prevote(value, free, turn)
     }

@@ -9,109 +9,84 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
-use crate::actor::{Actor, Signed};
+use crate::actor::{Actor, Signed, Verified};
 use crate::deterministic_secure_broadcast::{Body, Consent, Packet, Standing};
-use crate::membership::{Approval, Change, Report, Said};
+use crate::membership::{Approval, Change, Generation, Report, Said};
 use crate::traits::Wire;
 
 /// Ticks on which it lies, in all. Lies with another's return address are answered to that one, and endless ones would
 /// make correct members talk without end.
 const LIES: u32 = 64;
 
-/// What it says of the others.
-#[derive(Clone, Copy, Debug)]
-enum Lie {
-    /// They have all that there is.
-    Standing,
-    /// The same, but signed by itself and with their return addresses.
-    ReturnAddress,
-    /// They want somebody to leave.
-    Approval,
-    /// They hold nothing at the end of a generation.
-    Report,
-    /// They precommit nothing.
-    Ballot,
-}
-
-/// Says one kind of thing in the names of all others, on every tick for a while. Otherwise it behaves.
+/// Says all this in the names of all others, on every tick for a while, and of reports at the end of each generation: that they
+/// have all that there is, signed in their names or only sent from their addresses; that they want somebody to leave; that
+/// they hold nothing at the end of a generation; and now and then that they precommit nothing. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Impostor {
-    lie: Option<Lie>,
     told: u32,
+    reported: Option<Generation>,
+}
+
+fn tell<A: Wire>(hand: &mut Hand<'_, A>, from: Actor, body: &Body) {
+    for other in hand.others() {
+        hand.send_as(from, other, body.clone());
+    }
+    hand.lied(Vice::Impostor.name());
+}
+
+/// The same claim, as if another had signed it.
+fn renamed<T>(claim: Verified<T>, signer: Actor) -> Signed<T> {
+    Signed {
+        signer,
+        ..claim.into_claim()
+    }
 }
 
 impl Impostor {
-    fn choose<A: Wire>(&mut self, hand: &mut Hand<'_, A>) -> Lie {
-        let lies = [
-            Lie::Standing,
-            Lie::ReturnAddress,
-            Lie::Approval,
-            Lie::Report,
-            Lie::Ballot,
-        ];
-        let drawn = lies[hand.random().random_range(0..lies.len())];
-        *self.lie.get_or_insert(drawn)
-    }
-
-    /// What it says in the name of `victim`, and whether under its return address only.
-    fn words<A: Wire>(lie: Lie, hand: &Hand<'_, A>, victim: Actor) -> Option<Body> {
-        let half = hand.half();
-        let named = |signer| match lie {
-            Lie::ReturnAddress => signer,
-            _ => victim,
+    /// Its own standing is everybody's.
+    fn stand<A: Wire>(hand: &mut Hand<'_, A>, victim: Actor) {
+        let (me, half) = (hand.actor(), hand.half());
+        let standing = Standing {
+            generation: half.generation(),
+            frontier: half.frontier(),
+            convicted: half.convicted().keys().copied().collect(),
         };
-        match lie {
-            Lie::Standing | Lie::ReturnAddress => {
-                let standing = Standing {
-                    generation: half.generation(),
-                    frontier: half.frontier(),
-                    convicted: half.convicted().keys().copied().collect(),
-                };
-                let claim = hand.sign(standing).into_claim();
-                let signer = named(claim.signer);
-                Some(Body::Announce(Arc::new(Signed { signer, ..claim })))
-            }
-            Lie::Approval => {
-                let change = Change::Leave(*hand.others().first()?);
-                let approval = hand.sign(Approval {
-                    generation: half.generation(),
-                    change: change.key(),
-                });
-                let approval = Signed {
-                    signer: victim,
-                    ..approval.into_claim()
-                };
-                Some(Body::Approve(Arc::new(Consent { change, approval })))
-            }
-            Lie::Report if half.is_frozen() => {
-                let claim = hand.sign(Report::of(half.boundary())).into_claim();
-                let signer = victim;
-                Some(Body::Report {
-                    report: Arc::new(Signed { signer, ..claim }),
-                    changes: Vec::new(),
-                })
-            }
-            Lie::Report | Lie::Ballot => None,
+        for (from, signer) in [(me, victim), (victim, me)] {
+            let claim = hand.sign(standing.clone());
+            let body = Body::Announce(Arc::new(renamed(claim, signer)));
+            tell(hand, from, &body);
         }
     }
 
-    fn tell<A: Wire>(hand: &mut Hand<'_, A>, lie: Lie) {
+    fn approve<A: Wire>(hand: &mut Hand<'_, A>, victim: Actor) {
+        let Some(leaver) = hand.others().first().copied() else {
+            return;
+        };
+        let change = Change::Leave(leaver);
+        let approval = hand.sign(Approval {
+            generation: hand.half().generation(),
+            change: change.key(),
+        });
+        let approval = renamed(approval, victim);
+        let consent = Body::Approve(Arc::new(Consent { change, approval }));
+        tell(hand, hand.actor(), &consent);
+    }
+
+    fn report<A: Wire>(&mut self, hand: &mut Hand<'_, A>) {
+        let generation = hand.half().generation();
+        if !hand.half().is_frozen() || self.reported == Some(generation) {
+            return;
+        }
+        self.reported = Some(generation);
         for victim in hand.others() {
-            let Some(body) = Self::words(lie, hand, victim) else {
-                return;
-            };
-            let from = match lie {
-                Lie::ReturnAddress => victim,
-                _ => hand.actor(),
-            };
-            for other in hand.others() {
-                hand.send_as(from, other, body.clone());
-            }
-            hand.lied(Vice::Impostor.name());
+            let report = Report::of(hand.half().boundary());
+            let report = Arc::new(renamed(hand.sign(report), victim));
+            let changes = Vec::new();
+            tell(hand, hand.actor(), &Body::Report { report, changes });
         }
     }
 
-    /// Its own vote is everybody's, and somebody else's the opposite.
+    /// Its own vote, and the opposite by somebody else.
     fn vote<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         let Body::Speech { speech, .. } = &mut packet.body else {
@@ -119,7 +94,9 @@ impl Impostor {
         };
         let mut own = speech.ballots.iter().filter(|ballot| ballot.signer == me);
         let own = own.find(|ballot| matches!(ballot.statement.said, Said::Precommit(Some(_))));
-        if let (Some(own), Some(victim)) = (own.copied(), hand.draw_other()) {
+        if let (Some(own), Some(victim)) = (own.copied(), hand.draw_other())
+            && hand.random().random_bool(0.5)
+        {
             let mut nil = own;
             nil.statement.said = Said::Precommit(None);
             nil.signer = victim;
@@ -131,19 +108,20 @@ impl Impostor {
 
 impl<A: Wire> Adversary<A> for Impostor {
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
-        let lie = self.choose(hand);
         if self.told < LIES {
             self.told += 1;
-            Self::tell(hand, lie);
+            for victim in hand.others() {
+                Self::stand(hand, victim);
+                Self::approve(hand, victim);
+            }
         }
         Some(tick)
     }
 
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
-        if let Lie::Ballot = self.choose(hand) {
-            packets
-                .iter_mut()
-                .for_each(|packet| Self::vote(hand, packet));
-        }
+        self.report(hand);
+        packets
+            .iter_mut()
+            .for_each(|packet| Self::vote(hand, packet));
     }
 }

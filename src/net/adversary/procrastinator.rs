@@ -1,5 +1,5 @@
 //! The procrastinator: it has one message certified just before a generation ends, shows the proof to one member only, and
-//! begins the next generation with another message at the same dot.
+//! begins the next generation with another message at the same dot. It echoes neither for others.
 //!
 //! It attacks consistency across generations. What stops it: whoever echoed reports its lock, a reported lock is
 //! adopted by everybody, and of two reported ones neither is echoed any more.
@@ -158,6 +158,11 @@ impl<A: Wire> Adversary<A> for Procrastinator {
     }
 
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        let me = hand.actor();
+        packets.retain(|packet| match &packet.body {
+            Body::Echo(echo) => (echo.signer, echo.statement.dot.source) != (me, me),
+            _ => true,
+        });
         if self.plan(hand).convicts_itself {
             packets
                 .iter_mut()

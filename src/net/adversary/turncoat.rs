@@ -6,19 +6,26 @@
 
 use std::sync::Arc;
 
-use super::{Adversary, Hand, Vice};
+use rand::RngExt;
+
+use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::membership::{Ballot, Generation, Report, Round, Said, Value};
 use crate::traits::Wire;
 
-/// Shows its precommits to one member only; as coordinator of a later round it proposes a value of its own, and votes
-/// for it. Otherwise it behaves.
+/// Ticks for which it does not want to know of a decision: it must not end before its turn comes.
+const STUBBORN: u8 = 200;
+
+/// Shows its precommits to one member only, or, as chance decides, its prevotes; as coordinator of a later round it
+/// proposes a value of its own, and votes for it. Of a decision it will not hear before that. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Turncoat {
     confidant: Option<Actor>,
+    hides_prevotes: Option<bool>,
     proposed: Option<(Generation, Round, Digest)>,
+    waited: u8,
 }
 
 impl Turncoat {
@@ -50,9 +57,16 @@ impl Turncoat {
                 hand.lied(Vice::Turncoat.name());
             }
         }
+        let hides_prevotes = *self
+            .hides_prevotes
+            .get_or_insert_with(|| hand.random().random());
         let all = speech.ballots.len();
         speech.ballots.retain(|ballot| {
-            let decides = matches!(ballot.statement.said, Said::Precommit(Some(_)));
+            let decides = match ballot.statement.said {
+                Said::Precommit(Some(_)) => !hides_prevotes,
+                Said::Prevote(Some(_)) => hides_prevotes,
+                _ => false,
+            };
             let lies = self.said(&ballot.statement).is_some();
             ballot.signer != me || !decides || lies || Some(to) == drawn
         });
@@ -97,7 +111,35 @@ impl Turncoat {
     }
 }
 
+fn decides(ballot: &Ballot) -> bool {
+    matches!(ballot.said, Said::Precommit(Some(_)))
+}
+
 impl<A: Wire> Adversary<A> for Turncoat {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, mut packet: Packet) -> Option<Packet> {
+        let generation = hand.half().generation();
+        let done = self.proposed.is_some_and(|(when, ..)| when == generation);
+        if done || self.waited >= STUBBORN {
+            return Some(packet);
+        }
+        match &mut packet.body {
+            Body::Founding(_) => return None,
+            Body::Speech { speech, .. } => {
+                speech.ballots.retain(|ballot| !decides(&ballot.statement));
+                speech.quorums.retain(|quorum| !decides(&quorum.statement));
+            }
+            _ => {}
+        }
+        Some(packet)
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
+        self.waited = self
+            .waited
+            .saturating_add(u8::from(hand.half().is_frozen()));
+        Some(tick)
+    }
+
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         for packet in packets {
             self.lie(hand, packet);

@@ -201,11 +201,13 @@ families! {
         ..LIARS
     };
     /// Generations end while two messages at one dot are under way.
-    Seals, "seals", Plan { members: &[4, 5, 5, 6], liars: &[&[Vice::Equivocator]], ..SUCCESSIONS };
+    Seals, "seals", Plan {
+        members: &[4, 5, 5, 6], liars: &[&[Vice::Equivocator], &[Vice::FalseAccuser, Vice::Equivocator]], ..SUCCESSIONS
+    };
     /// Generations end while somebody waits with a second message, and who knows of the first is not heard.
     Patience, "patience", Plan {
         members: &[4], liars: &[&[Vice::Procrastinator]], hostile: 0, focus: 4,
-        kinds: &[(4, Blink), (2, Wait), (2, Gag), (1, Isolate), (1, Heal), (1, Crash), (1, Restart), (4, Renew), (1, Join)],
+        kinds: &[(4, Blink), (2, Wait), (1, Gag), (1, Isolate), (1, Heal), (1, Crash), (1, Restart), (2, Renew), (4, Unheard), (1, Join)],
         ..SUCCESSIONS
     };
     /// Generations follow each other while liars report, vote and coordinate.
@@ -216,7 +218,6 @@ families! {
             &[Vice::Twins],
         ],
         most_liars: 2,
-        opening: false,
         ..VOTES
     };
     /// Coordinators propose what is wrong.
@@ -227,8 +228,8 @@ families! {
     };
     /// One member decides alone, and the next coordinator proposes something else.
     Turncoats, "turncoats", Plan {
-        members: &[4], liars: &[&[Vice::Turncoat], &[Vice::Turncoat], &[Vice::MuteToSome]], hostile: 0, most: 12, focus: 4,
-        kinds: &[(1, Propose), (1, Blink), (3, Gag), (4, Renew), (4, Rounds), (2, Crash), (3, Restart), (1, Heal)],
+        members: &[4], liars: &[&[Vice::Turncoat]], hostile: 0, most: 4,
+        kinds: &[(1, Propose), (4, LoneDecision), (1, Blink)],
         ..VOTES
     };
     /// Founders leave one after the other, and their keys fall into the wrong hands.

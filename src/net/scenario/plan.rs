@@ -38,8 +38,6 @@ pub(super) enum Kind {
     Wait,
     /// Some ticks.
     Run,
-    /// As many ticks as some rounds of the agreement last.
-    Rounds,
     Partition,
     Cut,
     Clog,
@@ -57,24 +55,44 @@ pub(super) enum Kind {
     /// Somebody enters, a member leaves, and there is time for both.
     Replace,
     MisuseRetiredKeys,
+    /// Two generations begin while a member is not heard.
+    Unheard,
+    /// Only a member that is not heard can decide in the first round; there is time for some more rounds, in which the others
+    /// may crash.
+    LoneDecision,
 }
 
 impl Kind {
     fn harms_links(self) -> bool {
         matches!(
             self,
-            Self::Partition | Self::Cut | Self::Clog | Self::Gag | Self::Isolate
+            Self::Partition
+                | Self::Cut
+                | Self::Clog
+                | Self::Gag
+                | Self::Isolate
+                | Self::Unheard
+                | Self::LoneDecision
         )
     }
 
     fn crashes(self) -> bool {
-        matches!(self, Self::Crash | Self::CrashWhileWriting)
+        matches!(
+            self,
+            Self::Crash | Self::CrashWhileWriting | Self::LoneDecision
+        )
     }
 
     fn changes(self) -> bool {
         matches!(
             self,
-            Self::Join | Self::Leave | Self::Renew | Self::Replace | Self::MisuseRetiredKeys
+            Self::Join
+                | Self::Leave
+                | Self::Renew
+                | Self::Replace
+                | Self::MisuseRetiredKeys
+                | Self::Unheard
+                | Self::LoneDecision
         )
     }
 
@@ -89,7 +107,6 @@ impl Kind {
             Self::Blink => run(random.random_range(0..6)),
             Self::Wait => run(random.random_range(0..20)),
             Self::Run => run(random.random_range(0..40)),
-            Self::Rounds => run(random.random_range(40..160)),
             Self::Partition => Act::Partition {
                 side: random.random(),
             },
@@ -98,9 +115,11 @@ impl Kind {
             },
             Self::Cut => cut(who, random.random()),
             Self::Gag => {
-                let others = (0..4).filter(|other| *other != who % 4);
+                let others = others_than(who);
                 return acts.extend(others.map(|other| cut(who % 4, other)));
             }
+            Self::Unheard => return unheard(who, acts, random),
+            Self::LoneDecision => return lone_decision(who, acts, random),
             Self::Clog => Act::Clog {
                 from: who,
                 to: random.random(),
@@ -124,6 +143,34 @@ impl Kind {
             },
         });
     }
+}
+
+/// The other founders of four.
+fn others_than(who: u8) -> impl Iterator<Item = u8> {
+    (0..4).filter(move |other| *other != who % 4)
+}
+
+fn unheard(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    Kind::Gag.perform(who, acts, random);
+    Kind::Wait.perform(who, acts, random);
+    for other in others_than(who).take(2) {
+        acts.push(Act::Renew { who: other });
+        let tenths = random.random_range(2..12);
+        acts.push(Act::Run { tenths });
+    }
+}
+
+fn lone_decision(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    Kind::Gag.perform(who, acts, random);
+    acts.extend(others_than(who).map(|who| Act::Renew { who }));
+    let tenths = random.random_range(1..40);
+    acts.push(Act::Run { tenths });
+    if random.random() {
+        let again = |who| [Act::Crash { who }, Act::Restart { who }];
+        acts.extend(others_than(who).flat_map(again));
+    }
+    acts.extend([Act::Run { tenths: 250 }; 4]);
+    acts.push(Act::Heal);
 }
 
 impl Plan {
