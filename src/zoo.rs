@@ -202,7 +202,5 @@ mod cage {
         SnapshotUnchecked,
         /// The manifest of a snapshot is not checked.
         ManifestUnchecked,
-        /// What was delivered beyond a snapshot is not applied to it.
-        BeyondSnapshotForgotten,
     }
 }

@@ -223,11 +223,12 @@ impl<A: Wire> Replica<A> {
             let sealed = convicted.filter(|c| c.left.statement.dot.seq.follows(head.seq));
             if let Stance::Echoed(lock) = &lane.stance
                 && !bug!(LocksNotReported)
+                && !(bug!(AdoptedForgotten) && self.boundary.adopted().contains_key(source))
             {
                 report
                     .marks
                     .insert(*source, Mark::Lock(lock.entry.binding()));
-            } else if let Some(conflict) = sealed {
+            } else if let Some(conflict) = sealed.filter(|_| !bug!(SealForgotten)) {
                 report.marks.insert(*source, Mark::Seal(conflict.clone()));
             }
         }

@@ -9,7 +9,7 @@ use crate::codec::{Digest, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{
     Body, Delivery, Fault, Packet, Record, Refusal, Replica, Step,
 };
-use crate::dot::{Dot, Seq};
+use crate::dot::{Dot, Head, Seq};
 use crate::membership::Generation;
 use crate::store::Effect;
 use crate::traits::Wire;
@@ -35,6 +35,14 @@ pub enum Violation {
         dot: Dot,
         /// The number delivered before it.
         after: Seq,
+    },
+    /// A message was delivered that does not follow the one delivered before it.
+    #[error("source order: {dot}, as {who:?} delivered it, names another message before it")]
+    Unchained {
+        /// Who.
+        who: Actor,
+        /// What.
+        dot: Dot,
     },
     /// A correct replica signed two digests for one dot.
     #[error("{who:?} signed a second digest for {dot}")]
@@ -127,7 +135,7 @@ pub enum Violation {
         ticks: u64,
     },
     /// Two correct replicas begin one generation differently.
-    #[error("two values: {who:?} begins generation {generation} otherwise than somebody before")]
+    #[error("two values: {who:?} begins {generation} otherwise than somebody before")]
     TwoValues {
         /// The later one.
         who: Actor,
@@ -135,7 +143,7 @@ pub enum Violation {
         generation: Generation,
     },
     /// A generation begins with something else than what was settled before it.
-    #[error("boundary: generation {generation}, as {who:?} begins it, {what}")]
+    #[error("boundary: {generation}, as {who:?} begins it, {what}")]
     Boundary {
         /// Who.
         who: Actor,
@@ -304,6 +312,14 @@ impl<A: Wire> Checks<A> {
         let after = std::mem::replace(last, dot.seq);
         if !dot.seq.follows(after) {
             return Err(Violation::SourceOrder { who, dot, after });
+        }
+        let source = dot.source;
+        let before = match after {
+            Seq::ZERO => Some(Head::empty(&self.network).digest),
+            seq => self.agreed.get(&Dot { source, seq }).copied(),
+        };
+        if before.is_some_and(|before| before != delivery.parent()) {
+            return Err(Violation::Unchained { who, dot });
         }
         self.agree(who, dot, delivery.digest(), || delivery.ops().len())
     }

@@ -20,7 +20,7 @@ const LIES: u32 = 64;
 
 /// Says all this in the names of all others, on every tick for a while, and of reports at the end of each generation: that they
 /// have all that there is, signed in their names or only sent from their addresses; that they want somebody to leave; that
-/// they hold nothing at the end of a generation; and now and then that they precommit nothing. Otherwise it behaves.
+/// they hold nothing at the end of a generation; and now and then that they precommit nothing. Of itself it announces nothing. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Impostor {
     told: u32,
@@ -120,6 +120,11 @@ impl<A: Wire> Adversary<A> for Impostor {
 
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         self.report(hand);
+        let me = hand.actor();
+        packets.retain(|packet| match &packet.body {
+            Body::Announce(standing) => (standing.signer, packet.from) != (me, me),
+            _ => true,
+        });
         packets
             .iter_mut()
             .for_each(|packet| Self::vote(hand, packet));

@@ -18,7 +18,7 @@ use crate::traits::Wire;
 /// Ticks for which it does not want to know of a decision: it must not end before its turn comes.
 const STUBBORN: u8 = 200;
 
-/// Shows its precommits to one member only, or, as chance decides, its prevotes; as coordinator of a later round it
+/// Precommits what one member only gets to see, or, as chance decides, prevotes so, and nothing to the others; as coordinator of a later round it
 /// proposes a value of its own, and votes for it. Of a decision it will not hear before that. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Turncoat {
@@ -47,31 +47,23 @@ impl Turncoat {
             self.proposed = Some((ballot.generation, ballot.round, digest));
             *value = Arc::new(other);
         }
-        for ballot in speech.ballots.iter_mut().filter(|b| b.signer == me) {
-            if let Some(said) = self.said(&ballot.statement) {
-                let statement = Ballot {
-                    said,
-                    ..ballot.statement
-                };
-                *ballot = hand.sign(statement).into_claim();
-                hand.lied(Vice::Turncoat.name());
-            }
-        }
         let hides_prevotes = *self
             .hides_prevotes
             .get_or_insert_with(|| hand.random().random());
-        let all = speech.ballots.len();
-        speech.ballots.retain(|ballot| {
-            let decides = match ballot.statement.said {
-                Said::Precommit(Some(_)) => !hides_prevotes,
-                Said::Prevote(Some(_)) => hides_prevotes,
-                _ => false,
-            };
-            let lies = self.said(&ballot.statement).is_some();
-            ballot.signer != me || !decides || lies || Some(to) == drawn
-        });
-        if speech.ballots.len() < all {
-            hand.lied(Vice::Turncoat.name());
+        let hidden = |said: Said| match said {
+            Said::Precommit(Some(_)) if !hides_prevotes => Some(Said::Precommit(None)),
+            Said::Prevote(Some(_)) if hides_prevotes => Some(Said::Prevote(None)),
+            _ => None,
+        };
+        let stranger = Some(to) != drawn;
+        for ballot in speech.ballots.iter_mut().filter(|b| b.signer == me) {
+            let statement = ballot.statement;
+            let other = self.said(&statement);
+            let other = other.or_else(|| hidden(statement.said).filter(|_| stranger));
+            if let Some(said) = other {
+                *ballot = hand.sign(Ballot { said, ..statement }).into_claim();
+                hand.lied(Vice::Turncoat.name());
+            }
         }
     }
 

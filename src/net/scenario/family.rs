@@ -130,7 +130,7 @@ families! {
     };
     /// What is proposed rests on what came a moment ago, over links of which some are slow.
     Relays, "relays", Plan {
-        members: &[4, 5, 7], most: 48, focus: 0, kinds: &[(8, Propose), (6, Blink), (2, Cut), (2, Clog), (1, Heal)], ..QUIET
+        members: &[4], most: 16, focus: 0, kinds: &[(4, Propose), (2, Blink), (1, Cut), (1, Clog), (1, Heal), (8, Relay)], ..QUIET
     };
     /// Members crash in the middle of everything, and come back soon.
     Crashes, "crashes", Plan {
@@ -202,7 +202,12 @@ families! {
     };
     /// Generations end while two messages at one dot are under way.
     Seals, "seals", Plan {
-        members: &[4, 5, 5, 6], liars: &[&[Vice::Equivocator], &[Vice::FalseAccuser, Vice::Equivocator]], ..SUCCESSIONS
+        members: &[4, 4, 5, 6],
+        liars: &[&[Vice::Equivocator], &[Vice::FalseAccuser, Vice::Equivocator]],
+        kinds: &[
+            (2, Propose), (6, Blink), (2, Clog), (2, Cut), (1, Crash), (1, Restart), (4, Renew), (4, Slowed), (2, Join),
+        ],
+        ..SUCCESSIONS
     };
     /// Generations end while somebody waits with a second message, and who knows of the first is not heard.
     Patience, "patience", Plan {

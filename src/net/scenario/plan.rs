@@ -55,6 +55,10 @@ pub(super) enum Kind {
     /// Somebody enters, a member leaves, and there is time for both.
     Replace,
     MisuseRetiredKeys,
+    /// A generation ends while a member is heard late.
+    Slowed,
+    /// What is proposed rests on what somebody does not have yet.
+    Relay,
     /// Two generations begin while a member is not heard.
     Unheard,
     /// Only a member that is not heard can decide in the first round; there is time for some more rounds, in which the others
@@ -71,6 +75,8 @@ impl Kind {
                 | Self::Clog
                 | Self::Gag
                 | Self::Isolate
+                | Self::Slowed
+                | Self::Relay
                 | Self::Unheard
                 | Self::LoneDecision
         )
@@ -91,6 +97,7 @@ impl Kind {
                 | Self::Renew
                 | Self::Replace
                 | Self::MisuseRetiredKeys
+                | Self::Slowed
                 | Self::Unheard
                 | Self::LoneDecision
         )
@@ -118,6 +125,8 @@ impl Kind {
                 let others = others_than(who);
                 return acts.extend(others.map(|other| cut(who % 4, other)));
             }
+            Self::Slowed => return slowed(who, acts),
+            Self::Relay => return relay(who, acts, random),
             Self::Unheard => return unheard(who, acts, random),
             Self::LoneDecision => return lone_decision(who, acts, random),
             Self::Clog => Act::Clog {
@@ -148,6 +157,27 @@ impl Kind {
 /// The other founders of four.
 fn others_than(who: u8) -> impl Iterator<Item = u8> {
     (0..4).filter(move |other| *other != who % 4)
+}
+
+fn slowed(who: u8, acts: &mut Vec<Act>) {
+    let from = who % 4;
+    acts.extend(others_than(who).map(|to| Act::Clog { from, to }));
+    acts.push(Act::Renew { who: from ^ 1 });
+}
+
+/// One passes all on to a second, which passes it on to a third, while a fourth does not hear of the first.
+fn relay(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    let seat = |more: u8| who.wrapping_add(more) % 4;
+    let pass = |from, to| Act::Propose {
+        who: seat(from),
+        pick: 16 * u16::from(seat(to)),
+    };
+    let (from, to) = (seat(0), seat(3));
+    acts.extend([Act::Cut { from, to }, pass(0, 1)]);
+    let tenths = random.random_range(5..12);
+    acts.extend([Act::Run { tenths }, pass(1, 2)]);
+    Kind::Wait.perform(who, acts, random);
+    acts.push(Act::Heal);
 }
 
 fn unheard(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {

@@ -23,7 +23,6 @@ fn bank() -> Subject {
 /// Every member begins with 100, and nobody makes money.
 fn small(builder: NetBuilder<Bank>) -> NetBuilder<Bank> {
     let members = builder.actors().len();
-    let seats = u32::try_from(members.max(4) + 2).expect("a few members");
     let conserved = |bank: &Bank| {
         let told = || format!("{bank:?}");
         bank.is_conserved().then_some(()).ok_or_else(told)
@@ -33,7 +32,7 @@ fn small(builder: NetBuilder<Bank>) -> NetBuilder<Bank> {
             message_bytes: 256,
             outbox_bytes: 256,
             message_ops: 8,
-            seats,
+            seats: 10,
             chunk_messages: 4,
             ..Limits::default()
         })

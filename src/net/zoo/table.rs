@@ -72,7 +72,7 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::EveryReportAwaited, &[Silence], 40),
     way(Bug::TooFewReports, &[Coordinators, Votes], 40),
     way(Bug::NilWhenBeyond, &[Votes], 40),
-    way(Bug::InstalledBehind, &[Votes], 40),
+    way(Bug::InstalledBehind, &[Absences, Seals], 40),
     way(Bug::PrevoteWithoutHolding, &[Coordinators], 40),
     way(Bug::StateUnchecked, &[Coordinators], 40),
     way(Bug::RoundsMixed, &[Votes], 40),
@@ -82,5 +82,4 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::NoClosingRule, &[Heirs], 40),
     way(Bug::SnapshotUnchecked, &[Fetches], 40),
     way(Bug::ManifestUnchecked, &[Fetches], 40),
-    way(Bug::BeyondSnapshotForgotten, &[Absences], 40),
 ];
