@@ -44,7 +44,9 @@ impl<A: Wire> Net<A> {
             let Some(replica) = self.replica(&victim) else {
                 continue;
             };
-            let op = op(replica.algorithm(), &who, side);
+            let mut own = (self.algorithm)(who);
+            own.sync_from(replica.algorithm().state());
+            let op = op(&own, &who, side);
             if let (Some(op), Some(head)) = (op, replica.head(&who)) {
                 self.show(&heist, head, op, victim);
             }

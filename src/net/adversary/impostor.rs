@@ -11,19 +11,19 @@ use rand::RngExt;
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed, Verified};
 use crate::deterministic_secure_broadcast::{Body, Consent, Packet, Standing};
+use crate::dot::Frontier;
 use crate::membership::{Approval, Change, Generation, Report, Said};
 use crate::traits::Wire;
 
-/// Ticks on which it lies, in all. Lies with another's return address are answered to that one, and endless ones would
-/// make correct members talk without end.
+/// Ticks on which it wants somebody to leave, in all.
 const LIES: u32 = 64;
 
-/// Says all this in the names of all others, on every tick for a while, and of reports at the end of each generation: that they
-/// have all that there is, signed in their names or only sent from their addresses; that they want somebody to leave; that
+/// Says this in the names of all others, whenever it is news: that they have all that there is, signed in their names or only sent from their addresses; that they want somebody to leave; that
 /// they hold nothing at the end of a generation; and now and then that they precommit nothing. Of itself it announces nothing. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Impostor {
     told: u32,
+    stood: Option<Frontier>,
     reported: Option<Generation>,
 }
 
@@ -108,12 +108,19 @@ impl Impostor {
 
 impl<A: Wire> Adversary<A> for Impostor {
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
+        // Said again, it would be answered again, to those whom it is about.
+        let frontier = hand.half().frontier();
+        if self.stood.as_ref() != Some(&frontier) {
+            self.stood = Some(frontier);
+            hand.others()
+                .into_iter()
+                .for_each(|victim| Self::stand(hand, victim));
+        }
         if self.told < LIES {
             self.told += 1;
-            for victim in hand.others() {
-                Self::stand(hand, victim);
-                Self::approve(hand, victim);
-            }
+            hand.others()
+                .into_iter()
+                .for_each(|victim| Self::approve(hand, victim));
         }
         Some(tick)
     }

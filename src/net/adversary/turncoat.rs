@@ -109,7 +109,11 @@ fn decides(ballot: &Ballot) -> bool {
 
 impl<A: Wire> Adversary<A> for Turncoat {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, mut packet: Packet) -> Option<Packet> {
-        let generation = hand.half().generation();
+        let (me, generation) = (hand.actor(), hand.half().generation());
+        if let Body::Speech { speech, .. } = &mut packet.body {
+            // Its half would fall silent if it heard what it never said.
+            speech.ballots.retain(|ballot| ballot.signer != me);
+        }
         let done = self.proposed.is_some_and(|(when, ..)| when == generation);
         if done || self.waited >= STUBBORN {
             return Some(packet);

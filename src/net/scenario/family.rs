@@ -174,7 +174,7 @@ families! {
     /// Somebody speaks in the names of others.
     Impostors, "impostors", Plan {
         liars: &[&[Vice::Impostor], &[Vice::Impostor], &[Vice::Forger]],
-        kinds: &[(4, Propose), (4, Blink), (2, Wait), (2, Isolate), (1, Heal), (1, Crash), (1, Restart), (2, Renew)],
+        kinds: &[(4, Propose), (2, Blink), (4, Wait), (3, Isolate), (1, Heal), (1, Crash), (1, Restart), (2, Renew)],
         ..LIARS
     };
     /// Somebody proposes what it may not.
@@ -203,7 +203,7 @@ families! {
     /// Generations end while two messages at one dot are under way.
     Seals, "seals", Plan {
         members: &[4, 4, 5, 6],
-        liars: &[&[Vice::Equivocator], &[Vice::FalseAccuser, Vice::Equivocator]],
+        liars: &[&[Vice::Equivocator], &[Vice::FalseAccuser, Vice::FalseCertifier]],
         kinds: &[
             (2, Propose), (6, Blink), (2, Clog), (2, Cut), (1, Crash), (1, Restart), (4, Renew), (4, Slowed), (2, Join),
         ],

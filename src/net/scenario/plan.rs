@@ -125,7 +125,7 @@ impl Kind {
                 let others = others_than(who);
                 return acts.extend(others.map(|other| cut(who % 4, other)));
             }
-            Self::Slowed => return slowed(who, acts),
+            Self::Slowed => return slowed(who, acts, random),
             Self::Relay => return relay(who, acts, random),
             Self::Unheard => return unheard(who, acts, random),
             Self::LoneDecision => return lone_decision(who, acts, random),
@@ -159,10 +159,17 @@ fn others_than(who: u8) -> impl Iterator<Item = u8> {
     (0..4).filter(move |other| *other != who % 4)
 }
 
-fn slowed(who: u8, acts: &mut Vec<Act>) {
+/// Everybody is heard until the change is approved.
+fn renew(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    acts.extend((0..3).map(|who| Act::Renew { who }));
+    let tenths = random.random_range(0..6);
+    acts.push(Act::Run { tenths });
+}
+
+fn slowed(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    renew(acts, random);
     let from = who % 4;
     acts.extend(others_than(who).map(|to| Act::Clog { from, to }));
-    acts.push(Act::Renew { who: from ^ 1 });
 }
 
 /// One passes all on to a second, which passes it on to a third, while a fourth does not hear of the first.
@@ -181,18 +188,17 @@ fn relay(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
 }
 
 fn unheard(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    Kind::Gag.perform(who, acts, random);
-    Kind::Wait.perform(who, acts, random);
-    for other in others_than(who).take(2) {
-        acts.push(Act::Renew { who: other });
-        let tenths = random.random_range(2..12);
+    for tenths in [4, 12] {
+        renew(acts, random);
+        Kind::Gag.perform(who, acts, random);
+        let tenths = random.random_range(2..tenths);
         acts.push(Act::Run { tenths });
     }
 }
 
 fn lone_decision(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    renew(acts, random);
     Kind::Gag.perform(who, acts, random);
-    acts.extend(others_than(who).map(|who| Act::Renew { who }));
     let tenths = random.random_range(1..40);
     acts.push(Act::Run { tenths });
     if random.random() {

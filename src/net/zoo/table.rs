@@ -63,7 +63,7 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::LocksNotReported, &[Patience], 40),
     way(Bug::EchoWhileFrozen, &[Seals, Patience], 40),
     way(Bug::LocksNotAdopted, &[Patience], 40),
-    way(Bug::PickedInsteadOfSealed, &[Patience], 40),
+    way(Bug::PickedInsteadOfSealed, &[Patience, Seals], 40),
     way(Bug::AdoptedForgotten, &[Patience], 40),
     way(Bug::SealForgotten, &[Patience, Seals], 40),
     way(Bug::FrontierForgotten, &[Seals, Patience], 40),
