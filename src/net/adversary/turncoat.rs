@@ -113,6 +113,11 @@ impl<A: Wire> Adversary<A> for Turncoat {
         if let Body::Speech { speech, .. } = &mut packet.body {
             // Its half would fall silent if it heard what it never said.
             speech.ballots.retain(|ballot| ballot.signer != me);
+            let own = self.proposed.map(|(.., value)| value);
+            speech.quorums.retain(|quorum| match quorum.statement.said {
+                Said::Prevote(value) | Said::Precommit(value) => value.is_none() || value != own,
+                Said::Proposal { .. } => true,
+            });
         }
         let done = self.proposed.is_some_and(|(when, ..)| when == generation);
         if done || self.waited >= STUBBORN {
