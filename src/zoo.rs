@@ -144,8 +144,6 @@ mod cage {
         EvidenceNotShared,
         /// Two messages at one dot convict nobody.
         EquivocationForgotten,
-        /// Two echoes of different generations convict their member.
-        EchoesOfTwoGenerationsConvict,
         /// The same thing said twice convicts.
         RepetitionConvicts,
 
@@ -196,7 +194,7 @@ mod cage {
         EchoNotRenewed,
         /// A dot that is sealed is echoed.
         SealedDotEchoed,
-        /// A generation is installed before everything up to its frontier is here.
+        /// A generation is installed, and reported in at its end, before everything up to its frontier is here.
         InstalledBehind,
         /// The bytes of a snapshot are not checked.
         SnapshotUnchecked,

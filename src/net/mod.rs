@@ -37,6 +37,7 @@ mod scenario;
 mod schedule;
 mod settle;
 mod trace;
+mod violation;
 #[cfg(test)]
 mod zoo;
 
@@ -52,13 +53,13 @@ pub use adversary::{
 };
 pub use builder::NetBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};
-pub use check::Violation;
 pub use coverage::{Coverage, Kind};
 pub use faults::Faults;
 pub use msc::{ChartError, MOST_ARCS};
 pub use scenario::{Act, Family, Scenario, Shape};
 pub use settle::SETTLE_TICKS;
 pub use trace::{About, Event, Trace};
+pub use violation::Violation;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::Violation;
+use super::violation::Violation;
 use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, Domain, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Echo};

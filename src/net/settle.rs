@@ -1,10 +1,10 @@
 //! What is done to a network by hand: cuts, crashes, restarts; and what is asked of it when all that ends.
 
-use super::check::Violation;
 use super::coverage::Kind;
 use super::participant::Mind;
 use super::schedule::Happening;
 use super::trace::Event;
+use super::violation::Violation;
 use super::{Faults, Net, TICK_MICROS};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::Replica;

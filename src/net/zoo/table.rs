@@ -37,7 +37,6 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::BindingWithoutNumber, &[Accusers], 40),
     way(Bug::EvidenceUnchecked, &[Accusers], 40),
     way(Bug::RepetitionConvicts, &[Accusers], 40),
-    way(Bug::EchoesOfTwoGenerationsConvict, &[Seals], 40),
     way(Bug::ProposalNotRepeated, &[], 40),
     way(Bug::EchoNotRepeated, &[], 40),
     way(Bug::OutboxNotDurable, &[PowerCuts], 40),
