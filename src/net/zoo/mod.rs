@@ -63,7 +63,8 @@
 //! | `SnapshotUnchecked` | fetches | 7 | a member reports diverged |
 //! | `ManifestUnchecked` | fetches | 287 | a member reports broken law |
 //!
-//! Each was searched for in the scenarios from 0, from 400 and from 800 on, 300 at most; `ManifestUnchecked` twice. The test begins at 0, and each bug has its bound there.
+//! Each was searched for in the scenarios from 0, from 400 and from 800 on, 300 at most; `ManifestUnchecked` twice only.
+//! The test begins at 0, and each bug has its bound there.
 
 mod survey;
 mod table;
