@@ -197,7 +197,8 @@ impl<A: Wire> Replica<A> {
             let Some(peer) = self.peers.get(&member).filter(|_| seated) else {
                 continue;
             };
-            if (self.is_level(peer) && !bug!(AnnouncedForEver)) || bug!(NeverAnnounced) {
+            let level = self.is_level(peer) && !bug!(AnnouncedForEver);
+            if level || bug!(NeverAnnounced) {
                 continue;
             }
             let evidence: Vec<_> = self.unknown_to(peer).cloned().collect();

@@ -100,7 +100,8 @@ impl FalseCertifier {
                 all.take(committee.quorum() - 1).collect()
             }
             Quorum::Borrowed | Quorum::Outsiders => {
-                return Some(Self::echo_for_others(hand, kind, echo));
+                Self::echo_for_others(hand, kind, echo);
+                return None;
             }
         };
         let signatures = signatures.into_iter().take(committee.quorum()).collect();
