@@ -42,7 +42,7 @@ impl Digest {
     /// When `value`'s `Serialize` fails, which derived implementations on plain data never do.
     pub fn of<T: Serialize + ?Sized>(domain: Domain, network: &NetworkId, value: &T) -> Self {
         let mut hasher = sha2::Sha256::new();
-        let tag = domain.tag();
+        let tag = if bug!(NoDomainTag) { b"" } else { domain.tag() };
         hasher.update([u8::try_from(tag.len()).expect("tags are short")]);
         hasher.update(tag);
         hasher.update(network.0.0);
@@ -85,7 +85,7 @@ impl NetworkId {
 }
 
 /// What a digest is about; one tag each, so that a signature over one kind of statement is never another's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum Domain {
     /// The description of a network.

@@ -104,6 +104,14 @@ pub struct Binding {
 
 impl Statement for Binding {
     const DOMAIN: Domain = Domain::Proposal;
+
+    #[cfg(test)]
+    fn digest(&self, network: &NetworkId) -> Digest {
+        if bug!(BindingWithoutNumber) {
+            return Digest::of(Self::DOMAIN, network, &(self.dot.source, self.digest));
+        }
+        Digest::of(Self::DOMAIN, network, self)
+    }
 }
 
 impl Exclusive for Binding {
@@ -112,6 +120,6 @@ impl Exclusive for Binding {
     }
 
     fn excludes(&self, other: &Self) -> bool {
-        self.dot == other.dot && self.digest != other.digest
+        self.dot == other.dot && (self.digest != other.digest || bug!(RepetitionConvicts))
     }
 }

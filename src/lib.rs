@@ -133,6 +133,9 @@
 //! `quickcheck`, off by default: `Arbitrary` for [`net::Scenario`] and [`net::Act`], for property tests of an algorithm of
 //! your own.
 
+#[macro_use]
+mod zoo;
+
 pub mod actor;
 pub mod at2_impl;
 pub mod bank;

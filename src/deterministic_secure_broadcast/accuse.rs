@@ -25,7 +25,9 @@ impl<A: Wire> Replica<A> {
         if self.convicted.contains_key(&accused) {
             return Ok(());
         }
-        evidence.verify(&self.network)?;
+        if !bug!(EvidenceUnchecked) {
+            evidence.verify(&self.network)?;
+        }
         self.convict(accused, evidence, step);
         Ok(())
     }
@@ -38,7 +40,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) {
         let source = held.signer;
-        if self.convicted.contains_key(&source) {
+        if self.convicted.contains_key(&source) || bug!(EquivocationForgotten) {
             return;
         }
         let conflict = Conflict {
@@ -81,7 +83,9 @@ impl<A: Wire> Replica<A> {
             self.silence(step);
         }
         tracing::warn!(me = ?self.actor(), ?accused, dot = ?evidence.dot(), "convicted");
-        step.persist.push(Record::Convicted(Arc::clone(&evidence)));
+        let convicted = Record::Convicted(Arc::clone(&evidence));
+        step.persist
+            .extend((!bug!(ConvictionNotDurable)).then_some(convicted));
         step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
         self.convicted.insert(accused, evidence);
         self.standing = None;

@@ -68,8 +68,9 @@ impl<A: Wire> Replica<A> {
     fn drive(&mut self, turn: Turn, from: Option<Actor>, step: &mut Step<A::Op>) {
         let mut turns = VecDeque::from([turn]);
         while let Some(turn) = turns.pop_front() {
+            let ballots = turn.persist.into_iter().map(Record::Ballot);
             step.persist
-                .extend(turn.persist.into_iter().map(Record::Ballot));
+                .extend(ballots.filter(|_| !bug!(BallotNotDurable)));
             if let Some(speech) = turn.send {
                 let body = self.speech(speech);
                 self.send_to_members(&body, step);
@@ -156,9 +157,15 @@ impl<A: Wire> Replica<A> {
         let Ok(succession) = &candidate.check else {
             return Some(false);
         };
+        if bug!(PrevoteWithoutHolding) {
+            return Some(true);
+        }
         let obligations = succession.obligations.clone();
         let frontier = succession.next.frontier().clone();
         let heads = self.holds_heads(&obligations, step)?;
+        if bug!(NilWhenBeyond) && self.frontier() != frontier {
+            return Some(false);
+        }
         let payloads = obligations
             .payloads
             .iter()
@@ -169,7 +176,7 @@ impl<A: Wire> Replica<A> {
         let state = self
             .snapshot_at(&frontier)
             .map(|snapshot| snapshot.manifest().digest());
-        Some(heads && state == Some(obligations.state))
+        Some(heads && (state == Some(obligations.state) || bug!(StateUnchecked)))
     }
 
     /// Whether the heads are those that we delivered; `None` while we are behind one.
@@ -230,7 +237,8 @@ impl<A: Wire> Replica<A> {
             .into_iter()
             .filter(|r| self.backs(&r.statement, step))
             .collect();
-        if backed.len() < self.committee.quorum() {
+        let all = bug!(EveryReportAwaited) && backed.len() < self.committee.size();
+        if backed.len() < self.committee.quorum() || all {
             return;
         }
         let terms = Terms::gather(&self.boundary, self.closing.changes.values(), &backed);

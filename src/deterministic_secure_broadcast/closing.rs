@@ -171,7 +171,9 @@ impl<A: Wire> Replica<A> {
             return;
         }
         tracing::info!(me = ?self.actor(), change = ?key, "frozen for a change of the committee");
-        step.persist.push(Record::Frozen(authorised.claim()));
+        let frozen = Record::Frozen(authorised.claim());
+        step.persist
+            .extend((!bug!(FreezeNotDurable)).then_some(frozen));
         self.closing.changes.insert(key, authorised);
         self.go_on_closing(step);
     }
@@ -219,11 +221,14 @@ impl<A: Wire> Replica<A> {
                     _ => None,
                 });
             let sealed = convicted.filter(|c| c.left.statement.dot.seq.follows(head.seq));
-            if let Stance::Echoed(lock) = &lane.stance {
+            if let Stance::Echoed(lock) = &lane.stance
+                && !bug!(LocksNotReported)
+                && !(bug!(AdoptedForgotten) && self.boundary.adopted().contains_key(source))
+            {
                 report
                     .marks
                     .insert(*source, Mark::Lock(lock.entry.binding()));
-            } else if let Some(conflict) = sealed {
+            } else if let Some(conflict) = sealed.filter(|_| !bug!(SealForgotten)) {
                 report.marks.insert(*source, Mark::Seal(conflict.clone()));
             }
         }

@@ -106,7 +106,11 @@ impl<A: Wire> Replica<A> {
         let certified = lane.and_then(|lane| lane.certified.as_ref());
         certified.is_some_and(|certified| {
             let proof = certified.certificate.as_ref();
-            certified.tail.is_empty() && proof.is_some_and(|proof| proof.head() == entry.head())
+            certified.tail.is_empty()
+                && proof.is_some_and(|proof| {
+                    let (proof, entry) = (proof.head(), entry.head());
+                    proof == entry || (bug!(PayloadUnchecked) && proof.seq == entry.seq)
+                })
         })
     }
 
@@ -165,8 +169,8 @@ impl<A: Wire> Replica<A> {
         let dot = entry.message().dot();
         let (ops, verdict) = judge(&self.algorithm, lane, &entry, self.genesis.limits());
         let ops = match (ops, verdict) {
-            (ops, Verdict::Valid) => ops,
-            (_, Verdict::NotYet(_)) => return false,
+            (ops, verdict) if verdict.is_valid() || bug!(DeliveredUnjudged) => ops,
+            (_, Verdict::Valid | Verdict::NotYet(_)) => return false,
             (_, Verdict::Never(reason)) => {
                 lane.stopped = true;
                 tracing::error!(%dot, reason, "a certified message can never be valid");
@@ -186,7 +190,9 @@ impl<A: Wire> Replica<A> {
         let contradicted = lane.advance(&entry, self.genesis.limits());
         self.apply(source, ops);
         self.standing = None;
-        step.persist.push(Record::Delivered(dot));
+        let delivered = Record::Delivered(dot);
+        step.persist
+            .extend((!bug!(DeliveryNotDurable)).then_some(delivered));
         step.delivered.push(Delivery::new(entry.clone()));
         self.accuse_contradicted(&entry, contradicted, step);
         true

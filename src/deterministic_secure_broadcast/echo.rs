@@ -65,7 +65,9 @@ impl<A: Wire> Replica<A> {
             .lock()
             .is_some_and(|lock| lock.entry.digest == entry.digest)
         {
-            self.send_echo(&[from, dot.source], dot.source, step);
+            if !bug!(EchoNotRepeated) {
+                self.send_echo(&[from, dot.source], dot.source, step);
+            }
             return Ok(());
         }
         if self.is_certified_next(&entry) {
@@ -87,7 +89,7 @@ impl<A: Wire> Replica<A> {
         let lane = self.lane(&dot.source)?;
         let other = |seen: &&Entry| seen.digest != entry.digest;
         let seen = lane.seen_next().find(other).map(Entry::binding);
-        if let Some(seen) = seen {
+        if let Some(seen) = seen.filter(|_| !bug!(SecondMessageEchoed)) {
             // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
             self.convict_source(seen, &binding, step);
             return Ok(());
@@ -104,14 +106,14 @@ impl<A: Wire> Replica<A> {
             self.silence(step);
             return Ok(());
         }
-        if entry.message().parent != lane.head().digest {
+        if entry.message().parent != lane.head().digest && !bug!(ParentUnchecked) {
             return Err(Refusal::WrongParent(dot));
         }
         if self.convicted.contains_key(&dot.source) {
             return Err(Refusal::Convicted(dot.source));
         }
         // 4. Only members are sources, or who left a lock behind.
-        if !self.boundary.speaks(&dot) {
+        if !self.boundary.speaks(&dot) && !bug!(StrangersEchoed) {
             let founding = self.chain.last().cloned();
             let founding = founding.ok_or(Refusal::NoLane(dot.source))?;
             self.send(from, Body::Founding(founding), step);
@@ -133,7 +135,10 @@ impl<A: Wire> Replica<A> {
         };
         let verdict = match self.algorithm.verdict_batch(&dot.source, &ops) {
             // 5. Nothing is echoed at the end of a generation.
-            Verdict::Valid if self.is_frozen() => Verdict::NotYet("frozen"),
+            _ if bug!(EchoUnjudged) && !self.is_frozen() => Verdict::Valid,
+            Verdict::Valid if self.is_frozen() && !bug!(EchoWhileFrozen) => {
+                Verdict::NotYet("frozen")
+            }
             verdict => verdict,
         };
         let seated = self.committee.contains(&self.key.actor());
@@ -148,10 +153,13 @@ impl<A: Wire> Replica<A> {
                 self.report_invalid(Fault::Invalid { dot, reason }, step);
             }
             Verdict::Valid => {
-                step.persist.push(Record::Locked {
-                    proposal: Arc::clone(&entry.proposal),
+                let proposal = Arc::clone(&entry.proposal);
+                let locked = Record::Locked {
+                    proposal,
                     from_outbox: 0,
-                });
+                };
+                step.persist
+                    .extend((!bug!(LockNotDurable)).then_some(locked));
                 let seat = self.committee.seat(&self.actor());
                 let patience = PATIENCE + seat.map_or(0, |seat| seat.index() as u64);
                 self.lock(entry, ops, self.now + patience);
@@ -215,7 +223,11 @@ impl<A: Wire> Replica<A> {
                 sig,
             });
         }
-        if self.silenced || self.replaying || self.is_frozen() || !self.boundary.speaks(&echo.dot) {
+        if self.silenced
+            || self.replaying
+            || (self.is_frozen() && !bug!(EchoWhileFrozen))
+            || !(self.boundary.speaks(&echo.dot) || bug!(StrangersEchoed))
+        {
             return None;
         }
         let fact = self.key.sign(&self.network, echo);
@@ -325,7 +337,8 @@ impl<A: Wire> Replica<A> {
         let mut due = Vec::new();
         for (source, lane) in &mut self.lanes {
             let certain = lane.certified.is_some() || self.convicted.contains_key(source);
-            let Some(lock) = lane.lock_mut().filter(|_| !certain) else {
+            let doubtful = !certain && !bug!(ProposalNotRepeated);
+            let Some(lock) = lane.lock_mut().filter(|_| doubtful) else {
                 continue;
             };
             let speaks = self.boundary.speaks(&lock.entry.message().dot());

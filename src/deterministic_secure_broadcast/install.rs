@@ -142,13 +142,17 @@ impl<A: Wire> Replica<A> {
             return;
         };
         let mut frontier = next.frontier().iter();
-        if !frontier.all(|(source, head)| self.head(source).is_some_and(|own| own.seq >= head.seq))
-        {
+        let level =
+            frontier.all(|(source, head)| self.head(source).is_some_and(|own| own.seq >= head.seq));
+        if !level && !bug!(InstalledBehind) {
             return;
         }
         let (generation, state) = (next.generation(), next.state());
         let snapshot = self.snapshot_at(&next.frontier().clone());
-        match snapshot.filter(|snapshot| snapshot.manifest().digest() == state) {
+        let snapshot =
+            snapshot.or_else(|| bug!(InstalledBehind).then(|| Snapshot::of(&self.algorithm)));
+        let certified = |snapshot: &Snapshot| snapshot.manifest().digest() == state;
+        match snapshot.filter(|snapshot| certified(snapshot) || bug!(InstalledBehind)) {
             Some(snapshot) => {
                 let foundings = self
                     .pending
@@ -288,7 +292,7 @@ impl<A: Wire> Replica<A> {
         }
         let seal = boundary.sealed().get(&source);
         accusations.extend(seal.map(|seal| Equivocation::Source(seal.evidence())));
-        if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) {
+        if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) && !bug!(SealedDotEchoed) {
             lane.stance = Stance::Open;
         }
         self.renew_lock(source);
@@ -300,7 +304,8 @@ impl<A: Wire> Replica<A> {
     /// What we are bound to is tallied anew: echoes of the generation before count no more.
     fn renew_lock(&mut self, source: Actor) {
         let (generation, now) = (self.generation(), self.now);
-        if let Some(lock) = self.lanes.get_mut(&source).and_then(Lane::lock_mut) {
+        let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
+        if let Some(lock) = lock.filter(|_| !bug!(EchoNotRenewed)) {
             let dot = lock.entry.message().dot();
             let digest = lock.entry.digest;
             lock.tally = Tally::new(Echo {

@@ -198,7 +198,9 @@ impl<A: Wire> Replica<A> {
         };
         match part {
             SnapshotPart::Manifest(manifest) => {
-                if manifest.digest() != certified || !manifest.is_sound() {
+                if (manifest.digest() != certified || !manifest.is_sound())
+                    && !bug!(ManifestUnchecked)
+                {
                     return Err(Refusal::Snapshot(generation));
                 }
                 fetching.manifest.get_or_insert(manifest);
@@ -208,7 +210,7 @@ impl<A: Wire> Replica<A> {
                     return Ok(());
                 };
                 let index = index as usize;
-                if !manifest.proves(index, bytes.as_slice()) {
+                if !manifest.proves(index, bytes.as_slice()) && !bug!(SnapshotUnchecked) {
                     return Err(Refusal::Snapshot(generation));
                 }
                 fetching.chunks.insert(index, bytes);

@@ -145,7 +145,7 @@ impl<A: Wire> Replica<A> {
         }
         let queued = self.is_pending();
         self.outbox.push(op, encoded.clone());
-        if queued || !self.flush(0, &mut step) {
+        if (queued || !self.flush(0, &mut step)) && !bug!(OutboxNotDurable) {
             step.persist.push(Record::Queued(encoded));
         }
         self.settle(&mut step);
@@ -168,7 +168,8 @@ impl<A: Wire> Replica<A> {
         if len > limit {
             return Err(ProposeError::TooLarge { len, limit });
         }
-        if self.outbox.bytes() + len > limits.outbox_bytes as usize {
+        let full = self.outbox.bytes() + len > limits.outbox_bytes as usize;
+        if full && !bug!(OutboxUnbounded) {
             return Err(ProposeError::OutboxFull);
         }
         if self.head(&me).is_none_or(|head| head.seq.next().is_none()) {

@@ -138,6 +138,12 @@ impl<Op: Serialize + DeserializeOwned> Delivery<Op> {
         self.entry.digest
     }
 
+    /// The digest of the message before it in its lane.
+    #[must_use]
+    pub fn parent(&self) -> Digest {
+        self.entry.message().parent
+    }
+
     /// The operations in the order in which they were applied, decoded when asked for: who does not look pays
     /// nothing.
     #[must_use]

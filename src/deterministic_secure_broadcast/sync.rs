@@ -81,6 +81,12 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         self.learn(standing, step)?;
+        if bug!(ReturnAddressBelieved)
+            && let Some(peer) = self.peers.get_mut(&from)
+        {
+            let frontier = standing.statement.frontier.iter();
+            peer.delivered = frontier.map(|(s, head)| (*s, head.seq)).collect();
+        }
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
         } else {
@@ -191,7 +197,8 @@ impl<A: Wire> Replica<A> {
             let Some(peer) = self.peers.get(&member).filter(|_| seated) else {
                 continue;
             };
-            if self.is_level(peer) {
+            let level = self.is_level(peer) && !bug!(AnnouncedForEver);
+            if level || bug!(NeverAnnounced) {
                 continue;
             }
             let evidence: Vec<_> = self.unknown_to(peer).cloned().collect();
@@ -202,7 +209,7 @@ impl<A: Wire> Replica<A> {
                 .is_some_and(|peer| peer.announce.fire(now))
             {
                 self.announce(member, step);
-                for piece in evidence {
+                for piece in evidence.into_iter().filter(|_| !bug!(EvidenceNotShared)) {
                     self.send(member, Body::Evidence(piece), step);
                 }
             }

@@ -104,6 +104,9 @@ impl Terms {
                 .flat_map(|report| &report.statement.heads)
         };
         let mut frontier = last.frontier().clone();
+        if bug!(FrontierForgotten) {
+            frontier.clear();
+        }
         for (source, head) in reported() {
             match frontier.entry(*source) {
                 Vacant(lane) => *lane.insert(*head),
@@ -145,7 +148,7 @@ impl Terms {
         if !ascending(&self.reports, |claim| claim.signer) {
             return Err(ValueError::Reports);
         }
-        if self.reports.len() < last.committee().quorum() {
+        if self.reports.len() + usize::from(bug!(TooFewReports)) < last.committee().quorum() {
             return Err(ValueError::TooFewReports);
         }
         for claim in &self.reports {
@@ -218,7 +221,8 @@ impl Union {
             let head = head(last.network(), frontier, &dot.source);
             dot.seq.follows(head.seq)
         };
-        let sealed = last.sealed.iter().filter(|(_, seal)| next(&seal.dot()));
+        let sealed = last.sealed.iter();
+        let sealed = sealed.filter(|(_, seal)| next(&seal.dot()) && !bug!(SealForgotten));
         let mut union = Self {
             sealed: sealed
                 .map(|(source, seal)| (*source, seal.clone()))
@@ -228,7 +232,7 @@ impl Union {
         for lock in last
             .adopted
             .values()
-            .filter(|lock| next(&lock.statement.dot))
+            .filter(|lock| next(&lock.statement.dot) && !bug!(AdoptedForgotten))
         {
             union.bindings(lock).insert(lock.statement.digest, *lock);
         }
@@ -264,9 +268,12 @@ impl Union {
     fn split(mut self) -> (BTreeMap<Actor, Signed<Binding>>, BTreeMap<Actor, Seal>) {
         let mut adopted = BTreeMap::new();
         for (source, bindings) in self.reported {
-            if let Some(seal) = Seal::of(bindings.values().copied()) {
+            let seal = Seal::of(bindings.values().copied());
+            if let Some(seal) = seal.filter(|_| !bug!(PickedInsteadOfSealed)) {
                 self.sealed.insert(source, seal);
-            } else if let Some(lock) = bindings.into_values().next() {
+            } else if let Some(lock) = bindings.into_values().next()
+                && !bug!(LocksNotAdopted)
+            {
                 adopted.insert(source, lock);
             }
         }

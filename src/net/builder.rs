@@ -18,7 +18,7 @@ use super::{Net, TICK_MICROS};
 use crate::actor::{Actor, Signatures, SigningActor};
 use crate::codec::Limits;
 use crate::deterministic_secure_broadcast::Replica;
-use crate::membership::Genesis;
+use crate::membership::{Boundary, Genesis};
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -191,13 +191,15 @@ impl<A: Wire> NetBuilder<A> {
             self.vices.len()
         );
         let correct = keys[self.vices.len()..].iter().map(SigningActor::actor);
-        let checks = Checks::new(
+        let first = Boundary::genesis(&genesis).expect("a genesis made here");
+        let mut checks = Checks::new(
             genesis.network(),
             genesis.limits().clone(),
             correct.collect(),
             within,
             self.invariants,
         );
+        checks.rules.begin(first);
         let mut vices = self.vices.into_iter();
         let mut participants = BTreeMap::new();
         for key in keys {
@@ -239,6 +241,8 @@ impl<A: Wire> NetBuilder<A> {
             approving: self.approving,
             stirred: None,
             spoken: 0,
+            unheard: 0,
+            heard: BTreeSet::new(),
         }
     }
 }

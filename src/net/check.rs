@@ -3,135 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::msc::ChartError;
+use super::rules::Rules;
+use super::violation::Violation;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
-use crate::deterministic_secure_broadcast::{Body, Delivery, Fault, Packet, Refusal, Replica};
-use crate::dot::{Dot, Seq};
+use crate::deterministic_secure_broadcast::{
+    Body, Delivery, Fault, Packet, Record, Refusal, Replica, Step,
+};
+use crate::dot::{Dot, Head, Seq};
 use crate::membership::Generation;
 use crate::store::Effect;
 use crate::traits::Wire;
-
-/// A broken promise. It is a bug of this crate, of the algorithm, or of a network with more liars than tolerated.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Violation {
-    /// Two correct replicas delivered different messages at one dot.
-    #[error("consistency: {who:?} delivered another message at {dot} than somebody before")]
-    Consistency {
-        /// The later one.
-        who: Actor,
-        /// Where.
-        dot: Dot,
-    },
-    /// A source's messages were not delivered as 1, 2, 3, ...
-    #[error("source order: {who:?} delivered {dot} after number {after}")]
-    SourceOrder {
-        /// Who.
-        who: Actor,
-        /// What.
-        dot: Dot,
-        /// The number delivered before it.
-        after: Seq,
-    },
-    /// A correct replica signed two digests for one dot.
-    #[error("{who:?} signed a second digest for {dot}")]
-    SignedTwice {
-        /// Who.
-        who: Actor,
-        /// For which dot.
-        dot: Dot,
-    },
-    /// A correct replica was accused.
-    #[error("{by:?} accuses {accused:?}, who is correct")]
-    FalselyAccused {
-        /// By whom.
-        by: Actor,
-        /// Whom.
-        accused: Actor,
-    },
-    /// Evidence does not verify.
-    #[error("{by:?} reports evidence that does not verify")]
-    BadEvidence {
-        /// By whom.
-        by: Actor,
-    },
-    /// A fault that no liar within the bound can cause.
-    #[error("{at:?} reports {kind}")]
-    Impossible {
-        /// Where.
-        at: Actor,
-        /// What kind of fault.
-        kind: &'static str,
-    },
-    /// A packet was refused in a run without liars and faults.
-    #[error("{at:?} refused a packet though nobody lies and nothing is lost: {refusal}")]
-    RefusedInPeace {
-        /// By whom.
-        at: Actor,
-        /// Why.
-        refusal: Refusal,
-    },
-    /// The algorithm's own invariant does not hold.
-    #[error("invariant at {at:?}: {what}")]
-    Invariant {
-        /// Where.
-        at: Actor,
-        /// What does not hold.
-        what: String,
-    },
-    /// A replica holds more than its bounds.
-    #[error("memory: {at:?} holds {held} {what}, at most {bound} allowed")]
-    Memory {
-        /// Who.
-        at: Actor,
-        /// Of what.
-        what: &'static str,
-        /// How much.
-        held: usize,
-        /// How much is allowed.
-        bound: usize,
-    },
-    /// An operation of a correct member that was durable was not delivered.
-    #[error("lock-out: {delivered} of {proposed} operations of {source_actor:?} were delivered")]
-    LockOut {
-        /// Whose.
-        source_actor: Actor,
-        /// How many it proposed.
-        proposed: usize,
-        /// How many are delivered.
-        delivered: usize,
-    },
-    /// Two correct replicas are not level after healing.
-    #[error("totality: {left:?} and {right:?} are not level after healing")]
-    NotLevel {
-        /// The one.
-        left: Actor,
-        /// The other.
-        right: Actor,
-    },
-    /// Two correct replicas delivered the same and are in different states.
-    #[error("convergence: {left:?} and {right:?} delivered the same and differ")]
-    Diverged {
-        /// The one.
-        left: Actor,
-        /// The other.
-        right: Actor,
-    },
-    /// Correct replicas go on talking or writing.
-    #[error("quiescence: not silent after {ticks} ticks")]
-    NotQuiet {
-        /// How long was waited.
-        ticks: u64,
-    },
-    /// A replica could not be rebuilt.
-    #[error("recovery of {who:?}: {why}")]
-    Recovery {
-        /// Which.
-        who: Actor,
-        /// Why not.
-        why: String,
-    },
-}
 
 /// What a thread unwinds with when a promise is broken in a network that was told to.
 pub(super) struct Broken {
@@ -152,6 +34,7 @@ pub(super) struct Checks<A: Wire> {
     delivered: BTreeMap<(Actor, Actor), Seq>,
     echoed: BTreeMap<(Actor, Generation, Dot), Digest>,
     bound: BTreeMap<Dot, Digest>,
+    pub(super) rules: Rules,
     /// Operations of each correct member that were durable, and those that some correct replica applied.
     pub(super) proposed: BTreeMap<Actor, usize>,
     pub(super) arrived: BTreeMap<Actor, usize>,
@@ -175,6 +58,7 @@ impl<A: Wire> Checks<A> {
             delivered: BTreeMap::new(),
             echoed: BTreeMap::new(),
             bound: BTreeMap::new(),
+            rules: Rules::default(),
             proposed: BTreeMap::new(),
             arrived: BTreeMap::new(),
             invariants,
@@ -205,8 +89,42 @@ impl<A: Wire> Checks<A> {
         }
     }
 
+    /// A generation begins at a replica, if one does in this step.
+    pub(super) fn begun(
+        &mut self,
+        who: Actor,
+        replica: &Replica<A>,
+        step: &Step<A::Op>,
+    ) -> Result<(), Violation> {
+        let foundings = step.persist.iter().find_map(|record| match record {
+            Record::Installed(foundings) | Record::Snapshot { foundings, .. } => foundings.last(),
+            _ => None,
+        });
+        if let Some(founding) = foundings.filter(|_| self.tolerated && self.is_correct(&who)) {
+            let (next, generation) = (replica.boundary(), replica.generation());
+            self.rules.begun(who, founding, next, &self.agreed)?;
+            let mut frontier = next.frontier().iter();
+            let here = |source, seq| replica.head(source).is_some_and(|head| head.seq >= seq);
+            if !frontier.all(|(source, head)| here(source, head.seq)) {
+                let what = "is not here up to its frontier";
+                return Err(Violation::Boundary {
+                    who,
+                    generation,
+                    what,
+                });
+            }
+        }
+        if step.installed.iter().any(|installed| installed.by_snapshot) {
+            self.resumed(who, replica, &step.delivered)?;
+        }
+        Ok(())
+    }
+
     /// 3. One digest a dot and generation, across crashes too.
     fn sent(&mut self, from: Actor, packet: &Packet) -> Result<(), Violation> {
+        if self.tolerated && self.is_correct(&from) {
+            self.rules.said(from, &packet.body, &self.network)?;
+        }
         let twice = |dot| Violation::SignedTwice { who: from, dot };
         match &packet.body {
             Body::Echo(echo) if echo.signer == from && self.is_correct(&from) => {
@@ -234,6 +152,14 @@ impl<A: Wire> Checks<A> {
         let after = std::mem::replace(last, dot.seq);
         if !dot.seq.follows(after) {
             return Err(Violation::SourceOrder { who, dot, after });
+        }
+        let source = dot.source;
+        let before = match after {
+            Seq::ZERO => Some(Head::empty(&self.network).digest),
+            seq => self.agreed.get(&Dot { source, seq }).copied(),
+        };
+        if before.is_some_and(|before| before != delivery.parent()) {
+            return Err(Violation::Unchained { who, dot });
         }
         self.agree(who, dot, delivery.digest(), || delivery.ops().len())
     }
@@ -307,7 +233,8 @@ impl<A: Wire> Checks<A> {
                 limits.outbox_bytes,
             ),
             ("pieces of evidence", holdings.evidence, limits.lanes),
-            ("peers", holdings.peers, limits.seats),
+            // Of two generations, while the next is founded and not installed.
+            ("peers", holdings.peers, 2 * limits.seats),
         ];
         for (what, held, bound) in bounds {
             let bound = bound as usize;

@@ -45,7 +45,7 @@ impl Kind {
 }
 
 /// Faults that are not the links'.
-const FAULTS: [&str; 11] = [
+const FAULTS: [&str; 12] = [
     "a packet lost",
     "a packet twice",
     "a packet late",
@@ -57,6 +57,7 @@ const FAULTS: [&str; 11] = [
     "a restart",
     "a restart from an older copy of the store",
     "a newcomer",
+    "a certificate by retired keys",
 ];
 
 /// What nothing within the bound on liars can bring about on a simulated network.

@@ -31,29 +31,35 @@ mod keyring;
 mod members;
 mod msc;
 mod participant;
+mod retired;
+mod rules;
 mod scenario;
 mod schedule;
 mod settle;
 mod trace;
+mod violation;
+#[cfg(test)]
+mod zoo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 pub use adversary::{
-    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator, FalseAnswer,
-    FalseApprover, FalseCoordinator, FalseProposal, FalseReporter, FalseServer, FalseSnapshot,
-    Forger, Glutton, Hand, Mute, MuteToSome, Replayer, SlowLoris, Tick, Twins, Vice, Vices,
+    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator,
+    FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator, FalseProposal,
+    FalseReporter, FalseServer, FalseSnapshot, Forger, Glutton, Hand, Impostor, Mute, MuteToSome,
+    Procrastinator, Replayer, SlowLoris, Substituter, Tick, Turncoat, Twins, Vice, Vices,
     Withholder,
 };
 pub use builder::NetBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};
-pub use check::Violation;
 pub use coverage::{Coverage, Kind};
 pub use faults::Faults;
 pub use msc::{ChartError, MOST_ARCS};
-pub use scenario::{Act, Scenario, Shape};
+pub use scenario::{Act, Family, Scenario, Shape};
 pub use settle::SETTLE_TICKS;
 pub use trace::{About, Event, Trace};
+pub use violation::Violation;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -102,6 +108,10 @@ pub struct Net<A: Wire> {
     stirred: Option<u8>,
     /// Packets by correct members that a settled network would not send.
     spoken: u64,
+    /// Packets by correct members to members that have never said anything.
+    unheard: u64,
+    /// Who has ever sent anything.
+    heard: BTreeSet<Actor>,
 }
 
 impl<A: Wire> Net<A> {
@@ -376,14 +386,10 @@ impl<A: Wire> Net<A> {
         let mut packets = Vec::new();
         let mut events = Vec::new();
         let mut asked = Vec::new();
-        let mut judgement = Ok(());
         let installed = !step.installed.is_empty();
         let checks = &mut self.checks;
-        if step.installed.iter().any(|installed| installed.by_snapshot)
-            && let Some(replica) = participant.replica()
-        {
-            judgement = checks.resumed(who, replica, &step.delivered);
-        }
+        let begun = |replica| checks.begun(who, replica, &step);
+        let mut judgement = participant.replica().map_or(Ok(()), begun);
         let committee = participant
             .replica()
             .map(|r| r.committee().actors().to_vec());

@@ -1,10 +1,10 @@
 //! What is done to a network by hand: cuts, crashes, restarts; and what is asked of it when all that ends.
 
-use super::check::Violation;
 use super::coverage::Kind;
 use super::participant::Mind;
 use super::schedule::Happening;
 use super::trace::Event;
+use super::violation::Violation;
 use super::{Faults, Net, TICK_MICROS};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::Replica;
@@ -21,6 +21,10 @@ const PROVOKED: u8 = 6;
 
 /// Ticks after healing within which everything must have been delivered everywhere, and silence begun.
 pub const SETTLE_TICKS: u64 = 1024;
+
+/// What a correct member says in the silence to one that never answered, at most: each thing that it repeats comes
+/// once in the longest wait between two repetitions.
+const UNHEARD: u64 = 32;
 
 impl<A: Wire> Net<A> {
     /// Changes what the links do to packets.
@@ -163,18 +167,23 @@ impl<A: Wire> Net<A> {
         for who in self.actors() {
             self.restart(&who);
         }
-        let mut quiet = 0;
-        let mut ticks = 0;
+        let (mut quiet, mut ticks, mut unheard) = (0, 0, self.unheard);
         while quiet < SILENCE_TICKS {
             let spoken = self.spoken;
             let written = self.written();
             self.run_for(TICK_MICROS);
             let silent = self.spoken == spoken && self.written() == written;
             quiet = if silent { quiet + 1 } else { 0 };
+            if !silent {
+                unheard = self.unheard;
+            }
             ticks += 1;
             if ticks > SETTLE_TICKS + SILENCE_TICKS {
                 return self.hold_to(|_| Err(Violation::NotQuiet { ticks }));
             }
+        }
+        if self.unheard - unheard > UNHEARD * self.participants.len() as u64 {
+            return self.hold_to(|_| Err(Violation::NotQuiet { ticks }));
         }
         self.assert_agreement();
         self.assert_no_lock_out();
@@ -244,9 +253,10 @@ impl<A: Wire> Net<A> {
     pub(super) fn listen(&mut self, from: Actor, to: Actor) {
         let counts = |actor: &Actor| self.checks.is_correct(actor) && self.is_member(actor);
         let provoked = self.stirred.is_some_and(|answers| answers < PROVOKED);
-        if counts(&from) && counts(&to) && !provoked {
-            self.spoken += 1;
-        }
+        let (from_correct, to_correct) = (counts(&from), counts(&to));
+        self.spoken += u64::from(from_correct && to_correct && !provoked);
+        self.unheard += u64::from(from_correct && !self.heard.contains(&to));
+        self.heard.insert(from);
     }
 
     /// Sends arbitrary bytes to a member, as anybody can.

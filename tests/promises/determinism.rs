@@ -14,17 +14,17 @@ const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
         peaceful,
-        "bdf02125f0ead0e7e4d1fac55932a6fccb80a778c15deb37e7ad20dd62559c14",
+        "003403f92c654303aa2fed44471a862b084f33ab499cbbbbdfab67c7dfa40f15",
     ),
     (
         "hostile",
         hostile,
-        "dffc5cdbefde7a5ee1ff3029cefe246a21c80698a25f10df54a4031ebcc72edb",
+        "98d52707100ce529af197dab2a6112fccd5e4f593b35712cb8fd5f7697443b02",
     ),
     (
         "crashing",
         crashing,
-        "5aa3aa48d6d3404c377f2b2d04c89f4d383217cc79857f6038f2709510c2933d",
+        "c2f0c41d492580d33a7761d99a5cfbfcaa7f1fc40f9e2e4eef2296383697fcd0",
     ),
 ];
 

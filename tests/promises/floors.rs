@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Each room with its floor; the first prefix that fits a file's path decides.
 const ROOMS: &[(&str, &str, u8)] = &[
+    // Bugs for the unit tests: it knows nobody, and the rules that it breaks are on every floor.
+    ("zoo.rs", "zoo", 0),
     ("codec.rs", "codec", 0),
     ("actor/", "actor", 0),
     ("dot.rs", "dot", 0),

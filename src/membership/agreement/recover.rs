@@ -51,7 +51,7 @@ impl Agreement {
         }
         let newer = self.locked.is_none_or(|(locked, _)| locked < round);
         if let (Said::Precommit(Some(value)), true) = (said, newer) {
-            self.locked = Some((round, value));
+            self.locked = Some((round, value)).filter(|_| !bug!(LockedForgotten));
         }
         if round > self.round {
             self.round = round;

@@ -55,7 +55,9 @@ impl Agreement {
         };
         self.ground.clone_from(&self.valid);
         self.say(Said::Proposal { value, valid_round }, turn);
-        if let (Some(ground), Some(speech)) = (&self.ground, &mut turn.send) {
+        if let (Some(ground), Some(speech)) = (&self.ground, &mut turn.send)
+            && !bug!(ValidNotPassedOn)
+        {
             speech.quorums.push(ground.prevotes.claim());
         }
         true
@@ -67,7 +69,7 @@ impl Agreement {
             return false;
         };
         let free = self.locked.is_none_or(|(_, locked)| locked == value);
-        self.prevote(value, free, turn)
+        self.prevote(value, free || bug!(UnlockedFreely), turn)
     }
 
     /// A proposal with a valid round frees us from any lock not newer than that.
@@ -316,6 +318,7 @@ impl Agreement {
             .filter(|_| self.coordinator(self.round) == self.me.actor());
         let mut quorums: Vec<_> = ground
             .chain(&self.valid)
+            .filter(|_| !bug!(ValidNotPassedOn))
             .map(|p| p.prevotes.claim())
             .collect();
         quorums.dedup();

@@ -10,6 +10,7 @@ use rand::RngExt;
 
 use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet};
+use crate::dot::Head;
 use crate::membership::{Generation, Said, Value};
 use crate::traits::Wire;
 
@@ -25,6 +26,8 @@ pub enum FalseProposal {
     WrongState,
     /// It proposes a value without one of the reports.
     ReportLeftOut,
+    /// It proposes a value with a report of its own that names a head which nobody certified.
+    Unbacked,
 }
 
 /// Lies as coordinator, in one way a generation; by default chance decides in which. Otherwise it behaves.
@@ -49,10 +52,11 @@ impl FalseCoordinator {
         match self.now {
             Some((when, lie)) if when == generation => lie,
             _ => {
-                let lie = match hand.random().random_range(0..4u8) {
+                let lie = match hand.random().random_range(0..5u8) {
                     0 => FalseProposal::None,
                     1 => FalseProposal::Two,
                     2 => FalseProposal::WrongState,
+                    3 => FalseProposal::Unbacked,
                     _ => FalseProposal::ReportLeftOut,
                 };
                 let lie = self.always.unwrap_or(lie);
@@ -69,10 +73,11 @@ impl FalseCoordinator {
             FalseProposal::None => withhold(hand, packet),
             FalseProposal::Two if first => {}
             FalseProposal::Two | FalseProposal::ReportLeftOut => {
-                propose(hand, packet, |value| drop(value.terms.reports.pop()));
+                propose(hand, packet, |_, value| drop(value.terms.reports.pop()));
             }
+            FalseProposal::Unbacked => propose(hand, packet, claim_a_head),
             FalseProposal::WrongState => {
-                propose(hand, packet, |value| value.state = value.terms.parent);
+                propose(hand, packet, |_, value| value.state = value.terms.parent);
             }
         }
     }
@@ -94,7 +99,11 @@ fn withhold<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
 }
 
 /// Proposes what `change` makes of the value, instead of the value.
-fn propose<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet, change: impl Fn(&mut Value)) {
+fn propose<A: Wire>(
+    hand: &mut Hand<'_, A>,
+    packet: &mut Packet,
+    change: impl Fn(&Hand<'_, A>, &mut Value),
+) {
     let me = hand.actor();
     let Body::Speech {
         speech,
@@ -105,7 +114,7 @@ fn propose<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet, change: impl Fn
         return;
     };
     let mut other = Value::clone(value);
-    change(&mut other);
+    change(hand, &mut other);
     let digest = other.digest(hand.half().network());
     for ballot in speech.ballots.iter_mut().filter(|b| b.signer == me) {
         let mut statement = ballot.statement;
@@ -116,6 +125,23 @@ fn propose<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet, change: impl Fn
         }
     }
     *value = Arc::new(other);
+}
+
+/// Its own report names one message more of somebody's lane than there is.
+fn claim_a_head<A: Wire>(hand: &Hand<'_, A>, value: &mut Value) {
+    let (me, half) = (hand.actor(), hand.half());
+    let mut reports = value.terms.reports.iter_mut();
+    let own = reports.find(|report| report.signer == me);
+    let whose = hand.others().first().copied();
+    if let (Some(own), Some(whose)) = (own, whose)
+        && let Some(seq) = half.head(&whose).and_then(|head| head.seq.next())
+    {
+        let digest = half.network().digest();
+        let mut other = own.statement.clone();
+        other.heads.insert(whose, Head { seq, digest });
+        other.marks.remove(&whose);
+        *own = hand.sign(other).into_claim();
+    }
 }
 
 impl<A: Wire> Adversary<A> for FalseCoordinator {

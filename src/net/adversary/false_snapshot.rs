@@ -23,6 +23,15 @@ impl FalseSnapshot {
         Self { always: true }
     }
 
+    /// No state at all, or one that is well formed: what was delivered up to now, or never anything.
+    fn other<A: Wire>(self, hand: &mut Hand<'_, A>) -> Snapshot {
+        match hand.random().random_range(0..3u8) {
+            0 => Snapshot::from_bytes(b"nothing".to_vec().into()),
+            1 => Snapshot::of(hand.half().algorithm()),
+            _ => Snapshot::of(hand.another_half().algorithm()),
+        }
+    }
+
     fn lie<A: Wire>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let Body::Snapshot { part, .. } = &mut packet.body else {
             return;
@@ -30,18 +39,28 @@ impl FalseSnapshot {
         if !self.always && hand.random().random_bool(0.5) {
             return;
         }
-        match part {
-            SnapshotPart::Manifest(manifest) => {
-                let other = Snapshot::from_bytes(b"nothing".to_vec().into());
-                *manifest = other.manifest().clone();
-            }
-            SnapshotPart::Chunk { bytes, .. } => {
-                let mut other = bytes.as_slice().to_vec();
-                other.iter_mut().take(1).for_each(|byte| *byte ^= 1);
-                *bytes = other.into();
+        let other = part_of(&self.other(hand), part);
+        // What was delivered up to now may be the truth.
+        let nothing = Snapshot::from_bytes(b"nothing".to_vec().into());
+        *part = match other == *part {
+            true => part_of(&nothing, part),
+            false => other,
+        };
+        hand.lied(Vice::FalseSnapshot.name());
+    }
+}
+
+/// The part of a snapshot that corresponds to this one of another.
+fn part_of(snapshot: &Snapshot, part: &SnapshotPart) -> SnapshotPart {
+    match part {
+        SnapshotPart::Manifest(_) => SnapshotPart::Manifest(snapshot.manifest().clone()),
+        SnapshotPart::Chunk { index, .. } => {
+            let chunk = snapshot.chunk(*index as usize).unwrap_or_default();
+            SnapshotPart::Chunk {
+                index: *index,
+                bytes: chunk.to_vec().into(),
             }
         }
-        hand.lied(Vice::FalseSnapshot.name());
     }
 }
 

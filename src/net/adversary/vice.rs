@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator, FalseApprover,
-    FalseCoordinator, FalseReporter, FalseServer, FalseSnapshot, Forger, Glutton, Mute, MuteToSome,
-    Replayer, SlowLoris, Twins, Vices, Withholder,
+    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator, FalseAccuser,
+    FalseApprover, FalseCertifier, FalseCoordinator, FalseReporter, FalseServer, FalseSnapshot,
+    Forger, Glutton, Impostor, Mute, MuteToSome, Procrastinator, Replayer, SlowLoris, Substituter,
+    Turncoat, Twins, Vices, Withholder,
 };
 use crate::traits::Wire;
 
@@ -50,13 +51,25 @@ pub enum Vice {
     SlowLoris,
     /// [`FalseApprover`].
     FalseApprover,
+    /// [`FalseAccuser`].
+    FalseAccuser,
+    /// [`FalseCertifier`].
+    FalseCertifier,
+    /// [`Impostor`].
+    Impostor,
+    /// [`Procrastinator`].
+    Procrastinator,
+    /// [`Substituter`].
+    Substituter,
+    /// [`Turncoat`].
+    Turncoat,
     /// [`Glutton`].
     Glutton,
 }
 
 impl Vice {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::Mute,
         Self::Equivocator,
         Self::Twins,
@@ -74,6 +87,12 @@ impl Vice {
         Self::Babbler,
         Self::SlowLoris,
         Self::FalseApprover,
+        Self::FalseAccuser,
+        Self::FalseCertifier,
+        Self::Impostor,
+        Self::Procrastinator,
+        Self::Substituter,
+        Self::Turncoat,
         Self::Glutton,
     ];
 
@@ -98,6 +117,12 @@ impl Vice {
             Self::Babbler => "babbler",
             Self::SlowLoris => "slow-loris",
             Self::FalseApprover => "false-approver",
+            Self::FalseAccuser => "false-accuser",
+            Self::FalseCertifier => "false-certifier",
+            Self::Impostor => "impostor",
+            Self::Procrastinator => "procrastinator",
+            Self::Substituter => "substituter",
+            Self::Turncoat => "turncoat",
             Self::Glutton => "glutton",
         }
     }
@@ -117,7 +142,11 @@ impl Vice {
     /// How much it leaves to those after it.
     fn greed(self) -> u8 {
         match self {
-            Self::Equivocator | Self::DoubleEchoer => 1,
+            Self::Equivocator
+            | Self::DoubleEchoer
+            | Self::FalseCertifier
+            | Self::Procrastinator
+            | Self::Substituter => 1,
             Self::Twins => 2,
             Self::Mute => 3,
             _ => 0,
@@ -143,6 +172,12 @@ impl Vice {
             Self::Babbler => Box::new(Babbler::default()),
             Self::SlowLoris => Box::new(SlowLoris::default()),
             Self::FalseApprover => Box::new(FalseApprover),
+            Self::FalseAccuser => Box::new(FalseAccuser::default()),
+            Self::FalseCertifier => Box::new(FalseCertifier::default()),
+            Self::Impostor => Box::new(Impostor::default()),
+            Self::Procrastinator => Box::new(Procrastinator::default()),
+            Self::Substituter => Box::new(Substituter::default()),
+            Self::Turncoat => Box::new(Turncoat::default()),
             Self::Glutton => Box::new(Glutton),
         }
     }

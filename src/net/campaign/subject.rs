@@ -6,7 +6,8 @@ use std::mem::discriminant;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::actor::{Actor, Signatures};
-use crate::net::check::{Broken, Violation};
+use crate::net::Violation;
+use crate::net::check::Broken;
 use crate::net::{Coverage, NetBuilder, Scenario};
 use crate::traits::Wire;
 

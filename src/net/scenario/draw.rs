@@ -4,7 +4,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Act, Scenario};
+use super::{Act, Family, Scenario};
 use crate::net::{Faults, Vice};
 
 /// What scenarios are drawn from.
@@ -22,10 +22,14 @@ pub struct Shape {
     pub crashes: bool,
     /// Whether the committee changes.
     pub changes: bool,
+    /// Of eight scenarios so many are directed: of one of the families, if any fits the rest of the shape.
+    pub directed: u8,
+    /// The families that directed scenarios are of.
+    pub families: Vec<Family>,
 }
 
 impl Default for Shape {
-    /// Everything, mostly four members.
+    /// Everything, mostly four members; half of the scenarios are directed.
     fn default() -> Self {
         Self {
             members: vec![1, 2, 3, 4, 4, 4, 4, 4, 5, 7],
@@ -34,11 +38,37 @@ impl Default for Shape {
             faults: true,
             crashes: true,
             changes: true,
+            directed: 4,
+            families: Family::ALL.to_vec(),
         }
     }
 }
 
 impl Shape {
+    /// The scenarios of these families alone, as long as they are.
+    #[must_use]
+    pub fn of(families: &[Family]) -> Self {
+        Self {
+            members: (1..=16).collect(),
+            acts: u8::MAX,
+            directed: 8,
+            families: families.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// The family of the scenario with this number, if it is directed. Chance of its own decides, so that the
+    /// scenarios that are not are what they were.
+    fn family(&self, number: u64) -> Option<Family> {
+        let random = &mut ChaCha8Rng::seed_from_u64(number);
+        random.set_stream(1);
+        let directed = random.random_range(0..8) < self.directed;
+        let families = self.families.iter().copied();
+        let fitting: Vec<_> = families.filter(|family| family.plan().fits(self)).collect();
+        let any = directed && !fitting.is_empty();
+        any.then(|| fitting[random.random_range(0..fitting.len())])
+    }
+
     /// Four members and a few operations, some 40 packets: for runs by the million.
     #[must_use]
     pub fn small() -> Self {
@@ -46,6 +76,7 @@ impl Shape {
             members: vec![4],
             acts: 4,
             changes: false,
+            directed: 0,
             ..Self::default()
         }
     }
@@ -102,6 +133,11 @@ impl Scenario {
     /// The scenario of this number: the same on every machine.
     #[must_use]
     pub fn draw(number: u64, shape: &Shape) -> Self {
+        if let Some(family) = shape.family(number) {
+            let mut scenario = family.draw(number);
+            scenario.acts.truncate(shape.acts.into());
+            return scenario;
+        }
         let random = &mut ChaCha8Rng::seed_from_u64(number);
         let most = shape.members.len().max(1);
         let members = shape.members.get(random.random_range(0..most));

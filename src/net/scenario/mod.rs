@@ -4,6 +4,8 @@
 mod arbitrary;
 mod code;
 mod draw;
+mod family;
+mod plan;
 mod shrink;
 mod story;
 
@@ -13,6 +15,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 pub use draw::Shape;
+pub use family::Family;
 
 use super::adversary::Vice;
 use super::{Faults, Net, NetBuilder, TICK_MICROS};
@@ -99,6 +102,12 @@ pub enum Act {
     Restore {
         /// Who.
         who: u8,
+    },
+    /// The keys of members that have left come into the wrong hands. Whoever has them certifies, in an old generation, what that
+    /// one never saw, if they are a quorum of it and everybody has left it behind; else nothing happens.
+    MisuseRetiredKeys {
+        /// What; as for [`Act::Propose`].
+        pick: u16,
     },
 }
 
@@ -228,6 +237,12 @@ impl<A: Wire> Stage<A> {
             }
             Act::Renew { who } => {
                 let _ = net.renew(&seat(who));
+            }
+            Act::MisuseRetiredKeys { pick: number } => {
+                let op = |algorithm: &A, who: &Actor, other: u16| {
+                    pick(algorithm, who, number.wrapping_add(other))
+                };
+                net.misuse_retired_keys(op);
             }
             Act::Join | Act::Leave { .. } => {}
         }

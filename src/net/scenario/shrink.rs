@@ -81,7 +81,11 @@ fn plainly_named(scenario: &Scenario) -> impl Iterator<Item = Vec<Act>> + use<> 
                 *from %= actors;
                 *to %= actors;
             }
-            Act::Run { .. } | Act::Partition { .. } | Act::Heal | Act::Join => {}
+            Act::Run { .. }
+            | Act::Partition { .. }
+            | Act::Heal
+            | Act::Join
+            | Act::MisuseRetiredKeys { .. } => {}
         }
     }
     (acts != scenario.acts).then_some(acts).into_iter()

@@ -84,6 +84,10 @@ impl fmt::Display for Told<'_> {
             Act::Join => write!(f, "somebody new asks to be let in"),
             Act::Leave { who } => write!(f, "{} asks to leave", name(who)),
             Act::Renew { who } => write!(f, "{} asks for a new generation", name(who)),
+            Act::MisuseRetiredKeys { pick } => write!(
+                f,
+                "with the keys of those who have left something new is certified (pick {pick})"
+            ),
         }
     }
 }

@@ -1,0 +1,100 @@
+//! The false accuser: it makes evidence of what others really said.
+//!
+//! It attacks accountability: everything in its evidence is signed by the accused. What stops it: two statements convict
+//! only if they exclude each other, and a signature binds the dot, the generation and the round that it was made for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::{Adversary, Hand, Tick, Vice};
+use crate::actor::{Actor, Signed, Statement};
+use crate::deterministic_secure_broadcast::{Body, Echo, Equivocation, Packet};
+use crate::dot::Binding;
+use crate::evidence::Conflict;
+use crate::traits::Wire;
+
+/// Statements of each kind that are remembered of each member.
+const SEEN: usize = 8;
+
+/// Accuses somebody on about every second tick, to everybody: of the same thing said twice, of two messages at two dots, of one
+/// of them at the other's dot, or of two echoes. Otherwise it behaves.
+#[derive(Clone, Debug, Default)]
+pub struct FalseAccuser {
+    proposed: BTreeMap<Actor, VecDeque<Signed<Binding>>>,
+    echoed: BTreeMap<Actor, VecDeque<Signed<Echo>>>,
+}
+
+fn remember<T: PartialEq>(said: &mut BTreeMap<Actor, VecDeque<Signed<T>>>, claim: Signed<T>) {
+    let said = said.entry(claim.signer).or_default();
+    if !said.iter().any(|held| held.statement == claim.statement) {
+        said.push_back(claim);
+        if said.len() > SEEN {
+            said.pop_front();
+        }
+    }
+}
+
+impl FalseAccuser {
+    fn accuse_source<A: Wire>(&self, hand: &mut Hand<'_, A>) -> Option<Equivocation> {
+        let all: Vec<_> = self.proposed.values().collect();
+        let said = *hand.draw(&all)?;
+        let left = said[hand.random().random_range(0..said.len())];
+        let mut right = said[hand.random().random_range(0..said.len())];
+        if hand.random().random_bool(0.5) {
+            right.statement.dot = left.statement.dot;
+        }
+        Some(Equivocation::Source(Conflict { left, right }))
+    }
+
+    /// Of two echoes at one dot, if there are two: of one generation and the next.
+    fn accuse_member<A: Wire>(&self, hand: &mut Hand<'_, A>) -> Option<Equivocation> {
+        let pairs = self.echoed.values().flat_map(|said| {
+            let dot = |echo: &Signed<Echo>| echo.statement.dot;
+            let pairs = said.iter().zip(said.iter().skip(1));
+            pairs.filter(move |(left, right)| dot(left) == dot(right))
+        });
+        let pairs: Vec<_> = pairs.collect();
+        let (left, right) = hand.draw(&pairs)?;
+        let (left, right) = (**left, **right);
+        Some(Equivocation::Member(Conflict { left, right }))
+    }
+}
+
+impl<A: Wire> Adversary<A> for FalseAccuser {
+    fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
+        match &packet.body {
+            Body::Proposal(proposal) => {
+                let dot = proposal.message.dot();
+                let digest = proposal.message.digest(hand.half().network());
+                remember(
+                    &mut self.proposed,
+                    Signed {
+                        statement: Binding { dot, digest },
+                        signer: dot.source,
+                        sig: proposal.sig,
+                    },
+                );
+            }
+            Body::Echo(echo) => remember(&mut self.echoed, *echo),
+            _ => {}
+        }
+        Some(packet)
+    }
+
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
+        let evidence = match hand.random().random_range(0..4u8) {
+            0 => self.accuse_source(hand),
+            1 => self.accuse_member(hand),
+            _ => None,
+        };
+        if let Some(evidence) = evidence.map(Arc::new) {
+            for other in hand.others() {
+                hand.send(other, Body::Evidence(Arc::clone(&evidence)));
+            }
+            hand.lied(Vice::FalseAccuser.name());
+        }
+        Some(tick)
+    }
+}

@@ -1,0 +1,200 @@
+//! Rules whose breach shows a broken promise before it breaks: what was said and begun by correct members is compared
+//! across all of them, which no member alone could do.
+//!
+//! A fork needs many things to go wrong one after the other, and a campaign would wait long for it. The first of them
+//! is enough for us.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::violation::Violation;
+use crate::actor::{Actor, Statement};
+use crate::codec::{Digest, Domain, NetworkId};
+use crate::deterministic_secure_broadcast::{Body, Echo};
+use crate::dot::Dot;
+use crate::membership::{Boundary, Founding, Generation, Mark, Report};
+
+/// The kinds of statements that are signed, or named by a digest that is.
+const KINDS: [Domain; 9] = [
+    Domain::Message,
+    Domain::Proposal,
+    Domain::Echo,
+    Domain::Standing,
+    Domain::Approval,
+    Domain::Entry,
+    Domain::Report,
+    Domain::Ballot,
+    Domain::Value,
+];
+
+/// What correct members began and said so far.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    boundaries: BTreeMap<Generation, Boundary>,
+    reports: BTreeMap<(Actor, Generation), Report>,
+    kinds: BTreeSet<Domain>,
+}
+
+impl Rules {
+    /// What everything begins with.
+    pub(super) fn begin(&mut self, first: Boundary) {
+        self.boundaries.insert(first.generation(), first);
+    }
+
+    /// The boundary of each generation that somebody correct has installed, the oldest first.
+    pub(super) fn boundaries(&self) -> impl DoubleEndedIterator<Item = &Boundary> {
+        self.boundaries.values()
+    }
+
+    /// A correct member begins a generation: everybody begins the same one, it takes back nothing that the one before
+    /// imposed, rests on a quorum of reports, and names what was delivered meanwhile.
+    pub(super) fn begun(
+        &mut self,
+        who: Actor,
+        founding: &Founding,
+        next: &Boundary,
+        delivered: &BTreeMap<Dot, Digest>,
+    ) -> Result<(), Violation> {
+        let generation = next.generation();
+        let breach = |what| Violation::Boundary {
+            who,
+            generation,
+            what,
+        };
+        if let Some(known) = self.boundaries.get(&generation) {
+            let one = known.value() == next.value();
+            return one
+                .then_some(())
+                .ok_or(Violation::TwoValues { who, generation });
+        }
+        let last = self.boundaries.range(..generation).next_back();
+        let (reports, members) = (&founding.value.terms.reports, last.map(seats_of));
+        let members = members.filter(|(ended, _)| ended.next() == Some(generation));
+        if members.is_some_and(|(_, seats)| reports.len() < seats - (seats - 1) / 3) {
+            return Err(breach("rests on less than a quorum of reports"));
+        }
+        let taken_back = last.and_then(|(_, last)| taken_back(last, next));
+        let contradicted = next.lanes().into_iter().any(|source| {
+            let dot = next.head(&source).seq.next().map(|seq| Dot { source, seq });
+            let known = dot.and_then(|dot| Some((dot, delivered.get(&dot)?)));
+            known.is_some_and(|(dot, digest)| !next.names(&dot, digest))
+        });
+        self.boundaries.insert(generation, next.clone());
+        match taken_back {
+            Some(what) => Err(breach(what)),
+            None if contradicted => Err(breach("names not what was delivered beyond it")),
+            None => Ok(()),
+        }
+    }
+
+    /// A correct member says something.
+    pub(super) fn said(
+        &mut self,
+        who: Actor,
+        body: &Body,
+        network: &NetworkId,
+    ) -> Result<(), Violation> {
+        match body {
+            Body::Proposal(proposal) => self.is_of_its_kind(who, &proposal.message, network),
+            Body::Echo(echo) => {
+                self.is_of_its_kind(who, &echo.statement, network)?;
+                self.obeys(who, &echo.statement)
+            }
+            Body::Announce(claim) | Body::Receipt(claim) => {
+                self.is_of_its_kind(who, &claim.statement, network)
+            }
+            Body::Enter(claim) => self.is_of_its_kind(who, &claim.statement, network),
+            Body::Approve(consent) => {
+                self.is_of_its_kind(who, &consent.approval.statement, network)
+            }
+            Body::Report { report, .. } => {
+                let own = &report.statement;
+                if report.signer == who {
+                    self.reports.insert((who, own.generation), own.clone());
+                }
+                self.is_of_its_kind(who, own, network)
+            }
+            Body::Speech { speech, .. } => {
+                let mut ballots = speech.ballots.iter();
+                ballots.try_for_each(|ballot| self.is_of_its_kind(who, &ballot.statement, network))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is signed as one thing can be shown as no other: nobody's signature needs to be forged for the test, the
+    /// digests are enough. One statement of each kind is.
+    fn is_of_its_kind<T: Statement>(
+        &mut self,
+        who: Actor,
+        statement: &T,
+        network: &NetworkId,
+    ) -> Result<(), Violation> {
+        if !self.kinds.insert(T::DOMAIN) {
+            return Ok(());
+        }
+        let digest = statement.digest(network);
+        let others = KINDS.iter().filter(|kind| **kind != T::DOMAIN);
+        let mut others = others.map(|kind| Digest::of(*kind, network, statement));
+        let ambiguous = others.any(|other| other == digest);
+        (!ambiguous)
+            .then_some(())
+            .ok_or(Violation::Ambiguous { who })
+    }
+
+    /// Nothing is echoed at a sealed dot, at an adopted one nothing else, and nothing of who has no say.
+    /// Nor is anything echoed in a generation that was not reported at its end.
+    fn obeys(&self, who: Actor, echo: &Echo) -> Result<(), Violation> {
+        let dot = echo.dot;
+        let report = self.reports.get(&(who, echo.generation));
+        if report.is_some_and(|report| !tells_of(report, echo)) {
+            return Err(Violation::Disobedience { who, dot });
+        }
+        let Some(boundary) = self.boundaries.get(&echo.generation) else {
+            return Ok(());
+        };
+        let sealed = boundary.sealed().get(&dot.source);
+        let adopted = boundary.adopted().get(&dot.source);
+        let breach = !boundary.speaks(&dot)
+            || sealed.is_some_and(|seal| seal.dot() == dot)
+            || adopted.is_some_and(|lock| {
+                lock.statement.dot == dot && lock.statement.digest != echo.digest
+            });
+        (!breach)
+            .then_some(())
+            .ok_or(Violation::Disobedience { who, dot })
+    }
+}
+
+/// The generation that ends at the next boundary, and how many its members are.
+fn seats_of((ended, last): (&Generation, &Boundary)) -> (Generation, usize) {
+    (*ended, last.committee().size())
+}
+
+/// Whether a report names what is echoed, or what was delivered after it.
+fn tells_of(report: &Report, echo: &Echo) -> bool {
+    let delivered = report.heads.get(&echo.dot.source);
+    let bindings = report.marks.values().flat_map(Mark::bindings);
+    let mut bindings = bindings.map(|binding| (binding.statement.dot, binding.statement.digest));
+    delivered.is_some_and(|head| head.seq >= echo.dot.seq)
+        || bindings.any(|binding| binding == (echo.dot, echo.digest))
+}
+
+/// What of the last boundary the next one takes back.
+fn taken_back(last: &Boundary, next: &Boundary) -> Option<&'static str> {
+    let ahead = |dot: &Dot| dot.seq > next.head(&dot.source).seq;
+    let mut frontier = last.frontier().iter();
+    if frontier.any(|(source, head)| next.head(source).seq < head.seq) {
+        return Some("takes back what was delivered before it");
+    }
+    let mut adopted = last.adopted().values().map(|lock| &lock.statement);
+    if adopted.any(|lock| ahead(&lock.dot) && !next.names(&lock.dot, &lock.digest)) {
+        return Some("forgets a lock that the last one adopted");
+    }
+    let mut sealed = last.sealed().values();
+    let kept = |dot: &Dot| {
+        let seal = next.sealed().get(&dot.source);
+        seal.is_some_and(|seal| seal.dot() == *dot)
+    };
+    let forgotten = sealed.any(|seal| ahead(&seal.dot()) && !kept(&seal.dot()));
+    forgotten.then_some("forgets a seal of the last one")
+}

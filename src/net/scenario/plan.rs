@@ -1,0 +1,276 @@
+//! Directed scenarios: drawn like others, but of few kinds of acts, with liars that fit, where one kind of mistake lives.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{Act, Scenario, Shape};
+use crate::net::{Faults, Vice};
+
+/// What the scenarios of a family have in common.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The numbers of members, drawn evenly.
+    pub(super) members: &'static [u8],
+    /// The vices of a liar, drawn evenly.
+    pub(super) liars: &'static [&'static [Vice]],
+    /// How many liars.
+    pub(super) least_liars: u8,
+    pub(super) most_liars: u8,
+    /// Of eight networks so many lose, repeat and corrupt.
+    pub(super) hostile: u8,
+    /// Two operations by everybody come first, so that liars have something to lie about.
+    pub(super) opening: bool,
+    /// How many kinds are drawn after that, at most.
+    pub(super) most: u8,
+    /// Of eight of them so many are done to the member that the last one was done to.
+    pub(super) focus: u8,
+    /// Kinds of what is done, with their weights.
+    pub(super) kinds: &'static [(u8, Kind)],
+}
+
+/// A kind of act, or of some acts in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Propose,
+    /// Less time than it takes a proposal to be delivered.
+    Blink,
+    /// Less than two ticks.
+    Wait,
+    /// Some ticks.
+    Run,
+    Partition,
+    Cut,
+    Clog,
+    /// A member hears the others, and none of them hears it.
+    Gag,
+    /// A member is cut off from all others.
+    Isolate,
+    Heal,
+    Crash,
+    CrashWhileWriting,
+    Restart,
+    Join,
+    Leave,
+    Renew,
+    /// Somebody enters, a member leaves, and there is time for both.
+    Replace,
+    MisuseRetiredKeys,
+    /// A generation ends while a member is heard late.
+    Slowed,
+    /// What is proposed rests on what somebody does not have yet.
+    Relay,
+    /// Two generations begin while a member is not heard.
+    Unheard,
+    /// Only a member that is not heard can decide in the first round; there is time for some more rounds, in which the others
+    /// may crash.
+    LoneDecision,
+}
+
+impl Kind {
+    fn harms_links(self) -> bool {
+        matches!(
+            self,
+            Self::Partition
+                | Self::Cut
+                | Self::Clog
+                | Self::Gag
+                | Self::Isolate
+                | Self::Slowed
+                | Self::Relay
+                | Self::Unheard
+                | Self::LoneDecision
+        )
+    }
+
+    fn crashes(self) -> bool {
+        matches!(
+            self,
+            Self::Crash | Self::CrashWhileWriting | Self::LoneDecision
+        )
+    }
+
+    fn changes(self) -> bool {
+        matches!(
+            self,
+            Self::Join
+                | Self::Leave
+                | Self::Renew
+                | Self::Replace
+                | Self::MisuseRetiredKeys
+                | Self::Slowed
+                | Self::Unheard
+                | Self::LoneDecision
+        )
+    }
+
+    fn perform(self, who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+        let run = |tenths| Act::Run { tenths };
+        let cut = |from, to| Act::Cut { from, to };
+        acts.push(match self {
+            Self::Propose => Act::Propose {
+                who,
+                pick: random.random(),
+            },
+            Self::Blink => run(random.random_range(0..6)),
+            Self::Wait => run(random.random_range(0..20)),
+            Self::Run => run(random.random_range(0..40)),
+            Self::Partition => Act::Partition {
+                side: random.random(),
+            },
+            Self::Isolate => Act::Partition {
+                side: 1 << (who % 4),
+            },
+            Self::Cut => cut(who, random.random()),
+            Self::Gag => {
+                let others = others_than(who);
+                return acts.extend(others.map(|other| cut(who % 4, other)));
+            }
+            Self::Slowed => return slowed(who, acts, random),
+            Self::Relay => return relay(who, acts, random),
+            Self::Unheard => return unheard(who, acts, random),
+            Self::LoneDecision => return lone_decision(who, acts, random),
+            Self::Clog => Act::Clog {
+                from: who,
+                to: random.random(),
+            },
+            Self::Heal => Act::Heal,
+            Self::Crash => Act::Crash { who },
+            Self::CrashWhileWriting => Act::CrashWhileWriting {
+                who,
+                records: random.random_range(0u8..6).saturating_sub(2),
+                torn: random.random(),
+            },
+            Self::Restart => Act::Restart { who },
+            Self::Join => Act::Join,
+            Self::Leave => Act::Leave { who },
+            Self::Renew => Act::Renew { who },
+            Self::Replace => {
+                return acts.extend([Act::Join, run(60), Act::Leave { who }, run(60)]);
+            }
+            Self::MisuseRetiredKeys => Act::MisuseRetiredKeys {
+                pick: random.random(),
+            },
+        });
+    }
+}
+
+/// The other founders of four.
+fn others_than(who: u8) -> impl Iterator<Item = u8> {
+    (0..4).filter(move |other| *other != who % 4)
+}
+
+/// Everybody is heard until the change is approved.
+fn renew(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    acts.extend((0..3).map(|who| Act::Renew { who }));
+    let tenths = random.random_range(0..6);
+    acts.push(Act::Run { tenths });
+}
+
+fn slowed(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    renew(acts, random);
+    let from = who % 4;
+    acts.extend(others_than(who).map(|to| Act::Clog { from, to }));
+}
+
+/// One passes all on to a second, which passes it on to a third, while a fourth does not hear of the first.
+fn relay(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    let seat = |more: u8| who.wrapping_add(more) % 4;
+    let pass = |from, to| Act::Propose {
+        who: seat(from),
+        pick: 16 * u16::from(seat(to)),
+    };
+    let (from, to) = (seat(0), seat(3));
+    acts.extend([Act::Cut { from, to }, pass(0, 1)]);
+    let tenths = random.random_range(5..12);
+    acts.extend([Act::Run { tenths }, pass(1, 2)]);
+    Kind::Wait.perform(who, acts, random);
+    acts.push(Act::Heal);
+}
+
+fn unheard(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    for tenths in [4, 12] {
+        renew(acts, random);
+        Kind::Gag.perform(who, acts, random);
+        let tenths = random.random_range(2..tenths);
+        acts.push(Act::Run { tenths });
+    }
+}
+
+fn lone_decision(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    renew(acts, random);
+    Kind::Gag.perform(who, acts, random);
+    let tenths = random.random_range(1..40);
+    acts.push(Act::Run { tenths });
+    if random.random() {
+        let again = |who| [Act::Crash { who }, Act::Restart { who }];
+        acts.extend(others_than(who).flat_map(again));
+    }
+    acts.extend([Act::Run { tenths: 250 }; 4]);
+    acts.push(Act::Heal);
+}
+
+impl Plan {
+    /// Whether scenarios of this plan have nothing that the shape leaves out.
+    pub(super) fn fits(&self, shape: &Shape) -> bool {
+        let any = |is: fn(Kind) -> bool| self.kinds.iter().any(|(_, kind)| is(*kind));
+        self.members.iter().all(|many| shape.members.contains(many))
+            && (shape.liars || self.most_liars == 0)
+            && (shape.faults || (self.hostile == 0 && !any(Kind::harms_links)))
+            && (shape.crashes || !any(Kind::crashes))
+            && (shape.changes || !any(Kind::changes))
+    }
+
+    /// The scenario with this number.
+    pub(super) fn draw(&self, number: u64) -> Scenario {
+        let random = &mut ChaCha8Rng::seed_from_u64(number);
+        let members = choose(self.members, random).unwrap_or(4);
+        let liars = random.random_range(self.least_liars..=self.most_liars);
+        let liars = (0..liars).filter_map(|_| choose(self.liars, random));
+        let liars = liars.map(<[Vice]>::to_vec).collect();
+        let faults = match random.random_range(0..8) < self.hostile {
+            true => Faults::hostile(),
+            false => Faults::default(),
+        };
+        Scenario {
+            seed: random.random(),
+            members,
+            liars,
+            faults,
+            acts: self.acts(members, random),
+            ..Scenario::default()
+        }
+    }
+
+    fn acts(&self, members: u8, random: &mut ChaCha8Rng) -> Vec<Act> {
+        let mut acts = Vec::new();
+        if self.opening {
+            for who in (0..members).flat_map(|who| [who, who]) {
+                Kind::Propose.perform(who, &mut acts, random);
+            }
+        }
+        let mut who = random.random();
+        for _ in 0..random.random_range(0..=self.most) {
+            if random.random_range(0..8) >= self.focus {
+                who = random.random();
+            }
+            self.kind(random).perform(who, &mut acts, random);
+        }
+        acts
+    }
+
+    fn kind(&self, random: &mut ChaCha8Rng) -> Kind {
+        let all = self.kinds.iter().map(|(weight, _)| weight).sum();
+        let mut left = random.random_range(0..all);
+        for (weight, kind) in self.kinds {
+            if left < *weight {
+                return *kind;
+            }
+            left -= weight;
+        }
+        Kind::Heal
+    }
+}
+
+fn choose<T: Copy>(all: &[T], random: &mut ChaCha8Rng) -> Option<T> {
+    (!all.is_empty()).then(|| all[random.random_range(0..all.len())])
+}

@@ -1,0 +1,168 @@
+//! The promises, by how they are broken.
+
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::Refusal;
+use crate::dot::{Dot, Seq};
+use crate::membership::Generation;
+
+/// A broken promise. It is a bug of this crate, of the algorithm, or of a network with more liars than tolerated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Two correct replicas delivered different messages at one dot.
+    #[error("consistency: {who:?} delivered another message at {dot} than somebody before")]
+    Consistency {
+        /// The later one.
+        who: Actor,
+        /// Where.
+        dot: Dot,
+    },
+    /// A source's messages were not delivered as 1, 2, 3, ...
+    #[error("source order: {who:?} delivered {dot} after number {after}")]
+    SourceOrder {
+        /// Who.
+        who: Actor,
+        /// What.
+        dot: Dot,
+        /// The number delivered before it.
+        after: Seq,
+    },
+    /// A message was delivered that does not follow the one delivered before it.
+    #[error("source order: {dot}, as {who:?} delivered it, names another message before it")]
+    Unchained {
+        /// Who.
+        who: Actor,
+        /// What.
+        dot: Dot,
+    },
+    /// A correct replica signed two digests for one dot.
+    #[error("{who:?} signed a second digest for {dot}")]
+    SignedTwice {
+        /// Who.
+        who: Actor,
+        /// For which dot.
+        dot: Dot,
+    },
+    /// A correct replica was accused.
+    #[error("{by:?} accuses {accused:?}, who is correct")]
+    FalselyAccused {
+        /// By whom.
+        by: Actor,
+        /// Whom.
+        accused: Actor,
+    },
+    /// Evidence does not verify.
+    #[error("{by:?} reports evidence that does not verify")]
+    BadEvidence {
+        /// By whom.
+        by: Actor,
+    },
+    /// A fault that no liar within the bound can cause.
+    #[error("{at:?} reports {kind}")]
+    Impossible {
+        /// Where.
+        at: Actor,
+        /// What kind of fault.
+        kind: &'static str,
+    },
+    /// A packet was refused in a run without liars and faults.
+    #[error("{at:?} refused a packet though nobody lies and nothing is lost: {refusal}")]
+    RefusedInPeace {
+        /// By whom.
+        at: Actor,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The algorithm's own invariant does not hold.
+    #[error("invariant at {at:?}: {what}")]
+    Invariant {
+        /// Where.
+        at: Actor,
+        /// What does not hold.
+        what: String,
+    },
+    /// A replica holds more than its bounds.
+    #[error("memory: {at:?} holds {held} {what}, at most {bound} allowed")]
+    Memory {
+        /// Who.
+        at: Actor,
+        /// Of what.
+        what: &'static str,
+        /// How much.
+        held: usize,
+        /// How much is allowed.
+        bound: usize,
+    },
+    /// An operation of a correct member that was durable was not delivered.
+    #[error("lock-out: {delivered} of {proposed} operations of {source_actor:?} were delivered")]
+    LockOut {
+        /// Whose.
+        source_actor: Actor,
+        /// How many it proposed.
+        proposed: usize,
+        /// How many are delivered.
+        delivered: usize,
+    },
+    /// Two correct replicas are not level after healing.
+    #[error("totality: {left:?} and {right:?} are not level after healing")]
+    NotLevel {
+        /// The one.
+        left: Actor,
+        /// The other.
+        right: Actor,
+    },
+    /// Two correct replicas delivered the same and are in different states.
+    #[error("convergence: {left:?} and {right:?} delivered the same and differ")]
+    Diverged {
+        /// The one.
+        left: Actor,
+        /// The other.
+        right: Actor,
+    },
+    /// Correct replicas go on talking or writing.
+    #[error("quiescence: not silent after {ticks} ticks")]
+    NotQuiet {
+        /// How long was waited.
+        ticks: u64,
+    },
+    /// Two correct replicas begin one generation differently.
+    #[error("two values: {who:?} begins {generation} otherwise than somebody before")]
+    TwoValues {
+        /// The later one.
+        who: Actor,
+        /// Which generation.
+        generation: Generation,
+    },
+    /// A generation begins with something else than what was settled before it.
+    #[error("boundary: {generation}, as {who:?} begins it, {what}")]
+    Boundary {
+        /// Who.
+        who: Actor,
+        /// Which generation.
+        generation: Generation,
+        /// What it does.
+        what: &'static str,
+    },
+    /// A correct replica echoed what the beginning of its generation forbids.
+    #[error("boundary: {who:?} echoed what the beginning of its generation forbids at {dot}")]
+    Disobedience {
+        /// Who.
+        who: Actor,
+        /// Where.
+        dot: Dot,
+    },
+    /// A signature on a statement of one kind is one on another kind too.
+    #[error("signatures: what {who:?} signed can be shown as another kind of statement")]
+    Ambiguous {
+        /// Who.
+        who: Actor,
+    },
+    /// A replica could not be rebuilt.
+    #[error("recovery of {who:?}: {why}")]
+    Recovery {
+        /// Which.
+        who: Actor,
+        /// Why not.
+        why: String,
+    },
+}

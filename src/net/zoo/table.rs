@@ -1,0 +1,84 @@
+//! Which scenarios show which bug, and after how many of them it must have been caught.
+
+use crate::net::scenario::Family::{self, *};
+use crate::zoo::Bug;
+
+/// A bug, the families of scenarios that show it, and how many of them it may live through; those of an ordinary campaign
+/// when no family is named.
+pub(super) struct Way {
+    pub(super) bug: Bug,
+    pub(super) families: &'static [Family],
+    pub(super) most: u64,
+}
+
+const fn way(bug: Bug, families: &'static [Family], most: u64) -> Way {
+    Way {
+        bug,
+        families,
+        most,
+    }
+}
+
+/// Every bug.
+pub(super) const CAUGHT: &[Way] = &[
+    way(Bug::QuorumOfOneLess, &[Calm, Thieves], 10),
+    way(Bug::ShortCertificate, &[Certifiers], 40),
+    way(Bug::SeatsRepeated, &[Certifiers], 10),
+    way(Bug::CertificateUnchecked, &[Certifiers], 20),
+    way(Bug::OutsidersCounted, &[Certifiers], 10),
+    way(Bug::EchoUnsigned, &[Certifiers], 10),
+    way(Bug::ProposalUnsigned, &[Impostors], 10),
+    way(Bug::BallotUnsigned, &[Impostors], 10),
+    way(Bug::ApprovalUnsigned, &[Impostors], 10),
+    way(Bug::ReportUnsigned, &[Impostors], 40),
+    way(Bug::StandingUnsigned, &[Impostors], 60),
+    way(Bug::ReturnAddressBelieved, &[Impostors], 40),
+    way(Bug::NoDomainTag, &[Calm], 10),
+    way(Bug::BindingWithoutNumber, &[Accusers], 10),
+    way(Bug::EvidenceUnchecked, &[Accusers], 10),
+    way(Bug::RepetitionConvicts, &[Accusers], 10),
+    way(Bug::ProposalNotRepeated, &[], 10),
+    way(Bug::EchoNotRepeated, &[], 10),
+    way(Bug::OutboxNotDurable, &[PowerCuts], 10),
+    way(Bug::OutboxUnbounded, &[Backlog], 10),
+    way(Bug::LockNotDurable, &[Crashes], 10),
+    way(Bug::SentBeforeWritten, &[PowerCuts], 60),
+    way(Bug::DeliveryNotDurable, &[Crashes], 20),
+    way(Bug::BallotNotDurable, &[Patience], 10),
+    way(Bug::FreezeNotDurable, &[Crashes, Patience], 10),
+    way(Bug::ConvictionNotDurable, &[Amnesia], 20),
+    way(Bug::SecondMessageEchoed, &[Thieves], 20),
+    way(Bug::EvidenceNotShared, &[Thieves], 10),
+    way(Bug::EquivocationForgotten, &[Thieves], 20),
+    way(Bug::StrangersEchoed, &[Heirs], 10),
+    way(Bug::ParentUnchecked, &[Authors], 60),
+    way(Bug::EchoUnjudged, &[Authors], 40),
+    way(Bug::PayloadUnchecked, &[Substitutes], 10),
+    way(Bug::DeliveredUnjudged, &[Relays], 10),
+    way(Bug::ProofNotKept, &[Absences], 10),
+    way(Bug::AnnouncedForEver, &[], 10),
+    way(Bug::NeverAnnounced, &[], 10),
+    way(Bug::NoBackoff, &[Silence], 10),
+    way(Bug::LocksNotReported, &[Patience], 10),
+    way(Bug::EchoWhileFrozen, &[Seals, Patience], 10),
+    way(Bug::LocksNotAdopted, &[Patience], 10),
+    way(Bug::PickedInsteadOfSealed, &[Patience, Seals], 10),
+    way(Bug::AdoptedForgotten, &[Patience], 10),
+    way(Bug::SealForgotten, &[Patience, Seals], 20),
+    way(Bug::FrontierForgotten, &[Seals, Patience], 10),
+    way(Bug::SealedDotEchoed, &[Patience, Seals], 10),
+    way(Bug::EchoNotRenewed, &[Seals, Patience], 10),
+    way(Bug::EveryReportAwaited, &[Silence], 10),
+    way(Bug::TooFewReports, &[Coordinators, Votes], 20),
+    way(Bug::NilWhenBeyond, &[Coordinators], 10),
+    way(Bug::InstalledBehind, &[Absences, Seals], 10),
+    way(Bug::PrevoteWithoutHolding, &[Coordinators], 10),
+    way(Bug::StateUnchecked, &[Coordinators], 100),
+    way(Bug::RoundsMixed, &[Coordinators], 10),
+    way(Bug::LockedForgotten, &[Turncoats], 80),
+    way(Bug::UnlockedFreely, &[Turncoats], 40),
+    way(Bug::ValidNotPassedOn, &[Turncoats], 10),
+    way(Bug::NoClosingRule, &[Heirs], 10),
+    way(Bug::SnapshotUnchecked, &[Fetches], 60),
+    way(Bug::ManifestUnchecked, &[Fetches], 40),
+];
