@@ -2,5 +2,5 @@
 #![forbid(unsafe_code)]
 
 pub mod bodies;
-#[path = "../../tests/common/mod.rs"]
+#[path = "../../tests/promises/common/mod.rs"]
 mod common;
