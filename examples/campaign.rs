@@ -18,11 +18,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let mut campaign = Campaign::new([Subject::set(), Subject::bank(), Subject::at2()]);
-    let (mut numbers, mut limit) = (0..2_000, Duration::MAX);
+    let (mut numbers, mut limit, mut whole) = (0..2_000, Duration::MAX, true);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().expect("a value after the option");
         match argument.as_str() {
-            "--small" => campaign = campaign.shape(Shape::small()),
+            "--small" => {
+                campaign = campaign.shape(Shape::small());
+                whole = false;
+            }
             "--strict" => campaign = campaign.signatures(Signatures::Strict),
             "--stub" => campaign = campaign.signatures(Signatures::Stub),
             "--minutes" => {
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
     bar.finish_and_clear();
     println!("{report}");
     // What is rare needs many scenarios; after so many, what never happened is a failure of the campaign.
-    let enough = report.scenarios >= 30_000;
+    let enough = whole && report.scenarios >= 30_000;
     match report.failures.is_empty() && !(enough && report.coverage.missing().count() > 0) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

@@ -14,7 +14,7 @@ use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
 use crate::membership::{
-    Agreement, Founding, Mark, Obligations, Pace, Report, Said, Speech, Terms, Turn, Value,
+    self, Agreement, Founding, Mark, Obligations, Pace, Report, Said, Speech, Terms, Turn, Value,
 };
 use crate::traits::Wire;
 
@@ -68,6 +68,7 @@ impl<A: Wire> Replica<A> {
     fn drive(&mut self, turn: Turn, from: Option<Actor>, step: &mut Step<A::Op>) {
         let mut turns = VecDeque::from([turn]);
         while let Some(turn) = turns.pop_front() {
+            step.persist.extend(self.values_of(&turn.persist));
             let ballots = turn.persist.into_iter().map(Record::Ballot);
             step.persist
                 .extend(ballots.filter(|_| !bug!(BallotNotDurable)));
@@ -133,7 +134,23 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    fn hold_value(&mut self, value: Arc<Value>, digest: Digest) {
+    /// The values that these ballots precommit to, where they are not durable yet.
+    fn values_of(&mut self, ballots: &[membership::Record]) -> Vec<Record> {
+        let mut values = Vec::new();
+        for ballot in ballots {
+            if let membership::Record::Said(ballot) = ballot
+                && let Said::Precommit(Some(digest)) = ballot.statement.said
+                && self.closing.durable != Some(digest)
+                && let Some(candidate) = self.closing.candidate(&digest)
+            {
+                values.push(Record::Value(Arc::clone(&candidate.value)));
+                self.closing.durable = Some(digest);
+            }
+        }
+        values
+    }
+
+    pub(super) fn hold_value(&mut self, value: Arc<Value>, digest: Digest) {
         if self.closing.candidate(&digest).is_none() {
             let check = value.check(&self.boundary).map(Box::new);
             self.closing.hold(Candidate {
@@ -292,6 +309,20 @@ impl<A: Wire> Replica<A> {
         }
     }
 
+    /// Asks for the value that was decided: once a tick, not at each input, or those who all lack it would answer each
+    /// other's questions with more of them.
+    fn want_decided(&mut self, digest: Digest, step: &mut Step<A::Op>) {
+        if self.closing.asked == Some(self.now) {
+            return;
+        }
+        self.closing.asked = Some(self.now);
+        let want = Want {
+            value: Some(digest),
+            payloads: Vec::new(),
+        };
+        self.send_to_members(&Body::Want(want), step);
+    }
+
     /// The decision is there: with its value it founds the next generation.
     fn conclude(&mut self, step: &mut Step<A::Op>) {
         let Some(decision) = self.closing.decided.clone() else {
@@ -301,11 +332,7 @@ impl<A: Wire> Replica<A> {
             return;
         };
         let Some(candidate) = self.closing.candidate(&digest) else {
-            let want = Want {
-                value: Some(digest),
-                payloads: Vec::new(),
-            };
-            self.send_to_members(&Body::Want(want), step);
+            self.want_decided(digest, step);
             return;
         };
         if let (true, Ok(succession)) = (self.pending.is_empty(), &candidate.check) {

@@ -49,6 +49,10 @@ pub(super) struct Closing {
     pub(super) payloads: BTreeMap<Digest, Entry>,
     pub(super) wanted: BTreeMap<Digest, Dot>,
     pub(super) decided: Option<QuorumCertificate<Ballot>>,
+    /// The value that was made durable last.
+    pub(super) durable: Option<Digest>,
+    /// When the value that was decided was last asked for.
+    pub(super) asked: Option<u64>,
 }
 
 /// A value with what its check said.
@@ -74,6 +78,8 @@ impl Closing {
             payloads: BTreeMap::new(),
             wanted: BTreeMap::new(),
             decided: None,
+            durable: None,
+            asked: None,
         }
     }
 

@@ -142,6 +142,11 @@ impl<A: Wire> Replica<A> {
                 self.closing.ballots.push(ballot);
                 Some(())
             }
+            Record::Value(value) => {
+                let digest = value.digest(&self.network);
+                self.hold_value(value, digest);
+                Some(())
+            }
             Record::Installed(foundings) => {
                 self.replay_foundings(foundings)?;
                 let frontier = self.tip().frontier().clone();

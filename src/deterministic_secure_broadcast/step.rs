@@ -11,7 +11,7 @@ use super::packet::{Chunk, Consent, Packet};
 use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
-use crate::membership::{self, Authorisation, Change, Founding, Generation, Report};
+use crate::membership::{self, Authorisation, Change, Founding, Generation, Report, Value};
 
 /// The outcome of one input, to be spent from top to bottom: what is written before it is sent can never be
 /// contradicted after a crash.
@@ -111,6 +111,9 @@ pub enum Record {
         /// The state at the last one's frontier.
         bytes: Bytes,
     },
+    /// We are about to precommit to this value. Whoever decides on it must find it with somebody, even after all members
+    /// have crashed at once.
+    Value(Arc<Value>),
 }
 
 /// A message took effect.

@@ -82,6 +82,9 @@ use schedule::{Happening, Schedule};
 /// Microseconds between two ticks of one replica. Most packets arrive sooner.
 pub const TICK_MICROS: u64 = 100_000;
 
+/// Packets under way beyond which a network is taken to have gone mad: many more than all ticks of a large one put there.
+const MOST_UNDER_WAY: usize = 1 << 18;
+
 /// A network of replicas and liars. See the [module](self).
 pub struct Net<A: Wire> {
     seed: u64,
@@ -278,6 +281,10 @@ impl<A: Wire> Net<A> {
     /// When a promise is broken; see [`Violation`].
     pub fn step(&mut self) {
         let _entered = self.signatures.enter();
+        let packets = self.schedule.len();
+        if packets > MOST_UNDER_WAY {
+            self.hold_to(|_| Err(Violation::Storm { packets }));
+        }
         match self.schedule.pop() {
             Some(Happening::Arrival { to, bytes, stirred }) => {
                 self.stirred = stirred;

@@ -41,6 +41,11 @@ impl Schedule {
         self.queue.first_key_value().map(|((at, _), _)| *at)
     }
 
+    /// How many things are to happen.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(super) fn pop(&mut self) -> Option<Happening> {
         let ((at, _), happening) = self.queue.pop_first()?;
         self.now = at;

@@ -157,6 +157,12 @@ pub enum Violation {
         /// Who.
         who: Actor,
     },
+    /// Packets beget packets: more are under way than any honest traffic puts there.
+    #[error("storm: {packets} packets are under way")]
+    Storm {
+        /// How many.
+        packets: usize,
+    },
     /// A replica could not be rebuilt.
     #[error("recovery of {who:?}: {why}")]
     Recovery {

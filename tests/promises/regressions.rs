@@ -63,3 +63,27 @@ fn a_liar_that_asks_in_the_name_of_another_does_not_make_correct_members_talkati
         ..Scenario::default()
     });
 }
+
+/// One member is cut off, and the others crash, one after the other, when they have decided how the generation ends. What
+/// they had decided on was in nobody's store; and those who all lack it asked each other for it in ever more packets.
+#[test]
+fn a_value_that_was_decided_is_not_lost_when_those_who_decided_crash() {
+    let renew = (0..3).map(|who| Act::Renew { who });
+    let cuts = [0, 2, 3].map(|to| Act::Cut { from: 1, to });
+    let crashes = [0, 2, 3].into_iter();
+    let crashes = crashes.flat_map(|who| [Act::Crash { who }, Act::Restart { who }]);
+    let picks = [35361, 981, 60119, 30774, 51001, 54584, 25225, 61267];
+    let proposals = (0..).zip(picks).map(|(index, pick)| Act::Propose {
+        who: index / 2,
+        pick,
+    });
+    let acts = proposals.chain(renew).chain([Act::Run { tenths: 3 }]);
+    let acts = acts.chain(cuts).chain([Act::Run { tenths: 6 }]);
+    let acts = acts.chain(crashes).chain([Act::Run { tenths: 250 }; 2]);
+    at2(Scenario {
+        seed: 17032639679551339358,
+        liars: vec![vec![Vice::Turncoat]],
+        acts: acts.collect(),
+        ..Scenario::default()
+    });
+}
