@@ -396,7 +396,11 @@ impl<A: Wire> Net<A> {
         let installed = !step.installed.is_empty();
         let checks = &mut self.checks;
         let begun = |replica| checks.begun(who, replica, &step);
-        let mut judgement = participant.replica().map_or(Ok(()), begun);
+        // What is not durable never happened: alone in its committee, a member may decide otherwise after the crash.
+        let durable = participant
+            .replica()
+            .filter(|_| !participant.store.is_cut());
+        let mut judgement = durable.map_or(Ok(()), begun);
         let committee = participant
             .replica()
             .map(|r| r.committee().actors().to_vec());

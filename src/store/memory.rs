@@ -51,6 +51,12 @@ impl MemoryStore {
         self.cut = Some(Cut { after, torn });
     }
 
+    /// Whether the next append is to fail.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
     /// Power is back: nothing is ordered any more.
     pub fn restore_power(&mut self) {
         self.cut = None;

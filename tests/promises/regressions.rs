@@ -87,3 +87,28 @@ fn a_value_that_was_decided_is_not_lost_when_those_who_decided_crash() {
         ..Scenario::default()
     });
 }
+
+/// The checks took for a beginning what was lost in the crash before anybody heard of it.
+#[test]
+fn a_member_alone_that_crashes_while_it_decides_may_decide_otherwise() {
+    at2(Scenario {
+        seed: 7492519214048446630,
+        members: 1,
+        faults: Faults {
+            latency: 10_000..=10_000,
+            ..Faults::default()
+        },
+        unruly: 0..0,
+        acts: vec![
+            Act::Join,
+            Act::CrashWhileWriting {
+                who: 0,
+                records: 1,
+                torn: 235,
+            },
+            Act::Join,
+            Act::Run { tenths: 2 },
+        ],
+        ..Scenario::default()
+    });
+}
