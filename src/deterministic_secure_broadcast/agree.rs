@@ -164,11 +164,7 @@ impl<A: Wire> Replica<A> {
     /// Whether a value is good, from facts alone; `None` as long as something is missing here, which is asked for.
     fn opinion(&mut self, digest: Digest, step: &mut Step<A::Op>) -> Option<bool> {
         let Some(candidate) = self.closing.candidate(&digest) else {
-            let want = Want {
-                value: Some(digest),
-                payloads: Vec::new(),
-            };
-            self.send_to_members(&Body::Want(want), step);
+            self.want_value(digest, step);
             return None;
         };
         let Ok(succession) = &candidate.check else {
@@ -316,6 +312,10 @@ impl<A: Wire> Replica<A> {
             return;
         }
         self.closing.asked = Some(self.now);
+        self.want_value(digest, step);
+    }
+
+    fn want_value(&self, digest: Digest, step: &mut Step<A::Op>) {
         let want = Want {
             value: Some(digest),
             payloads: Vec::new(),

@@ -7,7 +7,8 @@ use quickcheck_macros::quickcheck;
 
 type Set = Orswot<u8>;
 
-fn pick(set: &Set, _: &Actor, number: u16) -> Option<Op<u8>> {
+/// What a number stands for: to add one of 16 members, or to remove it.
+pub(crate) fn pick(set: &Set, _: &Actor, number: u16) -> Option<Op<u8>> {
     let member = (number >> 1) as u8 % 16;
     if number & 1 == 0 {
         Some(set.add(member))

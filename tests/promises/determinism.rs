@@ -1,8 +1,8 @@
 //! One seed, one run: to the bit, twice in a process, in debug and in release, and on every machine.
 
-use bft_crdts::Actor;
+use crate::convergence::pick;
 use bft_crdts::net::{Act, Faults, Net, Scenario, Vice};
-use bft_crdts::orswot::{Op, Orswot};
+use bft_crdts::orswot::Orswot;
 use quickcheck_macros::quickcheck;
 
 type Set = Orswot<u8>;
@@ -80,15 +80,6 @@ fn proposals(count: u8) -> Vec<Act> {
         [Act::Propose { who, pick }, Act::Run { tenths: 3 }]
     };
     (0..count).flat_map(propose).collect()
-}
-
-fn pick(set: &Set, _: &Actor, number: u16) -> Option<Op<u8>> {
-    let member = (number >> 1) as u8 % 16;
-    if number & 1 == 0 {
-        Some(set.add(member))
-    } else {
-        set.remove(&member)
-    }
 }
 
 fn play(scenario: &Scenario) -> Net<Set> {

@@ -50,10 +50,9 @@ impl Equivocator {
         ops: Vec<u8>,
         to: BTreeSet<Actor>,
     ) {
-        let Some(seq) = head.seq.next() else {
+        let Some(proposal) = hand.propose_to(&to, head, ops) else {
             return;
         };
-        let proposal = hand.sign_message(seq, head.digest, ops);
         let echo = hand.sign(Echo {
             generation: hand.half().generation(),
             dot: proposal.message.dot(),
@@ -61,9 +60,6 @@ impl Equivocator {
         });
         let mut tally = Tally::new(echo.statement);
         tally.add(hand.half().committee(), &echo);
-        for member in &to {
-            hand.send(*member, Body::Proposal(Arc::clone(&proposal)));
-        }
         hand.lied(Vice::Equivocator.name());
         self.lies.push(Lie {
             proposal,

@@ -55,13 +55,9 @@ impl FalseCertifier {
         ops: Vec<u8>,
         to: BTreeSet<Actor>,
     ) {
-        let Some(seq) = head.seq.next() else {
+        let Some(proposal) = hand.propose_to(&to, head, ops) else {
             return;
         };
-        let proposal = hand.sign_message(seq, head.digest, ops);
-        for member in &to {
-            hand.send(*member, Body::Proposal(Arc::clone(&proposal)));
-        }
         self.lies.push(Lie {
             proposal,
             to,

@@ -10,7 +10,7 @@ use super::Input;
 use crate::actor::{Actor, SigningActor, Statement, Verified};
 use crate::codec::{Bytes, Digest};
 use crate::deterministic_secure_broadcast::{Body, Message, Packet, Proposal, Replica};
-use crate::dot::{Binding, Seq};
+use crate::dot::{Binding, Head, Seq};
 use crate::membership::Genesis;
 use crate::traits::Wire;
 
@@ -139,6 +139,20 @@ impl<'a, A: Wire> Hand<'a, A> {
         let (dot, digest) = (message.dot(), message.digest(self.half.network()));
         let sig = self.sign(Binding { dot, digest }).sig;
         Arc::new(Proposal { message, sig })
+    }
+
+    /// Signs a message after this end of its lane, and proposes it to some. None when the lane has no numbers left.
+    pub fn propose_to(
+        &mut self,
+        to: &BTreeSet<Actor>,
+        head: Head,
+        ops: impl Into<Bytes>,
+    ) -> Option<Arc<Proposal>> {
+        let proposal = self.sign_message(head.seq.next()?, head.digest, ops);
+        for member in to {
+            self.send(*member, Body::Proposal(Arc::clone(&proposal)));
+        }
+        Some(proposal)
     }
 
     /// Sends anything to anybody.
