@@ -11,7 +11,7 @@
 
 mod signatures;
 
-pub use signatures::Signatures;
+pub use signatures::{Signatures, Work};
 
 use std::fmt;
 use std::ops::Deref;
@@ -94,6 +94,7 @@ impl PublicKey {
     }
 
     fn is_signed(&self, digest: &Digest, sig: &Sig) -> bool {
+        signatures::count_verification();
         let signature = Signature::from_bytes(&sig.0);
         let checked = self.0.verify_strict(digest.as_bytes(), &signature);
         checked.is_ok()
@@ -212,7 +213,10 @@ impl SigningActor {
     fn sign_digest(&self, digest: &Digest) -> Sig {
         match Signatures::present() {
             Signatures::Stub => signatures::stub(&self.actor, digest),
-            _ => Sig(self.key.sign(digest.as_bytes()).to_bytes()),
+            _ => {
+                signatures::count_signature();
+                Sig(self.key.sign(digest.as_bytes()).to_bytes())
+            }
         }
     }
 }

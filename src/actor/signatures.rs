@@ -28,7 +28,42 @@ const MOST_REMEMBERED: usize = 1 << 15;
 
 type Check = ([u8; 32], [u8; 32], [u8; 64]);
 
+/// How many signatures were really made and checked: what a network costs, for benchmarks and for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Made.
+    pub signatures: u64,
+    /// Checked.
+    pub verifications: u64,
+}
+
+impl Work {
+    /// Of this thread since it started.
+    #[must_use]
+    pub fn so_far() -> Self {
+        WORK.get()
+    }
+}
+
+/// Counts one signature made.
+pub(super) fn count_signature() {
+    let work = WORK.get();
+    let signatures = work.signatures + 1;
+    WORK.set(Work { signatures, ..work });
+}
+
+/// Counts one signature checked.
+pub(super) fn count_verification() {
+    let work = WORK.get();
+    let verifications = work.verifications + 1;
+    WORK.set(Work {
+        verifications,
+        ..work
+    });
+}
+
 thread_local! {
+    static WORK: Cell<Work> = const { Cell::new(Work { signatures: 0, verifications: 0 }) };
     static PRESENT: Cell<Signatures> = const { Cell::new(Signatures::Strict) };
     static CHECKS: RefCell<BTreeMap<Check, bool>> = RefCell::default();
     static KEYS: RefCell<BTreeMap<Actor, Result<PublicKey, WeakKey>>> = RefCell::default();

@@ -1,0 +1,164 @@
+//! A whole network in one thread, for benchmarks: every replica does its own work, and nothing is shared between them.
+//!
+//! Each packet is encoded, handed over in memory in the order of sending, and decoded. Records are dropped: no disk is
+//! measured. Time is processor time, since these machines have other things to do.
+#![allow(dead_code)]
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bft_crdts::actor::Work;
+use bft_crdts::codec::Limits;
+use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
+use bft_crdts::membership::Genesis;
+use bft_crdts::traits::Wire;
+use bft_crdts::{Actor, SigningActor};
+
+/// Replicas in one thread, and what is under way between them.
+pub(crate) struct Cluster<A: Wire> {
+    actors: Vec<Actor>,
+    replicas: Vec<Replica<A>>,
+    queue: VecDeque<Vec<u8>>,
+    limits: Limits,
+    /// Packets that were handed over.
+    pub(crate) packets: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+}
+
+impl<A: Wire> Cluster<A> {
+    /// `members` replicas, each of which starts as `make` says.
+    pub(crate) fn new(members: u8, make: impl Fn(&[Actor], Actor) -> A) -> Self {
+        let keys = (1..=members).map(|byte| SigningActor::from_secret(&[byte; 32]));
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_by_key(SigningActor::actor);
+        let actors: Vec<_> = keys.iter().map(SigningActor::actor).collect();
+        let limits = Limits::default();
+        let seated = actors.iter().copied().collect();
+        let genesis = Genesis::new(&make(&actors, actors[0]), seated, limits.clone());
+        let genesis = genesis.expect("a committee");
+        let replica = |key: SigningActor| {
+            let algorithm = make(&actors, key.actor());
+            let recovered = Replica::recover(key, algorithm, genesis.clone(), []);
+            recovered.expect("the genesis fits").0
+        };
+        let replicas = keys.into_iter().map(replica).collect();
+        Self {
+            actors,
+            replicas,
+            queue: VecDeque::new(),
+            limits,
+            packets: 0,
+            bytes: 0,
+        }
+    }
+
+    /// The members, in seat order.
+    pub(crate) fn actors(&self) -> &[Actor] {
+        &self.actors
+    }
+
+    /// One replica's algorithm, with what it delivered.
+    pub(crate) fn algorithm(&self, index: usize) -> &A {
+        self.replicas[index].algorithm()
+    }
+
+    /// One replica, as it is.
+    pub(crate) fn replica(&self, index: usize) -> &Replica<A> {
+        &self.replicas[index]
+    }
+
+    /// Makes an operation on what the replica itself has ahead, and proposes it. It is sent, and not yet received.
+    pub(crate) fn propose(&mut self, index: usize, make: impl FnOnce(&A) -> A::Op) {
+        let op = make(self.replicas[index].ahead());
+        let step = self.replicas[index].propose(op).expect("valid");
+        self.send(&step);
+    }
+
+    /// Lets everybody's clock tick once.
+    pub(crate) fn tick(&mut self) {
+        for index in 0..self.replicas.len() {
+            let step = self.replicas[index].tick();
+            self.send(&step);
+        }
+    }
+
+    /// Hands over what is under way until nothing is.
+    pub(crate) fn run(&mut self) {
+        while self.step() {}
+    }
+
+    /// Hands over one packet. Whether there was one.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some(bytes) = self.queue.pop_front() else {
+            return false;
+        };
+        self.hand_over(&bytes);
+        true
+    }
+
+    /// The same, in the order that `draw` chooses among so many packets.
+    pub(crate) fn run_in_disorder(&mut self, mut draw: impl FnMut(usize) -> usize) {
+        while !self.queue.is_empty() {
+            let chosen = draw(self.queue.len());
+            if let Some(bytes) = self.queue.swap_remove_back(chosen) {
+                self.hand_over(&bytes);
+            }
+        }
+    }
+
+    fn hand_over(&mut self, bytes: &[u8]) {
+        self.packets += 1;
+        self.bytes += bytes.len() as u64;
+        let packet = Packet::decode(bytes, &self.limits).expect("just encoded");
+        let index = self.actors.binary_search(&packet.to).expect("a member");
+        let step = self.replicas[index].handle_packet(packet);
+        self.send(&step.expect("nobody lies"));
+    }
+
+    fn send(&mut self, step: &Step<A::Op>) {
+        self.queue.extend(step.send.iter().map(Packet::encode));
+    }
+}
+
+/// What some work cost this thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// Processor time.
+    pub(crate) time: Duration,
+    /// Signatures made and checked.
+    pub(crate) work: Work,
+}
+
+impl Cost {
+    /// Of `act`.
+    pub(crate) fn of(act: impl FnOnce()) -> Self {
+        let (time, work) = (processor_time(), Work::so_far());
+        act();
+        let now = Work::so_far();
+        Self {
+            time: processor_time().saturating_sub(time),
+            work: Work {
+                signatures: now.signatures - work.signatures,
+                verifications: now.verifications - work.verifications,
+            },
+        }
+    }
+}
+
+/// Of this thread. Wall time where there is no `/proc`.
+pub(crate) fn processor_time() -> Duration {
+    let nanos = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = nanos.split(' ').next().and_then(|nanos| nanos.parse().ok());
+    nanos.map_or_else(
+        || std::time::UNIX_EPOCH.elapsed().unwrap_or_default(),
+        Duration::from_nanos,
+    )
+}
+
+/// Of this process; 0 where there is no `/proc`.
+pub(crate) fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0u64) * 4096
+}
