@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
-use crate::actor::Actor;
 
 /// A snapshot of a set: equal sets have equal snapshots and equal bytes, whatever their histories.
 ///
@@ -42,19 +41,8 @@ impl<M: Ord> State<M> {
         self.members.keys()
     }
 
-    /// The additions that the state is made of, in an order in which counters grow, and the set's clock.
-    pub(super) fn into_additions<T: Clone>(
-        self,
-        mut share: impl FnMut(M) -> T,
-    ) -> (BTreeMap<(Actor, u64), Vec<T>>, Clock) {
-        let mut additions = BTreeMap::<_, Vec<T>>::new();
-        for (member, clock) in self.members {
-            let member = share(member);
-            for dot in clock {
-                additions.entry(dot).or_default().push(member.clone());
-            }
-        }
-        (additions, self.clock)
+    pub(super) fn into_parts(self) -> (Clock, BTreeMap<M, Clock>) {
+        (self.clock, self.members)
     }
 }
 
@@ -108,6 +96,7 @@ impl<M> TryFrom<Unchecked<M>> for State<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::Actor;
     use crate::codec::{DecodeError, decode, encode};
 
     fn actor(byte: u8) -> Actor {

@@ -1,4 +1,5 @@
-//! The set against what a set is: a plain one for a single source, and a model of add-wins for many.
+//! The set against what a set is: a plain one for a single source, a model of add-wins for many, and the set of the
+//! `crdts` crate.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -6,6 +7,7 @@ use bft_crdts::codec::encode;
 use bft_crdts::laws::actors;
 use bft_crdts::orswot::{Clock, Dot, Op, Orswot};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
+use crdts::CmRDT;
 use quickcheck::{Arbitrary, Gen};
 use quickcheck_macros::quickcheck;
 
@@ -106,11 +108,12 @@ impl Model {
     }
 }
 
-/// One replica: its set, the model of it, and how far it is in each lane.
+/// One replica: its set, what it is compared with, and how far it is in each lane.
 struct Replica {
     actor: Actor,
     set: Orswot<u8>,
     model: Model,
+    crdts: crdts::Orswot<u8, Actor>,
     taken: Vec<usize>,
 }
 
@@ -120,6 +123,7 @@ impl Replica {
             actor,
             set: Orswot::new(actor),
             model: Model::default(),
+            crdts: crdts::Orswot::new(),
             taken: vec![0; SOURCES.len()],
         }
     }
@@ -141,12 +145,31 @@ impl Replica {
         self.taken[source] += 1;
         self.set.apply(op.clone());
         self.model.apply(op);
+        self.crdts.apply(for_crdts(op));
+        let read = self.crdts.read().val;
         assert!(
-            self.set.iter().eq(self.model.members()),
+            self.set.iter().eq(self.model.members())
+                && self.set.iter().eq(&BTreeSet::from_iter(read)),
             "{:?} after {op:?}",
             self.set
         );
         assert_eq!(self.set.len(), self.set.iter().count());
+    }
+}
+
+fn for_crdts(op: &Op<u8>) -> crdts::orswot::Op<u8, Actor> {
+    let members = op.members().iter().copied().collect();
+    match op {
+        Op::Add { dot, .. } => crdts::orswot::Op::Add {
+            dot: crdts::Dot::new(dot.actor, dot.counter),
+            members,
+        },
+        Op::Rm { clock, .. } => crdts::orswot::Op::Rm {
+            clock: crdts::VClock {
+                dots: clock.clone(),
+            },
+            members,
+        },
     }
 }
 
