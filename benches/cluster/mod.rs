@@ -10,6 +10,7 @@ use std::time::Duration;
 use bft_crdts::actor::Work;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
+use bft_crdts::dot::Head;
 use bft_crdts::membership::Genesis;
 use bft_crdts::traits::Wire;
 use bft_crdts::{Actor, SigningActor};
@@ -63,9 +64,10 @@ impl<A: Wire> Cluster<A> {
         self.replicas[index].algorithm()
     }
 
-    /// One replica, as it is.
-    pub(crate) fn replica(&self, index: usize) -> &Replica<A> {
-        &self.replicas[index]
+    /// Where a replica's own lane ends.
+    pub(crate) fn head(&self, index: usize) -> Head {
+        let head = self.replicas[index].head(&self.actors[index]);
+        head.expect("a member's lane")
     }
 
     /// Makes an operation on what the replica itself has ahead, and proposes it. It is sent, and not yet received.

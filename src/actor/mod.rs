@@ -35,7 +35,7 @@ impl Actor {
 
     /// An actor read from outside. Whether the key is usable shows in [`Actor::public_key`].
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

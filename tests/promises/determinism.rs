@@ -14,17 +14,17 @@ const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
         peaceful,
-        "003403f92c654303aa2fed44471a862b084f33ab499cbbbbdfab67c7dfa40f15",
+        "bbc19dc448206a74502cf7e3fc4b502e73d0809af41e0ac59e325e3c09a9260f",
     ),
     (
         "hostile",
         hostile,
-        "98d52707100ce529af197dab2a6112fccd5e4f593b35712cb8fd5f7697443b02",
+        "08890a48853d61824df1264ca037bb02b45f707eb9798f49849aaaeb6879d1e5",
     ),
     (
         "crashing",
         crashing,
-        "c2f0c41d492580d33a7761d99a5cfbfcaa7f1fc40f9e2e4eef2296383697fcd0",
+        "c93234e5cf95ac25df77eb45997a466a787660aef4ed6c9981187fe429a5c5b5",
     ),
 ];
 
