@@ -96,8 +96,6 @@ pub enum Domain {
     Chunk,
     /// A message: the node of a lane's hash chain.
     Message,
-    /// A source's signature on one dot.
-    Proposal,
     /// A member's echo.
     Echo,
     /// A member's account of what it has delivered.
@@ -123,7 +121,6 @@ impl Domain {
             Self::State => b"bft-crdts/1 state",
             Self::Chunk => b"bft-crdts/1 chunk",
             Self::Message => b"bft-crdts/1 message",
-            Self::Proposal => b"bft-crdts/1 proposal",
             Self::Echo => b"bft-crdts/1 echo",
             Self::Standing => b"bft-crdts/1 standing",
             Self::Approval => b"bft-crdts/1 approval",
@@ -500,7 +497,7 @@ mod tests {
         let here = NetworkId::NONE;
         let there = NetworkId(Digest([1; 32]));
         let digest = Digest::of(Domain::Echo, &here, &5u8);
-        assert_ne!(digest, Digest::of(Domain::Proposal, &here, &5u8));
+        assert_ne!(digest, Digest::of(Domain::Message, &here, &5u8));
         assert_ne!(digest, Digest::of(Domain::Echo, &there, &5u8));
     }
 

@@ -1,13 +1,12 @@
-//! The words for a place in a source's log: numbers, dots, heads, and a source's signature on one.
+//! The words for a place in a source's log: numbers, dots, heads.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, Statement};
-use crate::codec::{Digest, Domain, NetworkId};
-use crate::evidence::Exclusive;
+use crate::actor::Actor;
+use crate::codec::{Digest, NetworkId};
 
 /// A message's number in its lane: 1, 2, 3, ...; 0 stands for "none yet".
 #[derive(
@@ -90,36 +89,3 @@ impl Head {
 
 /// Where each lane ends. A lane that is absent is empty.
 pub type Frontier = BTreeMap<Actor, Head>;
-
-/// A source's signature on a dot: it says this digest there, and no other, ever.
-///
-/// It is signed apart from the message, or an old signature could be shown at another dot and frame its author.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub struct Binding {
-    /// The dot that is bound.
-    pub dot: Dot,
-    /// The digest of the one message there.
-    pub digest: Digest,
-}
-
-impl Statement for Binding {
-    const DOMAIN: Domain = Domain::Proposal;
-
-    #[cfg(test)]
-    fn digest(&self, network: &NetworkId) -> Digest {
-        if bug!(BindingWithoutNumber) {
-            return Digest::of(Self::DOMAIN, network, &(self.dot.source, self.digest));
-        }
-        Digest::of(Self::DOMAIN, network, self)
-    }
-}
-
-impl Exclusive for Binding {
-    fn speaker(&self) -> Option<Actor> {
-        Some(self.dot.source)
-    }
-
-    fn excludes(&self, other: &Self) -> bool {
-        self.dot == other.dot && (self.digest != other.digest || bug!(RepetitionConvicts))
-    }
-}

@@ -10,13 +10,8 @@ use crate::codec::NetworkId;
 
 /// A statement of which a correct actor signs one in each place.
 pub trait Exclusive: Statement {
-    /// The only actor whose signature on this statement counts, when the statement names it.
-    fn speaker(&self) -> Option<Actor> {
-        None
-    }
-
-    /// Whether no correct actor signs both.
-    fn excludes(&self, other: &Self) -> bool;
+    /// Whether `signer` signs only one of the two if it is correct.
+    fn excludes(&self, other: &Self, signer: &Actor) -> bool;
 }
 
 /// Two signatures of one actor on statements that exclude each other: a claim, until [`Conflict::verify`].
@@ -54,16 +49,8 @@ impl<T: Exclusive + Clone> Conflict<T> {
     }
 
     fn contradicts(&self) -> bool {
-        let spoken = |claim: &Signed<T>| {
-            claim
-                .statement
-                .speaker()
-                .is_none_or(|speaker| speaker == claim.signer)
-        };
-        self.left.signer == self.right.signer
-            && spoken(&self.left)
-            && spoken(&self.right)
-            && self.left.statement.excludes(&self.right.statement)
+        let (left, right) = (&self.left.statement, &self.right.statement);
+        self.left.signer == self.right.signer && left.excludes(right, &self.left.signer)
     }
 }
 

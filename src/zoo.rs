@@ -76,9 +76,7 @@ mod cage {
         CertificateUnchecked,
         /// A signature by somebody without a seat is counted for a seat that is free.
         OutsidersCounted,
-        /// A source's signature on its message is not checked.
-        ProposalUnsigned,
-        /// The signature of an echo is not checked.
+        /// The signature of an echo is not checked, nor that of a source on its message.
         EchoUnsigned,
         /// What a member is said to have delivered is believed without its signature.
         StandingUnsigned,
@@ -90,8 +88,8 @@ mod cage {
         ApprovalUnsigned,
         /// All kinds of statements are hashed under one tag.
         NoDomainTag,
-        /// A source's signature binds a digest to its lane, not to its number in it.
-        BindingWithoutNumber,
+        /// An echo names a digest in a lane, not its number in it.
+        EchoWithoutNumber,
 
         // ---- the source
         /// A proposal that was lost is not sent again.

@@ -11,7 +11,7 @@ use bft_crdts::deterministic_secure_broadcast::{
     Answer, Body, Certificate, Chunk, Echo, Equivocation, Message, Packet, Proposal, Replica,
     Request, Standing,
 };
-use bft_crdts::dot::{Binding, Dot, Head, Seq};
+use bft_crdts::dot::{Dot, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::Generation;
 use bft_crdts::orswot::Orswot;
@@ -53,12 +53,16 @@ impl Flooder {
     fn proposal(&self, by: &SigningActor, seq: u64, salt: u64) -> Arc<Proposal> {
         use bft_crdts::actor::Statement;
         let message = self.message(by.actor(), seq, salt);
-        let binding = Binding {
+        let echo = Echo {
+            generation: Generation::GENESIS,
             dot: message.dot(),
             digest: message.digest(&self.table.network()),
         };
-        let sig = by.sign(&self.table.network(), binding).sig;
-        Arc::new(Proposal { message, sig })
+        Arc::new(Proposal {
+            message,
+            generation: echo.generation,
+            sig: by.sign(&self.table.network(), echo).sig,
+        })
     }
 
     fn standing(&self, by: &SigningActor, salt: u64) -> Arc<Signed<Standing>> {
@@ -101,14 +105,15 @@ impl Flooder {
                 source: by.actor(),
                 seq: Seq::new(3),
             };
-            let binding = Binding {
+            let echo = Echo {
+                generation: Generation::GENESIS,
                 dot,
                 digest: digest(salt),
             };
-            by.sign(&self.table.network(), binding).into_claim()
+            by.sign(&self.table.network(), echo).into_claim()
         };
         let (left, right) = (claim(salt), claim(salt + 1));
-        Arc::new(Equivocation::Source(Conflict { left, right }))
+        Arc::new(Equivocation::Echo(Conflict { left, right }))
     }
 
     /// One of each kind by `by`, for one number.
@@ -238,8 +243,7 @@ fn spoil(body: &mut Body, number: usize) {
     match body {
         _ if number.is_multiple_of(3) => {}
         Body::Proposal(proposal) => {
-            let message = proposal.message.clone();
-            *proposal = Arc::new(Proposal { message, sig: junk });
+            Arc::make_mut(proposal).sig = junk;
         }
         Body::Echo(echo) => echo.sig = junk,
         Body::Certificate(certificate) => {

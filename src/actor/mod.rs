@@ -257,7 +257,6 @@ impl<T: Statement> Signed<T> {
 /// Whether a bug lets signatures of this kind pass unchecked.
 fn is_unchecked(domain: Domain) -> bool {
     match domain {
-        Domain::Proposal => bug!(ProposalUnsigned),
         Domain::Echo => bug!(EchoUnsigned),
         Domain::Standing => bug!(StandingUnsigned),
         Domain::Ballot => bug!(BallotUnsigned),

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use super::Replica;
 use super::error::Refusal;
 use super::lane::Lane;
-use super::message::{Certificate, Entry, Equivocation, Standing};
+use super::message::{Certificate, Echo, Entry, Equivocation, Standing};
 use super::packet::Body;
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Sig, Signed, Verified};
-use crate::dot::Binding;
 use crate::evidence::Conflict;
 use crate::membership::Seat;
 use crate::traits::Wire;
@@ -35,8 +34,8 @@ impl<A: Wire> Replica<A> {
     /// Two signatures of a source at one dot.
     pub(super) fn convict_source(
         &mut self,
-        held: Signed<Binding>,
-        other: &Verified<Binding>,
+        held: Signed<Echo>,
+        other: &Verified<Echo>,
         step: &mut Step<A::Op>,
     ) {
         let source = held.signer;
@@ -47,7 +46,7 @@ impl<A: Wire> Replica<A> {
             left: held,
             right: Signed::clone(other),
         };
-        let evidence = Equivocation::Source(conflict);
+        let evidence = Equivocation::Echo(conflict);
         if evidence.verify(&self.network).is_ok() {
             self.convict(source, Arc::new(evidence), step);
         }
@@ -69,7 +68,7 @@ impl<A: Wire> Replica<A> {
             .ok()
             .and_then(|key| delivered.verify(&self.network, &key).ok());
         if let Some(other) = other {
-            self.convict_source(bound.binding(), &other, step);
+            self.convict_source(bound.echo(), &other, step);
         }
     }
 
@@ -135,7 +134,7 @@ impl<A: Wire> Replica<A> {
         };
         let both = committee.seats().filter_map(|(seat, actor)| {
             let (left, right) = (claim(held, seat, actor)?, claim(other, seat, actor)?);
-            Some((actor, Equivocation::Member(Conflict { left, right })))
+            Some((actor, Equivocation::Echo(Conflict { left, right })))
         });
         let new = both.filter(|(actor, evidence)| {
             !self.convicted.contains_key(actor) && evidence.verify(&self.network).is_ok()

@@ -223,17 +223,18 @@ impl<A: Wire> Replica<A> {
                 .convicted
                 .get(source)
                 .and_then(|evidence| match &**evidence {
-                    Equivocation::Source(conflict) => Some(conflict),
-                    _ => None,
+                    Equivocation::Echo(conflict) => Some(conflict),
+                    Equivocation::Ballot(_) => None,
                 });
-            let sealed = convicted.filter(|c| c.left.statement.dot.seq.follows(head.seq));
+            let sealed = convicted.filter(|conflict| {
+                let dot = conflict.left.statement.dot;
+                dot.source == *source && dot.seq.follows(head.seq)
+            });
             if let Stance::Echoed(lock) = &lane.stance
                 && !bug!(LocksNotReported)
                 && !(bug!(AdoptedForgotten) && self.boundary.adopted().contains_key(source))
             {
-                report
-                    .marks
-                    .insert(*source, Mark::Lock(lock.entry.binding()));
+                report.marks.insert(*source, Mark::Lock(lock.entry.echo()));
             } else if let Some(conflict) = sealed.filter(|_| !bug!(SealForgotten)) {
                 report.marks.insert(*source, Mark::Seal(conflict.clone()));
             }

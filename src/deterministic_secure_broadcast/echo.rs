@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::Replica;
 use super::error::Refusal;
 use super::lane::{Certified, Lane, Stance};
-use super::message::{Certificate, Echo, Entry, Proposal};
+use super::message::{Certificate, Echo, Entry, Proposal, QuorumCertificate};
 use super::packet::{Body, Chunk};
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Signed, Verified};
-use crate::dot::{Binding, Head, Seq};
+use crate::dot::{Head, Seq};
 use crate::traits::{Verdict, Wire};
 
 /// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one more a seat, so that
@@ -30,6 +30,10 @@ impl<A: Wire> Replica<A> {
         let head = self.lane(&dot.source)?.head();
         if dot.seq == Seq::ZERO {
             return Err(Refusal::NoDot(dot));
+        }
+        if proposal.generation > self.generation() {
+            self.pull(from, step);
+            return Ok(());
         }
         let entry = Entry::new(&self.network, proposal);
         let wanted = self.take_payload(&entry);
@@ -73,8 +77,8 @@ impl<A: Wire> Replica<A> {
         if self.is_certified_next(&entry) {
             return self.fill_certified(entry, step);
         }
-        let binding = self.verify_source(&entry)?;
-        self.judge(from, entry, binding, step)
+        let echo = self.verify_source(&entry)?;
+        self.judge(from, entry, echo, step)
     }
 
     /// Rules 3 to 7, on a proposal for the next dot of its lane whose signature is good.
@@ -82,16 +86,16 @@ impl<A: Wire> Replica<A> {
         &mut self,
         from: Actor,
         entry: Entry,
-        binding: Verified<Binding>,
+        echo: Verified<Echo>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let dot = entry.message().dot();
         let lane = self.lane(&dot.source)?;
         let other = |seen: &&Entry| seen.digest != entry.digest;
-        let seen = lane.seen_next().find(other).map(Entry::binding);
+        let seen = lane.seen_next().find(other).map(Entry::echo);
         if let Some(seen) = seen.filter(|_| !bug!(SecondMessageEchoed)) {
             // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
-            self.convict_source(seen, &binding, step);
+            self.convict_source(seen, &echo, step);
             return Ok(());
         }
         if let Some(bound) = self.boundary.adopted().get(&dot.source)
@@ -99,7 +103,7 @@ impl<A: Wire> Replica<A> {
             && bound.statement.digest != entry.digest
         {
             // The boundary imposed another message here.
-            self.convict_source(*bound, &binding, step);
+            self.convict_source(*bound, &echo, step);
             return Ok(());
         }
         if dot.source == self.actor() {
@@ -191,28 +195,26 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// The source echoes its own message like any member, on a state on which it is valid.
-    pub(super) fn echo_own(&mut self, step: &mut Step<A::Op>) {
-        let me = self.actor();
-        let lock = self.lanes.get(&me).and_then(Lane::lock);
-        let valid =
-            lock.is_some_and(|lock| self.algorithm.verdict_batch(&me, &lock.ops).is_valid());
-        if valid {
-            self.own_echo(me, step);
-        } else {
-            tracing::error!(
-                ?me,
-                "our own pending operations became invalid: a law is broken"
-            );
+    /// A source's signature on its message is its echo in the generation in which it made it.
+    fn count_source(&mut self, source: &Actor, step: &mut Step<A::Op>) {
+        let lane = self.lanes.get_mut(source).filter(|_| !self.replaying);
+        let certificate = lane.and_then(Lane::lock_mut).and_then(|lock| {
+            let echo = lock.entry.echo();
+            lock.tally.add_checked(&self.committee, &echo)
+        });
+        if let Some(certificate) = certificate {
+            self.spread(&certificate, step);
         }
     }
 
+    /// Our echo of the lock in `source`'s lane: the one that we signed before, or else a new one.
     pub(super) fn own_echo(
         &mut self,
         source: Actor,
         step: &mut Step<A::Op>,
     ) -> Option<Signed<Echo>> {
         let seat = self.committee.seat(&self.key.actor())?;
+        self.count_source(&source, step);
         let lock = self.lanes.get(&source)?.lock()?;
         let echo = *lock.tally.statement();
         if let Some(sig) = lock.tally.signature(seat) {
@@ -242,6 +244,13 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lane(&dot.source)?;
+        if claim.signer == dot.source
+            && let Some(said) = lane.said_otherwise(&dot, &digest)
+        {
+            let fact = self.committee.verify(&self.network, claim)?;
+            self.convict_source(said, &fact, step);
+            return Ok(());
+        }
         if dot.seq <= lane.head().seq {
             return Ok(());
         }
@@ -283,13 +292,18 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Counts an echo for the lock that it is of. The quorum's certificate goes to everybody, once.
+    /// Counts an echo for the lock that it is of.
     fn count(&mut self, fact: &Verified<Echo>, step: &mut Step<A::Op>) {
         let source = fact.statement.dot.source;
         let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
-        let Some(certificate) = lock.and_then(|lock| lock.tally.add(&self.committee, fact)) else {
-            return;
-        };
+        if let Some(certificate) = lock.and_then(|lock| lock.tally.add(&self.committee, fact)) {
+            self.spread(&certificate, step);
+        }
+    }
+
+    /// A quorum's certificate goes to everybody, once.
+    fn spread(&mut self, certificate: &QuorumCertificate, step: &mut Step<A::Op>) {
+        let source = certificate.statement.dot.source;
         self.send_to_members(&Body::Certificate(certificate.claim()), step);
         self.certify_lock(source, certificate.claim(), step);
     }
@@ -369,13 +383,13 @@ impl<A: Wire> Replica<A> {
             .digest(dot.seq)
             .is_some_and(|held| held != entry.digest)
         {
-            let held = lane.log.entry(dot.seq).map(Entry::binding);
-            let binding = self.verify_source(entry)?;
+            let held = lane.log.entry(dot.seq).map(Entry::echo);
+            let echo = self.verify_source(entry)?;
             if dot.source == self.actor() {
                 self.silence(step);
             }
             if let Some(held) = held {
-                self.convict_source(held, &binding, step);
+                self.convict_source(held, &echo, step);
             }
         } else if let Some(certificate) = lane.log.newest() {
             let certificate = Arc::clone(certificate);
@@ -387,7 +401,7 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Binding>, Refusal> {
+    pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Echo>, Refusal> {
         let source = entry.message().source;
         if let Some(key) = self
             .committee

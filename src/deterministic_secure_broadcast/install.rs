@@ -270,14 +270,14 @@ impl<A: Wire> Replica<A> {
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
             if let Some(bound) = lane.bound().filter(|bound| bound.digest != digest) {
-                let (left, right) = (bound.binding(), *lock);
-                accusations.push(Equivocation::Source(Conflict { left, right }));
+                let (left, right) = (bound.echo(), *lock);
+                accusations.push(Equivocation::Echo(Conflict { left, right }));
             }
             if lane.lock().is_none_or(|own| own.entry.digest != digest) {
                 let known = lane.find(dot.seq, &digest).cloned();
                 let known = known.or_else(|| closing.payloads.get(&digest).cloned());
                 // Only a digest vouched for the message; its source's signature is the one that was reported.
-                let known = known.map(|entry| entry.signed_with(lock.sig));
+                let known = known.map(|entry| entry.signed_with(lock));
                 // It is judged with everything else that waits; until then nothing else is echoed here.
                 lane.stance = known.map_or(Stance::Open, Stance::Waiting);
             }
@@ -291,7 +291,7 @@ impl<A: Wire> Replica<A> {
             lane.stance = Stance::Open;
         }
         let seal = boundary.sealed().get(&source);
-        accusations.extend(seal.map(|seal| Equivocation::Source(seal.evidence())));
+        accusations.extend(seal.map(|seal| Equivocation::Echo(seal.evidence())));
         if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) && !bug!(SealedDotEchoed) {
             lane.stance = Stance::Open;
         }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use super::backoff::Backoff;
 use super::log::{Log, Stretch};
-use super::message::{Certificate, Entry, Proposal, Tally};
+use super::message::{Certificate, Echo, Entry, Proposal, Tally};
+use crate::actor::Signed;
 use crate::codec::{Digest, Limits, NetworkId};
-use crate::dot::{Head, Seq};
+use crate::dot::{Dot, Head, Seq};
 
 #[derive(Debug)]
 pub(super) struct Lane<Op> {
@@ -99,6 +100,14 @@ impl<Op> Lane<Op> {
         let certified = self.certified.as_ref();
         let certified = certified.and_then(|certified| certified.tail.front());
         self.bound().into_iter().chain(certified)
+    }
+
+    /// What its source has signed at this dot, if it is another digest and the message is held or delivered here.
+    pub(super) fn said_otherwise(&self, dot: &Dot, digest: &Digest) -> Option<Signed<Echo>> {
+        let said = self.seen_next().chain(self.log.entry(dot.seq));
+        let mut said = said.filter(|entry| entry.message().seq == dot.seq);
+        let other = said.find(|entry| entry.digest != *digest);
+        other.map(Entry::echo)
     }
 
     /// This message, if it is held or delivered here.

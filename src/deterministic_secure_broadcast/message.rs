@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, PublicKey, Sig, Signed, Statement, Verified};
 use crate::codec::{self, Bytes, DecodeError, Digest, Domain, Limits, NetworkId};
-use crate::dot::{Binding, Dot, Frontier, Head, Seq};
-use crate::evidence::{Conflict, EvidenceError, Exclusive};
+use crate::dot::{Dot, Frontier, Head, Seq};
+use crate::evidence::{Conflict, EvidenceError};
+pub use crate::membership::Echo;
 use crate::membership::{self, Ballot, Generation};
 
 /// A node of a source's hash-linked lane: a batch of operations, in their canonical encoding.
@@ -58,7 +59,9 @@ impl Message {
 pub struct Proposal {
     /// The message.
     pub message: Message,
-    /// The source's signature on dot and digest.
+    /// The generation in which its source signed it.
+    pub generation: Generation,
+    /// The source's signature on its [`Echo`] of the message.
     pub sig: Sig,
 }
 
@@ -75,13 +78,16 @@ impl Entry {
         Self { proposal, digest }
     }
 
-    /// The same message with another signature of its source.
-    pub(super) fn signed_with(self, sig: Sig) -> Self {
-        if self.proposal.sig == sig {
+    /// The same message with another echo of its source.
+    pub(super) fn signed_with(self, echo: &Signed<Echo>) -> Self {
+        if self.echo() == *echo {
             return self;
         }
-        let message = self.proposal.message.clone();
-        let proposal = Arc::new(Proposal { message, sig });
+        let proposal = Arc::new(Proposal {
+            message: self.proposal.message.clone(),
+            generation: echo.statement.generation,
+            sig: echo.sig,
+        });
         Self { proposal, ..self }
     }
 
@@ -96,10 +102,11 @@ impl Entry {
         }
     }
 
-    /// What the source's signature is on, as a claim of its own: it needs no message to convict.
-    pub(super) fn binding(&self) -> Signed<Binding> {
+    /// The source's echo, as a claim of its own: it needs no message to convict.
+    pub(super) fn echo(&self) -> Signed<Echo> {
         Signed {
-            statement: Binding {
+            statement: Echo {
+                generation: self.proposal.generation,
                 dot: self.message().dot(),
                 digest: self.digest,
             },
@@ -112,34 +119,13 @@ impl Entry {
         &self,
         network: &NetworkId,
         key: &PublicKey,
-    ) -> Result<Verified<Binding>, crate::actor::BadSignature> {
-        self.binding().verify(network, key)
+    ) -> Result<Verified<Echo>, crate::actor::BadSignature> {
+        self.echo().verify(network, key)
     }
 
     /// Bytes of operations, for the bounds.
     pub(super) fn len(&self) -> usize {
         self.message().ops.len()
-    }
-}
-
-/// A member's word that it found this message valid here and will sign no other at this dot in this generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Echo {
-    /// The committee that the member speaks in.
-    pub generation: Generation,
-    /// Whose message, and which.
-    pub dot: Dot,
-    /// The message's digest.
-    pub digest: Digest,
-}
-
-impl Statement for Echo {
-    const DOMAIN: Domain = Domain::Echo;
-}
-
-impl Exclusive for Echo {
-    fn excludes(&self, other: &Self) -> bool {
-        self.generation == other.generation && self.dot == other.dot && self.digest != other.digest
     }
 }
 
@@ -179,10 +165,8 @@ impl Statement for Standing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Equivocation {
-    /// A source put two messages at one dot.
-    Source(Conflict<Binding>),
-    /// A member echoed two messages at one dot in one generation.
-    Member(Conflict<Echo>),
+    /// A source put two messages at one dot, or a member echoed two at one dot in one generation.
+    Echo(Conflict<Echo>),
     /// A member voted twice in one round of the agreement on a generation.
     Ballot(Conflict<Ballot>),
 }
@@ -194,8 +178,7 @@ impl Equivocation {
     /// [`EvidenceError`] when it convicts nobody.
     pub fn verify(&self, network: &NetworkId) -> Result<Actor, EvidenceError> {
         match self {
-            Self::Source(conflict) => conflict.verify(network),
-            Self::Member(conflict) => conflict.verify(network),
+            Self::Echo(conflict) => conflict.verify(network),
             Self::Ballot(conflict) => conflict.verify(network),
         }
     }
@@ -204,8 +187,7 @@ impl Equivocation {
     #[must_use]
     pub fn accused(&self) -> Actor {
         match self {
-            Self::Source(conflict) => conflict.left.signer,
-            Self::Member(conflict) => conflict.left.signer,
+            Self::Echo(conflict) => conflict.left.signer,
             Self::Ballot(conflict) => conflict.left.signer,
         }
     }
@@ -214,8 +196,7 @@ impl Equivocation {
     #[must_use]
     pub fn dot(&self) -> Option<Dot> {
         match self {
-            Self::Source(conflict) => Some(conflict.left.statement.dot),
-            Self::Member(conflict) => Some(conflict.left.statement.dot),
+            Self::Echo(conflict) => Some(conflict.left.statement.dot),
             Self::Ballot(_) => None,
         }
     }

@@ -15,8 +15,8 @@ use super::lane::{Lock, Stance};
 use super::message::{Echo, Entry, Message, Proposal, Tally};
 use super::packet::Body;
 use super::step::{Record, Step};
+use crate::actor::Statement;
 use crate::codec::{Bytes, encode};
-use crate::dot::Binding;
 use crate::traits::{SecureBroadcastAlgorithm, Wire};
 
 /// Own operations that are accepted and not delivered.
@@ -50,27 +50,26 @@ impl<A: Wire> Outbox<A> {
         self.waiting.push_back((op, bytes));
     }
 
-    /// Takes the operations that fit one message, with their encoding.
-    fn take(&mut self, most_ops: u32, most_bytes: u32) -> (Vec<A::Op>, Bytes) {
+    /// Takes the operations that fit one message, each with its encoding.
+    fn take(&mut self, most_ops: u32, most_bytes: u32) -> (Vec<A::Op>, Vec<Bytes>) {
         let mut size = size_of::<u64>();
-        let fit = self
-            .waiting
-            .iter()
-            .take(most_ops as usize)
-            .take_while(|(_, bytes)| {
-                size += bytes.len();
-                size <= most_bytes as usize
-            });
-        let count = fit.count();
-        let mut batch = Vec::with_capacity(size);
-        batch.extend_from_slice(&(count as u64).to_le_bytes());
-        let ops = self.waiting.drain(..count).map(|(op, bytes)| {
-            self.bytes -= bytes.len();
-            batch.extend_from_slice(bytes.as_slice());
-            op
+        let fit = self.waiting.iter().take(most_ops as usize);
+        let fit = fit.take_while(|(_, bytes)| {
+            size += bytes.len();
+            size <= most_bytes as usize
         });
-        let ops = ops.collect();
-        (ops, batch.into())
+        let count = fit.count();
+        let (ops, encoded): (_, Vec<Bytes>) = self.waiting.drain(..count).unzip();
+        self.bytes -= encoded.iter().map(Bytes::len).sum::<usize>();
+        (ops, encoded)
+    }
+
+    /// The operations wait as before.
+    fn put_back(&mut self, ops: Vec<A::Op>, encoded: Vec<Bytes>) {
+        self.bytes += encoded.iter().map(Bytes::len).sum::<usize>();
+        for waiting in ops.into_iter().zip(encoded).rev() {
+            self.waiting.push_front(waiting);
+        }
     }
 
     /// What waits, encoded.
@@ -203,12 +202,21 @@ impl<A: Wire> Replica<A> {
         let Some(seq) = head.seq.next() else {
             return false;
         };
-        let (ops, bytes) = self.outbox.take(limits.message_ops, limits.message_bytes);
+        let (ops, encoded) = self.outbox.take(limits.message_ops, limits.message_bytes);
+        // Our signature is our echo, which is given to what is valid on what was delivered.
+        if !self.algorithm.verdict_batch(&me, &ops).is_valid() {
+            tracing::error!(
+                ?me,
+                "our own pending operations became invalid: a law is broken"
+            );
+            self.outbox.put_back(ops, encoded);
+            return false;
+        }
         let message = Message {
             source: me,
             seq,
             parent: head.digest,
-            ops: bytes,
+            ops: concatenated(&encoded),
         };
         let entry = self.sign_message(message);
         step.persist.push(Record::Locked {
@@ -217,15 +225,22 @@ impl<A: Wire> Replica<A> {
         });
         self.send_to_members(&Body::Proposal(Arc::clone(&entry.proposal)), step);
         self.lock(entry, ops, self.now + 1);
-        self.echo_own(step);
+        self.own_echo(me, step);
         true
     }
 
     fn sign_message(&self, message: Message) -> Entry {
-        let digest = crate::actor::Statement::digest(&message, &self.network);
-        let dot = message.dot();
-        let sig = self.key.sign(&self.network, Binding { dot, digest }).sig;
-        let proposal = Arc::new(Proposal { message, sig });
+        let echo = Echo {
+            generation: self.generation(),
+            dot: message.dot(),
+            digest: message.digest(&self.network),
+        };
+        let proposal = Arc::new(Proposal {
+            message,
+            generation: echo.generation,
+            sig: self.key.sign(&self.network, echo).sig,
+        });
+        let digest = echo.digest;
         Entry { proposal, digest }
     }
 
@@ -245,4 +260,15 @@ impl<A: Wire> Replica<A> {
             });
         }
     }
+}
+
+/// The encoding of a sequence of operations.
+fn concatenated(encoded: &[Bytes]) -> Bytes {
+    let size = encoded.iter().map(Bytes::len).sum::<usize>();
+    let mut batch = Vec::with_capacity(size_of::<u64>() + size);
+    batch.extend_from_slice(&(encoded.len() as u64).to_le_bytes());
+    for bytes in encoded {
+        batch.extend_from_slice(bytes.as_slice());
+    }
+    batch.into()
 }

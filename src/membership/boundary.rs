@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::committee::{Committee, Generation};
+use super::echo::Echo;
 use super::genesis::{Genesis, GenesisError};
 use crate::actor::{Actor, Signed};
 use crate::codec::{Digest, Limits, NetworkId};
-use crate::dot::{Binding, Dot, Frontier, Head, Seq};
+use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::evidence::Conflict;
 
 /// Where a generation begins.
@@ -25,7 +26,7 @@ pub struct Boundary {
     pub(super) value: Digest,
     pub(super) committee: Arc<Committee>,
     pub(super) frontier: Frontier,
-    pub(super) adopted: BTreeMap<Actor, Signed<Binding>>,
+    pub(super) adopted: BTreeMap<Actor, Signed<Echo>>,
     pub(super) sealed: BTreeMap<Actor, Seal>,
     pub(super) state: Digest,
 }
@@ -92,7 +93,7 @@ impl Boundary {
 
     /// The locks that every member of this generation holds, its own to the contrary replaced.
     #[must_use]
-    pub fn adopted(&self) -> &BTreeMap<Actor, Signed<Binding>> {
+    pub fn adopted(&self) -> &BTreeMap<Actor, Signed<Echo>> {
         &self.adopted
     }
 
@@ -158,14 +159,10 @@ impl Boundary {
     /// Whether this boundary names `digest` at `dot`, as an adopted lock or among the sealed ones.
     #[must_use]
     pub fn names(&self, dot: &Dot, digest: &Digest) -> bool {
-        let binding = Binding {
-            dot: *dot,
-            digest: *digest,
-        };
-        let adopted = self.adopted.get(&dot.source);
-        let sealed = self.sealed.get(&dot.source);
-        adopted.is_some_and(|lock| lock.statement == binding)
-            || sealed.is_some_and(|seal| seal.names(&binding))
+        let adopted = self.adopted.get(&dot.source).into_iter();
+        let sealed = self.sealed.get(&dot.source).into_iter();
+        let mut named = adopted.chain(sealed.flat_map(Seal::echoes));
+        named.any(|echo| echo.statement.dot == *dot && echo.statement.digest == *digest)
     }
 }
 
@@ -196,19 +193,19 @@ pub enum Admission {
 /// reported once, beside two others. Were it dropped, the replicas that delivered it would stand alone for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
-    first: Signed<Binding>,
-    second: Signed<Binding>,
-    others: Vec<Signed<Binding>>,
+    first: Signed<Echo>,
+    second: Signed<Echo>,
+    others: Vec<Signed<Echo>>,
 }
 
 impl Seal {
-    /// The seal on `bindings` of one dot, or `None` when there are not two.
-    pub(super) fn of(bindings: impl IntoIterator<Item = Signed<Binding>>) -> Option<Self> {
-        let mut bindings = bindings.into_iter();
+    /// The seal on `echoes` of one dot, or `None` when there are not two.
+    pub(super) fn of(echoes: impl IntoIterator<Item = Signed<Echo>>) -> Option<Self> {
+        let mut echoes = echoes.into_iter();
         Some(Self {
-            first: bindings.next()?,
-            second: bindings.next()?,
-            others: bindings.collect(),
+            first: echoes.next()?,
+            second: echoes.next()?,
+            others: echoes.collect(),
         })
     }
 
@@ -220,21 +217,15 @@ impl Seal {
 
     /// What convicts the source.
     #[must_use]
-    pub fn evidence(&self) -> Conflict<Binding> {
+    pub fn evidence(&self) -> Conflict<Echo> {
         Conflict {
             left: self.first,
             right: self.second,
         }
     }
 
-    /// Whether `binding` is among the sealed ones.
-    #[must_use]
-    pub fn names(&self, binding: &Binding) -> bool {
-        self.bindings().any(|claim| claim.statement == *binding)
-    }
-
     /// All that was reported there, in the order of the digests.
-    pub fn bindings(&self) -> impl Iterator<Item = &Signed<Binding>> {
+    pub fn echoes(&self) -> impl Iterator<Item = &Signed<Echo>> {
         [&self.first, &self.second].into_iter().chain(&self.others)
     }
 }

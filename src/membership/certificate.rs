@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::committee::{Committee, Seat};
-use crate::actor::{BadSignature, Sig, Statement, Verified};
+use crate::actor::{BadSignature, Sig, Signed, Statement, Verified};
 use crate::codec::NetworkId;
 
 /// A claim that a quorum said `statement`.
@@ -132,14 +132,23 @@ impl<T: Statement + Clone + PartialEq> Tally<T> {
         committee: &Committee,
         fact: &Verified<T>,
     ) -> Option<QuorumCertificate<T>> {
+        self.add_checked(committee, fact)
+    }
+
+    /// The same of a signature that was checked when what it signs was taken in, and kept since.
+    pub(crate) fn add_checked(
+        &mut self,
+        committee: &Committee,
+        claim: &Signed<T>,
+    ) -> Option<QuorumCertificate<T>> {
         let free = |seat: &Seat| bug!(OutsidersCounted) && !self.signatures.contains_key(seat);
         let free = || committee.seats().map(|(seat, _)| seat).find(free);
-        let seat = committee.seat(&fact.signer).or_else(free)?;
-        let other = fact.statement != self.statement && !bug!(RoundsMixed);
+        let seat = committee.seat(&claim.signer).or_else(free)?;
+        let other = claim.statement != self.statement && !bug!(RoundsMixed);
         if other || self.signatures.contains_key(&seat) {
             return None;
         }
-        self.signatures.insert(seat, fact.sig);
+        self.signatures.insert(seat, claim.sig);
         (self.signatures.len() == committee.quorum()).then(|| {
             QuorumCertificate(Arc::new(Certificate {
                 statement: self.statement.clone(),

@@ -23,6 +23,7 @@ mod boundary;
 mod certificate;
 mod change;
 mod committee;
+mod echo;
 mod genesis;
 mod report;
 mod value;
@@ -36,6 +37,7 @@ pub use change::{
     Approval, Approvals, Authorisation, Authorised, CHANGES, Change, ChangeError, ChangeKey, Entry,
 };
 pub use committee::{Committee, CommitteeError, Generation, Seat, VerifyError};
+pub use echo::Echo;
 pub use genesis::{Genesis, GenesisError};
 pub use report::{Mark, Report, ReportError};
 pub use value::{Founding, FoundingError, Obligations, Succession, Terms, Value, ValueError};

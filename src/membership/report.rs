@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::boundary::{Boundary, head};
 use super::committee::Generation;
+use super::echo::Echo;
 use crate::actor::{Actor, BadSignature, Signed, Statement, WeakKey};
 use crate::codec::{Digest, Domain};
-use crate::dot::{Binding, Dot, Frontier, Head};
+use crate::dot::{Dot, Frontier, Head};
 use crate::evidence::{Conflict, Exclusive};
 
 /// A member's report at the end of a generation.
@@ -34,7 +35,7 @@ impl Statement for Report {
 
 /// A member reports once a generation: two different reports convict it.
 impl Exclusive for Report {
-    fn excludes(&self, other: &Self) -> bool {
+    fn excludes(&self, other: &Self, _: &Actor) -> bool {
         self.generation == other.generation && self != other
     }
 }
@@ -43,14 +44,14 @@ impl Exclusive for Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mark {
     /// It echoed or adopted this.
-    Lock(Signed<Binding>),
+    Lock(Signed<Echo>),
     /// It saw two messages there, and echoed neither.
-    Seal(Conflict<Binding>),
+    Seal(Conflict<Echo>),
 }
 
 impl Mark {
-    /// The source's signatures in it.
-    pub fn bindings(&self) -> impl Iterator<Item = &Signed<Binding>> {
+    /// The source's echoes in it.
+    pub fn echoes(&self) -> impl Iterator<Item = &Signed<Echo>> {
         let (one, other) = match self {
             Self::Lock(lock) => (lock, None),
             Self::Seal(conflict) => (&conflict.left, Some(&conflict.right)),
@@ -58,16 +59,20 @@ impl Mark {
         std::iter::once(one).chain(other)
     }
 
-    fn check(&self, dot: &Dot) -> Result<(), ReportError> {
-        let placed =
-            |claim: &Signed<Binding>| claim.statement.dot == *dot && claim.signer == dot.source;
+    /// What was signed in a later generation is no member's of this one to hold, and would not be taken from who adopts it.
+    fn check(&self, generation: Generation, dot: &Dot) -> Result<(), ReportError> {
+        let placed = |claim: &Signed<Echo>| {
+            claim.statement.generation <= generation
+                && claim.statement.dot == *dot
+                && claim.signer == dot.source
+        };
         let contradictory = match self {
             Self::Lock(_) => true,
             Self::Seal(conflict) => {
                 conflict.left.statement.digest != conflict.right.statement.digest
             }
         };
-        if contradictory && self.bindings().all(placed) {
+        if contradictory && self.echoes().all(placed) {
             Ok(())
         } else {
             Err(ReportError::Mark(dot.source))
@@ -101,9 +106,9 @@ impl Report {
     /// [`ReportError`].
     pub fn check(&self, last: &Boundary) -> Result<(), ReportError> {
         self.check_shape(last)?;
-        for binding in self.marks.values().flat_map(Mark::bindings) {
-            let key = binding.signer.public_key()?;
-            binding.verify(last.network(), &key)?;
+        for echo in self.marks.values().flat_map(Mark::echoes) {
+            let key = echo.signer.public_key()?;
+            echo.verify(last.network(), &key)?;
         }
         Ok(())
     }
@@ -125,7 +130,7 @@ impl Report {
             let next = self.head(last, source).seq.next();
             let seq = next.ok_or(ReportError::Mark(*source))?;
             let source = *source;
-            mark.check(&Dot { source, seq })?;
+            mark.check(self.generation, &Dot { source, seq })?;
         }
         Ok(())
     }

@@ -20,10 +20,11 @@ use super::boundary::{Boundary, Seal, head};
 use super::certificate::{Certificate, CertificateError, QuorumCertificate};
 use super::change::{Authorisation, Authorised, CHANGES, ChangeError, ChangeKey, members_after};
 use super::committee::{Committee, CommitteeError, VerifyError};
+use super::echo::Echo;
 use super::report::{Mark, Report, ReportError};
 use crate::actor::{Actor, BadSignature, Signed, Verified, WeakKey};
 use crate::codec::{Digest, Domain, NetworkId};
-use crate::dot::{Binding, Dot, Frontier};
+use crate::dot::{Dot, Frontier};
 
 /// What a coordinator puts together before it knows the state at the new frontier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,7 +211,7 @@ impl Obligations {
 /// What is reported right after the new frontier.
 struct Union {
     sealed: BTreeMap<Actor, Seal>,
-    reported: BTreeMap<Actor, BTreeMap<Digest, Signed<Binding>>>,
+    reported: BTreeMap<Actor, BTreeMap<Digest, Signed<Echo>>>,
 }
 
 impl Union {
@@ -234,44 +235,42 @@ impl Union {
             .values()
             .filter(|lock| next(&lock.statement.dot) && !bug!(AdoptedForgotten))
         {
-            union.bindings(lock).insert(lock.statement.digest, *lock);
+            union.echoes(lock).insert(lock.statement.digest, *lock);
         }
         let marks = terms
             .reports
             .iter()
             .flat_map(|report| report.statement.marks.values());
-        for binding in marks.flat_map(Mark::bindings) {
-            let dot = &binding.statement.dot;
+        for echo in marks.flat_map(Mark::echoes) {
+            let dot = &echo.statement.dot;
             if next(dot) && last.speaks(dot) && !union.sealed.contains_key(&dot.source) {
-                union.count(binding, last.network())?;
+                union.count(echo, last.network())?;
             }
         }
         Ok(union)
     }
 
-    fn count(&mut self, binding: &Signed<Binding>, network: &NetworkId) -> Result<(), ValueError> {
-        if let Vacant(free) = self.bindings(binding).entry(binding.statement.digest) {
-            let key = binding.signer.public_key()?;
-            binding.verify(network, &key)?;
-            free.insert(*binding);
+    fn count(&mut self, echo: &Signed<Echo>, network: &NetworkId) -> Result<(), ValueError> {
+        if let Vacant(free) = self.echoes(echo).entry(echo.statement.digest) {
+            let key = echo.signer.public_key()?;
+            echo.verify(network, &key)?;
+            free.insert(*echo);
         }
         Ok(())
     }
 
-    fn bindings(&mut self, binding: &Signed<Binding>) -> &mut BTreeMap<Digest, Signed<Binding>> {
-        self.reported
-            .entry(binding.statement.dot.source)
-            .or_default()
+    fn echoes(&mut self, echo: &Signed<Echo>) -> &mut BTreeMap<Digest, Signed<Echo>> {
+        self.reported.entry(echo.statement.dot.source).or_default()
     }
 
     /// One digest is adopted, more are sealed.
-    fn split(mut self) -> (BTreeMap<Actor, Signed<Binding>>, BTreeMap<Actor, Seal>) {
+    fn split(mut self) -> (BTreeMap<Actor, Signed<Echo>>, BTreeMap<Actor, Seal>) {
         let mut adopted = BTreeMap::new();
-        for (source, bindings) in self.reported {
-            let seal = Seal::of(bindings.values().copied());
+        for (source, echoes) in self.reported {
+            let seal = Seal::of(echoes.values().copied());
             if let Some(seal) = seal.filter(|_| !bug!(PickedInsteadOfSealed)) {
                 self.sealed.insert(source, seal);
-            } else if let Some(lock) = bindings.into_values().next()
+            } else if let Some(lock) = echoes.into_values().next()
                 && !bug!(LocksNotAdopted)
             {
                 adopted.insert(source, lock);

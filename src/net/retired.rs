@@ -11,7 +11,7 @@ use super::schedule::Happening;
 use crate::actor::{Actor, SigningActor, Statement};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Certificate, Echo, Message, Packet, Proposal};
-use crate::dot::{Binding, Head};
+use crate::dot::Head;
 use crate::membership::{Boundary, Seat};
 use crate::traits::Wire;
 
@@ -116,11 +116,11 @@ impl<A: Wire> Net<A> {
             statement,
             signatures: signatures.collect(),
         });
-        let sig = heist
-            .source
-            .sign(&self.network, Binding { dot, digest })
-            .sig;
-        let proposal = Arc::new(Proposal { message, sig });
+        let proposal = Arc::new(Proposal {
+            message,
+            generation: statement.generation,
+            sig: heist.source.sign(&self.network, statement).sig,
+        });
         for (after, body) in [
             (1, Body::Certificate(certificate)),
             (2, Body::Proposal(proposal)),

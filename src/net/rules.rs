@@ -14,9 +14,8 @@ use crate::dot::Dot;
 use crate::membership::{Boundary, Founding, Generation, Mark, Report};
 
 /// The kinds of statements that are signed, or named by a digest that is.
-const KINDS: [Domain; 9] = [
+const KINDS: [Domain; 8] = [
     Domain::Message,
-    Domain::Proposal,
     Domain::Echo,
     Domain::Standing,
     Domain::Approval,
@@ -173,10 +172,10 @@ fn seats_of((ended, last): (&Generation, &Boundary)) -> (Generation, usize) {
 /// Whether a report names what is echoed, or what was delivered after it.
 fn tells_of(report: &Report, echo: &Echo) -> bool {
     let delivered = report.heads.get(&echo.dot.source);
-    let bindings = report.marks.values().flat_map(Mark::bindings);
-    let mut bindings = bindings.map(|binding| (binding.statement.dot, binding.statement.digest));
+    let locks = report.marks.values().flat_map(Mark::echoes);
+    let mut locks = locks.map(|lock| (lock.statement.dot, lock.statement.digest));
     delivered.is_some_and(|head| head.seq >= echo.dot.seq)
-        || bindings.any(|binding| binding == (echo.dot, echo.digest))
+        || locks.any(|lock| lock == (echo.dot, echo.digest))
 }
 
 /// What of the last boundary the next one takes back.

@@ -169,7 +169,7 @@ impl World {
         for claim in speech.ballots.iter().filter(|claim| claim.signer == me) {
             let ballot = claim.statement;
             assert!(
-                !said.iter().any(|other| other.excludes(&ballot)),
+                !said.iter().any(|other| other.excludes(&ballot, &me)),
                 "{ballot:?}"
             );
             if !said.contains(&ballot) {

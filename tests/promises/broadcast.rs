@@ -9,7 +9,7 @@ use bft_crdts::deterministic_secure_broadcast::{
     Answer, Body, Certificate, Chunk, Echo, Equivocation, Fault, Message, Packet, Proposal,
     ProposeError, Record, Refusal, Replica, Request,
 };
-use bft_crdts::dot::{Binding, Head, Seq};
+use bft_crdts::dot::{Head, Seq};
 use bft_crdts::evidence::{Conflict, EvidenceError};
 use bft_crdts::membership::{CertificateError, Generation, VerifyError};
 use bft_crdts::orswot::Op;
@@ -240,16 +240,6 @@ fn echoes_that_are_not_what_they_claim_are_refused() {
     let foreign = table.keys[1].sign(&elsewhere, good.statement).into_claim();
     let bad = Refusal::Unsigned(VerifyError::BadSignature(BadSignature(table.actor(1))));
     assert_eq!(give(&mut table, foreign), Err(bad));
-
-    // A signature on the same dot and digest, but for a proposal.
-    let binding = Binding {
-        dot: good.statement.dot,
-        digest: good.statement.digest,
-    };
-    let mut binding_as_echo = good;
-    binding_as_echo.sig = table.keys[1].sign(&table.network(), binding).sig;
-    let bad = Refusal::Unsigned(VerifyError::BadSignature(BadSignature(table.actor(1))));
-    assert_eq!(give(&mut table, binding_as_echo), Err(bad));
 }
 
 // ---- proposals
@@ -264,7 +254,7 @@ fn proposals_that_are_not_what_they_claim_are_refused() {
         |table: &mut Table, forged: Proposal| table.give(from, 1, Body::Proposal(Arc::new(forged)));
 
     let by_another = Proposal {
-        sig: table.binding(2, &good.message).sig,
+        sig: table.echo(2, &good).sig,
         ..Proposal::clone(&good)
     };
     assert_eq!(give(&mut table, by_another), Err(bad.clone()));
@@ -278,12 +268,17 @@ fn proposals_that_are_not_what_they_claim_are_refused() {
     moved.message.seq = Seq::new(2);
     assert_eq!(give(&mut table, moved), Err(bad.clone()));
 
-    // The signature of an echo of it.
-    let echoed = Proposal {
-        sig: table.echo(0, &good).sig,
+    // Its source's signature for another generation.
+    let next = Generation::GENESIS.next().expect("a number");
+    let other = Echo {
+        generation: next,
+        ..table.echo_of(&good)
+    };
+    let other = Proposal {
+        sig: table.keys[0].sign(&table.network(), other).sig,
         ..Proposal::clone(&good)
     };
-    assert_eq!(give(&mut table, echoed), Err(bad));
+    assert_eq!(give(&mut table, other), Err(bad));
 
     let zero = Message {
         seq: Seq::ZERO,
@@ -306,12 +301,12 @@ fn proposals_that_are_not_what_they_claim_are_refused() {
         source: outsider.actor(),
         ..good.message.clone()
     };
-    let binding = Binding {
-        dot: message.dot(),
-        digest: message.digest(&table.network()),
+    let forged = Proposal {
+        message,
+        ..Proposal::clone(&good)
     };
-    let sig = outsider.sign(&table.network(), binding).sig;
-    let refused = give(&mut table, Proposal { message, sig });
+    let sig = outsider.sign(&table.network(), table.echo_of(&forged)).sig;
+    let refused = give(&mut table, Proposal { sig, ..forged });
     assert_eq!(refused, Err(Refusal::NoLane(outsider.actor())));
 
     let mut large = Proposal::clone(&good);
@@ -966,8 +961,8 @@ fn two_messages_at_one_dot_convict_by_evidence_that_the_network_s_name_verifies(
 fn tampered_evidence_convicts_nobody() {
     let table = Table::of(4);
     let [one, other] = two_first(&table, 0);
-    let left = table.binding(0, &one.message);
-    let right = table.binding(0, &other.message);
+    let left = table.echo(0, &one);
+    let right = table.echo(0, &other);
     let good = Conflict { left, right };
     assert_eq!(
         good.verify(&table.network()),
@@ -975,7 +970,7 @@ fn tampered_evidence_convicts_nobody() {
         "untampered"
     );
     let stranger = table.actor(1);
-    type Tampering = fn(&mut Conflict<Binding>, Actor);
+    type Tampering = fn(&mut Conflict<Echo>, Actor);
     let tampered: [Tampering; 9] = [
         |c, _| c.right = c.left,
         |c, _| c.left.statement.digest = Digest::from_bytes([0; 32]),
@@ -999,7 +994,7 @@ fn tampered_evidence_convicts_nobody() {
     for (index, tamper) in tampered.iter().enumerate() {
         let mut conflict = good.clone();
         tamper(&mut conflict, stranger);
-        let evidence = Equivocation::Source(conflict);
+        let evidence = Equivocation::Echo(conflict);
         assert!(evidence.verify(&table.network()).is_err(), "{index}");
         let mut table = Table::of(4);
         let refused = table.give(stranger, 2, Body::Evidence(Arc::new(evidence)));
@@ -1024,15 +1019,11 @@ fn no_evidence_against_an_honest_member_can_be_made_of_what_it_signed() {
             true
         });
     }
-    let mut bindings: Vec<Signed<Binding>> = Vec::new();
     let mut echoes: Vec<Signed<Echo>> = Vec::new();
     for packet in &seen {
         match &packet.body {
-            Body::Proposal(p) => bindings.push(Signed {
-                statement: Binding {
-                    dot: p.message.dot(),
-                    digest: p.message.digest(&table.network()),
-                },
+            Body::Proposal(p) => echoes.push(Signed {
+                statement: table.echo_of(p),
                 signer: p.message.source,
                 sig: p.sig,
             }),
@@ -1040,62 +1031,53 @@ fn no_evidence_against_an_honest_member_can_be_made_of_what_it_signed() {
             _ => {}
         }
     }
-    bindings.sort_by_key(|claim| claim.statement.dot);
-    bindings.dedup();
     echoes.sort_by_key(|claim| (claim.signer, claim.statement.dot));
     echoes.dedup();
-    assert!(bindings.len() >= 20 && echoes.len() >= 60);
+    assert!(echoes.len() >= 80);
     let network = table.network();
-    for left in &bindings {
-        for right in &bindings {
-            let (left, right) = (*left, *right);
-            let evidence = Equivocation::Source(Conflict { left, right });
-            assert!(evidence.verify(&network).is_err());
-            // The same signature, said to be at the other's dot.
-            let mut moved = right;
-            moved.statement.dot = left.statement.dot;
-            let evidence = Equivocation::Source(Conflict { left, right: moved });
-            assert!(evidence.verify(&network).is_err());
-        }
-    }
     for left in &echoes {
-        for right in echoes.iter().filter(|echo| echo.signer == left.signer) {
+        for right in &echoes {
             let (left, right) = (*left, *right);
-            let evidence = Equivocation::Member(Conflict { left, right });
-            assert!(evidence.verify(&network).is_err());
-        }
-        // An echo of another's message, said to be a proposal of it, or of one's own.
-        for right in &bindings {
-            let echoed = Signed {
-                statement: Binding {
-                    dot: left.statement.dot,
-                    digest: left.statement.digest,
-                },
-                signer: left.signer,
-                sig: left.sig,
-            };
-            let right = Signed {
-                signer: left.signer,
-                ..*right
-            };
-            let evidence = Equivocation::Source(Conflict {
-                left: echoed,
-                right,
-            });
-            assert!(evidence.verify(&network).is_err());
+            // As it is; the same signature, said to be at the other's dot; and said to be the other's.
+            let (mut moved, mut renamed) = (right, right);
+            moved.statement.dot = left.statement.dot;
+            renamed.signer = left.signer;
+            for right in [right, moved, renamed] {
+                let evidence = Equivocation::Echo(Conflict { left, right });
+                assert!(evidence.verify(&network).is_err());
+            }
         }
     }
 }
 
 #[test]
-fn a_member_that_signed_a_binding_in_another_s_lane_is_not_thereby_an_equivocator() {
-    // Only the source's signature binds a dot: whoever else signs such words has said nothing.
+fn from_generation_to_generation_a_member_may_change_its_mind_and_a_source_never() {
     let table = Table::of(4);
     let [one, other] = two_first(&table, 0);
-    let left = table.binding(1, &one.message);
-    let right = table.binding(1, &other.message);
-    let evidence = Equivocation::Source(Conflict { left, right });
-    assert_eq!(convicts(&table, &evidence), Err(EvidenceError::NoConflict));
+    let next = Echo {
+        generation: Generation::GENESIS.next().expect("a number"),
+        ..table.echo_of(&other)
+    };
+    let evidence = |by: usize| {
+        let right = table.keys[by].sign(&table.network(), next).into_claim();
+        let left = table.echo(by, &one);
+        Equivocation::Echo(Conflict { left, right })
+    };
+    assert_eq!(
+        convicts(&table, &evidence(1)),
+        Err(EvidenceError::NoConflict)
+    );
+    assert_eq!(convicts(&table, &evidence(0)), Ok(table.actor(0)));
+}
+
+#[test]
+fn a_source_that_echoes_another_message_than_it_proposed_is_convicted_by_its_echo_alone() {
+    let mut table = Table::of(4);
+    let [one, other] = two_first(&table, 0);
+    table.give(table.actor(0), 1, proposal(&one)).expect("good");
+    let echo = Body::Echo(table.echo(0, &other));
+    table.give(table.actor(2), 1, echo).expect("evidence");
+    assert!(table.replicas[1].convicted().contains_key(&table.actor(0)));
 }
 
 #[test]
@@ -1103,14 +1085,15 @@ fn evidence_against_nobody_here_is_refused() {
     let mut table = Table::of(4);
     let outsider = key(100);
     let sign = |digest| {
-        let binding = Binding {
+        let echo = Echo {
+            generation: Generation::GENESIS,
             dot: dot(outsider.actor(), 1),
             digest: Digest::from_bytes(digest),
         };
-        outsider.sign(&table.network(), binding).into_claim()
+        outsider.sign(&table.network(), echo).into_claim()
     };
     let (left, right) = (sign([1; 32]), sign([2; 32]));
-    let evidence = Arc::new(Equivocation::Source(Conflict { left, right }));
+    let evidence = Arc::new(Equivocation::Echo(Conflict { left, right }));
     let refused = table.give(outsider.actor(), 0, Body::Evidence(evidence));
     assert_eq!(refused, Err(Refusal::NoLane(outsider.actor())));
 }
@@ -1120,10 +1103,10 @@ fn a_convicted_source_gets_no_new_echo() {
     let mut table = Table::of(4);
     let [one, other] = two_first(&table, 0);
     let conflict = Conflict {
-        left: table.binding(0, &one.message),
-        right: table.binding(0, &other.message),
+        left: table.echo(0, &one),
+        right: table.echo(0, &other),
     };
-    let evidence = Arc::new(Equivocation::Source(conflict));
+    let evidence = Arc::new(Equivocation::Echo(conflict));
     table
         .give(table.actor(3), 1, Body::Evidence(evidence))
         .expect("good evidence");
@@ -1230,7 +1213,7 @@ fn a_proposal_of_our_own_that_we_do_not_remember_silences() {
     // And one whose signature is not ours does not.
     let mut table = Table::of(4);
     let forged = Arc::new(Proposal {
-        sig: table.binding(1, &forgotten.message).sig,
+        sig: table.echo(1, &forgotten).sig,
         ..Proposal::clone(&forgotten)
     });
     assert!(table.give(table.actor(1), 0, proposal(&forged)).is_err());

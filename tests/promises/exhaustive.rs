@@ -715,7 +715,7 @@ impl Explorer {
             let empty = Report::of(&self.last);
             let locks = messages.iter().map(|proposal| {
                 let mut report = empty.clone();
-                let lock = self.table.binding(self.case.source, &proposal.message);
+                let lock = self.table.echo(self.case.source, proposal);
                 report
                     .marks
                     .insert(proposal.message.source, Mark::Lock(lock));

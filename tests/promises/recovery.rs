@@ -217,9 +217,9 @@ fn eventful() -> (Table, Vec<Packet>) {
         let head = table.replicas[0].head(&table.actor(0)).expect("a lane");
         table.message(0, head, &[op])
     });
-    let [left, right] = seen.map(|message| table.binding(0, &message));
+    let [left, right] = seen.map(|message| table.echo(0, &table.sign(0, message)));
     let conflict = bft_crdts::evidence::Conflict { left, right };
-    let evidence = bft_crdts::deterministic_secure_broadcast::Equivocation::Source(conflict);
+    let evidence = bft_crdts::deterministic_secure_broadcast::Equivocation::Echo(conflict);
     for seat in 1..4 {
         let body = Body::Evidence(std::sync::Arc::new(evidence.clone()));
         table.give(last, seat, body).expect("good evidence");

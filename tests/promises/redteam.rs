@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::common::{Set, Table, add, echoes};
 use bft_crdts::SigningActor;
-use bft_crdts::actor::Sig;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
     Answer, Body, Chunk, Consent, Packet, Proposal, Record, Replica, Request,
@@ -221,8 +220,8 @@ fn a_message_without_its_sources_signature_is_locked_by_nobody() {
         .expect("a proposal");
     table.take_wire();
     let bare = Arc::new(Proposal {
-        message: proposal.message.clone(),
-        sig: Sig::clone(&table.sign(0, proposal.message.clone()).sig),
+        sig: table.sign(0, proposal.message.clone()).sig,
+        ..Proposal::clone(&proposal)
     });
     for seat in 0..3 {
         let step = table.replicas[seat]

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use crate::support::{boundary, boundary_within, members, stranger};
 use bft_crdts::actor::{Actor, Signed, SigningActor, Verified};
 use bft_crdts::codec::{Digest, Limits, decode, encode};
-use bft_crdts::dot::{Binding, Dot, Frontier, Head, Seq};
+use bft_crdts::dot::{Dot, Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     Admission, Approval, Approvals, Authorised, Ballot, Boundary, CHANGES, Change, ChangeError,
-    ChangeKey, Committee, Entry, Founding, FoundingError, Generation, Mark, Report, ReportError,
-    Round, Said, Succession, Tally, Terms, Value, ValueError,
+    ChangeKey, Committee, Echo, Entry, Founding, FoundingError, Generation, Mark, Report,
+    ReportError, Round, Said, Succession, Tally, Terms, Value, ValueError,
 };
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -38,12 +38,13 @@ fn dot(source: &SigningActor, seq: u64) -> Dot {
     }
 }
 
-fn binding(last: &Boundary, source: &SigningActor, seq: u64, name: u8) -> Signed<Binding> {
-    let binding = Binding {
+fn echo(last: &Boundary, source: &SigningActor, seq: u64, name: u8) -> Signed<Echo> {
+    let echo = Echo {
+        generation: last.generation(),
         dot: dot(source, seq),
         digest: digest(name),
     };
-    *source.sign(last.network(), binding)
+    *source.sign(last.network(), echo)
 }
 
 fn entry(last: &Boundary, newcomer: &SigningActor) -> Change {
@@ -76,7 +77,7 @@ fn report<'a>(
     last: &Boundary,
     member: &SigningActor,
     heads: &[(&SigningActor, Head)],
-    locks: impl IntoIterator<Item = &'a Signed<Binding>>,
+    locks: impl IntoIterator<Item = &'a Signed<Echo>>,
 ) -> Verified<Report> {
     let mut report = Report::of(last);
     report.heads = heads
@@ -104,7 +105,7 @@ fn renewed(
 }
 
 /// Reports of the first members, all empty but for these locks, one each.
-fn locked(last: &Boundary, keys: &[SigningActor], locks: &[Signed<Binding>]) -> Boundary {
+fn locked(last: &Boundary, keys: &[SigningActor], locks: &[Signed<Echo>]) -> Boundary {
     let reports: Vec<_> = keys
         .iter()
         .enumerate()
@@ -260,7 +261,7 @@ mod a_report {
         let (last, keys) = (boundary(4), members(4));
         let source = &keys[1];
         let wrong = Err(ReportError::Mark(source.actor()));
-        let lock = |seq| Mark::Lock(binding(&last, source, seq, 1));
+        let lock = |seq| Mark::Lock(echo(&last, source, seq, 1));
         assert_eq!(check(&last, &[], lock(1)), Ok(()));
         assert_eq!(check(&last, &[], lock(2)), wrong);
         let heads = [(source, head(3, 1))];
@@ -273,19 +274,19 @@ mod a_report {
     #[test]
     fn shows_the_sources_own_signatures() {
         let (last, keys) = (boundary(4), members(4));
-        let mut forged = binding(&last, &keys[1], 1, 1);
+        let mut forged = echo(&last, &keys[1], 1, 1);
         forged.statement.digest = digest(2);
         let error = check(&last, &[], Mark::Lock(forged));
         assert!(matches!(error, Err(ReportError::BadSignature(_))));
         let wrong = Err(ReportError::Mark(keys[1].actor()));
-        let foreign = binding(&last, &keys[2], 1, 1);
+        let foreign = echo(&last, &keys[2], 1, 1);
         assert_eq!(check(&last, &[], Mark::Lock(foreign)), wrong);
-        let [left, right] = [1, 1].map(|name| binding(&last, &keys[1], 1, name));
+        let [left, right] = [1, 1].map(|name| echo(&last, &keys[1], 1, name));
         assert_eq!(
             check(&last, &[], Mark::Seal(Conflict { left, right })),
             wrong
         );
-        let right = binding(&last, &keys[1], 1, 2);
+        let right = echo(&last, &keys[1], 1, 2);
         assert_eq!(
             check(&last, &[], Mark::Seal(Conflict { left, right })),
             Ok(())
@@ -324,7 +325,7 @@ mod a_value {
     #[test]
     fn takes_the_maximum_of_each_lane_and_lists_what_remains_to_be_shown() {
         let (last, keys) = (boundary(4), members(4));
-        let lock = binding(&last, &keys[2], 1, 9);
+        let lock = echo(&last, &keys[2], 1, 9);
         let reports = [
             report(
                 &last,
@@ -375,10 +376,10 @@ mod a_value {
     fn adopts_one_reported_digest_and_seals_two() {
         let (last, keys) = (boundary(4), members(4));
         let source = keys[1].actor();
-        let one = locked(&last, &keys, &[binding(&last, &keys[1], 1, 1)]);
-        assert_eq!(one.adopted()[&source], binding(&last, &keys[1], 1, 1));
+        let one = locked(&last, &keys, &[echo(&last, &keys[1], 1, 1)]);
+        assert_eq!(one.adopted()[&source], echo(&last, &keys[1], 1, 1));
         assert!(one.sealed().is_empty());
-        let [left, right] = [1, 2].map(|name| binding(&last, &keys[1], 1, name));
+        let [left, right] = [1, 2].map(|name| echo(&last, &keys[1], 1, name));
         let two = locked(&last, &keys, &[left, right]);
         assert!(two.adopted().is_empty());
         let evidence = two.sealed()[&source].evidence();
@@ -389,7 +390,7 @@ mod a_value {
     #[test]
     fn that_seals_a_dot_names_every_reported_digest() {
         let (last, keys) = (boundary(4), members(4));
-        let locks = [1, 2, 3].map(|name| binding(&last, &keys[3], 1, name));
+        let locks = [1, 2, 3].map(|name| echo(&last, &keys[3], 1, name));
         let next = locked(&last, &keys, &locks);
         for name in 1..=3 {
             let admission = next.admits(last.generation(), &dot(&keys[3], 1), &digest(name));
@@ -403,26 +404,26 @@ mod a_value {
     fn carries_the_last_locks_and_seals_on_without_anybody_reporting_them() {
         let (last, keys) = (boundary(4), members(4));
         let locks = [(1, 1), (2, 2), (2, 3)];
-        let locks = locks.map(|(source, name)| binding(&last, &keys[source], 1, name));
+        let locks = locks.map(|(source, name)| echo(&last, &keys[source], 1, name));
         let next = locked(&last, &keys, &locks);
         let later = locked(&next, &keys, &[]);
         assert_eq!(later.adopted(), next.adopted());
         assert_eq!(later.sealed(), next.sealed());
-        let against = binding(&last, &keys[1], 1, 9);
+        let against = echo(&last, &keys[1], 1, 9);
         let sealed = locked(&next, &keys, &[against]);
         assert!(
             sealed.adopted().is_empty(),
             "the old lock counts against the new one"
         );
         assert_eq!(sealed.sealed().len(), 2);
-        let more = locked(&next, &keys, &[binding(&last, &keys[2], 1, 9)]);
+        let more = locked(&next, &keys, &[echo(&last, &keys[2], 1, 9)]);
         assert_eq!(more.sealed(), next.sealed(), "a seal does not grow");
     }
 
     #[test]
     fn forgets_locks_that_the_frontier_has_passed_or_not_reached() {
         let (last, keys) = (boundary(4), members(4));
-        let lock = binding(&last, &keys[1], 1, 1);
+        let lock = echo(&last, &keys[1], 1, 1);
         let reports = [
             report(&last, &keys[0], &[], [&lock]),
             report(&last, &keys[1], &[(&keys[1], head(1, 1))], []),
@@ -430,7 +431,7 @@ mod a_value {
                 &last,
                 &keys[2],
                 &[(&keys[2], head(1, 1))],
-                [&binding(&last, &keys[2], 2, 1)],
+                [&echo(&last, &keys[2], 2, 1)],
             ),
             report(&last, &keys[3], &[(&keys[2], head(2, 2))], []),
         ];
@@ -442,7 +443,7 @@ mod a_value {
     #[test]
     fn ignores_locks_of_those_who_have_no_voice() {
         let (last, keys) = (boundary(4), members(4));
-        let lock = binding(&last, &stranger(1), 1, 1);
+        let lock = echo(&last, &stranger(1), 1, 1);
         let next = locked(&last, &keys, &[lock]);
         assert!(next.adopted().is_empty());
         let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
@@ -451,7 +452,7 @@ mod a_value {
             .check(&last)
             .expect("good")
             .next;
-        let later = locked(&next, &keys[..3], &[binding(&last, &keys[3], 1, 1)]);
+        let later = locked(&next, &keys[..3], &[echo(&last, &keys[3], 1, 1)]);
         assert!(later.adopted().is_empty());
     }
 
@@ -459,7 +460,7 @@ mod a_value {
     fn lets_an_adopted_lock_of_one_who_left_be_delivered_and_nothing_after_it() {
         let (last, keys) = (boundary(4), members(4));
         let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
-        let lock = binding(&last, &keys[3], 1, 1);
+        let lock = echo(&last, &keys[3], 1, 1);
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
         let next = value(&last, &[leave], &reports)
             .check(&last)
@@ -520,7 +521,7 @@ mod a_value {
     #[test]
     fn is_bad_with_a_forged_report_lock_or_approval() {
         let (last, keys) = (boundary(4), members(4));
-        let lock = binding(&last, &keys[1], 1, 1);
+        let lock = echo(&last, &keys[1], 1, 1);
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
         let good = value(&last, &[authorise(&last, &keys, &RENEW)], &reports);
         let mut bad = good.clone();
@@ -619,7 +620,7 @@ mod the_closing_rule {
     #[test]
     fn admits_of_the_past_what_the_boundary_covers_or_names_and_nothing_else() {
         let (last, keys) = (boundary(4), members(4));
-        let lock = binding(&last, &keys[1], 1, 7);
+        let lock = echo(&last, &keys[1], 1, 7);
         let moved = [(&keys[0], head(5, 5))];
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &moved, [&lock]));
         let next = renewed(&last, &keys, &reports).expect("good").next;
@@ -661,7 +662,7 @@ fn any_boundary(
                 }
                 if chance.random_bool(0.6) {
                     let name = chance.random_range(1..3);
-                    let lock = Mark::Lock(binding(last, source, seq + 1, name));
+                    let lock = Mark::Lock(echo(last, source, seq + 1, name));
                     report.marks.insert(source.actor(), lock);
                 }
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bft_crdts::Actor;
 use bft_crdts::actor::{Signed, Statement};
 use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Packet};
-use bft_crdts::dot::{Binding, Dot, Seq};
+use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::membership::{Approval, ChangeKey, Entry};
 use bft_crdts::net::{
     Adversary, EarlyAuthor, EarlyLie, Faults, Hand, Net, SETTLE_TICKS, TICK_MICROS, Tick, Vice,
@@ -157,11 +157,6 @@ impl Adversary<Set> for Prober {
             dot,
             digest,
         };
-        cannot_be_of(
-            &victim,
-            hand,
-            hand.sign(Binding { dot, digest }).into_claim(),
-        );
         cannot_be_of(&victim, hand, hand.sign(echo).into_claim());
         let (change, value) = (ChangeKey::Renew, digest);
         cannot_be_of(

@@ -9,7 +9,7 @@ use bft_crdts::codec::{self, Bytes, DecodeError, Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
     Answer, Body, Chunk, Equivocation, Packet, Proposal, Record, Request,
 };
-use bft_crdts::dot::{Binding, Seq};
+use bft_crdts::dot::Seq;
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{Generation, Genesis};
 use bft_crdts::orswot::{Op, State};
@@ -35,8 +35,8 @@ fn packets() -> Vec<Packet> {
         certificate: Some(Arc::clone(&certificate)),
     };
     let conflict = Conflict {
-        left: table.binding(0, &one.message),
-        right: table.binding(0, &other.message),
+        left: table.echo(0, &one),
+        right: table.echo(0, &other),
     };
     let bodies = [
         Body::Proposal(Arc::clone(&one)),
@@ -55,7 +55,7 @@ fn packets() -> Vec<Packet> {
             chunks: vec![chunk],
             standing,
         }),
-        Body::Evidence(Arc::new(Equivocation::Source(conflict))),
+        Body::Evidence(Arc::new(Equivocation::Echo(conflict))),
         Body::Evidence(Arc::new(member_evidence(&table, &one, &other))),
     ];
     // To one who has signed nothing of it.
@@ -65,7 +65,7 @@ fn packets() -> Vec<Packet> {
 }
 
 fn member_evidence(table: &Table, one: &Proposal, other: &Proposal) -> Equivocation {
-    Equivocation::Member(Conflict {
+    Equivocation::Echo(Conflict {
         left: table.echo(2, one),
         right: table.echo(2, other),
     })
@@ -105,7 +105,7 @@ fn plain_digest(bytes: &[u8]) -> String {
 
 // ---- golden bytes
 
-/// A packet's bytes in full: who, to whom, kind, then source, number, parent, operations, signature.
+/// A packet's bytes in full: who, to whom, kind, then source, number, parent, operations, generation, signature.
 #[test]
 fn a_proposal_and_an_echo_have_these_very_bytes() {
     let packets = packets();
@@ -148,15 +148,10 @@ fn what_is_signed_has_these_digests() {
     let network = table.network();
     let one = table.first(0, &[add(table.actor(0), 1, 7)]);
     let echo = table.echo_of(&one);
-    let binding = Binding {
-        dot: echo.dot,
-        digest: echo.digest,
-    };
     let standing = table.standing(1).statement.clone();
     let digests = [
         network.digest(),
         one.message.digest(&network),
-        binding.digest(&network),
         echo.digest(&network),
         standing.digest(&network),
     ];
@@ -473,13 +468,13 @@ fn numbered(index: u32) -> (Actor, Seq) {
 
 // ---- what was pinned; change them only with the protocol's version
 
-const GOLDEN_PROPOSAL: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d1000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394010000000000000074ae58a4b4c3b61d4e25dca93b8a13bce5225c1265c7a0a0d6ac675459a1e7ac3d000000000000000100000000000000000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b3940100000000000000010000000000000007cada07db81e31573088f955c046d22f2031a4ee1a3cda2b893dc8d5bb263051a103e78442706142bb5e78342d46613b3fafcaa1e3805a624809f29a5eb40fd09";
+const GOLDEN_PROPOSAL: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d1000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394010000000000000074ae58a4b4c3b61d4e25dca93b8a13bce5225c1265c7a0a0d6ac675459a1e7ac3d000000000000000100000000000000000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394010000000000000001000000000000000700000000000000007343cfaf4d9f56a8eb320c7831e3faaa19bbb2f0134d2e0a880a57953c273b53a68bd31ba0b5db3af4a5ea9bd60fc7bc3d6591baaa82164dd9eb29a9138e8d04";
 const GOLDEN_ECHO: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d10100000000000000000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b39401000000000000008ec7f6f9be61aa900bbf3e1a8078432bf7ec2e6a9981c464dcd184c374e271318a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5cd943951e47d88e51c34dcfe16ee4773356ebd2985db4b11aef0ee28c237e85737f90826ce1edddac754b5c2d4d3c7880bbc680c97b5d94d23ab5c44c810f8f06";
 const GOLDEN_PACKETS: &[(&str, usize, &str)] = &[
     (
         "proposal",
-        273,
-        "6ee3d3fae3ce7adf1278864941b884f91885fc99f77e690ee07058e5a2d86c01",
+        281,
+        "7b0ad257bd003a6eaf9682b6d3bd9bffd42264642d3791ea6851d10be1a0c9a5",
     ),
     (
         "echo",
@@ -508,18 +503,18 @@ const GOLDEN_PACKETS: &[(&str, usize, &str)] = &[
     ),
     (
         "answer",
-        809,
-        "d8964cbcf75f1fcb08313c226ce3c15d79c47281febbd8dffff230cabf78b15a",
-    ),
-    (
-        "evidence",
-        408,
-        "7458b4d44949d6598e7e2eb0490a50f8f99a7583eb44bd9cd3a5dc1f81c06c70",
+        817,
+        "28c5e8ad79fcd9843fcc727e73002ebde741155d974e5854fdcd155d1dff3f22",
     ),
     (
         "evidence",
         424,
-        "fb06241dc64d24ebad0b7a988333fd2e634f3fc81cb67e217dd0072bdda77a0b",
+        "cad6066bb924d2b8f8832264f8f8500e260691ae70bd97c3b7887d2350fc55a4",
+    ),
+    (
+        "evidence",
+        424,
+        "08ff1c7ce1f0995f413931e13f5f7cd4b2f16654d6a7a5adb5a5cdff91290d93",
     ),
 ];
 const GOLDEN_RECORDS: &[(usize, &str)] = &[
@@ -528,12 +523,12 @@ const GOLDEN_RECORDS: &[(usize, &str)] = &[
         "5b49298123dd118db5409971c48a30d8c76bf1e26a270eba9c55b17806dadfa8",
     ),
     (
-        213,
-        "801eead68987c948ee68f3ee935eeca535a4861e783a413b1c56c7a210d82f75",
+        221,
+        "91ab44d42ecc0ae4877477255299839b4d819bbd2301ebc9f63f7da3ccaac765",
     ),
     (
-        536,
-        "30d9e7700bb7cbf5b64b59c106ff5fca0d43103fdda22d15e354736e99b7a873",
+        544,
+        "6c2d4ee51049286fdfd21e527a359393a575da5adc57385e760114807cfe3592",
     ),
     (
         44,
@@ -541,7 +536,7 @@ const GOLDEN_RECORDS: &[(usize, &str)] = &[
     ),
     (
         360,
-        "b17f4176c7aeadedee5170dc819a699e49b488b10bee4621348403c353a315da",
+        "27ac4d183093e4fa90703a5ae15b7f405a76d373ea6546285aa5047162275e21",
     ),
     (
         4,
@@ -551,7 +546,6 @@ const GOLDEN_RECORDS: &[(usize, &str)] = &[
 const GOLDEN_DIGESTS: &[&str] = &[
     "74ae58a4b4c3b61d4e25dca93b8a13bce5225c1265c7a0a0d6ac675459a1e7ac",
     "8ec7f6f9be61aa900bbf3e1a8078432bf7ec2e6a9981c464dcd184c374e27131",
-    "ef2b90d1befc05f48354f67848bfd30c1fc458ceea4e4c1bf6c16d39b1675bda",
     "dc3c17b811529886dd3fcefc87e0e6cae62f87af34624d56eee8c86f0727b47f",
     "81ed73a53d18e728c65fec9ef636f81462941fd8c3345ff7e526875fdb0023d4",
 ];

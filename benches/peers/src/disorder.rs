@@ -1,8 +1,15 @@
 //! Nothing is lost and nobody lies, but packets arrive in any order. Four members each want to add to the set, and
 //! go on to their next addition as soon as their last one is in their own set.
 //!
-//! When nothing is under way any more, everybody sends again what it waits for, and asks around, as often as it takes; when
-//! that changes nothing for some rounds either, whoever still lacks something lacks it for ever: the network is wedged.
+//! When nothing is under way any more, everybody sends again what it waits for, and asks around if told to, as often as it
+//! takes; when that changes nothing for some rounds either, whoever still lacks something lacks it for ever: the network is
+//! wedged.
+//!
+//! What wedges theirs: a proof that overtakes the one before it is refused, and its source stops sending it once a quorum has
+//! it. And an answer that comes after the proof counts as the first of a request that nobody will answer again: whoever
+//! waits, as documented, until nothing is unanswered waits for ever.
+//!
+//! What they send again comes out of a hash map, so their numbers differ a little from run to run.
 
 use crate::brb_network::{Network, Set};
 use crate::measure::{Chance, member};

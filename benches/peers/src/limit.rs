@@ -16,10 +16,10 @@ use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest as _, Sha256};
 
 use bft_crdts::actor::{Sig, Statement};
-use bft_crdts::dot::{Binding, Seq};
+use bft_crdts::dot::Seq;
 
 /// What goes into a digest before the value: the tag's length, the tag, the network's name.
-const DIGEST_PREFIX: usize = 1 + 18 + 32;
+const DIGEST_PREFIX: usize = 1 + 19 + 32;
 /// Messages over which judging and applying are measured.
 const MESSAGES: u64 = 16;
 
@@ -88,14 +88,13 @@ struct Wired {
     echo: Packet,
     certificate: Packet,
     ops: Bytes,
-    /// Bytes that are hashed for the message, for the source's signature and for an echo.
-    hashed: [usize; 3],
+    /// Bytes that are hashed for the message and for what is signed of it.
+    hashed: [usize; 2],
 }
 
 /// Nanoseconds of one message of `batch` operations in a network of `members`: `make` makes the algorithm, `op` the next
 /// operation of the first member.
 pub(crate) fn nanos_a_message<A: Wire>(
-    prices: &Prices,
     members: u8,
     batch: u64,
     make: impl Fn(&[Actor], Actor) -> A,
@@ -124,12 +123,13 @@ pub(crate) fn nanos_a_message<A: Wire>(
     let messages: Vec<_> = (0..MESSAGES)
         .map(|number| message(number * batch))
         .collect();
+    let prices = Prices::measure();
     let wired = Wired::new(&keys, &genesis, &messages[0]);
     let n = f64::from(members);
     let counts = Counts::of(u64::from(members));
     let signatures =
         prices.sign * counts.signatures as f64 + prices.verify * counts.verifications as f64;
-    // Everybody hashes the message, what its source signs and what is echoed, once.
+    // Everybody hashes the message and what is signed of it, once.
     let hashes: f64 = wired.hashed.iter().map(|len| n * prices.hash(*len)).sum();
     signatures
         + hashes
@@ -163,19 +163,19 @@ impl Wired {
             ops: ops.clone(),
         };
         let (dot, digest) = (message.dot(), message.digest(&network));
-        let binding = Binding { dot, digest };
+        let generation = Generation::GENESIS;
         let echo = Echo {
-            generation: Generation::GENESIS,
+            generation,
             dot,
             digest,
         };
-        let hashed = [
-            encode(&message).len(),
-            encode(&binding).len(),
-            encode(&echo).len(),
-        ];
-        let sig = keys[0].sign(&network, binding).sig;
-        let proposal = Arc::new(Proposal { message, sig });
+        let hashed = [encode(&message).len(), encode(&echo).len()];
+        let sig = keys[0].sign(&network, echo).sig;
+        let proposal = Arc::new(Proposal {
+            message,
+            generation,
+            sig,
+        });
         let certificate = certificate(keys, genesis, &network, echo);
         let packet = |body| Packet {
             from: source,

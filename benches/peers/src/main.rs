@@ -7,7 +7,7 @@
 //! order of sending, and decoded, as each library encodes; nothing is written to disk. Rates are operations that reach all
 //! replicas, a second of processor time: the median of several rounds, taken in turns.
 //!
-//! `cargo run --release --manifest-path benches/peers/Cargo.toml`
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml` takes about two minutes once it is built.
 
 mod brb_network;
 #[path = "../../cluster/mod.rs"]
@@ -24,7 +24,7 @@ use bft_crdts::bank::Money;
 use bft_crdts::orswot::Orswot;
 
 use disorder::{Care, Outcome};
-use limit::Prices;
+use limit::{Counts, Prices};
 use measure::{Contender, Sample, member, race};
 use table::{COLUMNS, Limit, Row};
 
@@ -37,26 +37,25 @@ const OUR_PAYMENTS: u64 = 4_000;
 const SEEDS: u64 = 20;
 
 fn main() {
-    let prices = Prices::measure();
     let Prices {
         sign,
         verify,
         block,
-    } = prices;
+    } = Prices::measure();
     println!(
         "prices: a signature {sign:.0} ns, its check {verify:.0} ns, SHA-256 {block:.0} ns a 64 bytes"
     );
     for members in [4, 7] {
-        one_at_a_time(&prices, members);
-        waiting(&prices, members);
+        one_at_a_time(members);
+        waiting(members);
     }
-    ring(&prices);
+    ring();
     in_disorder();
     equal_payments();
 }
 
 /// Additions to a set, each when everybody has the one before.
-fn one_at_a_time(prices: &Prices, members: u8) {
+fn one_at_a_time(members: u8) {
     println!("\nset, one addition at a time, n = {members}\n{COLUMNS}");
     let mut ours = ours::Sets::new(members, 1);
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
@@ -72,11 +71,11 @@ fn one_at_a_time(prices: &Prices, members: u8) {
         "hbbft broadcast, 1 x 100 B, unsigned",
     ];
     print_rows(&names, &samples);
-    print_set_limit(prices, members, 1, samples[0]);
+    print_set_limit(members, 1, samples[0]);
 }
 
 /// The same with more of them waiting than fit a message.
-fn waiting(prices: &Prices, members: u8) {
+fn waiting(members: u8) {
     println!("\nset, {BATCH} additions waiting, n = {members}\n{COLUMNS}");
     let mut ours = ours::Sets::new(members, BATCH);
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
@@ -96,7 +95,7 @@ fn waiting(prices: &Prices, members: u8) {
         "hbbft broadcast, 512 x 100 B, unsigned",
     ];
     print_rows(&names, &samples);
-    print_set_limit(prices, members, BATCH, samples[0]);
+    print_set_limit(members, BATCH, samples[0]);
 }
 
 fn print_rows(names: &[&str], samples: &[Sample]) {
@@ -106,16 +105,17 @@ fn print_rows(names: &[&str], samples: &[Sample]) {
     }
 }
 
-fn print_set_limit(prices: &Prices, members: u8, batch: u64, ours: Sample) {
+fn print_set_limit(members: u8, batch: u64, ours: Sample) {
     let make = |_: &[_], actor| Orswot::new(actor);
     let op = |set: &Orswot<String>, _: &[_], number| set.add(member(number));
-    let nanos = limit::nanos_a_message(prices, members, batch, make, op);
+    let nanos = limit::nanos_a_message(members, batch, make, op);
     let rate = 1e9 * batch as f64 / nanos;
-    println!("{}", Limit { rate, ours });
+    let counts = Counts::of(u64::from(members));
+    println!("{}", Limit { rate, counts, ours });
 }
 
 /// Payments round a ring of four accounts: what the first cost, and the last.
-fn ring(prices: &Prices) {
+fn ring() {
     println!("\nbank, payments round a ring, one at a time, n = 4\n{COLUMNS}");
     let ours = ends(OUR_PAYMENTS, || ours::Ring::new(4));
     let theirs = ends(THEIR_PAYMENTS, || {
@@ -134,9 +134,10 @@ fn ring(prices: &Prices) {
     }
     let op =
         |bank: &bft_crdts::bank::Bank, actors: &[_], _| bank.transfer(actors[1], Money::new(1));
-    let nanos = limit::nanos_a_message(prices, 4, 1, ours::bank, op);
+    let nanos = limit::nanos_a_message(4, 1, ours::bank, op);
     let limit = Limit {
         rate: 1e9 / nanos,
+        counts: Counts::of(4),
         ours: ours[0],
     };
     println!("{limit}");

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use crate::limit::Counts;
 use crate::measure::Sample;
 
 /// Heads of the columns.
@@ -36,17 +37,23 @@ impl Display for Row<'_> {
 pub(crate) struct Limit {
     /// Operations a second.
     pub(crate) rate: f64,
+    /// What it counts, of one message.
+    pub(crate) counts: Counts,
     pub(crate) ours: Sample,
 }
 
 impl Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rate, ours } = self;
+        let Self { rate, counts, ours } = self;
+        let Counts {
+            signatures,
+            verifications,
+        } = counts;
         let (ratio, share) = (ours.rate / rate, 100.0 * ours.rate / rate);
         let name = "the limit of this protocol";
         write!(
             f,
-            "  {name:36} {rate:>8.0} {ratio:>8.2}   ours reaches {share:.0} %"
+            "  {name:36} {rate:>8.0} {ratio:>8.2}   ours reaches {share:.0} % ({signatures} signatures, {verifications} checks a message)"
         )
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use bft_crdts::SigningActor;
 use bft_crdts::actor::{Signed, Statement};
 use bft_crdts::codec::NetworkId;
-use bft_crdts::deterministic_secure_broadcast::{Body, Equivocation, Proposal};
-use bft_crdts::dot::Binding;
+use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Proposal};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     Authorisation, Certificate, Change, Committee, Founding, Mark, Report, Seat, Terms, Value,
@@ -46,8 +45,7 @@ impl<'a> Pen<'a> {
                 self.claim(Arc::make_mut(&mut answer.standing));
             }
             Body::Evidence(evidence) => match Arc::make_mut(evidence) {
-                Equivocation::Source(conflict) => self.conflict(conflict),
-                Equivocation::Member(conflict) => self.conflict(conflict),
+                Equivocation::Echo(conflict) => self.conflict(conflict),
                 Equivocation::Ballot(conflict) => self.conflict(conflict),
                 _ => {}
             },
@@ -87,11 +85,12 @@ impl<'a> Pen<'a> {
 
     pub(super) fn proposal(&self, proposal: &mut Arc<Proposal>) {
         if proposal.message.source == self.key.actor() {
-            let binding = Binding {
+            let echo = Echo {
+                generation: proposal.generation,
                 dot: proposal.message.dot(),
                 digest: proposal.message.digest(&self.network),
             };
-            Arc::make_mut(proposal).sig = self.key.sign(&self.network, binding).sig;
+            Arc::make_mut(proposal).sig = self.key.sign(&self.network, echo).sig;
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Signed, Statement};
+use crate::actor::{Actor, Signed, Statement};
 use crate::codec::{Digest, Domain};
 use crate::evidence::Exclusive;
 use crate::membership::{Certificate, Generation};
@@ -85,7 +85,7 @@ impl Statement for Ballot {
 }
 
 impl Exclusive for Ballot {
-    fn excludes(&self, other: &Self) -> bool {
+    fn excludes(&self, other: &Self, _: &Actor) -> bool {
         (self.generation, self.round) == (other.generation, other.round)
             && self.said.alike(&other.said)
             && self.said != other.said

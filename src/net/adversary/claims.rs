@@ -20,8 +20,7 @@ pub(super) fn each_claim(body: &mut Body, mut see: impl FnMut(&mut Actor, &mut S
             proposals.for_each(|proposal| see_proposal(proposal, &mut see));
         }
         Body::Evidence(evidence) => match Arc::make_mut(evidence) {
-            Equivocation::Source(pair) => see_both(&mut pair.left, &mut pair.right, &mut see),
-            Equivocation::Member(pair) => see_both(&mut pair.left, &mut pair.right, &mut see),
+            Equivocation::Echo(pair) => see_both(&mut pair.left, &mut pair.right, &mut see),
             Equivocation::Ballot(pair) => see_both(&mut pair.left, &mut pair.right, &mut see),
         },
         Body::Enter(claim) => see(&mut claim.signer, &mut claim.sig),

@@ -11,7 +11,6 @@ use rand::RngExt;
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed, Statement};
 use crate::deterministic_secure_broadcast::{Body, Echo, Equivocation, Packet};
-use crate::dot::Binding;
 use crate::evidence::Conflict;
 use crate::traits::Wire;
 
@@ -22,7 +21,7 @@ const SEEN: usize = 8;
 /// of them at the other's dot, or of two echoes. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct FalseAccuser {
-    proposed: BTreeMap<Actor, VecDeque<Signed<Binding>>>,
+    proposed: BTreeMap<Actor, VecDeque<Signed<Echo>>>,
     echoed: BTreeMap<Actor, VecDeque<Signed<Echo>>>,
 }
 
@@ -45,7 +44,7 @@ impl FalseAccuser {
         if hand.random().random_bool(0.5) {
             right.statement.dot = left.statement.dot;
         }
-        Some(Equivocation::Source(Conflict { left, right }))
+        Some(Equivocation::Echo(Conflict { left, right }))
     }
 
     /// Of two echoes at one dot, if there are two: of one generation and the next.
@@ -58,7 +57,7 @@ impl FalseAccuser {
         let pairs: Vec<_> = pairs.collect();
         let (left, right) = hand.draw(&pairs)?;
         let (left, right) = (**left, **right);
-        Some(Equivocation::Member(Conflict { left, right }))
+        Some(Equivocation::Echo(Conflict { left, right }))
     }
 }
 
@@ -71,7 +70,11 @@ impl<A: Wire> Adversary<A> for FalseAccuser {
                 remember(
                     &mut self.proposed,
                     Signed {
-                        statement: Binding { dot, digest },
+                        statement: Echo {
+                            generation: proposal.generation,
+                            dot,
+                            digest,
+                        },
                         signer: dot.source,
                         sig: proposal.sig,
                     },

@@ -10,8 +10,9 @@ use rand::RngExt;
 
 use super::{Adversary, Hand, Vice};
 use crate::actor::Signed;
+use crate::deterministic_secure_broadcast::Echo;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::dot::{Binding, Dot, Head};
+use crate::dot::{Dot, Head};
 use crate::membership::{Mark, Report};
 use crate::traits::Wire;
 
@@ -57,13 +58,14 @@ impl FalseReporter {
         };
         let head = hand.half().head(&source);
         if let Some(seq) = head.and_then(|head| head.seq.next()) {
-            let binding = Binding {
+            let echo = Echo {
+                generation: hand.half().generation(),
                 dot: Dot { source, seq },
                 digest: hand.half().network().digest(),
             };
             let forged = Signed {
                 signer: source,
-                ..hand.sign(binding).into_claim()
+                ..hand.sign(echo).into_claim()
             };
             report.marks.insert(source, Mark::Lock(forged));
         }

@@ -90,8 +90,10 @@ fn unchained(proposal: &Proposal) -> Arc<Proposal> {
         parent: Digest::from_bytes(parent),
         ..proposal.message.clone()
     };
-    let sig = proposal.sig;
-    Arc::new(Proposal { message, sig })
+    Arc::new(Proposal {
+        message,
+        ..Proposal::clone(proposal)
+    })
 }
 
 fn forge(founding: &mut Arc<Founding>) {

@@ -12,8 +12,7 @@ use rand::RngExt;
 use super::claims::each_claim;
 use super::{Adversary, Hand, Vice};
 use crate::actor::{Actor, Sig, Signed, Statement};
-use crate::deterministic_secure_broadcast::{Body, Equivocation, Message, Packet, Proposal};
-use crate::dot::Binding;
+use crate::deterministic_secure_broadcast::{Body, Echo, Equivocation, Message, Packet, Proposal};
 use crate::evidence::Conflict;
 use crate::traits::Wire;
 
@@ -61,7 +60,8 @@ impl Forger {
     /// Shows somebody another message in the name of the source of this one, and somebody else evidence of both.
     fn frame<A: Wire>(hand: &mut Hand<'_, A>, proposal: &Proposal) {
         let network = *hand.half().network();
-        let bind = |message: &Message| Binding {
+        let bind = |message: &Message| Echo {
+            generation: proposal.generation,
             dot: message.dot(),
             digest: message.digest(&network),
         };
@@ -78,8 +78,12 @@ impl Forger {
             ..hand.sign(bind(&message)).into_claim()
         };
         let sig = right.sig;
-        let evidence = Arc::new(Equivocation::Source(Conflict { left, right }));
-        let second = Arc::new(Proposal { message, sig });
+        let evidence = Arc::new(Equivocation::Echo(Conflict { left, right }));
+        let second = Arc::new(Proposal {
+            message,
+            generation: proposal.generation,
+            sig,
+        });
         for body in [Body::Proposal(second), Body::Evidence(evidence)] {
             if let Some(to) = hand.draw_other() {
                 hand.send(to, body);

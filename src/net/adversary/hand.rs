@@ -9,8 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use super::Input;
 use crate::actor::{Actor, SigningActor, Statement, Verified};
 use crate::codec::{Bytes, Digest};
-use crate::deterministic_secure_broadcast::{Body, Message, Packet, Proposal, Replica};
-use crate::dot::{Binding, Head, Seq};
+use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal, Replica};
+use crate::dot::{Head, Seq};
 use crate::membership::Genesis;
 use crate::traits::Wire;
 
@@ -136,9 +136,16 @@ impl<'a, A: Wire> Hand<'a, A> {
             parent,
             ops: ops.into(),
         };
-        let (dot, digest) = (message.dot(), message.digest(self.half.network()));
-        let sig = self.sign(Binding { dot, digest }).sig;
-        Arc::new(Proposal { message, sig })
+        let echo = Echo {
+            generation: self.half.generation(),
+            dot: message.dot(),
+            digest: message.digest(self.half.network()),
+        };
+        Arc::new(Proposal {
+            message,
+            generation: echo.generation,
+            sig: self.sign(echo).sig,
+        })
     }
 
     /// Signs a message after this end of its lane, and proposes it to some. None when the lane has no numbers left.

@@ -12,7 +12,6 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed, Statement};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
-use crate::dot::Binding;
 use crate::membership::{Generation, Mark, Tally};
 use crate::traits::Wire;
 
@@ -124,9 +123,12 @@ impl Procrastinator {
             && let [_] = self.told.as_slice()
             && let Some(second) = self.ops.get(1).and_then(|ops| Self::message(hand, ops))
         {
-            let dot = second.message.dot();
-            let digest = second.message.digest(hand.half().network());
-            let lock = hand.sign(Binding { dot, digest }).into_claim();
+            let echo = Echo {
+                generation: second.generation,
+                dot: second.message.dot(),
+                digest: second.message.digest(hand.half().network()),
+            };
+            let lock = hand.sign(echo).into_claim();
             let mut other = report.statement.clone();
             other.heads.remove(&me);
             other.marks.insert(me, Mark::Lock(lock));

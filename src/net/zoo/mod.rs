@@ -8,14 +8,13 @@
 //! | `CertificateUnchecked` | certifiers | 14 | a member reports silenced |
 //! | `OutsidersCounted` | certifiers | 9 | consistency |
 //! | `EchoUnsigned` | certifiers | 4 | consistency |
-//! | `ProposalUnsigned` | impostors | 3 | a member accuses a correct one |
 //! | `BallotUnsigned` | impostors | 5 | a member reports silenced |
 //! | `ApprovalUnsigned` | impostors | 1 | quiescence |
 //! | `ReportUnsigned` | impostors | 68 | boundary |
 //! | `StandingUnsigned` | impostors | 220 | quiescence |
 //! | `ReturnAddressBelieved` | impostors | 27 | quiescence |
 //! | `NoDomainTag` | calm | 1 | signatures |
-//! | `BindingWithoutNumber` | accusers | 1 | a member accuses a correct one |
+//! | `EchoWithoutNumber` | accusers | 1 | a member accuses a correct one |
 //! | `EvidenceUnchecked` | accusers | 1 | a member reports silenced |
 //! | `RepetitionConvicts` | accusers | 1 | a member reports silenced |
 //! | `ProposalNotRepeated` | all | 2 | lock-out |

@@ -10,7 +10,7 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Certificate, Echo, Fault, Message, Packet, Proposal, Record, Refusal, Replica, Standing,
     Step,
 };
-use bft_crdts::dot::{Binding, Dot, Head, Seq};
+use bft_crdts::dot::{Dot, Head, Seq};
 use bft_crdts::membership::{self, Change, Generation, Genesis, Seat};
 use bft_crdts::orswot::{Op, Orswot};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
@@ -255,20 +255,21 @@ impl Table {
     }
 
     pub(crate) fn sign(&self, by: usize, message: Message) -> Arc<Proposal> {
-        let sig = self.binding(by, &message).sig;
-        Arc::new(Proposal { message, sig })
-    }
-
-    pub(crate) fn binding(&self, by: usize, message: &Message) -> Signed<Binding> {
-        let dot = message.dot();
-        let digest = message.digest(&self.network());
-        let binding = Binding { dot, digest };
-        self.keys[by].sign(&self.network(), binding).into_claim()
+        let echo = Echo {
+            generation: Generation::GENESIS,
+            dot: message.dot(),
+            digest: message.digest(&self.network()),
+        };
+        Arc::new(Proposal {
+            message,
+            generation: echo.generation,
+            sig: self.keys[by].sign(&self.network(), echo).sig,
+        })
     }
 
     pub(crate) fn echo_of(&self, proposal: &Proposal) -> Echo {
         Echo {
-            generation: Generation::GENESIS,
+            generation: proposal.generation,
             dot: proposal.message.dot(),
             digest: proposal.message.digest(&self.network()),
         }
