@@ -1,29 +1,279 @@
-//! The limit: what one message costs `n` replicas if nothing is done but what the protocol cannot do without, each part at
-//! the price that it has in this run. Sending, keeping, finding and asking again are free here.
+//! The limit: a network that does nothing but what the protocol cannot do without, and so could survive nothing. It keeps no
+//! messages, tells nobody where it stands, finds nobody by name, has nothing to say again, and its source applies its own
+//! operations before anybody agreed. What is left, for each message among `n` members with quorums of `q`:
+//!
+//! | who | does |
+//! |---|---|
+//! | the source | makes, judges, encodes and applies the operations; hashes message and echo; signs; encodes the proposal once |
+//! | `n - 1` others | decode proposal and operations, hash message and echo, check the source's signature, judge, sign, encode an echo |
+//! | the source | decodes and checks `q - 1` echoes, which with its own are a quorum; encodes the certificate once |
+//! | `q - 1` others, in the certificate | decode it, check it without the source's signature and their own: `q - 2`; apply |
+//! | `n - q` others | decode it, check it without the source's signature: `q - 1`; apply |
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bft_crdts::codec::{Bytes, Limits, NetworkId, encode};
+use bft_crdts::actor::{Sig, Signed, Statement};
+use bft_crdts::codec::{Bytes, Digest, Limits, NetworkId, encode};
 use bft_crdts::deterministic_secure_broadcast::{
     Body, Certificate, Echo, Message, Packet, Proposal,
 };
-use bft_crdts::membership::{Generation, Genesis};
+use bft_crdts::dot::Seq;
+use bft_crdts::membership::{Committee, Genesis, Seat};
 use bft_crdts::traits::Wire;
 use bft_crdts::{Actor, SigningActor};
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
-use bft_crdts::actor::{Sig, Statement};
-use bft_crdts::dot::Seq;
+use crate::measure::{Contender, Traffic};
 
-/// What goes into a digest before the value: the tag's length, the tag, the network's name.
-const DIGEST_PREFIX: usize = 1 + 19 + 32;
-/// Messages over which judging and applying are measured.
-const MESSAGES: u64 = 16;
+/// How many signatures are made for one message among `n` members, and how many are checked.
+pub(crate) fn counts(n: u64) -> (u64, u64) {
+    let q = n - (n - 1) / 3;
+    let (source, others) = (q - 1, n - 1);
+    let (inside, outside) = ((q - 1) * (q - 2), (n - q) * (q - 1));
+    (n, source + others + inside + outside)
+}
 
-/// Prices that do not depend on what is broadcast, in nanoseconds.
+/// One member, without a protocol.
+struct Member<A> {
+    key: SigningKey,
+    public: VerifyingKey,
+    actor: Actor,
+    algorithm: A,
+    /// The end of its own lane.
+    seq: u64,
+    parent: Digest,
+}
+
+/// Members that broadcast in turn; `op` makes the operation of a number.
+pub(crate) struct Bare<A, F> {
+    members: Vec<Member<A>>,
+    committee: Committee,
+    network: NetworkId,
+    limits: Limits,
+    op: F,
+    batch: u64,
+    messages: usize,
+    made: u64,
+    traffic: Traffic,
+}
+
+impl<A: Wire, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
+    pub(crate) fn new(members: u8, batch: u64, make: impl Fn(&[Actor], Actor) -> A, op: F) -> Self {
+        let mut secrets: Vec<_> = (1..=members).map(|byte| [byte; 32]).collect();
+        secrets.sort_by_key(|secret| SigningActor::from_secret(secret).actor());
+        let actor = |secret: &[u8; 32]| SigningActor::from_secret(secret).actor();
+        let actors: Vec<_> = secrets.iter().map(actor).collect();
+        let (first, seated) = (make(&actors, actors[0]), actors.iter().copied().collect());
+        let genesis = Genesis::new(&first, seated, Limits::default()).expect("a committee");
+        let network = genesis.network();
+        let member = |(secret, actor): (&[u8; 32], &Actor)| {
+            let key = SigningKey::from_bytes(secret);
+            Member {
+                public: key.verifying_key(),
+                key,
+                actor: *actor,
+                algorithm: make(&actors, *actor),
+                seq: 0,
+                parent: network.digest(),
+            }
+        };
+        Self {
+            members: secrets.iter().zip(&actors).map(member).collect(),
+            committee: genesis.committee().expect("checked"),
+            network,
+            limits: Limits::default(),
+            op,
+            batch,
+            messages: 0,
+            made: 0,
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// One message of the member at `source`.
+    fn broadcast(&mut self, source: usize) {
+        let (size, quorum) = (self.members.len(), self.committee.quorum());
+        let (proposal, echo, digest) = self.propose(source);
+        let mut held = Vec::new();
+        let mut answers = Vec::new();
+        for distance in 1..size {
+            let member = (source + distance) % size;
+            let (answer, digest, ops) = self.answer(member, source, &proposal);
+            held.push((member, digest, ops));
+            answers.push(answer);
+        }
+        let certificate = self.certify(source, echo, &digest, &answers[..quorum - 1]);
+        for (member, digest, ops) in held {
+            self.accept(member, source, &digest, &certificate);
+            let algorithm = &mut self.members[member].algorithm;
+            ops.into_iter().for_each(|op| algorithm.apply(op));
+        }
+    }
+
+    fn propose(&mut self, source: usize) -> (Vec<u8>, Signed<Echo>, Digest) {
+        let actors: Vec<_> = self.members.iter().map(|member| member.actor).collect();
+        let mut ops = Vec::new();
+        for _ in 0..self.batch {
+            let Member {
+                algorithm, actor, ..
+            } = &mut self.members[source];
+            let op = (self.op)(algorithm, &actors, self.made);
+            assert!(algorithm.verdict(actor, &op).is_valid());
+            algorithm.apply(op.clone());
+            ops.push(op);
+            self.made += 1;
+        }
+        let member = &mut self.members[source];
+        member.seq += 1;
+        let message = Message {
+            source: member.actor,
+            seq: Seq::new(member.seq),
+            parent: member.parent,
+            ops: Bytes::from(encode(&ops)),
+        };
+        let echo = self.echo(&message);
+        self.members[source].parent = echo.digest;
+        let digest = echo.digest(&self.network);
+        let signed = self.sign(source, echo, &digest);
+        let proposal = Proposal {
+            message,
+            generation: echo.generation,
+            sig: signed.sig,
+        };
+        let to_others = self.members.len() - 1;
+        let sent = self.send(source, to_others, Body::Proposal(Arc::new(proposal)));
+        (sent, signed, digest)
+    }
+
+    /// What another member does with a proposal.
+    fn answer(
+        &mut self,
+        member: usize,
+        source: usize,
+        bytes: &[u8],
+    ) -> (Vec<u8>, Digest, Vec<A::Op>) {
+        let Body::Proposal(proposal) = self.receive(bytes) else {
+            unreachable!("a proposal was sent")
+        };
+        let echo = self.echo(&proposal.message);
+        let digest = echo.digest(&self.network);
+        self.check(source, &digest, &proposal.sig);
+        let ops = proposal.message.decode::<A::Op>(&self.limits);
+        let ops = ops.expect("just encoded");
+        let algorithm = &self.members[member].algorithm;
+        let verdict = algorithm.verdict_batch(&proposal.message.source, &ops);
+        assert!(verdict.is_valid());
+        let signed = self.sign(member, echo, &digest);
+        (self.send(member, 1, Body::Echo(signed)), digest, ops)
+    }
+
+    /// What the source does with the answers.
+    fn certify(
+        &mut self,
+        source: usize,
+        own: Signed<Echo>,
+        digest: &Digest,
+        answers: &[Vec<u8>],
+    ) -> Vec<u8> {
+        let mut signatures = vec![(self.seat(&own.signer), own.sig)];
+        for answer in answers {
+            let Body::Echo(echo) = self.receive(answer) else {
+                unreachable!("an echo was sent")
+            };
+            let seat = self.seat(&echo.signer);
+            self.check(seat.index(), digest, &echo.sig);
+            signatures.push((seat, echo.sig));
+        }
+        signatures.sort_by_key(|(seat, _)| *seat);
+        let certificate = Certificate {
+            statement: own.statement,
+            signatures,
+        };
+        let to_others = self.members.len() - 1;
+        self.send(source, to_others, Body::Certificate(Arc::new(certificate)))
+    }
+
+    /// What another member does with the certificate.
+    fn accept(&self, member: usize, source: usize, digest: &Digest, bytes: &[u8]) {
+        let Body::Certificate(certificate) = self.receive(bytes) else {
+            unreachable!("a certificate was sent")
+        };
+        for (seat, sig) in &certificate.signatures {
+            let known = [member, source].contains(&seat.index());
+            if !known {
+                self.check(seat.index(), digest, sig);
+            }
+        }
+    }
+
+    fn echo(&self, message: &Message) -> Echo {
+        Echo {
+            generation: self.committee.generation(),
+            dot: message.dot(),
+            digest: message.digest(&self.network),
+        }
+    }
+
+    fn sign(&self, member: usize, statement: Echo, digest: &Digest) -> Signed<Echo> {
+        let Member { key, actor, .. } = &self.members[member];
+        Signed {
+            statement,
+            signer: *actor,
+            sig: Sig::from_bytes(key.sign(digest.as_bytes()).to_bytes()),
+        }
+    }
+
+    fn check(&self, signer: usize, digest: &Digest, sig: &Sig) {
+        let sig = Signature::from_bytes(sig.as_bytes());
+        let checked = self.members[signer]
+            .public
+            .verify_strict(digest.as_bytes(), &sig);
+        checked.expect("just signed");
+    }
+
+    fn seat(&self, actor: &Actor) -> Seat {
+        self.committee.seat(actor).expect("a member")
+    }
+
+    /// Encodes once what goes to so many.
+    fn send(&mut self, from: usize, copies: usize, body: Body) -> Vec<u8> {
+        let from = self.members[from].actor;
+        let bytes = Packet {
+            from,
+            to: from,
+            body,
+        };
+        let bytes = bytes.encode();
+        (0..copies).for_each(|_| self.traffic.count(&bytes));
+        bytes
+    }
+
+    fn receive(&self, bytes: &[u8]) -> Body {
+        Packet::decode(bytes, &self.limits)
+            .expect("just encoded")
+            .body
+    }
+}
+
+impl<A: Wire, F: Fn(&A, &[Actor], u64) -> A::Op> Contender for Bare<A, F> {
+    fn run(&mut self, ops: u64) -> u64 {
+        let messages = ops.div_ceil(self.batch);
+        for _ in 0..messages {
+            self.broadcast(self.messages % self.members.len());
+            self.messages += 1;
+        }
+        messages * self.batch
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+}
+
+/// What the parts cost that everything is made of, in nanoseconds.
 pub(crate) struct Prices {
     /// One ed25519 signature of a digest.
     pub(crate) sign: f64,
@@ -41,208 +291,14 @@ impl Prices {
         let bytes = vec![5; 64 << 10];
         Self {
             sign: nanos(|| key.sign(black_box(&digest))),
-            verify: nanos(|| {
-                public
-                    .verify_strict(black_box(&digest), &sig)
-                    .expect("good")
-            }),
+            verify: nanos(|| public.verify_strict(black_box(&digest), &sig)),
             block: nanos(|| Sha256::digest(black_box(&bytes))) / 1024.0,
         }
     }
-
-    fn hash(&self, len: usize) -> f64 {
-        // A bit and the length are appended.
-        self.block * (len + 9).div_ceil(64) as f64
-    }
 }
 
-/// How often what has to be done for one message among `n` replicas with quorums of `q`.
-pub(crate) struct Counts {
-    /// The source signs its message, which binds it to it as an echo would; the others echo it.
-    pub(crate) signatures: u64,
-    /// See [`Counts::of`].
-    pub(crate) verifications: u64,
-}
-
-impl Counts {
-    pub(crate) fn of(n: u64) -> Self {
-        let q = n - (n - 1) / 3;
-        // The source checks the echoes that make a quorum with its own signature.
-        let echoes = q - 1;
-        // Everybody else checks the source's signature before it echoes.
-        let source = n - 1;
-        // Members in the certificate check it without the source's signature, which they have checked, and their own.
-        let inside = (q - 1) * (q - 2);
-        // The others check it without the source's.
-        let outside = (n - q) * (q - 1);
-        Self {
-            signatures: n,
-            verifications: echoes + source + inside + outside,
-        }
-    }
-}
-
-/// A message with what is said about it, as it goes over the wire.
-struct Wired {
-    proposal: Packet,
-    echo: Packet,
-    certificate: Packet,
-    ops: Bytes,
-    /// Bytes that are hashed for the message and for what is signed of it.
-    hashed: [usize; 2],
-}
-
-/// Nanoseconds of one message of `batch` operations in a network of `members`: `make` makes the algorithm, `op` the next
-/// operation of the first member.
-pub(crate) fn nanos_a_message<A: Wire>(
-    members: u8,
-    batch: u64,
-    make: impl Fn(&[Actor], Actor) -> A,
-    op: impl Fn(&A, &[Actor], u64) -> A::Op,
-) -> f64 {
-    let keys: Vec<_> = (1..=members)
-        .map(|byte| SigningActor::from_secret(&[byte; 32]))
-        .collect();
-    let actors: Vec<_> = keys.iter().map(SigningActor::actor).collect();
-    let genesis = Genesis::new(
-        &make(&actors, actors[0]),
-        actors.iter().copied().collect(),
-        Limits::default(),
-    );
-    let genesis = genesis.expect("a committee");
-    let mut author = make(&actors, actors[0]);
-    let mut message = |first: u64| -> Vec<A::Op> {
-        let numbers = first..first + batch;
-        let made = numbers.map(|number| {
-            let op = op(&author, &actors, number);
-            author.apply(op.clone());
-            op
-        });
-        made.collect()
-    };
-    let messages: Vec<_> = (0..MESSAGES)
-        .map(|number| message(number * batch))
-        .collect();
-    let prices = Prices::measure();
-    let wired = Wired::new(&keys, &genesis, &messages[0]);
-    let n = f64::from(members);
-    let counts = Counts::of(u64::from(members));
-    let signatures =
-        prices.sign * counts.signatures as f64 + prices.verify * counts.verifications as f64;
-    // Everybody hashes the message and what is signed of it, once.
-    let hashes: f64 = wired.hashed.iter().map(|len| n * prices.hash(*len)).sum();
-    signatures
-        + hashes
-        + wired.coding::<A::Op>(n)
-        + executing(n, &make(&actors, actors[1]), &actors[0], &messages)
-}
-
-/// Everybody judges the message once, before it signs, and applies it once.
-fn executing<A: Wire>(n: f64, fresh: &A, source: &Actor, messages: &[Vec<A::Op>]) -> f64 {
-    let rounds = (0..ROUNDS).map(|_| {
-        let (mut algorithm, messages) = (fresh.clone(), messages.to_vec());
-        let start = Instant::now();
-        for ops in messages {
-            assert!(algorithm.verdict_batch(source, &ops).is_valid());
-            ops.into_iter().for_each(|op| algorithm.apply(op));
-        }
-        start.elapsed().as_nanos() as f64 / MESSAGES as f64
-    });
-    n * median(rounds.collect())
-}
-
-impl Wired {
-    fn new<Op: serde::Serialize>(keys: &[SigningActor], genesis: &Genesis, ops: &Vec<Op>) -> Self {
-        let network = genesis.network();
-        let source = keys[0].actor();
-        let ops = Bytes::from(encode(ops));
-        let message = Message {
-            source,
-            seq: Seq::new(1),
-            parent: network.digest(),
-            ops: ops.clone(),
-        };
-        let (dot, digest) = (message.dot(), message.digest(&network));
-        let generation = Generation::GENESIS;
-        let echo = Echo {
-            generation,
-            dot,
-            digest,
-        };
-        let hashed = [encode(&message).len(), encode(&echo).len()];
-        let sig = keys[0].sign(&network, echo).sig;
-        let proposal = Arc::new(Proposal {
-            message,
-            generation,
-            sig,
-        });
-        let certificate = certificate(keys, genesis, &network, echo);
-        let packet = |body| Packet {
-            from: source,
-            to: keys[1].actor(),
-            body,
-        };
-        Self {
-            proposal: packet(Body::Proposal(proposal)),
-            echo: packet(Body::Echo(keys[1].sign(&network, echo).into_claim())),
-            certificate: packet(Body::Certificate(Arc::new(certificate))),
-            ops,
-            hashed: hashed.map(|len| DIGEST_PREFIX + len),
-        }
-    }
-
-    fn coding<Op: serde::Serialize + serde::de::DeserializeOwned>(&self, n: f64) -> f64 {
-        let q = n - ((n - 1.0) / 3.0).floor();
-        let limits = Limits::default();
-        let ops = || {
-            bft_crdts::codec::decode_sequence::<Op>(self.ops.as_slice(), usize::MAX, u32::MAX)
-                .expect("just encoded")
-        };
-        let decoded = ops();
-        // Operations are encoded once, by their source, and decoded by everybody else.
-        let of_ops = nanos(|| encode(&decoded)) + (n - 1.0) * nanos(ops);
-        // What goes to everybody is encoded once; each other replica decodes it.
-        let once_for_all = [&self.proposal, &self.certificate]
-            .map(|packet| writing(packet) + (n - 1.0) * reading(packet, &limits));
-        // Everybody else cannot know that its echo is not needed; the source can know it of those past the quorum.
-        let echoes = (n - 1.0) * writing(&self.echo) + (q - 1.0) * reading(&self.echo, &limits);
-        of_ops + once_for_all.iter().sum::<f64>() + echoes
-    }
-}
-
-fn certificate(
-    keys: &[SigningActor],
-    genesis: &Genesis,
-    network: &NetworkId,
-    echo: Echo,
-) -> Certificate {
-    let committee = genesis.committee().expect("checked");
-    let signed = |(seat, actor): (_, Actor)| {
-        let key = keys.iter().find(|key| key.actor() == actor)?;
-        Some((seat, key.sign(network, echo).sig))
-    };
-    let signatures: Vec<(_, Sig)> = committee
-        .seats()
-        .filter_map(signed)
-        .take(committee.quorum())
-        .collect();
-    Certificate {
-        statement: echo,
-        signatures,
-    }
-}
-
-fn writing(packet: &Packet) -> f64 {
-    nanos(|| packet.encode())
-}
-
-fn reading(packet: &Packet, limits: &Limits) -> f64 {
-    let bytes = packet.encode();
-    nanos(|| drop(black_box(Packet::decode(black_box(&bytes), limits)).expect("just encoded")))
-}
-
-const ROUNDS: usize = 41;
-/// One round of one price, in nanoseconds: short, so that few rounds are interrupted.
+const ROUNDS: usize = 101;
+/// Of one round, in nanoseconds: short, so that few are interrupted.
 const ROUND: f64 = 400_000.0;
 
 /// What `act` takes: the median of many rounds.
@@ -252,12 +308,8 @@ fn nanos<T>(mut act: impl FnMut() -> T) -> f64 {
         (0..times).for_each(|_| drop(black_box(act())));
         start.elapsed().as_nanos() as f64 / f64::from(times)
     };
-    let once = round(10).max(1.0);
-    let times = (ROUND / once).clamp(1.0, 1e6) as u32;
-    median((0..ROUNDS).map(|_| round(times)).collect())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let times = (ROUND / round(10).max(1.0)).clamp(1.0, 1e6) as u32;
+    let mut rounds: Vec<_> = (0..ROUNDS).map(|_| round(times)).collect();
+    rounds.sort_by(f64::total_cmp);
+    rounds[ROUNDS / 2]
 }

@@ -19,14 +19,14 @@ mod measure;
 mod ours;
 mod table;
 
-use bft_crdts::SecureBroadcastAlgorithm;
-use bft_crdts::bank::Money;
+use bft_crdts::bank::{Bank, Money};
 use bft_crdts::orswot::Orswot;
+use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 use disorder::{Care, Outcome};
-use limit::{Counts, Prices};
+use limit::{Bare, Prices};
 use measure::{Contender, Sample, member, race};
-use table::{COLUMNS, Limit, Row};
+use table::{COLUMNS, Row};
 
 const ROUNDS: usize = 5;
 /// Operations that wait where batches can form.
@@ -60,18 +60,21 @@ fn one_at_a_time(members: u8) {
     let mut ours = ours::Sets::new(members, 1);
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
     let mut hbbft = hbbft_network::Network::new(usize::from(members), 1);
+    let mut bare = bare_set(members, 1);
     let ops = 2_400 / u64::from(members);
-    let samples = race(
-        ROUNDS,
-        [(&mut ours, ops), (&mut brb, ops / 4), (&mut hbbft, ops)],
-    );
+    let contenders: [(&mut dyn Contender, u64); _] = [
+        (&mut ours, ops),
+        (&mut brb, ops / 4),
+        (&mut hbbft, ops),
+        (&mut bare, ops),
+    ];
     let names = [
         "bft-crdts",
         "brb + brb_dt_orswot",
         "hbbft broadcast, 1 x 100 B, unsigned",
+        &limit(members),
     ];
-    print_rows(&names, &samples);
-    print_set_limit(members, 1, samples[0]);
+    print_rows(&names, &race(ROUNDS, contenders));
 }
 
 /// The same with more of them waiting than fit a message.
@@ -80,22 +83,33 @@ fn waiting(members: u8) {
     let mut ours = ours::Sets::new(members, BATCH);
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
     let mut hbbft = hbbft_network::Network::new(usize::from(members), BATCH as usize);
-    let ops = 120 * BATCH / u64::from(members);
-    let samples = race(
-        ROUNDS,
-        [
-            (&mut ours, ops),
-            (&mut brb, 600 / u64::from(members)),
-            (&mut hbbft, ops),
-        ],
-    );
+    let mut bare = bare_set(members, BATCH);
+    let ops = 160 * BATCH / u64::from(members);
+    let contenders: [(&mut dyn Contender, u64); _] = [
+        (&mut ours, ops),
+        (&mut brb, 600 / u64::from(members)),
+        (&mut hbbft, ops),
+        (&mut bare, ops),
+    ];
     let names = [
         "bft-crdts, batches of 512",
         "brb + brb_dt_orswot, no batches",
         "hbbft broadcast, 512 x 100 B, unsigned",
+        &limit(members),
     ];
-    print_rows(&names, &samples);
-    print_set_limit(members, BATCH, samples[0]);
+    print_rows(&names, &race(ROUNDS, contenders));
+}
+
+fn bare_set(members: u8, batch: u64) -> impl Contender {
+    let make = |_: &[_], actor| Orswot::new(actor);
+    let op = |set: &Orswot<String>, _: &[_], number| set.add(member(number));
+    Bare::new(members, batch, make, op)
+}
+
+/// The limit's name.
+fn limit(members: u8) -> String {
+    let (signatures, checks) = limit::counts(u64::from(members));
+    format!("the limit: {signatures} signatures, {checks} checks")
 }
 
 fn print_rows(names: &[&str], samples: &[Sample]) {
@@ -105,55 +119,39 @@ fn print_rows(names: &[&str], samples: &[Sample]) {
     }
 }
 
-fn print_set_limit(members: u8, batch: u64, ours: Sample) {
-    let make = |_: &[_], actor| Orswot::new(actor);
-    let op = |set: &Orswot<String>, _: &[_], number| set.add(member(number));
-    let nanos = limit::nanos_a_message(members, batch, make, op);
-    let rate = 1e9 * batch as f64 / nanos;
-    let counts = Counts::of(u64::from(members));
-    println!("{}", Limit { rate, counts, ours });
-}
-
 /// Payments round a ring of four accounts: what the first cost, and the last.
 fn ring() {
     println!("\nbank, payments round a ring, one at a time, n = 4\n{COLUMNS}");
-    let ours = ends(OUR_PAYMENTS, || ours::Ring::new(4));
-    let theirs = ends(THEIR_PAYMENTS, || {
-        brb_network::Network::open(4, ours::BALANCE)
-    });
-    let names = [
-        ["bft-crdts, first tenth of 4,000", "bft-crdts, last tenth"],
-        [
-            "brb + brb_dt_at2, first tenth of 100",
-            "brb + brb_dt_at2, last tenth",
-        ],
-    ];
-    for (name, sample) in names.iter().flatten().zip(ours.iter().chain(&theirs)) {
-        let (sample, ours) = (*sample, ours[0]);
-        println!("{}", Row { name, sample, ours });
-    }
-    let op =
-        |bank: &bft_crdts::bank::Bank, actors: &[_], _| bank.transfer(actors[1], Money::new(1));
-    let nanos = limit::nanos_a_message(4, 1, ours::bank, op);
-    let limit = Limit {
-        rate: 1e9 / nanos,
-        counts: Counts::of(4),
-        ours: ours[0],
+    let pay = |bank: &Bank, actors: &[Actor], number: u64| {
+        let to = actors[(number as usize + 1) % actors.len()];
+        bank.transfer(to, Money::new(1))
     };
-    println!("{limit}");
-}
-
-/// The median of what the first tenth of so many payments cost, and the last, in networks that are made afresh.
-fn ends<C: Contender>(payments: u64, make: impl Fn() -> C) -> [Sample; 2] {
-    let tenth = payments / 10;
     let rounds = (0..ROUNDS).map(|_| {
-        let mut network = make();
-        let first = Sample::of(&mut network, tenth);
-        network.run(payments - 2 * tenth);
-        [first, Sample::of(&mut network, tenth)]
+        let ours = ends(OUR_PAYMENTS, &mut ours::Ring::new(4));
+        let theirs = brb_network::Network::open(4, ours::BALANCE);
+        let theirs = ends(THEIR_PAYMENTS, &mut { theirs });
+        let bare = ends(OUR_PAYMENTS, &mut Bare::new(4, 1, ours::bank, pay));
+        [ours[0], ours[1], theirs[0], theirs[1], bare[1]]
     });
     let rounds: Vec<_> = rounds.collect();
-    [0, 1].map(|end| measure::median(rounds.iter().map(|round| round[end]).collect()))
+    let medians = [0, 1, 2, 3, 4]
+        .map(|row| measure::median(rounds.iter().map(|round: &[_; 5]| round[row]).collect()));
+    let names = [
+        &format!("bft-crdts, first tenth of {OUR_PAYMENTS}"),
+        "bft-crdts, last tenth",
+        &format!("brb + brb_dt_at2, first tenth of {THEIR_PAYMENTS}"),
+        "brb + brb_dt_at2, last tenth",
+        &limit(4),
+    ];
+    print_rows(&names, &medians);
+}
+
+/// What the first tenth of so many payments cost, and the last.
+fn ends(payments: u64, network: &mut dyn Contender) -> [Sample; 2] {
+    let tenth = payments / 10;
+    let first = Sample::of(network, tenth);
+    network.run(payments - 2 * tenth);
+    [first, Sample::of(network, tenth)]
 }
 
 /// What becomes of networks whose packets arrive in any order.
