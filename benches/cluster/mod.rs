@@ -101,12 +101,19 @@ impl<A: Wire> Cluster<A> {
 
     /// The same, in the order that `draw` chooses among so many packets.
     pub(crate) fn run_in_disorder(&mut self, mut draw: impl FnMut(usize) -> usize) {
-        while !self.queue.is_empty() {
-            let chosen = draw(self.queue.len());
-            if let Some(bytes) = self.queue.swap_remove_back(chosen) {
-                self.hand_over(&bytes);
-            }
+        while self.step_in_disorder(&mut draw) {}
+    }
+
+    /// Hands over the packet that `draw` chooses among so many. Whether there was one.
+    pub(crate) fn step_in_disorder(&mut self, draw: impl FnOnce(usize) -> usize) -> bool {
+        if self.queue.is_empty() {
+            return false;
         }
+        let chosen = draw(self.queue.len());
+        if let Some(bytes) = self.queue.swap_remove_back(chosen) {
+            self.hand_over(&bytes);
+        }
+        true
     }
 
     fn hand_over(&mut self, bytes: &[u8]) {

@@ -1,0 +1,206 @@
+//! Races bft-crdts against its published predecessors and peers, on the same work in the same process:
+//!
+//! - `brb` with `brb_dt_orswot` and `brb_dt_at2`: what became of the predecessor, which itself was never published;
+//! - the reliable broadcast of `hbbft`.
+//!
+//! Whole networks in one thread. Every replica does its own work; each packet is encoded, handed over in memory in the
+//! order of sending, and decoded, as each library encodes; nothing is written to disk. Rates are operations that reach all
+//! replicas, a second of processor time: the median of several rounds, taken in turns.
+//!
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml` takes about two minutes once it is built.
+
+mod brb_network;
+#[path = "../../cluster/mod.rs"]
+mod cluster;
+mod disorder;
+mod hbbft_network;
+mod limit;
+mod measure;
+mod ours;
+mod table;
+
+use bft_crdts::bank::{Bank, Money};
+use bft_crdts::orswot::Orswot;
+use bft_crdts::{Actor, SecureBroadcastAlgorithm};
+
+use disorder::{Care, Outcome};
+use limit::{Bare, Prices};
+use measure::{Contender, Sample, member, race};
+use table::{COLUMNS, Row};
+
+const ROUNDS: usize = 5;
+/// Operations that wait where batches can form.
+const BATCH: u64 = 512;
+/// Payments of theirs: each carries all before it, so that they soon take for ever.
+const THEIR_PAYMENTS: u64 = 100;
+const OUR_PAYMENTS: u64 = 4_000;
+const SEEDS: u64 = 20;
+
+fn main() {
+    let Prices {
+        sign,
+        verify,
+        block,
+    } = Prices::measure();
+    println!(
+        "prices: a signature {sign:.0} ns, its check {verify:.0} ns, SHA-256 {block:.0} ns a 64 bytes"
+    );
+    for members in [4, 7] {
+        one_at_a_time(members);
+        waiting(members);
+    }
+    ring();
+    in_disorder();
+    equal_payments();
+}
+
+/// Additions to a set, each when everybody has the one before.
+fn one_at_a_time(members: u8) {
+    println!("\nset, one addition at a time, n = {members}\n{COLUMNS}");
+    let mut ours = ours::Sets::new(members, 1);
+    let mut brb = brb_network::Network::<brb_network::Set>::new(members);
+    let mut hbbft = hbbft_network::Network::new(usize::from(members), 1);
+    let mut bare = bare_set(members, 1);
+    let ops = 2_400 / u64::from(members);
+    let contenders: [(&mut dyn Contender, u64); _] = [
+        (&mut ours, ops),
+        (&mut brb, ops / 4),
+        (&mut hbbft, ops),
+        (&mut bare, ops),
+    ];
+    let names = [
+        "bft-crdts",
+        "brb + brb_dt_orswot",
+        "hbbft broadcast, 1 x 100 B, unsigned",
+        &limit(members),
+    ];
+    print_rows(&names, &race(ROUNDS, contenders));
+}
+
+/// The same with more of them waiting than fit a message.
+fn waiting(members: u8) {
+    println!("\nset, {BATCH} additions waiting, n = {members}\n{COLUMNS}");
+    let mut ours = ours::Sets::new(members, BATCH);
+    let mut brb = brb_network::Network::<brb_network::Set>::new(members);
+    let mut hbbft = hbbft_network::Network::new(usize::from(members), BATCH as usize);
+    let mut bare = bare_set(members, BATCH);
+    let ops = 160 * BATCH / u64::from(members);
+    let contenders: [(&mut dyn Contender, u64); _] = [
+        (&mut ours, ops),
+        (&mut brb, 600 / u64::from(members)),
+        (&mut hbbft, ops),
+        (&mut bare, ops),
+    ];
+    let names = [
+        "bft-crdts, batches of 512",
+        "brb + brb_dt_orswot, no batches",
+        "hbbft broadcast, 512 x 100 B, unsigned",
+        &limit(members),
+    ];
+    print_rows(&names, &race(ROUNDS, contenders));
+}
+
+fn bare_set(members: u8, batch: u64) -> impl Contender {
+    let make = |_: &[_], actor| Orswot::new(actor);
+    let op = |set: &Orswot<String>, _: &[_], number| set.add(member(number));
+    Bare::new(members, batch, make, op)
+}
+
+/// The limit's name.
+fn limit(members: u8) -> String {
+    let (signatures, checks) = limit::counts(u64::from(members));
+    format!("the limit: {signatures} signatures, {checks} checks")
+}
+
+fn print_rows(names: &[&str], samples: &[Sample]) {
+    for (name, sample) in names.iter().zip(samples) {
+        let (sample, ours) = (*sample, samples[0]);
+        println!("{}", Row { name, sample, ours });
+    }
+}
+
+/// Payments round a ring of four accounts: what the first cost, and the last.
+fn ring() {
+    println!("\nbank, payments round a ring, one at a time, n = 4\n{COLUMNS}");
+    let pay = |bank: &Bank, actors: &[Actor], number: u64| {
+        let to = actors[(number as usize + 1) % actors.len()];
+        bank.transfer(to, Money::new(1))
+    };
+    let rounds = (0..ROUNDS).map(|_| {
+        let ours = ends(OUR_PAYMENTS, &mut ours::Ring::new(4));
+        let theirs = brb_network::Network::open(4, ours::BALANCE);
+        let theirs = ends(THEIR_PAYMENTS, &mut { theirs });
+        let bare = ends(OUR_PAYMENTS, &mut Bare::new(4, 1, ours::bank, pay));
+        [ours[0], ours[1], theirs[0], theirs[1], bare[1]]
+    });
+    let rounds: Vec<_> = rounds.collect();
+    let medians = [0, 1, 2, 3, 4]
+        .map(|row| measure::median(rounds.iter().map(|round: &[_; 5]| round[row]).collect()));
+    let names = [
+        &format!("bft-crdts, first tenth of {OUR_PAYMENTS}"),
+        "bft-crdts, last tenth",
+        &format!("brb + brb_dt_at2, first tenth of {THEIR_PAYMENTS}"),
+        "brb + brb_dt_at2, last tenth",
+        &limit(4),
+    ];
+    print_rows(&names, &medians);
+}
+
+/// What the first tenth of so many payments cost, and the last.
+fn ends(payments: u64, network: &mut dyn Contender) -> [Sample; 2] {
+    let tenth = payments / 10;
+    let first = Sample::of(network, tenth);
+    network.run(payments - 2 * tenth);
+    [first, Sample::of(network, tenth)]
+}
+
+/// What becomes of networks whose packets arrive in any order.
+fn in_disorder() {
+    let (wanted, seeds) = (disorder::WANTED_OF_ALL, SEEDS);
+    println!(
+        "\nset, any order, nothing lost, n = 4: networks of {seeds} in which not everybody ever has all {wanted} additions"
+    );
+    tell("bft-crdts", disorder::ours);
+    tell("brb, resending", |seed| {
+        disorder::theirs(seed, Care::Resends)
+    });
+    tell("brb, and asking around", |seed| {
+        disorder::theirs(seed, Care::AsksAround)
+    });
+    tell("brb, and waiting as documented", |seed| {
+        disorder::theirs(seed, Care::Waits)
+    });
+}
+
+fn tell(name: &str, run: impl Fn(u64) -> Outcome) {
+    let outcomes = (0..SEEDS).map(run);
+    let mut wedged: Vec<_> = outcomes
+        .filter(Outcome::is_wedged)
+        .map(|o| o.everywhere)
+        .collect();
+    wedged.sort_unstable();
+    let count = wedged.len();
+    let after = match wedged.get(count / 2) {
+        Some(median) => format!("; the median one after {median} additions that everybody has"),
+        None => String::new(),
+    };
+    println!("  {name:36} {count:>3}{after}");
+}
+
+/// A pays B 1, and 1 again, and everything arrives.
+fn equal_payments() {
+    println!("\nbank, n = 4: a pays b 1, and 1 again; what b then has more, of 2");
+    let mut ours = ours::Ring::new(4);
+    let mut theirs = brb_network::Network::open(4, ours::BALANCE);
+    for _ in 0..2 {
+        ours.pay(0, 1, 1);
+        theirs.pay(0, 1, 1);
+    }
+    let before = ours::BALANCE;
+    let gained = ours
+        .balance(3, 1)
+        .map_or(0, |balance| balance.units() - before);
+    println!("  {:36} {gained:>3}", "bft-crdts");
+    let gained = theirs.balance(3, 1) - before;
+    println!("  {:36} {gained:>3}", "brb + brb_dt_at2");
+}

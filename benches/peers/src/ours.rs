@@ -1,0 +1,163 @@
+//! This crate's own set and bank, with `n` replicas in one thread.
+
+use bft_crdts::bank::{Bank, Money};
+use bft_crdts::orswot::Orswot;
+use bft_crdts::{Actor, SecureBroadcastAlgorithm};
+
+use crate::cluster::Cluster;
+use crate::measure::{Contender, Traffic, member};
+
+/// Messages after which everybody's clock ticks once, so that what replicas tell each other of where they stand is counted.
+const PACE: u64 = 100;
+
+/// What accounts begin with.
+pub(crate) const BALANCE: u64 = 1_000;
+
+/// Sets whose members come one at a time, or leave in batches as the outbox makes them.
+pub(crate) struct Sets {
+    cluster: Cluster<Orswot<String>>,
+    batch: u64,
+    made: u64,
+    messages: u64,
+}
+
+impl Sets {
+    pub(crate) fn new(members: u8, batch: u64) -> Self {
+        Self {
+            cluster: set_cluster(members),
+            batch,
+            made: 0,
+            messages: 0,
+        }
+    }
+
+    fn add(&mut self, source: usize, count: u64) {
+        for _ in 0..count {
+            let number = self.made;
+            self.cluster.propose(source, |set| set.add(member(number)));
+            self.made += 1;
+        }
+    }
+
+    fn pace(&mut self) {
+        self.messages += 1;
+        if self.messages.is_multiple_of(PACE) {
+            self.cluster.tick();
+        }
+    }
+
+    /// Each addition by the next replica, when everybody has the one before.
+    fn one_at_a_time(&mut self, ops: u64) -> u64 {
+        for number in 0..ops {
+            self.add(number as usize % self.cluster.actors().len(), 1);
+            self.cluster.run();
+            self.pace();
+            self.cluster.run();
+        }
+        ops
+    }
+
+    /// One source, with a batch that waits whenever a message of its own is on its way. The first message is an addition by
+    /// itself: nothing was in flight for others to wait for.
+    fn in_batches(&mut self, ops: u64) -> u64 {
+        let source = self.messages as usize % self.cluster.actors().len();
+        let end = self.made + ops / self.batch * self.batch + 1;
+        let before = self.made;
+        let head = |cluster: &Cluster<_>| cluster.replica(source).head(&cluster.actors()[source]);
+        self.add(source, 1 + self.batch);
+        let mut reached = head(&self.cluster);
+        while self.cluster.step() {
+            if reached != head(&self.cluster) {
+                reached = head(&self.cluster);
+                self.add(source, self.batch.min(end - self.made));
+                self.pace();
+            }
+        }
+        self.made - before
+    }
+}
+
+impl Contender for Sets {
+    fn run(&mut self, ops: u64) -> u64 {
+        let made = match self.batch {
+            1 => self.one_at_a_time(ops),
+            _ => self.in_batches(ops),
+        };
+        for index in 0..self.cluster.actors().len() {
+            let set = self.cluster.algorithm(index);
+            assert_eq!(set.len() as u64, self.made, "everything arrived");
+        }
+        made
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            packets: self.cluster.packets,
+            bytes: self.cluster.bytes,
+        }
+    }
+}
+
+/// Sets of strings, empty.
+pub(crate) fn set_cluster(members: u8) -> Cluster<Orswot<String>> {
+    Cluster::new(members, |_, actor| Orswot::new(actor))
+}
+
+/// A bank in which every member's account is open.
+pub(crate) fn bank(members: &[Actor], actor: Actor) -> Bank {
+    let mut bank = Bank::new(actor);
+    for owner in members {
+        bank.apply(Bank::new(*owner).open(Money::new(BALANCE)));
+    }
+    bank
+}
+
+/// Payments go round a ring, one at a time.
+pub(crate) struct Ring {
+    pub(crate) cluster: Cluster<Bank>,
+    made: u64,
+}
+
+impl Ring {
+    pub(crate) fn new(members: u8) -> Self {
+        Self {
+            cluster: Cluster::new(members, bank),
+            made: 0,
+        }
+    }
+
+    /// Pays `amount`, and lets it arrive.
+    pub(crate) fn pay(&mut self, from: usize, to: usize, amount: u64) {
+        let to = self.cluster.actors()[to];
+        self.cluster
+            .propose(from, |bank| bank.transfer(to, Money::new(amount)));
+        self.cluster.run();
+        self.made += 1;
+        if self.made.is_multiple_of(PACE) {
+            self.cluster.tick();
+            self.cluster.run();
+        }
+    }
+
+    pub(crate) fn balance(&self, index: usize, owner: usize) -> Option<Money> {
+        let owner = self.cluster.actors()[owner];
+        self.cluster.algorithm(index).balance(&owner)
+    }
+}
+
+impl Contender for Ring {
+    fn run(&mut self, ops: u64) -> u64 {
+        for _ in 0..ops {
+            let (members, number) = (self.cluster.actors().len(), self.made as usize);
+            self.pay(number % members, (number + 1) % members, 1);
+        }
+        ops
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            packets: self.cluster.packets,
+            bytes: self.cluster.bytes,
+        }
+    }
+}
