@@ -4,29 +4,36 @@
 //! checked: replicas share no memory of what they checked.
 
 mod cluster;
+#[path = "pieces/material.rs"]
+mod material;
 
 use std::hint::black_box;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bft_crdts::actor::{Statement, Verified};
-use bft_crdts::bank::{self, Bank, Money, Transfer, TransferId};
-use bft_crdts::codec::{self, Bytes, Digest, Limits, NetworkId};
-use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal};
-use bft_crdts::dot::{Dot, Seq};
-use bft_crdts::membership::{Certificate, Committee, Generation, Genesis, Tally};
-use bft_crdts::orswot::{self, Orswot};
+use bft_crdts::actor::Statement;
+use bft_crdts::bank::{Bank, Money};
+use bft_crdts::codec::{self, Limits};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Proposal};
+use bft_crdts::membership::Generation;
+use bft_crdts::orswot;
 use bft_crdts::traits::Wire;
-use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
+use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 use cluster::{Cluster, Handled};
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, Throughput};
+use material::{
+    Set, Voters, actor, actors, again, dot_after, echo, funded, member, message_of, network,
+    secret, set_of, transfer,
+};
 
-type Set = Orswot<String>;
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 /// Operations in a large message.
 const BATCH: usize = 512;
+
+/// A prime: consecutive operations are about members far apart.
+const SCATTER: u64 = 7_919;
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -210,7 +217,7 @@ fn applying_to_a_set(c: &mut Criterion, name: &str, mut set: Set) {
     group.bench_function("add a member again", |b| {
         let next = || {
             number += 1;
-            again(number - 1, number.wrapping_mul(7_919), members)
+            again(number - 1, number.wrapping_mul(SCATTER), members)
         };
         b.iter_batched(next, |op| set.apply(op), BatchSize::SmallInput);
     });
@@ -219,7 +226,10 @@ fn applying_to_a_set(c: &mut Criterion, name: &str, mut set: Set) {
             number += 1;
             let dot = dot_after(number - 1);
             let clock = [(dot.actor, dot.counter)].into();
-            let members = [format!("{:039}+", number % members)];
+            let members = [format!(
+                "{:039}+",
+                number.wrapping_mul(SCATTER) % (members / 10)
+            )];
             let add = orswot::Op::Add {
                 dot,
                 members: members.clone().into(),
@@ -322,118 +332,4 @@ fn round<A: Wire>(
         .into_iter()
         .filter(|handled| handled.dot == last)
         .collect()
-}
-
-// ---- what is measured on
-
-/// A quorum that said one thing.
-struct Voters {
-    committee: Committee,
-    facts: Vec<Verified<Echo>>,
-}
-
-impl Voters {
-    fn new(members: u8) -> Self {
-        let seated = actors(members).into_iter().collect();
-        let committee = Committee::new(Generation::GENESIS, &seated, &Limits::default());
-        let committee = committee.expect("generated keys");
-        let (network, keys) = (network(), (1..=members).map(secret));
-        let facts = keys.map(|key| key.sign(&network, echo()));
-        let facts = facts.take(committee.quorum()).collect();
-        Self { committee, facts }
-    }
-
-    fn certificate(&self) -> Arc<Certificate<Echo>> {
-        let mut tally = Tally::new(echo());
-        let mut facts = self.facts.iter();
-        let certificate = facts.find_map(|fact| tally.add(&self.committee, fact));
-        certificate.expect("a quorum").claim()
-    }
-}
-
-fn secret(byte: u8) -> SigningActor {
-    SigningActor::from_secret(&[byte; 32])
-}
-
-fn actor(byte: u8) -> Actor {
-    static ACTORS: LazyLock<Vec<Actor>> =
-        LazyLock::new(|| (0..=100).map(|byte| secret(byte).actor()).collect());
-    ACTORS[usize::from(byte)]
-}
-
-fn actors(count: u8) -> Vec<Actor> {
-    (1..=count).map(actor).collect()
-}
-
-fn network() -> NetworkId {
-    let members = actors(4).into_iter().collect();
-    let genesis = Genesis::new(&Set::new(actor(1)), members, Limits::default());
-    genesis.expect("a committee").network()
-}
-
-fn message_of(ops: Vec<u8>) -> Message {
-    Message {
-        source: actor(1),
-        seq: Seq::new(1),
-        parent: network().digest(),
-        ops: Bytes::from(ops),
-    }
-}
-
-fn echo() -> Echo {
-    Echo {
-        generation: Generation::GENESIS,
-        dot: Dot {
-            source: actor(1),
-            seq: Seq::new(1),
-        },
-        digest: Digest::from_bytes([7; 32]),
-    }
-}
-
-fn member(number: u64) -> String {
-    format!("{number:040}")
-}
-
-/// Someone else's members, so that the first addition of `actor(1)` is its first.
-fn set_of(members: u64) -> Set {
-    let mut set = Set::new(actor(2));
-    let numbers: Vec<_> = (0..members).collect();
-    for numbers in numbers.chunks(orswot::MEMBERS_PER_OP) {
-        let op = set.add_all(numbers.iter().copied().map(member));
-        set.apply(op);
-    }
-    set
-}
-
-/// The addition of `actor(1)` after `before` others.
-fn dot_after(before: u64) -> orswot::Dot {
-    let (actor, counter) = (actor(1), before + 1);
-    orswot::Dot { actor, counter }
-}
-
-/// That addition, of one of the `members` of a set.
-fn again(before: u64, which: u64, members: u64) -> orswot::Op<String> {
-    let (dot, members) = (dot_after(before), [member(which % members)].into());
-    orswot::Op::Add { dot, members }
-}
-
-/// The transfer of `actor(1)` after `before` others.
-fn transfer(before: u64) -> bank::Op {
-    let (source, number) = (actor(1), before + 1);
-    bank::Op::Transfer(Transfer {
-        id: TransferId { source, number },
-        to: actor(2),
-        amount: Money::new(1),
-        deps: Vec::new(),
-    })
-}
-
-fn funded(actors: &[Actor], actor: Actor) -> Bank {
-    let mut bank = Bank::new(actor);
-    let opened = actors
-        .iter()
-        .map(|owner| Bank::new(*owner).open(Bank::MOST_OPENING));
-    opened.for_each(|op| bank.apply(op));
-    bank
 }

@@ -2,6 +2,7 @@
 //!
 //! Each packet is encoded, handed over in memory in the order of sending, and decoded. Records are dropped: no disk is
 //! measured. Time is processor time, since these machines have other things to do.
+//! It is this thread's: with feature `parallel`, what others check for it is counted in its work and not in its time.
 #![allow(dead_code)]
 
 use std::collections::VecDeque;
