@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_good_certificate_is_a_fact_and_every_check_is_counted_on_this_thread() {
-        for members in [1, 2, 4, 7, 10, 11, 16, 31, 100] {
+        for members in [1, 2, 4, 7, 14, 15, 31, 100] {
             let (committee, certificate) = certified(members);
             assert_eq!(outcome(&committee, &certificate), Ok(()));
             let before = Work::so_far().verifications;
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_bad_signature_is_found_at_each_seat_and_the_first_one_is_named() {
-        for members in [1, 2, 4, 7, 10, 11, 31] {
+        for members in [1, 2, 4, 7, 14, 15, 31] {
             let (committee, good) = certified(members);
             for seat in 0..committee.quorum() {
                 let mut bad = good.clone();
