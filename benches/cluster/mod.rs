@@ -2,15 +2,16 @@
 //!
 //! Each packet is encoded, handed over in memory in the order of sending, and decoded. Records are dropped: no disk is
 //! measured. Time is processor time, since these machines have other things to do.
+//! It is this thread's: with feature `parallel`, what others check for it is counted in its work and not in its time.
 #![allow(dead_code)]
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bft_crdts::actor::Work;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
-use bft_crdts::dot::Head;
+use bft_crdts::dot::{Dot, Head};
 use bft_crdts::membership::Genesis;
 use bft_crdts::traits::Wire;
 use bft_crdts::{Actor, SigningActor};
@@ -25,6 +26,19 @@ pub(crate) struct Cluster<A: Wire> {
     pub(crate) packets: u64,
     /// Their bytes.
     pub(crate) bytes: u64,
+}
+
+/// What one replica did with one packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handled {
+    /// The replica's seat.
+    pub(crate) by: usize,
+    /// The packet's kind.
+    pub(crate) kind: &'static str,
+    /// The dot that the packet speaks of.
+    pub(crate) dot: Option<Dot>,
+    /// What it took, on the clock, from the decoded packet to the step.
+    pub(crate) time: Duration,
 }
 
 impl<A: Wire> Cluster<A> {
@@ -92,11 +106,13 @@ impl<A: Wire> Cluster<A> {
 
     /// Hands over one packet. Whether there was one.
     pub(crate) fn step(&mut self) -> bool {
-        let Some(bytes) = self.queue.pop_front() else {
-            return false;
-        };
-        self.hand_over(&bytes);
-        true
+        self.handle_one().is_some()
+    }
+
+    /// The same, and what was done with it.
+    pub(crate) fn handle_one(&mut self) -> Option<Handled> {
+        let bytes = self.queue.pop_front()?;
+        Some(self.hand_over(&bytes))
     }
 
     /// The same, in the order that `draw` chooses among so many packets.
@@ -116,13 +132,22 @@ impl<A: Wire> Cluster<A> {
         true
     }
 
-    fn hand_over(&mut self, bytes: &[u8]) {
+    fn hand_over(&mut self, bytes: &[u8]) -> Handled {
         self.packets += 1;
         self.bytes += bytes.len() as u64;
         let packet = Packet::decode(bytes, &self.limits).expect("just encoded");
-        let index = self.actors.binary_search(&packet.to).expect("a member");
-        let step = self.replicas[index].handle_packet(packet);
+        let by = self.actors.binary_search(&packet.to).expect("a member");
+        let (kind, dot) = (packet.body.kind(), packet.body.dot());
+        let start = Instant::now();
+        let step = self.replicas[by].handle_packet(packet);
+        let time = start.elapsed();
         self.send(&step.expect("nobody lies"));
+        Handled {
+            by,
+            kind,
+            dot,
+            time,
+        }
     }
 
     fn send(&mut self, step: &Step<A::Op>) {

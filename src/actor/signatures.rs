@@ -38,7 +38,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// Of this thread since it started.
+    /// Of this thread since it started, with what other threads checked for it (feature `parallel`).
     #[must_use]
     pub fn so_far() -> Self {
         WORK.get()
@@ -52,10 +52,10 @@ pub(super) fn count_signature() {
     WORK.set(Work { signatures, ..work });
 }
 
-/// Counts one signature checked.
-pub(super) fn count_verification() {
+/// Counts signatures checked on behalf of this thread, by whichever.
+pub(super) fn count_verifications(count: u64) {
     let work = WORK.get();
-    let verifications = work.verifications + 1;
+    let verifications = work.verifications + count;
     WORK.set(Work {
         verifications,
         ..work
@@ -97,11 +97,11 @@ impl Signatures {
     ) -> Result<(), BadSignature> {
         let actor = key.actor();
         let good = match self {
-            Self::Strict => key.is_signed(digest, sig),
+            Self::Strict => checked(key, digest, sig),
             Self::Stub => stub(&actor, digest) == *sig,
             Self::Remembered => {
                 let check = (actor.0, *digest.as_bytes(), sig.0);
-                remembered(&CHECKS, check, || key.is_signed(digest, sig))
+                remembered(&CHECKS, check, || checked(key, digest, sig))
             }
         };
         good.then_some(()).ok_or(BadSignature(actor))
@@ -113,6 +113,23 @@ impl Signatures {
             Self::Remembered | Self::Stub => remembered(&KEYS, *actor, || actor.decompress()),
         }
     }
+}
+
+/// Checks the signatures of several on one digest. The error names the first whose is bad, in their order.
+pub(crate) fn check_all(digest: &Digest, signed: &[(&PublicKey, Sig)]) -> Result<(), BadSignature> {
+    let way = Signatures::present();
+    // What is remembered is remembered by this thread alone.
+    #[cfg(feature = "parallel")]
+    if way == Signatures::Strict && super::parallel::pays(signed.len()) {
+        return super::parallel::check_all(digest, signed);
+    }
+    let mut signed = signed.iter();
+    signed.try_for_each(|(key, sig)| way.check(key, digest, sig))
+}
+
+fn checked(key: &PublicKey, digest: &Digest, sig: &Sig) -> bool {
+    count_verifications(1);
+    key.is_signed(digest, sig)
 }
 
 /// What stands for the signature of `actor` on `digest` when there is no cryptography.

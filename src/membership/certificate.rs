@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::committee::{Committee, Seat};
-use crate::actor::{BadSignature, Sig, Signed, Statement, Verified};
+use crate::actor::{self, BadSignature, Sig, Signed, Statement, Verified};
 use crate::codec::NetworkId;
 
 /// A claim that a quorum said `statement`.
@@ -88,12 +88,13 @@ impl Committee {
             return Err(CertificateError::Seats);
         }
         let digest = certificate.statement.digest(network);
-        for (seat, sig) in signatures {
-            if known(*seat).as_ref() != Some(sig) && !bug!(CertificateUnchecked) {
-                let key = self.key(*seat).ok_or(CertificateError::Seats)?;
-                key.check(&digest, sig)?;
-            }
-        }
+        let unknown = |(seat, sig): &&(Seat, Sig)| {
+            known(*seat).as_ref() != Some(sig) && !bug!(CertificateUnchecked)
+        };
+        let keyed = |(seat, sig): &(Seat, Sig)| self.key(*seat).map(|key| (key, *sig));
+        let unknown = signatures.iter().filter(unknown).map(keyed);
+        let unknown = unknown.collect::<Option<Vec<_>>>();
+        actor::check_all(&digest, &unknown.ok_or(CertificateError::Seats)?)?;
         Ok(QuorumCertificate(certificate))
     }
 }
@@ -155,5 +156,108 @@ impl<T: Statement + Clone + PartialEq> Tally<T> {
                 signatures: self.signatures.iter().map(|(s, sig)| (*s, *sig)).collect(),
             }))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::{Actor, Signatures, SigningActor, Work};
+    use crate::codec::{Digest, Limits};
+    use crate::dot::{Dot, Seq};
+    use crate::membership::{Echo, Generation};
+
+    const NETWORK: NetworkId = NetworkId::NONE;
+
+    /// A committee of `members`, and a certificate of it.
+    fn certified(members: u8) -> (Committee, Certificate<Echo>) {
+        let keys = (1..=members).map(|byte| SigningActor::from_secret(&[byte; 32]));
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_by_key(SigningActor::actor);
+        let seated = keys.iter().map(SigningActor::actor).collect();
+        let committee = Committee::new(Generation::GENESIS, &seated, &Limits::default());
+        let committee = committee.expect("generated keys");
+        let statement = Echo {
+            generation: Generation::GENESIS,
+            dot: Dot {
+                source: keys[0].actor(),
+                seq: Seq::ZERO,
+            },
+            digest: Digest::from_bytes([7; 32]),
+        };
+        let seats = committee.seats().take(committee.quorum());
+        let signatures = seats
+            .zip(&keys)
+            .map(|((seat, _), key)| (seat, key.sign(&NETWORK, statement).into_claim().sig))
+            .collect();
+        let certificate = Certificate {
+            statement,
+            signatures,
+        };
+        (committee, certificate)
+    }
+
+    /// What each way of checking real signatures says of it, which must be the same.
+    fn outcome(
+        committee: &Committee,
+        certificate: &Certificate<Echo>,
+    ) -> Result<(), CertificateError> {
+        let outcomes = [Signatures::Strict, Signatures::Remembered].map(|way| {
+            let _entered = way.enter();
+            let claim = Arc::new(certificate.clone());
+            committee.certify(&NETWORK, claim, |_| None).map(|_| ())
+        });
+        assert_eq!(outcomes[0], outcomes[1]);
+        outcomes[0]
+    }
+
+    fn actor_at(committee: &Committee, index: usize) -> Actor {
+        committee.actors()[index]
+    }
+
+    #[test]
+    fn a_good_certificate_is_a_fact_and_every_check_is_counted_on_this_thread() {
+        for members in [1, 2, 4, 7, 14, 15, 31, 100] {
+            let (committee, certificate) = certified(members);
+            assert_eq!(outcome(&committee, &certificate), Ok(()));
+            let before = Work::so_far().verifications;
+            let claim = Arc::new(certificate);
+            let fact = committee.certify(&NETWORK, claim, |_| None);
+            assert!(fact.is_ok());
+            let checked = Work::so_far().verifications - before;
+            assert_eq!(checked, committee.quorum() as u64);
+        }
+    }
+
+    #[test]
+    fn a_bad_signature_is_found_at_each_seat_and_the_first_one_is_named() {
+        for members in [1, 2, 4, 7, 14, 15, 31] {
+            let (committee, good) = certified(members);
+            for seat in 0..committee.quorum() {
+                let mut bad = good.clone();
+                bad.signatures[seat].1 = Sig::from_bytes([1; 64]);
+                let named = Err(BadSignature(actor_at(&committee, seat)).into());
+                assert_eq!(outcome(&committee, &bad), named);
+                let last = committee.quorum() - 1;
+                bad.signatures[last].1 = Sig::from_bytes([2; 64]);
+                assert_eq!(outcome(&committee, &bad), named);
+            }
+        }
+    }
+
+    #[test]
+    fn a_signature_that_is_known_is_not_checked_again_and_any_other_is() {
+        let (committee, mut certificate) = certified(31);
+        let signatures: BTreeMap<_, _> = certificate.signatures.iter().copied().collect();
+        let known = |seat| signatures.get(&seat).copied();
+        let before = Work::so_far();
+        let claim = Arc::new(certificate.clone());
+        assert!(committee.certify(&NETWORK, claim, known).is_ok());
+        assert_eq!(Work::so_far(), before);
+        certificate.signatures[5].1 = Sig::from_bytes([1; 64]);
+        let outcome = committee.certify(&NETWORK, Arc::new(certificate), known);
+        let bad = BadSignature(actor_at(&committee, 5)).into();
+        assert_eq!(outcome, Err(bad));
+        assert_eq!(Work::so_far().verifications, before.verifications + 1);
     }
 }
