@@ -10,9 +10,9 @@ use bft_crdts::codec::{Digest, Limits, decode, encode};
 use bft_crdts::dot::{Binding, Dot, Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Admission, Approval, Approvals, Authorised, Ballot, Boundary, CHANGES, Change, ChangeError,
-    ChangeKey, Committee, Entry, Founding, FoundingError, Generation, Mark, Report, ReportError,
-    Round, Said, Succession, Tally, Terms, Value, ValueError,
+    Admission, Agreement, Approval, Approvals, Authorised, Ballot, Boundary, CHANGES, Change,
+    ChangeError, ChangeKey, Committee, Entry, Founding, FoundingError, Generation, Mark, Pace,
+    Report, ReportError, Round, Said, Succession, Tally, Terms, Value, ValueError,
 };
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -803,4 +803,19 @@ fn entries_take_effect_first_so_that_a_whole_committee_can_be_replaced() {
     let replaced = value(&last, &changes.collect::<Vec<_>>(), &reports);
     let next = replaced.check(&last).expect("good").next;
     assert_eq!(next.committee().actors(), [stranger(1).actor()]);
+}
+
+#[test]
+fn with_each_generation_another_seat_is_the_first_to_coordinate() {
+    let (mut last, keys) = (boundary(4), members(4));
+    for turn in 0..6 {
+        let awaits = |key: &SigningActor| {
+            let opened = Agreement::open(&last, key.clone(), Pace::default(), []);
+            opened.expect("a member").awaits_offer()
+        };
+        let coordinators: Vec<_> = keys.iter().map(awaits).collect();
+        let expected: Vec<_> = (0..4).map(|seat| seat == turn % 4).collect();
+        assert_eq!(coordinators, expected);
+        last = locked(&last, &keys, &[]);
+    }
 }
