@@ -710,3 +710,52 @@ fn a_start_after_a_crash_goes_on_where_the_records_end() {
     let mut member = table.member(0, records);
     assert!(member.start().decided.is_some());
 }
+
+#[test]
+fn what_is_said_in_a_round_ahead_counts_there_whatever_else_its_speaker_says() {
+    let table = Table::of(4);
+    let ahead = [(7, precommit(1)), (7, NO_PREVOTE), (5, precommit(1))];
+    for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
+        let mut member = table.member(3, vec![]);
+        for (round, said) in order.map(|next| ahead[next]) {
+            let _ = table.all_say(&mut member, &[0], round, said);
+        }
+        let turn = table.all_say(&mut member, &[1, 2], 7, precommit(1));
+        assert!(turn.decided.is_some(), "{order:?}");
+    }
+}
+
+#[test]
+fn nobody_goes_back_to_a_round() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = table.all_say(&mut member, &[0], 5, NO_PREVOTE);
+    let _ = member.hear(&quorums([table.quorum([0, 1, 2], 7, prevote(1))]));
+    assert_eq!(member.round(), Round::new(7));
+    let _ = table.all_say(&mut member, &[1], 9, NO_PREVOTE);
+    assert_eq!(member.round(), Round::new(7));
+}
+
+#[test]
+fn lines_42_to_43_prevotes_of_an_earlier_round_are_enough_to_propose_their_value() {
+    let table = Table::of(4);
+    let mut member = table.member(1, vec![]);
+    let _ = table.all_say(&mut member, &[0, 2], 1, NO_PREVOTE);
+    let turn = member.hear(&quorums([table.quorum([0, 2, 3], 0, prevote(1))]));
+    assert!(signed(&turn.expect("good")).is_empty());
+    let turn = member.judged(value(1), true);
+    assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
+}
+
+#[test]
+fn an_opinion_is_asked_for_once_a_tick_until_there_is_one() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let speech = table.speech(0, 0, proposal(1));
+    let asked = |turn: Turn| !turn.judge.is_empty();
+    assert!(asked(member.hear(&speech).expect("good")));
+    assert!(!asked(member.hear(&speech).expect("good")));
+    assert!(asked(member.tick()));
+    let _ = member.judged(value(1), false);
+    assert!(!asked(member.tick()));
+}
