@@ -1155,6 +1155,15 @@ fn a_member_that_signed_a_binding_in_another_s_lane_is_not_thereby_an_equivocato
 }
 
 #[test]
+fn what_two_members_said_convicts_neither() {
+    let table = Table::of(4);
+    let [one, other] = two_first(&table, 0);
+    let (left, right) = (table.echo(1, &one), table.echo(2, &other));
+    let evidence = Equivocation::Member(Conflict { left, right });
+    assert_eq!(convicts(&table, &evidence), Err(EvidenceError::NoConflict));
+}
+
+#[test]
 fn evidence_against_nobody_here_is_refused() {
     let mut table = Table::of(4);
     let outsider = key(100);
@@ -1283,6 +1292,26 @@ fn an_echo_of_our_own_that_we_do_not_remember_silences() {
         .give(table.actor(1), 3, Body::Echo(forgotten))
         .expect("taken in");
     assert!(table.replicas[3].is_silenced(), "with another lock there");
+}
+
+#[test]
+fn who_is_silenced_signs_not_even_what_it_said_before() {
+    let mut table = Table::of(4);
+    let first = table.first(0, &[add(table.actor(0), 1, 7)]);
+    table
+        .give(table.actor(0), 3, proposal(&first))
+        .expect("echoed");
+    let forgotten = table.first(1, &[add(table.actor(1), 1, 8)]);
+    let forgotten = table.echo(3, &forgotten);
+    table
+        .give(table.actor(1), 3, Body::Echo(forgotten))
+        .expect("taken in");
+    assert!(table.replicas[3].is_silenced());
+    table.restart(3);
+    table.take_wire();
+    let _ = table.give(table.actor(0), 3, proposal(&first));
+    table.tick(3);
+    assert_eq!(echoes(&table.take_wire()), []);
 }
 
 #[test]

@@ -313,3 +313,24 @@ fn what_is_held_of_a_lane_is_bounded_while_the_end_of_a_generation_is_caught_up_
     }
     table.assert_level();
 }
+
+/// It reported its lock, and said no more since.
+#[test]
+fn who_is_frozen_signs_no_echo_after_a_restart() {
+    let mut table = Table::of(4);
+    let first = table.first(0, &[add(table.actor(0), 1, 7)]);
+    let from = table.actor(0);
+    let again = Body::Proposal(Arc::clone(&first));
+    table.give(from, 1, again.clone()).expect("echoed");
+    let changes = vec![authorised(&table, Change::Renew)];
+    let report = Report::of(table.replicas[0].boundary());
+    let report = Arc::new(table.keys[0].sign(&table.network(), report).into_claim());
+    let report = Body::Report { report, changes };
+    table.give(from, 1, report).expect("a good report");
+    assert!(table.replicas[1].is_frozen());
+    table.restart(1);
+    table.take_wire();
+    let _ = table.give(from, 1, again);
+    table.tick(1);
+    assert_eq!(echoes(&table.take_wire()), []);
+}

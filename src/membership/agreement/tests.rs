@@ -623,6 +623,7 @@ fn the_newest_quorum_of_prevotes_counts_in_whatever_order_they_come() {
     let polkas = [0, 1].map(|round| table.quorum([0, 1, 3], round, prevote(1 + round as u8)));
     for order in [[0, 1], [1, 0]] {
         let mut member = table.member(2, vec![]);
+        let _ = member.hear(&table.speech(0, 0, proposal(1)));
         for polka in order {
             let _ = member.hear(&quorums([Arc::clone(&polkas[polka])]));
             let _ = member.judged(value(1 + polka as u8), true);
