@@ -11,7 +11,7 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Binding, Head, Seq};
 use bft_crdts::evidence::{Conflict, EvidenceError};
-use bft_crdts::membership::{CertificateError, Generation, VerifyError};
+use bft_crdts::membership::{CertificateError, Change, Generation, VerifyError};
 use bft_crdts::orswot::Op;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
@@ -1203,6 +1203,18 @@ fn a_convicted_source_gets_no_new_echo() {
         .give(table.actor(2), 1, proposal(&one))
         .expect("the message");
     assert_eq!(table.delivered[1].len(), 1);
+}
+
+#[test]
+fn an_approval_stands_until_its_change_is_made() {
+    let mut table = Table::of(4);
+    assert!(!table.replicas[0].has_approvals());
+    table.approve(&[0], Change::Renew);
+    let held = table.replicas.iter().map(Replica::has_approvals);
+    assert_eq!(held.collect::<Vec<_>>(), [true, false, false, false]);
+    table.approve(&[1, 2, 3], Change::Renew);
+    assert!(table.replicas[0].generation() > Generation::GENESIS);
+    assert!(!table.replicas[0].has_approvals());
 }
 
 #[test]
