@@ -11,7 +11,7 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::evidence::{Conflict, EvidenceError};
-use bft_crdts::membership::{CertificateError, Generation, VerifyError};
+use bft_crdts::membership::{CertificateError, Change, Generation, VerifyError};
 use bft_crdts::orswot::Op;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
@@ -167,6 +167,62 @@ fn an_invalid_operation_is_refused_to_its_caller_and_changes_nothing() {
     let refused = table.replicas[0].propose(forged);
     assert!(matches!(refused, Err(ProposeError::NotValid(_))));
     assert_eq!(format!("{:?}", table.replicas[0]), before);
+}
+
+#[test]
+fn what_others_did_shows_on_the_state_ahead_while_an_operation_is_under_way() {
+    let mut table = Table::of(4);
+    table.add(0, 1);
+    table.take_wire();
+    table.add(1, 9);
+    table.carry_all();
+    let ahead = table.replicas[0].ahead();
+    assert!(ahead.contains(&9) && ahead.contains(&1));
+    assert!(!table.replicas[0].algorithm().contains(&1));
+}
+
+// ---- certificates of another message
+
+/// Two of the three echoes were made for the other message, and verified here.
+#[test]
+fn a_certificate_with_the_echoes_of_another_message_is_refused() {
+    let mut table = Table::of(4);
+    let [one, other] = two_first(&table, 0);
+    table
+        .give(table.actor(0), 1, proposal(&one))
+        .expect("a good proposal");
+    let echo = table.echo(0, &one);
+    table
+        .give(table.actor(0), 1, Body::Echo(echo))
+        .expect("a good echo");
+    let mut copied = table.certificate(&[0, 1, 3], &one).signatures.clone();
+    let good = table.certificate(&[0, 1, 3], &other);
+    copied[2] = good.signatures[2];
+    let forged = Arc::new(Certificate {
+        statement: good.statement,
+        signatures: copied,
+    });
+    let refused = table.give(table.actor(3), 1, Body::Certificate(forged));
+    let bad = CertificateError::BadSignature(BadSignature(table.actor(0)));
+    assert_eq!(refused, Err(Refusal::Certificate(bad)));
+}
+
+#[test]
+fn another_message_does_not_take_the_place_of_the_certified_one() {
+    let mut table = Table::of(4);
+    let [one, other] = two_first(&table, 0);
+    let certificate = table.certificate(&[0, 2, 3], &one);
+    table
+        .give(table.actor(0), 1, Body::Certificate(certificate))
+        .expect("a good certificate");
+    let _ = table.give(table.actor(0), 1, proposal(&other));
+    assert!(table.delivered[1].is_empty());
+    table
+        .give(table.actor(2), 1, proposal(&one))
+        .expect("the message");
+    let head = head_of(&table, &one);
+    let expected = (dot(table.actor(0), 1), head.digest);
+    assert_eq!(table.delivered[1], [expected]);
 }
 
 // ---- echoes
@@ -1081,6 +1137,15 @@ fn a_source_that_echoes_another_message_than_it_proposed_is_convicted_by_its_ech
 }
 
 #[test]
+fn what_two_members_said_convicts_neither() {
+    let table = Table::of(4);
+    let [one, other] = two_first(&table, 0);
+    let (left, right) = (table.echo(1, &one), table.echo(2, &other));
+    let evidence = Equivocation::Echo(Conflict { left, right });
+    assert_eq!(convicts(&table, &evidence), Err(EvidenceError::NoConflict));
+}
+
+#[test]
 fn evidence_against_nobody_here_is_refused() {
     let mut table = Table::of(4);
     let outsider = key(100);
@@ -1121,6 +1186,29 @@ fn a_convicted_source_gets_no_new_echo() {
         .give(table.actor(2), 1, proposal(&one))
         .expect("the message");
     assert_eq!(table.delivered[1].len(), 1);
+}
+
+#[test]
+fn an_approval_stands_until_its_change_is_made() {
+    let mut table = Table::of(4);
+    assert!(!table.replicas[0].has_approvals());
+    table.approve(&[0], Change::Renew);
+    let held = table.replicas.iter().map(Replica::has_approvals);
+    assert_eq!(held.collect::<Vec<_>>(), [true, false, false, false]);
+    table.approve(&[1, 2, 3], Change::Renew);
+    assert!(table.replicas[0].generation() > Generation::GENESIS);
+    assert!(!table.replicas[0].has_approvals());
+}
+
+#[test]
+fn a_conviction_survives_a_restart() {
+    let mut table = Table::of(4);
+    for two in two_first(&table, 0) {
+        let _ = table.give(table.actor(0), 1, proposal(&two));
+    }
+    assert!(table.replicas[1].convicted().contains_key(&table.actor(0)));
+    table.restart(1);
+    assert!(table.replicas[1].convicted().contains_key(&table.actor(0)));
 }
 
 // ---- lost memory
@@ -1202,6 +1290,26 @@ fn an_echo_of_our_own_that_we_do_not_remember_silences() {
 }
 
 #[test]
+fn who_is_silenced_signs_not_even_what_it_said_before() {
+    let mut table = Table::of(4);
+    let first = table.first(0, &[add(table.actor(0), 1, 7)]);
+    table
+        .give(table.actor(0), 3, proposal(&first))
+        .expect("echoed");
+    let forgotten = table.first(1, &[add(table.actor(1), 1, 8)]);
+    let forgotten = table.echo(3, &forgotten);
+    table
+        .give(table.actor(1), 3, Body::Echo(forgotten))
+        .expect("taken in");
+    assert!(table.replicas[3].is_silenced());
+    table.restart(3);
+    table.take_wire();
+    let _ = table.give(table.actor(0), 3, proposal(&first));
+    table.tick(3);
+    assert_eq!(echoes(&table.take_wire()), []);
+}
+
+#[test]
 fn a_proposal_of_our_own_that_we_do_not_remember_silences() {
     let mut table = Table::of(4);
     let forgotten = table.first(0, &[add(table.actor(0), 1, 7)]);
@@ -1233,6 +1341,26 @@ fn a_proposal_of_our_own_beyond_the_next_dot_that_we_do_not_remember_silences() 
 }
 
 // ---- following
+
+#[test]
+fn who_is_no_member_holds_a_proposal_and_is_bound_to_nothing() {
+    let mut table = Table::of(4);
+    let seat = table.enter(100, |_| ());
+    let [one, other] = two_first(&table, 0);
+    table
+        .give(table.actor(0), seat, proposal(&one))
+        .expect("taken in");
+    assert!(table.records[seat].is_empty());
+    assert_eq!(echoes(&table.take_wire()), []);
+    let certificate = table.certificate(&[0, 1, 2], &other);
+    table
+        .give(table.actor(0), seat, Body::Certificate(certificate))
+        .expect("a good certificate");
+    table
+        .give(table.actor(0), seat, proposal(&other))
+        .expect("the message");
+    assert_eq!(table.delivered[seat].len(), 1);
+}
 
 #[test]
 fn an_actor_that_is_no_member_follows_and_signs_nothing() {

@@ -7,10 +7,11 @@ use crate::common::{Set, Table, add, echoes};
 use bft_crdts::SigningActor;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Chunk, Consent, Packet, Proposal, Record, Replica, Request,
+    Answer, Body, Chunk, Consent, Equivocation, Packet, Proposal, Record, Replica, Request,
 };
+use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Approval, Approvals, Authorisation, Boundary, Change, Generation, Report,
+    Approval, Approvals, Authorisation, Boundary, Change, Generation, Mark, Report,
 };
 
 const LIAR: usize = 3;
@@ -311,4 +312,81 @@ fn what_is_held_of_a_lane_is_bounded_while_the_end_of_a_generation_is_caught_up_
         }
     }
     table.assert_level();
+}
+
+/// Makes a replica hold an authorised change, by the report of seat 0.
+fn freeze(table: &mut Table, seat: usize) {
+    let changes = vec![authorised(table, Change::Renew)];
+    let report = Report::of(table.replicas[0].boundary());
+    let report = Arc::new(table.keys[0].sign(&table.network(), report).into_claim());
+    let from = table.actor(0);
+    table
+        .give(from, seat, Body::Report { report, changes })
+        .expect("a good report");
+    assert!(table.replicas[seat].is_frozen());
+}
+
+fn own_reports(table: &Table, seat: usize) -> Vec<Report> {
+    let reported = |record: &Record| match record {
+        Record::Reported(claim) => Some(claim.statement.clone()),
+        _ => None,
+    };
+    table.records[seat].iter().filter_map(reported).collect()
+}
+
+/// It reported its lock, and said no more since.
+#[test]
+fn who_is_frozen_signs_no_echo_after_a_restart() {
+    let mut table = Table::of(4);
+    let first = table.first(0, &[add(table.actor(0), 1, 7)]);
+    let from = table.actor(0);
+    let again = Body::Proposal(Arc::clone(&first));
+    table.give(from, 1, again.clone()).expect("echoed");
+    freeze(&mut table, 1);
+    table.restart(1);
+    table.take_wire();
+    let _ = table.give(from, 1, again);
+    table.tick(1);
+    assert_eq!(echoes(&table.take_wire()), []);
+}
+
+#[test]
+fn a_report_names_what_its_reporter_echoed_or_the_two_messages_of_a_liar() {
+    let mut table = Table::of(4);
+    let two = [7, 8].map(|member| table.first(0, &[add(table.actor(0), 1, member)]));
+    let (left, right) = (table.echo(0, &two[0]), table.echo(0, &two[1]));
+    let evidence = Arc::new(Equivocation::Echo(Conflict { left, right }));
+    let (liar, other) = (table.actor(0), table.actor(2));
+    table
+        .give(other, 1, Body::Evidence(evidence))
+        .expect("good evidence");
+    let echoed = table.first(2, &[add(other, 1, 9)]);
+    table
+        .give(other, 1, Body::Proposal(echoed))
+        .expect("a good proposal");
+    freeze(&mut table, 1);
+    let [report] = &own_reports(&table, 1)[..] else {
+        panic!("one report");
+    };
+    assert!(matches!(report.marks[&liar], Mark::Seal(_)));
+    assert!(matches!(report.marks[&other], Mark::Lock(_)));
+    assert_eq!(report.marks.len(), 2);
+}
+
+#[test]
+fn who_is_silenced_or_no_member_freezes_and_reports_nothing() {
+    let mut table = Table::of(4);
+    let forgotten = table.first(0, &[add(table.actor(0), 1, 7)]);
+    let forgotten = table.echo(3, &forgotten);
+    table
+        .give(table.actor(0), 3, Body::Echo(forgotten))
+        .expect("taken in");
+    assert!(table.replicas[3].is_silenced());
+    let follower = table.enter(100, |_| ());
+    for seat in [3, follower] {
+        freeze(&mut table, seat);
+        assert!(own_reports(&table, seat).is_empty());
+    }
+    freeze(&mut table, 1);
+    assert_eq!(own_reports(&table, 1).len(), 1);
 }

@@ -10,9 +10,9 @@ use bft_crdts::codec::{Digest, Limits, decode, encode};
 use bft_crdts::dot::{Dot, Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Admission, Approval, Approvals, Authorised, Ballot, Boundary, CHANGES, Change, ChangeError,
-    ChangeKey, Committee, Echo, Entry, Founding, FoundingError, Generation, Mark, Report,
-    ReportError, Round, Said, Succession, Tally, Terms, Value, ValueError,
+    Admission, Agreement, Approval, Approvals, Authorised, Ballot, Boundary, CHANGES, Change,
+    ChangeError, ChangeKey, Committee, Echo, Entry, Founding, FoundingError, Generation, Mark,
+    Pace, Report, ReportError, Round, Said, Succession, Tally, Terms, Value, ValueError,
 };
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -304,6 +304,26 @@ mod a_report {
     }
 
     #[test]
+    fn names_as_many_lanes_as_there_may_be_and_not_one_more() {
+        let mut limits = Limits::default();
+        (limits.seats, limits.lanes) = (4, 4);
+        let (last, keys) = (boundary_within(4, limits), members(4));
+        let ends = [0, 1, 2, 3].map(|source| (&keys[source], head(1, 1)));
+        let locks = [0, 1, 2, 3].map(|source| echo(&last, &keys[source], 2, 1));
+        let check = |heads: &[_], locks: &[_]| {
+            let report = report(&last, &keys[0], heads, locks);
+            report.statement.check(&last)
+        };
+        assert_eq!(check(&ends, &locks), Ok(()));
+        let (outsider, mut more) = (stranger(1), ends.to_vec());
+        more.push((&outsider, head(1, 1)));
+        assert_eq!(check(&more, &[]), Err(ReportError::TooMany));
+        let mut more = locks.to_vec();
+        more.push(echo(&last, &outsider, 1, 1));
+        assert_eq!(check(&ends, &more), Err(ReportError::TooMany));
+    }
+
+    #[test]
     fn names_only_lanes_that_moved_and_could() {
         let (last, keys) = (boundary(4), members(4));
         let heads = |source: &SigningActor, head| {
@@ -319,8 +339,69 @@ mod a_report {
     }
 }
 
+mod a_tally {
+    use super::*;
+
+    #[test]
+    fn counts_one_statement_by_members_each_once_and_is_a_certificate_once() {
+        let (last, keys) = (boundary(4), members(4));
+        let sign = |key: &SigningActor, round| {
+            let said = Said::Prevote(None);
+            let (generation, round) = (last.generation(), Round::new(round));
+            key.sign(
+                last.network(),
+                Ballot {
+                    generation,
+                    round,
+                    said,
+                },
+            )
+        };
+        let mut tally = Tally::new(sign(&keys[0], 0).statement);
+        for key in &keys[..2] {
+            assert_eq!(tally.add(last.committee(), &sign(key, 0)), None);
+            let other = keys.iter().map(|key| sign(key, 1));
+            let outside = [1, 2, 3].map(|i| sign(&stranger(i), 0));
+            for fact in [sign(key, 0)].into_iter().chain(other).chain(outside) {
+                assert_eq!(tally.add(last.committee(), &fact), None);
+            }
+        }
+        let quorum = tally.add(last.committee(), &sign(&keys[2], 0));
+        let signers = quorum.expect("a quorum").signatures.clone();
+        let signers: Vec<_> = signers.iter().map(|(seat, _)| seat.index()).collect();
+        assert_eq!(signers, [0, 1, 2]);
+        assert_eq!(tally.add(last.committee(), &sign(&keys[3], 0)), None);
+    }
+}
+
 mod a_value {
     use super::*;
+
+    #[test]
+    fn has_as_many_changes_as_a_seat_may_approve_and_not_one_more() {
+        let (last, keys) = (boundary(4), members(4));
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
+        let changes = (0..=CHANGES as u8).map(|i| entry(&last, &stranger(i)));
+        let mut changes: Vec<_> = changes.map(|c| authorise(&last, &keys, &c)).collect();
+        changes.sort_by_key(|authorised| authorised.change().key());
+        let mut many = value(&last, &changes, &reports);
+        assert_eq!(many.terms.changes.len(), CHANGES);
+        assert!(many.check(&last).is_ok());
+        many.terms.changes.push(changes[CHANGES].claim());
+        assert_eq!(many.check(&last).err(), Some(ValueError::Changes));
+    }
+
+    #[test]
+    fn lets_the_sealed_dot_of_one_who_left_be_delivered_and_nothing_after_it() {
+        let (last, keys) = (boundary(4), members(4));
+        let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
+        let locks = [1, 2, 2].map(|name| echo(&last, &keys[3], 1, name));
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&locks[seat]]));
+        let next = value(&last, &[leave], &reports).check(&last);
+        let next = next.expect("good").next;
+        assert!(next.sealed().contains_key(&keys[3].actor()));
+        assert!(next.speaks(&dot(&keys[3], 1)) && !next.speaks(&dot(&keys[3], 2)));
+    }
 
     #[test]
     fn takes_the_maximum_of_each_lane_and_lists_what_remains_to_be_shown() {
@@ -592,6 +673,13 @@ mod a_founding {
         assert_eq!(found(Said::Precommit(None)), Err(FoundingError::NoDecision));
         let other = found(Said::Precommit(Some(digest(1))));
         assert_eq!(other, Err(FoundingError::OtherValue));
+        let later = Ballot {
+            generation: last.generation().next().expect("small"),
+            ..ballot(Said::Precommit(named))
+        };
+        let quorum = precommits(&last, last.committee(), &keys, later);
+        let founding = Founding::of(Arc::clone(&value), &quorum.expect("a quorum"));
+        assert_eq!(founding.verify(&last), Err(FoundingError::NoDecision));
     }
 
     #[test]
@@ -716,4 +804,19 @@ fn entries_take_effect_first_so_that_a_whole_committee_can_be_replaced() {
     let replaced = value(&last, &changes.collect::<Vec<_>>(), &reports);
     let next = replaced.check(&last).expect("good").next;
     assert_eq!(next.committee().actors(), [stranger(1).actor()]);
+}
+
+#[test]
+fn with_each_generation_another_seat_is_the_first_to_coordinate() {
+    let (mut last, keys) = (boundary(4), members(4));
+    for turn in 0..6 {
+        let awaits = |key: &SigningActor| {
+            let opened = Agreement::open(&last, key.clone(), Pace::default(), []);
+            opened.expect("a member").awaits_offer()
+        };
+        let coordinators: Vec<_> = keys.iter().map(awaits).collect();
+        let expected: Vec<_> = (0..4).map(|seat| seat == turn % 4).collect();
+        assert_eq!(coordinators, expected);
+        last = locked(&last, &keys, &[]);
+    }
 }

@@ -287,7 +287,7 @@ impl Agreement {
     /// The coordinator of a round: seat `(g + r) mod n`.
     fn coordinator(&self, round: Round) -> Actor {
         let seats = self.committee.size() as u64;
-        let turn = self.committee.generation().number() % seats + u64::from(round.number()) % seats;
+        let turn = self.committee.generation().number() % seats + u64::from(round.number());
         self.committee.actors()[(turn % seats) as usize]
     }
 }

@@ -564,3 +564,199 @@ fn statements_of_other_generations_and_strangers_do_not_count() {
     };
     assert_eq!(member.hear(&speech).err(), Some(SpeechError::TooMany));
 }
+
+fn quorums(quorums: impl IntoIterator<Item = Arc<Certificate<Ballot>>>) -> Speech {
+    Speech {
+        ballots: vec![],
+        quorums: quorums.into_iter().collect(),
+    }
+}
+
+#[test]
+fn a_speech_holds_as_much_as_a_member_has_to_say_and_not_more() {
+    let table = Table::of(4);
+    let claim = *table.ballot(0, 0, NO_PREVOTE);
+    let quorum = table.quorum([0, 1, 2], 0, prevote(1));
+    let hear = |ballots: usize, quorums: usize| {
+        let speech = Speech {
+            ballots: vec![claim; ballots],
+            quorums: vec![Arc::clone(&quorum); quorums],
+        };
+        table.member(3, vec![]).hear(&speech).err()
+    };
+    let (ballots, most) = (4 + Speech::OWN, Speech::QUORUMS);
+    assert_eq!(hear(ballots, most), None);
+    assert_eq!(hear(ballots + 1, 0), Some(SpeechError::TooMany));
+    assert_eq!(hear(0, most + 1), Some(SpeechError::TooMany));
+}
+
+#[test]
+fn what_can_no_longer_matter_is_not_even_checked() {
+    let table = Table::of(4);
+    let forged = |round| {
+        let mut claim = *table.ballot(0, round, NO_PREVOTE);
+        claim.sig = table.ballot(1, round, NO_PREVOTE).sig;
+        Speech {
+            ballots: vec![claim],
+            quorums: vec![],
+        }
+    };
+    let mut member = locked(&table, 3);
+    assert_eq!(member.hear(&forged(0)), Ok(Turn::default()));
+    assert!(member.hear(&forged(1)).is_err());
+    let mut old = Certificate::clone(&table.quorum([0, 1, 2], 0, prevote(1)));
+    old.signatures[2].1 = table.ballot(3, 0, prevote(1)).sig;
+    let _ = member.hear(&table.speech(1, 1, proposal(2)));
+    assert_eq!(
+        member.hear(&quorums([Arc::new(old)])),
+        Ok(Turn::default()),
+        "one as new is held"
+    );
+    let _ = table.all_say(&mut member, &[0, 1, 2], 1, precommit(1));
+    assert!(member.decision().is_some());
+    assert!(member.hear(&forged(1)).is_ok());
+}
+
+#[test]
+fn the_newest_quorum_of_prevotes_counts_in_whatever_order_they_come() {
+    let table = Table::of(4);
+    let polkas = [0, 1].map(|round| table.quorum([0, 1, 3], round, prevote(1 + round as u8)));
+    for order in [[0, 1], [1, 0]] {
+        let mut member = table.member(2, vec![]);
+        let _ = member.hear(&table.speech(0, 0, proposal(1)));
+        for polka in order {
+            let _ = member.hear(&quorums([Arc::clone(&polkas[polka])]));
+            let _ = member.judged(value(1 + polka as u8), true);
+        }
+        assert_eq!(member.round(), Round::new(1));
+        let turn = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
+        assert_eq!(signed(&turn), [reproposal(2, 1), prevote(2)]);
+    }
+}
+
+#[test]
+fn who_precommitted_is_locked() {
+    let table = Table::of(4);
+    assert!(!table.member(3, vec![]).is_locked());
+    assert!(locked(&table, 3).is_locked());
+}
+
+#[test]
+fn what_a_member_said_itself_or_in_a_round_that_is_over_does_not_silence_it() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
+    let turn = member.hear(&table.speech(3, 0, NO_PREVOTE)).expect("good");
+    assert_eq!(turn.forgotten, None);
+    let _ = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
+    assert_eq!(member.round(), Round::new(2));
+    let over = quorums([table.quorum([0, 1, 3], 1, prevote(1))]);
+    let turn = member.hear(&over).expect("good");
+    assert_eq!(turn.forgotten, None);
+}
+
+#[test]
+fn a_vote_of_ours_in_a_later_round_or_beside_the_one_that_we_know_silences_us() {
+    let table = Table::of(4);
+    for (round, said) in [(5, NO_PREVOTE), (0, prevote(1)), (0, precommit(1))] {
+        let mut member = table.member(3, vec![]);
+        assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
+        let speech = table.speech(3, round, said);
+        let turn = member.hear(&speech).expect("our key signed it");
+        assert_eq!(turn.forgotten, Some(speech.ballots[0]));
+    }
+}
+
+#[test]
+fn the_newest_lock_of_several_survives_a_crash() {
+    let table = Table::of(4);
+    let records = [(0, precommit(1)), (1, precommit(2))]
+        .map(|(round, said)| Record::Said(*table.ballot(3, round, said)));
+    for (name, said) in [(1, NO_PREVOTE), (2, prevote(2))] {
+        let mut member = table.member(3, records.to_vec());
+        assert_eq!(member.round(), Round::new(1));
+        let _ = table.all_say(&mut member, &[0, 1], 2, NO_PRECOMMIT);
+        let mut turn = member
+            .hear(&table.speech(2, 2, proposal(name)))
+            .expect("good");
+        merge(&mut turn, member.judged(value(name), true));
+        assert_eq!(signed(&turn), [said]);
+    }
+}
+
+#[test]
+fn the_prevotes_that_a_proposal_rests_on_are_passed_on_after_a_crash_too() {
+    let table = Table::of(4);
+    let records = vec![
+        Record::Valid(table.quorum([0, 1, 2], 0, prevote(1))),
+        Record::Said(*table.ballot(2, 2, reproposal(1, 0))),
+        Record::Valid(table.quorum([0, 1, 3], 1, prevote(2))),
+    ];
+    let mut member = table.member(2, records);
+    let _ = member.start();
+    let sent = member.tick().send.expect("it speaks");
+    let rounds = sent.quorums.iter().map(|quorum| quorum.statement.round);
+    assert_eq!(rounds.collect::<Vec<_>>(), [Round::FIRST, Round::new(1)]);
+}
+
+#[test]
+fn a_start_after_a_crash_goes_on_where_the_records_end() {
+    let table = Table::of(1);
+    let records = table.member(0, vec![]).offer(value(1)).persist;
+    for kept in 1..=records.len() {
+        let mut member = table.member(0, records[..kept].to_vec());
+        let _ = member.judged(value(1), true);
+        assert!(member.decision().is_some(), "after {kept} records");
+    }
+    let mut member = table.member(0, records);
+    assert!(member.start().decided.is_some());
+}
+
+#[test]
+fn what_is_said_in_a_round_ahead_counts_there_whatever_else_its_speaker_says() {
+    let table = Table::of(4);
+    let ahead = [(7, precommit(1)), (7, NO_PREVOTE), (5, precommit(1))];
+    for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
+        let mut member = table.member(3, vec![]);
+        for (round, said) in order.map(|next| ahead[next]) {
+            let _ = table.all_say(&mut member, &[0], round, said);
+        }
+        let turn = table.all_say(&mut member, &[1, 2], 7, precommit(1));
+        assert!(turn.decided.is_some(), "{order:?}");
+    }
+}
+
+#[test]
+fn nobody_goes_back_to_a_round() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let _ = table.all_say(&mut member, &[0], 5, NO_PREVOTE);
+    let _ = member.hear(&quorums([table.quorum([0, 1, 2], 7, prevote(1))]));
+    assert_eq!(member.round(), Round::new(7));
+    let _ = table.all_say(&mut member, &[1], 9, NO_PREVOTE);
+    assert_eq!(member.round(), Round::new(7));
+}
+
+#[test]
+fn lines_42_to_43_prevotes_of_an_earlier_round_are_enough_to_propose_their_value() {
+    let table = Table::of(4);
+    let mut member = table.member(1, vec![]);
+    let _ = table.all_say(&mut member, &[0, 2], 1, NO_PREVOTE);
+    let turn = member.hear(&quorums([table.quorum([0, 2, 3], 0, prevote(1))]));
+    assert!(signed(&turn.expect("good")).is_empty());
+    let turn = member.judged(value(1), true);
+    assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
+}
+
+#[test]
+fn an_opinion_is_asked_for_once_a_tick_until_there_is_one() {
+    let table = Table::of(4);
+    let mut member = table.member(3, vec![]);
+    let speech = table.speech(0, 0, proposal(1));
+    let asked = |turn: Turn| !turn.judge.is_empty();
+    assert!(asked(member.hear(&speech).expect("good")));
+    assert!(!asked(member.hear(&speech).expect("good")));
+    assert!(asked(member.tick()));
+    let _ = member.judged(value(1), false);
+    assert!(!asked(member.tick()));
+}
