@@ -183,6 +183,7 @@ impl<A: Wire> Replica<A> {
             .is_some_and(|lock| lock.entry.digest == entry.digest);
         if source == self.key.actor() && !remembered {
             self.silence(step);
+            self.outbox.forget_ahead();
         }
         let Some(lane) = self.lanes.get_mut(&source) else {
             return false;

@@ -275,6 +275,7 @@ impl<A: Wire> Replica<A> {
     /// Lets time pass: says again what may have been lost.
     pub fn tick(&mut self) -> Step<A::Op> {
         self.now += 1;
+        self.outbox.rest(self.is_pending());
         let mut step = Step::default();
         self.resend_locks(&mut step);
         self.resend_closing(&mut step);

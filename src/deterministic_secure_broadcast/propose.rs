@@ -2,8 +2,10 @@
 //! next one. Batches form without timers.
 //!
 //! Operations are made and judged on `ahead`, the algorithm with our own pending operations applied: so an honest
-//! source never proposes what its own earlier operation made invalid, and reads its own writes. While nothing is
-//! pending, `ahead` is the algorithm itself and costs nothing.
+//! source never proposes what its own earlier operation made invalid, and reads its own writes. `ahead` is built when an
+//! operation is proposed while another is pending, by copying the whole algorithm, and kept up to date while more may
+//! follow: so who proposes in bursts does not pay a copy for each. Who has nothing pending for some ticks, or always waits
+//! for one operation before the next, has no copy.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,13 +21,18 @@ use crate::actor::Statement;
 use crate::codec::{Bytes, encode};
 use crate::traits::{SecureBroadcastAlgorithm, Wire};
 
+/// Ticks without anything pending after which the copy of the algorithm is given up.
+const REST: u32 = 16;
+
 /// Own operations that are accepted and not delivered.
 #[derive(Debug)]
 pub(super) struct Outbox<A: SecureBroadcastAlgorithm> {
     waiting: VecDeque<(A::Op, Bytes)>,
     bytes: usize,
-    /// The algorithm with all pending operations applied; built when first needed, kept while any is pending.
+    /// The algorithm with all pending operations applied, once it was needed.
     ahead: Option<A>,
+    /// Ticks since anything was last pending.
+    idle: u32,
 }
 
 impl<A: Wire> Outbox<A> {
@@ -34,6 +41,7 @@ impl<A: Wire> Outbox<A> {
             waiting: VecDeque::new(),
             bytes: 0,
             ahead: None,
+            idle: 0,
         }
     }
 
@@ -87,6 +95,18 @@ impl<A: Wire> Outbox<A> {
         true
     }
 
+    /// A tick has passed.
+    pub(super) fn rest(&mut self, pending: bool) {
+        self.idle = if pending {
+            0
+        } else {
+            self.idle.saturating_add(1)
+        };
+        if self.idle >= REST {
+            self.ahead = None;
+        }
+    }
+
     /// The state under `ahead` has changed.
     pub(super) fn forget_ahead(&mut self) {
         self.ahead = None;
@@ -103,7 +123,7 @@ impl<A: Wire> Outbox<A> {
 impl<A: Wire> Replica<A> {
     /// The algorithm with our own pending operations applied: make the next operation on this.
     ///
-    /// Clones the algorithm when operations are pending and none were before.
+    /// Clones the algorithm when operations are pending and none were for a while.
     pub fn ahead(&mut self) -> &A {
         let me = self.key.actor();
         let in_flight = self.lanes.get(&me).and_then(|lane| lane.lock());
@@ -192,9 +212,6 @@ impl<A: Wire> Replica<A> {
             return false;
         };
         let in_flight = lane.lock().is_some();
-        if self.outbox.waiting.is_empty() && !in_flight {
-            self.outbox.ahead = None;
-        }
         if self.outbox.waiting.is_empty() || in_flight || !signs {
             return false;
         }

@@ -1,6 +1,7 @@
 //! A file for each promise. They are one program, so that the crate is compiled into it once.
 
 mod agreement;
+mod ahead;
 mod at2;
 mod at2_net;
 mod bank;
