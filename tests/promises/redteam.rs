@@ -11,7 +11,7 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Approval, Approvals, Authorisation, Boundary, Change, Generation, Mark, Report,
+    Approval, Approvals, Authorisation, Boundary, Change, Founding, Generation, Mark, Report,
 };
 
 const LIAR: usize = 3;
@@ -389,4 +389,37 @@ fn who_is_silenced_or_no_member_freezes_and_reports_nothing() {
     }
     freeze(&mut table, 1);
     assert_eq!(own_reports(&table, 1).len(), 1);
+}
+
+#[test]
+fn a_forged_generation_takes_nothing_from_the_good_one_before_it() {
+    let mut table = Table::of(4);
+    change_without(&mut table, 3, Change::Renew);
+    table.take_wire();
+    let request = Request {
+        standing: table.standing(3),
+        known: Generation::GENESIS,
+        held: BTreeMap::new(),
+    };
+    let (asker, from) = (table.actor(3), table.actor(0));
+    table
+        .give(asker, 0, Body::Request(request))
+        .expect("a question");
+    let mut answers = table
+        .take_wire()
+        .into_iter()
+        .filter_map(|packet| match packet.body {
+            Body::Answer(answer) => Some(answer),
+            _ => None,
+        });
+    let mut answer = answers.next().expect("an answer");
+    let good = Arc::clone(&answer.foundings[0]);
+    let (value, mut certificate) = (Arc::clone(&good.value), (*good.certificate).clone());
+    certificate.statement.generation = table.replicas[0].generation();
+    let certificate = Arc::new(certificate);
+    answer.foundings = vec![good, Arc::new(Founding { value, certificate })];
+    table
+        .give(from, 3, Body::Answer(answer))
+        .expect("the good one");
+    assert!(table.replicas[3].generation() > Generation::GENESIS);
 }
