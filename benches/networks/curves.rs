@@ -17,14 +17,16 @@ pub(crate) fn draw(table: &Table) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/curves");
     fs::create_dir_all(&folder).expect("a folder for the curves");
     for (name, picture) in [("members", members(table)), ("history", history(table))] {
-        let path = folder.join(name).with_extension("svg");
-        fs::write(&path, picture).expect("a picture");
-        println!("{}", path.display());
+        if let Some(picture) = picture {
+            let path = folder.join(name).with_extension("svg");
+            fs::write(&path, picture).expect("a picture");
+            println!("{}", path.display());
+        }
     }
 }
 
 /// Additions a second against the size of the committee, a line for each size of batches.
-fn members(table: &Table) -> String {
+fn members(table: &Table) -> Option<String> {
     let lines = [1, 16, 64, 512].map(|batch| {
         let rows = table.iter().filter(|(row, _)| {
             let row = **row;
@@ -46,7 +48,7 @@ fn members(table: &Table) -> String {
 }
 
 /// Microseconds an operation against what has happened before.
-fn history(table: &Table) -> String {
+fn history(table: &Table) -> Option<String> {
     let lines = Algorithm::ALL.into_iter().flat_map(|algorithm| {
         [1, 512].map(|batch| {
             let rows = table.iter().filter(|(row, _)| {
@@ -78,9 +80,10 @@ const COLOURS: [&str; 8] = [
     "#1b6ca8", "#d1495b", "#2e8b57", "#edae49", "#6a4c93", "#00798c", "#8d5524", "#555555",
 ];
 
-/// Both scales are logarithmic.
-fn picture(title: &str, across: &str, lines: &[Line]) -> String {
+/// Both scales are logarithmic. Nothing where there are no points.
+fn picture(title: &str, across: &str, lines: &[Line]) -> Option<String> {
     let points = || lines.iter().flat_map(|(_, points)| points);
+    points().next()?;
     let [left, right] = range(points().map(|point| point.0));
     let [low, high] = range(points().map(|point| point.1));
     let x =
@@ -145,7 +148,7 @@ fn picture(title: &str, across: &str, lines: &[Line]) -> String {
             ),
         );
     }
-    svg + "</svg>\n"
+    Some(svg + "</svg>\n")
 }
 
 fn put(svg: &mut String, element: std::fmt::Arguments<'_>) {

@@ -81,7 +81,10 @@ impl Workload {
             return self.ops;
         }
         let square = usize::from(self.members) * usize::from(self.members);
-        let messages = (4_000 / square).clamp(2, 200);
+        let messages = match self.history {
+            0 => (4_000 / square).clamp(2, 200),
+            _ => 1_024 / self.batch,
+        };
         messages * self.batch * self.sources
     }
 

@@ -1137,6 +1137,35 @@ fn a_source_that_echoes_another_message_than_it_proposed_is_convicted_by_its_ech
 }
 
 #[test]
+fn a_proposal_signed_in_a_later_generation_is_not_echoed_but_makes_its_receiver_ask() {
+    // Did its source's signature count in the old generation too, one member that is late and one liar could certify it
+    // there, and the late one would deliver what nobody else can take from it.
+    let mut table = Table::of(4);
+    let first = table.first(0, &[add(table.actor(0), 1, 7)]);
+    let echo = Echo {
+        generation: Generation::GENESIS.next().expect("a number"),
+        ..table.echo_of(&first)
+    };
+    let later = Arc::new(Proposal {
+        generation: echo.generation,
+        sig: table.keys[0].sign(&table.network(), echo).sig,
+        ..Proposal::clone(&first)
+    });
+    table
+        .give(table.actor(0), 1, proposal(&later))
+        .expect("taken");
+    assert_eq!(kinds(&table.take_wire()), ["request"]);
+    // Nor is it a signature in this generation.
+    let moved = Arc::new(Proposal {
+        generation: Generation::GENESIS,
+        ..Proposal::clone(&later)
+    });
+    let bad = VerifyError::BadSignature(BadSignature(table.actor(0)));
+    let refused = table.give(table.actor(0), 1, proposal(&moved));
+    assert_eq!(refused, Err(Refusal::Unsigned(bad)));
+}
+
+#[test]
 fn what_two_members_said_convicts_neither() {
     let table = Table::of(4);
     let [one, other] = two_first(&table, 0);
