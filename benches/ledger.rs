@@ -7,14 +7,13 @@
 //! `cargo bench --bench ledger -- 100000`
 #![allow(clippy::print_stdout)]
 
-use std::collections::VecDeque;
+mod cluster;
+
 use std::time::{Duration, Instant};
 
-use bft_crdts::bank::{Bank, Money, Op};
-use bft_crdts::codec::Limits;
-use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
-use bft_crdts::membership::Genesis;
-use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+use bft_crdts::SecureBroadcastAlgorithm;
+use bft_crdts::bank::{Bank, Money};
+use cluster::{Cluster, processor_time, resident_bytes};
 
 const MEMBERS: u8 = 4;
 const BALANCE: Money = Money::new(1_000);
@@ -53,81 +52,48 @@ fn main() {
     );
 }
 
-/// Replicas in one process, and what is under way between them.
+/// Four accounts, each of which pays the next in turn.
 struct Ring {
-    replicas: Vec<Replica<Bank>>,
-    packets: VecDeque<Vec<u8>>,
+    cluster: Cluster<Bank>,
     paid: usize,
 }
 
 impl Ring {
     fn new() -> Self {
-        let keys = (1..=MEMBERS).map(|byte| SigningActor::from_secret(&[byte; 32]));
-        let keys: Vec<_> = keys.collect();
-        let members: Vec<_> = keys.iter().map(SigningActor::actor).collect();
-        let bank = |actor| {
+        let cluster = Cluster::new(MEMBERS, |owners, actor| {
             let mut bank = Bank::new(actor);
-            members
-                .iter()
-                .for_each(|owner| bank.apply(Bank::new(*owner).open(BALANCE)));
+            for owner in owners {
+                bank.apply(Bank::new(*owner).open(BALANCE));
+            }
             bank
-        };
-        let actors = members.iter().copied().collect();
-        let genesis = Genesis::new(&bank(members[0]), actors, Limits::default());
-        let genesis = genesis.expect("four members are a committee");
-        let replica = |key: &SigningActor| {
-            let (bank, genesis) = (bank(key.actor()), genesis.clone());
-            let (replica, _) = Replica::recover(key.clone(), bank, genesis, []).expect("fits");
-            replica
-        };
-        Self {
-            replicas: keys.iter().map(replica).collect(),
-            packets: VecDeque::new(),
-            paid: 0,
-        }
+        });
+        Self { cluster, paid: 0 }
     }
 
     /// The time that each of `count` payments takes until everybody has it.
     fn pay(&mut self, count: usize) -> Vec<Duration> {
         let costs = (0..count).map(|_| {
             let start = Instant::now();
-            let (from, to) = (self.paid % 4, (self.paid + 1) % 4);
-            let to = self.replicas[to].actor();
-            let op = self.replicas[from].ahead().transfer(to, Money::new(1));
-            let step = self.replicas[from].propose(op).expect("the money is there");
-            self.send(step);
-            self.deliver_all();
+            let from = self.paid % usize::from(MEMBERS);
+            let to = self.cluster.actors()[(from + 1) % usize::from(MEMBERS)];
+            let pay = |bank: &Bank| bank.transfer(to, Money::new(1));
+            self.cluster.propose(from, pay);
+            self.cluster.run();
             self.paid += 1;
             if self.paid.is_multiple_of(100) {
-                for index in 0..self.replicas.len() {
-                    let step = self.replicas[index].tick();
-                    self.send(step);
-                }
-                self.deliver_all();
+                self.cluster.tick();
+                self.cluster.run();
             }
             start.elapsed()
         });
         costs.collect()
     }
 
-    fn send(&mut self, step: Step<Op>) {
-        self.packets.extend(step.send.iter().map(Packet::encode));
-    }
-
-    fn deliver_all(&mut self) {
-        while let Some(bytes) = self.packets.pop_front() {
-            let packet = Packet::decode(&bytes, &Limits::default()).expect("just encoded");
-            let to = |replica: &&mut Replica<Bank>| replica.actor() == packet.to;
-            let replica = self.replicas.iter_mut().find(to).expect("a member");
-            let step = replica.handle_packet(packet).expect("nobody lies");
-            self.send(step);
-        }
-    }
-
     fn check(&self) {
-        for replica in &self.replicas {
-            assert!(replica.algorithm().is_conserved());
-            let transfers = replica.algorithm().accounts();
+        for index in 0..usize::from(MEMBERS) {
+            let bank = self.cluster.algorithm(index);
+            assert!(bank.is_conserved());
+            let transfers = bank.accounts();
             let made: u64 = transfers.map(|(_, account)| account.transfers).sum();
             assert_eq!(made, self.paid as u64);
         }
@@ -163,18 +129,4 @@ impl std::fmt::Display for Cost {
             "median {median:.1?}, processor {processor:.1?} a payment"
         )
     }
-}
-
-/// Of this thread; 0 where there is no `/proc`.
-fn processor_time() -> Duration {
-    let nanos = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = nanos.split(' ').next().and_then(|nanos| nanos.parse().ok());
-    Duration::from_nanos(nanos.unwrap_or(0))
-}
-
-/// Of this process; 0 where there is no `/proc`.
-fn resident_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0u64) * 4096
 }
