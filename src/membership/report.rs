@@ -59,20 +59,23 @@ impl Mark {
         std::iter::once(one).chain(other)
     }
 
-    /// What was signed in a later generation is no member's of this one to hold, and would not be taken from who adopts it.
+    /// A lock that was signed in a later generation is no member's of this one, and who adopts it could pass it on to nobody.
+    /// Of a seal nothing is adopted, and the generations of its two are whatever a liar wrote: did they matter, one
+    /// liar's evidence in its members' reports would keep a generation from ever ending.
     fn check(&self, generation: Generation, dot: &Dot) -> Result<(), ReportError> {
-        let placed = |claim: &Signed<Echo>| {
-            claim.statement.generation <= generation
-                && claim.statement.dot == *dot
-                && claim.signer == dot.source
+        let in_time = match self {
+            Self::Lock(lock) => lock.statement.generation <= generation,
+            Self::Seal(_) => true,
         };
+        let placed =
+            |claim: &Signed<Echo>| claim.statement.dot == *dot && claim.signer == dot.source;
         let contradictory = match self {
             Self::Lock(_) => true,
             Self::Seal(conflict) => {
                 conflict.left.statement.digest != conflict.right.statement.digest
             }
         };
-        if contradictory && self.echoes().all(placed) {
+        if in_time && contradictory && self.echoes().all(placed) {
             Ok(())
         } else {
             Err(ReportError::Mark(dot.source))

@@ -7,7 +7,7 @@ use crate::common::{Set, Table, add, echoes};
 use bft_crdts::SigningActor;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Chunk, Consent, Equivocation, Packet, Proposal, Record, Replica, Request,
+    Answer, Body, Chunk, Consent, Echo, Equivocation, Packet, Proposal, Record, Replica, Request,
 };
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
@@ -371,6 +371,30 @@ fn a_report_names_what_its_reporter_echoed_or_the_two_messages_of_a_liar() {
     assert!(matches!(report.marks[&liar], Mark::Seal(_)));
     assert!(matches!(report.marks[&other], Mark::Lock(_)));
     assert_eq!(report.marks.len(), 2);
+}
+
+/// What a liar signed for a generation to come is evidence against it, and goes into each report as a seal.
+#[test]
+fn evidence_of_generations_to_come_keeps_no_generation_from_ending() {
+    let mut table = Table::of(4);
+    let [left, right] = [7, 8].map(|member| {
+        let message = table.first(LIAR, &[add(table.actor(LIAR), 1, member)]);
+        let echo = Echo {
+            generation: Generation::GENESIS.next().expect("a number"),
+            ..table.echo_of(&message)
+        };
+        table.keys[LIAR].sign(&table.network(), echo).into_claim()
+    });
+    let evidence = Arc::new(Equivocation::Echo(Conflict { left, right }));
+    for seat in 0..3 {
+        let body = Body::Evidence(Arc::clone(&evidence));
+        table.give(table.actor(LIAR), seat, body).expect("evidence");
+    }
+    table.carry(|_| true);
+    change_without(&mut table, LIAR, Change::Renew);
+    for seat in 0..3 {
+        assert!(table.replicas[seat].generation() > Generation::GENESIS);
+    }
 }
 
 #[test]
