@@ -10,6 +10,8 @@
 //! `cargo bench --bench onboarding -- 100000`
 #![allow(clippy::print_stdout)]
 
+mod cluster;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
 use bft_crdts::membership::{Change, Genesis};
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+use cluster::processor_time;
 
 const MEMBERS: u8 = 4;
 const BALANCE: Money = Money::new(1_000_000);
@@ -281,11 +284,4 @@ fn encode(step: Step<Op>) -> Vec<Vec<u8>> {
 
 fn decode(bytes: &[u8]) -> Packet {
     Packet::decode(bytes, &Limits::default()).expect("just encoded")
-}
-
-/// Of this thread; 0 where there is no `/proc`.
-fn processor_time() -> Duration {
-    let nanos = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = nanos.split(' ').next().and_then(|nanos| nanos.parse().ok());
-    Duration::from_nanos(nanos.unwrap_or(0))
 }

@@ -115,11 +115,6 @@ impl<A: Wire> Cluster<A> {
         Some(self.hand_over(&bytes))
     }
 
-    /// The same, in the order that `draw` chooses among so many packets.
-    pub(crate) fn run_in_disorder(&mut self, mut draw: impl FnMut(usize) -> usize) {
-        while self.step_in_disorder(&mut draw) {}
-    }
-
     /// Hands over the packet that `draw` chooses among so many. Whether there was one.
     pub(crate) fn step_in_disorder(&mut self, draw: impl FnOnce(usize) -> usize) -> bool {
         if self.queue.is_empty() {

@@ -56,6 +56,28 @@ fn change_without(table: &mut Table, out: usize, change: Change) {
     table.carry(here);
 }
 
+/// Member 3 missed a change and asks member 0, which answers with the generation that began.
+fn answered_after_a_change() -> (Table, Answer) {
+    let mut table = Table::of(4);
+    change_without(&mut table, 3, Change::Renew);
+    table.take_wire();
+    let request = Request {
+        standing: table.standing(3),
+        known: Generation::GENESIS,
+        held: BTreeMap::new(),
+    };
+    let asker = table.actor(3);
+    table
+        .give(asker, 0, Body::Request(request))
+        .expect("a question");
+    let mut wire = table.take_wire().into_iter();
+    let answer = wire.find_map(|packet| match packet.body {
+        Body::Answer(answer) => Some(answer),
+        _ => None,
+    });
+    (table, answer.expect("an answer"))
+}
+
 fn assert_none_is_silenced(replicas: &[Replica<Set>]) {
     for replica in replicas {
         assert!(!replica.is_silenced(), "{:?}", replica.actor());
@@ -80,26 +102,8 @@ fn a_report_with_a_good_change_and_a_bad_one_freezes_nobody() {
 
 #[test]
 fn an_answer_with_a_generation_and_a_bad_lane_is_refused_whole_or_taken() {
-    let mut table = Table::of(4);
-    change_without(&mut table, 3, Change::Renew);
-    table.take_wire();
-    let request = Request {
-        standing: table.standing(3),
-        known: Generation::GENESIS,
-        held: BTreeMap::new(),
-    };
-    let asker = table.actor(3);
-    table
-        .give(asker, 0, Body::Request(request))
-        .expect("a question");
-    let foundings = table
-        .take_wire()
-        .into_iter()
-        .find_map(|packet| match packet.body {
-            Body::Answer(answer) => Some(answer.foundings),
-            _ => None,
-        });
-    let founding = foundings.expect("an answer");
+    let (mut table, answer) = answered_after_a_change();
+    let founding = answer.foundings;
     assert_eq!(founding.len(), 1);
     let answer = Answer {
         foundings: founding,
@@ -417,26 +421,8 @@ fn who_is_silenced_or_no_member_freezes_and_reports_nothing() {
 
 #[test]
 fn a_forged_generation_takes_nothing_from_the_good_one_before_it() {
-    let mut table = Table::of(4);
-    change_without(&mut table, 3, Change::Renew);
-    table.take_wire();
-    let request = Request {
-        standing: table.standing(3),
-        known: Generation::GENESIS,
-        held: BTreeMap::new(),
-    };
-    let (asker, from) = (table.actor(3), table.actor(0));
-    table
-        .give(asker, 0, Body::Request(request))
-        .expect("a question");
-    let mut answers = table
-        .take_wire()
-        .into_iter()
-        .filter_map(|packet| match packet.body {
-            Body::Answer(answer) => Some(answer),
-            _ => None,
-        });
-    let mut answer = answers.next().expect("an answer");
+    let (mut table, mut answer) = answered_after_a_change();
+    let from = table.actor(0);
     let good = Arc::clone(&answer.foundings[0]);
     let (value, mut certificate) = (Arc::clone(&good.value), (*good.certificate).clone());
     certificate.statement.generation = table.replicas[0].generation();
