@@ -35,6 +35,7 @@ mod closing;
 mod deliver;
 mod echo;
 mod error;
+mod held;
 mod install;
 mod lane;
 mod log;
@@ -55,6 +56,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use error::{ApproveError, ProposeError, RecoverError, Refusal};
+pub use held::{Held, Progress, Why};
 pub use message::{
     Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
 };

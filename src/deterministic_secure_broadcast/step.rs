@@ -59,6 +59,16 @@ impl<Op> Default for Step<Op> {
 }
 
 impl<Op> Step<Op> {
+    /// Appends what a later input led to. Whoever has many inputs waiting spends their steps as one, with one write.
+    pub fn absorb(&mut self, later: Self) {
+        self.persist.extend(later.persist);
+        self.send.extend(later.send);
+        self.delivered.extend(later.delivered);
+        self.faults.extend(later.faults);
+        self.installed.extend(later.installed);
+        self.asked.extend(later.asked);
+    }
+
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -49,10 +49,21 @@ impl Peer {
         self.last = None;
     }
 
+    pub(super) fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// How far it is known to be in a lane.
+    pub(super) fn seq(&self, source: &Actor) -> Seq {
+        self.delivered.get(source).copied().unwrap_or_default()
+    }
+
     fn has(&self, source: &Actor, seq: Seq) -> bool {
-        self.delivered
-            .get(source)
-            .is_some_and(|known| *known >= seq)
+        self.seq(source) >= seq
     }
 }
 

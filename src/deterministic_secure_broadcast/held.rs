@@ -1,0 +1,230 @@
+//! What is known here and not delivered yet, and why: for whoever operates a replica and wonders what it waits for.
+
+use std::fmt;
+
+use super::Replica;
+use super::lane::{Certified, Lane, Lock, Stance};
+use super::message::Entry;
+use crate::actor::Actor;
+use crate::codec::Digest;
+use crate::dot::Dot;
+use crate::membership::{ChangeKey, Generation};
+use crate::traits::{Verdict, Wire};
+
+/// A message after the end of a lane that has not taken effect here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Held {
+    /// Whose message, and which of them.
+    pub dot: Dot,
+    /// Its digest; `None` when two are known, of which neither counts yet.
+    pub digest: Option<Digest>,
+    /// What it waits for.
+    pub why: Why,
+}
+
+/// What a message waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// A quorum has not echoed it yet.
+    EchoesMissing {
+        /// Echoes that are known here.
+        have: usize,
+        /// Echoes that certify.
+        quorum: usize,
+        /// The members whose echo is not known here.
+        missing: Vec<Actor>,
+    },
+    /// It rests on operations that are not delivered here. The algorithm's words.
+    Early(&'static str),
+    /// A quorum certified it, and nobody has sent it yet.
+    MessageMissing,
+    /// Certified by a committee that is over; it counts when a later generation is installed that covers it.
+    NotCovered,
+    /// The generation ends: echoes are given again in the next.
+    Frozen,
+    /// Its source is convicted: only if a quorum echoed it before will it be delivered.
+    Convicted,
+    /// Two messages were signed at this dot, and a boundary sealed it: it stays empty unless one was certified before.
+    Sealed,
+    /// We sign no more, and do not echo it; others may.
+    Silenced,
+    /// Certified, and never valid: a law of the algorithm is broken, or more members lie than are tolerated.
+    BrokenLaw,
+    /// Nothing: it takes effect with the next input.
+    Ready,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EchoesMissing {
+                have,
+                quorum,
+                missing,
+            } => {
+                write!(f, "{have} of {quorum} echoes are here; none of")?;
+                missing.iter().try_for_each(|actor| write!(f, " {actor:?}"))
+            }
+            Self::Early(reason) => write!(f, "it rests on what is not delivered here: {reason}"),
+            Self::MessageMissing => f.write_str("it is certified, and nobody has sent it yet"),
+            Self::NotCovered => {
+                f.write_str("the committee that certified it is over; a later generation decides")
+            }
+            Self::Frozen => {
+                f.write_str("the members change; it is echoed again in the next generation")
+            }
+            Self::Convicted => f.write_str("its source is convicted of equivocation"),
+            Self::Sealed => f.write_str("its source signed two messages there; the place is sealed"),
+            Self::Silenced => f.write_str("this replica signs no more; others may still certify it"),
+            Self::BrokenLaw => {
+                f.write_str("it is certified and can never be valid: a law is broken, or too many lie")
+            }
+            Self::Ready => f.write_str("it takes effect with the next input"),
+        }
+    }
+}
+
+/// How far a member is known to be, by its own signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Who.
+    pub member: Actor,
+    /// The newest generation that it said to have installed.
+    pub generation: Generation,
+    /// Messages that we have delivered and it is not known to have. An upper bound: what it did not say does not count.
+    pub lacks: u64,
+    /// Messages that it said to have delivered and we have not.
+    pub leads: u64,
+}
+
+impl<A: Wire> Replica<A> {
+    /// What is known here and not delivered, at most one message a lane, in the order of the sources. Of a certified
+    /// stretch it is the first message. Judges what waits: as costly as delivering it.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        let lanes = self.lanes.iter();
+        lanes
+            .filter_map(|(source, lane)| self.held_in(source, lane))
+            .collect()
+    }
+
+    fn held_in(&self, source: &Actor, lane: &Lane<A::Op>) -> Option<Held> {
+        let seq = lane.head().seq.next()?;
+        let dot = Dot {
+            source: *source,
+            seq,
+        };
+        let held = |digest, why| Some(Held { dot, digest, why });
+        if let Some(certified) = &lane.certified {
+            let digest = certified.tail.front().map(|entry| entry.digest);
+            return held(digest, self.why_certified(lane, certified));
+        }
+        let seal = self.boundary.sealed().get(source);
+        if seal.is_some_and(|seal| seal.dot() == dot) {
+            return held(None, Why::Sealed);
+        }
+        match &lane.stance {
+            Stance::Open => None,
+            Stance::Waiting(entry) => held(Some(entry.digest), self.why_unsigned(source, entry)),
+            Stance::Echoed(lock) => held(Some(lock.entry.digest), self.why_locked(lock)),
+        }
+    }
+
+    fn why_certified(&self, lane: &Lane<A::Op>, certified: &Certified) -> Why {
+        match certified.tail.front() {
+            _ if lane.stopped => Why::BrokenLaw,
+            None => Why::MessageMissing,
+            Some(_) if certified.provisional => Why::NotCovered,
+            Some(entry) => self.why_early(entry),
+        }
+    }
+
+    fn why_early(&self, entry: &Entry) -> Why {
+        let Ok(ops) = entry.message().decode::<A::Op>(self.limits()) else {
+            return Why::BrokenLaw;
+        };
+        match self.algorithm.verdict_batch(&entry.message().source, &ops) {
+            Verdict::Valid => Why::Ready,
+            Verdict::NotYet(reason) | Verdict::Never(reason) => Why::Early(reason),
+        }
+    }
+
+    fn why_unsigned(&self, source: &Actor, entry: &Entry) -> Why {
+        if self.convicted.contains_key(source) {
+            Why::Convicted
+        } else if self.silenced {
+            Why::Silenced
+        } else if self.is_frozen() {
+            Why::Frozen
+        } else {
+            self.why_early(entry)
+        }
+    }
+
+    fn why_locked(&self, lock: &Lock<A::Op>) -> Why {
+        if self.is_frozen() {
+            return Why::Frozen;
+        }
+        let seats = self.committee.seats();
+        let missing = seats.filter(|(seat, _)| lock.tally.signature(*seat).is_none());
+        let missing: Vec<_> = missing.map(|(_, actor)| actor).collect();
+        Why::EchoesMissing {
+            have: self.committee.size() - missing.len(),
+            quorum: self.committee.quorum(),
+            missing,
+        }
+    }
+
+    /// How far each other member is known to be, in the order of their keys.
+    #[must_use]
+    pub fn progress(&self) -> Vec<Progress> {
+        let members = self.peers.values();
+        let members = members.filter(|peer| self.committee.contains(&peer.actor()));
+        let progress = members.map(|peer| {
+            let lanes = self.lanes.iter();
+            let ends = lanes.map(|(source, lane)| {
+                let (here, there) = (lane.head().seq.number(), peer.seq(source).number());
+                (here.saturating_sub(there), there.saturating_sub(here))
+            });
+            let sum = |(lacks, leads): (u64, u64), (lack, lead)| {
+                (
+                    u64::saturating_add(lacks, lack),
+                    u64::saturating_add(leads, lead),
+                )
+            };
+            let (lacks, leads) = ends.fold((0, 0), sum);
+            Progress {
+                member: peer.actor(),
+                generation: peer.generation(),
+                lacks,
+                leads,
+            }
+        });
+        progress.collect()
+    }
+
+    /// The changes of the members that are wished for in this generation, each with those who approved it.
+    #[must_use]
+    pub fn wishes(&self) -> Vec<(ChangeKey, Vec<Actor>)> {
+        let approved = |(seat, actor): (_, Actor)| {
+            let changes = self.closing.approvals.of(seat);
+            changes.map(move |(change, _)| (change.key(), actor))
+        };
+        let mut wishes: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
+        for (change, actor) in self.committee.seats().flat_map(approved) {
+            wishes.entry(change).or_default().push(actor);
+        }
+        wishes.into_iter().collect()
+    }
+
+    /// Own operations that were accepted and are not delivered: those of the message that is in flight, and those that
+    /// wait behind it.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        let in_flight = self.lanes.get(&self.actor()).and_then(Lane::lock);
+        self.outbox.len() + in_flight.map_or(0, |lock| lock.ops.len())
+    }
+}
