@@ -147,6 +147,8 @@ pub mod laws;
 pub mod membership;
 pub mod money;
 pub mod net;
+#[cfg(feature = "node")]
+pub mod node;
 pub mod orswot;
 pub mod snapshot;
 pub mod store;

@@ -213,6 +213,16 @@ impl SigningActor {
         })
     }
 
+    /// A signature on a TLS handshake. What replicas sign has 32 bytes; this must have more.
+    #[cfg(feature = "node")]
+    pub(crate) fn sign_handshake(&self, transcript: &[u8]) -> Sig {
+        debug_assert!(
+            transcript.len() > size_of::<Digest>(),
+            "a transcript and no digest"
+        );
+        Sig(self.key.sign(transcript).to_bytes())
+    }
+
     fn sign_digest(&self, digest: &Digest) -> Sig {
         match Signatures::present() {
             Signatures::Stub => signatures::stub(&self.actor, digest),

@@ -76,11 +76,15 @@ impl fmt::Display for Why {
                 f.write_str("the members change; it is echoed again in the next generation")
             }
             Self::Convicted => f.write_str("its source is convicted of equivocation"),
-            Self::Sealed => f.write_str("its source signed two messages there; the place is sealed"),
-            Self::Silenced => f.write_str("this replica signs no more; others may still certify it"),
-            Self::BrokenLaw => {
-                f.write_str("it is certified and can never be valid: a law is broken, or too many lie")
+            Self::Sealed => {
+                f.write_str("its source signed two messages there; the place is sealed")
             }
+            Self::Silenced => {
+                f.write_str("this replica signs no more; others may still certify it")
+            }
+            Self::BrokenLaw => f.write_str(
+                "it is certified and can never be valid: a law is broken, or too many lie",
+            ),
             Self::Ready => f.write_str("it takes effect with the next input"),
         }
     }

@@ -130,6 +130,12 @@ impl<A: Wire> Replica<A> {
         &self.network
     }
 
+    /// The description of the network.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
     /// Who may sign now.
     #[must_use]
     pub fn committee(&self) -> &Committee {

@@ -13,7 +13,7 @@ use crate::membership::Change;
 /// its store contradicts itself, which others take for a lie.
 pub trait Store {
     /// Why writing or reading failed. After a failed append, nothing more is said: the replica is rebuilt first.
-    type Error: std::error::Error;
+    type Error: std::error::Error + Send + Sync + 'static;
 
     /// Appends `records` in order and returns when they are durable. After a crash a prefix of them may be there.
     ///

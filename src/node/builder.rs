@@ -1,0 +1,216 @@
+//! Starting a node.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+
+use super::driver::{Driver, Wiring};
+use super::error::{Failure, StartError};
+use super::links::{Arrival, Links};
+use super::roster::Roster;
+use super::{Address, Invitation, Node, Shared};
+use crate::actor::{Actor, SigningActor};
+use crate::codec::Digest;
+use crate::deterministic_secure_broadcast::{Replica, Step};
+use crate::membership::{Generation, Genesis};
+use crate::store::Store;
+use crate::traits::Wire;
+
+/// Callers that wait for the replica to take an operation or a request.
+const WAITING: usize = 1024;
+/// Events that are kept for who is slow to take them.
+const EVENTS: usize = 4096;
+
+/// What a node is to be. See [`Node::builder`].
+#[derive(Debug)]
+pub struct Builder<A> {
+    key: SigningActor,
+    algorithm: A,
+    genesis: Genesis,
+    listen: SocketAddr,
+    address: Option<Address>,
+    book: BTreeMap<Actor, Address>,
+    guests: Vec<Actor>,
+    pinned: Option<(Generation, Digest)>,
+    observers: bool,
+    tick: Duration,
+}
+
+impl<A> Node<A>
+where
+    A: Wire + Send,
+    A::Op: Send + Sync,
+{
+    /// A node of `key`'s actor, in the network that `genesis` describes. `algorithm` is in the genesis state.
+    pub fn builder(key: SigningActor, algorithm: A, genesis: Genesis) -> Builder<A> {
+        Builder {
+            key,
+            algorithm,
+            genesis,
+            listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
+            address: None,
+            book: BTreeMap::new(),
+            guests: Vec::new(),
+            pinned: None,
+            observers: false,
+            tick: Duration::from_millis(100),
+        }
+    }
+}
+
+impl<A> Builder<A>
+where
+    A: Wire + Send,
+    A::Op: Send + Sync,
+{
+    /// Where to listen. By default at any free port of all interfaces.
+    #[must_use]
+    pub fn listen(mut self, socket: SocketAddr) -> Self {
+        self.listen = socket;
+        self
+    }
+
+    /// What to tell others of where we listen, when it is not the address of the socket.
+    #[must_use]
+    pub fn address(mut self, address: impl Into<Address>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
+    /// Where another actor listens.
+    #[must_use]
+    pub fn peer(mut self, actor: Actor, address: impl Into<Address>) -> Self {
+        self.book.insert(actor, address.into());
+        self
+    }
+
+    /// Lets an actor without a seat follow, and ask to be let in.
+    #[must_use]
+    pub fn guest(mut self, actor: Actor) -> Self {
+        self.guests.push(actor);
+        self
+    }
+
+    /// Whom to ask, and the generation that the chain must pass through.
+    #[must_use]
+    pub fn invitation(mut self, invitation: &Invitation) -> Self {
+        let contacts = invitation.contacts.iter();
+        self.book
+            .extend(contacts.map(|(actor, address)| (*actor, address.clone())));
+        self.pinned = invitation.pinned;
+        self
+    }
+
+    /// Whether strangers may follow the network; off by default. They can ask, and nothing else.
+    #[must_use]
+    pub fn observers(mut self, allowed: bool) -> Self {
+        self.observers = allowed;
+        self
+    }
+
+    /// The time after which something is said again for the first time; 100 ms by default.
+    #[must_use]
+    pub fn tick(mut self, tick: Duration) -> Self {
+        self.tick = tick;
+        self
+    }
+
+    /// Rebuilds the replica from `store`, opens the socket, and starts. Must be called within a tokio runtime with I/O and
+    /// time, which carries the links.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was sent.
+    pub async fn start<S>(self, mut store: S) -> Result<Node<A>, StartError>
+    where
+        S: Store + Send + 'static,
+    {
+        let records = store.load().map_err(StartError::store)?;
+        let (key, genesis) = (self.key.clone(), self.genesis.clone());
+        let (mut replica, step) = Replica::recover(key, self.algorithm, genesis, records)?;
+        self.book.keys().for_each(|contact| replica.meet(*contact));
+        if let Some((generation, value)) = self.pinned {
+            replica.expect(generation, value);
+        }
+        let socket = UdpSocket::bind(self.listen)?;
+        let bound = socket.local_addr()?;
+        let own = (!bound.ip().is_unspecified()).then(|| bound.to_string());
+        let roster = Roster {
+            lanes: replica.boundary().lanes(),
+            named: self.book.keys().copied().chain(self.guests).collect(),
+            seated: replica.committee().contains(&replica.actor()),
+            observers: self.observers,
+        };
+        let (network, limits) = (*replica.network(), replica.limits().clone());
+        let (links, arrivals) = Links::open(
+            self.key,
+            network,
+            limits,
+            socket,
+            self.address.or(own),
+            roster,
+        )?;
+        for (actor, address) in self.book {
+            links.learn(actor, address, true);
+        }
+        run(replica, step, store, links, arrivals, self.tick)
+    }
+}
+
+/// Gives the replica a thread: it waits for the disk, and must not hold up the links.
+fn run<A, S>(
+    replica: Replica<A>,
+    first: Step<A::Op>,
+    store: S,
+    links: Arc<Links>,
+    arrivals: mpsc::Receiver<Arrival>,
+    tick: Duration,
+) -> Result<Node<A>, StartError>
+where
+    A: Wire + Send,
+    A::Op: Send + Sync,
+    S: Store + Send + 'static,
+{
+    let (wish, wishes) = mpsc::channel(WAITING);
+    let (ask, asks) = mpsc::channel(WAITING);
+    let events = broadcast::Sender::new(EVENTS);
+    let (ending, end) = watch::channel(None);
+    let shared = Shared {
+        actor: replica.actor(),
+        network: *replica.network(),
+        wishes: wish,
+        asks: ask,
+        events: events.clone(),
+        asked: super::Asked::default(),
+        links: Arc::clone(&links),
+        stop: Arc::default(),
+        end,
+    };
+    let wiring = Wiring {
+        links: Arc::clone(&links),
+        wishes,
+        asks,
+        arrivals,
+        events,
+        asked: Arc::clone(&shared.asked),
+        stop: Arc::clone(&shared.stop),
+        tick,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let thread = std::thread::Builder::new().name("replica".to_owned());
+    thread.spawn(move || {
+        let mut driver = Driver::new(replica, store, wiring);
+        let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(driver.run(first))));
+        let result = result.unwrap_or(Err(Failure::Panicked));
+        driver.dismiss(result.is_ok());
+        runtime.block_on(links.close());
+        ending.send_replace(Some(result));
+    })?;
+    let shared = Arc::new(shared);
+    Ok(Node { shared })
+}

@@ -1,0 +1,311 @@
+//! The thread that owns the replica and its store. Everything that waits is taken in together and made durable with one
+//! write; only then is anything sent or told. So the disk sets the pace of writes, and not of operations.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+
+use super::error::{Failure, NotDelivered};
+use super::links::{Arrival, Links};
+use super::{Asked, Event};
+use crate::deterministic_secure_broadcast::{Fault, ProposeError, Replica, Step};
+use crate::dot::Dot;
+use crate::store::{Effect, Store, spend};
+use crate::traits::Wire;
+
+/// Inputs that are taken in before the next write.
+const BATCH: usize = 2048;
+
+/// Changes that are remembered for the operator, in one generation.
+const ASKED: usize = 256;
+
+/// Makes an operation on the state with our own pending operations applied.
+pub(super) type Make<A> =
+    Box<dyn FnOnce(&A) -> Option<<A as crate::SecureBroadcastAlgorithm>::Op> + Send>;
+
+/// What is done after the write.
+type After = Box<dyn FnOnce() + Send>;
+
+/// A request to the replica. Its answer is given when all before it is durable.
+pub(super) type Ask<A> = Box<
+    dyn FnOnce(&mut Replica<A>) -> (Step<<A as crate::SecureBroadcastAlgorithm>::Op>, After) + Send,
+>;
+
+/// An operation that somebody waits for.
+pub(super) struct Wish<A: Wire> {
+    pub(super) make: Make<A>,
+    pub(super) reply: oneshot::Sender<Result<Dot, NotDelivered>>,
+}
+
+pub(super) struct Driver<A: Wire, S> {
+    replica: Replica<A>,
+    store: S,
+    links: Arc<Links>,
+    wishes: mpsc::Receiver<Wish<A>>,
+    asks: mpsc::Receiver<Ask<A>>,
+    arrivals: mpsc::Receiver<Arrival>,
+    events: broadcast::Sender<Event<A::Op>>,
+    asked: Asked,
+    stop: Arc<AtomicBool>,
+    tick: Duration,
+    /// Who waits for our own pending operations, in their order. Nobody, for those of before a restart.
+    waiting: VecDeque<Option<oneshot::Sender<Result<Dot, NotDelivered>>>>,
+    /// A wish for which the outbox has no room yet.
+    stalled: Option<(A::Op, oneshot::Sender<Result<Dot, NotDelivered>>)>,
+    /// Whether the store holds more than it needs.
+    prunable: bool,
+}
+
+/// What a driver is connected to.
+pub(super) struct Wiring<A: Wire> {
+    pub(super) links: Arc<Links>,
+    pub(super) wishes: mpsc::Receiver<Wish<A>>,
+    pub(super) asks: mpsc::Receiver<Ask<A>>,
+    pub(super) arrivals: mpsc::Receiver<Arrival>,
+    pub(super) events: broadcast::Sender<Event<A::Op>>,
+    /// The changes that others wish.
+    pub(super) asked: Asked,
+    /// Set when the node is to stop, which it does after the next write.
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) tick: Duration,
+}
+
+/// The steps of all inputs since the last write.
+struct Batch<Op> {
+    step: Step<Op>,
+    after: Vec<After>,
+}
+
+impl<Op> Batch<Op> {
+    fn new() -> Self {
+        let (step, after) = (Step::default(), Vec::new());
+        Self { step, after }
+    }
+}
+
+impl<A, S> Driver<A, S>
+where
+    A: Wire + Send,
+    S: Store,
+{
+    pub(super) fn new(replica: Replica<A>, store: S, wiring: Wiring<A>) -> Self {
+        let waiting = (0..replica.pending()).map(|_| None).collect();
+        Self {
+            replica,
+            store,
+            links: wiring.links,
+            wishes: wiring.wishes,
+            asks: wiring.asks,
+            arrivals: wiring.arrivals,
+            events: wiring.events,
+            asked: wiring.asked,
+            stop: wiring.stop,
+            tick: wiring.tick,
+            waiting,
+            stalled: None,
+            prunable: false,
+        }
+    }
+
+    /// Runs until asked to stop, until all handles are gone, or until the store fails.
+    pub(super) async fn run(&mut self, first: Step<A::Op>) -> Result<(), Failure> {
+        let mut ticks = tokio::time::interval(self.tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Batch::new();
+        batch.step = first;
+        loop {
+            self.commit(batch)?;
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            batch = Batch::new();
+            let taking = self.stalled.is_none();
+            tokio::select! {
+                wish = self.wishes.recv(), if taking => match wish {
+                    Some(wish) => self.wish(wish, &mut batch),
+                    None => return Ok(()),
+                },
+                ask = self.asks.recv() => match ask {
+                    Some(ask) => self.ask(ask, &mut batch),
+                    None => return Ok(()),
+                },
+                Some(arrival) = self.arrivals.recv() => self.arrive(arrival, &mut batch),
+                _ = ticks.tick() => {
+                    let step = self.replica.tick();
+                    self.take(step, &mut batch);
+                }
+            }
+            self.drain(&mut batch);
+        }
+    }
+
+    /// Takes in what waits, without waiting: packets first, for they may make room for wishes.
+    fn drain(&mut self, batch: &mut Batch<A::Op>) {
+        for _ in 0..BATCH {
+            if let Ok(arrival) = self.arrivals.try_recv() {
+                self.arrive(arrival, batch);
+            } else if let Ok(ask) = self.asks.try_recv() {
+                self.ask(ask, batch);
+            } else if self.stalled.is_none()
+                && let Ok(wish) = self.wishes.try_recv()
+            {
+                self.wish(wish, batch);
+            } else {
+                return;
+            }
+        }
+    }
+
+    // ---- inputs
+
+    fn arrive(&mut self, arrival: Arrival, batch: &mut Batch<A::Op>) {
+        match self.replica.handle_packet(arrival.packet) {
+            Ok(step) => self.take(step, batch),
+            Err(refusal) => tracing::debug!(%refusal, "refused"),
+        }
+    }
+
+    fn ask(&mut self, ask: Ask<A>, batch: &mut Batch<A::Op>) {
+        let (step, after) = ask(&mut self.replica);
+        self.take(step, batch);
+        batch.after.push(after);
+    }
+
+    fn wish(&mut self, wish: Wish<A>, batch: &mut Batch<A::Op>) {
+        match (wish.make)(self.replica.ahead()) {
+            Some(op) => self.propose(op, wish.reply, batch),
+            None => {
+                let refused = ProposeError::NotValid(crate::Verdict::NotYet("not possible here"));
+                batch.after.push(Box::new(move || {
+                    let _ = wish.reply.send(Err(NotDelivered::Refused(refused)));
+                }));
+            }
+        }
+    }
+
+    fn propose(
+        &mut self,
+        op: A::Op,
+        reply: oneshot::Sender<Result<Dot, NotDelivered>>,
+        batch: &mut Batch<A::Op>,
+    ) {
+        match self.replica.propose(op.clone()) {
+            Ok(step) => {
+                self.waiting.push_back(Some(reply));
+                self.take(step, batch);
+            }
+            Err(ProposeError::OutboxFull) => self.stalled = Some((op, reply)),
+            Err(refused) => drop(reply.send(Err(NotDelivered::Refused(refused)))),
+        }
+    }
+
+    /// Takes in a step, and notes who need not wait any more.
+    fn take(&mut self, step: Step<A::Op>, batch: &mut Batch<A::Op>) {
+        let me = self.replica.actor();
+        let own = step
+            .delivered
+            .iter()
+            .filter(|delivery| delivery.dot().source == me);
+        for delivery in own {
+            let count = delivery.ops().len().min(self.waiting.len());
+            for waiting in self.waiting.drain(..count).flatten() {
+                answer(waiting, Ok(delivery.dot()), batch);
+            }
+        }
+        let silenced = step.faults.contains(&Fault::Silenced);
+        let unseated = step.installed.iter().any(|installed| !installed.seated);
+        batch.step.absorb(step);
+        self.settle_waiting(batch);
+        if silenced || unseated {
+            let why = if silenced {
+                NotDelivered::Equivocated
+            } else {
+                NotDelivered::Unseated
+            };
+            for waiting in self.waiting.iter_mut().filter_map(Option::take) {
+                answer(waiting, Err(why.clone()), batch);
+            }
+        }
+    }
+
+    /// What a snapshot covers was delivered without a word on each.
+    fn settle_waiting(&mut self, batch: &mut Batch<A::Op>) {
+        let covered = self.waiting.len().saturating_sub(self.replica.pending());
+        let source = self.replica.actor();
+        let head = self.replica.head(&source);
+        let dot = Dot {
+            source,
+            seq: head.map(|head| head.seq).unwrap_or_default(),
+        };
+        for waiting in self.waiting.drain(..covered).flatten() {
+            answer(waiting, Ok(dot), batch);
+        }
+    }
+
+    // ---- outputs
+
+    fn commit(&mut self, mut batch: Batch<A::Op>) -> Result<(), Failure> {
+        if let Some((op, reply)) = self.stalled.take() {
+            self.propose(op, reply, &mut batch);
+        }
+        self.prunable |= !batch.step.installed.is_empty();
+        self.spend(batch)?;
+        if self.prunable
+            && let Some(records) = self.replica.checkpoint()
+        {
+            self.store.replace(&records).map_err(Failure::store)?;
+            self.prunable = false;
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, batch: Batch<A::Op>) -> Result<(), Failure> {
+        let (links, events, asked) = (&self.links, &self.events, &self.asked);
+        let members = self.replica.committee().actors();
+        spend(batch.step, &mut self.store, |effect| match effect {
+            Effect::Send(packet) => links.send(packet),
+            Effect::Delivered(delivery) => drop(events.send(Event::Delivered(delivery))),
+            Effect::Fault(fault) => drop(events.send(Event::Fault(fault))),
+            Effect::Installed(installed) => {
+                asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                links.update_roster(|roster| {
+                    roster.lanes.extend(members);
+                    roster.seated = installed.seated;
+                });
+                drop(events.send(Event::Installed(installed)));
+            }
+            Effect::Asked(change) => {
+                let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+                if asked.len() < ASKED || asked.contains_key(&change.key()) {
+                    asked.insert(change.key(), change);
+                    drop(events.send(Event::Asked(change)));
+                }
+            }
+        })
+        .map_err(Failure::store)?;
+        batch.after.into_iter().for_each(|after| after());
+        Ok(())
+    }
+
+    /// Tells those who wait that the node stops. `durable`: whether all that was taken in is written.
+    pub(super) fn dismiss(mut self, durable: bool) {
+        for waiting in self.waiting.drain(..).flatten() {
+            let _ = waiting.send(Err(NotDelivered::Stopped { durable }));
+        }
+    }
+}
+
+/// An answer that is given after the write.
+fn answer<Op>(
+    waiting: oneshot::Sender<Result<Dot, NotDelivered>>,
+    result: Result<Dot, NotDelivered>,
+    batch: &mut Batch<Op>,
+) {
+    batch
+        .after
+        .push(Box::new(move || drop(waiting.send(result))));
+}

@@ -1,0 +1,119 @@
+//! What can go wrong around a replica: one enum per verb.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use crate::codec::DecodeError;
+use crate::deterministic_secure_broadcast::{ApproveError, ProposeError, RecoverError};
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The store cannot be read or written.
+    #[error("store: {0}")]
+    Store(#[source] Arc<dyn Error + Send + Sync>),
+    /// The replica cannot be rebuilt from the store.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The socket cannot be bound, or the operating system refuses a thread.
+    #[error("cannot listen: {0}")]
+    Io(#[from] io::Error),
+    /// TLS refuses the identity.
+    #[error("tls: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl StartError {
+    pub(super) fn store(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// Why a node stopped by itself. What was acknowledged is in the store; start it again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The store could not write. Nothing was said that is not written.
+    #[error("store: {0}")]
+    Store(#[source] Arc<dyn Error + Send + Sync>),
+    /// The replica panicked: a bug here or in the algorithm.
+    #[error("the replica panicked")]
+    Panicked,
+}
+
+impl Failure {
+    pub(super) fn store(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// Why [`propose`](super::Node::propose) does not report a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotDelivered {
+    /// It was not taken: nothing has changed, and it may be proposed again.
+    #[error("refused: {0}")]
+    Refused(ProposeError),
+    /// Taken and durable, but we lost our seat first: it waits until we are a member again.
+    #[error("taken, and no member any more: it waits for a seat")]
+    Unseated,
+    /// Our own key has signed what we do not remember: the store is an old copy, or the key is used twice. Others hold
+    /// or will find the evidence of an equivocation.
+    #[error("silenced: our own key contradicts us")]
+    Equivocated,
+    /// The node stopped. If it is durable, it is delivered when the node runs again.
+    #[error("the node stopped; the operation {}", if *.durable { "is durable" } else { "may be lost" })]
+    Stopped {
+        /// Whether it is known to be durable.
+        durable: bool,
+    },
+}
+
+/// Why a request to a node was not fulfilled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The node stopped.
+    #[error("the node stopped")]
+    Stopped,
+    /// The change cannot be approved.
+    #[error(transparent)]
+    Approve(#[from] ApproveError),
+    /// Nobody asks for this change here.
+    #[error("nobody asks for it")]
+    Unasked,
+}
+
+/// Why a link ended or a frame was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The other end is gone.
+    #[error("lost")]
+    Lost,
+    /// The other end did not answer in time, or there is nobody at its addresses.
+    #[error("cannot be reached")]
+    Unreachable,
+    /// A frame is longer than a packet may be.
+    #[error("a frame of {len} bytes, at most {limit} are allowed")]
+    TooLong {
+        /// Bytes that were announced.
+        len: usize,
+        /// Bytes that are allowed.
+        limit: usize,
+    },
+    /// A frame does not decode.
+    #[error("frame: {0}")]
+    Decode(#[from] DecodeError),
+    /// A greeting is over its bounds, or comes a second time.
+    #[error("a greeting over its bounds")]
+    Hello,
+    /// A packet in somebody else's name, or for somebody else.
+    #[error("a packet between others")]
+    Misaddressed,
+    /// A packet that those without a seat may not send.
+    #[error("only questions are taken from those without a seat")]
+    NoSeat,
+}

@@ -1,0 +1,95 @@
+//! What a link carries: frames with their length before them, the first of which says who speaks from where.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::LinkError;
+use crate::actor::Actor;
+use crate::codec::{self, Bytes, Limits};
+use crate::deterministic_secure_broadcast::Packet;
+
+/// Where an actor listens: `host:port`. A hint: who is there proves it with its key.
+pub type Address = String;
+
+/// Bytes of an address.
+const ADDRESS: usize = 255;
+
+/// Addresses in one greeting.
+const BOOK: usize = 1024;
+
+/// Bytes that a frame adds to a packet: its length and its kind.
+const AROUND: usize = 8;
+
+/// What one end tells the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Frame {
+    /// Where the speaker listens, and where it believes others to listen.
+    Hello(Hello),
+    /// A packet of the protocol.
+    Packet(Packet),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hello {
+    pub(super) address: Option<Address>,
+    pub(super) book: BTreeMap<Actor, Address>,
+}
+
+impl Frame {
+    /// The frame with its length.
+    pub(super) fn encode(&self) -> Bytes {
+        let frame = codec::encode(self);
+        let len = u32::try_from(frame.len()).expect("packets are bounded far below 4 GiB");
+        let mut bytes = Vec::with_capacity(frame.len() + size_of::<u32>());
+        bytes.extend_from_slice(&len.to_le_bytes());
+        bytes.extend(frame);
+        bytes.into()
+    }
+
+    /// The most bytes that a frame of this network has, without its length.
+    pub(super) fn limit(limits: &Limits) -> usize {
+        limits.packet_bytes as usize + AROUND
+    }
+
+    pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, LinkError> {
+        let frame = codec::decode(bytes, Self::limit(limits))?;
+        if let Self::Hello(hello) = &frame {
+            hello.check()?;
+        }
+        Ok(frame)
+    }
+}
+
+impl Hello {
+    fn check(&self) -> Result<(), LinkError> {
+        let mut addresses = self.book.values().chain(&self.address);
+        let fits = self.book.len() <= BOOK && addresses.all(|address| address.len() <= ADDRESS);
+        if fits { Ok(()) } else { Err(LinkError::Hello) }
+    }
+}
+
+/// Reads the next frame; `None` when the other end has finished. Room grows with what comes, not with what is announced.
+pub(super) async fn read(
+    stream: &mut quinn::RecvStream,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, LinkError> {
+    let mut len = [0; size_of::<u32>()];
+    match stream.read_exact(&mut len).await {
+        Ok(()) => {}
+        Err(quinn::ReadExactError::FinishedEarly(0)) => return Ok(None),
+        Err(_) => return Err(LinkError::Lost),
+    }
+    let len = u32::from_le_bytes(len) as usize;
+    if len > limit {
+        return Err(LinkError::TooLong { len, limit });
+    }
+    let mut frame = Vec::new();
+    while frame.len() < len {
+        let chunk = stream.read_chunk(len - frame.len(), true).await;
+        let chunk = chunk.map_err(|_| LinkError::Lost)?;
+        let chunk = chunk.ok_or(LinkError::Lost)?;
+        frame.extend_from_slice(&chunk.bytes);
+    }
+    Ok(Some(frame))
+}

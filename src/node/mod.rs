@@ -1,0 +1,355 @@
+//! The real network: a node that people run.
+//!
+//! A [`Node`] drives a [`Replica`] over QUIC. Each link is authenticated at both ends by the actors' own ed25519 keys; each
+//! statement in a packet is signed besides, so that a link is trusted with nothing but the address of an answer.
+//!
+//! ```text
+//!  propose, approve, read        links: a task writes and one reads for each actor
+//!          |                                     |  ^
+//!          v  bounded queues                     v  |
+//!      .-- driver: a thread of its own --------------------.
+//!      |  takes in all that waits -> replica -> one write  |
+//!      |  -> send -> tell -> answer                        |
+//!      '---------------------------------------------------'
+//! ```
+//!
+//! Every queue is bounded. Callers wait when the outbox is full; a peer that sends more than we take waits, by QUIC's flow
+//! control; a packet for a peer that does not read is dropped and said again later. When all members are level nobody
+//! speaks, nothing is written, and links end by themselves until they are needed.
+//!
+//! Never run two nodes with one key, and never start one from a copy of its store: its key would contradict itself,
+//! others would take it for a liar, and it would be silent for good.
+
+mod builder;
+mod driver;
+mod error;
+mod frame;
+mod invitation;
+mod links;
+mod roster;
+mod status;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+pub use builder::Builder;
+pub use error::{Failure, LinkError, NotDelivered, RequestError, StartError};
+pub use frame::Address;
+pub use invitation::{Invitation, InvitationError};
+pub use links::Traffic;
+pub use status::{LaneStatus, MemberStatus, Status};
+
+use crate::actor::Actor;
+use crate::codec::NetworkId;
+use crate::deterministic_secure_broadcast::{
+    ApproveError, Delivery, Fault, Installed, Replica, Step,
+};
+use crate::dot::Dot;
+use crate::membership::{Change, ChangeKey};
+use crate::traits::Wire;
+use driver::{Ask, Wish};
+use links::Links;
+
+type Asked = Arc<Mutex<BTreeMap<ChangeKey, Change>>>;
+
+/// How a node ended; nothing while it runs.
+type End = Option<Result<(), Failure>>;
+
+/// A handle on a running node. Clones are handles on the same one; it stops when the last is dropped.
+#[derive(Debug)]
+pub struct Node<A: Wire> {
+    shared: Arc<Shared<A>>,
+}
+
+struct Shared<A: Wire> {
+    actor: Actor,
+    network: NetworkId,
+    wishes: mpsc::Sender<Wish<A>>,
+    asks: mpsc::Sender<Ask<A>>,
+    events: broadcast::Sender<Event<A::Op>>,
+    asked: Asked,
+    links: Arc<Links>,
+    stop: Arc<AtomicBool>,
+    end: watch::Receiver<End>,
+}
+
+impl<A: Wire> std::fmt::Debug for Shared<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A: Wire> Clone for Node<A> {
+    fn clone(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self { shared }
+    }
+}
+
+/// What happened at this node.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<Op> {
+    /// A message took effect. It is durable.
+    Delivered(Delivery<Op>),
+    /// Something that should not be.
+    Fault(Fault),
+    /// A generation began.
+    Installed(Installed),
+    /// Others wish this change: [`Node::approve`] it or not.
+    Asked(Change),
+    /// So many events were dropped because nobody took them in time: read the state afresh.
+    Missed(u64),
+}
+
+/// The events of a node since the stream was asked for.
+#[derive(Debug)]
+pub struct Events<Op>(broadcast::Receiver<Event<Op>>);
+
+impl<Op: Clone> Events<Op> {
+    /// The next event; `None` when the node has stopped. May be dropped while it waits.
+    pub async fn next(&mut self) -> Option<Event<Op>> {
+        match self.0.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Event::Missed(missed)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+impl<A> Node<A>
+where
+    A: Wire + Send,
+    A::Op: Send + Sync,
+{
+    /// Who this node is.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        self.shared.actor
+    }
+
+    /// The network's name.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.shared.network
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.shared.links.local_address()
+    }
+
+    // ---- operations
+
+    /// Proposes an operation and waits until it is delivered here, which means: it is durable here, a quorum of the members
+    /// has signed it, and every correct member will deliver it.
+    ///
+    /// Waits for room when the outbox is full. When the future is dropped the operation may be proposed all the same.
+    ///
+    /// # Errors
+    /// [`NotDelivered`] tells a refusal, after which nothing has changed, from the rest.
+    pub async fn propose(&self, op: A::Op) -> Result<Dot, NotDelivered> {
+        self.propose_with(|_| Some(op)).await
+    }
+
+    /// Makes an operation on the state with our own pending operations applied, and proposes it as
+    /// [`propose`](Self::propose) does. Nothing comes between. With `None` nothing is proposed.
+    ///
+    /// # Errors
+    /// [`NotDelivered`].
+    pub async fn propose_with(
+        &self,
+        make: impl FnOnce(&A) -> Option<A::Op> + Send + 'static,
+    ) -> Result<Dot, NotDelivered>
+    where
+        A::Op: 'static,
+    {
+        let (reply, delivered) = oneshot::channel();
+        let make = Box::new(make);
+        let stopped = NotDelivered::Stopped { durable: false };
+        if self.shared.wishes.send(Wish { make, reply }).await.is_err() {
+            return Err(stopped);
+        }
+        delivered.await.unwrap_or(Err(stopped))
+    }
+
+    /// Reads the replica. What is read is durable when this returns.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Replica<A>) -> T + Send + 'static,
+    ) -> Result<T, RequestError> {
+        self.ask(|replica| (Step::default(), read(replica))).await
+    }
+
+    /// What happens from now on. Who does not take events in time is told how many it missed.
+    #[must_use]
+    pub fn events(&self) -> Events<A::Op> {
+        Events(self.shared.events.subscribe())
+    }
+
+    /// Where this node stands, what it holds, and why that is not delivered.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    pub async fn status(&self) -> Result<Status, RequestError> {
+        let mut status = self.read(status::of).await?;
+        status.complete(&self.shared.links, self.asked());
+        Ok(status)
+    }
+
+    // ---- members
+
+    /// The changes that others wish in this generation and that wait for our approval.
+    #[must_use]
+    pub fn asked(&self) -> Vec<ChangeKey> {
+        let asked = self
+            .shared
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        asked.keys().copied().collect()
+    }
+
+    /// Approves a change. It is made when a quorum of the members has approved it.
+    ///
+    /// # Errors
+    /// [`RequestError`]; a [`ChangeKey::Join`] can only be approved after the newcomer asked.
+    pub async fn approve(&self, change: ChangeKey) -> Result<(), RequestError> {
+        let change = match change {
+            ChangeKey::Leave(actor) => Change::Leave(actor),
+            ChangeKey::Renew => Change::Renew,
+            ChangeKey::Join(_) => {
+                let asked = self
+                    .shared
+                    .asked
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *asked.get(&change).ok_or(RequestError::Unasked)?
+            }
+        };
+        let approved = self.ask(move |replica| match replica.approve(change) {
+            Ok(step) => (step, Ok(())),
+            Err(error) => (Step::default(), Err(error)),
+        });
+        let approved: Result<(), ApproveError> = approved.await?;
+        let mut asked = self
+            .shared
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        asked.remove(&change.key());
+        Ok(approved?)
+    }
+
+    /// Asks the members to be let in, until we are. They approve or not.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    pub async fn join(&self) -> Result<(), RequestError> {
+        self.ask(|replica| (replica.ask_to_join(), ())).await
+    }
+
+    /// Asks to leave: approves our own leave. The node must run on until the members have let it go.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn leave(&self) -> Result<(), RequestError> {
+        self.approve(ChangeKey::Leave(self.actor())).await
+    }
+
+    /// Approves a new generation with the same members, hence a new snapshot: what is before the last one is forgotten.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn renew(&self) -> Result<(), RequestError> {
+        self.approve(ChangeKey::Renew).await
+    }
+
+    /// Lets `guest` follow the network and ask to be let in, and says what it needs to find us and to know that we are the
+    /// network that it was invited to. Holds until the node stops.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    pub async fn invite(&self, guest: Actor) -> Result<Invitation, RequestError> {
+        let links = &self.shared.links;
+        links.update_roster(|roster| {
+            roster.named.insert(guest);
+        });
+        let mut invitation = self.read(Invitation::of).await?;
+        invitation.contacts = links.contacts();
+        Ok(invitation)
+    }
+
+    /// Tells where an actor listens.
+    pub fn introduce(&self, actor: Actor, address: Address) {
+        let links = &self.shared.links;
+        links.update_roster(|roster| {
+            roster.named.insert(actor);
+        });
+        links.learn(actor, address, true);
+    }
+
+    /// Where each known actor listens.
+    #[must_use]
+    pub fn book(&self) -> BTreeMap<Actor, Address> {
+        let book = self.shared.links.book().into_iter();
+        book.filter_map(|(actor, (address, _))| Some((actor, address?)))
+            .collect()
+    }
+
+    /// What crossed the links since the start.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.shared.links.traffic()
+    }
+
+    // ---- the end
+
+    /// Stops after all that was taken in is durable, and tells the peers that the links end.
+    ///
+    /// # Errors
+    /// [`Failure`] when the node had stopped by itself.
+    pub async fn shutdown(self) -> Result<(), Failure> {
+        let stop = Arc::clone(&self.shared.stop);
+        let _ = self
+            .ask(move |_| (Step::default(), stop.store(true, Ordering::Relaxed)))
+            .await;
+        self.stopped().await
+    }
+
+    /// Waits until the node has stopped, for whatever reason.
+    ///
+    /// # Errors
+    /// [`Failure`] when it stopped by itself.
+    pub async fn stopped(&self) -> Result<(), Failure> {
+        let mut end = self.shared.end.clone();
+        let ended = end.wait_for(Option::is_some).await;
+        let ended = ended.map(|end| end.clone());
+        ended.unwrap_or(None).unwrap_or(Err(Failure::Panicked))
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Replica<A>) -> (Step<A::Op>, T) + Send + 'static,
+    ) -> Result<T, RequestError> {
+        let (reply, answer) = oneshot::channel();
+        let ask: Ask<A> = Box::new(move |replica| {
+            let (step, result) = ask(replica);
+            (step, Box::new(move || drop(reply.send(result))))
+        });
+        let sent = self.shared.asks.send(ask).await;
+        sent.map_err(|_| RequestError::Stopped)?;
+        answer.await.map_err(|_| RequestError::Stopped)
+    }
+}

@@ -1,0 +1,133 @@
+//! Where a node stands, for whoever operates it.
+
+use super::frame::Address;
+use super::links::{Links, Traffic};
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::{Held, Holdings, Progress, Replica};
+use crate::dot::Head;
+use crate::membership::{ChangeKey, Generation};
+use crate::traits::Wire;
+
+/// Where a node stands.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Who it is.
+    pub actor: Actor,
+    /// The generation that it has installed.
+    pub generation: Generation,
+    /// Signatures that certify in it.
+    pub quorum: usize,
+    /// Whether it has a seat.
+    pub seated: bool,
+    /// Whether its own key contradicts it, so that it signs no more.
+    pub silenced: bool,
+    /// Whether a change of the members is being agreed on.
+    pub changing: bool,
+    /// The members.
+    pub members: Vec<MemberStatus>,
+    /// All lanes.
+    pub lanes: Vec<LaneStatus>,
+    /// Own operations that are accepted and not delivered.
+    pub pending: usize,
+    /// What it holds in memory and has not delivered.
+    pub holdings: Holdings,
+    /// Actors that are convicted of equivocation.
+    pub convicted: Vec<Actor>,
+    /// Changes of the members that are wished for, with those who approved.
+    pub wishes: Vec<(ChangeKey, Vec<Actor>)>,
+    /// Changes that wait for this node's approval.
+    pub asked: Vec<ChangeKey>,
+    /// What crossed the links since the start.
+    pub traffic: Traffic,
+}
+
+/// A member, as this node sees it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MemberStatus {
+    /// Who.
+    pub actor: Actor,
+    /// How far it is, by its own word; none of ourselves and of who has not spoken.
+    pub progress: Option<Progress>,
+    /// Where it listens.
+    pub address: Option<Address>,
+    /// Whether there is a link. Links end when nobody speaks: none is no bad sign.
+    pub linked: bool,
+}
+
+/// A lane, as this node sees it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LaneStatus {
+    /// Whose.
+    pub source: Actor,
+    /// Where it ends here.
+    pub head: Head,
+    /// What is known to come next, and why it is not delivered.
+    pub held: Option<Held>,
+}
+
+pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
+    let committee = replica.committee();
+    let progress = replica.progress();
+    let member = |actor: &Actor| MemberStatus {
+        actor: *actor,
+        progress: progress
+            .iter()
+            .find(|progress| progress.member == *actor)
+            .copied(),
+        address: None,
+        linked: false,
+    };
+    let held = replica.held();
+    let lane = |source: Actor| {
+        Some(LaneStatus {
+            source,
+            head: replica.head(&source)?,
+            held: held.iter().find(|held| held.dot.source == source).cloned(),
+        })
+    };
+    Status {
+        actor: replica.actor(),
+        generation: replica.generation(),
+        quorum: committee.quorum(),
+        seated: committee.contains(&replica.actor()),
+        silenced: replica.is_silenced(),
+        changing: replica.is_frozen(),
+        members: committee.actors().iter().map(member).collect(),
+        lanes: replica
+            .boundary()
+            .lanes()
+            .into_iter()
+            .filter_map(lane)
+            .collect(),
+        pending: replica.pending(),
+        holdings: replica.holdings(),
+        convicted: replica.convicted().keys().copied().collect(),
+        wishes: replica.wishes(),
+        asked: Vec::new(),
+        traffic: Traffic::default(),
+    }
+}
+
+impl Status {
+    pub(super) fn complete(&mut self, links: &Links, asked: Vec<ChangeKey>) {
+        let book = links.book();
+        for member in &mut self.members {
+            if let Some((address, connections)) = book.get(&member.actor) {
+                member.address.clone_from(address);
+                member.linked = *connections > 0;
+            }
+        }
+        self.asked = asked;
+        self.traffic = links.traffic();
+    }
+
+    /// Messages that members said to have delivered and this node has not: what is left to catch up with.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        let progress = self.members.iter().filter_map(|member| member.progress);
+        progress.map(|progress| progress.leads).max().unwrap_or(0)
+    }
+}

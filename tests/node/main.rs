@@ -1,0 +1,3 @@
+//! Nodes that talk over real sockets.
+
+mod links;
