@@ -26,11 +26,11 @@ use crate::codec::{Bytes, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::Packet;
 
 /// How long nobody speaks before a link ends.
-pub(super) const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(30);
 /// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(5);
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Handshakes of others at once; above a quarter of it, they must first prove their address.
-const HANDSHAKES: usize = 64;
+pub(super) const HANDSHAKES: usize = 64;
 /// Connections of one actor at once: more than one while both ends dial, or after a restart.
 const CONNECTIONS: usize = 2;
 /// Packets that wait for one actor.
@@ -395,7 +395,7 @@ impl Close {
 }
 
 /// One stream each way carries everything; nothing else may be opened. There are no keep-alives: silence is the rule.
-fn transport() -> TransportConfig {
+pub(super) fn transport() -> TransportConfig {
     let mut config = TransportConfig::default();
     let idle = IDLE.try_into().expect("within the bounds of QUIC");
     config

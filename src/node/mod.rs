@@ -25,6 +25,7 @@ mod driver;
 mod error;
 mod frame;
 mod invitation;
+mod link;
 mod links;
 mod roster;
 mod status;
@@ -41,6 +42,7 @@ pub use builder::Builder;
 pub use error::{Failure, LinkError, NotDelivered, RequestError, StartError};
 pub use frame::Address;
 pub use invitation::{Invitation, InvitationError};
+pub use link::Link;
 pub use links::Traffic;
 pub use status::{LaneStatus, MemberStatus, Status};
 

@@ -3,26 +3,28 @@
 use std::time::Duration;
 
 use bft_crdts::codec::Limits;
-use bft_crdts::membership::Genesis;
-use bft_crdts::node::Node;
+use bft_crdts::deterministic_secure_broadcast::ProposeError;
+use bft_crdts::membership::{ChangeKey, Genesis};
+use bft_crdts::node::{Builder, Event, Invitation, Node, NotDelivered, RequestError};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::store::MemoryStore;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+use tokio::time::{sleep, timeout};
 
-type Set = Orswot<String>;
+use crate::process::{genesis, key};
 
-async fn cluster(n: u8) -> Vec<Node<Set>> {
-    let keys: Vec<_> = (1..=n)
-        .map(|byte| SigningActor::from_secret(&[byte; 32]))
-        .collect();
-    let members = keys.iter().map(SigningActor::actor).collect();
-    let genesis =
-        Genesis::new(&Set::new(keys[0].actor()), members, Limits::default()).expect("a genesis");
+pub type Set = Orswot<String>;
+
+const SOON: Duration = Duration::from_secs(20);
+
+pub async fn cluster(n: usize) -> Vec<Node<Set>> {
+    cluster_with(n, |builder| builder).await
+}
+
+pub async fn cluster_with(n: usize, with: impl Fn(Builder<Set>) -> Builder<Set>) -> Vec<Node<Set>> {
     let mut nodes: Vec<Node<Set>> = Vec::new();
-    for key in keys {
-        let algorithm = Set::new(key.actor());
-        let mut builder = Node::builder(key, algorithm, genesis.clone())
-            .listen("127.0.0.1:0".parse().expect("an address"));
+    for number in 0..n {
+        let mut builder = with(builder(key(number), genesis(n)));
         for node in &nodes {
             let address = node.local_address().expect("bound").to_string();
             builder = builder.peer(node.actor(), address);
@@ -32,23 +34,143 @@ async fn cluster(n: u8) -> Vec<Node<Set>> {
     nodes
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_proposed_at_one_node_is_delivered_at_all() {
-    let nodes = cluster(4).await;
-    let dot = nodes[3]
-        .propose_with(|set| Some(set.add("apple".to_owned())))
-        .await;
-    assert_eq!(dot.map(|dot| dot.source), Ok(nodes[3].actor()));
-    for node in &nodes {
-        while !node
-            .read(|r| r.algorithm().contains(&"apple".to_owned()))
-            .await
-            .expect("runs")
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+fn builder(key: SigningActor, genesis: Genesis) -> Builder<Set> {
+    let algorithm = Set::new(key.actor());
+    let listen = "127.0.0.1:0".parse().expect("an address");
+    Node::builder(key, algorithm, genesis).listen(listen)
+}
+
+async fn add(node: &Node<Set>, item: &str) {
+    let made = item.to_owned();
+    let proposed = node.propose_with(move |set| Some(set.add(made)));
+    timeout(SOON, proposed).await.expect("in time").expect("delivered");
+}
+
+/// Returns when the set has this item.
+pub async fn has(node: &Node<Set>, item: &str) {
+    let item = item.to_owned();
+    loop {
+        let wanted = item.clone();
+        if node.read(move |r| r.algorithm().contains(&wanted)).await.expect("runs") {
+            return;
         }
+        sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_proposed_at_one_node_is_delivered_at_all_and_told() {
+    let nodes = cluster(4).await;
+    let mut events = nodes[0].events();
+    add(&nodes[3], "apple").await;
+    for node in &nodes {
+        timeout(SOON, has(node, "apple")).await.expect("in time");
+    }
+    let event = timeout(SOON, events.next()).await.expect("in time");
+    let Some(Event::Delivered(delivery)) = event else {
+        panic!("{event:?}");
+    };
+    assert_eq!(delivery.dot().source, nodes[3].actor());
     for node in nodes {
         node.shutdown().await.expect("stops");
+    }
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_changes_nothing_and_says_why() {
+    let nodes = cluster(1).await;
+    add(&nodes[0], "apple").await;
+    let again = nodes[0].read(|r| r.messages(&r.actor()).next().cloned()).await.expect("runs");
+    let ops: Vec<_> = again.expect("a message").decode(&Limits::default()).expect("ours");
+    let refused = nodes[0].propose(ops[0].clone()).await;
+    assert!(matches!(refused, Err(NotDelivered::Refused(ProposeError::NotValid(_)))));
+    let impossible = nodes[0].propose_with(|set| set.remove(&"pear".to_owned())).await;
+    assert!(matches!(impossible, Err(NotDelivered::Refused(_))));
+    assert_eq!(nodes[0].status().await.expect("runs").pending, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_quorum_nothing_is_delivered_status_says_why_and_shutdown_says_so() {
+    let mut nodes = cluster(4).await;
+    add(&nodes[0], "apple").await;
+    for node in nodes.drain(2..) {
+        node.shutdown().await.expect("stops");
+    }
+    let (node, waits) = (nodes[0].clone(), nodes[0].clone());
+    let waiting = tokio::spawn(async move { waits.propose_with(|set| Some(set.add("pear".to_owned()))).await });
+    let why = loop {
+        let status = node.status().await.expect("runs");
+        if let Some(held) = status.lanes.iter().find_map(|lane| lane.held.clone()) {
+            break held.why.to_string();
+        }
+        sleep(Duration::from_millis(10)).await;
+    };
+    assert!(why.contains("of 3 echoes are here"), "{why}");
+    nodes.remove(0).shutdown().await.expect("stops");
+    assert_eq!(waiting.await.expect("no panic"), Err(NotDelivered::Stopped { durable: true }));
+    assert_eq!(node.status().await.err(), Some(RequestError::Stopped));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_the_outbox_holds_waits_and_is_delivered() {
+    let nodes = cluster(1).await;
+    let item = |number: usize| format!("{number}{}", " ".repeat(100_000));
+    let mut all = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let (node, item) = (nodes[0].clone(), item(number));
+        all.spawn(async move { node.propose_with(move |set| Some(set.add(item))).await });
+    }
+    while let Some(done) = timeout(SOON, all.join_next()).await.expect("in time") {
+        done.expect("no panic").expect("delivered");
+    }
+    assert_eq!(nodes[0].read(|r| r.algorithm().len()).await, Ok(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_invited_joins_by_a_quorums_approval_and_who_is_expelled_is_out() {
+    let mut nodes = cluster(4).await;
+    add(&nodes[0], "apple").await;
+    let newcomer = key(4);
+    let invitation = nodes[0].invite(newcomer.actor()).await.expect("runs");
+    let invitation: Invitation = invitation.to_string().parse().expect("as it was written");
+    let guest = builder(newcomer, invitation.genesis.clone()).invitation(&invitation);
+    let guest = guest.start(MemoryStore::new()).await.expect("started");
+    guest.join().await.expect("runs");
+    let enters = ChangeKey::Join(guest.actor());
+    approve(&nodes, enters).await;
+    timeout(SOON, seated(&guest, true)).await.expect("in time");
+    add(&guest, "pear").await;
+    nodes.push(guest);
+    for node in &nodes {
+        timeout(SOON, has(node, "pear")).await.expect("in time");
+    }
+    let out = nodes.remove(0);
+    approve(&nodes, ChangeKey::Leave(out.actor())).await;
+    timeout(SOON, seated(&out, false)).await.expect("in time");
+    add(&nodes[0], "plum").await;
+    let refused = out.propose_with(|set| Some(set.add("fig".to_owned()))).await;
+    assert_eq!(refused, Err(NotDelivered::Refused(ProposeError::NotAMember)));
+}
+
+/// Three of the nodes approve, as soon as they are asked.
+async fn approve(nodes: &[Node<Set>], change: ChangeKey) {
+    for node in &nodes[..3] {
+        let approved = async {
+            loop {
+                match node.approve(change).await {
+                    Err(RequestError::Unasked) => sleep(Duration::from_millis(10)).await,
+                    result => return result,
+                }
+            }
+        };
+        // Who comes last may find the change made.
+        let _ = timeout(SOON, approved).await.expect("in time");
+    }
+}
+
+async fn seated(node: &Node<Set>, wanted: bool) {
+    while node.status().await.expect("runs").seated != wanted {
+        sleep(Duration::from_millis(10)).await;
     }
 }

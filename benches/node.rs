@@ -1,0 +1,97 @@
+//! What a real cluster reaches: four processes on loopback, each with a durable store. `cargo bench --features node,store
+//! --bench node`.
+//!
+//! Wall-clock time on whatever else the machine does, so the numbers are of that machine on that day.
+
+#[path = "../tests/node/process.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod process;
+
+use std::time::Instant;
+
+use process::{Place, Process};
+
+const NODES: usize = 4;
+
+fn main() {
+    if process::is_ordered() {
+        return process::run_as_ordered();
+    }
+    latency();
+    throughput(1);
+    throughput(NODES);
+    catching_up();
+}
+
+fn latency() {
+    let place = Place::new("latency", NODES);
+    let mut nodes = place.start_all();
+    nodes[0].ask("latency 50");
+    let line = nodes[0].ask("latency 1000");
+    let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let (writes, time, mut times) = (numbers[0], numbers[1], numbers[2..].to_vec());
+    times.sort_unstable();
+    let mean = times.iter().sum::<u64>() / times.len() as u64;
+    let at = |share: usize| times[times.len() * share / 1000 - 1];
+    println!("one at a time, until durable and delivered: p50 {} us, p99 {} us, mean {mean} us", at(500), at(990));
+    // Two writes of the source and one of a member are on the way of each operation.
+    let write = time / writes.max(1);
+    println!(
+        "a write takes {write} us on average; the three on the way of each are {} % of the mean",
+        300 * write / mean
+    );
+    for node in &mut nodes {
+        println!("resident after it: {} KiB", memory(node));
+    }
+}
+
+fn throughput(sources: usize) {
+    let (place, each) = (Place::new("throughput", NODES), 100_000 / sources);
+    let mut nodes = place.start_all();
+    nodes[0].ask("latency 10");
+    let begin = Instant::now();
+    for (number, node) in nodes.iter_mut().take(sources).enumerate() {
+        node.order(&format!("burst {} {}", number * each, (number + 1) * each));
+    }
+    for node in nodes.iter().take(sources) {
+        node.next();
+    }
+    let here = begin.elapsed();
+    nodes.iter_mut().for_each(|node| wait_for(node, sources * each));
+    let everywhere = begin.elapsed();
+    let rate = |time: std::time::Duration| (sources * each) as f64 / time.as_secs_f64();
+    println!(
+        "{} additions of 100 bytes from {sources} sources: {:.0} a second until the sources know, {:.0} until all have them",
+        sources * each,
+        rate(here),
+        rate(everywhere)
+    );
+}
+
+fn catching_up() {
+    let place = Place::new("catching-up", NODES);
+    let mut nodes = place.start_all();
+    nodes.pop().map(Process::quit);
+    nodes[0].ask("burst 0 100000");
+    let begin = Instant::now();
+    let mut late = place.start(NODES - 1);
+    let started = begin.elapsed();
+    wait_for(&mut late, 100_000);
+    println!("100,000 operations behind: started in {started:.1?}, level after {:.1?}", begin.elapsed());
+    late.quit();
+    let begin = Instant::now();
+    let mut late = place.start(NODES - 1);
+    println!("restart with 100,000 operations in the store: {:.1?}, {} KiB resident", begin.elapsed(), memory(&mut late));
+}
+
+fn wait_for(node: &mut Process, len: usize) {
+    while node.ask("len").parse().unwrap_or(0) < len {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// KiB in memory.
+fn memory(node: &mut Process) -> u64 {
+    let status = process::numbers(&format!("/proc/{}/status", node.id()));
+    status.get("VmRSS").copied().unwrap_or_default()
+}

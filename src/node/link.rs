@@ -1,0 +1,129 @@
+//! A link without a node: for probes, and for tests of what a node makes of liars.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+
+use quinn::{Connection, Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime};
+use tokio::time::timeout;
+
+use super::error::{LinkError, StartError};
+use super::frame::{self, Frame, Hello};
+use super::links::{HANDSHAKE, transport};
+use super::tls;
+use crate::actor::{Actor, SigningActor};
+use crate::codec::{Limits, NetworkId};
+use crate::deterministic_secure_broadcast::Packet;
+
+/// A link to one actor. It says whatever it is told to, true or not; what comes back is unverified.
+#[derive(Debug)]
+pub struct Link {
+    endpoint: Endpoint,
+    connection: Connection,
+    limits: Limits,
+    outgoing: SendStream,
+    incoming: Option<RecvStream>,
+}
+
+impl Link {
+    /// Dials `to`, which must prove its key, and proves `key`. Whether the other end keeps the link shows when it answers.
+    /// Must be called within a tokio runtime with I/O and time.
+    ///
+    /// # Errors
+    /// [`LinkError::Unreachable`] when there is no socket to dial from, or nobody with that key answers there.
+    pub async fn dial(
+        key: &SigningActor,
+        network: &NetworkId,
+        limits: &Limits,
+        to: Actor,
+        address: SocketAddr,
+    ) -> Result<Self, LinkError> {
+        let unreachable = |_: StartError| LinkError::Unreachable;
+        let (endpoint, config) = prepare(key, network, to).map_err(unreachable)?;
+        let connecting = endpoint.connect_with(config, address, "actor");
+        let connecting = connecting.map_err(|_| LinkError::Unreachable)?;
+        let shaken = timeout(HANDSHAKE, connecting).await;
+        let Ok(Ok(connection)) = shaken else {
+            return Err(LinkError::Unreachable);
+        };
+        let outgoing = connection.open_uni().await.map_err(|_| LinkError::Lost)?;
+        let mut link = Self {
+            endpoint,
+            connection,
+            limits: limits.clone(),
+            outgoing,
+            incoming: None,
+        };
+        link.send_bytes(Frame::Hello(Hello::default()).encode().as_slice()).await?;
+        Ok(link)
+    }
+
+    /// Sends a packet.
+    ///
+    /// # Errors
+    /// [`LinkError::Lost`] when the link has ended.
+    pub async fn send(&mut self, packet: Packet) -> Result<(), LinkError> {
+        let frame = Frame::Packet(packet).encode();
+        self.send_bytes(frame.as_slice()).await
+    }
+
+    /// Sends bytes as they are: a frame begins with its length, in four bytes, the lowest first.
+    ///
+    /// # Errors
+    /// [`LinkError::Lost`] when the link has ended.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        let written = self.outgoing.write_all(bytes).await;
+        written.map_err(|_| LinkError::Lost)
+    }
+
+    /// The next packet from the other end; `None` when it has ended its stream.
+    ///
+    /// # Errors
+    /// [`LinkError`] when the link has ended, or what came is no frame.
+    pub async fn receive(&mut self) -> Result<Option<Packet>, LinkError> {
+        loop {
+            let stream = match &mut self.incoming {
+                Some(stream) => stream,
+                none => {
+                    let opened = self.connection.accept_uni().await;
+                    none.insert(opened.map_err(|_| LinkError::Lost)?)
+                }
+            };
+            let Some(bytes) = frame::read(stream, Frame::limit(&self.limits)).await? else {
+                return Ok(None);
+            };
+            if let Frame::Packet(packet) = Frame::decode(&bytes, &self.limits)? {
+                return Ok(Some(packet));
+            }
+        }
+    }
+
+    /// Whether the other end has ended the link.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.connection.close_reason().is_some()
+    }
+
+    /// Waits until the other end ends the link.
+    pub async fn closed(&self) {
+        self.connection.closed().await;
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.endpoint.close(0u32.into(), b"dropped");
+    }
+}
+
+fn prepare(
+    key: &SigningActor,
+    network: &NetworkId,
+    to: Actor,
+) -> Result<(Endpoint, quinn::ClientConfig), StartError> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    let runtime = Arc::new(TokioRuntime);
+    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, runtime)?;
+    let mut config = quinn::ClientConfig::new(Arc::new(tls::client(key, network, to)?));
+    config.transport_config(Arc::new(transport()));
+    Ok((endpoint, config))
+}
