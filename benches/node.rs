@@ -28,12 +28,19 @@ fn latency() {
     let mut nodes = place.start_all();
     nodes[0].ask("latency 50");
     let line = nodes[0].ask("latency 1000");
-    let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let numbers: Vec<u64> = line
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
     let (writes, time, mut times) = (numbers[0], numbers[1], numbers[2..].to_vec());
     times.sort_unstable();
     let mean = times.iter().sum::<u64>() / times.len() as u64;
     let at = |share: usize| times[times.len() * share / 1000 - 1];
-    println!("one at a time, until durable and delivered: p50 {} us, p99 {} us, mean {mean} us", at(500), at(990));
+    println!(
+        "one at a time, until durable and delivered: p50 {} us, p99 {} us, mean {mean} us",
+        at(500),
+        at(990)
+    );
     // Two writes of the source and one of a member are on the way of each operation.
     let write = time / writes.max(1);
     println!(
@@ -57,7 +64,9 @@ fn throughput(sources: usize) {
         node.next();
     }
     let here = begin.elapsed();
-    nodes.iter_mut().for_each(|node| wait_for(node, sources * each));
+    nodes
+        .iter_mut()
+        .for_each(|node| wait_for(node, sources * each));
     let everywhere = begin.elapsed();
     let rate = |time: std::time::Duration| (sources * each) as f64 / time.as_secs_f64();
     println!(
@@ -77,11 +86,18 @@ fn catching_up() {
     let mut late = place.start(NODES - 1);
     let started = begin.elapsed();
     wait_for(&mut late, 100_000);
-    println!("100,000 operations behind: started in {started:.1?}, level after {:.1?}", begin.elapsed());
+    println!(
+        "100,000 operations behind: started in {started:.1?}, level after {:.1?}",
+        begin.elapsed()
+    );
     late.quit();
     let begin = Instant::now();
     let mut late = place.start(NODES - 1);
-    println!("restart with 100,000 operations in the store: {:.1?}, {} KiB resident", begin.elapsed(), memory(&mut late));
+    println!(
+        "restart with 100,000 operations in the store: {:.1?}, {} KiB resident",
+        begin.elapsed(),
+        memory(&mut late)
+    );
 }
 
 fn wait_for(node: &mut Process, len: usize) {

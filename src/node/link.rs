@@ -53,7 +53,8 @@ impl Link {
             outgoing,
             incoming: None,
         };
-        link.send_bytes(Frame::Hello(Hello::default()).encode().as_slice()).await?;
+        link.send_bytes(Frame::Hello(Hello::default()).encode().as_slice())
+            .await?;
         Ok(link)
     }
 

@@ -35,14 +35,20 @@ fn fetch(from: Actor, to: Actor) -> Packet {
 async fn works(nodes: &[Node<Set>], item: &str) {
     let made = item.to_owned();
     let proposed = nodes[0].propose_with(move |set| Some(set.add(made)));
-    timeout(SOON, proposed).await.expect("in time").expect("delivered");
+    timeout(SOON, proposed)
+        .await
+        .expect("in time")
+        .expect("delivered");
     for node in nodes {
         timeout(SOON, has(node, item)).await.expect("in time");
     }
 }
 
 fn resident() -> u64 {
-    numbers("/proc/self/status").get("VmRSS").copied().unwrap_or_default()
+    numbers("/proc/self/status")
+        .get("VmRSS")
+        .copied()
+        .unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,8 +82,13 @@ async fn a_stranger_has_no_link_and_an_observer_only_questions() {
 
     let open = cluster_with(1, |builder| builder.observers(true)).await;
     let mut link = dial(&stranger, &open[0]).await;
-    link.send(fetch(stranger.actor(), open[0].actor())).await.expect("sent");
-    let answer = timeout(SOON, link.receive()).await.expect("in time").expect("a packet");
+    link.send(fetch(stranger.actor(), open[0].actor()))
+        .await
+        .expect("sent");
+    let answer = timeout(SOON, link.receive())
+        .await
+        .expect("in time")
+        .expect("a packet");
     assert_eq!(answer.map(|packet| packet.body.kind()), Some("snapshot"));
     let message = Message {
         source: stranger.actor(),
@@ -106,7 +117,11 @@ async fn who_speaks_for_another_or_says_no_frame_loses_its_link() {
     let mut link = dial(&liar, victim).await;
     link.send(forged).await.expect("sent");
     timeout(SOON, link.closed()).await.expect("shown the door");
-    for bytes in [&[0xff; 4][..], &[3, 0, 0, 0, 1, 2, 3], &[8, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9]] {
+    for bytes in [
+        &[0xff; 4][..],
+        &[3, 0, 0, 0, 1, 2, 3],
+        &[8, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9],
+    ] {
         let mut link = dial(&liar, victim).await;
         link.send_bytes(bytes).await.expect("sent");
         timeout(SOON, link.closed()).await.expect("shown the door");
@@ -123,7 +138,9 @@ async fn patience_and_half_open_doors_hold_nobody_up() {
     // A member announces a long frame and sends next to nothing of it.
     for _ in 0..4 {
         let mut link = dial(&key(3), &nodes[0]).await;
-        link.send_bytes(&(8u32 << 20).to_le_bytes()).await.expect("sent");
+        link.send_bytes(&(8u32 << 20).to_le_bytes())
+            .await
+            .expect("sent");
         link.send_bytes(&[1]).await.expect("sent");
         held.push(link);
     }

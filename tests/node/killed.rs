@@ -13,7 +13,9 @@ const KILLS: usize = 200;
 
 /// The seed: `KILL_SEED`, or another each time, which is printed.
 fn seed() -> u64 {
-    let given = std::env::var("KILL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let given = std::env::var("KILL_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("KILL_SEED={seed}");
     seed
@@ -30,7 +32,8 @@ fn note(acknowledged: &mut BTreeSet<String>, lines: impl IntoIterator<Item = Str
 }
 
 #[test]
-fn of_processes_that_are_killed_while_they_propose_nothing_acknowledged_is_lost_and_nobody_equivocates() {
+fn of_processes_that_are_killed_while_they_propose_nothing_acknowledged_is_lost_and_nobody_equivocates()
+ {
     let mut random = ChaCha8Rng::seed_from_u64(seed());
     let place = Place::new("killed", 4);
     let mut nodes: Vec<Option<Process>> = place.start_all().into_iter().map(Some).collect();
@@ -59,20 +62,37 @@ fn of_processes_that_are_killed_while_they_propose_nothing_acknowledged_is_lost_
             note(&mut acknowledged, [node.next()]);
         }
     }
-    let mut lists: Vec<_> = nodes.iter_mut().map(|node| node.list(acknowledged.len())).collect();
+    let mut lists: Vec<_> = nodes
+        .iter_mut()
+        .map(|node| node.list(acknowledged.len()))
+        .collect();
     for _ in 0..500 {
         if lists.windows(2).all(|pair| pair[0] == pair[1]) {
             break;
         }
         std::thread::sleep(Duration::from_millis(20));
-        lists = nodes.iter_mut().map(|node| node.list(acknowledged.len())).collect();
+        lists = nodes
+            .iter_mut()
+            .map(|node| node.list(acknowledged.len()))
+            .collect();
     }
-    eprintln!("{proposed} proposed, {} acknowledged, {} delivered", acknowledged.len(), lists[0].len());
+    eprintln!(
+        "{proposed} proposed, {} acknowledged, {} delivered",
+        acknowledged.len(),
+        lists[0].len()
+    );
     for (node, list) in nodes.iter_mut().zip(&lists) {
         assert_eq!(list, &lists[0]);
-        assert!(acknowledged.is_subset(list), "lost: {:?}", acknowledged.difference(list));
+        assert!(
+            acknowledged.is_subset(list),
+            "lost: {:?}",
+            acknowledged.difference(list)
+        );
         let status = node.status();
         assert_eq!((status.convicted, status.silenced), (0, false));
     }
-    assert!(acknowledged.len() > KILLS, "too little was acknowledged for a test");
+    assert!(
+        acknowledged.len() > KILLS,
+        "too little was acknowledged for a test"
+    );
 }

@@ -43,7 +43,10 @@ fn builder(key: SigningActor, genesis: Genesis) -> Builder<Set> {
 async fn add(node: &Node<Set>, item: &str) {
     let made = item.to_owned();
     let proposed = node.propose_with(move |set| Some(set.add(made)));
-    timeout(SOON, proposed).await.expect("in time").expect("delivered");
+    timeout(SOON, proposed)
+        .await
+        .expect("in time")
+        .expect("delivered");
 }
 
 /// Returns when the set has this item.
@@ -51,7 +54,11 @@ pub async fn has(node: &Node<Set>, item: &str) {
     let item = item.to_owned();
     loop {
         let wanted = item.clone();
-        if node.read(move |r| r.algorithm().contains(&wanted)).await.expect("runs") {
+        if node
+            .read(move |r| r.algorithm().contains(&wanted))
+            .await
+            .expect("runs")
+        {
             return;
         }
         sleep(Duration::from_millis(10)).await;
@@ -81,11 +88,22 @@ async fn what_is_proposed_at_one_node_is_delivered_at_all_and_told() {
 async fn a_refusal_changes_nothing_and_says_why() {
     let nodes = cluster(1).await;
     add(&nodes[0], "apple").await;
-    let again = nodes[0].read(|r| r.messages(&r.actor()).next().cloned()).await.expect("runs");
-    let ops: Vec<_> = again.expect("a message").decode(&Limits::default()).expect("ours");
+    let again = nodes[0]
+        .read(|r| r.messages(&r.actor()).next().cloned())
+        .await
+        .expect("runs");
+    let ops: Vec<<Set as SecureBroadcastAlgorithm>::Op> = again
+        .expect("a message")
+        .decode(&Limits::default())
+        .expect("ours");
     let refused = nodes[0].propose(ops[0].clone()).await;
-    assert!(matches!(refused, Err(NotDelivered::Refused(ProposeError::NotValid(_)))));
-    let impossible = nodes[0].propose_with(|set| set.remove(&"pear".to_owned())).await;
+    assert!(matches!(
+        refused,
+        Err(NotDelivered::Refused(ProposeError::NotValid(_)))
+    ));
+    let impossible = nodes[0]
+        .propose_with(|set| set.remove(&"pear".to_owned()))
+        .await;
     assert!(matches!(impossible, Err(NotDelivered::Refused(_))));
     assert_eq!(nodes[0].status().await.expect("runs").pending, 0);
 }
@@ -98,7 +116,11 @@ async fn without_a_quorum_nothing_is_delivered_status_says_why_and_shutdown_says
         node.shutdown().await.expect("stops");
     }
     let (node, waits) = (nodes[0].clone(), nodes[0].clone());
-    let waiting = tokio::spawn(async move { waits.propose_with(|set| Some(set.add("pear".to_owned()))).await });
+    let waiting = tokio::spawn(async move {
+        waits
+            .propose_with(|set| Some(set.add("pear".to_owned())))
+            .await
+    });
     let why = loop {
         let status = node.status().await.expect("runs");
         if let Some(held) = status.lanes.iter().find_map(|lane| lane.held.clone()) {
@@ -108,7 +130,10 @@ async fn without_a_quorum_nothing_is_delivered_status_says_why_and_shutdown_says
     };
     assert!(why.contains("of 3 echoes are here"), "{why}");
     nodes.remove(0).shutdown().await.expect("stops");
-    assert_eq!(waiting.await.expect("no panic"), Err(NotDelivered::Stopped { durable: true }));
+    assert_eq!(
+        waiting.await.expect("no panic"),
+        Err(NotDelivered::Stopped { durable: true })
+    );
     assert_eq!(node.status().await.err(), Some(RequestError::Stopped));
 }
 
@@ -149,8 +174,13 @@ async fn who_is_invited_joins_by_a_quorums_approval_and_who_is_expelled_is_out()
     approve(&nodes, ChangeKey::Leave(out.actor())).await;
     timeout(SOON, seated(&out, false)).await.expect("in time");
     add(&nodes[0], "plum").await;
-    let refused = out.propose_with(|set| Some(set.add("fig".to_owned()))).await;
-    assert_eq!(refused, Err(NotDelivered::Refused(ProposeError::NotAMember)));
+    let refused = out
+        .propose_with(|set| Some(set.add("fig".to_owned())))
+        .await;
+    assert_eq!(
+        refused,
+        Err(NotDelivered::Refused(ProposeError::NotAMember))
+    );
 }
 
 /// Three of the nodes approve, as soon as they are asked.

@@ -53,10 +53,12 @@ impl Place {
 
     /// The same, with an address for each.
     pub fn at(name: &str, nodes: usize, ip: impl Fn(usize) -> [u8; 4]) -> Self {
-        let directory = std::env::temp_dir().join(format!("bft-crdts-{name}-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("bft-crdts-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).expect("a directory");
-        let free = |number| UdpSocket::bind((ip(number), 0)).expect("a free port");
+        let free =
+            |number| UdpSocket::bind(SocketAddr::from((ip(number), 0))).expect("a free port");
         let sockets: Vec<_> = (0..nodes).map(free).collect();
         let address = |socket: &UdpSocket| socket.local_addr().expect("bound");
         Self {
@@ -78,7 +80,9 @@ impl Place {
     }
 
     pub fn start_all(&self) -> Vec<Process> {
-        let processes: Vec<_> = (0..self.members).map(|number| self.launch(number)).collect();
+        let processes: Vec<_> = (0..self.members)
+            .map(|number| self.launch(number))
+            .collect();
         for process in &processes {
             assert_eq!(process.next(), "ready");
         }
@@ -87,7 +91,11 @@ impl Place {
 
     fn launch(&self, number: usize) -> Process {
         let addresses: Vec<_> = self.addresses.iter().map(SocketAddr::to_string).collect();
-        let orders = format!("{number} {} {}", addresses.join(","), self.store(number).display());
+        let orders = format!(
+            "{number} {} {}",
+            addresses.join(","),
+            self.store(number).display()
+        );
         let program = std::env::current_exe().expect("this program");
         let mut child = Command::new(program)
             .args(["--ignored", "--exact", "process::a_node", "--nocapture"])
@@ -160,7 +168,10 @@ impl Process {
     /// What it prints of itself.
     pub fn status(&mut self) -> Status {
         let line = self.ask("status");
-        let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let numbers: Vec<u64> = line
+            .split(' ')
+            .filter_map(|word| word.parse().ok())
+            .collect();
         let [members, convicted, sent, received, refused, silenced] = numbers[..] else {
             panic!("no status: {line:?}");
         };
@@ -179,7 +190,11 @@ impl Process {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let line = self.ask("list");
-            let list: BTreeSet<_> = line.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+            let list: BTreeSet<_> = line
+                .split(',')
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect();
             if list.len() >= len || Instant::now() > deadline {
                 return list;
             }
@@ -244,7 +259,10 @@ fn obey(orders: &str) {
     let mut words = orders.splitn(3, ' ');
     let mut word = || words.next().expect("three words");
     let number: usize = word().parse().expect("a number");
-    let addresses: Vec<SocketAddr> = word().split(',').map(|a| a.parse().expect("an address")).collect();
+    let addresses: Vec<SocketAddr> = word()
+        .split(',')
+        .map(|a| a.parse().expect("an address"))
+        .collect();
     let store = PathBuf::from(word());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -271,15 +289,23 @@ async fn serve(number: usize, addresses: &[SocketAddr], path: &Path) {
     };
     let key = key(number);
     let algorithm = Set::new(key.actor());
-    let mut builder = Node::builder(key, algorithm, genesis(addresses.len())).listen(addresses[number]);
-    for (other, address) in addresses.iter().enumerate().filter(|(other, _)| *other != number) {
+    let mut builder =
+        Node::builder(key, algorithm, genesis(addresses.len())).listen(addresses[number]);
+    for (other, address) in addresses
+        .iter()
+        .enumerate()
+        .filter(|(other, _)| *other != number)
+    {
         builder = builder.peer(self::key(other).actor(), address.to_string());
     }
     let node = builder.start(timed).await.expect("it starts");
     say("ready");
     let (line, mut lines) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
-        std::io::stdin().lines().map_while(Result::ok).try_for_each(|order| line.send(order).ok())
+        std::io::stdin()
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|order| line.send(order).ok())
     });
     while let Some(order) = lines.recv().await {
         let words: Vec<_> = order.split(' ').collect();
@@ -309,12 +335,17 @@ async fn add(node: Node<Set>, item: String) {
 
 /// Adds many, all at once, and says how many milliseconds it took until the last was delivered.
 async fn burst(node: &Node<Set>, from: &str, to: &str) -> u128 {
-    let (from, to): (u32, u32) = (from.parse().expect("a number"), to.parse().expect("a number"));
+    let (from, to): (u32, u32) = (
+        from.parse().expect("a number"),
+        to.parse().expect("a number"),
+    );
     let begin = Instant::now();
     let mut all = tokio::task::JoinSet::new();
     for number in from..to {
         let node = node.clone();
-        let item = format!("an item of a shared set, of one hundred bytes or so with all that belongs to it: {number:08}");
+        let item = format!(
+            "an item of a shared set, of one hundred bytes or so with all that belongs to it: {number:08}"
+        );
         all.spawn(async move { node.propose_with(move |set| Some(set.add(item))).await });
     }
     while let Some(done) = all.join_next().await {
@@ -330,7 +361,9 @@ async fn latency(node: &Node<Set>, count: &str, spent: &Mutex<Spent>) -> String 
     for number in 0..count.parse::<u32>().expect("a number") {
         let begin = Instant::now();
         let item = format!("one at a time {number} {begin:?}");
-        node.propose_with(move |set| Some(set.add(item))).await.expect("delivered");
+        node.propose_with(move |set| Some(set.add(item)))
+            .await
+            .expect("delivered");
         times.push(begin.elapsed().as_micros().to_string());
     }
     let after = *spent.lock().expect("no panic");
@@ -339,7 +372,9 @@ async fn latency(node: &Node<Set>, count: &str, spent: &Mutex<Spent>) -> String 
 }
 
 async fn list(node: &Node<Set>) -> String {
-    let list = node.read(|r| r.algorithm().iter().cloned().collect::<Vec<_>>()).await;
+    let list = node
+        .read(|r| r.algorithm().iter().cloned().collect::<Vec<_>>())
+        .await;
     list.expect("it runs").join(",")
 }
 
