@@ -56,10 +56,9 @@ fn of_processes_that_are_killed_while_they_propose_nothing_acknowledged_is_lost_
     let mut nodes: Vec<_> = nodes.into_iter().flatten().collect();
     // Whoever proposes last has everything of its own delivered.
     for (number, node) in nodes.iter_mut().enumerate() {
-        note(&mut acknowledged, node.said().collect::<Vec<_>>());
         node.order(&format!("add last-{number}"));
         while !acknowledged.contains(&format!("last-{number}")) {
-            note(&mut acknowledged, [node.next()]);
+            note(&mut acknowledged, [node.outcome()]);
         }
     }
     let mut lists: Vec<_> = nodes

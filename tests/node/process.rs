@@ -107,12 +107,13 @@ impl Place {
             .expect("this program starts");
         let stdin = child.stdin.take().expect("piped");
         let stdout = child.stdout.take().expect("piped");
-        let (said, lines) = mpsc::channel();
+        let ((said, lines), (done, outcomes)) = (mpsc::channel(), mpsc::channel());
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 // The harness prints too, at times in the same line.
                 if let Some((_, ours)) = line.split_once("> ") {
-                    let _ = said.send(ours.to_owned());
+                    let outcome = ours.starts_with("acked") || ours.starts_with("failed");
+                    let _ = if outcome { &done } else { &said }.send(ours.to_owned());
                 }
             }
         });
@@ -120,6 +121,7 @@ impl Place {
             child,
             stdin,
             lines,
+            outcomes,
         }
     }
 }
@@ -137,6 +139,8 @@ pub struct Process {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
+    /// What became of what it was told to add.
+    outcomes: Receiver<String>,
 }
 
 impl Process {
@@ -155,9 +159,16 @@ impl Process {
         line.unwrap_or_default()
     }
 
-    /// What it said and nobody has read.
-    pub fn said(&self) -> impl Iterator<Item = String> + '_ {
-        self.lines.try_iter()
+    /// What became of the next addition.
+    pub fn outcome(&self) -> String {
+        let line = self.outcomes.recv_timeout(Duration::from_secs(120));
+        line.unwrap_or_default()
+    }
+
+    /// Adds this and waits until it is delivered.
+    pub fn add(&mut self, item: &str) {
+        self.order(&format!("add {item}"));
+        assert_eq!(self.outcome(), format!("acked {item}"));
     }
 
     pub fn ask(&mut self, order: &str) -> String {
@@ -202,11 +213,11 @@ impl Process {
         }
     }
 
-    /// SIGKILL, at whatever it is doing. What it said before is returned.
+    /// SIGKILL, at whatever it is doing. The outcomes that it told before are returned.
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it is dead");
-        self.lines.iter().collect()
+        self.outcomes.iter().collect()
     }
 
     /// Lets it stop by itself.
