@@ -82,22 +82,36 @@ fn catching_up() {
     let mut nodes = place.start_all();
     nodes.pop().map(Process::quit);
     nodes[0].ask("burst 0 100000");
-    let begin = Instant::now();
-    let mut late = place.start(NODES - 1);
-    let started = begin.elapsed();
-    wait_for(&mut late, 100_000);
-    println!(
-        "100,000 operations behind: started in {started:.1?}, level after {:.1?}",
-        begin.elapsed()
+    catch_up(&place, 100_000, "in batches");
+    let messages = 2_000;
+    for node in &mut nodes {
+        node.order(&format!("latency {messages}"));
+    }
+    nodes.iter().for_each(|node| drop(node.next()));
+    catch_up(
+        &place,
+        100_000 + messages * nodes.len(),
+        "and 6,000 that were proposed one at a time",
     );
-    late.quit();
     let begin = Instant::now();
     let mut late = place.start(NODES - 1);
     println!(
-        "restart with 100,000 operations in the store: {:.1?}, {} KiB resident",
+        "restart with all of them in the store: {:.1?}, {} KiB resident",
         begin.elapsed(),
         memory(&mut late)
     );
+}
+
+fn catch_up(place: &Place, len: usize, what: &str) {
+    let begin = Instant::now();
+    let mut late = place.start(NODES - 1);
+    let started = begin.elapsed();
+    wait_for(&mut late, len);
+    println!(
+        "down for {len} operations, {what}: started in {started:.1?}, level after {:.1?}",
+        begin.elapsed()
+    );
+    late.quit();
 }
 
 fn wait_for(node: &mut Process, len: usize) {

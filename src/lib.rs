@@ -91,7 +91,7 @@
 //! | the contract | [`traits`]: the algorithm and its laws; [`snapshot`]: its state in chunks; [`laws`]: a checker that tries to break the laws |
 //! | algorithms | [`orswot`], [`bank`], [`at2_impl`]: they know of no network |
 //! | the protocol | [`membership`]: who may sign, and how they change; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
-//! | worlds | [`store`]: what survives a crash, in memory or, behind a feature, in a file; [`net`]: the simulated network |
+//! | worlds | [`store`]: what survives a crash, in memory or, behind a feature, in a file; [`net`]: the simulated network; `node`, behind a feature: a real one |
 //!
 //! # Words
 //!
@@ -134,6 +134,8 @@
 //! your own.
 //!
 //! `store`, off by default: `store::DurableStore`, records and key in one file. Needs Rust 1.90.
+//!
+//! `node`, off by default: `node::Node`, a replica over QUIC. `cli`: the program `bft-crdts`.
 
 #[macro_use]
 mod zoo;

@@ -17,8 +17,8 @@ use crate::dot::Dot;
 use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
 
-/// Inputs that are taken in before the next write.
-const BATCH: usize = 2048;
+/// Inputs of each kind that are taken in before the next write.
+const BATCH: usize = 512;
 
 /// Changes that are remembered for the operator, in one generation.
 const ASKED: usize = 256;
@@ -143,20 +143,23 @@ where
         }
     }
 
-    /// Takes in what waits, without waiting: packets first, for they may make room for wishes.
+    /// Takes in what waits, without waiting, in turns: a flood of one kind keeps none of the others out.
     fn drain(&mut self, batch: &mut Batch<A::Op>) {
         for _ in 0..BATCH {
-            if let Ok(arrival) = self.arrivals.try_recv() {
-                self.arrive(arrival, batch);
-            } else if let Ok(ask) = self.asks.try_recv() {
-                self.ask(ask, batch);
-            } else if self.stalled.is_none()
-                && let Ok(wish) = self.wishes.try_recv()
-            {
-                self.wish(wish, batch);
-            } else {
+            let arrival = self.arrivals.try_recv().ok();
+            let ask = self.asks.try_recv().ok();
+            let wish = match self.stalled {
+                None => self.wishes.try_recv().ok(),
+                Some(_) => None,
+            };
+            if arrival.is_none() && ask.is_none() && wish.is_none() {
                 return;
             }
+            arrival
+                .into_iter()
+                .for_each(|arrival| self.arrive(arrival, batch));
+            ask.into_iter().for_each(|ask| self.ask(ask, batch));
+            wish.into_iter().for_each(|wish| self.wish(wish, batch));
         }
     }
 

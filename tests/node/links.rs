@@ -13,15 +13,18 @@ use tokio::time::{sleep, timeout};
 
 use crate::process::{genesis, key};
 
-pub type Set = Orswot<String>;
+pub(crate) type Set = Orswot<String>;
 
 const SOON: Duration = Duration::from_secs(20);
 
-pub async fn cluster(n: usize) -> Vec<Node<Set>> {
+pub(crate) async fn cluster(n: usize) -> Vec<Node<Set>> {
     cluster_with(n, |builder| builder).await
 }
 
-pub async fn cluster_with(n: usize, with: impl Fn(Builder<Set>) -> Builder<Set>) -> Vec<Node<Set>> {
+pub(crate) async fn cluster_with(
+    n: usize,
+    with: impl Fn(Builder<Set>) -> Builder<Set>,
+) -> Vec<Node<Set>> {
     let mut nodes: Vec<Node<Set>> = Vec::new();
     for number in 0..n {
         let mut builder = with(builder(key(number), genesis(n)));
@@ -50,7 +53,7 @@ async fn add(node: &Node<Set>, item: &str) {
 }
 
 /// Returns when the set has this item.
-pub async fn has(node: &Node<Set>, item: &str) {
+pub(crate) async fn has(node: &Node<Set>, item: &str) {
     let item = item.to_owned();
     loop {
         let wanted = item.clone();

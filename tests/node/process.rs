@@ -19,19 +19,19 @@ use bft_crdts::orswot::Orswot;
 use bft_crdts::store::{DurableStore, Store};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 
-pub type Set = Orswot<String>;
+pub(crate) type Set = Orswot<String>;
 
 /// The name under which a process finds its orders.
 const ORDERS: &str = "BFT_CRDTS_TEST_NODE";
 
 /// The key of the node with this number.
-pub fn key(number: usize) -> SigningActor {
+pub(crate) fn key(number: usize) -> SigningActor {
     let byte = u8::try_from(number + 1).expect("few nodes");
     SigningActor::from_secret(&[byte; 32])
 }
 
 /// The network of the first `members` nodes.
-pub fn genesis(members: usize) -> Genesis {
+pub(crate) fn genesis(members: usize) -> Genesis {
     let actors: BTreeSet<Actor> = (0..members).map(|number| key(number).actor()).collect();
     Genesis::new(&Set::new(key(0).actor()), actors, Limits::default()).expect("a committee")
 }
@@ -39,20 +39,20 @@ pub fn genesis(members: usize) -> Genesis {
 // ---- the side that gives orders
 
 /// Where the nodes of one network listen, and where their stores are.
-pub struct Place {
+pub(crate) struct Place {
     directory: PathBuf,
-    pub addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<SocketAddr>,
     members: usize,
 }
 
 impl Place {
     /// Room for so many nodes, all of them members, in a new directory.
-    pub fn new(name: &str, nodes: usize) -> Self {
+    pub(crate) fn new(name: &str, nodes: usize) -> Self {
         Self::at(name, nodes, |_| [127, 0, 0, 1])
     }
 
     /// The same, with an address for each.
-    pub fn at(name: &str, nodes: usize, ip: impl Fn(usize) -> [u8; 4]) -> Self {
+    pub(crate) fn at(name: &str, nodes: usize, ip: impl Fn(usize) -> [u8; 4]) -> Self {
         let directory =
             std::env::temp_dir().join(format!("bft-crdts-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
@@ -68,18 +68,18 @@ impl Place {
         }
     }
 
-    pub fn store(&self, number: usize) -> PathBuf {
+    pub(crate) fn store(&self, number: usize) -> PathBuf {
         self.directory.join(format!("{number}.redb"))
     }
 
     /// Starts the node with this number and waits until it listens.
-    pub fn start(&self, number: usize) -> Process {
+    pub(crate) fn start(&self, number: usize) -> Process {
         let process = self.launch(number);
         assert_eq!(process.next(), "ready", "node {number}");
         process
     }
 
-    pub fn start_all(&self) -> Vec<Process> {
+    pub(crate) fn start_all(&self) -> Vec<Process> {
         let processes: Vec<_> = (0..self.members)
             .map(|number| self.launch(number))
             .collect();
@@ -135,7 +135,7 @@ impl Drop for Place {
 }
 
 /// A node in a process of its own. It dies with its handle.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
@@ -144,40 +144,40 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Gives an order; the answer is a line to come. A process that was killed hears nothing.
-    pub fn order(&mut self, order: &str) {
+    pub(crate) fn order(&mut self, order: &str) {
         let _ = writeln!(self.stdin, "{order}");
     }
 
     /// The next line; empty when it has said its last.
-    pub fn next(&self) -> String {
+    pub(crate) fn next(&self) -> String {
         let line = self.lines.recv_timeout(Duration::from_secs(120));
         line.unwrap_or_default()
     }
 
     /// What became of the next addition.
-    pub fn outcome(&self) -> String {
+    pub(crate) fn outcome(&self) -> String {
         let line = self.outcomes.recv_timeout(Duration::from_secs(120));
         line.unwrap_or_default()
     }
 
     /// Adds this and waits until it is delivered.
-    pub fn add(&mut self, item: &str) {
+    pub(crate) fn add(&mut self, item: &str) {
         self.order(&format!("add {item}"));
         assert_eq!(self.outcome(), format!("acked {item}"));
     }
 
-    pub fn ask(&mut self, order: &str) -> String {
+    pub(crate) fn ask(&mut self, order: &str) -> String {
         self.order(order);
         self.next()
     }
 
     /// What it prints of itself.
-    pub fn status(&mut self) -> Status {
+    pub(crate) fn status(&mut self) -> Status {
         let line = self.ask("status");
         let numbers: Vec<u64> = line
             .split(' ')
@@ -197,7 +197,7 @@ impl Process {
     }
 
     /// The members of its set, once there are so many.
-    pub fn list(&mut self, len: usize) -> BTreeSet<String> {
+    pub(crate) fn list(&mut self, len: usize) -> BTreeSet<String> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let line = self.ask("list");
@@ -214,14 +214,14 @@ impl Process {
     }
 
     /// SIGKILL, at whatever it is doing. The outcomes that it told before are returned.
-    pub fn kill(mut self) -> Vec<String> {
+    pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it is dead");
         self.outcomes.iter().collect()
     }
 
     /// Lets it stop by itself.
-    pub fn quit(mut self) {
+    pub(crate) fn quit(mut self) {
         assert_eq!(self.ask("quit"), "stopped");
         assert!(self.child.wait().expect("it ends").success());
     }
@@ -235,13 +235,13 @@ impl Drop for Process {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status {
-    pub members: u64,
-    pub convicted: u64,
-    pub sent: u64,
-    pub received: u64,
-    pub refused: u64,
-    pub silenced: bool,
+pub(crate) struct Status {
+    pub(crate) members: u64,
+    pub(crate) convicted: u64,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) refused: u64,
+    pub(crate) silenced: bool,
 }
 
 // ---- the side that obeys
@@ -254,12 +254,12 @@ fn a_node() {
 }
 
 /// Whether this process was started to be a node.
-pub fn is_ordered() -> bool {
+pub(crate) fn is_ordered() -> bool {
     std::env::var_os(ORDERS).is_some()
 }
 
 /// Runs the node that this process was started for, if it was.
-pub fn run_as_ordered() {
+pub(crate) fn run_as_ordered() {
     if let Ok(orders) = std::env::var(ORDERS) {
         obey(&orders);
     }
@@ -326,6 +326,7 @@ async fn serve(number: usize, addresses: &[SocketAddr], path: &Path) {
             ["latency", count] => say(latency(&node, count, &spent).await),
             ["len"] => say(node.read(|r| r.algorithm().len()).await.expect("it runs")),
             ["list"] => say(list(&node).await),
+            ["evidence"] => say(evidence(&node).await),
             ["status"] => say(status(&node).await),
             ["quit"] => {
                 node.shutdown().await.expect("it stops");
@@ -389,6 +390,14 @@ async fn list(node: &Node<Set>) -> String {
     list.expect("it runs").join(",")
 }
 
+/// The first piece of evidence, in hexadecimal digits.
+async fn evidence(node: &Node<Set>) -> String {
+    let evidence = node.read(|r| r.convicted().values().next().cloned()).await;
+    let evidence = evidence.expect("it runs").expect("somebody is convicted");
+    let bytes = bft_crdts::codec::encode(&*evidence);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 async fn status(node: &Node<Set>) -> String {
     let status = node.status().await.expect("it runs");
     let traffic = status.traffic;
@@ -438,7 +447,7 @@ impl Store for Timed {
 }
 
 /// Numbers by name from a file of `/proc`.
-pub fn numbers(path: &str) -> BTreeMap<String, u64> {
+pub(crate) fn numbers(path: &str) -> BTreeMap<String, u64> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let line = |line: &str| {
         let (name, rest) = line.split_once(':')?;
