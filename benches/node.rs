@@ -3,6 +3,8 @@
 //!
 //! Wall-clock time on whatever else the machine does, so the numbers are of that machine on that day.
 
+#![allow(clippy::print_stdout)]
+
 #[path = "../tests/node/process.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod process;
@@ -80,7 +82,7 @@ fn throughput(sources: usize) {
 fn catching_up() {
     let place = Place::new("catching-up", NODES);
     let mut nodes = place.start_all();
-    nodes.pop().map(Process::quit);
+    nodes.pop().into_iter().for_each(Process::quit);
     nodes[0].ask("burst 0 100000");
     catch_up(&place, 100_000, "in batches");
     let messages = 2_000;

@@ -1,5 +1,7 @@
 //! A node in your own program: a set that survives power cuts and liars.
 
+#![allow(clippy::print_stdout)]
+
 use bft_crdts::codec::Limits;
 use bft_crdts::membership::Genesis;
 use bft_crdts::node::{Event, Node};

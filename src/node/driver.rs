@@ -35,10 +35,13 @@ pub(super) type Ask<A> = Box<
     dyn FnOnce(&mut Replica<A>) -> (Step<<A as crate::SecureBroadcastAlgorithm>::Op>, After) + Send,
 >;
 
+/// Where somebody waits for what becomes of an operation.
+pub(super) type Outcome = oneshot::Sender<Result<Dot, NotDelivered>>;
+
 /// An operation that somebody waits for.
 pub(super) struct Wish<A: Wire> {
     pub(super) make: Make<A>,
-    pub(super) reply: oneshot::Sender<Result<Dot, NotDelivered>>,
+    pub(super) reply: Outcome,
 }
 
 pub(super) struct Driver<A: Wire, S> {
@@ -53,9 +56,9 @@ pub(super) struct Driver<A: Wire, S> {
     stop: Arc<AtomicBool>,
     tick: Duration,
     /// Who waits for our own pending operations, in their order. Nobody, for those of before a restart.
-    waiting: VecDeque<Option<oneshot::Sender<Result<Dot, NotDelivered>>>>,
+    waiting: VecDeque<Option<Outcome>>,
     /// A wish for which the outbox has no room yet.
-    stalled: Option<(A::Op, oneshot::Sender<Result<Dot, NotDelivered>>)>,
+    stalled: Option<(A::Op, Outcome)>,
     /// Whether the store holds more than it needs.
     prunable: bool,
 }
@@ -190,12 +193,7 @@ where
         }
     }
 
-    fn propose(
-        &mut self,
-        op: A::Op,
-        reply: oneshot::Sender<Result<Dot, NotDelivered>>,
-        batch: &mut Batch<A::Op>,
-    ) {
+    fn propose(&mut self, op: A::Op, reply: Outcome, batch: &mut Batch<A::Op>) {
         match self.replica.propose(op.clone()) {
             Ok(step) => {
                 self.waiting.push_back(Some(reply));
@@ -303,11 +301,7 @@ where
 }
 
 /// An answer that is given after the write.
-fn answer<Op>(
-    waiting: oneshot::Sender<Result<Dot, NotDelivered>>,
-    result: Result<Dot, NotDelivered>,
-    batch: &mut Batch<Op>,
-) {
+fn answer<Op>(waiting: Outcome, result: Result<Dot, NotDelivered>, batch: &mut Batch<Op>) {
     batch
         .after
         .push(Box::new(move || drop(waiting.send(result))));

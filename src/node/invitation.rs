@@ -112,5 +112,68 @@ fn check(bytes: &[u8]) -> [u8; CHECK] {
 fn bytes(digits: &str) -> Option<Vec<u8>> {
     let pairs = digits.as_bytes().chunks(2);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    (digits.len() % 2 == 0).then(|| pairs.map(byte).collect())?
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| pairs.map(byte).collect())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::SigningActor;
+    use crate::codec::Limits;
+    use crate::orswot::Orswot;
+    use crate::traits::SecureBroadcastAlgorithm;
+
+    fn invitation() -> Invitation {
+        let actor = SigningActor::from_secret(&[1; 32]).actor();
+        let set = Orswot::<String>::new(actor);
+        let genesis = Genesis::new(&set, [actor].into(), Limits::default()).expect("a genesis");
+        Invitation {
+            genesis,
+            pinned: Some((Generation::default(), Digest::from_bytes([7; 32]))),
+            contacts: [(actor, "somewhere:4433".to_owned())].into(),
+        }
+    }
+
+    #[test]
+    fn an_invitation_survives_being_wrapped_and_no_slip_of_the_hand() {
+        let written = invitation().to_string();
+        let wrapped: Vec<_> = written
+            .as_bytes()
+            .chunks(40)
+            .map(String::from_utf8_lossy)
+            .collect();
+        assert_eq!(wrapped.join("\n  ").parse(), Ok(invitation()));
+        for place in 0..written.len() {
+            let mut slipped = written.clone().into_bytes();
+            slipped[place] = if slipped[place] == b'0' { b'1' } else { b'0' };
+            let slipped = String::from_utf8(slipped).expect("digits");
+            assert!(slipped.parse::<Invitation>().is_err(), "at {place}");
+            assert!(
+                written[..place].parse::<Invitation>().is_err(),
+                "{place} digits"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_invitation_is_said_to_be_none() {
+        assert_eq!("".parse::<Invitation>(), Err(InvitationError::Prefix));
+        assert_eq!("bft1".parse::<Invitation>(), Err(InvitationError::Damaged));
+        assert_eq!(
+            "bft1é0".parse::<Invitation>(),
+            Err(InvitationError::Damaged)
+        );
+        let other: String = [1u8, 2, 3]
+            .iter()
+            .chain(&check(&[1, 2, 3]))
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        assert_eq!(
+            format!("bft1{other}").parse::<Invitation>(),
+            Err(InvitationError::Malformed)
+        );
+    }
 }

@@ -31,6 +31,8 @@ const IDLE: Duration = Duration::from_secs(30);
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Handshakes of others at once; above a quarter of it, they must first prove their address.
 pub(super) const HANDSHAKES: usize = 64;
+/// Bytes that are kept of what comes before a handshake is looked at.
+const EARLY: u64 = 64 << 10;
 /// Connections of one actor at once: more than one while both ends dial, or after a restart.
 const CONNECTIONS: usize = 2;
 /// Packets that wait for one actor.
@@ -110,7 +112,9 @@ impl Links {
         let transport = Arc::new(transport());
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(tls::server(&key, &network)?));
         server.transport_config(Arc::clone(&transport));
-        server.migration(true);
+        server.max_incoming(HANDSHAKES * 4);
+        server.incoming_buffer_size(EARLY);
+        server.incoming_buffer_size_total(EARLY * 16);
         let runtime = Arc::new(TokioRuntime);
         let endpoint = Endpoint::new(EndpointConfig::default(), Some(server), socket, runtime)?;
         let (inbox, arrivals) = mpsc::channel(INBOX);

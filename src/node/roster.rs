@@ -59,3 +59,29 @@ impl Role {
         self == Self::Peer || asks
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_have_a_link_and_what_for() {
+        let [member, guest, stranger] = [1, 2, 3].map(|byte| Actor::from_bytes([byte; 32]));
+        let mut roster = Roster {
+            lanes: [member].into(),
+            named: [guest].into(),
+            seated: true,
+            observers: false,
+        };
+        let admitted =
+            |roster: &Roster| [member, guest, stranger].map(|actor| roster.admit(&actor));
+        assert_eq!(
+            admitted(&roster),
+            [Some(Role::Peer), Some(Role::Observer), None]
+        );
+        roster.observers = true;
+        assert_eq!(admitted(&roster)[2], Some(Role::Observer));
+        roster.seated = false;
+        assert_eq!(admitted(&roster), [Some(Role::Peer); 3]);
+    }
+}

@@ -67,7 +67,7 @@ async fn a_process_that_equivocates_is_convicted_by_evidence_that_anybody_can_ch
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-        nodes[0].add("and work goes on");
+        nodes[0].add("and-work-goes-on");
         nodes[1].ask("evidence")
     });
     let bytes: Vec<u8> = (0..evidence.len() / 2)

@@ -1,5 +1,7 @@
 //! Nodes that talk over real sockets.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 mod hostile;
 mod idle;
 mod killed;

@@ -150,6 +150,7 @@ impl Process {
 
     /// Gives an order; the answer is a line to come. A process that was killed hears nothing.
     pub(crate) fn order(&mut self, order: &str) {
+        assert!(order.split(' ').count() <= 3, "items have no spaces");
         let _ = writeln!(self.stdin, "{order}");
     }
 
@@ -163,6 +164,11 @@ impl Process {
     pub(crate) fn outcome(&self) -> String {
         let line = self.outcomes.recv_timeout(Duration::from_secs(120));
         line.unwrap_or_default()
+    }
+
+    /// Whether nothing that it was told to add has an outcome that nobody has read.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.outcomes.try_recv().is_err()
     }
 
     /// Adds this and waits until it is delivered.
@@ -254,6 +260,7 @@ fn a_node() {
 }
 
 /// Whether this process was started to be a node.
+#[allow(dead_code, reason = "the bench asks")]
 pub(crate) fn is_ordered() -> bool {
     std::env::var_os(ORDERS).is_some()
 }
