@@ -15,7 +15,7 @@ use super::{Asked, Event};
 use crate::deterministic_secure_broadcast::{Fault, ProposeError, Replica, Step};
 use crate::dot::Dot;
 use crate::store::{Effect, Store, spend};
-use crate::traits::Wire;
+use crate::traits::{SecureBroadcastAlgorithm, Verdict, Wire};
 
 /// Inputs of each kind that are taken in before the next write.
 const BATCH: usize = 512;
@@ -24,16 +24,14 @@ const BATCH: usize = 512;
 const ASKED: usize = 256;
 
 /// Makes an operation on the state with our own pending operations applied.
-pub(super) type Make<A> =
-    Box<dyn FnOnce(&A) -> Option<<A as crate::SecureBroadcastAlgorithm>::Op> + Send>;
+pub(super) type Make<A> = Box<dyn FnOnce(&A) -> Option<<A as SecureBroadcastAlgorithm>::Op> + Send>;
 
 /// What is done after the write.
 type After = Box<dyn FnOnce() + Send>;
 
 /// A request to the replica. Its answer is given when all before it is durable.
-pub(super) type Ask<A> = Box<
-    dyn FnOnce(&mut Replica<A>) -> (Step<<A as crate::SecureBroadcastAlgorithm>::Op>, After) + Send,
->;
+pub(super) type Ask<A> =
+    Box<dyn FnOnce(&mut Replica<A>) -> (Step<<A as SecureBroadcastAlgorithm>::Op>, After) + Send>;
 
 /// Where somebody waits for what becomes of an operation.
 pub(super) type Outcome = oneshot::Sender<Result<Dot, NotDelivered>>;
@@ -185,7 +183,7 @@ where
         match (wish.make)(self.replica.ahead()) {
             Some(op) => self.propose(op, wish.reply, batch),
             None => {
-                let refused = ProposeError::NotValid(crate::Verdict::NotYet("not possible here"));
+                let refused = ProposeError::NotValid(Verdict::NotYet("not possible here"));
                 batch.after.push(Box::new(move || {
                     let _ = wish.reply.send(Err(NotDelivered::Refused(refused)));
                 }));

@@ -30,6 +30,7 @@ const ROOMS: &[(&str, &str, u8)] = &[
     ("store/", "store", 3),
     ("net/", "net", 3),
     ("node/", "node", 3),
+    ("bin/", "bin", 5),
 ];
 
 /// Beside it, a room may see these: (who, whom).

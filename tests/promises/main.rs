@@ -16,6 +16,7 @@ mod convergence;
 mod determinism;
 mod exhaustive;
 mod floors;
+mod held;
 mod laws;
 mod liveness;
 mod membership;

@@ -1,0 +1,128 @@
+//! A replica says what it holds and what that waits for.
+
+use std::sync::Arc;
+
+use crate::common::{Table, add, remove};
+use bft_crdts::deterministic_secure_broadcast::{Body, Held, Why};
+use bft_crdts::membership::{Change, ChangeKey};
+
+/// The one message that is held at `seat`.
+fn held(table: &Table, seat: usize) -> Held {
+    let mut held = table.replicas[seat].held();
+    assert_eq!(held.len(), 1, "{held:?}");
+    held.remove(0)
+}
+
+#[test]
+fn a_locked_message_waits_for_the_members_whose_echo_is_not_here() {
+    let mut table = Table::of(4);
+    table.add(0, 7);
+    let waits = held(&table, 0);
+    assert_eq!(waits.dot.source, table.actor(0));
+    let others: Vec<_> = (1..4).map(|seat| table.actor(seat)).collect();
+    let Why::EchoesMissing {
+        have,
+        quorum,
+        mut missing,
+    } = waits.why
+    else {
+        panic!("{waits:?}");
+    };
+    missing.sort_by_key(|actor| others.iter().position(|other| other == actor));
+    assert_eq!((have, quorum, missing), (1, 3, others));
+    assert_eq!(table.replicas[0].pending(), 1);
+    table.add(0, 8);
+    assert_eq!(table.replicas[0].pending(), 2);
+    table.carry_all();
+    table.run(200);
+    assert!(
+        table
+            .replicas
+            .iter()
+            .all(|replica| replica.held().is_empty())
+    );
+    assert_eq!(table.replicas[0].pending(), 0);
+}
+
+#[test]
+fn an_early_message_waits_for_what_it_rests_on_whether_it_is_certified_or_not() {
+    let mut table = Table::of(4);
+    let removal = table.first(1, &[remove(table.actor(0), 1, 7)]);
+    let from = table.actor(1);
+    table
+        .give(from, 3, Body::Proposal(Arc::clone(&removal)))
+        .expect("held");
+    let early = held(&table, 3);
+    assert!(matches!(early.why, Why::Early(_)), "{early:?}");
+    let certificate = table.certificate(&[0, 1, 2], &removal);
+    table
+        .give(from, 3, Body::Certificate(certificate))
+        .expect("a quorum");
+    let certified = held(&table, 3);
+    assert_eq!(certified, early);
+}
+
+#[test]
+fn a_certificate_without_its_message_waits_for_it() {
+    let mut table = Table::of(4);
+    let addition = table.first(0, &[add(table.actor(0), 1, 7)]);
+    let certificate = table.certificate(&[0, 1, 2], &addition);
+    let from = table.actor(1);
+    table
+        .give(from, 3, Body::Certificate(certificate))
+        .expect("a quorum");
+    let waits = held(&table, 3);
+    assert_eq!((waits.digest, waits.why), (None, Why::MessageMissing));
+}
+
+#[test]
+fn of_a_convicted_source_and_in_a_frozen_generation_nothing_new_is_echoed() {
+    let mut table = Table::of(4);
+    let [one, other] = [7, 8].map(|member| table.first(0, &[add(table.actor(0), 1, member)]));
+    let from = table.actor(0);
+    table
+        .give(from, 3, Body::Proposal(one))
+        .expect("a good proposal");
+    table
+        .give(from, 3, Body::Proposal(other))
+        .expect("evidence");
+    table.take_wire();
+    assert!(matches!(held(&table, 3).why, Why::EchoesMissing { .. }));
+    for seat in 0..3 {
+        let step = table.replicas[seat].approve(Change::Renew);
+        table.spend(seat, step.expect("a member"));
+    }
+    let late = table.actor(3);
+    table.carry(|packet| packet.to == late && packet.body.kind() == "approve");
+    assert_eq!(held(&table, 3).why, Why::Frozen);
+    let wishes = table.replicas[3].wishes();
+    assert_eq!(wishes.len(), 1);
+    assert_eq!((wishes[0].0, wishes[0].1.len()), (ChangeKey::Renew, 3));
+}
+
+#[test]
+fn progress_tells_who_is_behind_by_its_own_word() {
+    let mut table = Table::of(4);
+    table.add(0, 7);
+    table.carry(|packet| packet.to != packet.from && !packet.body.kind().is_empty());
+    table.run(200);
+    table.assert_level();
+    for replica in &table.replicas {
+        let progress = replica.progress();
+        assert_eq!(progress.len(), 3);
+        assert!(
+            progress
+                .iter()
+                .all(|member| member.lacks == 0 && member.leads == 0)
+        );
+    }
+    let late = table.actor(3);
+    table.add(0, 8);
+    table.carry(|packet| packet.to != late);
+    let progress = table.replicas[0].progress();
+    let lacks: Vec<_> = progress
+        .iter()
+        .map(|member| (member.member == late, member.lacks))
+        .collect();
+    assert!(lacks.contains(&(true, 1)), "{lacks:?}");
+}
