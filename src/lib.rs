@@ -91,7 +91,7 @@
 //! | the contract | [`traits`]: the algorithm and its laws; [`snapshot`]: its state in chunks; [`laws`]: a checker that tries to break the laws |
 //! | algorithms | [`orswot`], [`bank`], [`at2_impl`]: they know of no network |
 //! | the protocol | [`membership`]: who may sign, and how they change; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
-//! | worlds | [`store`]: what survives a crash; [`net`]: the simulated network |
+//! | worlds | [`store`]: what survives a crash, in memory or, behind a feature, in a file; [`net`]: the simulated network |
 //!
 //! # Words
 //!
@@ -132,6 +132,8 @@
 //!
 //! `quickcheck`, off by default: `Arbitrary` for [`net::Scenario`] and [`net::Act`], for property tests of an algorithm of
 //! your own.
+//!
+//! `store`, off by default: `store::DurableStore`, records and key in one file. Needs Rust 1.90.
 
 #[macro_use]
 mod zoo;

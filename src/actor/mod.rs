@@ -203,6 +203,12 @@ impl SigningActor {
         self.actor
     }
 
+    /// What [`from_secret`](Self::from_secret) takes, for the store that keeps the identity.
+    #[cfg(feature = "store")]
+    pub(crate) fn secret(&self) -> [u8; 32] {
+        self.key.to_bytes()
+    }
+
     /// A fact: we have just signed it.
     pub fn sign<T: Statement>(&self, network: &NetworkId, statement: T) -> Verified<T> {
         let sig = self.sign_digest(&statement.digest(network));

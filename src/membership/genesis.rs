@@ -47,6 +47,12 @@ impl Genesis {
         NetworkId(Digest::of(Domain::Genesis, &NetworkId::NONE, self))
     }
 
+    /// The algorithm's name: which one to run is for the reader of a genesis to know.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
     /// The bounds.
     #[must_use]
     pub fn limits(&self) -> &Limits {

@@ -1,7 +1,11 @@
 //! Where records become durable before packets are sent.
 
+#[cfg(feature = "store")]
+mod durable;
 mod memory;
 
+#[cfg(feature = "store")]
+pub use durable::{DurableError, DurableStore};
 pub use memory::{CrashError, MemoryStore};
 
 use crate::deterministic_secure_broadcast::{Delivery, Fault, Installed, Packet, Record, Step};
