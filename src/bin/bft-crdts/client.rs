@@ -69,20 +69,30 @@ impl Call {
 
 /// The answer to one request. Whoever waits for long is told what for; the wait has no end but the answer.
 pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
-    let reply = Call::say(home, request)?.answer(|| {
-        eprintln!("waiting for a quorum; `why` says what for. It goes on if you interrupt");
+    wait(Call::say(home, request)?, request)
+}
+
+/// The answer to a request that was said.
+pub(crate) fn wait(mut call: Call, request: &Request) -> Result<Reply, Failure> {
+    let reply = call.answer(|| {
+        eprintln!(
+            "waiting for a quorum: `why` says for whom. Interrupted, it may be delivered yet"
+        );
     })?;
     if *request == Request::Stop {
-        await_end(home)?;
+        await_end(&call.home)?;
     }
     Ok(reply)
 }
 
 /// Hands each event to `take`, until the node stops or the connection is shut down.
-pub(crate) fn follow(mut call: Call, mut take: impl FnMut(Event)) -> Result<(), Failure> {
+pub(crate) fn follow(
+    mut call: Call,
+    mut take: impl FnMut(Event) -> io::Result<()>,
+) -> Result<(), Failure> {
     loop {
         match call.answer(|| {}) {
-            Ok(Reply::Event(event)) => take(event),
+            Ok(Reply::Event(event)) => take(event)?,
             Ok(_) => {}
             Err(Failure::Refused(Refusal::Stopped)) => return Ok(()),
             Err(Failure::Silent(_, error)) if error.kind() == ErrorKind::UnexpectedEof => {

@@ -9,12 +9,14 @@
 compile_error!("the program talks to its node over a Unix socket");
 
 mod client;
+mod cluster;
 mod control;
 mod evidence;
 mod failure;
 mod home;
 mod kinds;
 mod name;
+mod prompt;
 mod protocol;
 mod run;
 mod service;
@@ -23,7 +25,7 @@ mod view;
 mod watch;
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,7 +36,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::name::Contact;
-use crate::protocol::{Kind, Request};
+use crate::protocol::{Event, Kind, Reply, Request};
 
 const EXIT_CODES: &str = "\
 Actors are written with all 64 digits, or with the first few (at least 4) where the node knows the rest.
@@ -88,6 +90,10 @@ enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// Asks for commands, and completes them.
+    Prompt,
+    /// Shows what a network does: starts one on this machine, and lets members crash, come and go.
+    Cluster(cluster::Options),
     #[command(flatten)]
     Request(Request),
 }
@@ -96,6 +102,8 @@ fn main() -> ExitCode {
     let program = Program::parse();
     match carry_out(program) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read what we print has read enough.
+        Err(Failure::System(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&failure);
             ExitCode::from(failure.exit_code())
@@ -115,43 +123,54 @@ fn carry_out(program: Program) -> Result<(), Failure> {
     let home = Home::at(program.dir);
     let json = program.json;
     match program.command {
-        Command::Init => print_actor(home.create()?, json),
-        Command::Whoami => print_actor(home.open()?.key().actor(), json),
+        Command::Init => print_actor(home.create()?, json)?,
+        Command::Whoami => print_actor(home.open()?.key().actor(), json)?,
         Command::Found { kind, founders } => print_founding(kind, &founders, json)?,
         Command::Join { invitation } => {
-            let actor = home.join(&invitation_of(&invitation)?)?;
-            print_actor(actor, json);
+            print_actor(home.join(&invitation_of(&invitation)?)?, json)?;
         }
         Command::Run(options) => run::run(home, options)?,
         Command::VerifyEvidence { file } => print_verdict(&file, json)?,
+        Command::Prompt => prompt::run(&home, json)?,
+        Command::Cluster(options) => cluster::run(&options)?,
         Command::Request(Request::Trace) => {
             let call = client::Call::say(&home, &Request::Trace)?;
             client::follow(call, |event| print_event(&event, json))?;
         }
-        Command::Request(request) => print_reply(&client::ask(&home, &request)?, json),
+        Command::Request(request) => print_reply(&client::ask(&home, &request)?, json)?,
     }
     Ok(())
 }
 
-fn print_actor(actor: bft_crdts::Actor, json: bool) {
+/// Prints a line, or nothing when there is nothing to say.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+fn print_actor(actor: bft_crdts::Actor, json: bool) -> io::Result<()> {
     let actor = actor.to_string();
     match json {
-        true => println!("{}", json!({ "actor": actor })),
-        false => println!("{actor}"),
+        true => print(&json!({ "actor": actor }).to_string()),
+        false => print(&actor),
     }
 }
 
 fn print_founding(kind: Kind, founders: &[Contact], json: bool) -> Result<(), Failure> {
     let invitation = founding(kind, founders)?.to_string();
     match json {
-        true => println!("{}", json!({ "invitation": invitation })),
-        false => println!("{invitation}"),
+        true => print(&json!({ "invitation": invitation }).to_string())?,
+        false => print(&invitation)?,
     }
     Ok(())
 }
 
 /// The invitation to a network of these founders.
-fn founding(kind: Kind, founders: &[Contact]) -> Result<Invitation, Failure> {
+pub(crate) fn founding(kind: Kind, founders: &[Contact]) -> Result<Invitation, Failure> {
     let members = founders.iter().map(|founder| founder.actor).collect();
     let contacts = founders.iter();
     let contacts = contacts.map(|founder| (founder.actor, founder.address.clone()));
@@ -163,11 +182,7 @@ fn founding(kind: Kind, founders: &[Contact]) -> Result<Invitation, Failure> {
 fn invitation_of(argument: &str) -> Result<Invitation, Failure> {
     let text = match argument.strip_prefix('@') {
         Some(file) => fs::read_to_string(file).map_err(|why| Failure::File(file.into(), why))?,
-        None if argument == "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            text
-        }
+        None if argument == "-" => io::read_to_string(io::stdin())?,
         None => argument.to_owned(),
     };
     Ok(text.parse()?)
@@ -176,33 +191,27 @@ fn invitation_of(argument: &str) -> Result<Invitation, Failure> {
 fn print_verdict(file: &Path, json: bool) -> Result<(), Failure> {
     let verdict = evidence::verify(file)?;
     let (accused, network) = (verdict.accused, verdict.network.digest());
-    if json {
-        let dot = verdict.dot.map(|dot| view::place(&dot));
-        let (accused, network) = (accused.to_string(), network.to_string());
-        println!(
-            "{}",
-            json!({ "accused": accused, "network": network, "place": dot })
-        );
-        return Ok(());
-    }
     let crime = match verdict.dot {
         Some(dot) => format!("signed two things about {dot}"),
         None => "voted twice in one round".to_owned(),
     };
-    println!("{accused} is convicted: it {crime} in network {network}");
-    Ok(())
+    let text = if json {
+        let dot = verdict.dot.map(|dot| view::place(&dot));
+        let (accused, network) = (accused.to_string(), network.to_string());
+        json!({ "accused": accused, "network": network, "place": dot }).to_string()
+    } else {
+        format!("{accused} is convicted: it {crime} in network {network}")
+    };
+    Ok(print(&text)?)
 }
 
-fn print_reply(reply: &protocol::Reply, json: bool) {
-    let text = match json {
-        true => show::machine(reply).to_string(),
-        false => show::human(reply),
-    };
-    if !text.is_empty() {
-        println!("{text}");
+fn print_reply(reply: &Reply, json: bool) -> io::Result<()> {
+    match json {
+        true => print(&show::machine(reply).to_string()),
+        false => print(&show::human(reply)),
     }
 }
 
-fn print_event(event: &protocol::Event, json: bool) {
-    print_reply(&protocol::Reply::Event(event.clone()), json);
+fn print_event(event: &Event, json: bool) -> io::Result<()> {
+    print_reply(&Reply::Event(event.clone()), json)
 }

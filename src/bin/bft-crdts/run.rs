@@ -1,5 +1,6 @@
 //! The node process: starts the node, serves the control socket, and ends on a signal.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::failure::Failure;
 use crate::home::{Home, Peers};
 use crate::kinds::{Service, Set};
 use crate::name;
+use crate::print;
 use crate::protocol::Kind;
 use crate::service::Desk;
 use crate::watch::Watch;
@@ -31,6 +33,9 @@ pub(crate) struct Options {
     /// Lets strangers follow the network
     #[arg(long)]
     observers: bool,
+    /// Ends when standard input does, so that the node does not outlive the program that started it
+    #[arg(long)]
+    tethered: bool,
 }
 
 /// All that a node starts from.
@@ -43,6 +48,7 @@ struct Start {
     listen: SocketAddr,
     address: Option<Address>,
     observers: bool,
+    tethered: bool,
 }
 
 /// Runs the node of this directory until a signal or a request ends it.
@@ -61,6 +67,7 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
         listen,
         address,
         observers: options.observers,
+        tethered: options.tethered,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -89,13 +96,19 @@ fn places(
 
 impl Start {
     async fn run<A: Service>(self) -> Result<(), Failure> {
-        let home = self.home.clone();
+        let (home, tethered) = (self.home.clone(), self.tethered);
         let desk = self.desk::<A>().await?;
         let node = desk.node.clone();
         let serving = tokio::spawn(control::serve(control::bind(&home)?, desk.clone()));
         let watch = Watch::over(&desk);
         ask_to_be_let_in(&desk, &watch).await?;
-        println!("ready {}", desk.listens.as_deref().unwrap_or_default());
+        if tethered {
+            stop_with_input(Arc::clone(&desk.stop))?;
+        }
+        print(&format!(
+            "ready {}",
+            desk.listens.as_deref().unwrap_or_default()
+        ))?;
         let ended = until_asked_to_stop(&desk).await;
         serving.abort();
         watch.end();
@@ -152,6 +165,17 @@ async fn ask_to_be_let_in<A: Service>(desk: &Desk<A>, watch: &Watch) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Asks for the end when there is no more input. The thread ends with the process.
+fn stop_with_input(stop: Arc<Notify>) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("input".to_owned());
+    let spawned = thread.spawn(move || {
+        // An input that cannot be read has ended, too.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        stop.notify_one();
+    });
+    spawned.map(|_| ())
 }
 
 async fn until_asked_to_stop<A: Service>(desk: &Desk<A>) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! What the operator of a node sees while it runs, and what is kept up to date beside it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bft_crdts::deterministic_secure_broadcast::Fault;
@@ -55,6 +56,8 @@ fn say(bar: &ProgressBar, line: &str) {
 /// One line for each thing that an operator should know of. What is delivered is no news.
 async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
     let mut events = desk.events();
+    // A wish is said again and again, until it is granted or a generation ends.
+    let mut asked = BTreeSet::new();
     while let Some(event) = events.next().await {
         if let Event::Fault(Fault::Equivocation(evidence)) = &event {
             say(
@@ -65,7 +68,16 @@ async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
                 },
             );
         }
-        if matches!(event, Event::Delivered(_) | Event::Missed(_)) {
+        let is_news = match &event {
+            Event::Delivered(_) | Event::Missed(_) => false,
+            Event::Asked(change) => asked.insert(change.key()),
+            Event::Installed(_) => {
+                asked.clear();
+                true
+            }
+            _ => true,
+        };
+        if !is_news {
             continue;
         }
         if let Some(event) = view::event::<A>(&event) {
