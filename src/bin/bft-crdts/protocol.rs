@@ -93,6 +93,19 @@ pub(crate) enum Request {
     Words,
 }
 
+impl Request {
+    /// The kind of network that it makes sense in; none when it is any.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Add { .. } | Self::Remove { .. } | Self::List => Some(Kind::Set),
+            Self::Open { .. } | Self::Pay { .. } | Self::Balance { .. } | Self::Accounts => {
+                Some(Kind::Bank)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A change of the members.
 #[derive(Clone, Debug, PartialEq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -135,6 +135,9 @@ impl<A: Service> Desk<A> {
     // ---- the state
 
     async fn use_state(&self, request: Request) -> Answer {
+        if request.kind() != Some(A::KIND) {
+            return Err(Refusal::OtherKind(A::KIND));
+        }
         match request {
             Request::Add { members } => self.propose(Wanted::Add(members)).await,
             Request::Remove { members } => self.propose(Wanted::Remove(members)).await,
