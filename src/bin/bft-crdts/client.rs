@@ -1,0 +1,117 @@
+//! Asks a running node over its control socket.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::protocol::{Answer, Event, Refusal, Reply, Request};
+
+/// After this time somebody who waits is told so.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a node may take to stop.
+const STOPPING: Duration = Duration::from_secs(30);
+
+/// A connection to a running node, with one request said.
+pub(crate) struct Call {
+    reader: BufReader<UnixStream>,
+    home: Home,
+}
+
+impl Call {
+    /// Says a request.
+    pub(crate) fn say(home: &Home, request: &Request) -> Result<Self, Failure> {
+        let not_running = || Failure::NotRunning(home.directory().to_owned());
+        let mut stream = UnixStream::connect(home.socket()).map_err(|_| not_running())?;
+        let mut line = serde_json::to_vec(request).map_err(io::Error::from)?;
+        line.push(b'\n');
+        let silent = |error| Failure::Silent(home.directory().to_owned(), error);
+        stream.write_all(&line).map_err(silent)?;
+        Ok(Self {
+            reader: BufReader::new(stream),
+            home: home.clone(),
+        })
+    }
+
+    /// The connection, to be shut down from another thread.
+    pub(crate) fn stream(&self) -> io::Result<UnixStream> {
+        self.reader.get_ref().try_clone()
+    }
+
+    /// The next answer. `meanwhile` is called once if it takes long.
+    fn answer(&mut self, meanwhile: impl FnOnce()) -> Result<Reply, Failure> {
+        let mut meanwhile = Some(meanwhile);
+        let mut line = Vec::new();
+        self.reader.get_ref().set_read_timeout(Some(PATIENCE))?;
+        while line.last() != Some(&b'\n') {
+            match self.reader.read_until(b'\n', &mut line) {
+                Ok(0) => return Err(self.silent(ErrorKind::UnexpectedEof.into())),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.reader.get_ref().set_read_timeout(None)?;
+                    if let Some(meanwhile) = meanwhile.take() {
+                        meanwhile();
+                    }
+                }
+                Err(error) => return Err(self.silent(error)),
+            }
+        }
+        let answer: Answer =
+            serde_json::from_slice(&line).map_err(|error| self.silent(error.into()))?;
+        Ok(answer?)
+    }
+
+    fn silent(&self, error: io::Error) -> Failure {
+        Failure::Silent(self.home.directory().to_owned(), error)
+    }
+}
+
+/// The answer to one request. Whoever waits for long is told what for; the wait has no end but the answer.
+pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
+    wait(Call::say(home, request)?, request)
+}
+
+/// The answer to a request that was said.
+pub(crate) fn wait(mut call: Call, request: &Request) -> Result<Reply, Failure> {
+    let reply = call.answer(|| {
+        eprintln!(
+            "waiting for a quorum: `why` says for whom. Interrupted, it may be delivered yet"
+        );
+    })?;
+    if *request == Request::Stop {
+        await_end(&call.home)?;
+    }
+    Ok(reply)
+}
+
+/// Hands each event to `take`, until the node stops or the connection is shut down.
+pub(crate) fn follow(
+    mut call: Call,
+    mut take: impl FnMut(Event) -> io::Result<()>,
+) -> Result<(), Failure> {
+    loop {
+        match call.answer(|| {}) {
+            Ok(Reply::Event(event)) => take(event)?,
+            Ok(_) => {}
+            Err(Failure::Refused(Refusal::Stopped)) => return Ok(()),
+            Err(Failure::Silent(_, error)) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Ok(());
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// A node takes its socket away when everything is written and its store is closed.
+fn await_end(home: &Home) -> Result<(), Failure> {
+    let begin = Instant::now();
+    while home.socket().exists() {
+        if begin.elapsed() > STOPPING {
+            let error = ErrorKind::TimedOut.into();
+            return Err(Failure::Silent(home.directory().to_owned(), error));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}

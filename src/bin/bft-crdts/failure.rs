@@ -1,0 +1,101 @@
+//! What can go wrong in the program, with a word on what to do and the exit code of each.
+
+use std::io;
+use std::path::PathBuf;
+
+use bft_crdts::codec::DecodeError;
+use bft_crdts::evidence::EvidenceError;
+use bft_crdts::membership::GenesisError;
+use bft_crdts::node::{InvitationError, StartError};
+use bft_crdts::store::DurableError;
+
+use crate::name::NameError;
+use crate::protocol::Refusal;
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("no node is running in {0}")]
+    NotRunning(PathBuf),
+    #[error("the node in {0} does not answer")]
+    Silent(PathBuf, #[source] io::Error),
+    #[error("there is an identity in {0} already")]
+    Exists(PathBuf),
+    #[error("there is no identity in {0}")]
+    NoIdentity(PathBuf),
+    #[error("the identity in {0} belongs to no network yet")]
+    NoNetwork(PathBuf),
+    #[error("{0} is in use: a node runs there")]
+    InUse(PathBuf),
+    #[error("{0} belongs to another network")]
+    OtherNetwork(PathBuf),
+    #[error("{0}: {1}")]
+    Store(PathBuf, #[source] DurableError),
+    #[error("{0}: {1}")]
+    File(PathBuf, #[source] io::Error),
+    #[error("{0}, line {1}: {2}")]
+    Line(PathBuf, usize, #[source] NameError),
+    #[error("not an invitation: {0}")]
+    Invitation(#[from] InvitationError),
+    #[error("the network replicates neither a set nor a bank that this program knows")]
+    UnknownKind,
+    #[error("not a network: {0}")]
+    Genesis(#[from] GenesisError),
+    #[error("it is not known where to listen")]
+    NowhereToListen,
+    #[error("{0} is no address: {1}")]
+    Address(String, #[source] io::Error),
+    #[error("the node does not start: {0}")]
+    Start(#[from] StartError),
+    #[error("the node stopped: {0}")]
+    Stopped(#[from] bft_crdts::node::Failure),
+    #[error("{0} holds no evidence: {1}")]
+    Evidence(PathBuf, #[source] NoEvidence),
+    #[error("the prompt: {0}")]
+    Prompt(#[from] rustyline::error::ReadlineError),
+    #[error("the operating system refuses: {0}")]
+    System(#[from] io::Error),
+    #[error("the demonstration went wrong: {0}")]
+    Demonstration(&'static str),
+}
+
+/// Why a file convicts nobody.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoEvidence {
+    #[error("it does not begin as evidence of this version")]
+    Magic,
+    #[error("{0}")]
+    Decode(#[from] DecodeError),
+    #[error("{0}")]
+    Claim(#[from] EvidenceError),
+}
+
+impl Failure {
+    /// 3 when there is no node to talk to, 1 otherwise. 2 is for what clap does not understand.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotRunning(_) | Self::Silent(..) => 3,
+            _ => 1,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Refused(refusal) => return refusal.advice(),
+            Self::NotRunning(_) => "start it with `run`, or name its directory with --dir",
+            Self::Silent(..) => "see what it wrote to its standard error",
+            Self::Exists(_) => "`whoami` shows it; name another directory with --dir",
+            Self::NoIdentity(_) => "make one with `init`, or name its directory with --dir",
+            Self::NoNetwork(_) => "take an invitation with `join`",
+            Self::InUse(_) => "ask it over its control socket, or end it with `stop`",
+            Self::OtherNetwork(_) => "an identity has one network: `init` another with --dir",
+            Self::Invitation(_) => "copy all of what `found` or `invite` printed",
+            Self::NowhereToListen => "say it with --listen HOST:PORT",
+            Self::Evidence(..) => "nobody is convicted by it",
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! The directory of one identity: its store, its address book, its guests, its control socket.
+//!
+//! The secret key lies in the store alone. The other files can be read and edited as text; `run` writes them anew by putting
+//! a whole file in the old one's place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use bft_crdts::membership::Genesis;
+use bft_crdts::node::{Address, Invitation};
+use bft_crdts::store::{DurableError, DurableStore};
+use bft_crdts::{Actor, SigningActor};
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::failure::Failure;
+use crate::name::{self, NameError};
+
+/// Digits of an actor in the name of a file.
+const DIGITS: usize = 8;
+
+/// Where each actor is believed to listen.
+pub(crate) type Peers = BTreeMap<Actor, Address>;
+
+/// The directory of one identity.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    directory: PathBuf,
+}
+
+impl Home {
+    /// The one in this directory, whether there is one or not.
+    pub(crate) fn at(directory: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        Self { directory }
+    }
+
+    /// The directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The control socket of the node that runs here.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.join("control.sock")
+    }
+
+    /// What was typed at the prompt.
+    pub(crate) fn history(&self) -> PathBuf {
+        self.directory.join("history")
+    }
+
+    /// The file for evidence against `accused`.
+    pub(crate) fn evidence(&self, accused: &Actor) -> PathBuf {
+        let digits = &accused.to_string()[..DIGITS];
+        self.directory.join(format!("evidence-{digits}.bin"))
+    }
+
+    fn store_file(&self) -> PathBuf {
+        self.directory.join("store.redb")
+    }
+
+    fn peers_file(&self) -> PathBuf {
+        self.directory.join("peers")
+    }
+
+    fn guests_file(&self) -> PathBuf {
+        self.directory.join("guests")
+    }
+
+    // ---- the identity
+
+    /// Makes the directory, for its owner alone, and an identity in it.
+    pub(crate) fn create(&self) -> Result<Actor, Failure> {
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory);
+        made.map_err(|error| Failure::File(self.directory.clone(), error))?;
+        let mut secret = [0; 32];
+        let drawn = SysRng.try_fill_bytes(&mut secret);
+        drawn.map_err(|error| Failure::System(io::Error::other(error)))?;
+        let key = SigningActor::from_secret(&secret);
+        let store = DurableStore::create(self.store_file(), key);
+        let store = store.map_err(|error| self.failed(error))?;
+        Ok(store.key().actor())
+    }
+
+    /// The store. Nobody else can have it open meanwhile, so that one node at a time runs here.
+    pub(crate) fn open(&self) -> Result<DurableStore, Failure> {
+        DurableStore::open(self.store_file()).map_err(|error| self.failed(error))
+    }
+
+    /// Binds the identity to the network that it was invited to.
+    pub(crate) fn join(&self, invitation: &Invitation) -> Result<Actor, Failure> {
+        let mut store = self.open()?;
+        let failed = |error| self.failed(error);
+        store.found(&invitation.genesis).map_err(failed)?;
+        let text = invitation.to_string();
+        store.set_book(text.as_bytes()).map_err(failed)?;
+        let mut peers = self.peers()?;
+        peers.extend(invitation.contacts.clone());
+        self.write_peers(&peers)?;
+        Ok(store.key().actor())
+    }
+
+    /// The network, and the invitation to it that was taken last.
+    pub(crate) fn network(&self, store: &DurableStore) -> Result<(Genesis, Invitation), Failure> {
+        let failed = |error| self.failed(error);
+        let genesis = store.genesis().map_err(failed)?;
+        let genesis = genesis.ok_or_else(|| Failure::NoNetwork(self.directory.clone()))?;
+        let text = store.book().map_err(failed)?.unwrap_or_default();
+        let invitation = if text.is_empty() {
+            Invitation::founding(genesis.clone(), Peers::new())
+        } else {
+            String::from_utf8_lossy(&text).parse()?
+        };
+        Ok((genesis, invitation))
+    }
+
+    fn failed(&self, error: DurableError) -> Failure {
+        let here = self.directory.clone();
+        match error {
+            DurableError::Exists => Failure::Exists(here),
+            DurableError::Locked => Failure::InUse(here),
+            DurableError::Founded => Failure::OtherNetwork(here),
+            DurableError::Io(error) if error.kind() == ErrorKind::NotFound => {
+                Failure::NoIdentity(here)
+            }
+            error => Failure::Store(self.store_file(), error),
+        }
+    }
+
+    // ---- the text files
+
+    /// Where the others were last known to listen.
+    pub(crate) fn peers(&self) -> Result<Peers, Failure> {
+        self.lines(self.peers_file(), |line| {
+            let (actor, address) = line.split_once(' ').ok_or(NameError::NoAddress)?;
+            Ok((name::whole(actor)?, address.trim().to_owned()))
+        })
+    }
+
+    /// Puts `peers` in the place of what was known.
+    pub(crate) fn write_peers(&self, peers: &Peers) -> Result<(), Failure> {
+        let lines = peers
+            .iter()
+            .map(|(actor, address)| format!("{actor} {address}\n"));
+        self.write(self.peers_file(), lines.collect::<String>().as_bytes())
+    }
+
+    /// Who was invited here.
+    pub(crate) fn guests(&self) -> Result<BTreeSet<Actor>, Failure> {
+        self.lines(self.guests_file(), name::whole)
+    }
+
+    /// Remembers a guest over a restart.
+    pub(crate) fn add_guest(&self, guest: Actor) -> Result<(), Failure> {
+        let mut guests = self.guests()?;
+        guests.insert(guest);
+        let lines = guests.iter().map(|guest| format!("{guest}\n"));
+        self.write(self.guests_file(), lines.collect::<String>().as_bytes())
+    }
+
+    /// What `read` makes of each line that is not empty; nothing when there is no file.
+    fn lines<T, C: FromIterator<T>>(
+        &self,
+        file: PathBuf,
+        read: impl Fn(&str) -> Result<T, NameError>,
+    ) -> Result<C, Failure> {
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Failure::File(file, error)),
+        };
+        let lines = text.lines().map(str::trim).enumerate();
+        let lines = lines.filter(|(_, line)| !line.is_empty());
+        let read = |(index, line)| {
+            read(line).map_err(|error| Failure::Line(file.clone(), index + 1, error))
+        };
+        lines.map(read).collect()
+    }
+
+    /// Writes a file whole, in the place of the one that was there.
+    pub(crate) fn write(&self, file: PathBuf, bytes: &[u8]) -> Result<(), Failure> {
+        let fresh = file.with_extension("new");
+        let write = || -> io::Result<()> {
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let mut opened = options.open(&fresh)?;
+            opened.write_all(bytes)?;
+            opened.sync_all()?;
+            fs::rename(&fresh, &file)
+        };
+        write().map_err(|error| Failure::File(file.clone(), error))
+    }
+}

@@ -1,0 +1,189 @@
+//! What differs between the networks that the program can run: the operations, and what is read of the state.
+
+use std::collections::BTreeSet;
+
+use bft_crdts::bank::{Bank, Money};
+use bft_crdts::codec::Limits;
+use bft_crdts::membership::{Genesis, GenesisError};
+use bft_crdts::orswot::{self, Clock, Orswot};
+use bft_crdts::traits::Wire;
+use bft_crdts::{Actor, SecureBroadcastAlgorithm};
+
+use crate::protocol::{Account, Kind, Refusal, Reply};
+
+/// Words that the prompt is given to complete.
+const WORDS: usize = 10_000;
+
+/// The set that the program runs.
+pub(crate) type Set = Orswot<String>;
+
+/// An operation that somebody wishes, with all names resolved.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    Add(Vec<String>),
+    Remove(Vec<String>),
+    Open(Money),
+    Pay(Actor, Money),
+}
+
+/// What somebody wishes to know of the state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Question {
+    List,
+    Balance(Actor),
+    Accounts,
+}
+
+/// An algorithm that the program can run.
+pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Send {
+    /// Which one it is.
+    const KIND: Kind;
+
+    /// The operation on this state.
+    fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal>;
+
+    /// What the state says.
+    fn look(&self, question: Question) -> Result<Reply, Refusal>;
+
+    /// The operation in a word or two.
+    fn label(op: &Self::Op) -> String;
+
+    /// What may be typed where this state's own words are wanted.
+    fn words(&self) -> Vec<String>;
+}
+
+impl Kind {
+    /// The kind that `genesis` describes, if it is one that the program can run. `actor` is any.
+    pub(crate) fn of(genesis: &Genesis, actor: Actor) -> Option<Self> {
+        if genesis.check(&Set::new(actor)).is_ok() {
+            Some(Self::Set)
+        } else {
+            let bank = genesis.check(&Bank::new(actor));
+            bank.is_ok().then_some(Self::Bank)
+        }
+    }
+
+    /// The description of a network of this kind that begins with these members.
+    pub(crate) fn found(self, members: BTreeSet<Actor>) -> Result<Genesis, GenesisError> {
+        let limits = Limits::default();
+        // The first state is the same whoever looks at it.
+        let anybody = Actor::from_bytes([0; 32]);
+        match self {
+            Self::Set => Genesis::new(&Set::new(anybody), members, limits),
+            Self::Bank => Genesis::new(&Bank::new(anybody), members, limits),
+        }
+    }
+}
+
+impl Service for Set {
+    const KIND: Kind = Kind::Set;
+
+    fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal> {
+        match wanted {
+            Wanted::Add(members) => Ok(self.add_all(members)),
+            Wanted::Remove(members) => removal(self, members),
+            Wanted::Open(_) | Wanted::Pay(..) => Err(Refusal::OtherKind(Self::KIND)),
+        }
+    }
+
+    fn look(&self, question: Question) -> Result<Reply, Refusal> {
+        match question {
+            Question::List => Ok(Reply::List(self.iter().cloned().collect())),
+            Question::Balance(_) | Question::Accounts => Err(Refusal::OtherKind(Self::KIND)),
+        }
+    }
+
+    fn label(op: &Self::Op) -> String {
+        op.to_string()
+    }
+
+    fn words(&self) -> Vec<String> {
+        self.iter().take(WORDS).cloned().collect()
+    }
+}
+
+/// One removal of all these members. For each actor it names the newest addition of any of them: the actor's additions come
+/// in order, so that none is named that is not known here.
+fn removal(set: &Set, members: Vec<String>) -> Result<orswot::Op<String>, Refusal> {
+    let mut named = Clock::new();
+    for member in &members {
+        let Some(orswot::Op::Rm { clock, .. }) = set.remove(member) else {
+            return Err(Refusal::Absent(member.clone()));
+        };
+        for (actor, counter) in clock {
+            let newest = named.entry(actor).or_default();
+            *newest = counter.max(*newest);
+        }
+    }
+    Ok(orswot::Op::Rm {
+        clock: named,
+        members: members.into_iter().collect(),
+    })
+}
+
+impl Service for Bank {
+    const KIND: Kind = Kind::Bank;
+
+    fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal> {
+        match wanted {
+            Wanted::Open(balance) => Ok(self.open(balance)),
+            Wanted::Pay(to, _) if self.account(&to).is_none() => {
+                Err(Refusal::NoAccount(to.to_string()))
+            }
+            Wanted::Pay(to, amount) => Ok(self.transfer(to, amount)),
+            Wanted::Add(_) | Wanted::Remove(_) => Err(Refusal::OtherKind(Self::KIND)),
+        }
+    }
+
+    fn look(&self, question: Question) -> Result<Reply, Refusal> {
+        let account = |owner: &Actor, balance: Money| Account {
+            owner: owner.to_string(),
+            balance: balance.units(),
+        };
+        match question {
+            Question::Balance(owner) => {
+                let balance = self.balance(&owner);
+                let balance = balance.ok_or_else(|| Refusal::NoAccount(owner.to_string()))?;
+                Ok(Reply::Balance(account(&owner, balance)))
+            }
+            Question::Accounts => {
+                let accounts = self.accounts();
+                let accounts = accounts.map(|(owner, found)| account(owner, found.balance));
+                Ok(Reply::Accounts(accounts.collect()))
+            }
+            Question::List => Err(Refusal::OtherKind(Self::KIND)),
+        }
+    }
+
+    fn label(op: &Self::Op) -> String {
+        op.to_string()
+    }
+
+    fn words(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_removal_takes_away_what_is_known_of_each_member_and_no_more() {
+        let (here, there) = (Actor::from_bytes([1; 32]), Actor::from_bytes([2; 32]));
+        let (mut ours, mut theirs) = (Set::new(here), Set::new(there));
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let both = ours.operation(Wanted::Add(texts(&["apple", "pear"])));
+        let both = both.expect("an addition");
+        theirs.apply(both.clone());
+        ours.apply(both);
+        theirs.apply(theirs.add("apple".to_owned()));
+        let removal = ours.operation(Wanted::Remove(texts(&["apple", "pear"])));
+        let removal = removal.expect("both are there");
+        assert!(theirs.validate(&here, &removal));
+        theirs.apply(removal);
+        assert_eq!(theirs.words(), ["apple"]);
+        let absent = ours.operation(Wanted::Remove(texts(&["apple", "plum"])));
+        assert_eq!(absent, Err(Refusal::Absent("plum".to_owned())));
+    }
+}

@@ -1,0 +1,217 @@
+//! `bft-crdts`: a node of a replicated set or bank, to be founded, run and asked from a terminal.
+//!
+//! One directory holds one identity. `run` is the node; every other command that needs it asks it over the control socket in
+//! that directory. Nothing here is part of the library's interface.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+#[cfg(not(unix))]
+compile_error!("the program talks to its node over a Unix socket");
+
+mod client;
+mod cluster;
+mod control;
+mod evidence;
+mod failure;
+mod home;
+mod kinds;
+mod name;
+mod prompt;
+mod protocol;
+mod run;
+mod service;
+mod show;
+mod view;
+mod watch;
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bft_crdts::node::Invitation;
+use clap::{Parser, Subcommand};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::name::Contact;
+use crate::protocol::{Event, Kind, Reply, Request};
+
+const EXIT_CODES: &str = "\
+Actors are written with all 64 digits, or with the first few (at least 4) where the node knows the rest.
+
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer.";
+
+/// Replicated data types that survive malicious replicas, without consensus on every operation.
+#[derive(Debug, Parser)]
+#[command(name = "bft-crdts", version, after_help = EXIT_CODES)]
+struct Program {
+    /// The directory of the identity.
+    #[arg(
+        long,
+        global = true,
+        env = "BFT_CRDTS_DIR",
+        default_value = "./bft-crdts-data",
+        value_name = "DIR"
+    )]
+    dir: PathBuf,
+    /// Prints for programs: JSON, one line an answer or event.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes an identity, and prints its actor.
+    Init,
+    /// Prints the actor. Not while its node runs; then `status` does.
+    Whoami,
+    /// Prints the invitation with which a network begins. Each founder takes it with `join`.
+    Found {
+        /// What is replicated.
+        #[arg(long, value_enum)]
+        kind: Kind,
+        /// The founders, and where each will listen.
+        #[arg(required = true, value_name = "ACTOR@HOST:PORT")]
+        founders: Vec<Contact>,
+    },
+    /// Takes an invitation. A later `run` follows the network, and asks to be let in if it has no seat.
+    Join {
+        /// The text, or @FILE, or - for standard input.
+        invitation: String,
+    },
+    /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when others can reach it.
+    Run(run::Options),
+    /// Checks evidence with nothing but its file.
+    VerifyEvidence {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Asks for commands, and completes them.
+    Prompt,
+    /// Shows what a network does: starts one on this machine, and lets members crash, come and go.
+    Cluster(cluster::Options),
+    #[command(flatten)]
+    Request(Request),
+}
+
+fn main() -> ExitCode {
+    let program = Program::parse();
+    match carry_out(program) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read what we print has read enough.
+        Err(Failure::System(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// What happened, and what to do.
+fn complain(failure: &Failure) {
+    match failure.advice() {
+        Some(advice) => eprintln!("bft-crdts: {failure}\n  {advice}"),
+        None => eprintln!("bft-crdts: {failure}"),
+    }
+}
+
+fn carry_out(program: Program) -> Result<(), Failure> {
+    let home = Home::at(program.dir);
+    let json = program.json;
+    match program.command {
+        Command::Init => print_actor(home.create()?, json)?,
+        Command::Whoami => print_actor(home.open()?.key().actor(), json)?,
+        Command::Found { kind, founders } => print_founding(kind, &founders, json)?,
+        Command::Join { invitation } => {
+            print_actor(home.join(&invitation_of(&invitation)?)?, json)?;
+        }
+        Command::Run(options) => run::run(home, options)?,
+        Command::VerifyEvidence { file } => print_verdict(&file, json)?,
+        Command::Prompt => prompt::run(&home, json)?,
+        Command::Cluster(options) => cluster::run(&options)?,
+        Command::Request(Request::Trace) => {
+            let call = client::Call::say(&home, &Request::Trace)?;
+            client::follow(call, |event| print_event(&event, json))?;
+        }
+        Command::Request(request) => print_reply(&client::ask(&home, &request)?, json)?,
+    }
+    Ok(())
+}
+
+/// Prints a line, or nothing when there is nothing to say.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+fn print_actor(actor: bft_crdts::Actor, json: bool) -> io::Result<()> {
+    let actor = actor.to_string();
+    match json {
+        true => print(&json!({ "actor": actor }).to_string()),
+        false => print(&actor),
+    }
+}
+
+fn print_founding(kind: Kind, founders: &[Contact], json: bool) -> Result<(), Failure> {
+    let invitation = founding(kind, founders)?.to_string();
+    match json {
+        true => print(&json!({ "invitation": invitation }).to_string())?,
+        false => print(&invitation)?,
+    }
+    Ok(())
+}
+
+/// The invitation to a network of these founders.
+pub(crate) fn founding(kind: Kind, founders: &[Contact]) -> Result<Invitation, Failure> {
+    let members = founders.iter().map(|founder| founder.actor).collect();
+    let contacts = founders.iter();
+    let contacts = contacts.map(|founder| (founder.actor, founder.address.clone()));
+    let genesis = kind.found(members)?;
+    Ok(Invitation::founding(genesis, contacts.collect()))
+}
+
+/// The invitation that an argument is, or names.
+fn invitation_of(argument: &str) -> Result<Invitation, Failure> {
+    let text = match argument.strip_prefix('@') {
+        Some(file) => fs::read_to_string(file).map_err(|why| Failure::File(file.into(), why))?,
+        None if argument == "-" => io::read_to_string(io::stdin())?,
+        None => argument.to_owned(),
+    };
+    Ok(text.parse()?)
+}
+
+fn print_verdict(file: &Path, json: bool) -> Result<(), Failure> {
+    let verdict = evidence::verify(file)?;
+    let (accused, network) = (verdict.accused, verdict.network.digest());
+    let crime = match verdict.dot {
+        Some(dot) => format!("signed two things about {dot}"),
+        None => "voted twice in one round".to_owned(),
+    };
+    let text = if json {
+        let dot = verdict.dot.map(|dot| view::place(&dot));
+        let (accused, network) = (accused.to_string(), network.to_string());
+        json!({ "accused": accused, "network": network, "place": dot }).to_string()
+    } else {
+        format!("{accused} is convicted: it {crime} in network {network}")
+    };
+    Ok(print(&text)?)
+}
+
+fn print_reply(reply: &Reply, json: bool) -> io::Result<()> {
+    match json {
+        true => print(&show::machine(reply).to_string()),
+        false => print(&show::human(reply)),
+    }
+}
+
+fn print_event(event: &Event, json: bool) -> io::Result<()> {
+    print_reply(&Reply::Event(event.clone()), json)
+}

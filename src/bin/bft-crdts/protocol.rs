@@ -1,0 +1,372 @@
+//! What is said over the control socket: one request and one answer, each a line of JSON.
+//!
+//! The same list of requests is the program's subcommands and the prompt's: whoever adds one adds it here.
+
+use clap::{Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::name::Name;
+
+/// Bytes of a request, with its end of line.
+pub(crate) const REQUEST_BYTES: u64 = 1 << 20;
+
+/// What can be asked of a running node.
+#[derive(Clone, Debug, PartialEq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// Where the node stands.
+    Status,
+    /// The members, and how far each is known to be.
+    Members,
+    /// What is held and not delivered, and what it waits for.
+    Why,
+    /// Lets a newcomer follow and ask to be let in; prints the invitation for it.
+    Invite {
+        /// The newcomer, with all 64 digits.
+        actor: Name,
+    },
+    /// What waits for approval, and who has approved it.
+    Requests,
+    /// Approves a change of the members. It is made when a quorum has.
+    Approve {
+        /// Which change.
+        #[command(subcommand)]
+        change: Wished,
+    },
+    /// Short for `approve join ACTOR`.
+    Admit {
+        /// Who asks to be let in.
+        actor: Name,
+    },
+    /// Short for `approve leave ACTOR`.
+    Expel {
+        /// The member that is to go.
+        actor: Name,
+    },
+    /// Approves a new generation with the same members, and so a new snapshot.
+    Renew,
+    /// Asks to leave. Keep the node running until it has no seat.
+    Leave,
+    /// Asks to be let in, again after having left.
+    Ask,
+    /// Set: adds members, all in one operation.
+    Add {
+        /// What to add.
+        #[arg(required = true)]
+        members: Vec<String>,
+    },
+    /// Set: removes members, all in one operation.
+    Remove {
+        /// What to remove.
+        #[arg(required = true)]
+        members: Vec<String>,
+    },
+    /// Set: all members of the set.
+    List,
+    /// Bank: opens this actor's account.
+    Open {
+        /// The money that is issued with it.
+        amount: u64,
+    },
+    /// Bank: pays from this actor's account.
+    Pay {
+        /// Who is paid.
+        actor: Name,
+        /// How much.
+        amount: u64,
+    },
+    /// Bank: the money on an account.
+    Balance {
+        /// Whose; without, this actor's own.
+        actor: Option<Name>,
+    },
+    /// Bank: all accounts.
+    Accounts,
+    /// Follows what happens until interrupted.
+    Trace,
+    /// Writes the evidence against each convicted actor into a file.
+    Evidence,
+    /// Stops the node.
+    Stop,
+    /// What the prompt completes.
+    #[command(skip)]
+    Words,
+}
+
+impl Request {
+    /// The kind of network that it makes sense in; none when it is any.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Add { .. } | Self::Remove { .. } | Self::List => Some(Kind::Set),
+            Self::Open { .. } | Self::Pay { .. } | Self::Balance { .. } | Self::Accounts => {
+                Some(Kind::Bank)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A change of the members.
+#[derive(Clone, Debug, PartialEq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Wished {
+    /// This actor enters.
+    Join {
+        /// Who asks to be let in.
+        actor: Name,
+    },
+    /// This member leaves, asked or not.
+    Leave {
+        /// The member that is to go.
+        actor: Name,
+    },
+    /// Nobody enters or leaves: a new generation, hence a new snapshot.
+    Renew,
+}
+
+/// What a network replicates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// A set of texts.
+    Set,
+    /// Accounts and payments; anybody may open one.
+    Bank,
+}
+
+/// The answer to a request.
+pub(crate) type Answer = Result<Reply, Refusal>;
+
+/// What a node says to a request that it granted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Reply {
+    /// It is done, and there is no more to say.
+    Done,
+    /// An operation was delivered here, hence is durable, and certified.
+    Delivered(Place),
+    Status(Box<Status>),
+    Members(Vec<Member>),
+    Why(Vec<Waiting>),
+    Invitation(String),
+    Requests(Vec<Wish>),
+    List(Vec<String>),
+    Balance(Account),
+    Accounts(Vec<Account>),
+    Evidence(Vec<Evidence>),
+    Event(Event),
+    Words(Words),
+}
+
+/// A place in an actor's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) source: String,
+    pub(crate) seq: u64,
+}
+
+/// Where a node stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) actor: String,
+    pub(crate) network: String,
+    pub(crate) kind: Kind,
+    pub(crate) listens: Option<String>,
+    pub(crate) generation: u64,
+    pub(crate) members: usize,
+    pub(crate) quorum: usize,
+    pub(crate) seated: bool,
+    pub(crate) silenced: bool,
+    pub(crate) changing: bool,
+    /// Messages that members have and this node has not.
+    pub(crate) behind: u64,
+    /// Own operations that are not delivered.
+    pub(crate) pending: usize,
+    /// Messages that are held, with a reason each: see `why`.
+    pub(crate) held: usize,
+    /// Changes that wait for this node's approval.
+    pub(crate) asked: usize,
+    pub(crate) convicted: Vec<String>,
+    pub(crate) lanes: Vec<Place>,
+    pub(crate) held_bytes: usize,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) dropped: u64,
+    pub(crate) refused: u64,
+}
+
+/// A member, as the node sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) actor: String,
+    /// Whether it is the node itself.
+    pub(crate) this: bool,
+    pub(crate) address: Option<String>,
+    pub(crate) linked: bool,
+    /// The last generation that it said to have installed.
+    pub(crate) generation: Option<u64>,
+    /// Messages that it is not known to have.
+    pub(crate) lacks: Option<u64>,
+    /// Messages that it has and the node has not.
+    pub(crate) leads: Option<u64>,
+}
+
+/// A message that is held, and what it waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Waiting {
+    pub(crate) place: Place,
+    pub(crate) why: String,
+    /// Members whose echo is missing, when it waits for echoes.
+    pub(crate) missing: Vec<String>,
+}
+
+/// A change of the members that somebody wishes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    pub(crate) change: Wished,
+    pub(crate) approved_by: Vec<String>,
+    /// Approvals that make the change.
+    pub(crate) quorum: usize,
+    /// Whether it waits for this node's approval.
+    pub(crate) waits: bool,
+}
+
+/// An account of the bank.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) owner: String,
+    pub(crate) balance: u64,
+}
+
+/// Evidence that lies in a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Evidence {
+    pub(crate) accused: String,
+    pub(crate) file: String,
+}
+
+/// What happened at the node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// A message took effect.
+    Delivered { place: Place, ops: Vec<String> },
+    /// Something that should not be.
+    Fault {
+        kind: String,
+        accused: Option<String>,
+        words: String,
+    },
+    /// A generation began.
+    Installed {
+        generation: u64,
+        seated: bool,
+        by_snapshot: bool,
+    },
+    /// Others wish a change.
+    Asked { change: Wished },
+    /// Events were dropped because the reader was slow.
+    Missed { events: u64 },
+}
+
+/// What the prompt completes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Words {
+    pub(crate) actors: Vec<String>,
+    pub(crate) members: Vec<String>,
+}
+
+/// Why a request was not granted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Refusal {
+    #[error("the request is not understood: {0}")]
+    Malformed(String),
+    #[error("too many requests are open at this node")]
+    Busy,
+    #[error("this network replicates a {}", match .0 { Kind::Set => "set", Kind::Bank => "bank" })]
+    OtherKind(Kind),
+    #[error("no actor that the node knows begins with {0}")]
+    Unknown(String),
+    #[error("more than one actor begins with {0}")]
+    Ambiguous(String),
+    #[error("{0:?} is not in the set")]
+    Absent(String),
+    #[error("no account is open for {0}")]
+    NoAccount(String),
+    #[error("not allowed: {0}")]
+    Invalid(String),
+    #[error("{len} bytes in one operation, at most {limit} fit")]
+    TooLarge { len: usize, limit: usize },
+    #[error("this node has no seat")]
+    NoSeat,
+    #[error("this actor's log has no numbers left")]
+    LaneFull,
+    #[error("this node signs no more: its own key contradicts it")]
+    Silenced,
+    #[error("taken and durable, but this node lost its seat first")]
+    Unseated,
+    #[error("the node stopped; the operation is durable")]
+    StoppedDurable,
+    #[error("the node stopped; the operation may be lost")]
+    StoppedLost,
+    #[error("the node stopped")]
+    Stopped,
+    #[error("the change cannot be made: {0}")]
+    Change(String),
+    #[error("that actor does not ask to be let in")]
+    Unasked,
+    #[error("the node cannot write to its directory: {0}")]
+    Directory(String),
+}
+
+impl Refusal {
+    /// What to do about it.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Malformed(_) => "use the same version of the program at both ends",
+            Self::Busy => "end a `trace`, or see with `why` what operations wait for",
+            Self::OtherKind(Kind::Set) => "its commands are add, remove and list",
+            Self::OtherKind(Kind::Bank) => "its commands are open, pay, balance and accounts",
+            Self::Unknown(_) => "write all 64 digits; `members` shows them",
+            Self::Ambiguous(_) => "write more digits; `members` shows them",
+            Self::Absent(_) => "`list` shows what is there; nothing was removed",
+            Self::NoAccount(_) => "its owner opens it with `open AMOUNT`",
+            Self::TooLarge { .. } => "spread it over several commands",
+            Self::NoSeat => "a quorum of the members lets it in with `admit`; see `status`",
+            Self::Silenced => {
+                "the directory was copied or put back: begin anew with `init`, and let the members expel this actor"
+            }
+            Self::Unseated => "it is delivered if the node is let in again: `ask`",
+            Self::StoppedDurable => "it is delivered when the node runs again",
+            Self::StoppedLost => "run the node again, and look whether it is there",
+            Self::Stopped => "start it with `run`",
+            Self::Unasked => "`invite` it; its own `join` and `run` make it ask; see `requests`",
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_taken_as_they_are_written_and_nothing_beside() {
+        let parse = |line: &str| serde_json::from_str::<Request>(line);
+        assert_eq!(parse("\"status\"").ok(), Some(Request::Status));
+        let members = vec!["apple".to_owned()];
+        let add = parse(r#"{"add":{"members":["apple"]}}"#);
+        assert_eq!(add.ok(), Some(Request::Add { members }));
+        for bad in [
+            r#"{"add":{"members":["apple"],"force":true}}"#,
+            r#"{"admit":{"actor":"../x"}}"#,
+            r#"{"pay":{"actor":"abcd","amount":-1}}"#,
+            "\"status\" \"stop\"",
+            "{}",
+            "",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

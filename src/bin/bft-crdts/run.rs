@@ -1,0 +1,190 @@
+//! The node process: starts the node, serves the control socket, and ends on a signal.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bft_crdts::bank::Bank;
+use bft_crdts::membership::Genesis;
+use bft_crdts::node::{Address, Invitation, Node};
+use bft_crdts::store::DurableStore;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::control;
+use crate::failure::Failure;
+use crate::home::{Home, Peers};
+use crate::kinds::{Service, Set};
+use crate::name;
+use crate::print;
+use crate::protocol::Kind;
+use crate::service::Desk;
+use crate::watch::Watch;
+
+/// How to run a node.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Where to listen (UDP). Without, at the address that the invitation gives this actor
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<Address>,
+    /// Where others reach this node, when that is not where it listens
+    #[arg(long, value_name = "HOST:PORT")]
+    address: Option<Address>,
+    /// Lets strangers follow the network
+    #[arg(long)]
+    observers: bool,
+    /// Ends when standard input does, so that the node does not outlive the program that started it
+    #[arg(long)]
+    tethered: bool,
+}
+
+/// All that a node starts from.
+struct Start {
+    home: Home,
+    store: DurableStore,
+    genesis: Genesis,
+    invitation: Invitation,
+    peers: Peers,
+    listen: SocketAddr,
+    address: Option<Address>,
+    observers: bool,
+    tethered: bool,
+}
+
+/// Runs the node of this directory until a signal or a request ends it.
+pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
+    let store = home.open()?;
+    let (genesis, invitation) = home.network(&store)?;
+    let actor = store.key().actor();
+    let (listen, address) = places(&options, invitation.contacts.get(&actor))?;
+    let kind = Kind::of(&genesis, actor).ok_or(Failure::UnknownKind)?;
+    let start = Start {
+        peers: home.peers()?,
+        home,
+        store,
+        genesis,
+        invitation,
+        listen,
+        address,
+        observers: options.observers,
+        tethered: options.tethered,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match kind {
+        Kind::Set => runtime.block_on(start.run::<Set>()),
+        Kind::Bank => runtime.block_on(start.run::<Bank>()),
+    }
+}
+
+/// Where to listen, and what to tell others of it; `named` is what others were told when they were invited.
+fn places(
+    options: &Options,
+    named: Option<&Address>,
+) -> Result<(SocketAddr, Option<Address>), Failure> {
+    let listen = options.listen.as_ref().or(named);
+    let listen = listen.ok_or(Failure::NowhereToListen)?;
+    let socket = name::socket(listen).map_err(|why| Failure::Address(listen.clone(), why))?;
+    let told = match &options.address {
+        Some(address) => Some(address.clone()),
+        None if options.listen.is_none() || socket.ip().is_unspecified() => named.cloned(),
+        None => None,
+    };
+    Ok((socket, told))
+}
+
+impl Start {
+    async fn run<A: Service>(self) -> Result<(), Failure> {
+        let (home, tethered) = (self.home.clone(), self.tethered);
+        let desk = self.desk::<A>().await?;
+        let node = desk.node.clone();
+        let serving = tokio::spawn(control::serve(control::bind(&home)?, desk.clone()));
+        let watch = Watch::over(&desk);
+        ask_to_be_let_in(&desk, &watch).await?;
+        if tethered {
+            stop_with_input(Arc::clone(&desk.stop))?;
+        }
+        print(&format!(
+            "ready {}",
+            desk.listens.as_deref().unwrap_or_default()
+        ))?;
+        let ended = until_asked_to_stop(&desk).await;
+        serving.abort();
+        watch.end();
+        let stopped = match ended {
+            Ok(()) => node.shutdown().await.map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        // Last: who sees it go may start the node again.
+        let _ = std::fs::remove_file(home.socket());
+        stopped
+    }
+
+    async fn desk<A: Service>(self) -> Result<Desk<A>, Failure> {
+        let key = self.store.key();
+        let algorithm = A::new(key.actor());
+        let mut builder = Node::builder(key, algorithm, self.genesis)
+            .listen(self.listen)
+            .invitation(&self.invitation)
+            .observers(self.observers);
+        for (actor, address) in self.peers {
+            builder = builder.peer(actor, address);
+        }
+        for guest in self.home.guests()? {
+            builder = builder.guest(guest);
+        }
+        if let Some(address) = &self.address {
+            builder = builder.address(address.clone());
+        }
+        let node = builder.start(self.store).await?;
+        let bound = node.local_address().map(|address| address.to_string());
+        Ok(Desk {
+            node,
+            home: self.home,
+            listens: self.address.or(bound),
+            stop: Arc::new(Notify::new()),
+        })
+    }
+}
+
+/// A newcomer asks. Who had a seat and has none any more left or was sent away, and asks only when told to.
+async fn ask_to_be_let_in<A: Service>(desk: &Desk<A>, watch: &Watch) -> Result<(), Failure> {
+    let seat = desk.node.read(|replica| {
+        let actor = replica.actor();
+        let seated = replica.committee().contains(&actor);
+        (seated, replica.boundary().lanes().contains(&actor))
+    });
+    match seat.await.map_err(crate::protocol::Refusal::from)? {
+        (true, _) => {}
+        (false, true) => watch.say("this actor has no seat any more; `ask` to be let in again"),
+        (false, false) => {
+            watch.say("this actor has no seat: it follows, and asks to be let in");
+            let asked = desk.node.join().await;
+            asked.map_err(crate::protocol::Refusal::from)?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks for the end when there is no more input. The thread ends with the process.
+fn stop_with_input(stop: Arc<Notify>) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("input".to_owned());
+    let spawned = thread.spawn(move || {
+        // An input that cannot be read has ended, too.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        stop.notify_one();
+    });
+    spawned.map(|_| ())
+}
+
+async fn until_asked_to_stop<A: Service>(desk: &Desk<A>) -> Result<(), Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        () = desk.stop.notified() => Ok(()),
+        stopped = desk.node.stopped() => Ok(stopped?),
+    }
+}

@@ -1,0 +1,210 @@
+//! The requests that a running node grants, whatever it replicates.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bft_crdts::Actor;
+use bft_crdts::bank::Money;
+use bft_crdts::deterministic_secure_broadcast::Equivocation;
+use bft_crdts::membership::ChangeKey;
+use bft_crdts::node::{Events, Node};
+use tokio::sync::{Notify, oneshot};
+
+use crate::evidence;
+use crate::home::Home;
+use crate::kinds::{Question, Service, Wanted};
+use crate::name::Name;
+use crate::protocol::{Answer, Evidence, Refusal, Reply, Request, Wished, Words};
+use crate::view;
+
+/// A running node and the directory that it runs in. Clones speak of the same one.
+#[derive(Clone)]
+pub(crate) struct Desk<A: Service> {
+    pub(crate) node: Node<A>,
+    pub(crate) home: Home,
+    /// What is told of where it listens.
+    pub(crate) listens: Option<String>,
+    /// Notified when somebody asks the node to stop.
+    pub(crate) stop: Arc<Notify>,
+}
+
+impl<A: Service> Desk<A> {
+    /// Grants a request, or says why not. [`Request::Trace`] is answered by [`events`](Self::events).
+    pub(crate) async fn grant(&self, request: Request) -> Answer {
+        match request {
+            Request::Status
+            | Request::Members
+            | Request::Why
+            | Request::Requests
+            | Request::Words => self.tell(request).await,
+            Request::Invite { actor } => self.invite(&actor).await,
+            Request::Approve { change } => self.approve(change).await,
+            Request::Admit { actor } => self.approve(Wished::Join { actor }).await,
+            Request::Expel { actor } => self.approve(Wished::Leave { actor }).await,
+            Request::Renew => self.approve(Wished::Renew).await,
+            Request::Leave => {
+                let actor = self.node.actor().into();
+                self.approve(Wished::Leave { actor }).await
+            }
+            Request::Ask => {
+                self.node.join().await?;
+                Ok(Reply::Done)
+            }
+            Request::Evidence => self.evidence().await,
+            Request::Trace => Ok(Reply::Done),
+            Request::Stop => {
+                self.stop.notify_one();
+                Ok(Reply::Done)
+            }
+            operation_or_question => self.use_state(operation_or_question).await,
+        }
+    }
+
+    /// What happens from now on.
+    pub(crate) fn events(&self) -> Events<A::Op> {
+        self.node.events()
+    }
+
+    // ---- the node
+
+    async fn tell(&self, request: Request) -> Answer {
+        if request == Request::Words {
+            let actors = self.known().await?;
+            let members = self.node.read(|replica| replica.algorithm().words());
+            return Ok(Reply::Words(Words {
+                actors: actors.iter().map(Actor::to_string).collect(),
+                members: members.await?,
+            }));
+        }
+        let status = self.node.status().await?;
+        let listens = self.listens.clone();
+        Ok(match request {
+            Request::Members => Reply::Members(view::members(&status, listens.as_deref())),
+            Request::Why => {
+                let held = status.lanes.iter().filter_map(|lane| lane.held.as_ref());
+                Reply::Why(held.map(view::waiting).collect())
+            }
+            Request::Requests => Reply::Requests(view::wishes(&status)),
+            _ => {
+                let network = self.node.network().digest().to_string();
+                let status = view::status(&status, A::KIND, network, listens);
+                Reply::Status(Box::new(status))
+            }
+        })
+    }
+
+    async fn invite(&self, guest: &Name) -> Answer {
+        let guest = guest
+            .actor()
+            .ok_or_else(|| Refusal::Unknown(guest.to_string()))?;
+        self.home.add_guest(guest)?;
+        let invitation = self.node.invite(guest).await?;
+        Ok(Reply::Invitation(invitation.to_string()))
+    }
+
+    async fn approve(&self, change: Wished) -> Answer {
+        let change = match change {
+            Wished::Join { actor } => ChangeKey::Join(self.resolve(&actor).await?),
+            Wished::Leave { actor } => ChangeKey::Leave(self.resolve(&actor).await?),
+            Wished::Renew => ChangeKey::Renew,
+        };
+        self.node.approve(change).await?;
+        Ok(Reply::Done)
+    }
+
+    async fn evidence(&self) -> Answer {
+        let convicted = self.node.read(|replica| replica.convicted().clone());
+        let mut files = Vec::new();
+        for (accused, evidence) in convicted.await? {
+            files.push(Evidence {
+                accused: accused.to_string(),
+                file: self.write_evidence(&evidence)?,
+            });
+        }
+        Ok(Reply::Evidence(files))
+    }
+
+    /// Writes evidence for whoever asks for it later. The name of its file.
+    pub(crate) fn write_evidence(&self, evidence: &Equivocation) -> Result<String, Refusal> {
+        let file = self.home.evidence(&evidence.accused());
+        let bytes = evidence::encode(&self.node.network(), evidence);
+        self.home.write(file.clone(), &bytes)?;
+        Ok(file.display().to_string())
+    }
+
+    // ---- the state
+
+    async fn use_state(&self, request: Request) -> Answer {
+        if request.kind() != Some(A::KIND) {
+            return Err(Refusal::OtherKind(A::KIND));
+        }
+        match request {
+            Request::Add { members } => self.propose(Wanted::Add(members)).await,
+            Request::Remove { members } => self.propose(Wanted::Remove(members)).await,
+            Request::Open { amount } => self.propose(Wanted::Open(Money::new(amount))).await,
+            Request::Pay { actor, amount } => {
+                let payee = self.resolve(&actor).await?;
+                self.propose(Wanted::Pay(payee, Money::new(amount))).await
+            }
+            Request::Balance { actor: Some(actor) } => {
+                let owner = self.resolve(&actor).await?;
+                self.look(Question::Balance(owner)).await
+            }
+            Request::Balance { actor: None } => {
+                self.look(Question::Balance(self.node.actor())).await
+            }
+            Request::Accounts => self.look(Question::Accounts).await,
+            _ => self.look(Question::List).await,
+        }
+    }
+
+    async fn look(&self, question: Question) -> Answer {
+        let read = move |replica: &bft_crdts::deterministic_secure_broadcast::Replica<A>| {
+            replica.algorithm().look(question)
+        };
+        self.node.read(read).await?
+    }
+
+    /// Makes the operation on the state that is ahead, and waits for its delivery.
+    async fn propose(&self, wanted: Wanted) -> Answer {
+        let (tell, told) = oneshot::channel();
+        let make = move |state: &A| match state.operation(wanted) {
+            Ok(operation) => Some(operation),
+            Err(refusal) => {
+                // Nobody waits for it when the connection is gone.
+                let _ = tell.send(refusal);
+                None
+            }
+        };
+        match self.node.propose_with(make).await {
+            Ok(dot) => Ok(Reply::Delivered(view::place(&dot))),
+            Err(why) => Err(told.await.unwrap_or_else(|_| why.into())),
+        }
+    }
+
+    // ---- names
+
+    async fn resolve(&self, name: &Name) -> Result<Actor, Refusal> {
+        match name.actor() {
+            Some(actor) => Ok(actor),
+            None => name.resolve(&self.known().await?),
+        }
+    }
+
+    /// All actors that this node has heard of: once a member, convicted, in the address book, invited, or asking.
+    async fn known(&self) -> Result<BTreeSet<Actor>, Refusal> {
+        let known = self.node.read(|replica| {
+            let mut known = replica.boundary().lanes();
+            known.extend(replica.convicted().keys());
+            known
+        });
+        let mut known = known.await?;
+        known.extend(self.node.book().keys());
+        known.extend(self.home.guests()?);
+        known.extend(self.node.asked().iter().filter_map(|change| match change {
+            ChangeKey::Join(actor) | ChangeKey::Leave(actor) => Some(*actor),
+            ChangeKey::Renew => None,
+        }));
+        Ok(known)
+    }
+}

@@ -1,0 +1,220 @@
+//! Answers as people read them. Texts of other actors are written so that they cannot steer a terminal.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::protocol::{Event, Member, Place, Reply, Status, Waiting, Wish, Wished};
+
+/// Digits by which an actor is told from the others; as many as the library writes.
+const DIGITS: usize = 6;
+
+/// The beginning of an actor's name.
+pub(crate) fn short(actor: &str) -> &str {
+    actor.get(..DIGITS).unwrap_or(actor)
+}
+
+/// A text without control characters.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            plain.extend(c.escape_default());
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+/// The answer for programs: one line.
+pub(crate) fn machine(reply: &Reply) -> Value {
+    match serde_json::to_value(reply) {
+        Ok(Value::Object(tagged)) => tagged.into_iter().next().map_or(Value::Null, |(_, it)| it),
+        _ => json!({ "done": true }),
+    }
+}
+
+/// The answer for people: nothing, or some lines without the last end of line.
+pub(crate) fn human(reply: &Reply) -> String {
+    match reply {
+        Reply::Done => "done".to_owned(),
+        Reply::Delivered(place) => format!("delivered {}", dot(place)),
+        Reply::Status(it) => status(it),
+        Reply::Members(members) => lines(members.iter().map(member)),
+        Reply::Why(held) if held.is_empty() => {
+            "nothing is held: all that is known here is delivered".to_owned()
+        }
+        Reply::Why(held) => lines(held.iter().map(waiting)),
+        Reply::Invitation(text) => text.clone(),
+        Reply::Requests(wishes) if wishes.is_empty() => "nothing waits for approval".to_owned(),
+        Reply::Requests(wishes) => lines(wishes.iter().map(wish)),
+        Reply::List(members) => lines(members.iter().map(|member| plain(member))),
+        Reply::Balance(account) => account.balance.to_string(),
+        Reply::Accounts(accounts) => {
+            let line = |it: &crate::protocol::Account| format!("{} {}", it.owner, it.balance);
+            lines(accounts.iter().map(line))
+        }
+        Reply::Evidence(files) if files.is_empty() => "nobody is convicted".to_owned(),
+        Reply::Evidence(files) => {
+            let line = |it: &crate::protocol::Evidence| format!("{} {}", it.accused, it.file);
+            lines(files.iter().map(line))
+        }
+        Reply::Event(it) => event(it),
+        Reply::Words(words) => lines(words.actors.iter().chain(&words.members).cloned()),
+    }
+}
+
+/// What happened, in a line.
+pub(crate) fn event(event: &Event) -> String {
+    match event {
+        Event::Delivered { place, ops } => {
+            let ops: Vec<_> = ops.iter().map(|op| plain(op)).collect();
+            format!("delivered {}: {}", dot(place), ops.join(" "))
+        }
+        Event::Fault { accused, words, .. } => match accused {
+            Some(accused) => format!("{} lies: {words}", short(accused)),
+            None => format!("fault: {words}"),
+        },
+        Event::Installed {
+            generation,
+            seated,
+            by_snapshot,
+        } => {
+            let seat = if *seated {
+                "with a seat"
+            } else {
+                "without a seat"
+            };
+            let how = if *by_snapshot {
+                ", from a snapshot"
+            } else {
+                ""
+            };
+            format!("generation {generation} begins here, {seat}{how}")
+        }
+        Event::Asked { change } => match change {
+            Wished::Join { actor } => {
+                let actor = actor.to_string();
+                format!("{actor} asks to be let in: `admit {}`", short(&actor))
+            }
+            Wished::Leave { actor } => {
+                let actor = actor.to_string();
+                format!("{actor} is to leave: `expel {}`", short(&actor))
+            }
+            Wished::Renew => "a new generation is wished for: `renew`".to_owned(),
+        },
+        Event::Missed { events } => format!("{events} events were missed"),
+    }
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn dot(place: &Place) -> String {
+    format!("{}.{}", short(&place.source), place.seq)
+}
+
+fn status(it: &Status) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: String| {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "{name:<11}{value}");
+    };
+    row("actor", it.actor.clone());
+    row("network", it.network.clone());
+    row("listens", it.listens.clone().unwrap_or_default());
+    let seat = if it.seated { "seated" } else { "no seat" };
+    let changing = if it.changing { ", changing" } else { "" };
+    row(
+        "generation",
+        format!(
+            "{}: {} members, quorum {}, {seat}{changing}",
+            it.generation, it.members, it.quorum
+        ),
+    );
+    let delivered: u64 = it.lanes.iter().map(|lane| lane.seq).sum();
+    row(
+        "messages",
+        format!(
+            "{delivered} delivered, {} behind, {} held, {} of our operations pending",
+            it.behind, it.held, it.pending
+        ),
+    );
+    row(
+        "packets",
+        format!(
+            "{} sent, {} received, {} dropped, {} refused",
+            it.sent, it.received, it.dropped, it.refused
+        ),
+    );
+    if it.asked > 0 {
+        row(
+            "asked",
+            format!("{} changes wait for approval: see `requests`", it.asked),
+        );
+    }
+    if !it.convicted.is_empty() {
+        let convicted: Vec<_> = it.convicted.iter().map(|actor| short(actor)).collect();
+        row(
+            "convicted",
+            format!("{}: see `evidence`", convicted.join(" ")),
+        );
+    }
+    if it.silenced {
+        row(
+            "silenced",
+            "our own key contradicts us; we sign no more".to_owned(),
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+fn member(it: &Member) -> String {
+    let address = it.address.as_deref().unwrap_or("?");
+    let state = match (it.this, it.lacks, it.leads) {
+        (true, ..) => "this node".to_owned(),
+        (_, Some(0), Some(0)) => "level".to_owned(),
+        (_, Some(lacks), Some(0)) => format!("lacks {lacks}"),
+        (_, Some(0), Some(leads)) => format!("leads by {leads}"),
+        (_, Some(lacks), Some(leads)) => format!("lacks {lacks}, leads by {leads}"),
+        _ => "not heard of".to_owned(),
+    };
+    let link = if it.linked { ", linked" } else { "" };
+    format!("{} {} {state}{link}", it.actor, plain(address))
+}
+
+fn waiting(it: &Waiting) -> String {
+    format!("{} waits: {}", dot(&it.place), it.why)
+}
+
+fn wish(it: &Wish) -> String {
+    let change = match &it.change {
+        Wished::Join { actor } => format!("join {actor}"),
+        Wished::Leave { actor } => format!("leave {actor}"),
+        Wished::Renew => "renew".to_owned(),
+    };
+    let approvals = format!("{} of {} approvals", it.approved_by.len(), it.quorum);
+    let waits = if it.waits { ", waits for yours" } else { "" };
+    format!("{change}: {approvals}{waits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_others_cannot_steer_a_terminal() {
+        let hostile = "a\u{1b}[2Jb\r\u{9b}c".to_owned();
+        let shown = human(&Reply::List(vec![hostile]));
+        assert!(!shown.chars().any(char::is_control), "{shown:?}");
+    }
+
+    #[test]
+    fn programs_get_the_answer_without_its_name() {
+        let list = Reply::List(vec!["a".to_owned()]);
+        assert_eq!(machine(&list), json!(["a"]));
+        assert_eq!(machine(&Reply::Done), json!({ "done": true }));
+    }
+}

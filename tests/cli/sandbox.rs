@@ -1,0 +1,211 @@
+//! Directories and processes that a test cannot leave behind.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+pub(crate) fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect("one line of JSON")
+}
+
+pub(crate) fn until(mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < PATIENCE, "in vain");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A directory for one test.
+pub(crate) struct Sandbox(PathBuf);
+
+/// The directory of one identity.
+pub(crate) struct Home {
+    pub(crate) directory: PathBuf,
+    pub(crate) actor: String,
+    address: String,
+}
+
+/// A process that ends with the test.
+pub(crate) struct Process(pub(crate) Child, mpsc::Receiver<String>, Option<String>);
+
+impl Sandbox {
+    pub(crate) fn new(name: &str) -> Self {
+        let name = format!("bft-cli-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a new directory");
+        Self(path)
+    }
+
+    /// A directory without an identity.
+    pub(crate) fn nobody(&self, name: &str) -> Home {
+        Home {
+            directory: self.0.join(name),
+            actor: String::new(),
+            address: String::new(),
+        }
+    }
+
+    pub(crate) fn home(&self, name: &str) -> Home {
+        let mut home = self.nobody(name);
+        home.actor = home.done(&["init"]).trim().to_owned();
+        assert_eq!(home.done(&["whoami"]).trim(), home.actor);
+        home
+    }
+
+    pub(crate) fn found(&self, kind: &str) -> [Home; 2] {
+        let sockets = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").expect("a port"));
+        let addresses = sockets.map(|socket| socket.local_addr().expect("bound").to_string());
+        let mut homes = ["one", "two"].map(|name| self.home(name));
+        for (home, address) in homes.iter_mut().zip(addresses) {
+            home.address = address;
+        }
+        let invitation = found(kind, &homes);
+        homes[0].told(&["join", "-"], &invitation);
+        let file = self.0.join("invitation");
+        std::fs::write(&file, &invitation).expect("written");
+        homes[1].done(&["join", &format!("@{}", file.display())]);
+        homes
+    }
+
+    pub(crate) fn found_alone(&self, kind: &str) -> Home {
+        let mut home = self.home("one");
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        home.address = socket.local_addr().expect("bound").to_string();
+        let invitation = found(kind, std::slice::from_ref(&home));
+        home.done(&["join", invitation.trim()]);
+        home
+    }
+}
+
+fn found(kind: &str, homes: &[Home]) -> String {
+    let founders = homes
+        .iter()
+        .map(|home| format!("{}@{}", home.actor, home.address));
+    let founders: Vec<_> = founders.collect();
+    let mut words = vec!["found", "--kind", kind];
+    words.extend(founders.iter().map(String::as_str));
+    homes[0].done(&words)
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Home {
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bft-crdts"));
+        command.arg("--dir").arg(&self.directory).args(words);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn ask(&self, words: &[&str]) -> Output {
+        let output = self.command(words).stdin(Stdio::null()).output();
+        output.expect("the program starts")
+    }
+
+    /// What it prints when it succeeds.
+    pub(crate) fn done(&self, words: &[&str]) -> String {
+        let output = self.ask(words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        text(&output.stdout)
+    }
+
+    /// What it complains of.
+    pub(crate) fn refused(&self, words: &[&str]) -> String {
+        let output = self.ask(words);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
+        text(&output.stderr)
+    }
+
+    /// The same as [`done`](Self::done), with an input.
+    pub(crate) fn told(&self, words: &[&str], input: &str) -> String {
+        let mut child = self.command(words).spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(input.as_bytes()).expect("it reads");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        text(&output.stdout)
+    }
+
+    pub(crate) fn until(&self, words: &[&str], expected: &str) {
+        until(|| self.done(words) == expected);
+    }
+
+    pub(crate) fn start(&self, words: &[&str]) -> Process {
+        let mut command = self.command(words);
+        let mut child = command
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let (say, said) = mpsc::channel();
+        thread::spawn(move || {
+            let lines = lines.map_while(Result::ok);
+            lines.into_iter().try_for_each(|line| say.send(line))
+        });
+        Process(child, said, None)
+    }
+
+    pub(crate) fn run(&self) -> Process {
+        self.run_with(&[])
+    }
+
+    /// A node that others can reach.
+    pub(crate) fn run_with(&self, options: &[&str]) -> Process {
+        let mut node = self.start(&[&["run"], options].concat());
+        assert_eq!(node.line(), format!("ready {}", self.address));
+        node
+    }
+}
+
+impl Process {
+    /// Whether it has printed a line that nobody took.
+    pub(crate) fn said(&mut self) -> bool {
+        if self.2.is_none() {
+            self.2 = self.1.recv_timeout(Duration::from_millis(20)).ok();
+        }
+        self.2.is_some()
+    }
+
+    pub(crate) fn line(&mut self) -> String {
+        let line = self.2.take();
+        line.unwrap_or_else(|| self.1.recv_timeout(PATIENCE).expect("it says something"))
+    }
+
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().expect("a process") {
+                return status;
+            }
+            assert!(begin.elapsed() < PATIENCE, "it goes on");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
