@@ -459,3 +459,14 @@ fn who_is_told_that_what_it_lacks_is_kept_by_nobody_fetches_the_snapshot() {
     let asked = crate::common::kinds(&table.take_wire());
     assert_eq!(asked, ["fetch"; 3]);
 }
+
+#[test]
+fn who_catches_up_asks_for_more_as_soon_as_it_is_answered() {
+    let mut table = missed(2, 1, &[9]);
+    table.take_wire();
+    let (from, standing) = (table.actor(SOURCE), table.standing(SOURCE));
+    let given = table.give(from, AWAY, Body::Announce(standing));
+    given.expect("a member's word");
+    table.carry_all();
+    table.assert_level();
+}
