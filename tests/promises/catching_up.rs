@@ -335,7 +335,7 @@ fn a_standing_that_spoke_of_lanes_to_come_is_news_when_they_have_come() {
 
 // ---- what does not fit a generation that is to begin
 
-/// The one that is away knows of a generation that has begun and has nothing of it. What it answers to a stretch.
+/// The one that is away is given a stretch by somebody who has no more than it has.
 fn given_while_behind(table: &mut Table, chunk: Chunk) -> Result<(), Refusal> {
     let answer = Answer {
         foundings: Vec::new(),

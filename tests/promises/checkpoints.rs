@@ -18,7 +18,7 @@ use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 const MEMBERS: u8 = 7;
 /// Whose checkpoint it is.
 const ME: usize = 1;
-/// Of four liars' keys and one more a certificate is made.
+/// Whose echoes make a certificate.
 const QUORUM: [usize; 5] = [0, 2, 3, 4, 5];
 
 /// All that a replica shows of what it knows and is bound to.
