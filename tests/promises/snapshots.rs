@@ -413,7 +413,7 @@ fn who_finds_its_own_message_in_the_snapshot_goes_on_and_who_does_not_remember_i
         assert!(took_a_snapshot(&table));
         assert_eq!(table.replicas[AWAY].generation().number(), 1);
         assert_eq!(table.replicas[AWAY].is_silenced(), !remembers);
-        assert_eq!(table.replicas[AWAY].is_pending(), false);
+        assert!(!table.replicas[AWAY].is_pending());
         let (twin, _) = table.rebuild(AWAY);
         assert_eq!(twin.is_silenced(), !remembers);
     }
