@@ -14,7 +14,7 @@ use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
 use crate::membership::{
-    self, Agreement, Founding, Mark, Obligations, Pace, Report, Said, Speech, Terms, Turn, Value,
+    self, Agreement, Founding, Mark, Pace, Report, Said, Speech, Terms, Turn, Value,
 };
 use crate::traits::Wire;
 
@@ -107,7 +107,7 @@ impl<A: Wire> Replica<A> {
             .ballots
             .iter()
             .find_map(|ballot| match ballot.statement.said {
-                Said::Proposal { value, .. } if ballot.signer == self.actor() => Some(value),
+                Said::Proposal { value, .. } => Some(value),
                 _ => None,
             });
         let candidate = proposed.and_then(|digest| self.closing.candidate(&digest));
@@ -175,7 +175,10 @@ impl<A: Wire> Replica<A> {
         }
         let obligations = succession.obligations.clone();
         let frontier = succession.next.frontier().clone();
-        let heads = self.holds_heads(&obligations, step)?;
+        if !self.reaches(&obligations.heads) {
+            self.pull_from_all(step);
+            return None;
+        }
         if bug!(NilWhenBeyond) && self.frontier() != frontier {
             return Some(false);
         }
@@ -186,30 +189,11 @@ impl<A: Wire> Replica<A> {
         if !self.holds_payloads(payloads.collect(), step) {
             return None;
         }
+        // There is none where another message was delivered than the value covers.
         let state = self
             .snapshot_at(&frontier)
             .map(|snapshot| snapshot.manifest().digest());
-        Some(heads && (state == Some(obligations.state) || bug!(StateUnchecked)))
-    }
-
-    /// Whether the heads are those that we delivered; `None` while we are behind one.
-    fn holds_heads(&mut self, obligations: &Obligations, step: &mut Step<A::Op>) -> Option<bool> {
-        let mut behind = false;
-        for (source, head) in &obligations.heads {
-            let dot = Dot {
-                source: *source,
-                seq: head.seq,
-            };
-            match self.delivered(&dot) {
-                Some(digest) if digest != head.digest => return Some(false),
-                Some(_) => {}
-                None => behind = true,
-            }
-        }
-        if behind {
-            self.pull_from_all(step);
-        }
-        (!behind).then_some(true)
+        Some(state.is_some_and(|state| state == obligations.state || bug!(StateUnchecked)))
     }
 
     /// Goes on with whatever new messages, reports and values make possible.

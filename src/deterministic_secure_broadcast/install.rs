@@ -20,7 +20,7 @@ use super::step::{Fault, Installed, Record, Step};
 use super::sync::Peer;
 use crate::actor::Actor;
 use crate::codec::decode;
-use crate::dot::Dot;
+use crate::dot::{Dot, Frontier};
 use crate::evidence::Conflict;
 use crate::membership::{Admission, Boundary, Committee, Founding, Generation};
 use crate::snapshot::Snapshot;
@@ -136,15 +136,18 @@ impl<A: Wire> Replica<A> {
         self.pending.push((founding, next));
     }
 
+    /// Whether each lane is here up to where `frontier` says.
+    pub(super) fn reaches(&self, frontier: &Frontier) -> bool {
+        let mut ends = frontier.iter();
+        ends.all(|(source, end)| self.head(source).is_some_and(|own| own.seq >= end.seq))
+    }
+
     /// Installs the newest founded generation when everything up to its frontier is delivered.
     pub(super) fn install_if_level(&mut self, step: &mut Step<A::Op>) {
         let Some((_, next)) = self.pending.last() else {
             return;
         };
-        let mut frontier = next.frontier().iter();
-        let level =
-            frontier.all(|(source, head)| self.head(source).is_some_and(|own| own.seq >= head.seq));
-        if !level && !bug!(InstalledBehind) {
+        if !self.reaches(next.frontier()) && !bug!(InstalledBehind) {
             return;
         }
         let (generation, state) = (next.generation(), next.state());

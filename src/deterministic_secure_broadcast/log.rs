@@ -219,3 +219,170 @@ impl Log {
         usize::try_from(index).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lane::{Certified, Lane};
+    use super::super::message::{Echo, Proposal};
+    use super::*;
+    use crate::actor::{Actor, Sig};
+    use crate::codec::{Bytes, NetworkId};
+    use crate::dot::Dot;
+    use crate::membership::Generation;
+
+    const NETWORK: NetworkId = NetworkId::NONE;
+
+    fn source() -> Actor {
+        Actor::from_bytes([1; 32])
+    }
+
+    /// The first so many messages of a lane, of ten bytes each.
+    fn messages(count: u64) -> Vec<Entry> {
+        let mut head = Head::empty(&NETWORK);
+        let entry = |seq: u64| {
+            let message = Message {
+                source: source(),
+                seq: Seq::new(seq),
+                parent: head.digest,
+                ops: Bytes::from(vec![seq as u8; 10]),
+            };
+            let sig = Sig::from_bytes([0; 64]);
+            let generation = Generation::GENESIS;
+            let proposal = Proposal {
+                message,
+                generation,
+                sig,
+            };
+            let entry = Entry::new(&NETWORK, Arc::new(proposal));
+            head = entry.head();
+            entry
+        };
+        (1..=count).map(entry).collect()
+    }
+
+    fn certificate(entry: &Entry) -> Arc<Certificate> {
+        let Head { seq, digest } = entry.head();
+        let source = source();
+        let statement = Echo {
+            generation: Generation::GENESIS,
+            dot: Dot { source, seq },
+            digest,
+        };
+        let signatures = Vec::new();
+        Arc::new(Certificate {
+            statement,
+            signatures,
+        })
+    }
+
+    fn stretches_of(messages: u32) -> Limits {
+        Limits {
+            chunk_messages: messages,
+            ..Limits::default()
+        }
+    }
+
+    /// A log of so many messages, of which these have certificates.
+    fn log(count: u64, certified: &[u64], limits: &Limits) -> Log {
+        let mut log = Log::new(Head::empty(&NETWORK));
+        for entry in messages(count) {
+            let proof = certified.contains(&entry.message().seq.number());
+            let proof = proof.then(|| certificate(&entry));
+            log.append(entry, proof, limits);
+        }
+        log
+    }
+
+    /// Where the stretch after `seq` ends, and whether a certificate says so.
+    fn end(log: &Log, seq: u64) -> Option<(u64, bool)> {
+        let end = log.end_after(Seq::new(seq))?;
+        Some((end.0.number(), end.1.is_some()))
+    }
+
+    #[test]
+    fn the_newest_certificate_stays_when_messages_without_one_follow() {
+        let log = log(4, &[2], &stretches_of(2));
+        assert_eq!(log.newest().map(|c| c.head().seq), Some(Seq::new(2)));
+        assert_eq!(end(&log, 0), Some((2, true)));
+        assert_eq!(end(&log, 2), None);
+    }
+
+    #[test]
+    fn a_stretch_ends_at_the_first_proof_which_needs_no_certificate_at_a_boundary() {
+        let limits = stretches_of(2);
+        let mut log = log(6, &[2, 4, 6], &limits);
+        log.pass_boundary(Seq::new(3), &limits);
+        assert_eq!(end(&log, 0), Some((2, true)));
+        assert_eq!(end(&log, 2), Some((3, false)));
+        assert_eq!(end(&log, 3), Some((4, true)));
+        log.pass_boundary(Seq::new(4), &limits);
+        assert_eq!(end(&log, 3), Some((4, false)));
+        assert_eq!(end(&log, 4), Some((6, true)));
+    }
+
+    #[test]
+    fn what_a_snapshot_covers_is_forgotten_with_its_proofs() {
+        let limits = stretches_of(1);
+        let mut log = log(6, &[1, 2, 3, 4, 5, 6], &limits);
+        log.pass_boundary(Seq::new(2), &limits);
+        log.pass_boundary(Seq::new(5), &limits);
+        log.forget(Seq::new(2));
+        assert_eq!((log.base(), log.entries.len()), (Seq::new(2), 4));
+        assert_eq!(log.boundaries, [Seq::new(5)]);
+        let kept = log.checkpoints.iter().map(|c| c.head().seq.number());
+        assert_eq!(kept.collect::<Vec<_>>(), [3, 4, 5]);
+    }
+
+    /// At the end of a generation, and again when the lane goes on after a stretch that nothing proves yet.
+    #[test]
+    fn a_certificate_is_kept_once() {
+        let limits = stretches_of(1);
+        let mut log = log(3, &[1], &limits);
+        log.pass_boundary(Seq::ZERO, &limits);
+        log.pass_boundary(Seq::ZERO, &limits);
+        assert_eq!(log.checkpoints.len(), 1);
+    }
+
+    // ---- the lane around it
+
+    /// A lane of which `delivered` messages are in the log, and those after, certified at the end, are held.
+    fn lane(delivered: u64, certified: &[u64], held: u64, limits: &Limits) -> Lane<u8> {
+        let mut lane = Lane::new(&NETWORK);
+        lane.log = log(delivered, certified, limits);
+        let tail: VecDeque<_> = messages(held).split_off(delivered as usize).into();
+        lane.certified = tail.back().map(certificate).map(|certificate| Certified {
+            certificate: Some(certificate),
+            tail,
+            provisional: false,
+        });
+        lane
+    }
+
+    /// Where the stretch that is served after `seq` ends.
+    fn served(lane: &Lane<u8>, seq: u64, limits: &Limits) -> Option<u64> {
+        let (proposals, _) = lane.chunk_after(Seq::new(seq), limits)?;
+        proposals.last().map(|last| last.message.seq.number())
+    }
+
+    #[test]
+    fn a_stretch_of_which_a_part_is_delivered_is_served_whole_unless_it_is_not_proven() {
+        let limits = stretches_of(4);
+        let mut lane = lane(2, &[1], 4, &limits);
+        assert_eq!(served(&lane, 0, &limits), Some(1));
+        assert_eq!(served(&lane, 1, &limits), Some(4));
+        let held = lane.certified.as_mut().expect("a stretch");
+        held.provisional = true;
+        assert_eq!(served(&lane, 1, &limits), None);
+        let held = lane.certified.as_mut().expect("a stretch");
+        (held.provisional, held.tail) = (false, VecDeque::new());
+        assert_eq!(served(&lane, 1, &limits), None, "the message is missing");
+    }
+
+    #[test]
+    fn a_stretch_that_is_longer_than_others_take_is_not_served() {
+        let lane = lane(3, &[3], 3, &stretches_of(3));
+        assert_eq!(served(&lane, 0, &stretches_of(3)), Some(3));
+        assert_eq!(served(&lane, 0, &stretches_of(2)), None);
+        assert_eq!(served(&lane, 1, &stretches_of(2)), Some(3));
+    }
+}

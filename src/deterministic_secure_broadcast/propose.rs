@@ -289,3 +289,28 @@ fn concatenated(encoded: &[Bytes]) -> Bytes {
     }
     batch.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::orswot::{Op, Orswot};
+
+    /// What no law-abiding algorithm makes necessary.
+    #[test]
+    fn what_is_put_back_waits_as_it_did() {
+        let mut outbox: Outbox<Orswot<u8>> = Outbox::new();
+        for len in 1..4 {
+            let op = Op::Rm {
+                clock: [].into(),
+                members: (0..len).collect(),
+            };
+            let bytes = Bytes::from(encode(&op));
+            outbox.push(op, bytes);
+        }
+        let (waiting, bytes) = (outbox.waiting.clone(), outbox.bytes());
+        let (ops, encoded) = outbox.take(2, u32::MAX);
+        assert_eq!((ops.len(), outbox.len()), (2, 1));
+        outbox.put_back(ops, encoded);
+        assert_eq!((&outbox.waiting, outbox.bytes()), (&waiting, bytes));
+    }
+}

@@ -316,3 +316,108 @@ fn chunk_size(chunk: &Chunk) -> usize {
     let signatures = chunk.certificate.iter().map(|c| c.signatures.len() * 66);
     messages.sum::<usize>() + overhead + signatures.sum::<usize>() + Limits::CHUNK_OVERHEAD as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::{Echo, Message, Proposal, Standing};
+    use super::*;
+    use crate::actor::{Sig, SigningActor};
+    use crate::codec::{Bytes, Digest, NetworkId};
+    use crate::dot::Dot;
+    use crate::membership::Committee;
+
+    /// Signers of one network, in seat order.
+    fn keys(count: u8) -> Vec<SigningActor> {
+        let keys = (1..=count).map(|byte| SigningActor::from_secret(&[byte; 32]));
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_by_key(SigningActor::actor);
+        keys
+    }
+
+    /// A stretch of messages with operations of these sizes, and a certificate of so many signatures.
+    fn chunk(sizes: &[usize], signatures: u8) -> Chunk {
+        let source = Actor::from_bytes([7; 32]);
+        let (generation, digest) = (Generation::GENESIS, Digest::from_bytes([3; 32]));
+        let proposal = |size: &usize| {
+            let message = Message {
+                source,
+                seq: Seq::new(1),
+                parent: digest,
+                ops: Bytes::from(vec![1; *size]),
+            };
+            let sig = Sig::from_bytes([0; 64]);
+            Arc::new(Proposal {
+                message,
+                generation,
+                sig,
+            })
+        };
+        let keys = keys(signatures);
+        let seated = keys.iter().map(SigningActor::actor).collect();
+        let committee = Committee::new(generation, &seated, &Limits::default());
+        let seats = committee.iter().flat_map(Committee::seats);
+        let signed = seats.map(|(seat, _)| (seat, Sig::from_bytes([0; 64])));
+        let dot = Dot {
+            source,
+            seq: Seq::new(1),
+        };
+        let statement = Echo {
+            generation,
+            dot,
+            digest,
+        };
+        let certificate = Certificate {
+            statement,
+            signatures: signed.collect(),
+        };
+        Chunk {
+            source,
+            proposals: sizes.iter().map(proposal).collect(),
+            certificate: (signatures > 0).then(|| Arc::new(certificate)),
+        }
+    }
+
+    /// Were it less, an answer would not fit a packet; were it much more, an answer would hold less than it may.
+    #[test]
+    fn a_stretch_is_weighed_as_no_less_than_its_bytes_and_hardly_more() {
+        for sizes in [&[][..], &[1], &[0, 700], &[1000; 5], &[3; 40]] {
+            for signatures in [0, 1, 3, 20] {
+                let chunk = chunk(sizes, signatures);
+                let (bytes, size) = (encode(&chunk).len(), chunk_size(&chunk));
+                let slack = 200 + 40 * sizes.len();
+                assert!(size >= bytes, "{size} for {bytes} bytes");
+                assert!(size <= bytes + slack, "{size} for {bytes} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn the_room_in_an_answer_is_what_the_largest_standing_leaves() {
+        let mut limits = Limits::default();
+        for lanes in [128, 1000] {
+            limits.lanes = lanes;
+            let actors = (0..lanes).map(|index| {
+                let mut bytes = [0; 32];
+                bytes[..4].copy_from_slice(&index.to_le_bytes());
+                Actor::from_bytes(bytes)
+            });
+            let head = Head::empty(&NetworkId::NONE);
+            let standing = Standing {
+                generation: Generation::GENESIS,
+                frontier: actors.clone().map(|actor| (actor, head)).collect(),
+                convicted: actors.collect(),
+            };
+            let standing = keys(1)[0].sign(&NetworkId::NONE, standing).into_claim();
+            let answer = Answer {
+                foundings: Vec::new(),
+                pruned: false,
+                chunks: Vec::new(),
+                standing: Arc::new(standing),
+            };
+            let (room, packet) = (answer_room(&limits), limits.packet_bytes as usize);
+            let rest = encode(&answer).len() + 72;
+            assert!(room + rest <= packet, "{room} beside {rest}");
+            assert!(room + rest + 1024 >= packet, "{room} beside {rest}");
+        }
+    }
+}

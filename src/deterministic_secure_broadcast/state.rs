@@ -6,7 +6,6 @@ use super::Replica;
 use super::message::Entry;
 use crate::codec::decode;
 use crate::dot::Frontier;
-use crate::membership::Generation;
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
@@ -60,14 +59,12 @@ impl<A: Wire> Replica<A> {
     }
 
     /// The algorithm as it was at the boundary of this generation.
-    pub(super) fn at_boundary(&self) -> Option<A> {
-        let (generation, snapshot) = self.snapshots.back()?;
+    fn at_boundary(&self) -> Option<A> {
+        let (_, snapshot) = self.snapshots.back()?;
         let bytes = snapshot.bytes().as_slice();
         let state = decode(bytes, bytes.len()).ok()?;
         let mut algorithm = self.pristine.clone();
-        if *generation > Generation::GENESIS {
-            algorithm.sync_from(state);
-        }
+        algorithm.sync_from(state);
         Some(algorithm)
     }
 }

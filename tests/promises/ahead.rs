@@ -84,12 +84,16 @@ fn bursts_copy_the_algorithm_once_until_the_source_rests_and_single_operations_n
     assert_eq!(burst(&mut replicas, 1) + burst(&mut replicas, 1), 0);
     assert_eq!(burst(&mut replicas, 3), 1);
     assert_eq!(burst(&mut replicas, 3) + burst(&mut replicas, 3), 0);
+    for _ in 0..15 {
+        let _pausing = replicas[0].tick();
+    }
+    assert_eq!(burst(&mut replicas, 3), 0);
     for _ in 0..20 {
         let _resting = replicas[0].tick();
     }
     assert_eq!(burst(&mut replicas, 3), 1);
     for replica in &mut replicas {
-        assert_eq!(replica.algorithm().0, 14);
-        assert_eq!(replica.ahead().0, 14);
+        assert_eq!(replica.algorithm().0, 17);
+        assert_eq!(replica.ahead().0, 17);
     }
 }

@@ -525,6 +525,24 @@ fn a_certified_early_message_is_held_and_delivered_when_what_it_rests_on_is() {
     assert!(table.replicas[3].algorithm().is_empty());
 }
 
+/// Two certificates of one lane contradict each other only at one dot.
+#[test]
+fn a_certificate_beyond_one_that_is_held_makes_its_receiver_ask_and_accuses_nobody() {
+    let mut table = Table::of(4);
+    let removal = table.first(1, &[remove(table.actor(0), 1, 7)]);
+    let next = table.message(1, head_of(&table, &removal), &[add(table.actor(1), 1, 8)]);
+    let next = table.sign(1, next);
+    let certified = table.certificate(&[0, 1, 2], &removal);
+    for body in [proposal(&removal), Body::Certificate(certified)] {
+        table.give(table.actor(1), 3, body).expect("held");
+    }
+    table.take_wire();
+    let beyond = Body::Certificate(table.certificate(&[0, 1, 2], &next));
+    table.give(table.actor(1), 3, beyond).expect("a gap");
+    assert_eq!(kinds(&table.take_wire()), ["request"]);
+    assert!(table.replicas[3].convicted().is_empty() && table.faults[3].is_empty());
+}
+
 // ---- certificates
 
 #[test]

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Table, add};
+use crate::common::{Table, add, remove};
+use bft_crdts::actor::Statement;
 use bft_crdts::codec::{DecodeError, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Chunk, Packet, Record, Request, Standing,
+    Answer, Body, Chunk, Packet, Proposal, Record, Refusal, Request, Standing,
 };
-use bft_crdts::dot::Seq;
+use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{Change, Founding, Generation};
 
 /// Who is away, and whose lane it misses.
@@ -292,4 +293,180 @@ fn a_stretch_of_more_bytes_than_a_chunk_is_refused() {
         body.check(&limits),
         Err(DecodeError::TooLong { len, limit })
     );
+}
+
+/// Somebody stands where it did when it spoke in vain: of a lane that was not known here.
+#[test]
+fn a_standing_that_spoke_of_lanes_to_come_is_news_when_they_have_come() {
+    let mut table = missed(4, 1, &[0]);
+    let newcomer = table.enter(50, |_| ());
+    let author = table.actor(newcomer);
+    table.run(8);
+    let entry = table.entry(newcomer);
+    for seat in 0..AWAY {
+        let step = table.replicas[seat].approve(entry);
+        table.spend(seat, step.expect("a change"));
+    }
+    for _ in 0..40 {
+        table.carry(without_away(&table));
+        let here = (0..table.replicas.len()).filter(|seat| *seat != AWAY);
+        here.for_each(|seat| table.tick(seat));
+    }
+    table.add(newcomer, 200);
+    table.carry(without_away(&table));
+    table.take_wire();
+    let (from, standing) = (table.actor(SOURCE), table.standing(SOURCE));
+    let told = Body::Announce(standing);
+    let given = table.give(from, AWAY, told.clone());
+    given.expect("a member's word");
+    let founding = answer_to_away(&mut table).foundings[0].clone();
+    let given = table.give(from, AWAY, Body::Founding(founding));
+    given.expect("a generation");
+    assert_eq!(table.replicas[AWAY].generation().number(), 1);
+    table.tick(AWAY);
+    table.take_wire();
+    let given = table.give(from, AWAY, told);
+    given.expect("a member's word");
+    let to = table.actor(SOURCE);
+    table.carry(|packet| packet.from == to || packet.body.kind() == "request");
+    let head = table.replicas[AWAY].head(&author).expect("a lane");
+    assert_eq!(head.seq, Seq::new(1));
+}
+
+// ---- what does not fit a generation that is to begin
+
+/// The one that is away is given a stretch by somebody who has no more than it has.
+fn given_while_behind(table: &mut Table, chunk: Chunk) -> Result<(), Refusal> {
+    let answer = Answer {
+        foundings: Vec::new(),
+        pruned: false,
+        chunks: vec![chunk],
+        standing: table.standing(AWAY),
+    };
+    let from = table.actor(SOURCE);
+    table.give(from, AWAY, Body::Answer(answer))
+}
+
+#[test]
+fn a_stretch_that_ends_where_a_generation_does_and_is_another_is_refused_and_one_beyond_it_adds_nothing()
+ {
+    let mut table = missed(4, 1, &[2, 0]);
+    table.take_wire();
+    let generations = answer_to_away(&mut table);
+    learn(&mut table, generations.foundings, Vec::new());
+    let source = table.actor(SOURCE);
+    let mut parent = table.replicas[AWAY].head(&source).expect("a lane");
+    let mut proposals = Vec::new();
+    for count in 2..5 {
+        let message = table.message(SOURCE, parent, &[add(source, count, 90)]);
+        parent = Head {
+            seq: message.seq,
+            digest: message.digest(&table.network()),
+        };
+        proposals.push(table.sign(SOURCE, message));
+        let last = proposals.last().expect("one");
+        let chunk = Chunk {
+            source,
+            proposals: proposals.clone(),
+            certificate: Some(table.certificate(&[0, 1, 2], last)),
+        };
+        // The generation ends after the third.
+        if count == 3 {
+            let refused = given_while_behind(&mut table, chunk);
+            assert_eq!(refused, Err(Refusal::Closed(source)));
+        } else if count > 3 {
+            given_while_behind(&mut table, chunk).expect("it may be good later");
+        }
+        assert_eq!(table.replicas[AWAY].holdings().lane_bytes, 0, "{count}");
+    }
+}
+
+/// Its keys are in wrong hands, and the signatures are good.
+#[test]
+fn a_stretch_that_skips_a_number_or_is_of_two_sources_is_refused() {
+    let mut table = missed(4, 1, &[0]);
+    let source = table.actor(SOURCE);
+    let parent = table.replicas[AWAY].head(&source).expect("a lane");
+    let mut far = table.message(SOURCE, parent, &[add(source, 2, 90)]);
+    far.seq = Seq::new(3);
+    let mut other = table.message(SOURCE, parent, &[add(source, 2, 90)]);
+    other.source = table.actor(1);
+    for (signer, message) in [(SOURCE, far), (1, other)] {
+        let proposal = table.sign(signer, message);
+        let chunk = Chunk {
+            source,
+            certificate: Some(table.certificate(&[0, 1, 2], &proposal)),
+            proposals: vec![proposal],
+        };
+        let refused = given_while_behind(&mut table, chunk);
+        assert_eq!(refused, Err(Refusal::Chunk(source)));
+    }
+}
+
+/// It holds a stretch whose first message is early, and is offered the same one again and a longer one.
+#[test]
+fn a_stretch_that_waits_for_other_lanes_is_not_put_aside_for_another() {
+    let mut table = missed(4, 1, &[0]);
+    let source = table.actor(SOURCE);
+    let parent = table.replicas[AWAY].head(&source).expect("a lane");
+    let early = table.message(SOURCE, parent, &[remove(table.actor(1), 9, 1)]);
+    let end = Head {
+        seq: early.seq,
+        digest: early.digest(&table.network()),
+    };
+    let early = table.sign(SOURCE, early);
+    let after = table.message(SOURCE, end, &[add(source, 2, 91)]);
+    let after = table.sign(SOURCE, after);
+    let chunk = |proposals: &[&Arc<Proposal>], table: &Table| Chunk {
+        source,
+        certificate: proposals
+            .last()
+            .map(|last| table.certificate(&[0, 1, 2], last)),
+        proposals: proposals.iter().map(|p| Arc::clone(p)).collect(),
+    };
+    let first = chunk(&[&early], &table);
+    given_while_behind(&mut table, first.clone()).expect("held");
+    let (held, written) = (table.replicas[AWAY].holdings(), table.records[AWAY].len());
+    assert!(held.lane_bytes > 0);
+    for again in [
+        first,
+        chunk(&[&early, &after], &table),
+        chunk(&[&after], &table),
+    ] {
+        given_while_behind(&mut table, again).expect("nothing new");
+        assert_eq!(table.replicas[AWAY].holdings(), held);
+        assert_eq!(table.records[AWAY].len(), written);
+    }
+}
+
+/// Each of the two is a reason to start from a snapshot.
+#[test]
+fn who_is_told_that_what_it_lacks_is_kept_by_nobody_fetches_the_snapshot() {
+    let mut table = missed(4, 1, &[2, 0]);
+    table.take_wire();
+    let foundings = answer_to_away(&mut table).foundings;
+    learn(&mut table, foundings, Vec::new());
+    table.take_wire();
+    let answer = Answer {
+        foundings: Vec::new(),
+        pruned: true,
+        chunks: Vec::new(),
+        standing: table.standing(AWAY),
+    };
+    let from = table.actor(SOURCE);
+    let given = table.give(from, AWAY, Body::Answer(answer));
+    given.expect("an answer");
+    let asked = crate::common::kinds(&table.take_wire());
+    assert_eq!(asked, ["fetch"; 3]);
+}
+
+#[test]
+fn who_catches_up_asks_for_more_as_soon_as_it_is_answered() {
+    let mut table = missed(2, 1, &[9]);
+    table.take_wire();
+    let (from, standing) = (table.actor(SOURCE), table.standing(SOURCE));
+    let given = table.give(from, AWAY, Body::Announce(standing));
+    given.expect("a member's word");
+    table.carry_all();
+    table.assert_level();
 }

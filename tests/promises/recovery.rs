@@ -372,3 +372,90 @@ fn a_store_s_bytes_cut_anywhere_are_a_prefix_of_its_records() {
     }
     assert_eq!(whole.load().expect("all"), *records);
 }
+
+// ---- what is no replica of this network
+
+#[test]
+fn another_first_state_or_another_algorithm_is_refused() {
+    use bft_crdts::SecureBroadcastAlgorithm;
+    use bft_crdts::deterministic_secure_broadcast::{RecoverError, Replica};
+    use bft_crdts::membership::GenesisError;
+    let table = Table::of(4);
+    let (key, me) = (table.keys[1].clone(), table.actor(1));
+    let mut later = Set::new(me);
+    later.apply(crate::common::add(me, 1, 7));
+    let refused = crate::common::recover(key.clone(), later, table.genesis.clone(), Vec::new());
+    assert_eq!(
+        refused.err(),
+        Some(RecoverError::Genesis(GenesisError::State))
+    );
+    let other = crate::support::Nothing;
+    let refused = Replica::recover(key, other, table.genesis.clone(), Vec::new());
+    let refused = refused.err();
+    assert_eq!(
+        refused,
+        Some(RecoverError::Genesis(GenesisError::Algorithm))
+    );
+}
+
+/// A message that has the next number or the right parent, and not both.
+#[test]
+fn a_lock_or_a_stretch_that_does_not_follow_is_no_record() {
+    use bft_crdts::deterministic_secure_broadcast::{Chunk, RecoverError};
+    let table = Table::of(4);
+    let me = table.actor(1);
+    let first = table.first(0, &[crate::common::add(table.actor(0), 1, 7)]);
+    let mut far = first.message.clone();
+    far.seq = bft_crdts::dot::Seq::new(2);
+    let mut elsewhere = first.message.clone();
+    elsewhere.parent = Digest::from_bytes([9; 32]);
+    let recover = |record: Record| {
+        let set = bft_crdts::SecureBroadcastAlgorithm::new(me);
+        let (key, genesis) = (table.keys[1].clone(), table.genesis.clone());
+        crate::common::recover(key, set, genesis, vec![record]).err()
+    };
+    for (message, good) in [
+        (first.message.clone(), true),
+        (far, false),
+        (elsewhere, false),
+    ] {
+        let proposal = table.sign(0, message);
+        let refused = (!good).then_some(RecoverError::Record { index: 0 });
+        let certificate = Some(table.certificate(&[0, 1, 2], &proposal));
+        let stretch = Record::Certified(Chunk {
+            source: table.actor(0),
+            proposals: vec![std::sync::Arc::clone(&proposal)],
+            certificate,
+        });
+        assert_eq!(recover(stretch), refused);
+        let from_outbox = 0;
+        let lock = Record::Locked {
+            proposal,
+            from_outbox,
+        };
+        assert_eq!(recover(lock), refused);
+    }
+}
+
+#[test]
+fn a_generation_that_does_not_follow_is_no_record() {
+    let mut table = Table::of(4);
+    table.add(0, 7);
+    table.run(4);
+    table.approve(&[0, 1, 2], bft_crdts::membership::Change::Renew);
+    let (twin, _) = table.rebuild(1);
+    assert_eq!(twin.generation().number(), 1);
+    assert_eq!(twin.boundary(), table.replicas[1].boundary());
+    let mut records = table.records[1].clone();
+    for record in &mut records {
+        if let Record::Installed(foundings) = record {
+            let mut forged = (*foundings[0]).clone();
+            let certificate = std::sync::Arc::make_mut(&mut forged.certificate);
+            certificate.signatures.pop();
+            foundings[0] = std::sync::Arc::new(forged);
+        }
+    }
+    let set = bft_crdts::SecureBroadcastAlgorithm::new(table.actor(1));
+    let (key, genesis) = (table.keys[1].clone(), table.genesis.clone());
+    assert!(crate::common::recover(key, set, genesis, records).is_err());
+}

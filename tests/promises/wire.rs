@@ -460,6 +460,34 @@ fn parts_over_their_bounds_are_refused_though_the_packet_is_not() {
     }
 }
 
+#[test]
+fn parts_up_to_their_bounds_are_taken() {
+    let table = Table::of(4);
+    let mut limits = Limits::default();
+    let one = table.first(0, &[add(table.actor(0), 1, 7)]);
+    limits.message_bytes = one.message.ops.len() as u32;
+    limits.seats = 3;
+    let certificate = table.certificate(&[0, 1, 2], &one);
+    let mut standing = (*table.standing(0)).clone();
+    standing.statement.convicted = (0..limits.lanes).map(|i| numbered(i).0).collect();
+    let standing = Arc::new(standing);
+    let bodies = [
+        Body::Proposal(one),
+        Body::Certificate(certificate),
+        Body::Announce(standing),
+    ];
+    for body in &bodies {
+        assert_eq!(body.check(&limits), Ok(()), "{body}");
+    }
+    limits.message_bytes -= 1;
+    let (len, limit) = (
+        limits.message_bytes as usize + 1,
+        limits.message_bytes as usize,
+    );
+    let over = Err(DecodeError::TooLong { len, limit });
+    assert_eq!(bodies[0].check(&limits), over);
+}
+
 fn numbered(index: u32) -> (Actor, Seq) {
     let mut bytes = [0; 32];
     bytes[..4].copy_from_slice(&index.to_le_bytes());

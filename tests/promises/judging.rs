@@ -1,0 +1,372 @@
+//! What a member says of a value that a coordinator proposes, what it asks for before, and what a coordinator waits for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::common::{Table, add};
+use bft_crdts::actor::{Actor, Verified};
+use bft_crdts::codec::Digest;
+use bft_crdts::deterministic_secure_broadcast::{Body, Consent, Packet, Want};
+use bft_crdts::dot::{Head, Seq};
+use bft_crdts::membership::{
+    Approval, Approvals, Authorised, Ballot, Certificate, Change, Generation, Mark, Report, Round,
+    Said, Speech, Terms, Value,
+};
+use bft_crdts::snapshot::Snapshot;
+
+/// Who coordinates the first round, and who judges.
+const COORDINATOR: usize = 0;
+const JUDGE: usize = 1;
+const LIAR: usize = 3;
+
+fn approval(table: &Table, seat: usize) -> Verified<Approval> {
+    let approval = Approval {
+        generation: table.replicas[seat].generation(),
+        change: Change::Renew.key(),
+    };
+    table.keys[seat].sign(&table.network(), approval)
+}
+
+fn renewal(table: &Table) -> Authorised {
+    let (boundary, mut approvals) = (table.replicas[0].boundary(), Approvals::default());
+    let mut added = (0..table.keys.len()).filter_map(|seat| {
+        let added = approvals.add(boundary, &Change::Renew, approval(table, seat));
+        added.expect("a change that can be made")
+    });
+    added.next().expect("a quorum approves")
+}
+
+/// The others approve a renewal, and `seat` hears of it. What it says then is lost.
+fn freeze(table: &mut Table, seat: usize) {
+    for other in (0..table.keys.len()).filter(|other| *other != seat) {
+        let approval = approval(table, other).into_claim();
+        let change = Change::Renew;
+        let consent = Arc::new(Consent { change, approval });
+        let given = table.give(table.actor(other), seat, Body::Approve(consent));
+        given.expect("a consent");
+    }
+    assert!(table.replicas[seat].is_frozen());
+    table.take_wire();
+}
+
+fn report(table: &Table, seat: usize, heads: &[(Actor, Head)]) -> Verified<Report> {
+    let mut report = Report::of(table.replicas[seat].boundary());
+    report.heads = heads.iter().copied().collect();
+    table.keys[seat].sign(&table.network(), report)
+}
+
+/// A renewal on which the first three report these heads.
+fn value(table: &Table, heads: &[(Actor, Head)], state: Digest) -> Arc<Value> {
+    let reports = [0, 1, 2].map(|seat| report(table, seat, heads));
+    let boundary = table.replicas[0].boundary();
+    Arc::new(Terms::gather(boundary, &[renewal(table)], &reports).with_state(state))
+}
+
+fn state(table: &Table, seat: usize) -> Digest {
+    let snapshot = Snapshot::of(table.replicas[seat].algorithm());
+    snapshot.manifest().digest()
+}
+
+fn ballot(generation: Generation, said: Said) -> Ballot {
+    Ballot {
+        generation,
+        round: Round::FIRST,
+        said,
+    }
+}
+
+/// `from` says this to `to`.
+fn say(table: &mut Table, from: usize, to: usize, said: Said, value: Option<Arc<Value>>) {
+    let generation = table.replicas[to].generation();
+    let claim = table.keys[from].sign(&table.network(), ballot(generation, said));
+    let speech = Speech {
+        ballots: vec![claim.into_claim()],
+        quorums: Vec::new(),
+    };
+    let body = Body::Speech {
+        generation,
+        speech,
+        value,
+    };
+    let given = table.give(table.actor(from), to, body);
+    given.expect("a member's word");
+}
+
+/// The coordinator proposes a value to the judge.
+fn propose(table: &mut Table, value: &Arc<Value>, along: bool) {
+    let said = Said::Proposal {
+        value: value.digest(&table.network()),
+        valid_round: None,
+    };
+    let along = along.then(|| Arc::clone(value));
+    say(table, COORDINATOR, JUDGE, said, along);
+}
+
+/// What is said in these packets.
+fn said(packets: &[Packet]) -> Vec<Said> {
+    let ballots = packets.iter().filter_map(|packet| match &packet.body {
+        Body::Speech { speech, .. } => Some(&speech.ballots),
+        _ => None,
+    });
+    let mut said: Vec<_> = ballots.flatten().map(|b| b.statement.said).collect();
+    said.dedup();
+    said
+}
+
+fn count(packets: &[Packet], kind: &str) -> usize {
+    let of_kind = packets.iter().filter(|p| p.body.kind() == kind);
+    of_kind.count()
+}
+
+/// A lane of one message, which only the judge lacks.
+fn one_lacks(table: &mut Table) -> (Actor, Head) {
+    let (source, judge) = (table.actor(0), table.actor(JUDGE));
+    table.add(0, 7);
+    table.carry(|packet| packet.to != judge && packet.from != judge);
+    let head = table.replicas[0].head(&source).expect("a lane");
+    assert_eq!(head.seq, Seq::new(1));
+    (source, head)
+}
+
+// ---- judging
+
+#[test]
+fn a_value_with_the_right_state_is_prevoted_and_one_with_another_is_not() {
+    for right in [true, false] {
+        let mut table = Table::of(4);
+        table.add(2, 7);
+        table.run(4);
+        freeze(&mut table, JUDGE);
+        let source = table.actor(2);
+        let head = table.replicas[JUDGE].head(&source).expect("a lane");
+        let mut certified = state(&table, JUDGE);
+        if !right {
+            certified = Digest::from_bytes([9; 32]);
+        }
+        let value = value(&table, &[(source, head)], certified);
+        propose(&mut table, &value, true);
+        let name = right.then(|| value.digest(&table.network()));
+        assert_eq!(said(&table.take_wire()), [Said::Prevote(name)]);
+    }
+}
+
+#[test]
+fn a_value_is_judged_when_what_it_covers_has_come_and_it_is_asked_for_at_once() {
+    let mut table = Table::of(4);
+    let (source, head) = one_lacks(&mut table);
+    freeze(&mut table, JUDGE);
+    let value = value(&table, &[(source, head)], state(&table, 0));
+    propose(&mut table, &value, true);
+    let asked = table.take_wire();
+    assert_eq!(said(&asked), [], "it cannot know");
+    assert_eq!(count(&asked, "request"), 3);
+    let to_first = asked.into_iter().filter(|p| p.to == table.actor(0));
+    table.wire.extend(to_first.collect::<Vec<_>>());
+    let judge = table.actor(JUDGE);
+    let mut spoken = Vec::new();
+    table.carry(|packet| {
+        spoken.extend((packet.from == judge).then(|| packet.clone()));
+        packet.body.kind() != "vote"
+    });
+    let name = value.digest(&table.network());
+    assert_eq!(said(&spoken), [Said::Prevote(Some(name))]);
+}
+
+#[test]
+fn a_value_that_covers_another_message_than_was_delivered_is_not_prevoted() {
+    let mut table = Table::of(4);
+    table.add(2, 7);
+    table.run(4);
+    freeze(&mut table, JUDGE);
+    let other = Head {
+        seq: Seq::new(1),
+        digest: Digest::from_bytes([9; 32]),
+    };
+    let value = value(&table, &[(table.actor(2), other)], state(&table, JUDGE));
+    propose(&mut table, &value, true);
+    assert_eq!(said(&table.take_wire()), [Said::Prevote(None)]);
+}
+
+/// The state is that at the frontier, not its own.
+#[test]
+fn a_value_is_judged_by_who_has_delivered_more_than_it_covers_in_each_generation() {
+    for generations in 0..3 {
+        let mut table = Table::of(4);
+        for generation in 0..generations {
+            table.add(2, 10 * generation);
+            table.run(4);
+            table.approve(&[0, 1, 2], Change::Renew);
+        }
+        let [coordinator, judge] = [0, 1].map(|turn| usize::from(generations + turn) % 4);
+        let begun = table.replicas[judge].generation().number();
+        assert_eq!(begun, u64::from(generations));
+        table.add(2, 100);
+        table.run(4);
+        let source = table.actor(2);
+        let head = table.replicas[judge].head(&source).expect("a lane");
+        let value = value(&table, &[(source, head)], state(&table, judge));
+        table.add(2, 101);
+        table.run(4);
+        assert_ne!(table.replicas[judge].head(&source), Some(head));
+        freeze(&mut table, judge);
+        let name = value.digest(&table.network());
+        let said_of_it = Said::Proposal {
+            value: name,
+            valid_round: None,
+        };
+        say(&mut table, coordinator, judge, said_of_it, Some(value));
+        assert_eq!(said(&table.take_wire()), [Said::Prevote(Some(name))]);
+    }
+}
+
+// ---- asking for values
+
+#[test]
+fn a_value_that_is_named_is_asked_for_and_no_other_is_taken() {
+    let mut table = Table::of(4);
+    freeze(&mut table, JUDGE);
+    let named = value(&table, &[], state(&table, JUDGE));
+    let other = value(&table, &[], Digest::from_bytes([9; 32]));
+    propose(&mut table, &named, false);
+    let asked = table.take_wire();
+    let wants = asked.iter().filter_map(|packet| match &packet.body {
+        Body::Want(want) => want.value,
+        _ => None,
+    });
+    let name = named.digest(&table.network());
+    assert_eq!(wants.collect::<Vec<_>>(), [name; 3]);
+    let from = table.actor(COORDINATOR);
+    let mut hold = |value: &Arc<Value>| {
+        let given = table.give(from, JUDGE, Body::Value(Arc::clone(value)));
+        given.expect("a value");
+        let said = said(&table.take_wire());
+        let want = Want {
+            value: Some(value.digest(&table.network())),
+            payloads: Vec::new(),
+        };
+        let given = table.give(from, JUDGE, Body::Want(want));
+        given.expect("a question");
+        (said, count(&table.take_wire(), "value"))
+    };
+    assert_eq!(hold(&other), (vec![], 0), "nobody asked for it");
+    assert_eq!(hold(&named), (vec![Said::Prevote(Some(name))], 1));
+}
+
+#[test]
+fn a_value_that_was_decided_is_asked_for_once_a_tick_and_begins_the_generation() {
+    let mut table = Table::of(4);
+    freeze(&mut table, JUDGE);
+    let value = value(&table, &[], state(&table, JUDGE));
+    let generation = Generation::GENESIS;
+    let decided = Said::Precommit(Some(value.digest(&table.network())));
+    let statement = ballot(generation, decided);
+    let seats = table.seats();
+    let sign = |seat: usize| table.keys[seat].sign(&table.network(), statement).sig;
+    let decision = Certificate {
+        statement,
+        signatures: [0, 2, 3].map(|seat| (seats[seat], sign(seat))).to_vec(),
+    };
+    let speech = Speech {
+        ballots: Vec::new(),
+        quorums: vec![Arc::new(decision)],
+    };
+    let told = Body::Speech {
+        generation,
+        speech,
+        value: None,
+    };
+    let from = table.actor(COORDINATOR);
+    for asks in [3, 0] {
+        let given = table.give(from, JUDGE, told.clone());
+        given.expect("a decision");
+        assert_eq!(count(&table.take_wire(), "want"), asks);
+    }
+    table.tick(JUDGE);
+    assert_eq!(count(&table.take_wire(), "want"), 3);
+    let given = table.give(from, JUDGE, Body::Value(Arc::clone(&value)));
+    given.expect("a value");
+    let boundary = table.replicas[JUDGE].boundary();
+    assert_eq!(boundary.value(), value.digest(&table.network()));
+}
+
+#[test]
+fn who_votes_twice_is_convicted_by_who_hears_both() {
+    let mut table = Table::of(4);
+    freeze(&mut table, JUDGE);
+    for name in [1, 2] {
+        let vote = Said::Prevote(Some(Digest::from_bytes([name; 32])));
+        say(&mut table, LIAR, JUDGE, vote, None);
+    }
+    let convicted = table.replicas[JUDGE].convicted().keys();
+    assert_eq!(convicted.collect::<Vec<_>>(), [&table.actor(LIAR)]);
+    assert_eq!(table.faults[JUDGE].len(), 1);
+}
+
+// ---- coordinating
+
+/// Gives the coordinator a report.
+fn give_report(table: &mut Table, report: Verified<Report>) {
+    let from = report.signer;
+    let report = Arc::new(report.into_claim());
+    let changes = Vec::new();
+    let given = table.give(from, COORDINATOR, Body::Report { report, changes });
+    given.expect("a report");
+}
+
+/// What the coordinator has proposed: reporters of each value.
+fn offered(packets: &[Packet]) -> Option<Vec<Actor>> {
+    let mut values = packets.iter().filter_map(|packet| match &packet.body {
+        Body::Speech { value, .. } => value.as_ref(),
+        _ => None,
+    });
+    let reports = &values.next()?.terms.reports;
+    Some(reports.iter().map(|report| report.signer).collect())
+}
+
+#[test]
+fn a_report_that_nobody_backs_is_left_out_and_asked_after() {
+    let mut table = Table::of(4);
+    freeze(&mut table, COORDINATOR);
+    let nowhere = Head {
+        seq: Seq::new(5),
+        digest: Digest::from_bytes([9; 32]),
+    };
+    let lie = report(&table, LIAR, &[(table.actor(LIAR), nowhere)]);
+    give_report(&mut table, lie);
+    let honest = report(&table, 1, &[]);
+    give_report(&mut table, honest);
+    let waiting = table.take_wire();
+    assert_eq!(offered(&waiting), None, "two of three");
+    assert_eq!(count(&waiting, "request"), 3);
+    let honest = report(&table, 2, &[]);
+    give_report(&mut table, honest);
+    let backed = [0, 1, 2].map(|seat| table.actor(seat));
+    assert_eq!(offered(&table.take_wire()), Some(backed.to_vec()));
+}
+
+#[test]
+fn a_lock_on_another_message_than_was_delivered_there_needs_no_message_to_be_backed() {
+    let mut table = Table::of(4);
+    let liar = table.actor(LIAR);
+    let [delivered, other] = [1, 2].map(|member| table.first(LIAR, &[add(liar, 1, member)]));
+    let certificate = table.certificate(&[1, 2, LIAR], &delivered);
+    for body in [
+        Body::Certificate(certificate),
+        Body::Proposal(Arc::clone(&delivered)),
+    ] {
+        let given = table.give(liar, COORDINATOR, body);
+        given.expect("what is certified");
+    }
+    assert_eq!(table.delivered[COORDINATOR].len(), 1);
+    freeze(&mut table, COORDINATOR);
+    let mut locked = Report::of(table.replicas[2].boundary());
+    let lock = Mark::Lock(table.echo(LIAR, &other));
+    locked.marks = BTreeMap::from([(liar, lock)]);
+    let locked = table.keys[2].sign(&table.network(), locked);
+    let honest = report(&table, 1, &[]);
+    give_report(&mut table, honest);
+    give_report(&mut table, locked);
+    let packets = table.take_wire();
+    assert!(offered(&packets).is_some());
+    assert_eq!(count(&packets, "want"), 0);
+}

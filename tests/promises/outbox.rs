@@ -1,0 +1,275 @@
+//! What a source has accepted and not yet delivered: it is counted, bounded, kept, and leaves when it may.
+
+use crate::common::{Table, kinds};
+use bft_crdts::Actor;
+use bft_crdts::codec::{Limits, encode};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, ProposeError, Record};
+use bft_crdts::membership::Change;
+use bft_crdts::orswot::{Dot, Op};
+
+const SOURCE: usize = 0;
+
+/// The `count`th addition of `source`, of so many bytes.
+fn sized(source: Actor, count: u64, len: usize) -> Op<u8> {
+    let of = |members: usize| Op::Add {
+        dot: Dot {
+            actor: source,
+            counter: count,
+        },
+        members: (0..members).map(|member| member as u8).collect(),
+    };
+    let op = of(len - encode(&of(0)).len());
+    assert_eq!(encode(&op).len(), len);
+    op
+}
+
+fn tight(message_bytes: u32, outbox_bytes: u32) -> Table {
+    let mut limits = Limits::default();
+    (limits.message_bytes, limits.outbox_bytes) = (message_bytes, outbox_bytes);
+    Table::bounded(4, limits)
+}
+
+/// Operations and their bytes that wait at the source.
+fn waiting(table: &Table) -> (usize, usize) {
+    let holdings = table.replicas[SOURCE].holdings();
+    (holdings.outbox_ops, holdings.outbox_bytes)
+}
+
+fn refused(table: &mut Table, op: Op<u8>) -> Option<ProposeError> {
+    table.replicas[SOURCE].propose(op).err()
+}
+
+#[test]
+fn an_operation_that_just_fits_a_message_is_delivered_and_a_larger_one_is_refused() {
+    let mut table = tight(128, 1024);
+    let me = table.actor(SOURCE);
+    let (len, limit) = (121, 120);
+    let larger = refused(&mut table, sized(me, 1, len));
+    assert_eq!(larger, Some(ProposeError::TooLarge { len, limit }));
+    table.propose(SOURCE, sized(me, 1, limit));
+    table.carry_all();
+    assert!(table.refused.is_empty(), "{:?}", table.refused);
+    assert!(table.delivered.iter().all(|told| told.len() == 1));
+}
+
+#[test]
+fn the_outbox_is_filled_to_its_bound_and_no_further_and_has_room_again_when_it_was_sent() {
+    let mut table = tight(128, 300);
+    let me = table.actor(SOURCE);
+    table.propose(SOURCE, sized(me, 1, 100));
+    assert_eq!(waiting(&table), (0, 0), "it is under way");
+    for (count, len) in [(2, 100), (3, 120), (4, 80)] {
+        table.propose(SOURCE, sized(me, count, len));
+    }
+    assert_eq!(waiting(&table), (3, 300));
+    for len in [60, 80, 120] {
+        let over = refused(&mut table, sized(me, 5, len));
+        assert_eq!(over, Some(ProposeError::OutboxFull));
+    }
+    let written = table.records[SOURCE].len();
+    let (twin, _) = table.rebuild(SOURCE);
+    assert_eq!(twin.holdings(), table.replicas[SOURCE].holdings());
+    // Of what waits one operation fits each message.
+    for left in [(2, 200), (1, 80), (0, 0)] {
+        let before = table.delivered[SOURCE].len();
+        table.carry(until_delivered(me, before as u64 + 2));
+        assert_eq!(waiting(&table), left);
+        let (twin, _) = table.rebuild(SOURCE);
+        assert_eq!(twin.holdings().outbox_bytes, left.1);
+        assert_eq!(twin.holdings().outbox_ops, left.0);
+        table.tick(SOURCE);
+    }
+    assert!(table.records[SOURCE].len() > written);
+    table.propose(SOURCE, sized(me, 5, 120));
+    table.run(4);
+    assert_eq!(table.delivered[1].len(), 5);
+}
+
+/// Lets everything through but the echoes of one's message with this number.
+fn until_delivered(source: Actor, held: u64) -> impl FnMut(&Packet) -> bool {
+    move |packet| match &packet.body {
+        Body::Echo(echo) => {
+            let dot = echo.statement.dot;
+            dot.source != source || dot.seq.number() < held
+        }
+        _ => true,
+    }
+}
+
+#[test]
+fn operations_are_pending_from_when_they_are_accepted_until_they_are_delivered() {
+    let mut table = Table::of(4);
+    assert!(!table.replicas[SOURCE].is_pending());
+    table.add(SOURCE, 1);
+    assert!(table.replicas[SOURCE].is_pending());
+    assert_eq!(waiting(&table).0, 0);
+    table.add(SOURCE, 2);
+    table.carry_all();
+    assert!(!table.replicas[SOURCE].is_pending());
+    freeze(&mut table);
+    table.add(SOURCE, 3);
+    assert_eq!(waiting(&table).0, 1);
+    assert!(table.replicas[SOURCE].is_pending(), "nothing is under way");
+}
+
+/// All approve a renewal, of which nothing else is heard yet.
+fn freeze(table: &mut Table) {
+    for seat in 0..4 {
+        let step = table.replicas[seat].approve(Change::Renew);
+        table.spend(seat, step.expect("a change"));
+    }
+    table.carry(|packet| packet.body.kind() == "approve");
+    assert!(table.replicas[SOURCE].is_frozen());
+}
+
+// ---- the state ahead
+
+#[test]
+fn the_copy_ahead_is_kept_level_with_what_others_do() {
+    let mut table = Table::of(4);
+    table.add(SOURCE, 1);
+    table.add(SOURCE, 2);
+    let own = table.take_wire();
+    table.add(1, 3);
+    table.carry_all();
+    let replica = &mut table.replicas[SOURCE];
+    assert!(replica.algorithm().contains(&3) && !replica.algorithm().contains(&1));
+    for member in [1, 2, 3] {
+        assert!(replica.ahead().contains(&member), "{member}");
+    }
+    table.wire.extend(own);
+    table.carry_all();
+    table.assert_level();
+}
+
+#[test]
+fn the_copy_ahead_is_made_anew_from_a_snapshot() {
+    let mut limits = Limits::default();
+    limits.chunk_messages = 2;
+    let mut table = Table::bounded(4, limits);
+    let me = table.actor(SOURCE);
+    for member in [50, 51] {
+        table.add(SOURCE, member);
+    }
+    table.take_wire();
+    for member in 0..5 {
+        table.add(1, member);
+        table.carry(|packet| packet.from != me && packet.to != me);
+    }
+    for seat in 1..4 {
+        let step = table.replicas[seat].approve(Change::Renew);
+        table.spend(seat, step.expect("a change"));
+    }
+    for _ in 0..40 {
+        table.carry(|packet| packet.from != me && packet.to != me);
+        (1..4).for_each(|seat| table.tick(seat));
+    }
+    table.take_wire();
+    for _ in 0..8 {
+        (0..4).for_each(|seat| table.tick(seat));
+        table.carry_all();
+        if table.replicas[SOURCE].algorithm().contains(&4) {
+            break;
+        }
+    }
+    let took = |record: &Record| matches!(record, Record::Snapshot { .. });
+    assert!(table.records[SOURCE].iter().any(took));
+    for member in [0, 4, 50, 51] {
+        assert!(table.replicas[SOURCE].ahead().contains(&member));
+    }
+}
+
+// ---- when it leaves
+
+fn proposals(packets: &[Packet], source: Actor) -> usize {
+    let proposal = |packet: &&Packet| match &packet.body {
+        Body::Proposal(proposal) => proposal.message.source == source && packet.from == source,
+        _ => false,
+    };
+    packets.iter().filter(proposal).count()
+}
+
+#[test]
+fn what_is_proposed_while_a_generation_ends_leaves_in_the_next_even_after_a_crash() {
+    let mut table = Table::of(4);
+    let me = table.actor(SOURCE);
+    freeze(&mut table);
+    table.take_wire();
+    table.add(SOURCE, 1);
+    assert_eq!(kinds(&table.take_wire()), [""; 0]);
+    for _ in 0..3 {
+        table.tick(SOURCE);
+        assert_eq!(proposals(&table.take_wire(), me), 0);
+    }
+    let (twin, step) = table.rebuild(SOURCE);
+    assert_eq!(proposals(&step.send, me), 0);
+    assert!(twin.is_pending());
+    let mut sent = Vec::new();
+    for _ in 0..40 {
+        (0..4).for_each(|seat| table.tick(seat));
+        table.carry(|packet| {
+            sent.push(packet.clone());
+            true
+        });
+    }
+    assert!(proposals(&sent, me) >= 3);
+    assert_eq!(table.delivered[SOURCE].len(), 1);
+    // Its machine stops right after the generation began, before it signs.
+    let mut records = table.records[SOURCE].iter();
+    let began = records.position(|record| matches!(record, Record::Installed(_)));
+    table.records[SOURCE].truncate(began.expect("a generation") + 1);
+    let (_, step) = table.rebuild(SOURCE);
+    assert_eq!(proposals(&step.send, me), 3);
+    let locked = |record: &Record| matches!(record, Record::Locked { from_outbox: 1, .. });
+    assert_eq!(
+        step.persist.iter().filter(|record| locked(record)).count(),
+        1
+    );
+}
+
+#[test]
+fn what_waits_when_its_source_is_out_stays_and_is_not_sent() {
+    let mut table = Table::of(4);
+    let me = table.actor(SOURCE);
+    for seat in 0..4 {
+        let step = table.replicas[seat].approve(Change::Leave(me));
+        table.spend(seat, step.expect("a change"));
+    }
+    table.carry(|packet| packet.body.kind() == "approve");
+    assert!(table.replicas[SOURCE].is_frozen());
+    table.add(SOURCE, 1);
+    let mut sent = Vec::new();
+    for _ in 0..40 {
+        (0..4).for_each(|seat| table.tick(seat));
+        table.carry(|packet| {
+            sent.push(packet.clone());
+            true
+        });
+    }
+    let replica = &table.replicas[SOURCE];
+    assert!(!replica.committee().contains(&me) && replica.is_pending());
+    assert_eq!(proposals(&sent, me), 0);
+    let (twin, step) = table.rebuild(SOURCE);
+    assert!(twin.is_pending());
+    assert_eq!(proposals(&step.send, me), 0);
+}
+
+#[test]
+fn what_waits_when_its_source_falls_silent_is_not_sent() {
+    let mut table = Table::of(4);
+    let me = table.actor(SOURCE);
+    table.add(SOURCE, 1);
+    table.add(SOURCE, 2);
+    let forgotten = table.first(1, &[crate::common::add(table.actor(1), 1, 9)]);
+    let echo = table.echo(SOURCE, &forgotten);
+    let given = table.give(table.actor(1), SOURCE, Body::Echo(echo));
+    given.expect("its own word");
+    assert!(table.replicas[SOURCE].is_silenced());
+    let first = table.take_wire();
+    table.wire.extend(first);
+    table.run(20);
+    assert_eq!(table.delivered[SOURCE].len(), 1);
+    let head = table.replicas[1].head(&me).expect("a lane");
+    assert_eq!(head.seq.number(), 1, "the second is kept");
+    assert_eq!(waiting(&table).0, 1);
+}
