@@ -266,14 +266,16 @@ impl<A: Wire> Replica<A> {
         let head = lane.head();
         let adopted = boundary.adopted().get(&source);
         let adopted = adopted.filter(|lock| lock.statement.dot.seq.follows(head.seq));
-        let mut accusations = Vec::new();
+        let (mut accusations, mut forgotten) = (Vec::new(), false);
+        let own = source == self.key.actor();
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
             if let Some(bound) = lane.bound().filter(|bound| bound.digest != digest) {
                 let (left, right) = (bound.echo(), *lock);
                 accusations.push(Equivocation::Echo(Conflict { left, right }));
             }
-            if lane.lock().is_none_or(|own| own.entry.digest != digest) {
+            if lane.lock().is_none_or(|lock| lock.entry.digest != digest) {
+                forgotten = own;
                 let known = lane.find(dot.seq, &digest).cloned();
                 let known = known.or_else(|| closing.payloads.get(&digest).cloned());
                 // Only a digest vouched for the message; its source's signature is the one that was reported.
@@ -283,10 +285,7 @@ impl<A: Wire> Replica<A> {
             }
         }
         // Our own message stays, also when we are out: another in its place, once we are back, would convict us.
-        let (next, own) = (
-            head.seq.next().unwrap_or(head.seq),
-            source == self.key.actor(),
-        );
+        let next = head.seq.next().unwrap_or(head.seq);
         if !own && !boundary.speaks(&Dot { source, seq: next }) {
             lane.stance = Stance::Open;
         }
@@ -296,6 +295,10 @@ impl<A: Wire> Replica<A> {
             lane.stance = Stance::Open;
         }
         self.renew_lock(source);
+        if forgotten {
+            self.silence(step);
+            self.outbox.forget_ahead();
+        }
         for evidence in accusations {
             self.convict_member(evidence, step);
         }
