@@ -176,9 +176,11 @@ fn member(it: &Member) -> String {
     let state = match (it.this, it.lacks, it.leads) {
         (true, ..) => "this node".to_owned(),
         (_, Some(0), Some(0)) => "level".to_owned(),
-        (_, Some(lacks), Some(0)) => format!("lacks {lacks}"),
-        (_, Some(0), Some(leads)) => format!("leads by {leads}"),
-        (_, Some(lacks), Some(leads)) => format!("lacks {lacks}, leads by {leads}"),
+        (_, Some(lacks), Some(0)) => format!("not known to have {lacks}"),
+        (_, Some(0), Some(leads)) => format!("has {leads} that are missing here"),
+        (_, Some(lacks), Some(leads)) => {
+            format!("not known to have {lacks}, has {leads} that are missing here")
+        }
         _ => "not heard of".to_owned(),
     };
     let link = if it.linked { ", linked" } else { "" };

@@ -1,6 +1,7 @@
 //! What the operator of a node sees while it runs, and what is kept up to date beside it.
 
 use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use bft_crdts::deterministic_secure_broadcast::Fault;
@@ -16,8 +17,10 @@ use crate::view;
 
 /// Messages that a node is behind before it shows how it catches up.
 const FAR: u64 = 200;
-/// How often it looks how far behind it is, and whether addresses have changed.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often it looks how far behind it is.
+const GLANCE: Duration = Duration::from_millis(200);
+/// How often it looks whether addresses have changed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Follows a node and tells its operator, on standard error.
 pub(crate) struct Watch {
@@ -88,9 +91,12 @@ async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
 
 /// Shows how a node that is far behind catches up, if somebody looks at a terminal.
 async fn show_progress<A: Service>(node: Node<A>, bar: ProgressBar) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
     let mut most = 0;
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(GLANCE).await;
         let behind = node.read(|replica| {
             let progress = replica.progress().into_iter();
             progress.map(|member| member.leads).max().unwrap_or(0)
