@@ -207,7 +207,7 @@ where
         let mut driver = Driver::new(replica, store, wiring);
         let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(driver.run(first))));
         let result = result.unwrap_or(Err(Failure::Panicked));
-        driver.dismiss(result.is_ok());
+        driver.end(result.is_ok());
         runtime.block_on(links.close());
         ending.send_replace(Some(result));
     })?;

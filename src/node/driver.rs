@@ -204,6 +204,10 @@ where
 
     /// Takes in a step, and notes who need not wait any more.
     fn take(&mut self, step: Step<A::Op>, batch: &mut Batch<A::Op>) {
+        if step.faults.contains(&Fault::Silenced) {
+            // First: what is delivered in our lane from now on may be of another user of our key.
+            self.dismiss(&NotDelivered::Equivocated, batch);
+        }
         let me = self.replica.actor();
         let own = step
             .delivered
@@ -215,19 +219,18 @@ where
                 answer(waiting, Ok(delivery.dot()), batch);
             }
         }
-        let silenced = step.faults.contains(&Fault::Silenced);
         let unseated = step.installed.iter().any(|installed| !installed.seated);
         batch.step.absorb(step);
         self.settle_waiting(batch);
-        if silenced || unseated {
-            let why = if silenced {
-                NotDelivered::Equivocated
-            } else {
-                NotDelivered::Unseated
-            };
-            for waiting in self.waiting.iter_mut().filter_map(Option::take) {
-                answer(waiting, Err(why.clone()), batch);
-            }
+        if unseated {
+            self.dismiss(&NotDelivered::Unseated, batch);
+        }
+    }
+
+    /// Nobody waits for our pending operations any more.
+    fn dismiss(&mut self, why: &NotDelivered, batch: &mut Batch<A::Op>) {
+        for waiting in self.waiting.iter_mut().filter_map(Option::take) {
+            answer(waiting, Err(why.clone()), batch);
         }
     }
 
@@ -279,8 +282,11 @@ where
             }
             Effect::Asked(change) => {
                 let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-                if asked.len() < ASKED || asked.contains_key(&change.key()) {
+                let known = asked.contains_key(&change.key());
+                if known || asked.len() < ASKED {
                     asked.insert(change.key(), change);
+                }
+                if !known {
                     drop(events.send(Event::Asked(change)));
                 }
             }
@@ -291,7 +297,7 @@ where
     }
 
     /// Tells those who wait that the node stops. `durable`: whether all that was taken in is written.
-    pub(super) fn dismiss(mut self, durable: bool) {
+    pub(super) fn end(mut self, durable: bool) {
         for waiting in self.waiting.drain(..).flatten() {
             let _ = waiting.send(Err(NotDelivered::Stopped { durable }));
         }

@@ -60,7 +60,7 @@ pub enum NotDelivered {
     #[error("taken, and no member any more: it waits for a seat")]
     Unseated,
     /// Our own key has signed what we do not remember: the store is an old copy, or the key is used twice. Others hold
-    /// or will find the evidence of an equivocation.
+    /// or will find the evidence of an equivocation. Whether this operation or the other one counts, they decide.
     #[error("silenced: our own key contradicts us")]
     Equivocated,
     /// The node stopped. If it is durable, it is delivered when the node runs again.

@@ -58,3 +58,24 @@ fn a_node_that_is_started_from_a_backup_falls_silent_and_says_so() {
         assert_eq!(node.status().convicted, 0);
     }
 }
+
+#[test]
+fn what_a_restored_node_proposes_is_not_answered_with_what_it_forgot() {
+    let place = Place::new("forgotten", 4);
+    let mut nodes = place.start_all();
+    nodes.remove(0).quit();
+    std::fs::copy(place.store(0), place.store(100)).expect("a backup");
+    let mut first = place.start(0);
+    first.add("original");
+    nodes.iter_mut().for_each(|node| drop(node.list(1)));
+    first.quit();
+    nodes.into_iter().for_each(|node| node.quit());
+    std::fs::copy(place.store(100), place.store(0)).expect("restored");
+    let mut restored = place.start(0);
+    restored.order("add forged");
+    let others: Vec<_> = (1..4).map(|number| place.start(number)).collect();
+    let outcome = restored.outcome();
+    assert!(outcome.starts_with("failed forged"), "{outcome}");
+    assert!(restored.status().silenced);
+    others.into_iter().for_each(|node| node.quit());
+}
