@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod attack;
 mod hostile;
 mod idle;
 mod killed;
