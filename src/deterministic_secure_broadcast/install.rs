@@ -269,8 +269,7 @@ impl<A: Wire> Replica<A> {
         let head = lane.head();
         let adopted = boundary.adopted().get(&source);
         let adopted = adopted.filter(|lock| lock.statement.dot.seq.follows(head.seq));
-        let (mut accusations, mut forgotten) = (Vec::new(), false);
-        let own = source == self.key.actor();
+        let mut accusations = Vec::new();
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
             if let Some(bound) = lane.bound().filter(|bound| bound.digest != digest) {
@@ -278,7 +277,6 @@ impl<A: Wire> Replica<A> {
                 accusations.push(Equivocation::Echo(Conflict { left, right }));
             }
             if lane.lock().is_none_or(|lock| lock.entry.digest != digest) {
-                forgotten = own;
                 let known = lane.find(dot.seq, &digest).cloned();
                 let known = known.or_else(|| closing.payloads.get(&digest).cloned());
                 // Only a digest vouched for the message; its source's signature is the one that was reported.
@@ -288,7 +286,10 @@ impl<A: Wire> Replica<A> {
             }
         }
         // Our own message stays, also when we are out: another in its place, once we are back, would convict us.
-        let next = head.seq.next().unwrap_or(head.seq);
+        let (next, own) = (
+            head.seq.next().unwrap_or(head.seq),
+            source == self.key.actor(),
+        );
         if !own && !boundary.speaks(&Dot { source, seq: next }) {
             lane.stance = Stance::Open;
         }
@@ -298,10 +299,6 @@ impl<A: Wire> Replica<A> {
             lane.stance = Stance::Open;
         }
         self.renew_lock(source);
-        if forgotten {
-            self.silence(step);
-            self.outbox.forget_ahead();
-        }
         for evidence in accusations {
             self.convict_member(evidence, step);
         }

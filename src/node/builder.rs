@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 
+use super::book::Word;
 use super::driver::{Driver, Wiring};
 use super::error::{Failure, StartError};
+use super::frame::ADDRESS;
 use super::links::{Arrival, Links};
 use super::roster::Roster;
 use super::{Address, Invitation, Node, Shared};
@@ -105,17 +107,18 @@ where
         self
     }
 
-    /// Whether strangers may follow the network; off by default. They can ask, and nothing else.
+    /// Whether strangers may follow the network; off by default. They can ask, and nothing else. A node that has no seat
+    /// itself listens to anybody: what it takes in proves itself.
     #[must_use]
     pub fn observers(mut self, allowed: bool) -> Self {
         self.observers = allowed;
         self
     }
 
-    /// The time after which something is said again for the first time; 100 ms by default.
+    /// The time after which something is said again for the first time; 100 ms by default, 1 ms at least.
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
-        self.tick = tick;
+        self.tick = tick.max(Duration::from_millis(1));
         self
     }
 
@@ -128,6 +131,13 @@ where
     where
         S: Store + Send + 'static,
     {
+        let addresses = self.book.values().chain(&self.address);
+        if let Some(long) = addresses
+            .into_iter()
+            .find(|address| address.len() > ADDRESS)
+        {
+            return Err(StartError::Address(long.clone()));
+        }
         let records = store.load().map_err(StartError::store)?;
         let (key, genesis) = (self.key.clone(), self.genesis.clone());
         let (mut replica, step) = Replica::recover(key, self.algorithm, genesis, records)?;
@@ -154,7 +164,7 @@ where
             roster,
         )?;
         for (actor, address) in self.book {
-            links.learn(actor, address, true);
+            links.learn(actor, Word::Operator, address);
         }
         run(replica, step, store, links, arrivals, self.tick)
     }
@@ -183,7 +193,7 @@ where
         network: *replica.network(),
         wishes: wish,
         asks: ask,
-        events: events.clone(),
+        events: events.downgrade(),
         asked: super::Asked::default(),
         links: Arc::clone(&links),
         stop: Arc::default(),

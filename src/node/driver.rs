@@ -12,8 +12,10 @@ use tokio::time::MissedTickBehavior;
 use super::error::{Failure, NotDelivered};
 use super::links::{Arrival, Links};
 use super::{Asked, Event};
+use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Fault, ProposeError, Replica, Step};
 use crate::dot::Dot;
+use crate::membership::{Change, ChangeKey};
 use crate::store::{Effect, Store, spend};
 use crate::traits::{SecureBroadcastAlgorithm, Verdict, Wire};
 
@@ -282,11 +284,7 @@ where
             }
             Effect::Asked(change) => {
                 let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-                let known = asked.contains_key(&change.key());
-                if known || asked.len() < ASKED {
-                    asked.insert(change.key(), change);
-                }
-                if !known {
+                if note(&mut asked, change, |actor| links.knows(actor)) {
                     drop(events.send(Event::Asked(change)));
                 }
             }
@@ -309,4 +307,25 @@ fn answer<Op>(waiting: Outcome, result: Result<Dot, NotDelivered>, batch: &mut B
     batch
         .after
         .push(Box::new(move || drop(waiting.send(result))));
+}
+
+/// Remembers what others wish, each change once and in its newest words. When there are too many, the oldest gives way that
+/// nobody here knows of. Whether it is new.
+fn note(asked: &mut Vec<Change>, change: Change, knows: impl Fn(&Actor) -> bool) -> bool {
+    if let Some(known) = asked.iter_mut().find(|known| known.key() == change.key()) {
+        *known = change;
+        return false;
+    }
+    let stranger = |change: &Change| match change.key() {
+        ChangeKey::Join(actor) => !knows(&actor),
+        ChangeKey::Leave(_) | ChangeKey::Renew => false,
+    };
+    if asked.len() >= ASKED {
+        match asked.iter().position(stranger) {
+            Some(oldest) => drop(asked.remove(oldest)),
+            None => return false,
+        }
+    }
+    asked.push(change);
+    true
 }

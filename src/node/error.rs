@@ -20,6 +20,9 @@ pub enum StartError {
     /// The socket cannot be bound, or the operating system refuses a thread.
     #[error("cannot listen: {0}")]
     Io(#[from] io::Error),
+    /// An address has more than 255 bytes.
+    #[error("an address of {} bytes", .0.len())]
+    Address(super::Address),
     /// TLS refuses the identity.
     #[error("tls: {0}")]
     Tls(#[from] rustls::Error),

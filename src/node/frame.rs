@@ -1,10 +1,12 @@
-//! What a link carries: frames with their length before them, the first of which says who speaks from where.
+//! What a link carries: frames with their length before them. One of them may say who speaks from where.
 
 use std::collections::BTreeMap;
 
+use quinn::{ReadExactError, RecvStream};
 use serde::{Deserialize, Serialize};
 
 use super::error::LinkError;
+use super::roster::Role;
 use crate::actor::Actor;
 use crate::codec::{self, Bytes, Limits};
 use crate::deterministic_secure_broadcast::Packet;
@@ -13,10 +15,16 @@ use crate::deterministic_secure_broadcast::Packet;
 pub type Address = String;
 
 /// Bytes of an address.
-const ADDRESS: usize = 255;
+pub(super) const ADDRESS: usize = 255;
 
 /// Addresses in one greeting.
-const BOOK: usize = 1024;
+pub(super) const BOOK: usize = 1024;
+
+/// Bytes of a question without its lanes.
+const QUESTION: usize = 4 << 10;
+
+/// Bytes of one lane in a question: an end in the standing, and one that is held.
+const LANE: usize = 160;
 
 /// Bytes that a frame adds to a packet: its length and its kind.
 const AROUND: usize = 8;
@@ -69,21 +77,35 @@ impl Hello {
     }
 }
 
-/// Reads the next frame; `None` when the other end has finished. Room grows with what comes, not with what is announced.
-pub(super) async fn read(
-    stream: &mut quinn::RecvStream,
+/// The most bytes that a frame of one in this role has.
+pub(super) fn limit(limits: &Limits, role: Role) -> usize {
+    let all = Frame::limit(limits);
+    match role {
+        Role::Peer => all,
+        Role::Observer => all.min(QUESTION + limits.lanes as usize * LANE),
+    }
+}
+
+/// The length of the next frame; `None` when the other end has finished.
+pub(super) async fn length(
+    stream: &mut RecvStream,
     limit: usize,
-) -> Result<Option<Vec<u8>>, LinkError> {
+) -> Result<Option<usize>, LinkError> {
     let mut len = [0; size_of::<u32>()];
     match stream.read_exact(&mut len).await {
         Ok(()) => {}
-        Err(quinn::ReadExactError::FinishedEarly(0)) => return Ok(None),
+        Err(ReadExactError::FinishedEarly(0)) => return Ok(None),
         Err(_) => return Err(LinkError::Lost),
     }
     let len = u32::from_le_bytes(len) as usize;
     if len > limit {
         return Err(LinkError::TooLong { len, limit });
     }
+    Ok(Some(len))
+}
+
+/// Reads so many bytes. Room grows with what comes, not with what is announced.
+pub(super) async fn body(stream: &mut RecvStream, len: usize) -> Result<Vec<u8>, LinkError> {
     let mut frame = Vec::new();
     while frame.len() < len {
         let chunk = stream.read_chunk(len - frame.len(), true).await;
@@ -91,5 +113,5 @@ pub(super) async fn read(
         let chunk = chunk.ok_or(LinkError::Lost)?;
         frame.extend_from_slice(&chunk.bytes);
     }
-    Ok(Some(frame))
+    Ok(frame)
 }

@@ -89,9 +89,10 @@ impl Link {
                     none.insert(opened.map_err(|_| LinkError::Lost)?)
                 }
             };
-            let Some(bytes) = frame::read(stream, Frame::limit(&self.limits)).await? else {
+            let Some(len) = frame::length(stream, Frame::limit(&self.limits)).await? else {
                 return Ok(None);
             };
+            let bytes = frame::body(stream, len).await?;
             if let Frame::Packet(packet) = Frame::decode(&bytes, &self.limits)? {
                 return Ok(Some(packet));
             }

@@ -6,20 +6,26 @@
 //!
 //! Two connections to one actor are no harm (both ends may dial at once): both are read, the newest is written to.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint, EndpointConfig, TokioRuntime, TransportConfig, VarInt};
+use quinn::{
+    Connection, Endpoint, EndpointConfig, Incoming, TokioRuntime, TransportConfig, VarInt,
+};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
+use super::book::{Addresses, Word};
 use super::error::{LinkError, StartError};
-use super::frame::{self, Address, Frame, Hello};
+use super::frame::{ADDRESS, Address, BOOK, Frame, Hello};
+use super::listener::Listener;
 use super::roster::{Role, Roster, STRANGERS};
+use super::speaker::Speaker;
 use super::tls;
 use crate::actor::{Actor, SigningActor};
 use crate::codec::{Bytes, Limits, NetworkId};
@@ -29,8 +35,8 @@ use crate::deterministic_secure_broadcast::Packet;
 const IDLE: Duration = Duration::from_secs(30);
 /// How long a handshake may take.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Handshakes of others at once; above a quarter of it, they must first prove their address.
-pub(super) const HANDSHAKES: usize = 64;
+/// Handshakes of others at once, of which the oldest gives way; above a quarter of it, they must first prove their address.
+const HANDSHAKES: usize = 64;
 /// Bytes that are kept of what comes before a handshake is looked at.
 const EARLY: u64 = 64 << 10;
 /// Connections of one actor at once: more than one while both ends dial, or after a restart.
@@ -39,11 +45,6 @@ const CONNECTIONS: usize = 2;
 const QUEUE: usize = 1024;
 /// Packets that wait for the replica.
 const INBOX: usize = 256;
-/// Addresses that are remembered of one actor: its own word first, then hearsay.
-const ADDRESSES: usize = 4;
-/// The shortest and the longest time between two attempts to reach somebody.
-const REDIAL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
-
 /// A packet that came in, with its share of its link's room.
 pub(super) struct Arrival {
     pub(super) packet: Packet,
@@ -86,10 +87,17 @@ pub(super) struct Links {
     limits: Limits,
     address: Option<Address>,
     transport: Arc<TransportConfig>,
-    peers: Mutex<BTreeMap<Actor, Peer>>,
+    peers: Mutex<Peers>,
     roster: RwLock<Roster>,
     inbox: mpsc::Sender<Arrival>,
     counters: Counters,
+}
+
+/// All with whom we speak; nobody any more once we have closed.
+#[derive(Default)]
+struct Peers {
+    known: BTreeMap<Actor, Peer>,
+    closed: bool,
 }
 
 struct Peer {
@@ -97,7 +105,15 @@ struct Peer {
     waiting: Arc<AtomicUsize>,
     /// The newest last.
     connections: watch::Sender<Vec<Connection>>,
-    addresses: Vec<Address>,
+    addresses: Addresses,
+    /// Bytes of this actor that may wait for the replica.
+    room: Arc<Semaphore>,
+}
+
+impl Peer {
+    fn is_linked(&self) -> bool {
+        self.connections.borrow().iter().any(is_live)
+    }
 }
 
 impl Links {
@@ -149,11 +165,49 @@ impl Links {
         }
     }
 
-    /// Ends all links, and waits a moment until the others know.
+    /// Ends all links, waits a moment until the others know, and frees the port.
     pub(super) async fn close(&self) {
         self.endpoint.close(Close::Stopped.code(), b"stopped");
-        self.lock().clear();
+        let known = {
+            let mut peers = self.lock();
+            peers.closed = true;
+            std::mem::take(&mut peers.known)
+        };
+        drop(known);
         let _ = timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
+        // Handles on the endpoint may live on for a while, and the port with them: give them another one.
+        let elsewhere = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+        let freed = elsewhere.and_then(|socket| {
+            let _inside = self.runtime.enter();
+            self.endpoint.rebind(socket)
+        });
+        if let Err(error) = freed {
+            tracing::info!(%error, "the port is freed when the last handle is dropped");
+        }
+    }
+
+    pub(super) fn actor(&self) -> Actor {
+        self.key.actor()
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(super) fn note_written(&self, written: bool) {
+        count(if written {
+            &self.counters.sent
+        } else {
+            &self.counters.dropped
+        });
+    }
+
+    pub(super) fn note_refused(&self) {
+        count(&self.counters.refused);
     }
 
     // ---- whom we know
@@ -162,70 +216,78 @@ impl Links {
         change(&mut self.roster.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn knows(&self, actor: &Actor) -> bool {
+    pub(super) fn knows(&self, actor: &Actor) -> bool {
         self.read_roster(|roster| roster.knows(actor))
+    }
+
+    /// What a link to this actor is for now.
+    pub(super) fn admit(&self, actor: &Actor) -> Option<Role> {
+        self.read_roster(|roster| roster.admit(actor))
     }
 
     fn read_roster<T>(&self, read: impl FnOnce(&Roster) -> T) -> T {
         read(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Where this actor may listen. Its own word outranks hearsay.
-    pub(super) fn learn(self: &Arc<Self>, actor: Actor, address: Address, own_word: bool) {
+    /// Where this actor may listen, in somebody's words.
+    pub(super) fn learn(self: &Arc<Self>, actor: Actor, word: Word, address: Address) {
         let welcome = self.knows(&actor) || !self.read_roster(|roster| roster.seated);
         let mut peers = self.lock();
-        let room = peers.contains_key(&actor) || peers.len() < self.limits.lanes as usize;
-        if actor == self.key.actor() || !welcome || !room {
-            return;
+        let room = peers.known.contains_key(&actor) || peers.known.len() < self.most_peers();
+        let sound = actor != self.key.actor() && address.len() <= ADDRESS;
+        if welcome
+            && room
+            && sound
+            && let Some(peer) = self.peer(&mut peers, actor)
+        {
+            peer.addresses.learn(word, address);
         }
-        let peer = peers.entry(actor).or_insert_with(|| self.meet(actor));
-        match peer.addresses.iter().position(|known| *known == address) {
-            Some(place) if own_word => peer.addresses[..=place].rotate_right(1),
-            Some(_) => {}
-            None if own_word => peer.addresses.insert(0, address),
-            None => peer.addresses.push(address),
-        }
-        peer.addresses.truncate(ADDRESSES);
     }
 
-    /// The first address of each actor, and how many connections there are to it.
-    pub(super) fn book(&self) -> BTreeMap<Actor, (Option<Address>, usize)> {
+    /// All who can be members, and strangers.
+    fn most_peers(&self) -> usize {
+        self.limits.lanes as usize + STRANGERS
+    }
+
+    /// The addresses of this actor that are worth an attempt, the best first.
+    pub(super) fn addresses(&self, actor: &Actor) -> Vec<Address> {
         let peers = self.lock();
-        let book = peers.iter().map(|(actor, peer)| {
-            let live = peer
-                .connections
-                .borrow()
-                .iter()
-                .filter(|c| is_live(c))
-                .count();
-            (*actor, (peer.addresses.first().cloned(), live))
+        let peer = peers.known.get(actor);
+        peer.map(|peer| peer.addresses.all()).unwrap_or_default()
+    }
+
+    /// The best address of each actor, and whether there is a link.
+    pub(super) fn book(&self) -> BTreeMap<Actor, (Option<Address>, bool)> {
+        let peers = self.lock();
+        let book = peers.known.iter().map(|(actor, peer)| {
+            let best = peer.addresses.all().into_iter().next();
+            (*actor, (best, peer.is_linked()))
         });
         book.collect()
     }
 
-    /// Where the members listen, and we ourselves.
+    /// Where the members listen, by their own word or the operator's, and we ourselves.
     pub(super) fn contacts(&self) -> BTreeMap<Actor, Address> {
         let peers = self.lock();
-        let members = peers
-            .iter()
-            .filter(|(actor, _)| self.read_roster(|r| r.lanes.contains(actor)));
-        let book =
-            members.filter_map(|(actor, peer)| Some((*actor, peer.addresses.first()?.clone())));
-        let own = self
-            .address
-            .clone()
-            .map(|address| (self.key.actor(), address));
-        book.chain(own).collect()
+        let known = peers.known.iter();
+        let members = known.filter(|(actor, _)| self.read_roster(|r| r.lanes.contains(actor)));
+        let book = members.filter_map(|(actor, peer)| {
+            let vouched = peer.addresses.vouched()?;
+            Some((*actor, vouched.clone()))
+        });
+        let own = self.address.clone();
+        let own = own.map(|address| (self.key.actor(), address));
+        own.into_iter().chain(book).take(BOOK).collect()
     }
 
-    fn hello(&self) -> Frame {
+    pub(super) fn hello(&self) -> Frame {
         Frame::Hello(Hello {
             address: self.address.clone(),
             book: self.contacts(),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Actor, Peer>> {
+    fn lock(&self) -> MutexGuard<'_, Peers> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,14 +297,12 @@ impl Links {
     pub(super) fn send(self: &Arc<Self>, packet: Packet) {
         let to = packet.to;
         let mut peers = self.lock();
-        if !peers.contains_key(&to) && !self.knows(&to) {
-            return count(&self.counters.dropped);
-        }
-        let peer = peers.entry(to).or_insert_with(|| self.meet(to));
+        let known = peers.known.contains_key(&to) || self.knows(&to);
+        let peer = self.peer(&mut peers, to).filter(|_| known);
         let room = Frame::limit(&self.limits);
-        if peer.waiting.load(Ordering::Relaxed) > room {
+        let Some(peer) = peer.filter(|peer| peer.waiting.load(Ordering::Relaxed) <= room) else {
             return count(&self.counters.dropped);
-        }
+        };
         let bytes = Frame::Packet(packet).encode();
         let len = bytes.len();
         match peer.queue.try_send(bytes) {
@@ -251,141 +311,130 @@ impl Links {
         }
     }
 
+    /// The peer with its queue and its task; nobody when we have closed.
+    fn peer<'a>(self: &Arc<Self>, peers: &'a mut Peers, actor: Actor) -> Option<&'a mut Peer> {
+        let open = !peers.closed;
+        open.then(|| peers.known.entry(actor).or_insert_with(|| self.meet(actor)))
+    }
+
     fn meet(self: &Arc<Self>, actor: Actor) -> Peer {
-        let (queue, waiting_packets) = mpsc::channel(QUEUE);
+        let (queue, packets) = mpsc::channel(QUEUE);
         let waiting = Arc::new(AtomicUsize::new(0));
         let (connections, newest) = watch::channel(Vec::new());
-        let speaker = Speaker {
-            links: Arc::clone(self),
-            to: actor,
-            queue: waiting_packets,
-            waiting: Arc::clone(&waiting),
-            connections: newest,
-            stream: None,
-            dial_after: Instant::now(),
-            pause: REDIAL.0,
-        };
+        let links = Arc::clone(self);
+        let speaker = Speaker::new(links, actor, packets, Arc::clone(&waiting), newest);
         self.runtime.spawn(speaker.run());
         Peer {
             queue,
             waiting,
             connections,
-            addresses: Vec::new(),
+            addresses: Addresses::default(),
+            room: Arc::new(Semaphore::new(2 * Frame::limit(&self.limits))),
         }
     }
 
-    async fn dial(self: &Arc<Self>, actor: Actor) -> Result<Connection, LinkError> {
-        let addresses = self.lock().get(&actor).map(|peer| peer.addresses.clone());
-        let mut config = quinn::ClientConfig::new(Arc::new(
-            tls::client(&self.key, &self.network, actor).map_err(|_| LinkError::Unreachable)?,
-        ));
+    /// How to dial this actor and nobody else.
+    pub(super) fn client(&self, actor: Actor) -> Result<quinn::ClientConfig, LinkError> {
+        let config = tls::client(&self.key, &self.network, actor);
+        let config = config.map_err(|_| LinkError::Unreachable)?;
+        let mut config = quinn::ClientConfig::new(Arc::new(config));
         config.transport_config(Arc::clone(&self.transport));
-        for address in addresses.unwrap_or_default() {
-            let Ok(found) = tokio::net::lookup_host(&address).await else {
-                continue;
-            };
-            for socket in found {
-                let Ok(connecting) = self.endpoint.connect_with(config.clone(), socket, "actor")
-                else {
-                    continue;
-                };
-                if let Ok(Ok(connection)) = timeout(HANDSHAKE, connecting).await {
-                    self.register(actor, Role::Peer, connection.clone());
-                    return Ok(connection);
-                }
-            }
-        }
-        Err(LinkError::Unreachable)
+        Ok(config)
     }
 
     // ---- listening
 
+    /// Hands what came in to the replica, when it has time.
+    pub(super) async fn pass(&self, arrival: Arrival) -> Result<(), LinkError> {
+        count(&self.counters.received);
+        let passed = self.inbox.send(arrival).await;
+        passed.map_err(|_| LinkError::Lost)
+    }
+
     async fn accept(self: Arc<Self>) {
-        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+        let mut handshakes: VecDeque<AbortHandle> = VecDeque::new();
         while let Some(incoming) = self.endpoint.accept().await {
-            let crowded = handshakes.available_permits() < HANDSHAKES / 4 * 3;
+            handshakes.retain(|handshake| !handshake.is_finished());
+            let crowded = handshakes.len() > HANDSHAKES / 4;
             if crowded && !incoming.remote_address_validated() {
                 let _ = incoming.retry();
                 continue;
             }
-            let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-                incoming.refuse();
-                continue;
-            };
-            let links = Arc::clone(&self);
-            tokio::spawn(async move {
-                let shaken = async { incoming.accept().ok()?.await.ok() };
-                if let Ok(Some(connection)) = timeout(HANDSHAKE, shaken).await {
-                    links.judge(connection);
-                }
-                drop(permit);
-            });
-        }
-    }
-
-    fn judge(self: &Arc<Self>, connection: Connection) {
-        let actor = tls::peer(&connection).filter(|actor| *actor != self.key.actor());
-        let role = actor.and_then(|actor| Some((actor, self.read_roster(|r| r.admit(&actor))?)));
-        match role {
-            Some((actor, role)) if self.knows(&actor) || self.strangers() < STRANGERS => {
-                self.register(actor, role, connection);
-            }
-            _ => {
+            if handshakes.len() >= HANDSHAKES
+                && let Some(oldest) = handshakes.pop_front()
+            {
                 count(&self.counters.refused);
-                connection.close(Close::NotAdmitted.code(), b"not admitted");
+                oldest.abort();
             }
+            let handshake = self.runtime.spawn(Arc::clone(&self).shake_hands(incoming));
+            handshakes.push_back(handshake.abort_handle());
         }
     }
 
-    fn strangers(&self) -> usize {
-        let peers = self.lock();
-        let linked = |peer: &Peer| peer.connections.borrow().iter().any(is_live);
-        let strangers = peers.iter().filter(|(actor, _)| !self.knows(actor));
-        strangers.filter(|(_, peer)| linked(peer)).count()
+    async fn shake_hands(self: Arc<Self>, incoming: Incoming) {
+        let shaken = async { incoming.accept().ok()?.await.ok() };
+        let Ok(Some(connection)) = timeout(HANDSHAKE, shaken).await else {
+            return;
+        };
+        let actor = tls::peer(&connection).filter(|actor| *actor != self.key.actor());
+        let admitted = actor.filter(|actor| self.admit(actor).is_some());
+        let entered = admitted.is_some_and(|actor| self.register(actor, false, &connection));
+        if !entered {
+            count(&self.counters.refused);
+            connection.close(Close::NotAdmitted.code(), b"not admitted");
+        }
     }
 
-    fn register(self: &Arc<Self>, actor: Actor, role: Role, connection: Connection) {
+    pub(super) fn register_dialled(self: &Arc<Self>, actor: Actor, connection: Connection) {
+        self.register(actor, true, &connection);
+    }
+
+    /// Takes a connection, and listens. Not of too many strangers.
+    fn register(self: &Arc<Self>, actor: Actor, dialled: bool, connection: &Connection) -> bool {
         let mut peers = self.lock();
-        let peer = peers.entry(actor).or_insert_with(|| self.meet(actor));
+        let known = peers.known.iter();
+        let strangers = known.filter(|(other, peer)| !self.knows(other) && peer.is_linked());
+        let crowded = !self.knows(&actor) && strangers.count() >= STRANGERS;
+        let Some(peer) = self.peer(&mut peers, actor).filter(|_| dialled || !crowded) else {
+            return false;
+        };
         peer.connections.send_modify(|connections| {
             connections.retain(is_live);
             connections.push(connection.clone());
             if connections.len() > CONNECTIONS {
-                connections
-                    .remove(0)
-                    .close(Close::Replaced.code(), b"replaced");
+                let oldest = connections.remove(0);
+                oldest.close(Close::Replaced.code(), b"replaced");
             }
         });
         let listener = Listener {
             links: Arc::clone(self),
             actor,
-            role,
-            room: Arc::new(Semaphore::new(Frame::limit(&self.limits))),
+            dialled,
+            room: Arc::clone(&peer.room),
         };
-        self.runtime.spawn(listener.run(connection));
+        self.runtime.spawn(listener.run(connection.clone()));
+        true
     }
 
     /// Strangers without a connection are forgotten.
-    fn forget_stranger(&self, actor: &Actor) {
+    pub(super) fn forget_stranger(&self, actor: &Actor) {
         if !self.knows(actor) {
             let mut peers = self.lock();
-            let gone = |peer: &Peer| {
-                peer.addresses.is_empty() && !peer.connections.borrow().iter().any(is_live)
-            };
-            if peers.get(actor).is_some_and(gone) {
-                peers.remove(actor);
+            let gone = |peer: &Peer| peer.addresses.is_empty() && !peer.is_linked();
+            if peers.known.get(actor).is_some_and(gone) {
+                peers.known.remove(actor);
             }
         }
     }
 }
 
-fn is_live(connection: &Connection) -> bool {
+pub(super) fn is_live(connection: &Connection) -> bool {
     connection.close_reason().is_none()
 }
 
 /// Why we close a connection, in a number for the other end.
 #[derive(Clone, Copy)]
-enum Close {
+pub(super) enum Close {
     Stopped,
     NotAdmitted,
     Replaced,
@@ -393,7 +442,7 @@ enum Close {
 }
 
 impl Close {
-    fn code(self) -> VarInt {
+    pub(super) fn code(self) -> VarInt {
         VarInt::from_u32(self as u32)
     }
 }
@@ -411,154 +460,4 @@ pub(super) fn transport() -> TransportConfig {
         .send_window(1 << 20)
         .datagram_receive_buffer_size(None);
     config
-}
-
-/// Writes to one actor what waits for it.
-struct Speaker {
-    links: Arc<Links>,
-    to: Actor,
-    queue: mpsc::Receiver<Bytes>,
-    waiting: Arc<AtomicUsize>,
-    connections: watch::Receiver<Vec<Connection>>,
-    stream: Option<(usize, quinn::SendStream)>,
-    dial_after: Instant,
-    pause: Duration,
-}
-
-impl Speaker {
-    async fn run(mut self) {
-        while let Some(bytes) = self.queue.recv().await {
-            self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
-            let written = self.write(&bytes).await;
-            count(match written {
-                Ok(()) => &self.links.counters.sent,
-                Err(_) => &self.links.counters.dropped,
-            });
-        }
-    }
-
-    async fn write(&mut self, bytes: &Bytes) -> Result<(), LinkError> {
-        loop {
-            let connection = self.connection().await?;
-            let id = connection.stable_id();
-            if self.stream.as_ref().is_none_or(|(open, _)| *open != id) {
-                let mut stream = connection.open_uni().await.map_err(|_| LinkError::Lost)?;
-                let hello = self.links.hello().encode();
-                stream
-                    .write_all(hello.as_slice())
-                    .await
-                    .map_err(|_| LinkError::Lost)?;
-                self.stream = Some((id, stream));
-            }
-            let Some((_, stream)) = &mut self.stream else {
-                return Err(LinkError::Lost);
-            };
-            tokio::select! {
-                written = stream.write_all(bytes.as_slice()) => match written {
-                    Ok(()) => return Ok(()),
-                    Err(_) => self.stream = None,
-                },
-                // The other end may have started anew: what the old connection still waits for never comes.
-                changed = self.connections.changed() => {
-                    self.stream = None;
-                    changed.map_err(|_| LinkError::Lost)?;
-                }
-            }
-        }
-    }
-
-    /// The newest connection; a new one if there is none.
-    async fn connection(&mut self) -> Result<Connection, LinkError> {
-        let newest = self.connections.borrow_and_update().last().cloned();
-        if let Some(connection) = newest.filter(is_live) {
-            return Ok(connection);
-        }
-        let now = Instant::now();
-        if now < self.dial_after {
-            return Err(LinkError::Unreachable);
-        }
-        let calm = now.duration_since(self.dial_after) > REDIAL.1;
-        let longer = (self.pause * 2).min(REDIAL.1);
-        self.pause = if calm { REDIAL.0 } else { longer };
-        self.dial_after = now + self.pause;
-        tokio::select! {
-            dialled = self.links.dial(self.to) => dialled,
-            _ = self.connections.changed() => {
-                let newest = self.connections.borrow().last().cloned();
-                newest.ok_or(LinkError::Lost)
-            }
-        }
-    }
-}
-
-/// Reads what one actor says on one connection.
-struct Listener {
-    links: Arc<Links>,
-    actor: Actor,
-    role: Role,
-    /// Bytes of this link that may wait for the replica.
-    room: Arc<Semaphore>,
-}
-
-impl Listener {
-    async fn run(self, connection: Connection) {
-        while let Ok(mut stream) = connection.accept_uni().await {
-            match self.read(&mut stream).await {
-                Ok(()) | Err(LinkError::Lost) => {}
-                Err(error) => {
-                    tracing::info!(peer = ?self.actor, %error, "link closed");
-                    count(&self.links.counters.refused);
-                    connection.close(Close::Malformed.code(), b"malformed");
-                }
-            }
-        }
-        self.links.forget_stranger(&self.actor);
-    }
-
-    async fn read(&self, stream: &mut quinn::RecvStream) -> Result<(), LinkError> {
-        let limits = &self.links.limits;
-        let mut greeted = false;
-        while let Some(bytes) = frame::read(stream, Frame::limit(limits)).await? {
-            match Frame::decode(&bytes, limits)? {
-                Frame::Hello(_) if std::mem::replace(&mut greeted, true) => {
-                    return Err(LinkError::Hello);
-                }
-                Frame::Hello(hello) => self.greet(hello),
-                Frame::Packet(packet) => self.pass(packet, bytes.len()).await?,
-            }
-        }
-        Ok(())
-    }
-
-    fn greet(&self, hello: Hello) {
-        if let Some(address) = hello.address {
-            self.links.learn(self.actor, address, true);
-        }
-        for (actor, address) in hello.book.into_iter().filter(|_| self.role == Role::Peer) {
-            self.links.learn(actor, address, actor == self.actor);
-        }
-    }
-
-    async fn pass(&self, packet: Packet, len: usize) -> Result<(), LinkError> {
-        if packet.from != self.actor || packet.to != self.links.key.actor() {
-            return Err(LinkError::Misaddressed);
-        }
-        let role = self.links.read_roster(|roster| roster.admit(&self.actor));
-        if !role.unwrap_or(self.role).may_say(&packet.body) {
-            return Err(LinkError::NoSeat);
-        }
-        let len = u32::try_from(len).expect("frames are bounded far below 4 GiB");
-        let room = Arc::clone(&self.room).acquire_many_owned(len).await;
-        let room = room.map_err(|_| LinkError::Lost)?;
-        count(&self.links.counters.received);
-        let arrival = Arrival {
-            packet,
-            _room: room,
-        };
-        self.links
-            .inbox
-            .send(arrival)
-            .await
-            .map_err(|_| LinkError::Lost)
-    }
 }

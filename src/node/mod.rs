@@ -20,6 +20,7 @@
 //! Never run two nodes with one key, and never start one from a copy of its store: its key would contradict itself,
 //! others would take it for a liar, and it would be silent for good.
 
+mod book;
 mod builder;
 mod driver;
 mod error;
@@ -27,12 +28,15 @@ mod frame;
 mod invitation;
 mod link;
 mod links;
+mod listener;
 mod roster;
+mod speaker;
 mod status;
 mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -54,10 +58,12 @@ use crate::deterministic_secure_broadcast::{
 use crate::dot::Dot;
 use crate::membership::{Change, ChangeKey};
 use crate::traits::Wire;
+use book::Word;
 use driver::{Ask, Wish};
 use links::Links;
 
-type Asked = Arc<Mutex<BTreeMap<ChangeKey, Change>>>;
+/// The changes that others wish, the oldest first.
+type Asked = Arc<Mutex<Vec<Change>>>;
 
 /// How a node ended; nothing while it runs.
 type End = Option<Result<(), Failure>>;
@@ -73,7 +79,8 @@ struct Shared<A: Wire> {
     network: NetworkId,
     wishes: mpsc::Sender<Wish<A>>,
     asks: mpsc::Sender<Ask<A>>,
-    events: broadcast::Sender<Event<A::Op>>,
+    /// The driver holds the strong one: the events end with it.
+    events: broadcast::WeakSender<Event<A::Op>>,
     asked: Asked,
     links: Arc<Links>,
     stop: Arc<AtomicBool>,
@@ -163,10 +170,13 @@ where
     }
 
     /// Makes an operation on the state with our own pending operations applied, and proposes it as
-    /// [`propose`](Self::propose) does. Nothing comes between. With `None` nothing is proposed.
+    /// [`propose`](Self::propose) does; no other operation of ours comes between. With `None` nothing is proposed.
     ///
     /// # Errors
     /// [`NotDelivered`].
+    ///
+    /// # Panics
+    /// When `make` panics: here, and nowhere else.
     pub async fn propose_with(
         &self,
         make: impl FnOnce(&A) -> Option<A::Op> + Send + 'static,
@@ -175,29 +185,51 @@ where
         A::Op: 'static,
     {
         let (reply, delivered) = oneshot::channel();
-        let make = Box::new(make);
+        let (panicked, payload) = oneshot::channel();
+        let make = Box::new(move |ahead: &A| {
+            let made = catch_unwind(AssertUnwindSafe(|| make(ahead)));
+            made.unwrap_or_else(|payload| {
+                let _ = panicked.send(payload);
+                None
+            })
+        });
         let stopped = NotDelivered::Stopped { durable: false };
         if self.shared.wishes.send(Wish { make, reply }).await.is_err() {
             return Err(stopped);
         }
-        delivered.await.unwrap_or(Err(stopped))
+        let outcome = delivered.await.unwrap_or(Err(stopped));
+        match payload.await {
+            Ok(payload) => resume_unwind(payload),
+            Err(_) => outcome,
+        }
     }
 
     /// Reads the replica. What is read is durable when this returns.
     ///
     /// # Errors
     /// [`RequestError::Stopped`].
+    ///
+    /// # Panics
+    /// When `read` panics: here, and nowhere else.
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Replica<A>) -> T + Send + 'static,
     ) -> Result<T, RequestError> {
-        self.ask(|replica| (Step::default(), read(replica))).await
+        let read = self.ask(|replica| {
+            let read = catch_unwind(AssertUnwindSafe(|| read(replica)));
+            (Step::default(), read)
+        });
+        Ok(read.await?.unwrap_or_else(|payload| resume_unwind(payload)))
     }
 
     /// What happens from now on. Who does not take events in time is told how many it missed.
     #[must_use]
     pub fn events(&self) -> Events<A::Op> {
-        Events(self.shared.events.subscribe())
+        let running = self.shared.events.upgrade();
+        Events(match running {
+            Some(events) => events.subscribe(),
+            None => broadcast::channel(1).1,
+        })
     }
 
     /// Where this node stands, what it holds, and why that is not delivered.
@@ -220,7 +252,7 @@ where
             .asked
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        asked.keys().copied().collect()
+        asked.iter().map(Change::key).collect()
     }
 
     /// Approves a change. It is made when a quorum of the members has approved it.
@@ -237,7 +269,8 @@ where
                     .asked
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
-                *asked.get(&change).ok_or(RequestError::Unasked)?
+                let found = asked.iter().find(|asked| asked.key() == change);
+                *found.ok_or(RequestError::Unasked)?
             }
         };
         let approved = self.ask(move |replica| match replica.approve(change) {
@@ -250,7 +283,7 @@ where
             .asked
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        asked.remove(&change.key());
+        asked.retain(|asked| asked.key() != change.key());
         Ok(approved?)
     }
 
@@ -294,12 +327,17 @@ where
     }
 
     /// Tells where an actor listens.
-    pub fn introduce(&self, actor: Actor, address: Address) {
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    pub async fn introduce(&self, actor: Actor, address: Address) -> Result<(), RequestError> {
         let links = &self.shared.links;
         links.update_roster(|roster| {
             roster.named.insert(actor);
         });
-        links.learn(actor, address, true);
+        links.learn(actor, Word::Operator, address);
+        let meet = self.ask(move |replica| (Step::default(), replica.meet(actor)));
+        meet.await
     }
 
     /// Where each known actor listens.

@@ -115,9 +115,9 @@ impl Status {
     pub(super) fn complete(&mut self, links: &Links, asked: Vec<ChangeKey>) {
         let book = links.book();
         for member in &mut self.members {
-            if let Some((address, connections)) = book.get(&member.actor) {
+            if let Some((address, linked)) = book.get(&member.actor) {
                 member.address.clone_from(address);
-                member.linked = *connections > 0;
+                member.linked = *linked;
             }
         }
         self.asked = asked;

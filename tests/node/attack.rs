@@ -182,7 +182,10 @@ async fn a_handle_that_is_used_after_the_end_leaves_nothing_behind() {
     let node = cluster(1).await.remove(0);
     let (place, late) = (address(&node), node.clone());
     node.shutdown().await.expect("stops");
-    late.introduce(key(5).actor(), "127.0.0.1:9".to_owned());
+    let late_word = late
+        .introduce(key(5).actor(), "127.0.0.1:9".to_owned())
+        .await;
+    assert_eq!(late_word, Err(RequestError::Stopped));
     drop(late);
     sleep(Duration::from_secs(3)).await;
     assert!(std::net::UdpSocket::bind(place).is_ok(), "still bound");
@@ -460,71 +463,6 @@ async fn strangers_that_never_finish_a_handshake_keep_no_member_out() {
     }
     strangers.abort_all();
     assert!(in_time >= 5, "{in_time} of 10 members' dials got in");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_member_that_slept_while_the_others_were_exchanged_is_introduced_and_catches_up() {
-    let mut nodes = cluster(4).await;
-    // It has said nothing that binds it, so that an empty store is its store.
-    nodes.remove(3).shutdown().await.expect("stops");
-    add(&nodes[0], "apple").await;
-    let approve = async |nodes: &[Node<Set>], change: ChangeKey| {
-        for node in nodes {
-            while node.approve(change).await == Err(RequestError::Unasked) {
-                sleep(Duration::from_millis(10)).await;
-            }
-        }
-    };
-    for number in 4..7 {
-        let invitation = nodes[0].invite(key(number).actor()).await.expect("runs");
-        let mut guest = builder(key(number), invitation.genesis.clone()).invitation(&invitation);
-        for node in &nodes {
-            guest = guest.peer(node.actor(), address(node).to_string());
-        }
-        let guest = start(guest).await;
-        for node in &nodes {
-            node.introduce(guest.actor(), address(&guest).to_string());
-        }
-        guest.join().await.expect("runs");
-        approve(&nodes, ChangeKey::Join(guest.actor())).await;
-        let seated = async {
-            while !guest.status().await.expect("runs").seated {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(Duration::from_secs(40), seated)
-            .await
-            .expect("seated");
-        nodes.push(guest);
-    }
-    for _ in 0..3 {
-        let out = nodes.remove(0);
-        approve(&nodes, ChangeKey::Leave(out.actor())).await;
-        let _ = out.leave().await;
-        let unseated = async {
-            while out.status().await.expect("runs").seated {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(Duration::from_secs(40), unseated)
-            .await
-            .expect("out");
-        sleep(Duration::from_secs(1)).await;
-        out.shutdown().await.expect("stops");
-    }
-    let mut sleeper = builder(key(3), genesis(4));
-    for node in &nodes {
-        sleeper = sleeper.peer(node.actor(), address(node).to_string());
-    }
-    let sleeper = start(sleeper).await;
-    for node in &nodes {
-        node.introduce(sleeper.actor(), address(&sleeper).to_string());
-    }
-    // Life goes on, so that it hears of later generations.
-    add(&nodes[0], "pear").await;
-    let caught_up = timeout(Duration::from_secs(30), has(&sleeper, "pear")).await;
-    eprintln!("{:?} {:?}", sleeper.traffic(), nodes[0].traffic());
-    caught_up.expect("it catches up");
 }
 
 /// A store whose disk stands still while the gate is locked.

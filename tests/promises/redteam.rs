@@ -7,8 +7,7 @@ use crate::common::{Set, Table, add, echoes};
 use bft_crdts::SigningActor;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Chunk, Consent, Echo, Equivocation, Fault, Packet, Proposal, Record, Replica,
-    Request,
+    Answer, Body, Chunk, Consent, Echo, Equivocation, Packet, Proposal, Record, Replica, Request,
 };
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
@@ -433,37 +432,4 @@ fn a_forged_generation_takes_nothing_from_the_good_one_before_it() {
         .give(from, 3, Body::Answer(answer))
         .expect("the good one");
     assert!(table.replicas[3].generation() > Generation::GENESIS);
-}
-
-#[test]
-fn a_source_restored_from_an_old_copy_falls_silent_when_a_boundary_adopts_what_it_forgot() {
-    let mut table = Table::of(4);
-    let source = table.actor(0);
-    table.add(0, 7);
-    table.carry(|packet| packet.body.kind() == "proposal");
-    table.records[0].clear();
-    table.restart(0);
-    table.take_wire();
-    for seat in 1..4 {
-        if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
-            table.spend(seat, step);
-        }
-    }
-    // Until the boundary names its message, nobody speaks of it to the source.
-    let unspoken = |packet: &Packet| {
-        let telling = ["proposal", "echo", "certificate", "answer"];
-        packet.to != source || !telling.contains(&packet.body.kind())
-    };
-    for _ in 0..200 {
-        table.carry(unspoken);
-        (0..4).for_each(|seat| table.tick(seat));
-        if table.replicas[0].generation() > Generation::GENESIS {
-            break;
-        }
-    }
-    assert!(table.replicas[0].generation() > Generation::GENESIS);
-    assert!(table.replicas[0].is_silenced());
-    assert!(table.faults[0].contains(&Fault::Silenced));
-    table.restart(0);
-    assert!(table.replicas[0].is_silenced());
 }

@@ -1,0 +1,76 @@
+//! Where an actor may listen, and who says so.
+
+use std::collections::BTreeMap;
+
+use super::frame::Address;
+use crate::actor::Actor;
+
+/// The addresses of one actor. Each teller has one say, the newest: so that no liar crowds out what others know.
+#[derive(Debug, Default)]
+pub(super) struct Addresses {
+    /// The actor's own word, over a link that proved its key.
+    own: Option<Address>,
+    /// The operator's word.
+    named: Option<Address>,
+    hearsay: BTreeMap<Actor, Address>,
+}
+
+/// Whose word an address is.
+#[derive(Clone, Copy)]
+pub(super) enum Word {
+    Own,
+    Operator,
+    Of(Actor),
+}
+
+impl Addresses {
+    pub(super) fn learn(&mut self, word: Word, address: Address) {
+        match word {
+            Word::Own => self.own = Some(address),
+            Word::Operator => self.named = Some(address),
+            Word::Of(teller) => drop(self.hearsay.insert(teller, address)),
+        }
+    }
+
+    /// What may be passed on: no hearsay.
+    pub(super) fn vouched(&self) -> Option<&Address> {
+        self.own.as_ref().or(self.named.as_ref())
+    }
+
+    /// What to try, the best first.
+    pub(super) fn all(&self) -> Vec<Address> {
+        let mut all = Vec::new();
+        let hearsay = self.hearsay.values();
+        for address in self.own.iter().chain(&self.named).chain(hearsay) {
+            if !all.contains(address) {
+                all.push(address.clone());
+            }
+        }
+        all
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.own.is_none() && self.named.is_none() && self.hearsay.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_teller_has_one_say_and_only_what_is_vouched_for_is_passed_on() {
+        let [liar, friend] = [1, 2].map(|byte| Actor::from_bytes([byte; 32]));
+        let mut addresses = Addresses::default();
+        for lie in 0..9 {
+            addresses.learn(Word::Of(liar), format!("lie:{lie}"));
+        }
+        addresses.learn(Word::Of(friend), "true:1".to_owned());
+        assert_eq!(addresses.all(), ["lie:8", "true:1"]);
+        assert_eq!(addresses.vouched(), None);
+        addresses.learn(Word::Operator, "named:1".to_owned());
+        addresses.learn(Word::Own, "true:1".to_owned());
+        assert_eq!(addresses.all(), ["true:1", "named:1", "lie:8"]);
+        assert_eq!(addresses.vouched().map(String::as_str), Some("true:1"));
+    }
+}

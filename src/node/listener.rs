@@ -1,0 +1,117 @@
+//! Reads what one actor says on one connection.
+
+use std::sync::Arc;
+
+use quinn::{Connection, RecvStream};
+use tokio::sync::Semaphore;
+
+use super::book::Word;
+use super::error::LinkError;
+use super::frame::{self, Frame, Hello};
+use super::links::{Arrival, Close, Links};
+use super::roster::Role;
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::{Body, Packet};
+
+pub(super) struct Listener {
+    pub(super) links: Arc<Links>,
+    pub(super) actor: Actor,
+    /// Whether we wanted this link: then the other end may say all.
+    pub(super) dialled: bool,
+    /// Bytes of this actor that may wait for the replica, on whatever connection.
+    pub(super) room: Arc<Semaphore>,
+}
+
+impl Listener {
+    /// Until the connection ends, or says what it may not.
+    pub(super) async fn run(self, connection: Connection) {
+        tokio::select! {
+            refused = self.read_all(&connection) => {
+                tracing::info!(peer = ?self.actor, error = %refused, "link closed");
+                if refused != LinkError::Lost {
+                    self.links.note_refused();
+                    connection.close(Close::Malformed.code(), b"malformed");
+                }
+            }
+            _ = connection.closed() => {}
+        }
+        self.links.forget_stranger(&self.actor);
+    }
+
+    async fn read_all(&self, connection: &Connection) -> LinkError {
+        loop {
+            let Ok(mut stream) = connection.accept_uni().await else {
+                return LinkError::Lost;
+            };
+            match self.read(&mut stream).await {
+                // Another stream may follow on the same connection.
+                Ok(()) | Err(LinkError::Lost) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+
+    async fn read(&self, stream: &mut RecvStream) -> Result<(), LinkError> {
+        let limits = self.links.limits();
+        let mut greeted = false;
+        loop {
+            let limit = frame::limit(limits, self.role()?);
+            let Some(len) = frame::length(stream, limit).await? else {
+                return Ok(());
+            };
+            let room = u32::try_from(len).expect("frames are bounded far below 4 GiB");
+            let room = Arc::clone(&self.room).acquire_many_owned(room).await;
+            let room = room.map_err(|_| LinkError::Lost)?;
+            let bytes = frame::body(stream, len).await?;
+            match Frame::decode(&bytes, limits)? {
+                Frame::Hello(_) if std::mem::replace(&mut greeted, true) => {
+                    return Err(LinkError::Hello);
+                }
+                Frame::Hello(hello) => self.greet(hello)?,
+                Frame::Packet(packet) => {
+                    self.judge(&packet)?;
+                    let arrival = Arrival {
+                        packet,
+                        _room: room,
+                    };
+                    self.links.pass(arrival).await?;
+                }
+            }
+        }
+    }
+
+    /// What the other end is to us now: it may have gained or lost a seat, and so may we.
+    fn role(&self) -> Result<Role, LinkError> {
+        let role = if self.dialled {
+            Some(Role::Peer)
+        } else {
+            self.links.admit(&self.actor)
+        };
+        role.ok_or(LinkError::NoSeat)
+    }
+
+    fn greet(&self, hello: Hello) -> Result<(), LinkError> {
+        if let Some(address) = hello.address {
+            self.links.learn(self.actor, Word::Own, address);
+        }
+        // Those whom we know may tell of others.
+        if self.role()? == Role::Peer && (self.dialled || self.links.knows(&self.actor)) {
+            for (about, address) in hello.book {
+                self.links.learn(about, Word::Of(self.actor), address);
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, packet: &Packet) -> Result<(), LinkError> {
+        if packet.from != self.actor || packet.to != self.links.actor() {
+            return Err(LinkError::Misaddressed);
+        }
+        match &packet.body {
+            // Nobody asks to be let in for another: the newcomers of whom a member may speak would be as many as it likes.
+            Body::Enter(entry) if entry.signer != self.actor => Err(LinkError::Misaddressed),
+            body if self.role()?.may_say(body) => Ok(()),
+            _ => Err(LinkError::NoSeat),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Writes to one actor what waits for it, over the newest connection, or a new one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, SendStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::error::LinkError;
+use super::frame::Address;
+use super::links::{HANDSHAKE, Links, is_live};
+use crate::actor::Actor;
+use crate::codec::Bytes;
+
+/// The shortest and the longest time between two attempts to reach somebody.
+const REDIAL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// How much later the next address is tried while the ones before have not answered.
+const STAGGER: Duration = Duration::from_millis(300);
+/// Sockets of one name that are tried.
+const SOCKETS: usize = 4;
+/// Streams that are opened for one packet, when one after the other fails.
+const STREAMS: u32 = 3;
+
+pub(super) struct Speaker {
+    links: Arc<Links>,
+    to: Actor,
+    queue: mpsc::Receiver<Bytes>,
+    waiting: Arc<AtomicUsize>,
+    connections: watch::Receiver<Vec<Connection>>,
+    stream: Option<(usize, SendStream)>,
+    dial_after: Instant,
+    pause: Duration,
+}
+
+impl Speaker {
+    pub(super) fn new(
+        links: Arc<Links>,
+        to: Actor,
+        queue: mpsc::Receiver<Bytes>,
+        waiting: Arc<AtomicUsize>,
+        connections: watch::Receiver<Vec<Connection>>,
+    ) -> Self {
+        Self {
+            links,
+            to,
+            queue,
+            waiting,
+            connections,
+            stream: None,
+            dial_after: Instant::now(),
+            pause: REDIAL.0,
+        }
+    }
+
+    /// Until the queue has no other end.
+    pub(super) async fn run(mut self) {
+        while let Some(bytes) = self.queue.recv().await {
+            self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+            let written = self.write(&bytes).await;
+            self.links.note_written(written.is_ok());
+        }
+    }
+
+    async fn write(&mut self, bytes: &Bytes) -> Result<(), LinkError> {
+        for _ in 0..STREAMS {
+            let connection = self.connection().await?;
+            let id = connection.stable_id();
+            let open = self.stream.take().filter(|(open, _)| *open == id);
+            let writing = write_to(&self.links, &connection, open, bytes);
+            tokio::select! {
+                stream = writing => if let Ok(stream) = stream {
+                    self.stream = Some((id, stream));
+                    return Ok(());
+                },
+                // The other end may have started anew: what the old connection still waits for never comes.
+                changed = self.connections.changed() => changed.map_err(|_| LinkError::Lost)?,
+            }
+        }
+        Err(LinkError::Lost)
+    }
+
+    /// The newest connection; a new one if there is none.
+    async fn connection(&mut self) -> Result<Connection, LinkError> {
+        let newest = newest(&self.connections.borrow_and_update());
+        if let Some(connection) = newest {
+            return Ok(connection);
+        }
+        let now = Instant::now();
+        if now < self.dial_after {
+            return Err(LinkError::Unreachable);
+        }
+        let calm = now.duration_since(self.dial_after) > REDIAL.1;
+        let longer = (self.pause * 2).min(REDIAL.1);
+        self.pause = if calm { REDIAL.0 } else { longer };
+        self.dial_after = now + self.pause;
+        tokio::select! {
+            dialled = dial(&self.links, self.to) => dialled,
+            _ = self.connections.changed() => {
+                newest_of(&self.connections).ok_or(LinkError::Lost)
+            }
+        }
+    }
+}
+
+fn newest_of(connections: &watch::Receiver<Vec<Connection>>) -> Option<Connection> {
+    newest(&connections.borrow())
+}
+
+fn newest(connections: &[Connection]) -> Option<Connection> {
+    connections.iter().rev().find(|c| is_live(c)).cloned()
+}
+
+/// Writes to the open stream, or greets on a new one first.
+async fn write_to(
+    links: &Links,
+    connection: &Connection,
+    open: Option<(usize, SendStream)>,
+    bytes: &Bytes,
+) -> Result<SendStream, LinkError> {
+    let lost = |_| LinkError::Lost;
+    let mut stream = match open {
+        Some((_, stream)) => stream,
+        None => {
+            let mut stream = connection.open_uni().await.map_err(|_| LinkError::Lost)?;
+            let hello = links.hello().encode();
+            stream.write_all(hello.as_slice()).await.map_err(lost)?;
+            stream
+        }
+    };
+    stream.write_all(bytes.as_slice()).await.map_err(lost)?;
+    Ok(stream)
+}
+
+/// Tries all known addresses, one a little after the other: the first that proves the actor's key wins.
+async fn dial(links: &Arc<Links>, actor: Actor) -> Result<Connection, LinkError> {
+    let config = links.client(actor)?;
+    let mut attempts = JoinSet::new();
+    let mut wait = Duration::ZERO;
+    for address in links.addresses(&actor) {
+        let attempt = attempt(links.endpoint().clone(), config.clone(), address);
+        let attempt = async move {
+            sleep(wait).await;
+            timeout(HANDSHAKE, attempt).await.ok().flatten()
+        };
+        attempts.spawn(attempt);
+        wait += STAGGER;
+    }
+    while let Some(attempt) = attempts.join_next().await {
+        if let Ok(Some(connection)) = attempt {
+            links.register_dialled(actor, connection.clone());
+            return Ok(connection);
+        }
+    }
+    Err(LinkError::Unreachable)
+}
+
+async fn attempt(
+    endpoint: Endpoint,
+    config: quinn::ClientConfig,
+    address: Address,
+) -> Option<Connection> {
+    for socket in tokio::net::lookup_host(&address).await.ok()?.take(SOCKETS) {
+        let Ok(connecting) = endpoint.connect_with(config.clone(), socket, "actor") else {
+            continue;
+        };
+        if let Ok(connection) = connecting.await {
+            return Some(connection);
+        }
+    }
+    None
+}
