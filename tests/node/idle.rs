@@ -29,7 +29,10 @@ fn an_idle_cluster_sends_nothing_and_writes_nothing_for_a_minute() {
     let mut look = || -> Vec<_> {
         let nodes = nodes.iter_mut();
         nodes
-            .map(|node| (node.status().sent, node.status().received, written(node)))
+            .map(|node| {
+                let status = node.status();
+                (status.sent, status.received, status.writes, written(node))
+            })
             .collect()
     };
     // The last receipts are on their way.
@@ -49,7 +52,7 @@ fn an_idle_cluster_sends_nothing_and_writes_nothing_for_a_minute() {
     assert_eq!(
         look(),
         before,
-        "packets sent, packets received, bytes written"
+        "packets sent, packets received, writes, bytes written"
     );
     for node in &nodes {
         eprintln!("idle node: {} KiB resident", resident(node));

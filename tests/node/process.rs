@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -48,7 +49,14 @@ pub(crate) struct Place {
 impl Place {
     /// Room for so many nodes, all of them members, in a new directory.
     pub(crate) fn new(name: &str, nodes: usize) -> Self {
-        Self::at(name, nodes, |_| [127, 0, 0, 1])
+        // Addresses of its own: a port that is free while a node is down is taken by nobody else.
+        static PLACES: AtomicU8 = AtomicU8::new(0);
+        let process = u8::try_from(std::process::id() % 250).expect("a small number");
+        let place = PLACES.fetch_add(1, Ordering::Relaxed);
+        let node = |number| u8::try_from(number + 1).expect("few nodes");
+        Self::at(name, nodes, |number| {
+            [127, process + 1, place, node(number)]
+        })
     }
 
     /// The same, with an address for each.
@@ -189,7 +197,16 @@ impl Process {
             .split(' ')
             .filter_map(|word| word.parse().ok())
             .collect();
-        let [members, convicted, sent, received, refused, silenced] = numbers[..] else {
+        let [
+            members,
+            convicted,
+            sent,
+            received,
+            refused,
+            silenced,
+            writes,
+        ] = numbers[..]
+        else {
             panic!("no status: {line:?}");
         };
         Status {
@@ -199,6 +216,7 @@ impl Process {
             received,
             refused,
             silenced: silenced == 1,
+            writes,
         }
     }
 
@@ -248,6 +266,8 @@ pub(crate) struct Status {
     pub(crate) received: u64,
     pub(crate) refused: u64,
     pub(crate) silenced: bool,
+    /// What the store was told to write, in times.
+    pub(crate) writes: u64,
 }
 
 // ---- the side that obeys
@@ -334,7 +354,7 @@ async fn serve(number: usize, addresses: &[SocketAddr], path: &Path) {
             ["len"] => say(node.read(|r| r.algorithm().len()).await.expect("it runs")),
             ["list"] => say(list(&node).await),
             ["evidence"] => say(evidence(&node).await),
-            ["status"] => say(status(&node).await),
+            ["status"] => say(status(&node, &spent).await),
             ["quit"] => {
                 node.shutdown().await.expect("it stops");
                 return say("stopped");
@@ -405,17 +425,18 @@ async fn evidence(node: &Node<Set>) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn status(node: &Node<Set>) -> String {
+async fn status(node: &Node<Set>, spent: &Mutex<Spent>) -> String {
     let status = node.status().await.expect("it runs");
     let traffic = status.traffic;
     format!(
-        "{} {} {} {} {} {}",
+        "{} {} {} {} {} {} {}",
         status.members.len(),
         status.convicted.len(),
         traffic.sent,
         traffic.received,
         traffic.refused,
-        u8::from(status.silenced)
+        u8::from(status.silenced),
+        spent.lock().expect("no panic").writes
     )
 }
 
