@@ -298,7 +298,7 @@ impl Links {
         let to = packet.to;
         let mut peers = self.lock();
         let known = peers.known.contains_key(&to) || self.knows(&to);
-        let peer = self.peer(&mut peers, to).filter(|_| known);
+        let peer = known.then(|| self.peer(&mut peers, to)).flatten();
         let room = Frame::limit(&self.limits);
         let Some(peer) = peer.filter(|peer| peer.waiting.load(Ordering::Relaxed) <= room) else {
             return count(&self.counters.dropped);
@@ -395,7 +395,10 @@ impl Links {
         let known = peers.known.iter();
         let strangers = known.filter(|(other, peer)| !self.knows(other) && peer.is_linked());
         let crowded = !self.knows(&actor) && strangers.count() >= STRANGERS;
-        let Some(peer) = self.peer(&mut peers, actor).filter(|_| dialled || !crowded) else {
+        if crowded && !dialled {
+            return false;
+        }
+        let Some(peer) = self.peer(&mut peers, actor) else {
             return false;
         };
         peer.connections.send_modify(|connections| {
@@ -460,4 +463,66 @@ pub(super) fn transport() -> TransportConfig {
         .send_window(1 << 20)
         .datagram_receive_buffer_size(None);
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Digest;
+    use crate::deterministic_secure_broadcast::Body;
+    use crate::membership::Generation;
+
+    fn links(roster: Roster) -> Arc<Links> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        let key = SigningActor::from_secret(&[1; 32]);
+        let network = NetworkId(Digest::from_bytes([7; 32]));
+        let opened = Links::open(key, network, Limits::default(), socket, None, roster);
+        opened.expect("opened").0
+    }
+
+    fn packet(to: Actor) -> Packet {
+        let (generation, chunk) = (Generation::GENESIS, None);
+        let body = Body::Fetch { generation, chunk };
+        let from = SigningActor::from_secret(&[1; 32]).actor();
+        Packet { from, to, body }
+    }
+
+    fn actor(number: u16) -> Actor {
+        let mut secret = [9; 32];
+        secret[..2].copy_from_slice(&number.to_be_bytes());
+        SigningActor::from_secret(&secret).actor()
+    }
+
+    #[tokio::test]
+    async fn nothing_is_remembered_of_whom_nobody_knows_and_after_the_end_of_anybody() {
+        let known: Vec<_> = (0..3).map(actor).collect();
+        let links = links(Roster {
+            lanes: known.iter().copied().collect(),
+            seated: true,
+            ..Roster::default()
+        });
+        for stranger in (10..90).map(actor) {
+            links.send(packet(stranger));
+            links.learn(stranger, Word::Of(known[0]), "somewhere:1".to_owned());
+        }
+        assert_eq!(links.lock().known.len(), 0);
+        assert_eq!(links.traffic().dropped, 80);
+        links.learn(known[0], Word::Own, "somewhere:1".to_owned());
+        links.send(packet(known[1]));
+        assert_eq!(links.lock().known.len(), 2);
+        links.close().await;
+        links.send(packet(known[2]));
+        links.learn(known[2], Word::Operator, "somewhere:1".to_owned());
+        assert_eq!(links.lock().known.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_node_without_a_seat_remembers_as_many_as_can_be_members_and_no_more() {
+        let links = links(Roster::default());
+        let most = links.most_peers();
+        for number in 0..u16::try_from(most).expect("few") + 100 {
+            links.learn(actor(number), Word::Operator, "somewhere:1".to_owned());
+        }
+        assert_eq!(links.lock().known.len(), most);
+    }
 }

@@ -97,7 +97,10 @@ impl Speaker {
         self.pause = if calm { REDIAL.0 } else { longer };
         self.dial_after = now + self.pause;
         tokio::select! {
-            dialled = dial(&self.links, self.to) => dialled,
+            dialled = dial(&self.links, self.to) => {
+                self.connections.mark_unchanged();
+                dialled
+            }
             _ = self.connections.changed() => {
                 newest_of(&self.connections).ok_or(LinkError::Lost)
             }
