@@ -269,7 +269,7 @@ where
 
     fn spend(&mut self, batch: Batch<A::Op>) -> Result<(), Failure> {
         let (links, events, asked) = (&self.links, &self.events, &self.asked);
-        let members = self.replica.committee().actors();
+        let boundary = self.replica.boundary();
         spend(batch.step, &mut self.store, |effect| match effect {
             Effect::Send(packet) => links.send(packet),
             Effect::Delivered(delivery) => drop(events.send(Event::Delivered(delivery))),
@@ -277,7 +277,7 @@ where
             Effect::Installed(installed) => {
                 asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 links.update_roster(|roster| {
-                    roster.lanes.extend(members);
+                    roster.lanes = boundary.lanes();
                     roster.seated = installed.seated;
                 });
                 drop(events.send(Event::Installed(installed)));

@@ -256,8 +256,8 @@ impl Links {
         peer.map(|peer| peer.addresses.all()).unwrap_or_default()
     }
 
-    /// The best address of each actor, and whether there is a link.
-    pub(super) fn book(&self) -> BTreeMap<Actor, (Option<Address>, bool)> {
+    /// The best address of each actor, hearsay too, and whether there is a link.
+    pub(super) fn reach(&self) -> BTreeMap<Actor, (Option<Address>, bool)> {
         let peers = self.lock();
         let book = peers.known.iter().map(|(actor, peer)| {
             let best = peer.addresses.all().into_iter().next();
@@ -266,18 +266,23 @@ impl Links {
         book.collect()
     }
 
-    /// Where the members listen, by their own word or the operator's, and we ourselves.
-    pub(super) fn contacts(&self) -> BTreeMap<Actor, Address> {
+    /// Where each actor listens, by its own word or the operator's.
+    pub(super) fn book(&self) -> BTreeMap<Actor, Address> {
         let peers = self.lock();
-        let known = peers.known.iter();
-        let members = known.filter(|(actor, _)| self.read_roster(|r| r.lanes.contains(actor)));
-        let book = members.filter_map(|(actor, peer)| {
+        let vouched = peers.known.iter().filter_map(|(actor, peer)| {
             let vouched = peer.addresses.vouched()?;
             Some((*actor, vouched.clone()))
         });
+        vouched.collect()
+    }
+
+    /// Where the members listen, and we ourselves.
+    pub(super) fn contacts(&self) -> BTreeMap<Actor, Address> {
+        let mut members = self.book();
+        members.retain(|actor, _| self.read_roster(|roster| roster.lanes.contains(actor)));
         let own = self.address.clone();
         let own = own.map(|address| (self.key.actor(), address));
-        own.into_iter().chain(book).take(BOOK).collect()
+        own.into_iter().chain(members).take(BOOK).collect()
     }
 
     pub(super) fn hello(&self) -> Frame {

@@ -340,12 +340,11 @@ where
         meet.await
     }
 
-    /// Where each known actor listens.
+    /// Where actors listen, by their own word or by that of whoever operates this node: to be kept, and given to the
+    /// [`Builder`] at the next start.
     #[must_use]
     pub fn book(&self) -> BTreeMap<Actor, Address> {
-        let book = self.shared.links.book().into_iter();
-        book.filter_map(|(actor, (address, _))| Some((actor, address?)))
-            .collect()
+        self.shared.links.book()
     }
 
     /// What crossed the links since the start.

@@ -113,7 +113,7 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
 
 impl Status {
     pub(super) fn complete(&mut self, links: &Links, asked: Vec<ChangeKey>) {
-        let book = links.book();
+        let book = links.reach();
         for member in &mut self.members {
             if let Some((address, linked)) = book.get(&member.actor) {
                 member.address.clone_from(address);

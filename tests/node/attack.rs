@@ -15,7 +15,7 @@ use bft_crdts::store::{MemoryStore, Store};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 use tokio::time::{sleep, timeout};
 
-use crate::links::{Set, cluster, cluster_with, has};
+use crate::links::{Set, add, cluster, cluster_with, has};
 use crate::process::{genesis, key};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -32,15 +32,6 @@ async fn start(builder: Builder<Set>) -> Node<Set> {
 
 fn address(node: &Node<Set>) -> SocketAddr {
     node.local_address().expect("bound")
-}
-
-async fn add(node: &Node<Set>, item: &str) {
-    let made = item.to_owned();
-    let proposed = node.propose_with(move |set| Some(set.add(made)));
-    timeout(SOON, proposed)
-        .await
-        .expect("in time")
-        .expect("delivered");
 }
 
 async fn dial(from: &SigningActor, to: &Node<Set>) -> Link {

@@ -43,7 +43,7 @@ fn builder(key: SigningActor, genesis: Genesis) -> Builder<Set> {
     Node::builder(key, algorithm, genesis).listen(listen)
 }
 
-async fn add(node: &Node<Set>, item: &str) {
+pub(crate) async fn add(node: &Node<Set>, item: &str) {
     let made = item.to_owned();
     let proposed = node.propose_with(move |set| Some(set.add(made)));
     timeout(SOON, proposed)
