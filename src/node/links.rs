@@ -175,15 +175,20 @@ impl Links {
         };
         drop(known);
         let _ = timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
-        // Handles on the endpoint may live on for a while, and the port with them: give them another one.
-        let elsewhere = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
-        let freed = elsewhere.and_then(|socket| {
-            let _inside = self.runtime.enter();
-            self.endpoint.rebind(socket)
-        });
-        if let Err(error) = freed {
+        if let Err(error) = self.free_port() {
             tracing::info!(%error, "the port is freed when the last handle is dropped");
         }
+    }
+
+    /// Handles on the endpoint may live on for a while, and the port with them. So it is given another one, twice: it keeps
+    /// the last one that it had.
+    fn free_port(&self) -> std::io::Result<()> {
+        let _inside = self.runtime.enter();
+        for _ in 0..2 {
+            let elsewhere = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+            self.endpoint.rebind(elsewhere)?;
+        }
+        Ok(())
     }
 
     pub(super) fn actor(&self) -> Actor {
