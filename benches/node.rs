@@ -49,8 +49,8 @@ fn latency() {
         "a write takes {write} us on average; the three on the way of each are {} % of the mean",
         300 * write / mean
     );
-    for node in &mut nodes {
-        println!("resident after it: {} KiB", memory(node));
+    for node in &nodes {
+        println!("resident after it: {} KiB", node.resident());
     }
 }
 
@@ -96,11 +96,11 @@ fn catching_up() {
         "and 6,000 that were proposed one at a time",
     );
     let begin = Instant::now();
-    let mut late = place.start(NODES - 1);
+    let late = place.start(NODES - 1);
     println!(
         "restart with all of them in the store: {:.1?}, {} KiB resident",
         begin.elapsed(),
-        memory(&mut late)
+        late.resident()
     );
 }
 
@@ -120,10 +120,4 @@ fn wait_for(node: &mut Process, len: usize) {
     while node.ask("len").parse().unwrap_or(0) < len {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-}
-
-/// KiB in memory.
-fn memory(node: &mut Process) -> u64 {
-    let status = process::numbers(&format!("/proc/{}/status", node.id()));
-    status.get("VmRSS").copied().unwrap_or_default()
 }

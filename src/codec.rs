@@ -306,6 +306,20 @@ pub fn decode<T: Serialize + DeserializeOwned>(
     Ok(value)
 }
 
+/// The number of elements that an encoded sequence announces, read without decoding any.
+pub(crate) fn sequence_len(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let prefix = bytes.first_chunk::<8>().ok_or(DecodeError::Malformed)?;
+    Ok(u64::from_le_bytes(*prefix))
+}
+
+/// How many bytes [`encode`] makes of `value`, without making them.
+#[cfg(feature = "store")]
+pub(crate) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
+    let len = options().serialized_size(value);
+    let len = len.expect("plain data serialises into memory");
+    usize::try_from(len).expect("what is in memory fits it")
+}
+
 /// Like [`decode`], for a sequence of 1 to `most` elements.
 ///
 /// The announced length is checked before anything is built: elements that take no bytes would otherwise
@@ -318,8 +332,7 @@ pub fn decode_sequence<T: Serialize + DeserializeOwned>(
     limit: usize,
     most: u32,
 ) -> Result<Vec<T>, DecodeError> {
-    let prefix = bytes.first_chunk::<8>().ok_or(DecodeError::Malformed)?;
-    match u64::from_le_bytes(*prefix) {
+    match sequence_len(bytes)? {
         0 => Err(DecodeError::Empty),
         len if len > u64::from(most) => Err(DecodeError::TooMany {
             len,

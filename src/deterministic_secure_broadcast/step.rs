@@ -157,6 +157,14 @@ impl<Op: Serialize + DeserializeOwned> Delivery<Op> {
         self.entry.message().parent
     }
 
+    /// How many operations there are; none is decoded for it.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let len = codec::sequence_len(self.entry.message().ops.as_slice());
+        let len = len.ok().and_then(|len| usize::try_from(len).ok());
+        len.expect("operations were decoded before they were applied")
+    }
+
     /// The operations in the order in which they were applied, decoded when asked for: who does not look pays
     /// nothing.
     #[must_use]

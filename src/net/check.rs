@@ -161,7 +161,7 @@ impl<A: Wire> Checks<A> {
         if before.is_some_and(|before| before != delivery.parent()) {
             return Err(Violation::Unchained { who, dot });
         }
-        self.agree(who, dot, delivery.digest(), || delivery.ops().len())
+        self.agree(who, dot, delivery.digest(), || delivery.count())
     }
 
     fn agree(

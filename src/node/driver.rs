@@ -2,8 +2,8 @@
 //! write; only then is anything sent or told. So the disk sets the pace of writes, and not of operations.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::error::{Failure, NotDelivered};
 use super::links::{Arrival, Links};
-use super::{Asked, Event};
+use super::{Asked, Event, open};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Fault, ProposeError, Replica, Step};
 use crate::dot::Dot;
@@ -216,7 +216,7 @@ where
             .iter()
             .filter(|delivery| delivery.dot().source == me);
         for delivery in own {
-            let count = delivery.ops().len().min(self.waiting.len());
+            let count = delivery.count().min(self.waiting.len());
             for waiting in self.waiting.drain(..count).flatten() {
                 answer(waiting, Ok(delivery.dot()), batch);
             }
@@ -275,7 +275,7 @@ where
             Effect::Delivered(delivery) => drop(events.send(Event::Delivered(delivery))),
             Effect::Fault(fault) => drop(events.send(Event::Fault(fault))),
             Effect::Installed(installed) => {
-                asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                open(asked).clear();
                 links.update_roster(|roster| {
                     roster.lanes = boundary.lanes();
                     roster.seated = installed.seated;
@@ -283,8 +283,7 @@ where
                 drop(events.send(Event::Installed(installed)));
             }
             Effect::Asked(change) => {
-                let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-                if note(&mut asked, change, |actor| links.knows(actor)) {
+                if note(&mut open(asked), change, |actor| links.knows(actor)) {
                     drop(events.send(Event::Asked(change)));
                 }
             }

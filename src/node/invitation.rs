@@ -73,15 +73,10 @@ pub enum InvitationError {
 impl fmt::Display for Invitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = codec::encode(self);
+        let check = check(&bytes);
         f.write_str(PREFIX)?;
-        let mut digits = bytes
-            .iter()
-            .chain(&check(&bytes))
-            .copied()
-            .collect::<Vec<_>>();
-        digits
-            .drain(..)
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut digits = bytes.iter().chain(&check).copied();
+        digits.try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -8,8 +8,7 @@ use tokio::time::timeout;
 
 use super::error::{LinkError, StartError};
 use super::frame::{self, Frame, Hello};
-use super::links::{HANDSHAKE, transport};
-use super::tls;
+use super::links::{HANDSHAKE, dialling, transport};
 use crate::actor::{Actor, SigningActor};
 use crate::codec::{Limits, NetworkId};
 use crate::deterministic_secure_broadcast::Packet;
@@ -125,7 +124,6 @@ fn prepare(
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     let runtime = Arc::new(TokioRuntime);
     let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, runtime)?;
-    let mut config = quinn::ClientConfig::new(Arc::new(tls::client(key, network, to)?));
-    config.transport_config(Arc::new(transport()));
+    let config = dialling(key, network, to, Arc::new(transport()))?;
     Ok((endpoint, config))
 }

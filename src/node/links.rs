@@ -345,11 +345,9 @@ impl Links {
 
     /// How to dial this actor and nobody else.
     pub(super) fn client(&self, actor: Actor) -> Result<quinn::ClientConfig, LinkError> {
-        let config = tls::client(&self.key, &self.network, actor);
-        let config = config.map_err(|_| LinkError::Unreachable)?;
-        let mut config = quinn::ClientConfig::new(Arc::new(config));
-        config.transport_config(Arc::clone(&self.transport));
-        Ok(config)
+        let transport = Arc::clone(&self.transport);
+        let config = dialling(&self.key, &self.network, actor, transport);
+        config.map_err(|_| LinkError::Unreachable)
     }
 
     // ---- listening
@@ -395,12 +393,13 @@ impl Links {
         }
     }
 
-    pub(super) fn register_dialled(self: &Arc<Self>, actor: Actor, connection: Connection) {
-        self.register(actor, true, &connection);
-    }
-
     /// Takes a connection, and listens. Not of too many strangers.
-    fn register(self: &Arc<Self>, actor: Actor, dialled: bool, connection: &Connection) -> bool {
+    pub(super) fn register(
+        self: &Arc<Self>,
+        actor: Actor,
+        dialled: bool,
+        connection: &Connection,
+    ) -> bool {
         let mut peers = self.lock();
         let known = peers.known.iter();
         let strangers = known.filter(|(other, peer)| !self.knows(other) && peer.is_linked());
@@ -458,6 +457,18 @@ impl Close {
     pub(super) fn code(self) -> VarInt {
         VarInt::from_u32(self as u32)
     }
+}
+
+/// How `key` dials `to` and nobody else.
+pub(super) fn dialling(
+    key: &SigningActor,
+    network: &NetworkId,
+    to: Actor,
+    transport: Arc<TransportConfig>,
+) -> Result<quinn::ClientConfig, rustls::Error> {
+    let mut config = quinn::ClientConfig::new(Arc::new(tls::client(key, network, to)?));
+    config.transport_config(transport);
+    Ok(config)
 }
 
 /// One stream each way carries everything; nothing else may be opened. There are no keep-alives: silence is the rule.

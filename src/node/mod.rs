@@ -38,7 +38,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -64,6 +64,11 @@ use links::Links;
 
 /// The changes that others wish, the oldest first.
 type Asked = Arc<Mutex<Vec<Change>>>;
+
+/// What is noted there is whole, whoever panicked.
+fn open(asked: &Asked) -> MutexGuard<'_, Vec<Change>> {
+    asked.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How a node ended; nothing while it runs.
 type End = Option<Result<(), Failure>>;
@@ -247,11 +252,7 @@ where
     /// The changes that others wish in this generation and that wait for our approval.
     #[must_use]
     pub fn asked(&self) -> Vec<ChangeKey> {
-        let asked = self
-            .shared
-            .asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let asked = open(&self.shared.asked);
         asked.iter().map(Change::key).collect()
     }
 
@@ -264,11 +265,7 @@ where
             ChangeKey::Leave(actor) => Change::Leave(actor),
             ChangeKey::Renew => Change::Renew,
             ChangeKey::Join(_) => {
-                let asked = self
-                    .shared
-                    .asked
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let asked = open(&self.shared.asked);
                 let found = asked.iter().find(|asked| asked.key() == change);
                 *found.ok_or(RequestError::Unasked)?
             }
@@ -278,11 +275,7 @@ where
             Err(error) => (Step::default(), Err(error)),
         });
         let approved: Result<(), ApproveError> = approved.await?;
-        let mut asked = self
-            .shared
-            .asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut asked = open(&self.shared.asked);
         asked.retain(|asked| asked.key() != change.key());
         Ok(approved?)
     }

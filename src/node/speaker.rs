@@ -153,7 +153,7 @@ async fn dial(links: &Arc<Links>, actor: Actor) -> Result<Connection, LinkError>
     }
     while let Some(attempt) = attempts.join_next().await {
         if let Ok(Some(connection)) = attempt {
-            links.register_dialled(actor, connection.clone());
+            links.register(actor, true, &connection);
             return Ok(connection);
         }
     }

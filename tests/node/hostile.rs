@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::time::timeout;
 
 use crate::links::{Set, cluster, cluster_with, has};
-use crate::process::{Place, Process, genesis, key, numbers};
+use crate::process::{Place, Process, genesis, key};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -44,12 +44,6 @@ async fn works(nodes: &[Node<Set>], item: &str) {
     }
 }
 
-/// KiB that this node has in memory.
-fn resident(node: &Process) -> u64 {
-    let status = numbers(&format!("/proc/{}/status", node.id()));
-    status.get("VmRSS").copied().expect("it runs")
-}
-
 /// Whether these four do their work.
 fn work(nodes: &mut [Process], item: &str) {
     nodes[0].add(item);
@@ -67,7 +61,7 @@ fn raw_garbage_at_the_socket_changes_nothing() {
     let place = Place::new("garbage", 4);
     let mut nodes = place.start_all();
     work(&mut nodes, "before");
-    let before: Vec<_> = nodes.iter().map(resident).collect();
+    let before: Vec<_> = nodes.iter().map(Process::resident).collect();
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let mut datagram = [0; 1200];
@@ -81,7 +75,7 @@ fn raw_garbage_at_the_socket_changes_nothing() {
     }
     work(&mut nodes, "after");
     for (node, before) in nodes.iter().zip(before) {
-        let grown = resident(node).saturating_sub(before);
+        let grown = node.resident().saturating_sub(before);
         assert!(grown < 16 << 10, "{grown} KiB more");
     }
 }
@@ -152,7 +146,7 @@ async fn patience_and_half_open_doors_hold_nobody_up() {
     let place = Place::new("patience", 4);
     let mut nodes = place.start_all();
     work(&mut nodes, "before");
-    let before = resident(&nodes[0]);
+    let before = nodes[0].resident();
     let (network, limits) = (genesis(4).network(), Limits::default());
     let (victim, address) = (key(0).actor(), place.addresses[0]);
     // A member announces a long frame and sends next to nothing of it.
@@ -174,7 +168,7 @@ async fn patience_and_half_open_doors_hold_nobody_up() {
         let _ = timeout(Duration::from_millis(u64::from(number % 5)), knock).await;
     }
     tokio::task::block_in_place(|| work(&mut nodes, "after"));
-    let grown = resident(&nodes[0]).saturating_sub(before);
+    let grown = nodes[0].resident().saturating_sub(before);
     assert!(grown < 16 << 10, "{grown} KiB more");
     assert!(held.iter().filter(|link| !link.is_closed()).count() <= 2);
 }

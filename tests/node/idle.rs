@@ -10,11 +10,6 @@ fn written(node: &Process) -> u64 {
     *io.get("write_bytes").expect("Linux counts them")
 }
 
-fn resident(node: &Process) -> u64 {
-    let status = numbers(&format!("/proc/{}/status", node.id()));
-    *status.get("VmRSS").expect("it runs")
-}
-
 #[test]
 #[cfg(target_os = "linux")]
 fn an_idle_cluster_sends_nothing_and_writes_nothing_for_a_minute() {
@@ -55,6 +50,6 @@ fn an_idle_cluster_sends_nothing_and_writes_nothing_for_a_minute() {
         "packets sent, packets received, writes, bytes written"
     );
     for node in &nodes {
-        eprintln!("idle node: {} KiB resident", resident(node));
+        eprintln!("idle node: {} KiB resident", node.resident());
     }
 }

@@ -156,6 +156,12 @@ impl Process {
         self.child.id()
     }
 
+    /// KiB that it has in memory.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = numbers(&format!("/proc/{}/status", self.id()));
+        *status.get("VmRSS").expect("it runs")
+    }
+
     /// Gives an order; the answer is a line to come. A process that was killed hears nothing.
     pub(crate) fn order(&mut self, order: &str) {
         assert!(order.split(' ').count() <= 3, "items have no spaces");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use crate::actor::Actor;
-use crate::codec::{decode, encode};
+use crate::codec::{decode, encode, encoded_len};
 use crate::deterministic_secure_broadcast::Record;
 
 /// Bytes of records in a row, unless one record alone has more: a row is read, checked and decoded as a whole. A little
@@ -79,7 +79,7 @@ pub(super) fn groups(mut records: &[Record]) -> impl Iterator<Item = &[Record]> 
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let fitting = records.iter().take_while(|record| {
-            bytes += encode(*record).len();
+            bytes += encoded_len(*record);
             bytes <= ROW_BYTES
         });
         let count = fitting.count().max(1);
