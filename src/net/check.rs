@@ -65,9 +65,14 @@ impl<A: Wire> Checks<A> {
         }
     }
 
-    /// This actor's store was replaced by an older copy: by the protocol's words it is Byzantine now.
+    /// This actor is Byzantine now by the protocol's words: its key signs elsewhere, or what it signed is forgotten.
     pub(super) fn excuse(&mut self, actor: &Actor) {
         self.correct.remove(actor);
+    }
+
+    /// This actor's store was replaced by an older copy, so that it will deliver again.
+    pub(super) fn restored(&mut self, actor: &Actor) {
+        self.excuse(actor);
         self.delivered.retain(|(who, _), _| who != actor);
     }
 

@@ -153,7 +153,7 @@ impl<A: Wire> Net<A> {
             participant.store = backup;
             let what = "a restart from an older copy of the store";
             self.coverage.hit(Kind::Fault(what));
-            self.checks.excuse(who);
+            self.checks.restored(who);
         }
     }
 

@@ -112,3 +112,38 @@ fn a_member_alone_that_crashes_while_it_decides_may_decide_otherwise() {
         ..Scenario::default()
     });
 }
+
+/// The checks took the next delivery for a gap: they had forgotten what was delivered at a member whose key was stolen.
+#[test]
+fn one_whose_key_was_stolen_after_it_left_goes_on_where_it_was() {
+    bank(Scenario {
+        seed: 10902838223889804004,
+        members: 4,
+        liars: vec![vec![Vice::Replayer]],
+        unruly: 304..318,
+        acts: vec![
+            Act::Propose { who: 0, pick: 10 },
+            Act::Propose { who: 1, pick: 3403 },
+            Act::Propose {
+                who: 2,
+                pick: 52404,
+            },
+            Act::Propose { who: 3, pick: 0 },
+            Act::Join,
+            Act::Run { tenths: 60 },
+            Act::Join,
+            Act::Run { tenths: 60 },
+            Act::Leave { who: 205 },
+            Act::Join,
+            Act::Run { tenths: 60 },
+            Act::Leave { who: 145 },
+            Act::Run { tenths: 6 },
+            Act::Propose {
+                who: 213,
+                pick: 584,
+            },
+            Act::MisuseRetiredKeys { pick: 46234 },
+        ],
+        ..Scenario::default()
+    });
+}
