@@ -218,7 +218,7 @@ impl<A: Wire> Replica<A> {
         });
     }
 
-    /// Remembers those members only that are in the new committee. One that is no member keeps whom it can ask.
+    /// Remembers those who are in the new committee, and nobody else.
     fn meet_members(&mut self) {
         let (committee, me, now) = (Arc::clone(&self.committee), self.actor(), self.now);
         for member in committee.actors().iter().filter(|member| **member != me) {

@@ -331,6 +331,6 @@ pub struct Holdings {
     pub outbox_bytes: usize,
     /// Actors that we hold evidence against: one piece each.
     pub evidence: usize,
-    /// Members whose standing we remember.
+    /// Members and contacts whose standing we remember.
     pub peers: usize,
 }

@@ -38,10 +38,15 @@ impl<A: Wire> Replica<A> {
         step
     }
 
-    /// Remembers somebody to ask: an invitation names whom, when the first members may have left.
+    /// Remembers somebody to ask, until the next generation begins here: an invitation names whom, when the first members may
+    /// have left; and whoever slept while all others were exchanged knows nobody any more. As many as there are seats, beside
+    /// the members.
     pub fn meet(&mut self, contact: Actor) {
         let now = self.now;
-        if contact != self.actor() && self.peers.len() < self.limits().seats as usize {
+        let contacts = self.peers.keys();
+        let contacts = contacts.filter(|actor| self.seated(actor).is_none());
+        let room = contacts.count() < self.limits().seats as usize;
+        if contact != self.actor() && room {
             self.peers
                 .entry(contact)
                 .or_insert_with(|| Peer::new(contact, now));

@@ -1,6 +1,6 @@
 //! Totality and catching up: who is known to have what, and how whoever lacks something gets it.
 //!
-//! Every replica remembers the newest standing that each member signed. On ticks it announces its own to the members
+//! Every replica remembers the newest standing that each member signed, and each contact that the application named. On ticks it announces its own to the members
 //! that are not known to be level with it; a member that lacks something pulls it, any other answers where it stands.
 //! When all are known to be level, nobody speaks. What is pulled proves itself, so it may come from anybody.
 
@@ -13,12 +13,12 @@ use super::error::Refusal;
 use super::message::{Equivocation, Standing};
 use super::packet::Body;
 use super::step::Step;
-use crate::actor::{Actor, Signed};
+use crate::actor::{Actor, BadSignature, Signed};
 use crate::dot::Seq;
 use crate::membership::Generation;
 use crate::traits::Wire;
 
-/// What is known of one member, by its own signature.
+/// What is known of one member or contact, by its own signature.
 #[derive(Debug)]
 pub(super) struct Peer {
     actor: Actor,
@@ -132,11 +132,17 @@ impl<A: Wire> Replica<A> {
             return Ok(());
         }
         let claim = Signed::clone(standing);
-        let Some(committee) = self.seated(&claim.signer) else {
-            // Whoever is no member, or no longer one, is answered and forgotten.
-            return Ok(());
+        let signer = claim.signer;
+        let fact = match self.seated(&signer) {
+            Some(committee) => committee.verify(&self.network, claim)?,
+            // A contact may sit in a committee that is not known here yet.
+            None if self.peers.contains_key(&signer) => {
+                let key = signer.public_key().map_err(|_| BadSignature(signer))?;
+                claim.verify(&self.network, &key)?
+            }
+            // Whoever else is no member, or no longer one, is answered and forgotten.
+            None => return Ok(()),
         };
-        let fact = committee.verify(&self.network, claim)?;
         let lanes = &self.lanes;
         let peer = self
             .peers
@@ -174,6 +180,12 @@ impl<A: Wire> Replica<A> {
         })
     }
 
+    /// Whether the application named somebody who has not said yet where it stands: we may be far behind, and not know it.
+    fn is_unheard_contact(&self, actor: &Actor) -> bool {
+        let unheard = |peer: &Peer| peer.last.is_none();
+        self.seated(actor).is_none() && self.peers.get(actor).is_some_and(unheard)
+    }
+
     /// Whether a member signed that it has all that we have.
     fn is_level(&self, peer: &Peer) -> bool {
         let lanes = self.lanes.iter();
@@ -202,7 +214,7 @@ impl<A: Wire> Replica<A> {
             .collect();
         let seated = self.committee.contains(&me);
         for member in members {
-            if !seated || self.lacks_from(&member) {
+            if !seated || self.lacks_from(&member) || self.is_unheard_contact(&member) {
                 self.pull(member, step);
             }
             let Some(peer) = self.peers.get(&member).filter(|_| seated) else {

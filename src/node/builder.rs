@@ -1,6 +1,6 @@
 //! Starting a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct Builder<A> {
     listen: SocketAddr,
     address: Option<Address>,
     book: BTreeMap<Actor, Address>,
-    guests: Vec<Actor>,
+    guests: BTreeSet<Actor>,
     pinned: Option<(Generation, Digest)>,
     observers: bool,
     tick: Duration,
@@ -56,7 +56,7 @@ where
             listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
             address: None,
             book: BTreeMap::new(),
-            guests: Vec::new(),
+            guests: BTreeSet::new(),
             pinned: None,
             observers: false,
             tick: Duration::from_millis(100),
@@ -93,7 +93,7 @@ where
     /// Lets an actor without a seat follow, and ask to be let in.
     #[must_use]
     pub fn guest(mut self, actor: Actor) -> Self {
-        self.guests.push(actor);
+        self.guests.insert(actor);
         self
     }
 
@@ -150,7 +150,8 @@ where
         let own = (!bound.ip().is_unspecified()).then(|| bound.to_string());
         let roster = Roster {
             lanes: replica.boundary().lanes(),
-            named: self.book.keys().copied().chain(self.guests).collect(),
+            contacts: self.book.keys().copied().collect(),
+            guests: self.guests,
             seated: replica.committee().contains(&replica.actor()),
             observers: self.observers,
         };

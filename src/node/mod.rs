@@ -312,21 +312,22 @@ where
     pub async fn invite(&self, guest: Actor) -> Result<Invitation, RequestError> {
         let links = &self.shared.links;
         links.update_roster(|roster| {
-            roster.named.insert(guest);
+            roster.guests.insert(guest);
         });
         let mut invitation = self.read(Invitation::of).await?;
         invitation.contacts = links.contacts();
         Ok(invitation)
     }
 
-    /// Tells where an actor listens.
+    /// Tells where an actor listens, and that it is to be asked for what we lack: so a node that slept while all others were
+    /// exchanged finds those who are there now.
     ///
     /// # Errors
     /// [`RequestError::Stopped`].
     pub async fn introduce(&self, actor: Actor, address: Address) -> Result<(), RequestError> {
         let links = &self.shared.links;
         links.update_roster(|roster| {
-            roster.named.insert(actor);
+            roster.contacts.insert(actor);
         });
         links.learn(actor, Word::Operator, address);
         let meet = self.ask(move |replica| (Step::default(), replica.meet(actor)));

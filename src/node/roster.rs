@@ -22,8 +22,10 @@ pub(super) enum Role {
 pub(super) struct Roster {
     /// All who are or were members, as far as this replica knows.
     pub(super) lanes: BTreeSet<Actor>,
-    /// Whom the operator named: contacts of an invitation, and those who were invited.
-    pub(super) named: BTreeSet<Actor>,
+    /// Whom the operator named to ask: they may know members that this node does not.
+    pub(super) contacts: BTreeSet<Actor>,
+    /// Whom the operator invited.
+    pub(super) guests: BTreeSet<Actor>,
     /// Whether this node has a seat.
     pub(super) seated: bool,
     /// Whether strangers may follow.
@@ -32,7 +34,8 @@ pub(super) struct Roster {
 
 impl Roster {
     pub(super) fn knows(&self, actor: &Actor) -> bool {
-        self.lanes.contains(actor) || self.named.contains(actor)
+        let mut known = [&self.lanes, &self.contacts, &self.guests].into_iter();
+        known.any(|actors| actors.contains(actor))
     }
 
     /// What a link to this actor is for; `None` when there is to be none.
@@ -40,9 +43,9 @@ impl Roster {
     /// A node without a seat may be behind, and not know the members of later generations: it listens to all, because
     /// what it takes in proves itself.
     pub(super) fn admit(&self, actor: &Actor) -> Option<Role> {
-        if self.lanes.contains(actor) || !self.seated {
+        if self.lanes.contains(actor) || self.contacts.contains(actor) || !self.seated {
             Some(Role::Peer)
-        } else if self.named.contains(actor) || self.observers {
+        } else if self.guests.contains(actor) || self.observers {
             Some(Role::Observer)
         } else {
             None
@@ -66,22 +69,21 @@ mod tests {
 
     #[test]
     fn who_may_have_a_link_and_what_for() {
-        let [member, guest, stranger] = [1, 2, 3].map(|byte| Actor::from_bytes([byte; 32]));
+        let all = [1, 2, 3, 4].map(|byte| Actor::from_bytes([byte; 32]));
+        let [member, contact, guest, _stranger] = all;
         let mut roster = Roster {
             lanes: [member].into(),
-            named: [guest].into(),
+            contacts: [contact].into(),
+            guests: [guest].into(),
             seated: true,
             observers: false,
         };
-        let admitted =
-            |roster: &Roster| [member, guest, stranger].map(|actor| roster.admit(&actor));
-        assert_eq!(
-            admitted(&roster),
-            [Some(Role::Peer), Some(Role::Observer), None]
-        );
+        let admitted = |roster: &Roster| all.map(|actor| roster.admit(&actor));
+        let (peer, observer) = (Some(Role::Peer), Some(Role::Observer));
+        assert_eq!(admitted(&roster), [peer, peer, observer, None]);
         roster.observers = true;
-        assert_eq!(admitted(&roster)[2], Some(Role::Observer));
+        assert_eq!(admitted(&roster)[3], observer);
         roster.seated = false;
-        assert_eq!(admitted(&roster), [Some(Role::Peer); 3]);
+        assert_eq!(admitted(&roster), [peer; 4]);
     }
 }

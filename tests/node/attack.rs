@@ -42,7 +42,7 @@ async fn dial(from: &SigningActor, to: &Node<Set>) -> Link {
 
 /// A store that outlives its node.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<MemoryStore>>);
+pub(crate) struct Kept(Arc<Mutex<MemoryStore>>);
 
 impl Kept {
     fn backup(&self) -> Self {

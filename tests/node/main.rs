@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod attack;
+mod contacts;
 mod hostile;
 mod idle;
 mod killed;

@@ -13,6 +13,7 @@ mod catching_up;
 mod charts;
 mod checkpoints;
 mod common;
+mod contacts;
 mod convergence;
 mod determinism;
 mod exhaustive;

@@ -1,0 +1,128 @@
+//! Whom one asks who knows nobody any more: a contact that the application names.
+
+use bft_crdts::SecureBroadcastAlgorithm;
+use bft_crdts::deterministic_secure_broadcast::Packet;
+use bft_crdts::membership::Change;
+
+use crate::common::Table;
+
+/// A founder that sleeps.
+const SLEEPER: usize = 3;
+
+/// Four found a network. One of them sleeps, and meanwhile each of the others makes room for somebody new. Who is awake
+/// then.
+fn all_others_exchanged(table: &mut Table) -> Vec<usize> {
+    let mut awake = vec![0, 1, 2];
+    for founder in 0..SLEEPER {
+        let newcomer = table.enter(50 + founder as u8, |_| ());
+        awake.push(newcomer);
+        pass(table, &awake, 8);
+        let entry = table.entry(newcomer);
+        agree(table, &awake, entry);
+        let leaver = table.actor(founder);
+        agree(table, &awake, Change::Leave(leaver));
+        awake.retain(|chair| *chair != founder);
+        table.add(newcomer, founder as u8);
+        pass(table, &awake, 8);
+    }
+    awake
+}
+
+/// Time passes for those who are awake; nobody else says or hears anything.
+fn pass(table: &mut Table, awake: &[usize], ticks: u32) {
+    let awake_too = |table: &Table| {
+        let actors: Vec<_> = awake.iter().map(|chair| table.actor(*chair)).collect();
+        move |packet: &Packet| actors.contains(&packet.from) && actors.contains(&packet.to)
+    };
+    for _ in 0..ticks {
+        awake.iter().for_each(|chair| table.tick(*chair));
+        let lets = awake_too(table);
+        table.carry(lets);
+    }
+}
+
+fn agree(table: &mut Table, awake: &[usize], change: Change) {
+    let generation = table.replicas[awake[0]].generation().number() + 1;
+    for chair in awake {
+        // A newcomer has no say yet, and the last ones hold an authorised change already.
+        if let Ok(step) = table.replicas[*chair].approve(change.clone()) {
+            table.spend(*chair, step);
+        }
+    }
+    pass(table, awake, 40);
+    let begun = |chair: &usize| table.replicas[*chair].generation().number() == generation;
+    assert!(awake.iter().all(begun), "generation {generation}");
+}
+
+#[test]
+fn a_member_that_slept_while_all_others_were_exchanged_catches_up_when_it_meets_one_of_them() {
+    let mut table = Table::of(4);
+    let mut awake = all_others_exchanged(&mut table);
+    let contact = awake[0];
+    let who = table.actor(contact);
+    awake.push(SLEEPER);
+    pass(&mut table, &awake, 100);
+    assert_eq!(table.replicas[SLEEPER].generation().number(), 0, "alone");
+    table.replicas[SLEEPER].meet(who);
+    pass(&mut table, &awake, 100);
+    let (sleeper, contact) = (&table.replicas[SLEEPER], &table.replicas[contact]);
+    assert_eq!(sleeper.generation(), contact.generation());
+    assert_eq!(sleeper.frontier(), contact.frontier());
+    assert_eq!(sleeper.algorithm().state(), contact.algorithm().state());
+    // It has its seat, as the others have theirs.
+    table.add(SLEEPER, 77);
+    pass(&mut table, &awake, 20);
+    let delivered = |chair: &usize| table.replicas[*chair].algorithm().contains(&77);
+    assert!(awake.iter().all(delivered));
+}
+
+#[test]
+fn one_that_lost_its_seat_asleep_learns_it_from_a_contact() {
+    let mut table = Table::of(4);
+    let mut awake = all_others_exchanged(&mut table);
+    let newcomer = table.enter(60, |_| ());
+    awake.push(newcomer);
+    pass(&mut table, &awake, 8);
+    let entry = table.entry(newcomer);
+    agree(&mut table, &awake, entry);
+    let expelled = table.actor(SLEEPER);
+    agree(&mut table, &awake, Change::Leave(expelled));
+    let who = table.actor(newcomer);
+    table.replicas[SLEEPER].meet(who);
+    awake.push(SLEEPER);
+    pass(&mut table, &awake, 100);
+    let (sleeper, contact) = (&table.replicas[SLEEPER], &table.replicas[newcomer]);
+    assert_eq!(sleeper.generation(), contact.generation());
+    assert!(!sleeper.committee().contains(&expelled));
+}
+
+/// A node is told where a guest is to be found: that is no reason to speak to it for ever.
+#[test]
+fn a_member_that_meets_somebody_without_a_seat_falls_silent_once_both_are_level() {
+    let mut table = Table::of(4);
+    let guest = table.enter(50, |_| ());
+    let who = table.actor(guest);
+    table.replicas[0].meet(who);
+    table.add(1, 7);
+    table.run(40);
+    table.assert_level();
+    for _ in 0..200 {
+        table.tick(0);
+        assert_eq!(table.take_wire(), []);
+    }
+}
+
+/// A seat less would keep a member of a full committee, which knows all the others, from meeting anybody.
+#[test]
+fn a_member_of_a_full_committee_may_meet_as_many_as_there_are_seats() {
+    let mut limits = bft_crdts::codec::Limits::default();
+    limits.seats = 4;
+    let mut table = Table::bounded(4, limits);
+    let mut peers_after = |number: u8| {
+        table.replicas[0].meet(crate::common::key(number).actor());
+        table.replicas[0].holdings().peers
+    };
+    assert_eq!(peers_after(50), 4);
+    assert_eq!(peers_after(51), 5);
+    assert_eq!((52..70).map(&mut peers_after).last(), Some(7));
+}
