@@ -75,9 +75,9 @@ async fn a_member_that_slept_while_all_others_were_exchanged_catches_up_when_it_
         let there = has_seat(&guest);
         timeout(SOON, there).await.expect("in time");
         nodes.push(guest);
-        let leaver = nodes.remove(0);
-        let change = ChangeKey::Leave(leaver.actor());
+        let change = ChangeKey::Leave(nodes[0].actor());
         timeout(SOON, agree(&nodes, change)).await.expect("in time");
+        let leaver = nodes.remove(0);
         leaver.shutdown().await.expect("stops");
     }
     add(&nodes[0], "meanwhile").await;
