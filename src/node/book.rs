@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use super::frame::Address;
 use crate::actor::Actor;
 
+/// Addresses of one actor that the operator's words may fill, of which the oldest gives way.
+const NAMED: usize = 8;
+
 /// The addresses of one actor. Each teller has one say, the newest: so that no liar crowds out what others know.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     /// The actor's own word, over a link that proved its key.
     own: Option<Address>,
-    /// The operator's word.
-    named: Option<Address>,
+    /// The operator's words, the newest first.
+    named: Vec<Address>,
     hearsay: BTreeMap<Actor, Address>,
 }
 
@@ -27,14 +30,18 @@ impl Addresses {
     pub(super) fn learn(&mut self, word: Word, address: Address) {
         match word {
             Word::Own => self.own = Some(address),
-            Word::Operator => self.named = Some(address),
+            Word::Operator => {
+                self.named.retain(|named| *named != address);
+                self.named.insert(0, address);
+                self.named.truncate(NAMED);
+            }
             Word::Of(teller) => drop(self.hearsay.insert(teller, address)),
         }
     }
 
     /// What may be passed on: no hearsay.
     pub(super) fn vouched(&self) -> Option<&Address> {
-        self.own.as_ref().or(self.named.as_ref())
+        self.own.as_ref().or(self.named.first())
     }
 
     /// What to try, the best first.
@@ -50,7 +57,7 @@ impl Addresses {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.own.is_none() && self.named.is_none() && self.hearsay.is_empty()
+        self.own.is_none() && self.named.is_empty() && self.hearsay.is_empty()
     }
 }
 
@@ -72,5 +79,19 @@ mod tests {
         addresses.learn(Word::Own, "true:1".to_owned());
         assert_eq!(addresses.all(), ["true:1", "named:1", "lie:8"]);
         assert_eq!(addresses.vouched().map(String::as_str), Some("true:1"));
+    }
+
+    /// One that is reached at another address than it believes is found again after a restart.
+    #[test]
+    fn what_the_operator_says_is_tried_beside_what_the_actor_says_and_the_newest_first() {
+        let mut addresses = Addresses::default();
+        for named in 0..20 {
+            addresses.learn(Word::Operator, format!("named:{named}"));
+            addresses.learn(Word::Operator, "again:1".to_owned());
+        }
+        addresses.learn(Word::Own, "own:1".to_owned());
+        let all = addresses.all();
+        assert_eq!(all[..3], ["own:1", "again:1", "named:19"]);
+        assert_eq!(all.len(), 1 + NAMED);
     }
 }

@@ -1,6 +1,6 @@
 //! Starting a node.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::book::Word;
 use super::driver::{Driver, Wiring};
 use super::error::{Failure, StartError};
-use super::frame::ADDRESS;
+use super::frame::is_address;
 use super::links::{Arrival, Links};
 use super::roster::Roster;
 use super::{Address, Invitation, Node, Shared};
@@ -35,7 +35,7 @@ pub struct Builder<A> {
     genesis: Genesis,
     listen: SocketAddr,
     address: Option<Address>,
-    book: BTreeMap<Actor, Address>,
+    book: Vec<(Actor, Address)>,
     guests: BTreeSet<Actor>,
     pinned: Option<(Generation, Digest)>,
     observers: bool,
@@ -55,7 +55,7 @@ where
             genesis,
             listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
             address: None,
-            book: BTreeMap::new(),
+            book: Vec::new(),
             guests: BTreeSet::new(),
             pinned: None,
             observers: false,
@@ -83,10 +83,11 @@ where
         self
     }
 
-    /// Where another actor listens.
+    /// Where another actor may listen; said twice, both are tried. One that we do not know as a member is asked for what we
+    /// lack.
     #[must_use]
     pub fn peer(mut self, actor: Actor, address: impl Into<Address>) -> Self {
-        self.book.insert(actor, address.into());
+        self.book.push((actor, address.into()));
         self
     }
 
@@ -100,9 +101,7 @@ where
     /// Whom to ask, and the generation that the chain must pass through.
     #[must_use]
     pub fn invitation(mut self, invitation: &Invitation) -> Self {
-        let contacts = invitation.contacts.iter();
-        self.book
-            .extend(contacts.map(|(actor, address)| (*actor, address.clone())));
+        self.book.extend(invitation.contacts.clone());
         self.pinned = invitation.pinned;
         self
     }
@@ -131,17 +130,18 @@ where
     where
         S: Store + Send + 'static,
     {
-        let addresses = self.book.values().chain(&self.address);
-        if let Some(long) = addresses
-            .into_iter()
-            .find(|address| address.len() > ADDRESS)
-        {
-            return Err(StartError::Address(long.clone()));
+        let book = self.book.iter().map(|(_, address)| address);
+        let mut addresses = book.chain(&self.address);
+        if let Some(other) = addresses.find(|address| !is_address(address)) {
+            return Err(StartError::Address(other.clone()));
         }
         let records = store.load().map_err(StartError::store)?;
         let (key, genesis) = (self.key.clone(), self.genesis.clone());
         let (mut replica, step) = Replica::recover(key, self.algorithm, genesis, records)?;
-        self.book.keys().for_each(|contact| replica.meet(*contact));
+        let lanes = replica.boundary().lanes();
+        let named = self.book.iter().map(|(actor, _)| *actor);
+        let contacts: BTreeSet<_> = named.filter(|actor| !lanes.contains(actor)).collect();
+        contacts.iter().for_each(|contact| replica.meet(*contact));
         if let Some((generation, value)) = self.pinned {
             replica.expect(generation, value);
         }
@@ -149,8 +149,8 @@ where
         let bound = socket.local_addr()?;
         let own = (!bound.ip().is_unspecified()).then(|| bound.to_string());
         let roster = Roster {
-            lanes: replica.boundary().lanes(),
-            contacts: self.book.keys().copied().collect(),
+            lanes,
+            contacts,
             guests: self.guests,
             seated: replica.committee().contains(&replica.actor()),
             observers: self.observers,
@@ -167,7 +167,18 @@ where
         for (actor, address) in self.book {
             links.learn(actor, Word::Operator, address);
         }
-        run(replica, step, store, links, arrivals, self.tick)
+        let started = run(
+            replica,
+            step,
+            store,
+            Arc::clone(&links),
+            arrivals,
+            self.tick,
+        );
+        if started.is_err() {
+            links.close().await;
+        }
+        started
     }
 }
 

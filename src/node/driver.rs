@@ -328,3 +328,44 @@ fn note(asked: &mut Vec<Change>, change: Change, knows: impl Fn(&Actor) -> bool)
     asked.push(change);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::SigningActor;
+    use crate::codec::{Digest, NetworkId};
+    use crate::membership::{Entry, Generation};
+
+    fn enters(number: u16) -> Change {
+        let mut secret = [5; 32];
+        secret[..2].copy_from_slice(&number.to_be_bytes());
+        let entry = Entry {
+            generation: Generation::GENESIS,
+            value: Digest::from_bytes([1; 32]),
+        };
+        let key = SigningActor::from_secret(&secret);
+        Change::Join(key.sign(&NetworkId::NONE, entry).into_claim())
+    }
+
+    #[test]
+    fn wishes_of_strangers_give_way_and_those_of_whom_we_know_stay() {
+        let guest = enters(0);
+        let knows = |actor: &Actor| guest.key() == ChangeKey::Join(*actor);
+        let mut asked = Vec::new();
+        assert!(note(&mut asked, guest, knows));
+        let told = (1..1000).filter(|stranger| note(&mut asked, enters(*stranger), knows));
+        assert_eq!(told.count(), 999);
+        assert_eq!(asked.len(), ASKED);
+        assert_eq!(asked[0], guest);
+        assert_eq!(asked[ASKED - 1], enters(999));
+        assert!(!note(&mut asked, guest, knows), "no news");
+    }
+
+    #[test]
+    fn where_all_who_wish_are_known_another_wish_waits() {
+        let mut asked = Vec::new();
+        let noted = (0..300).filter(|number| note(&mut asked, enters(*number), |_| true));
+        assert_eq!(noted.count(), ASKED);
+        assert!(!asked.contains(&enters(299)));
+    }
+}

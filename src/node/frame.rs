@@ -11,11 +11,22 @@ use crate::actor::Actor;
 use crate::codec::{self, Bytes, Limits};
 use crate::deterministic_secure_broadcast::Packet;
 
-/// Where an actor listens: `host:port`. A hint: who is there proves it with its key.
+/// Where an actor listens: `host:port`, without spaces and control characters, in at most 255 bytes. A hint: who is there
+/// proves it with its key.
 pub type Address = String;
 
 /// Bytes of an address.
-pub(super) const ADDRESS: usize = 255;
+const ADDRESS: usize = 255;
+
+/// Whether this is an address. Others' words end in files and on terminals.
+pub(super) fn is_address(text: &str) -> bool {
+    let sound = |c: char| !c.is_whitespace() && !c.is_control();
+    let parts = text.rsplit_once(':');
+    let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    text.len() <= ADDRESS
+        && text.chars().all(sound)
+        && parts.is_some_and(|(host, digits)| !host.is_empty() && port(digits))
+}
 
 /// Addresses in one greeting.
 pub(super) const BOOK: usize = 1024;
@@ -72,7 +83,7 @@ impl Frame {
 impl Hello {
     fn check(&self) -> Result<(), LinkError> {
         let mut addresses = self.book.values().chain(&self.address);
-        let fits = self.book.len() <= BOOK && addresses.all(|address| address.len() <= ADDRESS);
+        let fits = self.book.len() <= BOOK && addresses.all(|address| is_address(address));
         if fits { Ok(()) } else { Err(LinkError::Hello) }
     }
 }
@@ -114,4 +125,53 @@ pub(super) async fn body(stream: &mut RecvStream, len: usize) -> Result<Vec<u8>,
         frame.extend_from_slice(&chunk.bytes);
     }
     Ok(frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_host_and_a_port_and_nothing_around_them() {
+        for sound in ["a:1", "there.example:4433", "127.0.0.1:65535", "[::1]:4433"] {
+            assert!(is_address(sound), "{sound}");
+        }
+        let long = format!("{}:1", "a".repeat(254));
+        let others = [
+            "",
+            ":",
+            ":1",
+            "a",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:-1",
+            "a:1 ",
+            " a:1",
+            "a\n:1",
+            "a b:1",
+            "a\u{1b}[2J:1",
+            "a\u{2028}:1",
+            &long,
+        ];
+        for other in others {
+            assert!(!is_address(other), "{other:?}");
+            let address = Some(other.to_owned());
+            let told = [
+                Hello {
+                    address,
+                    book: BTreeMap::new(),
+                },
+                Hello {
+                    address: None,
+                    book: [(Actor::from_bytes([1; 32]), other.to_owned())].into(),
+                },
+            ];
+            for hello in told {
+                let frame = codec::encode(&Frame::Hello(hello));
+                let refused = Frame::decode(&frame, &Limits::default());
+                assert_eq!(refused, Err(LinkError::Hello), "{other:?}");
+            }
+        }
+    }
 }

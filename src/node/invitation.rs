@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use super::frame::Address;
+use super::frame::{Address, is_address};
 use crate::actor::Actor;
 use crate::codec::{self, Digest};
 use crate::deterministic_secure_broadcast::Replica;
@@ -94,7 +94,13 @@ impl FromStr for Invitation {
         if *found != check(bytes) {
             return Err(InvitationError::Damaged);
         }
-        codec::decode(bytes, LIMIT).map_err(|_| InvitationError::Malformed)
+        let invitation: Self =
+            codec::decode(bytes, LIMIT).map_err(|_| InvitationError::Malformed)?;
+        let mut addresses = invitation.contacts.values();
+        let sound = addresses.all(|address| is_address(address));
+        sound
+            .then_some(invitation)
+            .ok_or(InvitationError::Malformed)
     }
 }
 
@@ -150,6 +156,17 @@ mod tests {
                 written[..place].parse::<Invitation>().is_err(),
                 "{place} digits"
             );
+        }
+    }
+
+    #[test]
+    fn an_invitation_to_what_is_no_address_is_malformed() {
+        for address in ["", "somewhere", "somewhere:1\nelsewhere:2"] {
+            let mut invitation = invitation();
+            let contacts = invitation.contacts.values_mut();
+            contacts.for_each(|contact| *contact = address.to_owned());
+            let parsed = invitation.to_string().parse::<Invitation>();
+            assert_eq!(parsed, Err(InvitationError::Malformed), "{address:?}");
         }
     }
 

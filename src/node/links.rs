@@ -6,7 +6,7 @@
 //!
 //! Two connections to one actor are no harm (both ends may dial at once): both are read, the newest is written to.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -17,12 +17,12 @@ use quinn::{
 };
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::book::{Addresses, Word};
+use super::door::Handshakes;
 use super::error::{LinkError, StartError};
-use super::frame::{ADDRESS, Address, BOOK, Frame, Hello};
+use super::frame::{Address, BOOK, Frame, Hello};
 use super::listener::Listener;
 use super::roster::{Role, Roster, STRANGERS};
 use super::speaker::Speaker;
@@ -35,8 +35,6 @@ use crate::deterministic_secure_broadcast::Packet;
 const IDLE: Duration = Duration::from_secs(30);
 /// How long a handshake may take.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Handshakes of others at once, of which the oldest gives way; above a quarter of it, they must first prove their address.
-const HANDSHAKES: usize = 64;
 /// Bytes that are kept of what comes before a handshake is looked at.
 const EARLY: u64 = 64 << 10;
 /// Connections of one actor at once: more than one while both ends dial, or after a restart.
@@ -128,7 +126,7 @@ impl Links {
         let transport = Arc::new(transport());
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(tls::server(&key, &network)?));
         server.transport_config(Arc::clone(&transport));
-        server.max_incoming(HANDSHAKES * 4);
+        server.max_incoming(Handshakes::MOST * 4);
         server.incoming_buffer_size(EARLY);
         server.incoming_buffer_size_total(EARLY * 16);
         let runtime = Arc::new(TokioRuntime);
@@ -234,22 +232,21 @@ impl Links {
         read(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Where this actor may listen, in somebody's words.
+    /// Where this actor may listen, in somebody's words. A node without a seat keeps those of whom it does not know too, while
+    /// there is room: they may be members of later generations.
     pub(super) fn learn(self: &Arc<Self>, actor: Actor, word: Word, address: Address) {
-        let welcome = self.knows(&actor) || !self.read_roster(|roster| roster.seated);
+        let (known, seated) = (self.knows(&actor), self.read_roster(|roster| roster.seated));
         let mut peers = self.lock();
         let room = peers.known.contains_key(&actor) || peers.known.len() < self.most_peers();
-        let sound = actor != self.key.actor() && address.len() <= ADDRESS;
-        if welcome
-            && room
-            && sound
+        if (known || !seated && room)
+            && actor != self.key.actor()
             && let Some(peer) = self.peer(&mut peers, actor)
         {
             peer.addresses.learn(word, address);
         }
     }
 
-    /// All who can be members, and strangers.
+    /// As many as can be members, and strangers.
     fn most_peers(&self) -> usize {
         self.limits.lanes as usize + STRANGERS
     }
@@ -271,10 +268,18 @@ impl Links {
         book.collect()
     }
 
-    /// Where each actor listens, by its own word or the operator's.
+    /// Where members and contacts listen, by their own word or the operator's.
     pub(super) fn book(&self) -> BTreeMap<Actor, Address> {
+        self.vouched(|roster, actor| {
+            roster.lanes.contains(actor) || roster.contacts.contains(actor)
+        })
+    }
+
+    fn vouched(&self, of: impl Fn(&Roster, &Actor) -> bool) -> BTreeMap<Actor, Address> {
         let peers = self.lock();
-        let vouched = peers.known.iter().filter_map(|(actor, peer)| {
+        let wanted = |actor: &&Actor| self.read_roster(|roster| of(roster, actor));
+        let wanted = peers.known.iter().filter(|(actor, _)| wanted(actor));
+        let vouched = wanted.filter_map(|(actor, peer)| {
             let vouched = peer.addresses.vouched()?;
             Some((*actor, vouched.clone()))
         });
@@ -283,8 +288,7 @@ impl Links {
 
     /// Where the members listen, and we ourselves.
     pub(super) fn contacts(&self) -> BTreeMap<Actor, Address> {
-        let mut members = self.book();
-        members.retain(|actor, _| self.read_roster(|roster| roster.lanes.contains(actor)));
+        let members = self.vouched(|roster, actor| roster.lanes.contains(actor));
         let own = self.address.clone();
         let own = own.map(|address| (self.key.actor(), address));
         own.into_iter().chain(members).take(BOOK).collect()
@@ -360,22 +364,17 @@ impl Links {
     }
 
     async fn accept(self: Arc<Self>) {
-        let mut handshakes: VecDeque<AbortHandle> = VecDeque::new();
+        let mut handshakes = Handshakes::default();
         while let Some(incoming) = self.endpoint.accept().await {
-            handshakes.retain(|handshake| !handshake.is_finished());
-            let crowded = handshakes.len() > HANDSHAKES / 4;
-            if crowded && !incoming.remote_address_validated() {
+            if handshakes.are_many() && !incoming.remote_address_validated() {
                 let _ = incoming.retry();
                 continue;
             }
-            if handshakes.len() >= HANDSHAKES
-                && let Some(oldest) = handshakes.pop_front()
-            {
-                count(&self.counters.refused);
-                oldest.abort();
-            }
+            let from = incoming.remote_address();
             let handshake = self.runtime.spawn(Arc::clone(&self).shake_hands(incoming));
-            handshakes.push_back(handshake.abort_handle());
+            if handshakes.begin(from, handshake.abort_handle()) {
+                count(&self.counters.refused);
+            }
         }
     }
 

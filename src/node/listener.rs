@@ -90,12 +90,15 @@ impl Listener {
         role.ok_or(LinkError::NoSeat)
     }
 
+    /// Whom we know or wanted to speak to may tell where it listens, or there would be no end of tellers.
     fn greet(&self, hello: Hello) -> Result<(), LinkError> {
+        if !self.dialled && !self.links.knows(&self.actor) {
+            return Ok(());
+        }
         if let Some(address) = hello.address {
             self.links.learn(self.actor, Word::Own, address);
         }
-        // Those whom we know may tell of others.
-        if self.role()? == Role::Peer && (self.dialled || self.links.knows(&self.actor)) {
+        if self.role()? == Role::Peer {
             for (about, address) in hello.book {
                 self.links.learn(about, Word::Of(self.actor), address);
             }
@@ -113,5 +116,50 @@ impl Listener {
             body if self.role()?.may_say(body) => Ok(()),
             _ => Err(LinkError::NoSeat),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, UdpSocket};
+
+    use super::super::roster::Roster;
+    use super::*;
+    use crate::actor::SigningActor;
+    use crate::codec::{Limits, NetworkId};
+
+    #[tokio::test]
+    async fn a_node_without_a_seat_takes_addresses_from_whom_it_knows_or_dialled_and_keeps_no_others()
+     {
+        let [me, contact, stranger] = [1, 2, 3].map(|byte| SigningActor::from_secret(&[byte; 32]));
+        let roster = Roster {
+            contacts: [contact.actor()].into(),
+            ..Roster::default()
+        };
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        let opened = Links::open(me, NetworkId::NONE, Limits::default(), socket, None, roster);
+        let links = opened.expect("opened").0;
+        let greet = |actor: Actor, dialled| {
+            let listener = Listener {
+                links: Arc::clone(&links),
+                actor,
+                dialled,
+                room: Arc::new(Semaphore::new(1)),
+            };
+            let hello = Hello {
+                address: Some("somewhere:1".to_owned()),
+                book: [(Actor::from_bytes([9; 32]), "elsewhere:1".to_owned())].into(),
+            };
+            listener.greet(hello).expect("an address");
+            links.reach().len()
+        };
+        assert_eq!(greet(stranger.actor(), false), 0);
+        assert_eq!(greet(contact.actor(), false), 2);
+        assert_eq!(greet(stranger.actor(), true), 3);
+        // What is kept for the next start are those whom the operator trusts.
+        assert_eq!(
+            links.book().into_keys().collect::<Vec<_>>(),
+            [contact.actor()]
+        );
     }
 }

@@ -22,6 +22,7 @@
 
 mod book;
 mod builder;
+mod door;
 mod driver;
 mod error;
 mod frame;
@@ -40,6 +41,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use frame::is_address;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use builder::Builder;
@@ -275,9 +277,9 @@ where
             Err(error) => (Step::default(), Err(error)),
         });
         let approved: Result<(), ApproveError> = approved.await?;
-        let mut asked = open(&self.shared.asked);
-        asked.retain(|asked| asked.key() != change.key());
-        Ok(approved?)
+        approved?;
+        open(&self.shared.asked).retain(|asked| asked.key() != change.key());
+        Ok(())
     }
 
     /// Asks the members to be let in, until we are. They approve or not.
@@ -323,8 +325,11 @@ where
     /// exchanged finds those who are there now.
     ///
     /// # Errors
-    /// [`RequestError::Stopped`].
+    /// [`RequestError::Stopped`], [`RequestError::Address`].
     pub async fn introduce(&self, actor: Actor, address: Address) -> Result<(), RequestError> {
+        if !is_address(&address) {
+            return Err(RequestError::Address(address));
+        }
         let links = &self.shared.links;
         links.update_roster(|roster| {
             roster.contacts.insert(actor);
@@ -334,8 +339,8 @@ where
         meet.await
     }
 
-    /// Where actors listen, by their own word or by that of whoever operates this node: to be kept, and given to the
-    /// [`Builder`] at the next start.
+    /// Where members and contacts listen, by their own word or else by that of whoever operates this node: to be kept, and
+    /// given to the [`Builder`] at the next start, beside what the operator knows.
     #[must_use]
     pub fn book(&self) -> BTreeMap<Actor, Address> {
         self.shared.links.book()

@@ -137,41 +137,68 @@ async fn write_to(
     Ok(stream)
 }
 
-/// Tries all known addresses, one a little after the other: the first that proves the actor's key wins.
+/// Tries all known addresses: the first that proves the actor's key wins.
 async fn dial(links: &Arc<Links>, actor: Actor) -> Result<Connection, LinkError> {
     let config = links.client(actor)?;
-    let mut attempts = JoinSet::new();
-    let mut wait = Duration::ZERO;
-    for address in links.addresses(&actor) {
-        let attempt = attempt(links.endpoint().clone(), config.clone(), address);
-        let attempt = async move {
-            sleep(wait).await;
-            timeout(HANDSHAKE, attempt).await.ok().flatten()
-        };
-        attempts.spawn(attempt);
-        wait += STAGGER;
-    }
-    while let Some(attempt) = attempts.join_next().await {
-        if let Ok(Some(connection)) = attempt {
-            links.register(actor, true, &connection);
-            return Ok(connection);
-        }
-    }
-    Err(LinkError::Unreachable)
+    let addresses = links.addresses(&actor).into_iter();
+    let attempts = addresses.map(|at| dial_name(links.endpoint().clone(), config.clone(), at));
+    let connection = first_of(attempts).await;
+    let connection = connection.ok_or(LinkError::Unreachable)?;
+    links.register(actor, true, &connection);
+    Ok(connection)
 }
 
-async fn attempt(
+async fn dial_name(
     endpoint: Endpoint,
     config: quinn::ClientConfig,
     address: Address,
 ) -> Option<Connection> {
-    for socket in tokio::net::lookup_host(&address).await.ok()?.take(SOCKETS) {
-        let Ok(connecting) = endpoint.connect_with(config.clone(), socket, "actor") else {
-            continue;
-        };
-        if let Ok(connection) = connecting.await {
-            return Some(connection);
+    let sockets = timeout(HANDSHAKE, tokio::net::lookup_host(&address)).await;
+    let sockets: Vec<_> = sockets.ok()?.ok()?.take(SOCKETS).collect();
+    let attempts = sockets.into_iter().map(|socket| {
+        let (endpoint, config) = (endpoint.clone(), config.clone());
+        async move {
+            let connecting = endpoint.connect_with(config, socket, "actor").ok()?;
+            timeout(HANDSHAKE, connecting).await.ok()?.ok()
+        }
+    });
+    first_of(attempts).await
+}
+
+/// What the first attempt that succeeds leads to. Each begins a little after the one before it.
+async fn first_of<T: Send + 'static>(
+    attempts: impl IntoIterator<Item = impl Future<Output = Option<T>> + Send + 'static>,
+) -> Option<T> {
+    let mut racing = JoinSet::new();
+    for (index, attempt) in (0..).zip(attempts) {
+        racing.spawn(async move {
+            sleep(STAGGER * index).await;
+            attempt.await
+        });
+    }
+    while let Some(done) = racing.join_next().await {
+        if let Ok(Some(won)) = done {
+            return Some(won);
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_never_ends_keeps_none_of_the_others_from_succeeding() {
+        let attempts = [Some(1), None, None, Some(4)];
+        let attempt = |(index, result)| async move {
+            if index == 0 {
+                std::future::pending::<()>().await;
+            }
+            result
+        };
+        let won = first_of(attempts.into_iter().enumerate().map(attempt)).await;
+        assert_eq!(won, Some(4));
+        assert_eq!(first_of([async { None::<u8> }]).await, None);
+    }
 }

@@ -295,24 +295,22 @@ async fn who_asks_in_many_names_keeps_no_newcomer_out() {
     let nodes = cluster_with(1, |builder| builder.observers(true)).await;
     let node = &nodes[0];
     let value = node.read(|r| r.boundary().value()).await.expect("runs");
-    let stranger = SigningActor::from_secret(&[97; 32]);
-    let mut link = dial(&stranger, node).await;
     for number in 0..300u16 {
         let mut secret = [96; 32];
         secret[..2].copy_from_slice(&number.to_le_bytes());
+        let stranger = SigningActor::from_secret(&secret);
         let entry = Entry {
             generation: Default::default(),
             value,
         };
-        let entry = SigningActor::from_secret(&secret).sign(&node.network(), entry);
-        let (from, to, body) = (
-            stranger.actor(),
-            node.actor(),
-            Body::Enter(entry.into_claim()),
-        );
-        let _ = link.send(Packet { from, to, body }).await;
+        let entry = stranger.sign(&node.network(), entry).into_claim();
+        let (from, to, body) = (stranger.actor(), node.actor(), Body::Enter(entry));
+        let mut link = dial(&stranger, node).await;
+        link.send(Packet { from, to, body }).await.expect("sent");
+        while !node.asked().contains(&ChangeKey::Join(stranger.actor())) {
+            sleep(Duration::from_millis(1)).await;
+        }
     }
-    sleep(Duration::from_secs(1)).await;
     let invitation = node.invite(key(4).actor()).await.expect("runs");
     let guest = start(builder(key(4), invitation.genesis.clone()).invitation(&invitation)).await;
     guest.join().await.expect("runs");

@@ -42,7 +42,7 @@ async fn agree(nodes: &[Node<Set>], change: ChangeKey) {
 }
 
 async fn seated(node: &Node<Set>) -> Vec<Actor> {
-    let seated = node.read(|r| r.committee().actors().iter().copied().collect());
+    let seated = node.read(|r| r.committee().actors().to_vec());
     seated.await.expect("runs")
 }
 

@@ -45,7 +45,7 @@ fn agree(table: &mut Table, awake: &[usize], change: Change) {
     let generation = table.replicas[awake[0]].generation().number() + 1;
     for chair in awake {
         // A newcomer has no say yet, and the last ones hold an authorised change already.
-        if let Ok(step) = table.replicas[*chair].approve(change.clone()) {
+        if let Ok(step) = table.replicas[*chair].approve(change) {
             table.spend(*chair, step);
         }
     }
