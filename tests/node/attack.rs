@@ -9,22 +9,16 @@ use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
     Body, Packet, ProposeError, Record, Request, Standing, Want,
 };
-use bft_crdts::membership::{ChangeKey, Entry, Genesis};
+use bft_crdts::membership::{ChangeKey, Entry};
 use bft_crdts::node::{Builder, Event, Link, Node, NotDelivered, RequestError};
 use bft_crdts::store::{MemoryStore, Store};
-use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
+use bft_crdts::{Actor, SigningActor};
 use tokio::time::{sleep, timeout};
 
-use crate::links::{Set, add, cluster, cluster_with, has};
+use crate::links::{Set, add, builder, cluster, cluster_with, has};
 use crate::process::{genesis, key};
 
 const SOON: Duration = Duration::from_secs(15);
-
-fn builder(key: SigningActor, genesis: Genesis) -> Builder<Set> {
-    let algorithm = Set::new(key.actor());
-    let listen = "127.0.0.1:0".parse().expect("an address");
-    Node::builder(key, algorithm, genesis).listen(listen)
-}
 
 async fn start(builder: Builder<Set>) -> Node<Set> {
     builder.start(MemoryStore::new()).await.expect("started")
@@ -558,24 +552,15 @@ async fn after_a_failed_write_nothing_more_is_said_and_nobody_is_told_ok() {
     );
 }
 
-/// How long ten operations take, one after the other.
-async fn ten(node: &Node<Set>, name: &str) -> Duration {
-    let begin = Instant::now();
-    for number in 0..10 {
-        add(node, &format!("{name}-{number}")).await;
-    }
-    begin.elapsed()
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn observers_that_ask_without_end_hold_up_no_member_for_long() {
+async fn observers_that_ask_without_end_hold_up_no_member() {
     let nodes = cluster_with(4, |builder| builder.observers(true)).await;
     for node in &nodes {
         for number in 0..6 {
             add(node, &format!("{number}{}", "x".repeat(100_000))).await;
         }
     }
-    let calm = ten(&nodes[0], "calm").await;
+    let before = nodes[0].traffic().received;
     let mut strangers = tokio::task::JoinSet::new();
     for number in 0..16u8 {
         let stranger = SigningActor::from_secret(&[number, 94].repeat(16).try_into().expect("32"));
@@ -600,14 +585,13 @@ async fn observers_that_ask_without_end_hold_up_no_member_for_long() {
             }
         });
     }
-    sleep(Duration::from_millis(500)).await;
-    let stormy = ten(&nodes[0], "stormy").await;
-    eprintln!(
-        "ten operations: {calm:?} in calm, {stormy:?} in the storm; {:?}",
-        nodes[0].traffic()
-    );
+    while nodes[0].traffic().received < before + 100 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    for number in 0..10 {
+        add(&nodes[0], &format!("{number} in the storm")).await;
+    }
     strangers.abort_all();
-    assert!(stormy < Duration::from_secs(10), "{stormy:?}");
 }
 
 // ---- slips of whoever builds on it
@@ -624,13 +608,9 @@ async fn a_question_that_panics_harms_who_asked_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tick_of_nothing_is_refused_or_works() {
-    let builder = builder(key(0), genesis(1)).tick(Duration::ZERO);
-    if let Ok(node) = builder.start(MemoryStore::new()).await {
-        let op = node.propose_with(|set| Some(set.add("x".to_owned())));
-        let added = timeout(SOON, op).await.expect("in time");
-        assert!(added.is_ok(), "{added:?}");
-    }
+async fn a_tick_of_nothing_works() {
+    let node = start(builder(key(0), genesis(1)).tick(Duration::ZERO)).await;
+    add(&node, "x").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
