@@ -25,6 +25,8 @@ mod builder;
 mod driver;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod invitation;
 mod link;
 mod links;
