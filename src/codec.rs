@@ -342,6 +342,16 @@ pub fn decode_sequence<T: Serialize + DeserializeOwned>(
     }
 }
 
+/// The bytes that hexadecimal digits spell, two of them each, in any case; `None` when there is anything else.
+pub(crate) fn from_digits(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks();
+    let digit = |letter: u8| char::from(letter).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok();
+    rest.is_empty()
+        .then(|| pairs.iter().map(byte).collect())
+        .flatten()
+}
+
 /// Bytes that are shared, not copied: the encoded operations of a message.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(Arc<[u8]>);
@@ -477,6 +487,15 @@ mod tests {
         for bytes in [unsorted, repeated] {
             let decoded = decode::<BTreeMap<u64, u8>>(&bytes, 1024);
             assert_eq!(decoded, Err(DecodeError::NotCanonical));
+        }
+    }
+
+    #[test]
+    fn digits_spell_bytes_and_signs_spaces_and_halves_nothing() {
+        assert_eq!(from_digits("00fFA7"), Some(vec![0, 0xff, 0xa7]));
+        assert_eq!(from_digits(""), Some(Vec::new()));
+        for none in ["0", "000", "+1", "-1", "0x", " 1", "\u{e9}", "0g"] {
+            assert_eq!(from_digits(none), None, "{none}");
         }
     }
 

@@ -12,6 +12,15 @@ mod common;
 )]
 mod bodies;
 
+#[cfg(feature = "cli")]
+#[path = "../src/bin/bft-crdts/name.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the program uses the rest")]
+mod name;
+#[cfg(feature = "cli")]
+#[path = "../src/bin/bft-crdts/protocol.rs"]
+#[allow(dead_code, reason = "the program uses the rest")]
+mod protocol;
+
 use std::path::Path;
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -111,4 +120,35 @@ fn whatever_a_liar_and_the_network_do_with_packets_what_is_promised_holds() {
 #[test]
 fn whatever_became_of_its_records_a_replica_agrees_with_them_or_is_not_built() {
     replay("recover", bodies::recover, 5 * tests());
+}
+
+/// The doors of a node and its program.
+#[cfg(feature = "cli")]
+mod real {
+    use super::{bodies::real, replay, tests};
+
+    #[test]
+    fn what_is_heard_on_a_link_is_what_was_said_and_may_be_said() {
+        replay("frames", real::frames, 10 * tests());
+    }
+
+    #[test]
+    fn an_invitation_is_read_from_its_own_text_and_no_other() {
+        replay("invitation", real::invitation, 20 * tests());
+    }
+
+    #[test]
+    fn a_line_on_the_control_socket_is_refused_or_means_what_it_says() {
+        replay("request", real::request, 20 * tests());
+    }
+
+    #[test]
+    fn rows_of_a_log_are_what_was_written_or_the_first_wrong_one_is_named() {
+        replay("rows", real::rows, 10 * tests());
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_or_a_beginning() {
+        replay("file", real::file, tests() / 10);
+    }
 }

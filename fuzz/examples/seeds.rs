@@ -3,23 +3,26 @@
 use std::fs;
 use std::path::Path;
 
+use bft_crdts_fuzz::bodies::{decode_seeds, real, scene_count, walk};
+
 fn main() -> std::io::Result<()> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for target in ["decode", "handle_packet", "recover"] {
-        fs::create_dir_all(corpus.join(target))?;
-    }
-    for (name, bytes) in bft_crdts_fuzz::bodies::decode_seeds() {
-        fs::write(corpus.join("decode").join(name), bytes)?;
-    }
-    for scene in 0..bft_crdts_fuzz::bodies::scene_count() {
-        let scene = u8::try_from(scene).expect("a handful of scenes");
-        for target in ["handle_packet", "recover"] {
-            let script: Vec<u8> = (0..64u8)
-                .map(|step| scene.wrapping_mul(37) ^ step.wrapping_mul(11))
-                .collect();
-            let script = [&[scene], script.as_slice()].concat();
-            fs::write(corpus.join(target).join(format!("scene-{scene}")), script)?;
-        }
-    }
-    Ok(())
+    let decode = decode_seeds().into_iter();
+    decode
+        .map(|(name, bytes)| ("decode", name, bytes))
+        .chain(scripts())
+        .chain(real::seeds())
+        .try_for_each(|(target, name, bytes)| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("corpus")
+                .join(target);
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join(name), bytes)
+        })
+}
+
+fn scripts() -> impl Iterator<Item = (&'static str, String, Vec<u8>)> {
+    let scenes = 0..u8::try_from(scene_count()).expect("a handful of scenes");
+    let both = |scene| ["handle_packet", "recover"].map(|target| (target, scene));
+    let scripts = scenes.flat_map(both);
+    scripts.map(|(target, scene)| (target, format!("scene-{scene}"), walk(scene)))
 }

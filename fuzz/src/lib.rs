@@ -4,3 +4,10 @@
 pub mod bodies;
 #[path = "../../tests/promises/common/mod.rs"]
 mod common;
+
+#[path = "../../src/bin/bft-crdts/name.rs"]
+#[allow(dead_code, reason = "the program uses the rest")]
+mod name;
+#[path = "../../src/bin/bft-crdts/protocol.rs"]
+#[allow(dead_code, reason = "the program uses the rest")]
+mod protocol;

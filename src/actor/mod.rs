@@ -18,12 +18,13 @@ pub use signatures::{Signatures, Work};
 
 use std::fmt;
 use std::ops::Deref;
+use std::str::FromStr;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Digest, Domain, NetworkId, fixed};
+use crate::codec::{DecodeError, Digest, Domain, NetworkId, fixed, from_digits};
 
 /// The public identity of a participant: an ed25519 public key, not yet known to be a good one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,6 +74,16 @@ impl fmt::Debug for Actor {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Actor {
+    type Err = DecodeError;
+
+    /// An actor as [`Display`](fmt::Display) writes it. Whether the key is usable shows in [`Actor::public_key`].
+    fn from_str(digits: &str) -> Result<Self, DecodeError> {
+        let bytes = from_digits(digits).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or(DecodeError::Malformed)
     }
 }
 
@@ -315,6 +326,15 @@ mod tests {
 
     fn actor() -> SigningActor {
         SigningActor::from_secret(&[7; 32])
+    }
+
+    #[test]
+    fn an_actor_is_read_as_it_is_written_whole_or_not_at_all() {
+        let (actor, written) = (actor().actor(), actor().actor().to_string());
+        assert_eq!(written.parse(), Ok(actor));
+        for other in [&written[2..], &format!("{written}00"), ""] {
+            assert_eq!(other.parse::<Actor>(), Err(DecodeError::Malformed));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::error::LinkError;
 use super::roster::Role;
 use crate::actor::Actor;
 use crate::codec::{self, Bytes, Limits};
-use crate::deterministic_secure_broadcast::Packet;
+use crate::deterministic_secure_broadcast::{Body, Packet};
 
 /// Where an actor listens: `host:port`, without spaces and control characters, in at most 255 bytes. A hint: who is there
 /// proves it with its key.
@@ -88,6 +88,48 @@ impl Hello {
     }
 }
 
+/// Judges what one actor says to us on one stream, frame by frame.
+pub(super) struct Hearing<'a> {
+    limits: &'a Limits,
+    from: Actor,
+    to: Actor,
+    greeted: bool,
+}
+
+impl<'a> Hearing<'a> {
+    pub(super) fn new(limits: &'a Limits, from: Actor, to: Actor) -> Self {
+        let greeted = false;
+        Self {
+            limits,
+            from,
+            to,
+            greeted,
+        }
+    }
+
+    /// The next frame, which `role` may say.
+    pub(super) fn hear(&mut self, bytes: &[u8], role: Role) -> Result<Frame, LinkError> {
+        let frame = Frame::decode(bytes, self.limits)?;
+        match &frame {
+            Frame::Hello(_) if std::mem::replace(&mut self.greeted, true) => Err(LinkError::Hello),
+            Frame::Hello(_) => Ok(frame),
+            Frame::Packet(packet) => self.judge(packet, role).map(|()| frame),
+        }
+    }
+
+    fn judge(&self, packet: &Packet, role: Role) -> Result<(), LinkError> {
+        if packet.from != self.from || packet.to != self.to {
+            return Err(LinkError::Misaddressed);
+        }
+        match &packet.body {
+            // Nobody asks to be let in for another: the newcomers of whom a member may speak would be as many as it likes.
+            Body::Enter(entry) if entry.signer != self.from => Err(LinkError::Misaddressed),
+            body if role.may_say(body) => Ok(()),
+            _ => Err(LinkError::NoSeat),
+        }
+    }
+}
+
 /// The most bytes that a frame of one in this role has.
 pub(super) fn limit(limits: &Limits, role: Role) -> usize {
     let all = Frame::limit(limits);
@@ -108,11 +150,16 @@ pub(super) async fn length(
         Err(ReadExactError::FinishedEarly(0)) => return Ok(None),
         Err(_) => return Err(LinkError::Lost),
     }
+    announced(len, limit).map(Some)
+}
+
+/// The length that is before a frame.
+pub(super) fn announced(len: [u8; size_of::<u32>()], limit: usize) -> Result<usize, LinkError> {
     let len = u32::from_le_bytes(len) as usize;
     if len > limit {
         return Err(LinkError::TooLong { len, limit });
     }
-    Ok(Some(len))
+    Ok(len)
 }
 
 /// Reads so many bytes. Room grows with what comes, not with what is announced.

@@ -87,7 +87,7 @@ impl FromStr for Invitation {
     fn from_str(text: &str) -> Result<Self, InvitationError> {
         let text: String = text.split_whitespace().collect();
         let digits = text.strip_prefix(PREFIX).ok_or(InvitationError::Prefix)?;
-        let bytes = bytes(digits).ok_or(InvitationError::Damaged)?;
+        let bytes = codec::from_digits(digits).ok_or(InvitationError::Damaged)?;
         let (bytes, found) = bytes
             .split_last_chunk::<CHECK>()
             .ok_or(InvitationError::Damaged)?;
@@ -107,16 +107,6 @@ impl FromStr for Invitation {
 fn check(bytes: &[u8]) -> [u8; CHECK] {
     let hash: [u8; 32] = sha2::Sha256::digest(bytes).into();
     std::array::from_fn(|index| hash[index])
-}
-
-/// The bytes that these hexadecimal digits spell.
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    digits
-        .len()
-        .is_multiple_of(2)
-        .then(|| pairs.map(byte).collect())?
 }
 
 #[cfg(test)]
@@ -176,6 +166,12 @@ mod tests {
         assert_eq!("bft1".parse::<Invitation>(), Err(InvitationError::Damaged));
         assert_eq!(
             "bft1é0".parse::<Invitation>(),
+            Err(InvitationError::Damaged)
+        );
+        let written = invitation().to_string();
+        assert!(written.starts_with("bft10"));
+        assert_eq!(
+            written.replacen('0', "+", 1).parse::<Invitation>(),
             Err(InvitationError::Damaged)
         );
         let other: String = [1u8, 2, 3]

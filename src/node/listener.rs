@@ -7,11 +7,10 @@ use tokio::sync::Semaphore;
 
 use super::book::Word;
 use super::error::LinkError;
-use super::frame::{self, Frame, Hello};
+use super::frame::{self, Frame, Hearing, Hello};
 use super::links::{Arrival, Close, Links};
 use super::roster::Role;
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{Body, Packet};
 
 pub(super) struct Listener {
     pub(super) links: Arc<Links>,
@@ -53,7 +52,7 @@ impl Listener {
 
     async fn read(&self, stream: &mut RecvStream) -> Result<(), LinkError> {
         let limits = self.links.limits();
-        let mut greeted = false;
+        let mut hearing = Hearing::new(limits, self.actor, self.links.actor());
         loop {
             let limit = frame::limit(limits, self.role()?);
             let Some(len) = frame::length(stream, limit).await? else {
@@ -63,13 +62,9 @@ impl Listener {
             let room = Arc::clone(&self.room).acquire_many_owned(room).await;
             let room = room.map_err(|_| LinkError::Lost)?;
             let bytes = frame::body(stream, len).await?;
-            match Frame::decode(&bytes, limits)? {
-                Frame::Hello(_) if std::mem::replace(&mut greeted, true) => {
-                    return Err(LinkError::Hello);
-                }
+            match hearing.hear(&bytes, self.role()?)? {
                 Frame::Hello(hello) => self.greet(hello)?,
                 Frame::Packet(packet) => {
-                    self.judge(&packet)?;
                     let arrival = Arrival {
                         packet,
                         _room: room,
@@ -104,18 +99,6 @@ impl Listener {
             }
         }
         Ok(())
-    }
-
-    fn judge(&self, packet: &Packet) -> Result<(), LinkError> {
-        if packet.from != self.actor || packet.to != self.links.actor() {
-            return Err(LinkError::Misaddressed);
-        }
-        match &packet.body {
-            // Nobody asks to be let in for another: the newcomers of whom a member may speak would be as many as it likes.
-            Body::Enter(entry) if entry.signer != self.actor => Err(LinkError::Misaddressed),
-            body if self.role()?.may_say(body) => Ok(()),
-            _ => Err(LinkError::NoSeat),
-        }
     }
 }
 

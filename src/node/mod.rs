@@ -26,6 +26,8 @@ mod door;
 mod driver;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod invitation;
 mod link;
 mod links;

@@ -12,6 +12,8 @@
 
 mod error;
 mod file;
+#[doc(hidden)]
+pub mod fuzz;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -208,11 +210,9 @@ impl Store for DurableStore {
         let mut read = self.nothing();
         for row in table.iter().map_err(failed)? {
             let wrong = DurableError::Corrupt { row: read.rows };
-            let (number, value) = row.map_err(failed)?;
-            if number.value() != read.rows {
-                return Err(wrong);
-            }
-            records.extend(read.read(value.value()).ok_or(wrong)?);
+            let (row, value) = row.map_err(failed)?;
+            let row = read.read(row.value(), value.value());
+            records.extend(row.ok_or(wrong)?);
         }
         if read != written {
             return Err(DurableError::Corrupt { row: read.rows });

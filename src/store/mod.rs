@@ -5,6 +5,9 @@ mod durable;
 mod memory;
 
 #[cfg(feature = "store")]
+#[doc(hidden)]
+pub use durable::fuzz;
+#[cfg(feature = "store")]
 pub use durable::{DurableError, DurableStore};
 pub use memory::{CrashError, MemoryStore};
 

@@ -11,5 +11,6 @@ mod liar;
 mod links;
 mod process;
 mod readme;
+mod relay;
 mod restart;
 mod weather;

@@ -43,6 +43,8 @@ pub(crate) fn genesis(members: usize) -> Genesis {
 pub(crate) struct Place {
     directory: PathBuf,
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Where each is said to listen, by itself too.
+    pub(crate) known_as: Vec<SocketAddr>,
     members: usize,
 }
 
@@ -69,9 +71,11 @@ impl Place {
             |number| UdpSocket::bind(SocketAddr::from((ip(number), 0))).expect("a free port");
         let sockets: Vec<_> = (0..nodes).map(free).collect();
         let address = |socket: &UdpSocket| socket.local_addr().expect("bound");
+        let addresses: Vec<_> = sockets.iter().map(address).collect();
         Self {
             directory,
-            addresses: sockets.iter().map(address).collect(),
+            known_as: addresses.clone(),
+            addresses,
             members: nodes,
         }
     }
@@ -98,10 +102,11 @@ impl Place {
     }
 
     fn launch(&self, number: usize) -> Process {
-        let addresses: Vec<_> = self.addresses.iter().map(SocketAddr::to_string).collect();
+        let known_as: Vec<_> = self.known_as.iter().map(SocketAddr::to_string).collect();
         let orders = format!(
-            "{number} {} {}",
-            addresses.join(","),
+            "{number} {} {} {}",
+            self.addresses[number],
+            known_as.join(","),
             self.store(number).display()
         );
         let program = std::env::current_exe().expect("this program");
@@ -300,10 +305,11 @@ pub(crate) fn run_as_ordered() {
 
 /// Runs a node as it was ordered, until its standard input ends or says so.
 fn obey(orders: &str) {
-    let mut words = orders.splitn(3, ' ');
-    let mut word = || words.next().expect("three words");
+    let mut words = orders.splitn(4, ' ');
+    let mut word = || words.next().expect("four words");
     let number: usize = word().parse().expect("a number");
-    let addresses: Vec<SocketAddr> = word()
+    let listen: SocketAddr = word().parse().expect("an address");
+    let known_as: Vec<SocketAddr> = word()
         .split(',')
         .map(|a| a.parse().expect("an address"))
         .collect();
@@ -313,14 +319,14 @@ fn obey(orders: &str) {
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(serve(number, &addresses, &store));
+    runtime.block_on(serve(number, listen, &known_as, &store));
 }
 
 fn say(line: impl std::fmt::Display) {
     println!("> {line}");
 }
 
-async fn serve(number: usize, addresses: &[SocketAddr], path: &Path) {
+async fn serve(number: usize, listen: SocketAddr, known_as: &[SocketAddr], path: &Path) {
     let store = if path.exists() {
         DurableStore::open(path).expect("our store")
     } else {
@@ -333,9 +339,10 @@ async fn serve(number: usize, addresses: &[SocketAddr], path: &Path) {
     };
     let key = key(number);
     let algorithm = Set::new(key.actor());
-    let mut builder =
-        Node::builder(key, algorithm, genesis(addresses.len())).listen(addresses[number]);
-    for (other, address) in addresses
+    let mut builder = Node::builder(key, algorithm, genesis(known_as.len()))
+        .listen(listen)
+        .address(known_as[number].to_string());
+    for (other, address) in known_as
         .iter()
         .enumerate()
         .filter(|(other, _)| *other != number)
@@ -359,6 +366,7 @@ async fn serve(number: usize, addresses: &[SocketAddr], path: &Path) {
             ["latency", count] => say(latency(&node, count, &spent).await),
             ["len"] => say(node.read(|r| r.algorithm().len()).await.expect("it runs")),
             ["list"] => say(list(&node).await),
+            ["addresses"] => say(addresses(&node).await),
             ["evidence"] => say(evidence(&node).await),
             ["status"] => say(status(&node, &spent).await),
             ["quit"] => {
@@ -421,6 +429,14 @@ async fn list(node: &Node<Set>) -> String {
         .read(|r| r.algorithm().iter().cloned().collect::<Vec<_>>())
         .await;
     list.expect("it runs").join(",")
+}
+
+/// Where it would look first for each of the others.
+async fn addresses(node: &Node<Set>) -> String {
+    let members = node.status().await.expect("it runs").members;
+    let others = members.into_iter().filter(|m| m.actor != node.actor());
+    let addresses = others.map(|member| member.address.expect("it was told"));
+    addresses.collect::<Vec<_>>().join(",")
 }
 
 /// The first piece of evidence, in hexadecimal digits.

@@ -1,10 +1,15 @@
-//! Loss, delay, disorder and partitions, by the kernel: in a network namespace of its own, with `tc netem` and rules of routing on
-//! its loopback. What the machine does not allow is left out, and the test says so.
+//! Loss, delay, disorder and partitions: everywhere by a relay between the nodes, and by the kernel in a network namespace of
+//! its own, with `tc netem` and rules of routing on its loopback. What the machine does not allow there is left out, and the
+//! test says so.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::process::{Place, Process};
+use crate::relay::Relay;
+
+/// How often everybody adds five, through the relay.
+const ROUNDS: u32 = 4;
 
 /// Tells the inner test that it is in a namespace of its own.
 const INSIDE: &str = "BFT_CRDTS_TEST_NAMESPACE";
@@ -57,7 +62,8 @@ fn through_loss_delay_disorder_and_partitions_everything_is_delivered_everywhere
             assert!(output.status.success());
             if said.contains("no netem") {
                 eprintln!(
-                    "SKIPPED IN PART: the kernel has no netem, so there were partitions and no loss"
+                    "SKIPPED IN PART: the kernel has no netem, so there were partitions only; \
+                     loss and delay are the relay's test"
                 );
             }
         }
@@ -101,15 +107,56 @@ fn inside() {
     for (number, node) in nodes.iter_mut().enumerate() {
         assert_eq!(node.outcome(), format!("acked apart-{number}"));
     }
-    let whole = nodes[0].list(4 * 5 + 3 * 5 + 1 + 4);
+    assert_level(&mut nodes, 4 * 5 + 3 * 5 + 1 + 4);
+    println!("weathered");
+}
+
+#[test]
+fn through_a_relay_that_loses_delays_and_doubles_datagrams_everything_is_delivered_everywhere() {
+    let mut place = Place::new("relay", 4);
+    let relay = Relay::before(&place.addresses, 7);
+    place.known_as = relay.doors().to_vec();
+    let mut nodes = place.start_all();
+    (0..ROUNDS).for_each(|round| add_everywhere(&mut nodes, round));
+    nodes.remove(3).quit();
+    nodes.push(place.start(3));
+    add_everywhere(&mut nodes, ROUNDS);
+    // There is no way around the relay: nobody knows one, and where it carries nothing nobody hears anybody.
     for node in &mut nodes {
+        let known = node.ask("addresses");
+        let door = |known: &str| relay.doors().iter().any(|door| door.to_string() == known);
+        assert!(known.split(',').all(door), "{known}");
+    }
+    relay.cut(true);
+    for (number, node) in nodes.iter_mut().enumerate() {
+        node.order(&format!("add apart-{number}"));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(nodes.iter().all(|node| node.is_silent()));
+    relay.cut(false);
+    for (number, node) in nodes.iter().enumerate() {
+        assert_eq!(node.outcome(), format!("acked apart-{number}"));
+    }
+    assert_level(&mut nodes, (ROUNDS as usize + 1) * 20 + 4);
+    for (one, other) in (0..4).flat_map(|one| (0..one).map(move |other| (one, other))) {
+        for counts in relay.between(one, other) {
+            assert!(counts.passed > 0 && counts.lost > 0, "{counts:?}");
+            assert!(counts.doubled > 0 && counts.overtaken > 0, "{counts:?}");
+        }
+    }
+}
+
+/// All have the same, so much of it, and nobody is convicted.
+fn assert_level(nodes: &mut [Process], len: usize) {
+    let whole = nodes[0].list(len);
+    assert_eq!(whole.len(), len);
+    for node in nodes {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while node.list(whole.len()) != whole {
+        while node.list(len) != whole {
             assert!(Instant::now() < deadline, "not level");
         }
         assert_eq!(node.status().convicted, 0);
     }
-    println!("weathered");
 }
 
 /// Each adds five, one after the other.

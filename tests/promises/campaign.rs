@@ -107,7 +107,14 @@ fn a_campaign_is_the_same_on_one_thread_and_on_two_with_checks_remembered_or_not
 fn a_scenario_that_is_no_scenario_is_refused() {
     let good = Scenario::draw(1, &Shape::default()).code();
     assert!(Scenario::from_code(&good).is_ok());
-    for code in ["", "00", "zz", &good[1..], &format!("{good}00")] {
+    for code in [
+        "",
+        "00",
+        "zz",
+        &good[1..],
+        &format!("{good}0"),
+        &format!("{good}00"),
+    ] {
         assert!(Scenario::from_code(code).is_err(), "{code}");
     }
     let mut sick = Scenario::default();

@@ -33,6 +33,7 @@ pub fn decode(input: &[u8]) {
         assert_eq!(wide.as_ref(), Ok(&packet));
     }
     same::<Record>(input);
+    same::<Vec<Record>>(input);
     same::<membership::Record>(input);
     parts_of_packets(input);
     membership(input);

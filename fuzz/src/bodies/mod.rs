@@ -5,6 +5,8 @@
 mod decode;
 mod edit;
 mod play;
+#[cfg(feature = "cli")]
+pub mod real;
 mod recover;
 mod scene;
 mod script;
@@ -13,6 +15,7 @@ mod sign;
 pub use decode::{decode, seeds as decode_seeds};
 pub use play::handle_packet;
 pub use recover::recover;
+pub use script::walk;
 
 /// How many moments of the honest run a script can begin at: its first byte says which.
 pub fn scene_count() -> usize {

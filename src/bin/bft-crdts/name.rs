@@ -38,14 +38,7 @@ pub(crate) enum NameError {
 impl Name {
     /// The actor, if all its digits are here.
     pub(crate) fn actor(&self) -> Option<Actor> {
-        let mut bytes = [0; 32];
-        if self.0.len() != DIGITS {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(self.0.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(Actor::from_bytes(bytes))
+        self.0.parse().ok()
     }
 
     /// The one among `known` that it stands for. A whole name stands for itself, known or not.

@@ -1,7 +1,7 @@
 //! A scenario as a line of text that replays it, and as Rust.
 
 use super::Scenario;
-use crate::codec::{DecodeError, decode, encode};
+use crate::codec::{DecodeError, decode, encode, from_digits};
 use crate::net::Faults;
 
 /// Bytes of the longest scenario that is read.
@@ -20,13 +20,8 @@ impl Scenario {
     /// # Errors
     /// [`DecodeError`] when it stands for none.
     pub fn from_code(code: &str) -> Result<Self, DecodeError> {
-        let digits = code.as_bytes().chunks(2);
-        let byte = |digits: &[u8]| {
-            let digits = std::str::from_utf8(digits).ok();
-            digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        };
-        let bytes: Option<Vec<_>> = digits.map(byte).collect();
-        let scenario: Self = decode(&bytes.ok_or(DecodeError::Malformed)?, MOST_BYTES)?;
+        let bytes = from_digits(code).ok_or(DecodeError::Malformed)?;
+        let scenario: Self = decode(&bytes, MOST_BYTES)?;
         let sound = scenario.faults.are_sound() && scenario.liars.iter().all(|v| !v.is_empty());
         sound.then_some(scenario).ok_or(DecodeError::Malformed)
     }

@@ -49,9 +49,9 @@ impl End {
     }
 
     /// The records in the next row's value; `None` when that is another than was written.
-    pub(super) fn read(&mut self, value: &[u8]) -> Option<Vec<Record>> {
+    pub(super) fn read(&mut self, row: u64, value: &[u8]) -> Option<Vec<Record>> {
         let (claimed, bytes) = value.split_first_chunk::<CHECKSUM>()?;
-        if checksum(&self.checksum, self.rows, bytes) != *claimed {
+        if row != self.rows || checksum(&self.checksum, row, bytes) != *claimed {
             return None;
         }
         self.advance(*claimed, value);

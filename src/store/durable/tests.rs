@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::codec::{Bytes, Limits};
+use crate::codec::{Bytes, Limits, from_digits};
 use crate::orswot::Orswot;
 use crate::traits::SecureBroadcastAlgorithm;
 
@@ -225,11 +225,7 @@ fn the_rows_are_those_of_the_first_version() {
 fn the_rows_of_the_first_version_are_read() {
     let folder = Folder::new();
     let store = create(&folder.path());
-    let bytes = |hex: &str| -> Vec<u8> {
-        let digits = hex.as_bytes().chunks(2);
-        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).expect("text"), 16);
-        digits.map(|pair| byte(pair).expect("a byte")).collect()
-    };
+    let bytes = |digits: &str| from_digits(digits).expect("digits");
     let fill = |transaction: &WriteTransaction| {
         for line in GOLDEN.lines() {
             let words: Vec<_> = line.split(' ').collect();

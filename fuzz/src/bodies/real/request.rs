@@ -1,0 +1,123 @@
+//! Lines on the control socket, of either end, and what people type of actors.
+
+use std::collections::BTreeSet;
+
+use bft_crdts::Actor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::super::scene::scenes;
+use crate::name::{Contact, Name};
+use crate::protocol::{
+    Account, Answer, Event, Kind, Place, Refusal, Reply, Request, Waiting, Wished, Words,
+};
+
+/// Reads `input` as a request, as an answer, and as an actor.
+pub fn request(input: &[u8]) {
+    if let Some(request) = same::<Request>(input) {
+        let (set, bank) = (Some(Kind::Set), Some(Kind::Bank));
+        assert!([None, set, bank].contains(&request.kind()));
+    }
+    if let Some(Err(refusal)) = same::<Answer>(input) {
+        assert!(!refusal.to_string().is_empty());
+        assert!(refusal.advice() != Some(""));
+    }
+    if let Ok(text) = std::str::from_utf8(input) {
+        names(text);
+    }
+}
+
+/// What is read is written as one line, and read again.
+fn same<T: Serialize + DeserializeOwned + PartialEq>(input: &[u8]) -> Option<T> {
+    let value = serde_json::from_slice::<T>(input).ok()?;
+    let line = serde_json::to_vec(&value).expect("plain data");
+    assert!(!line.contains(&b'\n'));
+    let again = serde_json::from_slice::<T>(&line).ok();
+    assert!(again.as_ref() == Some(&value), "{line:?}");
+    Some(value)
+}
+
+fn names(text: &str) {
+    let actors = scenes()[0].table.keys.iter().map(|key| key.actor());
+    let known: BTreeSet<Actor> = actors.collect();
+    if let Ok(name) = text.parse::<Name>() {
+        assert_eq!(name.to_string(), text.to_ascii_lowercase());
+        if let Ok(actor) = name.resolve(&known) {
+            assert!(actor.to_string().starts_with(&name.to_string()));
+            assert!(name.actor() == Some(actor) || known.contains(&actor));
+        }
+    }
+    if let Ok(contact) = text.parse::<Contact>() {
+        let (actor, address) = text.split_once('@').expect("there is one");
+        assert_eq!(contact.actor.to_string(), actor.to_ascii_lowercase());
+        assert_eq!(contact.address, address);
+    }
+}
+
+pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
+    let actor = scenes()[0].table.actor(0);
+    let name = || Name::from(actor);
+    let members = || vec!["apple".to_owned(), "\u{e9}\n\"".to_owned()];
+    let change = || Wished::Join { actor: name() };
+    let requests = [
+        Request::Status,
+        Request::Invite { actor: name() },
+        Request::Approve { change: change() },
+        Request::Add { members: members() },
+        Request::Open { amount: 1 },
+        Request::Pay {
+            actor: name(),
+            amount: u64::MAX,
+        },
+        Request::Balance { actor: None },
+    ];
+    let mut lines: Vec<Vec<u8>> = requests.iter().map(line).collect();
+    lines.extend(answers(actor.to_string()).iter().map(line));
+    lines.push(format!("{actor}@somewhere:4433").into_bytes());
+    lines.push(actor.to_string().as_bytes()[..4].to_vec());
+    let seed = |(number, line)| ("request", format!("line-{number}"), line);
+    lines.into_iter().enumerate().map(seed).collect()
+}
+
+fn line(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("plain data")
+}
+
+fn answers(actor: String) -> Vec<Answer> {
+    let place = || Place {
+        source: actor.clone(),
+        seq: 1,
+    };
+    let account = Account {
+        owner: actor.clone(),
+        balance: 7,
+    };
+    let waiting = Waiting {
+        place: place(),
+        why: "2 of 3 echoes are here".to_owned(),
+        missing: vec![actor.clone()],
+    };
+    let delivered = Event::Delivered {
+        place: place(),
+        ops: vec!["add apple".to_owned()],
+    };
+    let fault = Event::Fault {
+        kind: "equivocation".to_owned(),
+        accused: Some(actor.clone()),
+        words: "two".to_owned(),
+    };
+    vec![
+        Ok(Reply::Done),
+        Ok(Reply::Delivered(place())),
+        Ok(Reply::Why(vec![waiting])),
+        Ok(Reply::List(vec!["apple".to_owned()])),
+        Ok(Reply::Balance(account)),
+        Ok(Reply::Words(Words::default())),
+        Ok(Reply::Event(delivered)),
+        Ok(Reply::Event(fault)),
+        Ok(Reply::Event(Event::Missed { events: 3 })),
+        Err(Refusal::OtherKind(Kind::Set)),
+        Err(Refusal::TooLarge { len: 9, limit: 8 }),
+        Err(Refusal::Unknown(actor)),
+    ]
+}
