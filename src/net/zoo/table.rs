@@ -77,7 +77,7 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::LockedForgotten, &[Turncoats], 80),
     way(Bug::UnlockedFreely, &[Turncoats], 40),
     way(Bug::ValidNotPassedOn, &[Turncoats], 10),
-    way(Bug::NoClosingRule, &[Heirs], 10),
+    way(Bug::NoClosingRule, &[Heirs], 60),
     way(Bug::SnapshotUnchecked, &[Fetches], 60),
     way(Bug::ManifestUnchecked, &[Fetches], 40),
 ];
