@@ -37,7 +37,7 @@ pub(crate) async fn cluster_with(
     nodes
 }
 
-fn builder(key: SigningActor, genesis: Genesis) -> Builder<Set> {
+pub(crate) fn builder(key: SigningActor, genesis: Genesis) -> Builder<Set> {
     let algorithm = Set::new(key.actor());
     let listen = "127.0.0.1:0".parse().expect("an address");
     Node::builder(key, algorithm, genesis).listen(listen)

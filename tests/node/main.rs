@@ -5,6 +5,7 @@
 mod attack;
 mod hostile;
 mod idle;
+mod ipv6;
 mod killed;
 mod liar;
 mod links;
