@@ -1,6 +1,6 @@
 //! A link without a node: for probes, and for tests of what a node makes of liars.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use quinn::{Connection, Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime};
@@ -37,7 +37,7 @@ impl Link {
         address: SocketAddr,
     ) -> Result<Self, LinkError> {
         let unreachable = |_: StartError| LinkError::Unreachable;
-        let (endpoint, config) = prepare(key, network, to).map_err(unreachable)?;
+        let (endpoint, config) = prepare(key, network, to, address).map_err(unreachable)?;
         let connecting = endpoint.connect_with(config, address, "actor");
         let connecting = connecting.map_err(|_| LinkError::Unreachable)?;
         let shaken = timeout(HANDSHAKE, connecting).await;
@@ -120,8 +120,13 @@ fn prepare(
     key: &SigningActor,
     network: &NetworkId,
     to: Actor,
+    address: SocketAddr,
 ) -> Result<(Endpoint, quinn::ClientConfig), StartError> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    let anywhere: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((anywhere, 0))?;
     let runtime = Arc::new(TokioRuntime);
     let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, runtime)?;
     let config = dialling(key, network, to, Arc::new(transport()))?;

@@ -6,6 +6,7 @@ mod attack;
 mod contacts;
 mod hostile;
 mod idle;
+mod ipv6;
 mod killed;
 mod liar;
 mod links;
