@@ -1,6 +1,7 @@
 //! The program as people and scripts use it: processes, exit codes, what is printed.
 
 mod evidence;
+mod hostile;
 mod sandbox;
 
 use std::os::unix::fs::PermissionsExt;
@@ -105,8 +106,6 @@ fn an_identity_has_one_network_and_its_files_are_its_owners() {
         let metadata = std::fs::metadata(one.directory.join(file)).expect("a file");
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{file}");
     }
-    std::fs::write(two.directory.join("peers"), "what is this\n").expect("written");
-    assert!(two.refused(&["run"]).contains("peers, line 1"));
 }
 
 #[test]

@@ -151,11 +151,13 @@ impl Home {
     }
 
     pub(crate) fn start(&self, words: &[&str]) -> Process {
+        self.start_into(words, Stdio::null())
+    }
+
+    /// Tells what it complains of to `stderr`.
+    pub(crate) fn start_into(&self, words: &[&str], stderr: impl Into<Stdio>) -> Process {
         let mut command = self.command(words);
-        let mut child = command
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
+        let mut child = command.stderr(stderr).spawn().expect("the program starts");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let (say, said) = mpsc::channel();
         thread::spawn(move || {

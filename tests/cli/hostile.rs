@@ -1,0 +1,35 @@
+//! What others say, and an operating system that refuses, cost a node neither its start nor its orderly end.
+
+use std::fs::{self, File};
+
+use crate::sandbox::{Home, Sandbox, until};
+
+/// Where nobody listens.
+const NOWHERE: &str = "127.0.0.1:1";
+
+fn read(home: &Home, file: &str) -> String {
+    fs::read_to_string(home.directory.join(file)).unwrap_or_default()
+}
+
+#[test]
+fn no_line_about_addresses_keeps_a_node_from_starting() {
+    let sandbox = Sandbox::new("peers");
+    let one = sandbox.found_alone("set");
+    let other = "2".repeat(64);
+    let sound = format!("{other} {NOWHERE}\n");
+    let mut file = b"what is this\n\xff\xfe\n".to_vec();
+    let lines = ["", "\u{1b}[2J:1", "h:0", "h", "a b:1", "h:99999"];
+    for address in lines.map(str::to_owned).iter().chain([&"h".repeat(300)]) {
+        file.extend(format!("{other} {address}\n").bytes());
+    }
+    file.extend(sound.bytes());
+    fs::write(one.directory.join("peers"), file).expect("written");
+    let log = File::create(one.directory.join("log")).expect("a file");
+    let mut node = one.start_into(&["run"], log);
+    assert!(node.line().starts_with("ready "));
+    until(|| read(&one, "peers") == sound);
+    let log = read(&one, "log");
+    assert!(log.contains("peers, line 1:"), "{log}");
+    assert_eq!(log.lines().count(), 9, "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
