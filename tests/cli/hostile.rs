@@ -1,8 +1,9 @@
 //! What others say, and an operating system that refuses, cost a node neither its start nor its orderly end.
 
 use std::fs::{self, File};
+use std::process::Stdio;
 
-use crate::sandbox::{Home, Sandbox, until};
+use crate::sandbox::{Home, Sandbox, json, until};
 
 /// Where nobody listens.
 const NOWHERE: &str = "127.0.0.1:1";
@@ -32,4 +33,20 @@ fn no_line_about_addresses_keeps_a_node_from_starting() {
     assert!(log.contains("peers, line 1:"), "{log}");
     assert_eq!(log.lines().count(), 9, "{log}");
     assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+#[test]
+fn a_node_that_cannot_tell_its_operator_goes_on_and_ends_in_order() {
+    let sandbox = Sandbox::new("stderr");
+    let one = sandbox.found_alone("set");
+    let mut node = one.start_into(&["run"], Stdio::piped());
+    drop(node.0.stderr.take());
+    assert!(node.line().starts_with("ready "));
+    for generation in 1..3 {
+        one.done(&["renew"]);
+        until(|| json(&one.done(&["status", "--json"]))["generation"] == generation);
+    }
+    one.done(&["stop"]);
+    assert!(node.ended().success());
+    assert!(!one.directory.join("control.sock").exists());
 }

@@ -75,8 +75,8 @@ pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
 /// The answer to a request that was said.
 pub(crate) fn wait(mut call: Call, request: &Request) -> Result<Reply, Failure> {
     let reply = call.answer(|| {
-        eprintln!(
-            "waiting for a quorum: `why` says for whom. Interrupted, it may be delivered yet"
+        crate::remark(
+            "waiting for a quorum: `why` says for whom. Interrupted, it may be delivered yet",
         );
     })?;
     if *request == Request::Stop {

@@ -145,7 +145,7 @@ impl Home {
         let sound = lines.into_iter().filter_map(|line| match line {
             Ok(contact) => Some(contact),
             Err(failure) => {
-                eprintln!("{failure}: the line is skipped");
+                crate::remark(&format!("{failure}: the line is skipped"));
                 None
             }
         });

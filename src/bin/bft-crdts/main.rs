@@ -3,8 +3,6 @@
 //! One directory holds one identity. `run` is the node; every other command that needs it asks it over the control socket in
 //! that directory. Nothing here is part of the library's interface.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 #[cfg(not(unix))]
 compile_error!("the program talks to its node over a Unix socket");
 
@@ -114,9 +112,14 @@ fn main() -> ExitCode {
 /// What happened, and what to do.
 fn complain(failure: &Failure) {
     match failure.advice() {
-        Some(advice) => eprintln!("bft-crdts: {failure}\n  {advice}"),
-        None => eprintln!("bft-crdts: {failure}"),
+        Some(advice) => remark(&format!("bft-crdts: {failure}\n  {advice}")),
+        None => remark(&format!("bft-crdts: {failure}")),
     }
+}
+
+/// Tells the operator a line, on standard error. That nobody reads it is no reason to stop.
+pub(crate) fn remark(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn carry_out(program: Program) -> Result<(), Failure> {

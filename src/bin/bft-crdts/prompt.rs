@@ -85,7 +85,7 @@ fn words(home: &Home) -> Words {
 /// Carries out one line. What goes wrong with it is told, and the prompt goes on.
 fn obey(home: &Home, line: &str, json: bool, interrupts: &Interrupts) -> Result<(), Failure> {
     let Some(words) = split(line) else {
-        eprintln!("a quotation mark is open");
+        crate::remark("a quotation mark is open");
         return Ok(());
     };
     if words.is_empty() {

@@ -98,27 +98,17 @@ impl Start {
     async fn run<A: Service>(self) -> Result<(), Failure> {
         let (home, tethered) = (self.home.clone(), self.tethered);
         let desk = self.desk::<A>().await?;
-        let node = desk.node.clone();
         let serving = tokio::spawn(control::serve(control::bind(&home)?, desk.clone()));
         let watch = Watch::over(&desk);
-        ask_to_be_let_in(&desk, &watch).await?;
-        if tethered {
-            stop_with_input(Arc::clone(&desk.stop))?;
-        }
-        print(&format!(
-            "ready {}",
-            desk.listens.as_deref().unwrap_or_default()
-        ))?;
-        let ended = until_asked_to_stop(&desk).await;
+        let ended = attend(&desk, &watch, tethered).await;
         serving.abort();
+        // First what matters: the store.
+        let stopped = desk.node.shutdown().await;
         watch.end();
-        let stopped = match ended {
-            Ok(()) => node.shutdown().await.map_err(Failure::from),
-            Err(failure) => Err(failure),
-        };
         // Last: who sees it go may start the node again.
         let _ = std::fs::remove_file(home.socket());
-        stopped
+        ended?;
+        Ok(stopped?)
     }
 
     async fn desk<A: Service>(self) -> Result<Desk<A>, Failure> {
@@ -146,6 +136,17 @@ impl Start {
             stop: Arc::new(Notify::new()),
         })
     }
+}
+
+/// Lets the node run, until it is to end or something fails.
+async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Result<(), Failure> {
+    ask_to_be_let_in(desk, watch).await?;
+    if tethered {
+        stop_with_input(Arc::clone(&desk.stop))?;
+    }
+    let listens = desk.listens.as_deref().unwrap_or_default();
+    print(&format!("ready {listens}"))?;
+    until_asked_to_stop(desk).await
 }
 
 /// A newcomer asks. Who had a seat and has none any more left or was sent away, and asks only when told to.

@@ -53,7 +53,7 @@ impl Watch {
 }
 
 fn say(bar: &ProgressBar, line: &str) {
-    bar.suspend(|| eprintln!("{line}"));
+    bar.suspend(|| crate::remark(line));
 }
 
 /// One line for each thing that an operator should know of. What is delivered is no news.
