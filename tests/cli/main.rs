@@ -62,7 +62,15 @@ fn a_refusal_says_what_to_do_and_is_told_from_misuse_by_its_code() {
     };
     refused(&["remove", "plum"], "\"plum\" is not in the set");
     refused(&["pay", &two.actor, "1"], "replicates a set");
-    refused(&["admit", "abcd"], "no actor that the node knows");
+    refused(&["expel", "abcdef0123"], "no actor that the node knows");
+    let digits = &two.actor[..6];
+    for words in [
+        &["admit", digits][..],
+        &["approve", "join", digits],
+        &["invite", digits],
+    ] {
+        refused(words, "all 64 digits");
+    }
     refused(&["admit", &"1".repeat(64)], "does not ask");
     refused(&["run"], "in use");
     refused(&["init"], "an identity");

@@ -37,7 +37,8 @@ use crate::name::Contact;
 use crate::protocol::{Event, Kind, Reply, Request};
 
 const EXIT_CODES: &str = "\
-Actors are written with all 64 digits, or with the first few (at least 4) where the node knows the rest.
+Actors are written with all 64 digits, or with the first few (at least 4) where the node knows the rest; never where somebody
+is let in.
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer.";
 

@@ -94,9 +94,7 @@ impl<A: Service> Desk<A> {
     }
 
     async fn invite(&self, guest: &Name) -> Answer {
-        let guest = guest
-            .actor()
-            .ok_or_else(|| Refusal::Unknown(guest.to_string()))?;
+        let guest = newcomer(guest)?;
         self.home.add_guest(guest)?;
         let invitation = self.node.invite(guest).await?;
         Ok(Reply::Invitation(invitation.to_string()))
@@ -104,7 +102,7 @@ impl<A: Service> Desk<A> {
 
     async fn approve(&self, change: Wished) -> Answer {
         let change = match change {
-            Wished::Join { actor } => ChangeKey::Join(self.resolve(&actor).await?),
+            Wished::Join { actor } => ChangeKey::Join(newcomer(&actor)?),
             Wished::Leave { actor } => ChangeKey::Leave(self.resolve(&actor).await?),
             Wished::Renew => ChangeKey::Renew,
         };
@@ -207,4 +205,9 @@ impl<A: Service> Desk<A> {
         }));
         Ok(known)
     }
+}
+
+/// Who is to be let in. Its name is taken whole: strangers can make keys that begin like that of a guest.
+fn newcomer(name: &Name) -> Result<Actor, Refusal> {
+    name.actor().ok_or_else(|| Refusal::Short(name.to_string()))
 }

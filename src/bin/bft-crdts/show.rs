@@ -94,10 +94,7 @@ pub(crate) fn event(event: &Event) -> String {
             format!("generation {generation} begins here, {seat}{how}")
         }
         Event::Asked { change } => match change {
-            Wished::Join { actor } => {
-                let actor = actor.to_string();
-                format!("{actor} asks to be let in: `admit {}`", short(&actor))
-            }
+            Wished::Join { actor } => format!("somebody asks to be let in: `admit {actor}`"),
             Wished::Leave { actor } => {
                 let actor = actor.to_string();
                 format!("{actor} is to leave: `expel {}`", short(&actor))
@@ -211,6 +208,15 @@ mod tests {
         let hostile = "a\u{1b}[2Jb\r\u{9b}c".to_owned();
         let shown = human(&Reply::List(vec![hostile]));
         assert!(!shown.chars().any(char::is_control), "{shown:?}");
+    }
+
+    #[test]
+    fn who_asks_to_be_let_in_is_named_with_all_digits() {
+        let digits = "ab".repeat(32);
+        let actor = digits.parse().expect("a name");
+        let change = Wished::Join { actor };
+        let told = event(&Event::Asked { change });
+        assert!(told.ends_with(&format!("`admit {digits}`")), "{told}");
     }
 
     #[test]
