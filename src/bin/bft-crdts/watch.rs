@@ -1,6 +1,5 @@
 //! What the operator of a node sees while it runs, and what is kept up to date beside it.
 
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -59,8 +58,6 @@ fn say(bar: &ProgressBar, line: &str) {
 /// One line for each thing that an operator should know of. What is delivered is no news.
 async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
     let mut events = desk.events();
-    // A wish is said again and again, until it is granted or a generation ends.
-    let mut asked = BTreeSet::new();
     while let Some(event) = events.next().await {
         if let Event::Fault(Fault::Equivocation(evidence)) = &event {
             say(
@@ -71,16 +68,7 @@ async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
                 },
             );
         }
-        let is_news = match &event {
-            Event::Delivered(_) | Event::Missed(_) => false,
-            Event::Asked(change) => asked.insert(change.key()),
-            Event::Installed(_) => {
-                asked.clear();
-                true
-            }
-            _ => true,
-        };
-        if !is_news {
+        if matches!(event, Event::Delivered(_) | Event::Missed(_)) {
             continue;
         }
         if let Some(event) = view::event::<A>(&event) {
