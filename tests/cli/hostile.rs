@@ -1,6 +1,8 @@
 //! What others say, and an operating system that refuses, cost a node neither its start nor its orderly end.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 use crate::sandbox::{Home, Sandbox, json, until};
@@ -49,4 +51,25 @@ fn a_node_that_cannot_tell_its_operator_goes_on_and_ends_in_order() {
     one.done(&["stop"]);
     assert!(node.ended().success());
     assert!(!one.directory.join("control.sock").exists());
+}
+
+#[test]
+fn of_guests_that_are_invited_at_once_none_is_forgotten() {
+    let sandbox = Sandbox::new("guests");
+    let one = sandbox.found_alone("set");
+    let _node = one.run();
+    let guests = (10..42).map(|number| format!("{number:064}"));
+    let calls = guests.map(|guest| {
+        let socket = one.directory.join("control.sock");
+        let mut call = UnixStream::connect(socket).expect("a node");
+        let request = serde_json::json!({ "invite": { "actor": guest } });
+        writeln!(call, "{request}").expect("it reads");
+        call
+    });
+    for mut call in calls.collect::<Vec<_>>() {
+        let mut answer = String::new();
+        call.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.contains("invitation"), "{answer}");
+    }
+    assert_eq!(read(&one, "guests").lines().count(), 32);
 }

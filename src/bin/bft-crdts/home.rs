@@ -19,9 +19,6 @@ use rand::rngs::SysRng;
 use crate::failure::Failure;
 use crate::name::{self, NameError};
 
-/// Digits of an actor in the name of a file.
-const DIGITS: usize = 8;
-
 /// Where actors are believed to listen, some at more than one address.
 pub(crate) type Peers = BTreeSet<(Actor, Address)>;
 
@@ -53,10 +50,9 @@ impl Home {
         self.directory.join("history")
     }
 
-    /// The file for evidence against `accused`.
+    /// The file for evidence against `accused`. Its name is whole, or another liar could have the same file.
     pub(crate) fn evidence(&self, accused: &Actor) -> PathBuf {
-        let digits = &accused.to_string()[..DIGITS];
-        self.directory.join(format!("evidence-{digits}.bin"))
+        self.directory.join(format!("evidence-{accused}.bin"))
     }
 
     fn store_file(&self) -> PathBuf {

@@ -132,6 +132,7 @@ impl Start {
         Ok(Desk {
             node,
             home: self.home,
+            writing: Arc::default(),
             listens: self.address.or(bound),
             stop: Arc::new(Notify::new()),
         })

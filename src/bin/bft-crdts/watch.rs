@@ -62,7 +62,7 @@ async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
         if let Event::Fault(Fault::Equivocation(evidence)) = &event {
             say(
                 &bar,
-                &match desk.write_evidence(evidence) {
+                &match desk.write_evidence(evidence).await {
                     Ok(file) => format!("evidence against {:?} is in {file}", evidence.accused()),
                     Err(refusal) => refusal.to_string(),
                 },
