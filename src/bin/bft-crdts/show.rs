@@ -61,7 +61,10 @@ pub(crate) fn human(reply: &Reply) -> String {
             lines(files.iter().map(line))
         }
         Reply::Event(it) => event(it),
-        Reply::Words(words) => lines(words.actors.iter().chain(&words.members).cloned()),
+        Reply::Words(words) => {
+            let words = words.actors.iter().chain(&words.members);
+            lines(words.map(|word| plain(word)))
+        }
     }
 }
 
