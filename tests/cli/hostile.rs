@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Stdio;
+use std::time::Duration;
 
-use crate::sandbox::{Home, Sandbox, json, until};
+use crate::sandbox::{Home, Sandbox, json, text, until};
 
 /// Where nobody listens.
 const NOWHERE: &str = "127.0.0.1:1";
@@ -54,6 +55,18 @@ fn a_node_that_cannot_tell_its_operator_goes_on_and_ends_in_order() {
 }
 
 #[test]
+fn a_node_that_cannot_say_that_it_is_ready_fails_in_order() {
+    let sandbox = Sandbox::new("stdout");
+    let one = sandbox.found_alone("set");
+    let output = one.unread(&["run"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("ready"), "{output:?}");
+    assert!(!one.directory.join("control.sock").exists());
+    let _node = one.run();
+    assert!(one.unread(&["status"]).status.success());
+}
+
+#[test]
 fn of_guests_that_are_invited_at_once_none_is_forgotten() {
     let sandbox = Sandbox::new("guests");
     let one = sandbox.found_alone("set");
@@ -72,4 +85,60 @@ fn of_guests_that_are_invited_at_once_none_is_forgotten() {
         assert!(answer.contains("invitation"), "{answer}");
     }
     assert_eq!(read(&one, "guests").lines().count(), 32);
+}
+
+#[test]
+fn a_request_that_is_too_long_is_not_said() {
+    let sandbox = Sandbox::new("long");
+    let one = sandbox.found_alone("set");
+    let _node = one.run();
+    let member = "x".repeat(100 << 10);
+    let words: Vec<_> = ["add"]
+        .into_iter()
+        .chain((0..11).map(|_| &*member))
+        .collect();
+    let complaint = one.refused(&words);
+    assert!(complaint.contains("several commands"), "{complaint}");
+    one.done(&["add", &member]);
+}
+
+#[test]
+fn only_who_waits_for_a_quorum_is_told_of_one() {
+    let sandbox = Sandbox::new("slow");
+    let slow = sandbox.nobody("slow");
+    fs::create_dir(&slow.directory).expect("a directory");
+    let listener = UnixListener::bind(slow.directory.join("control.sock")).expect("a socket");
+    let node = std::thread::spawn(move || {
+        let asked = [(); 2].map(|()| listener.accept().expect("a request").0);
+        std::thread::sleep(Duration::from_secs(4));
+        for mut call in asked {
+            writeln!(call, r#"{{"Ok":"done"}}"#).expect("it reads");
+        }
+    });
+    std::thread::scope(|scope| {
+        let told = [&["list"][..], &["add", "apple"]].map(|words| {
+            let slow = &slow;
+            scope.spawn(move || text(&slow.ask(words).stderr))
+        });
+        let [list, add] = told.map(|told| told.join().expect("an answer"));
+        assert!(!list.contains("quorum"), "{list}");
+        assert!(add.contains("quorum"), "{add}");
+    });
+    node.join().expect("both were answered");
+}
+
+#[test]
+fn a_directory_in_which_no_node_can_run_is_told_from_one_in_which_none_runs() {
+    let sandbox = Sandbox::new("places");
+    let one = sandbox.home("one");
+    assert_eq!(one.ask(&["status"]).status.code(), Some(3));
+    let file = sandbox.nobody("one/store.redb");
+    let complaint = file.refused(&["status"]);
+    assert!(complaint.contains("ot a directory"), "{complaint}");
+    let long = sandbox.nobody(&"x".repeat(120));
+    for words in [&["init"][..], &["status"]] {
+        let complaint = long.refused(words);
+        assert!(complaint.contains("shorter"), "{complaint}");
+    }
+    assert!(!long.directory.exists());
 }

@@ -81,6 +81,8 @@ fn a_refusal_says_what_to_do_and_is_told_from_misuse_by_its_code() {
         &["add"],
         &["admit", "xyz"],
         &["open", "-1"],
+        &["run", "--json"],
+        &["--json", "cluster"],
         &[],
     ] {
         assert_eq!(one.ask(misuse).status.code(), Some(2), "{misuse:?}");

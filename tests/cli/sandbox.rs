@@ -150,6 +150,13 @@ impl Home {
         until(|| self.done(words) == expected);
     }
 
+    /// What it complains of when nobody reads what it prints.
+    pub(crate) fn unread(&self, words: &[&str]) -> Output {
+        let mut child = self.command(words).spawn().expect("the program starts");
+        drop(child.stdout.take());
+        child.wait_with_output().expect("it ends")
+    }
+
     pub(crate) fn start(&self, words: &[&str]) -> Process {
         self.start_into(words, Stdio::null())
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use bft_crdts::membership::Genesis;
@@ -45,6 +46,14 @@ impl Home {
         self.directory.join("control.sock")
     }
 
+    /// Whether a node can have its socket here: the path of one is short, about a hundred bytes.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let named = SocketAddr::from_pathname(self.socket());
+        named
+            .map(drop)
+            .map_err(|_| Failure::LongDirectory(self.directory.clone()))
+    }
+
     /// What was typed at the prompt.
     pub(crate) fn history(&self) -> PathBuf {
         self.directory.join("history")
@@ -71,6 +80,7 @@ impl Home {
 
     /// Makes the directory, for its owner alone, and an identity in it.
     pub(crate) fn create(&self) -> Result<Actor, Failure> {
+        self.check()?;
         let made = fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -92,6 +102,7 @@ impl Home {
 
     /// Binds the identity to the network that it was invited to.
     pub(crate) fn join(&self, invitation: &Invitation) -> Result<Actor, Failure> {
+        self.check()?;
         let mut store = self.open()?;
         let failed = |error| self.failed(error);
         store.found(&invitation.genesis).map_err(failed)?;

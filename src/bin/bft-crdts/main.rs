@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bft_crdts::node::Invitation;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -55,7 +55,7 @@ struct Program {
         value_name = "DIR"
     )]
     dir: PathBuf,
-    /// Prints for programs: JSON, one line an answer or event.
+    /// Prints for programs: JSON, one line an answer or event. Not with `run` and `cluster`.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -99,6 +99,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let program = Program::parse();
+    if program.json && matches!(program.command, Command::Run(_) | Command::Cluster(_)) {
+        let why =
+            "--json is for answers and events; what a node does is followed with `trace --json`";
+        let misuse = Program::command().error(clap::error::ErrorKind::ArgumentConflict, why);
+        misuse.exit();
+    }
     match carry_out(program) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read what we print has read enough.

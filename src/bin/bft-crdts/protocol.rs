@@ -104,6 +104,14 @@ impl Request {
             _ => None,
         }
     }
+
+    /// Whether its answer waits until a quorum has signed an operation.
+    pub(crate) fn awaits_delivery(&self) -> bool {
+        matches!(
+            self,
+            Self::Add { .. } | Self::Remove { .. } | Self::Open { .. } | Self::Pay { .. }
+        )
+    }
 }
 
 /// A change of the members.

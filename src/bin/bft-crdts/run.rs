@@ -53,6 +53,7 @@ struct Start {
 
 /// Runs the node of this directory until a signal or a request ends it.
 pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
+    home.check()?;
     let store = home.open()?;
     let (genesis, invitation) = home.network(&store)?;
     let actor = store.key().actor();
@@ -146,7 +147,7 @@ async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Re
         stop_with_input(Arc::clone(&desk.stop))?;
     }
     let listens = desk.listens.as_deref().unwrap_or_default();
-    print(&format!("ready {listens}"))?;
+    print(&format!("ready {listens}")).map_err(Failure::Unheard)?;
     until_asked_to_stop(desk).await
 }
 
