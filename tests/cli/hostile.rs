@@ -39,6 +39,29 @@ fn no_line_about_addresses_keeps_a_node_from_starting() {
 }
 
 #[test]
+fn members_whose_own_word_leads_nowhere_find_each_other_again() {
+    let sandbox = Sandbox::new("addresses");
+    let homes = sandbox.found("set");
+    for member in ["apple", "pear"] {
+        let mut nodes = homes
+            .each_ref()
+            .map(|home| home.start(&["run", "--address", NOWHERE]));
+        for node in &mut nodes {
+            assert_eq!(node.line(), format!("ready {NOWHERE}"));
+        }
+        let mut added = homes[0].start(&["add", member]);
+        assert!(added.line().starts_with("delivered "));
+        for home in &homes {
+            until(|| read(home, "peers").ends_with(&format!(" {NOWHERE}\n")));
+            home.done(&["stop"]);
+        }
+        for node in nodes {
+            assert!(node.ended().success());
+        }
+    }
+}
+
+#[test]
 fn a_node_that_cannot_tell_its_operator_goes_on_and_ends_in_order() {
     let sandbox = Sandbox::new("stderr");
     let one = sandbox.found_alone("set");
