@@ -107,7 +107,7 @@ impl Home {
         let failed = |error| self.failed(error);
         store.found(&invitation.genesis).map_err(failed)?;
         let text = invitation.to_string();
-        store.set_book(text.as_bytes()).map_err(failed)?;
+        store.set_note(text.as_bytes()).map_err(failed)?;
         let mut peers = self.peers()?;
         peers.extend(invitation.contacts.clone());
         self.write_peers(peers)?;
@@ -119,7 +119,7 @@ impl Home {
         let failed = |error| self.failed(error);
         let genesis = store.genesis().map_err(failed)?;
         let genesis = genesis.ok_or_else(|| Failure::NoNetwork(self.directory.clone()))?;
-        let text = store.book().map_err(failed)?.unwrap_or_default();
+        let text = store.note().map_err(failed)?.unwrap_or_default();
         let invitation = if text.is_empty() {
             Invitation::founding(genesis.clone(), BTreeMap::new())
         } else {
