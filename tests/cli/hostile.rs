@@ -165,3 +165,18 @@ fn a_directory_in_which_no_node_can_run_is_told_from_one_in_which_none_runs() {
     }
     assert!(!long.directory.exists());
 }
+
+#[test]
+fn a_node_that_tells_nobody_where_it_listens_says_so() {
+    let sandbox = Sandbox::new("unspecified");
+    let one = sandbox.found_alone("set");
+    let fresh = sandbox.home("fresh");
+    let _first = one.run();
+    let invitation = one.done(&["invite", &fresh.actor]);
+    fresh.done(&["join", invitation.trim()]);
+    let log = File::create(fresh.directory.join("log")).expect("a file");
+    let mut node = fresh.start_into(&["run", "--listen", "0.0.0.0:0"], log);
+    assert!(node.line().starts_with("ready 0.0.0.0:"));
+    let log = read(&fresh, "log");
+    assert!(log.contains("--address HOST:PORT"), "{log}");
+}

@@ -82,7 +82,8 @@ enum Command {
         /// The text, or @FILE, or - for standard input.
         invitation: String,
     },
-    /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when others can reach it.
+    /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when it listens: the address that others are
+    /// told, unless it is 0.0.0.0, which leads nowhere.
     Run(run::Options),
     /// Checks evidence with nothing but its file.
     VerifyEvidence {

@@ -27,7 +27,7 @@ pub(crate) struct Options {
     /// Where to listen (UDP). Without, at the address that the invitation gives this actor
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<Address>,
-    /// Where others reach this node, when that is not where it listens
+    /// Where others reach this node, when that is not where it listens. Needed with 0.0.0.0, unless the invitation names it
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<Address>,
     /// Lets strangers follow the network
@@ -147,6 +147,10 @@ async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Re
         stop_with_input(Arc::clone(&desk.stop))?;
     }
     let listens = desk.listens.as_deref().unwrap_or_default();
+    let bound = listens.parse::<SocketAddr>();
+    if bound.is_ok_and(|bound| bound.ip().is_unspecified()) {
+        watch.say("nobody is told where this node listens: say it with --address HOST:PORT");
+    }
     print(&format!("ready {listens}")).map_err(Failure::Unheard)?;
     until_asked_to_stop(desk).await
 }

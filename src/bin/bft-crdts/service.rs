@@ -53,7 +53,6 @@ impl<A: Service> Desk<A> {
                 Ok(Reply::Done)
             }
             Request::Evidence => self.evidence().await,
-            Request::Trace => Ok(Reply::Done),
             Request::Stop => {
                 self.stop.notify_one();
                 Ok(Reply::Done)

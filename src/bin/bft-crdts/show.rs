@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::protocol::{Event, Member, Place, Reply, Status, Waiting, Wish, Wished};
 
 /// Digits by which an actor is told from the others; as many as the library writes.
-const DIGITS: usize = 6;
+const SHORT: usize = 6;
 
 /// The beginning of an actor's name.
 pub(crate) fn short(actor: &str) -> &str {
-    actor.get(..DIGITS).unwrap_or(actor)
+    actor.get(..SHORT).unwrap_or(actor)
 }
 
 /// A text without control characters.
