@@ -44,7 +44,8 @@ const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
 const VERSION: &str = "version";
 const SECRET: &str = "secret";
 const GENESIS: &str = "genesis";
-const BOOK: &str = "book";
+/// The application's note, in the word of the first version.
+const NOTE: &str = "book";
 const END: &str = "end";
 
 /// The file is made smaller when its log was that many times as long as the new one, and that many bytes more.
@@ -142,20 +143,21 @@ impl DurableStore {
         }
     }
 
-    /// What the application keeps here, for example where its peers are; `None` until it is set.
+    /// The application's note beside the log, for example the invitation that it follows; `None` until it is set. Nothing here
+    /// reads it.
     ///
     /// # Errors
     /// [`DurableError`] when reading fails.
-    pub fn book(&self) -> Result<Option<Vec<u8>>, DurableError> {
-        entry(&self.database, BOOK)
+    pub fn note(&self) -> Result<Option<Vec<u8>>, DurableError> {
+        entry(&self.database, NOTE)
     }
 
-    /// Puts `book` in the place of what the application kept here.
+    /// Puts `note` in the place of the application's last one.
     ///
     /// # Errors
     /// [`DurableError`] when it is not known that this is durable.
-    pub fn set_book(&mut self, book: &[u8]) -> Result<(), DurableError> {
-        self.write(|transaction| put(transaction, BOOK, book))
+    pub fn set_note(&mut self, note: &[u8]) -> Result<(), DurableError> {
+        self.write(|transaction| put(transaction, NOTE, note))
     }
 
     fn nothing(&self) -> End {

@@ -1,6 +1,7 @@
 //! The program as people and scripts use it: processes, exit codes, what is printed.
 
 mod evidence;
+mod hostile;
 mod sandbox;
 
 use std::os::unix::fs::PermissionsExt;
@@ -61,7 +62,15 @@ fn a_refusal_says_what_to_do_and_is_told_from_misuse_by_its_code() {
     };
     refused(&["remove", "plum"], "\"plum\" is not in the set");
     refused(&["pay", &two.actor, "1"], "replicates a set");
-    refused(&["admit", "abcd"], "no actor that the node knows");
+    refused(&["expel", "abcdef0123"], "no actor that the node knows");
+    let digits = &two.actor[..6];
+    for words in [
+        &["admit", digits][..],
+        &["approve", "join", digits],
+        &["invite", digits],
+    ] {
+        refused(words, "all 64 digits");
+    }
     refused(&["admit", &"1".repeat(64)], "does not ask");
     refused(&["run"], "in use");
     refused(&["init"], "an identity");
@@ -72,6 +81,8 @@ fn a_refusal_says_what_to_do_and_is_told_from_misuse_by_its_code() {
         &["add"],
         &["admit", "xyz"],
         &["open", "-1"],
+        &["run", "--json"],
+        &["--json", "cluster"],
         &[],
     ] {
         assert_eq!(one.ask(misuse).status.code(), Some(2), "{misuse:?}");
@@ -105,8 +116,6 @@ fn an_identity_has_one_network_and_its_files_are_its_owners() {
         let metadata = std::fs::metadata(one.directory.join(file)).expect("a file");
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{file}");
     }
-    std::fs::write(two.directory.join("peers"), "what is this\n").expect("written");
-    assert!(two.refused(&["run"]).contains("peers, line 1"));
 }
 
 #[test]

@@ -150,12 +150,21 @@ impl Home {
         until(|| self.done(words) == expected);
     }
 
+    /// What it complains of when nobody reads what it prints.
+    pub(crate) fn unread(&self, words: &[&str]) -> Output {
+        let mut child = self.command(words).spawn().expect("the program starts");
+        drop(child.stdout.take());
+        child.wait_with_output().expect("it ends")
+    }
+
     pub(crate) fn start(&self, words: &[&str]) -> Process {
+        self.start_into(words, Stdio::null())
+    }
+
+    /// Tells what it complains of to `stderr`.
+    pub(crate) fn start_into(&self, words: &[&str], stderr: impl Into<Stdio>) -> Process {
         let mut command = self.command(words);
-        let mut child = command
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
+        let mut child = command.stderr(stderr).spawn().expect("the program starts");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let (say, said) = mpsc::channel();
         thread::spawn(move || {

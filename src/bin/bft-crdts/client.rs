@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::protocol::{Answer, Event, Refusal, Reply, Request};
+use crate::protocol::{Answer, Event, REQUEST_BYTES, Refusal, Reply, Request};
 
 /// After this time somebody who waits is told so.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -22,10 +22,19 @@ pub(crate) struct Call {
 impl Call {
     /// Says a request.
     pub(crate) fn say(home: &Home, request: &Request) -> Result<Self, Failure> {
-        let not_running = || Failure::NotRunning(home.directory().to_owned());
-        let mut stream = UnixStream::connect(home.socket()).map_err(|_| not_running())?;
         let mut line = serde_json::to_vec(request).map_err(io::Error::from)?;
         line.push(b'\n');
+        if line.len() as u64 > REQUEST_BYTES {
+            return Err(Failure::TooLong(line.len()));
+        }
+        home.check()?;
+        let mut stream =
+            UnixStream::connect(home.socket()).map_err(|error| match error.kind() {
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+                    Failure::NotRunning(home.directory().to_owned())
+                }
+                _ => Failure::File(home.socket(), error),
+            })?;
         let silent = |error| Failure::Silent(home.directory().to_owned(), error);
         stream.write_all(&line).map_err(silent)?;
         Ok(Self {
@@ -75,9 +84,12 @@ pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
 /// The answer to a request that was said.
 pub(crate) fn wait(mut call: Call, request: &Request) -> Result<Reply, Failure> {
     let reply = call.answer(|| {
-        eprintln!(
-            "waiting for a quorum: `why` says for whom. Interrupted, it may be delivered yet"
-        );
+        crate::remark(match request.awaits_delivery() {
+            true => {
+                "waiting for a quorum: `why` says for whom. Interrupted, it may be delivered yet"
+            }
+            false => "waiting for the node",
+        });
     })?;
     if *request == Request::Stop {
         await_end(&call.home)?;

@@ -246,7 +246,7 @@ impl Stage {
             if verb == "admit" {
                 self.until("a member was not asked", |stage| stage.is_asked(index))?;
             }
-            self.play(index, &[verb, show::short(name)])?;
+            self.play(index, &[verb, name])?;
         }
         Ok(())
     }

@@ -76,14 +76,7 @@ async fn converse<A: Service>(
         Ok(Err(refusal)) => return say(&mut writer, &Err(refusal)).await,
         Err(_) => return Ok(()),
     };
-    let lasts = matches!(
-        request,
-        Request::Trace
-            | Request::Add { .. }
-            | Request::Remove { .. }
-            | Request::Open { .. }
-            | Request::Pay { .. }
-    );
+    let lasts = request == Request::Trace || request.awaits_delivery();
     let permit = lasts.then(|| lasting.try_acquire());
     if matches!(permit, Some(Err(_))) {
         return say(&mut writer, &Err(Refusal::Busy)).await;

@@ -10,7 +10,7 @@ use bft_crdts::node::{InvitationError, StartError};
 use bft_crdts::store::DurableError;
 
 use crate::name::NameError;
-use crate::protocol::Refusal;
+use crate::protocol::{REQUEST_BYTES, Refusal};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,10 @@ pub(crate) enum Failure {
     NotRunning(PathBuf),
     #[error("the node in {0} does not answer")]
     Silent(PathBuf, #[source] io::Error),
+    #[error("a request of {0} bytes, and a node reads {REQUEST_BYTES}")]
+    TooLong(usize),
+    #[error("the path {0} is too long for a control socket in it")]
+    LongDirectory(PathBuf),
     #[error("there is an identity in {0} already")]
     Exists(PathBuf),
     #[error("there is no identity in {0}")]
@@ -49,6 +53,8 @@ pub(crate) enum Failure {
     Address(String, #[source] io::Error),
     #[error("the node does not start: {0}")]
     Start(#[from] StartError),
+    #[error("nobody can be told that the node is ready: {0}")]
+    Unheard(#[source] io::Error),
     #[error("the node stopped: {0}")]
     Stopped(#[from] bft_crdts::node::Failure),
     #[error("{0} holds no evidence: {1}")]
@@ -87,6 +93,10 @@ impl Failure {
             Self::Refused(refusal) => return refusal.advice(),
             Self::NotRunning(_) => "start it with `run`, or name its directory with --dir",
             Self::Silent(..) => "see what it wrote to its standard error",
+            Self::TooLong(_) => "spread it over several commands",
+            Self::LongDirectory(_) => {
+                "name a directory with --dir by a shorter path; a relative one counts as it is written"
+            }
             Self::Exists(_) => "`whoami` shows it; name another directory with --dir",
             Self::NoIdentity(_) => "make one with `init`, or name its directory with --dir",
             Self::NoNetwork(_) => "take an invitation with `join`",

@@ -1,12 +1,13 @@
 //! The directory of one identity: its store, its address book, its guests, its control socket.
 //!
 //! The secret key lies in the store alone. The other files can be read and edited as text; `run` writes them anew by putting
-//! a whole file in the old one's place.
+//! a whole file in the old one's place. The address book is in others' words: it is a help, and no line of it is in the way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use bft_crdts::membership::Genesis;
@@ -19,11 +20,8 @@ use rand::rngs::SysRng;
 use crate::failure::Failure;
 use crate::name::{self, NameError};
 
-/// Digits of an actor in the name of a file.
-const DIGITS: usize = 8;
-
-/// Where each actor is believed to listen.
-pub(crate) type Peers = BTreeMap<Actor, Address>;
+/// Where actors are believed to listen, some at more than one address.
+pub(crate) type Peers = BTreeSet<(Actor, Address)>;
 
 /// The directory of one identity.
 #[derive(Clone, Debug)]
@@ -48,15 +46,22 @@ impl Home {
         self.directory.join("control.sock")
     }
 
+    /// Whether a node can have its socket here: the path of one is short, about a hundred bytes.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let named = SocketAddr::from_pathname(self.socket());
+        named
+            .map(drop)
+            .map_err(|_| Failure::LongDirectory(self.directory.clone()))
+    }
+
     /// What was typed at the prompt.
     pub(crate) fn history(&self) -> PathBuf {
         self.directory.join("history")
     }
 
-    /// The file for evidence against `accused`.
+    /// The file for evidence against `accused`. Its name is whole, or another liar could have the same file.
     pub(crate) fn evidence(&self, accused: &Actor) -> PathBuf {
-        let digits = &accused.to_string()[..DIGITS];
-        self.directory.join(format!("evidence-{digits}.bin"))
+        self.directory.join(format!("evidence-{accused}.bin"))
     }
 
     fn store_file(&self) -> PathBuf {
@@ -75,6 +80,7 @@ impl Home {
 
     /// Makes the directory, for its owner alone, and an identity in it.
     pub(crate) fn create(&self) -> Result<Actor, Failure> {
+        self.check()?;
         let made = fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -96,14 +102,15 @@ impl Home {
 
     /// Binds the identity to the network that it was invited to.
     pub(crate) fn join(&self, invitation: &Invitation) -> Result<Actor, Failure> {
+        self.check()?;
         let mut store = self.open()?;
         let failed = |error| self.failed(error);
         store.found(&invitation.genesis).map_err(failed)?;
         let text = invitation.to_string();
-        store.set_book(text.as_bytes()).map_err(failed)?;
+        store.set_note(text.as_bytes()).map_err(failed)?;
         let mut peers = self.peers()?;
         peers.extend(invitation.contacts.clone());
-        self.write_peers(&peers)?;
+        self.write_peers(peers)?;
         Ok(store.key().actor())
     }
 
@@ -112,9 +119,9 @@ impl Home {
         let failed = |error| self.failed(error);
         let genesis = store.genesis().map_err(failed)?;
         let genesis = genesis.ok_or_else(|| Failure::NoNetwork(self.directory.clone()))?;
-        let text = store.book().map_err(failed)?.unwrap_or_default();
+        let text = store.note().map_err(failed)?.unwrap_or_default();
         let invitation = if text.is_empty() {
-            Invitation::founding(genesis.clone(), Peers::new())
+            Invitation::founding(genesis.clone(), BTreeMap::new())
         } else {
             String::from_utf8_lossy(&text).parse()?
         };
@@ -136,25 +143,37 @@ impl Home {
 
     // ---- the text files
 
-    /// Where the others were last known to listen.
+    /// Where the others were last known to listen. A line that makes no sense is told, and skipped.
     pub(crate) fn peers(&self) -> Result<Peers, Failure> {
-        self.lines(self.peers_file(), |line| {
+        let lines = self.lines(self.peers_file(), |line| {
             let (actor, address) = line.split_once(' ').ok_or(NameError::NoAddress)?;
-            Ok((name::whole(actor)?, address.trim().to_owned()))
-        })
+            Ok((name::whole(actor)?, name::address(address.trim())?))
+        })?;
+        let sound = lines.into_iter().filter_map(|line| match line {
+            Ok(contact) => Some(contact),
+            Err(failure) => {
+                crate::remark(&format!("{failure}: the line is skipped"));
+                None
+            }
+        });
+        Ok(sound.collect())
     }
 
-    /// Puts `peers` in the place of what was known.
-    pub(crate) fn write_peers(&self, peers: &Peers) -> Result<(), Failure> {
-        let lines = peers
-            .iter()
-            .map(|(actor, address)| format!("{actor} {address}\n"));
+    /// Puts `peers` in the place of what was known, but for what is no address.
+    pub(crate) fn write_peers(
+        &self,
+        peers: impl IntoIterator<Item = (Actor, Address)>,
+    ) -> Result<(), Failure> {
+        let peers = peers.into_iter();
+        let sound = peers.filter(|(_, address)| name::address(address).is_ok());
+        let lines = sound.map(|(actor, address)| format!("{actor} {address}\n"));
         self.write(self.peers_file(), lines.collect::<String>().as_bytes())
     }
 
     /// Who was invited here.
     pub(crate) fn guests(&self) -> Result<BTreeSet<Actor>, Failure> {
-        self.lines(self.guests_file(), name::whole)
+        let lines = self.lines(self.guests_file(), name::whole)?;
+        lines.into_iter().collect()
     }
 
     /// Remembers a guest over a restart.
@@ -166,22 +185,23 @@ impl Home {
     }
 
     /// What `read` makes of each line that is not empty; nothing when there is no file.
-    fn lines<T, C: FromIterator<T>>(
+    fn lines<T>(
         &self,
         file: PathBuf,
         read: impl Fn(&str) -> Result<T, NameError>,
-    ) -> Result<C, Failure> {
-        let text = match fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+    ) -> Result<Vec<Result<T, Failure>>, Failure> {
+        let bytes = match fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Failure::File(file, error)),
         };
+        let text = String::from_utf8_lossy(&bytes);
         let lines = text.lines().map(str::trim).enumerate();
         let lines = lines.filter(|(_, line)| !line.is_empty());
         let read = |(index, line)| {
             read(line).map_err(|error| Failure::Line(file.clone(), index + 1, error))
         };
-        lines.map(read).collect()
+        Ok(lines.map(read).collect())
     }
 
     /// Writes a file whole, in the place of the one that was there.
@@ -196,5 +216,33 @@ impl Home {
             fs::rename(&fresh, &file)
         };
         write().map_err(|error| Failure::File(file.clone(), error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_words_stay_on_their_line_and_an_actor_may_have_several_addresses() {
+        let directory = format!("bft-crdts-home-{}", std::process::id());
+        let home = Home::at(std::env::temp_dir().join(directory));
+        home.create().expect("an identity");
+        let [liar, friend] = [1, 2].map(|byte| Actor::from_bytes([byte; 32]));
+        let words = [
+            "",
+            "h",
+            "h:1 ",
+            "h:1\u{1b}[2J",
+            &format!("h:1\n{friend} evil:1"),
+        ];
+        let lies = words.map(|address| (liar, address.to_owned()));
+        let sound: Peers = ["here:1", "there:1"]
+            .map(|it| (friend, it.to_owned()))
+            .into();
+        let written = home.write_peers(lies.into_iter().chain(sound.clone()));
+        written.expect("a directory");
+        assert_eq!(home.peers().expect("a file"), sound);
+        fs::remove_dir_all(home.directory()).expect("removed");
     }
 }

@@ -3,8 +3,6 @@
 //! One directory holds one identity. `run` is the node; every other command that needs it asks it over the control socket in
 //! that directory. Nothing here is part of the library's interface.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 #[cfg(not(unix))]
 compile_error!("the program talks to its node over a Unix socket");
 
@@ -30,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bft_crdts::node::Invitation;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -39,7 +37,8 @@ use crate::name::Contact;
 use crate::protocol::{Event, Kind, Reply, Request};
 
 const EXIT_CODES: &str = "\
-Actors are written with all 64 digits, or with the first few (at least 4) where the node knows the rest.
+Actors are written with all 64 digits, or with the first few (at least 4) where the node knows the rest; never where somebody
+is let in.
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer.";
 
@@ -56,7 +55,7 @@ struct Program {
         value_name = "DIR"
     )]
     dir: PathBuf,
-    /// Prints for programs: JSON, one line an answer or event.
+    /// Prints for programs: JSON, one line an answer or event. Not with `run` and `cluster`.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -83,7 +82,8 @@ enum Command {
         /// The text, or @FILE, or - for standard input.
         invitation: String,
     },
-    /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when others can reach it.
+    /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when it listens: the address that others are
+    /// told, unless it is 0.0.0.0, which leads nowhere.
     Run(run::Options),
     /// Checks evidence with nothing but its file.
     VerifyEvidence {
@@ -100,6 +100,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let program = Program::parse();
+    if program.json && matches!(program.command, Command::Run(_) | Command::Cluster(_)) {
+        let why =
+            "--json is for answers and events; what a node does is followed with `trace --json`";
+        let misuse = Program::command().error(clap::error::ErrorKind::ArgumentConflict, why);
+        misuse.exit();
+    }
     match carry_out(program) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read what we print has read enough.
@@ -114,9 +120,14 @@ fn main() -> ExitCode {
 /// What happened, and what to do.
 fn complain(failure: &Failure) {
     match failure.advice() {
-        Some(advice) => eprintln!("bft-crdts: {failure}\n  {advice}"),
-        None => eprintln!("bft-crdts: {failure}"),
+        Some(advice) => remark(&format!("bft-crdts: {failure}\n  {advice}")),
+        None => remark(&format!("bft-crdts: {failure}")),
     }
+}
+
+/// Tells the operator a line, on standard error. That nobody reads it is no reason to stop.
+pub(crate) fn remark(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn carry_out(program: Program) -> Result<(), Failure> {

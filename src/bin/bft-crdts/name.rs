@@ -15,6 +15,8 @@ use crate::protocol::Refusal;
 const DIGITS: usize = 64;
 /// The fewest digits that may stand for an actor.
 const FEWEST: usize = 4;
+/// Bytes of an address: more the library does not take.
+const ADDRESS: usize = 255;
 
 /// The first digits of an actor, or all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +32,8 @@ pub(crate) enum NameError {
     /// Only a part of the name, where nobody knows the rest.
     #[error("all {DIGITS} digits of the actor are needed here")]
     Short,
-    /// The actor and its address are to be joined by an @.
-    #[error("it is to be ACTOR@HOST:PORT")]
+    /// Who it is or where it listens is missing, or makes no sense.
+    #[error("an actor and its address, HOST:PORT, are needed here")]
     NoAddress,
 }
 
@@ -113,15 +115,22 @@ impl FromStr for Contact {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let (actor, address) = text.split_once('@').ok_or(NameError::NoAddress)?;
-        let (host, port) = address.rsplit_once(':').ok_or(NameError::NoAddress)?;
-        if host.is_empty() || port.parse::<u16>().is_err() {
-            return Err(NameError::NoAddress);
-        }
         Ok(Self {
             actor: whole(actor)?,
-            address: address.to_owned(),
+            address: self::address(address)?,
         })
     }
+}
+
+/// The address that this text is, in whosever words: in a file it stays on its line, on a terminal it is only shown.
+pub(crate) fn address(text: &str) -> Result<Address, NameError> {
+    let (host, port) = text.rsplit_once(':').ok_or(NameError::NoAddress)?;
+    let port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    if host.is_empty() || !port || text.len() > ADDRESS || text.contains(odd) {
+        return Err(NameError::NoAddress);
+    }
+    Ok(text.to_owned())
 }
 
 /// The first socket address that `address` stands for.
@@ -162,8 +171,11 @@ mod tests {
         let text = format!("{}@localhost:7001", actor(1));
         let contact = text.parse::<Contact>();
         assert_eq!(contact.map(|contact| contact.actor), Ok(actor(1)));
-        for bad in ["ab01@h:1", "h:1", &format!("{}@:1", actor(1))] {
-            assert!(bad.parse::<Contact>().is_err(), "{bad}");
+        let long = "h".repeat(300);
+        let places = ["", "h", ":1", "h:0", "h\n:1", "h h:1", "h\u{9b}:1", &long];
+        let places = places.map(|place| format!("{}@{place}", actor(1)));
+        for bad in ["ab01@h:1", "h:1"].map(str::to_owned).iter().chain(&places) {
+            assert!(bad.parse::<Contact>().is_err(), "{bad:?}");
         }
     }
 }

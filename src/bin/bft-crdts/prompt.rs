@@ -85,7 +85,7 @@ fn words(home: &Home) -> Words {
 /// Carries out one line. What goes wrong with it is told, and the prompt goes on.
 fn obey(home: &Home, line: &str, json: bool, interrupts: &Interrupts) -> Result<(), Failure> {
     let Some(words) = split(line) else {
-        eprintln!("a quotation mark is open");
+        crate::remark("a quotation mark is open");
         return Ok(());
     };
     if words.is_empty() {
@@ -178,11 +178,11 @@ impl Completion {
         let names = command.get_subcommands().map(|it| it.get_name().to_owned());
         let others = ["help", QUIT[0]].map(str::to_owned);
         let words = words.actors.into_iter().chain(words.members);
+        // Members may hold anything: what would steer the terminal, and what would be split, is not offered.
+        let odd = |c: char| c.is_control() || c.is_whitespace() || c == '"' || c == '\'';
         Self {
             commands: names.chain(others).collect(),
-            words: words
-                .filter(|word| !word.contains(char::is_whitespace))
-                .collect(),
+            words: words.filter(|word| !word.contains(odd)).collect(),
         }
     }
 }
@@ -248,7 +248,9 @@ mod tests {
     fn commands_are_completed_first_and_then_what_the_node_knows() {
         let completion = Completion::of(Words {
             actors: vec!["abcd".to_owned()],
-            members: vec!["apple".to_owned(), "a pear".to_owned()],
+            members: ["apple", "a pear", "a\u{1b}[2J", "a\u{9b}2J", "a'", "a\"b"]
+                .map(str::to_owned)
+                .into(),
         });
         let history = DefaultHistory::new();
         let complete = |line: &str| {

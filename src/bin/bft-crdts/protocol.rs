@@ -35,7 +35,7 @@ pub(crate) enum Request {
     },
     /// Short for `approve join ACTOR`.
     Admit {
-        /// Who asks to be let in.
+        /// Who asks to be let in, with all 64 digits.
         actor: Name,
     },
     /// Short for `approve leave ACTOR`.
@@ -104,6 +104,14 @@ impl Request {
             _ => None,
         }
     }
+
+    /// Whether its answer waits until a quorum has signed an operation.
+    pub(crate) fn awaits_delivery(&self) -> bool {
+        matches!(
+            self,
+            Self::Add { .. } | Self::Remove { .. } | Self::Open { .. } | Self::Pay { .. }
+        )
+    }
 }
 
 /// A change of the members.
@@ -112,7 +120,7 @@ impl Request {
 pub(crate) enum Wished {
     /// This actor enters.
     Join {
-        /// Who asks to be let in.
+        /// Who asks to be let in, with all 64 digits.
         actor: Name,
     },
     /// This member leaves, asked or not.
@@ -290,6 +298,8 @@ pub(crate) enum Refusal {
     Unknown(String),
     #[error("more than one actor begins with {0}")]
     Ambiguous(String),
+    #[error("anybody can make a key that begins with {0}")]
+    Short(String),
     #[error("{0:?} is not in the set")]
     Absent(String),
     #[error("no account is open for {0}")]
@@ -330,6 +340,9 @@ impl Refusal {
             Self::OtherKind(Kind::Bank) => "its commands are open, pay, balance and accounts",
             Self::Unknown(_) => "write all 64 digits; `members` shows them",
             Self::Ambiguous(_) => "write more digits; `members` shows them",
+            Self::Short(_) => {
+                "write all 64 digits, as the newcomer itself shows them with `whoami` or `status`"
+            }
             Self::Absent(_) => "`list` shows what is there; nothing was removed",
             Self::NoAccount(_) => "its owner opens it with `open AMOUNT`",
             Self::TooLarge { .. } => "spread it over several commands",

@@ -27,7 +27,7 @@ pub(crate) struct Options {
     /// Where to listen (UDP). Without, at the address that the invitation gives this actor
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<Address>,
-    /// Where others reach this node, when that is not where it listens
+    /// Where others reach this node, when that is not where it listens. Needed with 0.0.0.0, unless the invitation names it
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<Address>,
     /// Lets strangers follow the network
@@ -53,6 +53,7 @@ struct Start {
 
 /// Runs the node of this directory until a signal or a request ends it.
 pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
+    home.check()?;
     let store = home.open()?;
     let (genesis, invitation) = home.network(&store)?;
     let actor = store.key().actor();
@@ -98,27 +99,17 @@ impl Start {
     async fn run<A: Service>(self) -> Result<(), Failure> {
         let (home, tethered) = (self.home.clone(), self.tethered);
         let desk = self.desk::<A>().await?;
-        let node = desk.node.clone();
         let serving = tokio::spawn(control::serve(control::bind(&home)?, desk.clone()));
         let watch = Watch::over(&desk);
-        ask_to_be_let_in(&desk, &watch).await?;
-        if tethered {
-            stop_with_input(Arc::clone(&desk.stop))?;
-        }
-        print(&format!(
-            "ready {}",
-            desk.listens.as_deref().unwrap_or_default()
-        ))?;
-        let ended = until_asked_to_stop(&desk).await;
+        let ended = attend(&desk, &watch, tethered).await;
         serving.abort();
+        // First what matters: the store.
+        let stopped = desk.node.shutdown().await;
         watch.end();
-        let stopped = match ended {
-            Ok(()) => node.shutdown().await.map_err(Failure::from),
-            Err(failure) => Err(failure),
-        };
         // Last: who sees it go may start the node again.
         let _ = std::fs::remove_file(home.socket());
-        stopped
+        ended?;
+        Ok(stopped?)
     }
 
     async fn desk<A: Service>(self) -> Result<Desk<A>, Failure> {
@@ -142,10 +133,26 @@ impl Start {
         Ok(Desk {
             node,
             home: self.home,
+            writing: Arc::default(),
             listens: self.address.or(bound),
             stop: Arc::new(Notify::new()),
         })
     }
+}
+
+/// Lets the node run, until it is to end or something fails.
+async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Result<(), Failure> {
+    ask_to_be_let_in(desk, watch).await?;
+    if tethered {
+        stop_with_input(Arc::clone(&desk.stop))?;
+    }
+    let listens = desk.listens.as_deref().unwrap_or_default();
+    let bound = listens.parse::<SocketAddr>();
+    if bound.is_ok_and(|bound| bound.ip().is_unspecified()) {
+        watch.say("nobody is told where this node listens: say it with --address HOST:PORT");
+    }
+    print(&format!("ready {listens}")).map_err(Failure::Unheard)?;
+    until_asked_to_stop(desk).await
 }
 
 /// A newcomer asks. Who had a seat and has none any more left or was sent away, and asks only when told to.

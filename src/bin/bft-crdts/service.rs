@@ -8,7 +8,7 @@ use bft_crdts::bank::Money;
 use bft_crdts::deterministic_secure_broadcast::Equivocation;
 use bft_crdts::membership::ChangeKey;
 use bft_crdts::node::{Events, Node};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Mutex, Notify, oneshot};
 
 use crate::evidence;
 use crate::home::Home;
@@ -22,6 +22,8 @@ use crate::view;
 pub(crate) struct Desk<A: Service> {
     pub(crate) node: Node<A>,
     pub(crate) home: Home,
+    /// Held by who writes a file of guests or evidence: requests come at once.
+    pub(crate) writing: Arc<Mutex<()>>,
     /// What is told of where it listens.
     pub(crate) listens: Option<String>,
     /// Notified when somebody asks the node to stop.
@@ -51,7 +53,6 @@ impl<A: Service> Desk<A> {
                 Ok(Reply::Done)
             }
             Request::Evidence => self.evidence().await,
-            Request::Trace => Ok(Reply::Done),
             Request::Stop => {
                 self.stop.notify_one();
                 Ok(Reply::Done)
@@ -94,17 +95,17 @@ impl<A: Service> Desk<A> {
     }
 
     async fn invite(&self, guest: &Name) -> Answer {
-        let guest = guest
-            .actor()
-            .ok_or_else(|| Refusal::Unknown(guest.to_string()))?;
+        let guest = newcomer(guest)?;
+        let writing = self.writing.lock().await;
         self.home.add_guest(guest)?;
+        drop(writing);
         let invitation = self.node.invite(guest).await?;
         Ok(Reply::Invitation(invitation.to_string()))
     }
 
     async fn approve(&self, change: Wished) -> Answer {
         let change = match change {
-            Wished::Join { actor } => ChangeKey::Join(self.resolve(&actor).await?),
+            Wished::Join { actor } => ChangeKey::Join(newcomer(&actor)?),
             Wished::Leave { actor } => ChangeKey::Leave(self.resolve(&actor).await?),
             Wished::Renew => ChangeKey::Renew,
         };
@@ -118,14 +119,15 @@ impl<A: Service> Desk<A> {
         for (accused, evidence) in convicted.await? {
             files.push(Evidence {
                 accused: accused.to_string(),
-                file: self.write_evidence(&evidence)?,
+                file: self.write_evidence(&evidence).await?,
             });
         }
         Ok(Reply::Evidence(files))
     }
 
     /// Writes evidence for whoever asks for it later. The name of its file.
-    pub(crate) fn write_evidence(&self, evidence: &Equivocation) -> Result<String, Refusal> {
+    pub(crate) async fn write_evidence(&self, evidence: &Equivocation) -> Result<String, Refusal> {
+        let _writing = self.writing.lock().await;
         let file = self.home.evidence(&evidence.accused());
         let bytes = evidence::encode(&self.node.network(), evidence);
         self.home.write(file.clone(), &bytes)?;
@@ -207,4 +209,9 @@ impl<A: Service> Desk<A> {
         }));
         Ok(known)
     }
+}
+
+/// Who is to be let in. Its name is taken whole: strangers can make keys that begin like that of a guest.
+fn newcomer(name: &Name) -> Result<Actor, Refusal> {
+    name.actor().ok_or_else(|| Refusal::Short(name.to_string()))
 }

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::protocol::{Event, Member, Place, Reply, Status, Waiting, Wish, Wished};
 
 /// Digits by which an actor is told from the others; as many as the library writes.
-const DIGITS: usize = 6;
+const SHORT: usize = 6;
 
 /// The beginning of an actor's name.
 pub(crate) fn short(actor: &str) -> &str {
-    actor.get(..DIGITS).unwrap_or(actor)
+    actor.get(..SHORT).unwrap_or(actor)
 }
 
 /// A text without control characters.
@@ -61,7 +61,10 @@ pub(crate) fn human(reply: &Reply) -> String {
             lines(files.iter().map(line))
         }
         Reply::Event(it) => event(it),
-        Reply::Words(words) => lines(words.actors.iter().chain(&words.members).cloned()),
+        Reply::Words(words) => {
+            let words = words.actors.iter().chain(&words.members);
+            lines(words.map(|word| plain(word)))
+        }
     }
 }
 
@@ -94,10 +97,7 @@ pub(crate) fn event(event: &Event) -> String {
             format!("generation {generation} begins here, {seat}{how}")
         }
         Event::Asked { change } => match change {
-            Wished::Join { actor } => {
-                let actor = actor.to_string();
-                format!("{actor} asks to be let in: `admit {}`", short(&actor))
-            }
+            Wished::Join { actor } => format!("somebody asks to be let in: `admit {actor}`"),
             Wished::Leave { actor } => {
                 let actor = actor.to_string();
                 format!("{actor} is to leave: `expel {}`", short(&actor))
@@ -211,6 +211,15 @@ mod tests {
         let hostile = "a\u{1b}[2Jb\r\u{9b}c".to_owned();
         let shown = human(&Reply::List(vec![hostile]));
         assert!(!shown.chars().any(char::is_control), "{shown:?}");
+    }
+
+    #[test]
+    fn who_asks_to_be_let_in_is_named_with_all_digits() {
+        let digits = "ab".repeat(32);
+        let actor = digits.parse().expect("a name");
+        let change = Wished::Join { actor };
+        let told = event(&Event::Asked { change });
+        assert!(told.ends_with(&format!("`admit {digits}`")), "{told}");
     }
 
     #[test]

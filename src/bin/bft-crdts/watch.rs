@@ -1,6 +1,5 @@
 //! What the operator of a node sees while it runs, and what is kept up to date beside it.
 
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -53,34 +52,23 @@ impl Watch {
 }
 
 fn say(bar: &ProgressBar, line: &str) {
-    bar.suspend(|| eprintln!("{line}"));
+    bar.suspend(|| crate::remark(line));
 }
 
 /// One line for each thing that an operator should know of. What is delivered is no news.
 async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
     let mut events = desk.events();
-    // A wish is said again and again, until it is granted or a generation ends.
-    let mut asked = BTreeSet::new();
     while let Some(event) = events.next().await {
         if let Event::Fault(Fault::Equivocation(evidence)) = &event {
             say(
                 &bar,
-                &match desk.write_evidence(evidence) {
+                &match desk.write_evidence(evidence).await {
                     Ok(file) => format!("evidence against {:?} is in {file}", evidence.accused()),
                     Err(refusal) => refusal.to_string(),
                 },
             );
         }
-        let is_news = match &event {
-            Event::Delivered(_) | Event::Missed(_) => false,
-            Event::Asked(change) => asked.insert(change.key()),
-            Event::Installed(_) => {
-                asked.clear();
-                true
-            }
-            _ => true,
-        };
-        if !is_news {
+        if matches!(event, Event::Delivered(_) | Event::Missed(_)) {
             continue;
         }
         if let Some(event) = view::event::<A>(&event) {
@@ -136,7 +124,7 @@ async fn keep_addresses<A: Service>(node: Node<A>, home: Home) {
         if written.as_ref() == Some(&book) {
             continue;
         }
-        match home.write_peers(&book) {
+        match home.write_peers(book.clone()) {
             Ok(()) => written = Some(book),
             Err(failure) => tracing::warn!(%failure, "the address book is not kept"),
         }

@@ -107,15 +107,15 @@ fn a_store_belongs_to_one_network() {
 }
 
 #[test]
-fn the_book_is_kept_as_it_is() {
+fn the_note_is_kept_as_it_is() {
     let folder = Folder::new();
     let mut store = create(&folder.path());
-    assert_eq!(store.book().expect("readable"), None);
-    store.set_book(b"first").expect("durable");
-    store.set_book(b"second").expect("durable");
+    assert_eq!(store.note().expect("readable"), None);
+    store.set_note(b"first").expect("durable");
+    store.set_note(b"second").expect("durable");
     drop(store);
-    let book = open(&folder.path()).book().expect("readable");
-    assert_eq!(book.as_deref(), Some(&b"second"[..]));
+    let note = open(&folder.path()).note().expect("readable");
+    assert_eq!(note.as_deref(), Some(&b"second"[..]));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn the_rows_are_those_of_the_first_version() {
     let folder = Folder::new();
     let mut store = create(&folder.path());
     store.found(&genesis(Limits::default())).expect("durable");
-    store.set_book(b"book").expect("durable");
+    store.set_note(b"book").expect("durable");
     store.append(&records(0..3)).expect("durable");
     store.append(&records(3..4)).expect("durable");
     let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
@@ -246,7 +246,7 @@ fn the_rows_of_the_first_version_are_read() {
     assert_eq!(store.key().actor(), key().actor());
     let network = store.genesis().expect("readable");
     assert_eq!(network, Some(genesis(Limits::default())));
-    assert_eq!(store.book().expect("readable"), Some(b"book".to_vec()));
+    assert_eq!(store.note().expect("readable"), Some(b"book".to_vec()));
     assert_eq!(store.load().expect("a log"), records(0..4));
     store.append(&records(4..5)).expect("durable");
     assert_eq!(store.load().expect("a log"), records(0..5));
