@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (key, genesis) = (store.key(), store.genesis()?.ok_or("founded above")?);
     let node = Node::builder(key, Set::new(me), genesis)
         .listen("127.0.0.1:0".parse()?)
-        // .peer(their_key, "their.host:4433"), for each that you know
+        // .peer(their_key, "their.host:4433".parse::<Address>()?), for each that you know
         .start(store)
         .await?;
 

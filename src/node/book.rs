@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::frame::Address;
+use super::address::Address;
 use crate::actor::Actor;
 
 /// Addresses of one actor that the operator's words may fill, of which the oldest gives way.
@@ -65,20 +65,24 @@ impl Addresses {
 mod tests {
     use super::*;
 
+    fn at(text: &str) -> Address {
+        text.parse().expect("an address")
+    }
+
     #[test]
     fn a_teller_has_one_say_and_only_what_is_vouched_for_is_passed_on() {
         let [liar, friend] = [1, 2].map(|byte| Actor::from_bytes([byte; 32]));
         let mut addresses = Addresses::default();
         for lie in 0..9 {
-            addresses.learn(Word::Of(liar), format!("lie:{lie}"));
+            addresses.learn(Word::Of(liar), at(&format!("lie:{lie}")));
         }
-        addresses.learn(Word::Of(friend), "true:1".to_owned());
-        assert_eq!(addresses.all(), ["lie:8", "true:1"]);
+        addresses.learn(Word::Of(friend), at("true:1"));
+        assert_eq!(addresses.all(), ["lie:8", "true:1"].map(at));
         assert_eq!(addresses.vouched(), None);
-        addresses.learn(Word::Operator, "named:1".to_owned());
-        addresses.learn(Word::Own, "true:1".to_owned());
-        assert_eq!(addresses.all(), ["true:1", "named:1", "lie:8"]);
-        assert_eq!(addresses.vouched().map(String::as_str), Some("true:1"));
+        addresses.learn(Word::Operator, at("named:1"));
+        addresses.learn(Word::Own, at("true:1"));
+        assert_eq!(addresses.all(), ["true:1", "named:1", "lie:8"].map(at));
+        assert_eq!(addresses.vouched(), Some(&at("true:1")));
     }
 
     /// One that is reached at another address than it believes is found again after a restart.
@@ -86,12 +90,12 @@ mod tests {
     fn what_the_operator_says_is_tried_beside_what_the_actor_says_and_the_newest_first() {
         let mut addresses = Addresses::default();
         for named in 0..20 {
-            addresses.learn(Word::Operator, format!("named:{named}"));
-            addresses.learn(Word::Operator, "again:1".to_owned());
+            addresses.learn(Word::Operator, at(&format!("named:{named}")));
+            addresses.learn(Word::Operator, at("again:1"));
         }
-        addresses.learn(Word::Own, "own:1".to_owned());
+        addresses.learn(Word::Own, at("own:1"));
         let all = addresses.all();
-        assert_eq!(all[..3], ["own:1", "again:1", "named:19"]);
+        assert_eq!(all[..3], ["own:1", "again:1", "named:19"].map(at));
         assert_eq!(all.len(), 1 + NAMED);
     }
 }

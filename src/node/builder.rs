@@ -11,7 +11,6 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::book::Word;
 use super::driver::{Driver, Wiring};
 use super::error::{Failure, StartError};
-use super::frame::is_address;
 use super::links::{Arrival, Links};
 use super::roster::Roster;
 use super::{Address, Invitation, Node, Shared};
@@ -130,11 +129,6 @@ where
     where
         S: Store + Send + 'static,
     {
-        let book = self.book.iter().map(|(_, address)| address);
-        let mut addresses = book.chain(&self.address);
-        if let Some(other) = addresses.find(|address| !is_address(address)) {
-            return Err(StartError::Address(other.clone()));
-        }
         let records = store.load().map_err(StartError::store)?;
         let (key, genesis) = (self.key.clone(), self.genesis.clone());
         let (mut replica, step) = Replica::recover(key, self.algorithm, genesis, records)?;
@@ -147,7 +141,7 @@ where
         }
         let socket = UdpSocket::bind(self.listen)?;
         let bound = socket.local_addr()?;
-        let own = (!bound.ip().is_unspecified()).then(|| bound.to_string());
+        let own = (!bound.ip().is_unspecified()).then(|| bound.into());
         let roster = Roster {
             lanes,
             contacts,

@@ -20,9 +20,6 @@ pub enum StartError {
     /// The socket cannot be bound, or the operating system refuses a thread.
     #[error("cannot listen: {0}")]
     Io(#[from] io::Error),
-    /// Not `host:port`.
-    #[error("{0:?} is no address")]
-    Address(super::Address),
     /// TLS refuses the identity.
     #[error("tls: {0}")]
     Tls(#[from] rustls::Error),
@@ -75,7 +72,7 @@ pub enum NotDelivered {
 }
 
 /// Why a request to a node was not fulfilled.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The node stopped.
@@ -87,9 +84,6 @@ pub enum RequestError {
     /// Nobody asks for this change here.
     #[error("nobody asks for it")]
     Unasked,
-    /// Not `host:port`.
-    #[error("{0:?} is no address")]
-    Address(super::Address),
 }
 
 /// Why a link ended or a frame was refused.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::address::Address;
 use super::error::LinkError;
-use super::frame::{self, Address, Frame, Hearing};
+use super::frame::{self, Frame, Hearing};
 use super::roster::Role;
 use crate::actor::Actor;
 use crate::codec::Limits;

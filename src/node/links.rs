@@ -19,10 +19,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
+use super::address::Address;
 use super::book::{Addresses, Word};
 use super::door::Handshakes;
 use super::error::{LinkError, StartError};
-use super::frame::{Address, BOOK, Frame, Hello};
+use super::frame::{BOOK, Frame, Hello};
 use super::listener::Listener;
 use super::roster::{Role, Roster, STRANGERS};
 use super::speaker::Speaker;
@@ -500,6 +501,10 @@ mod tests {
         opened.expect("opened").0
     }
 
+    fn somewhere() -> Address {
+        "somewhere:1".parse().expect("an address")
+    }
+
     fn packet(to: Actor) -> Packet {
         let (generation, chunk) = (Generation::GENESIS, None);
         let body = Body::Fetch { generation, chunk };
@@ -523,16 +528,16 @@ mod tests {
         });
         for stranger in (10..90).map(actor) {
             links.send(packet(stranger));
-            links.learn(stranger, Word::Of(known[0]), "somewhere:1".to_owned());
+            links.learn(stranger, Word::Of(known[0]), somewhere());
         }
         assert_eq!(links.lock().known.len(), 0);
         assert_eq!(links.traffic().dropped, 80);
-        links.learn(known[0], Word::Own, "somewhere:1".to_owned());
+        links.learn(known[0], Word::Own, somewhere());
         links.send(packet(known[1]));
         assert_eq!(links.lock().known.len(), 2);
         links.close().await;
         links.send(packet(known[2]));
-        links.learn(known[2], Word::Operator, "somewhere:1".to_owned());
+        links.learn(known[2], Word::Operator, somewhere());
         assert_eq!(links.lock().known.len(), 0);
     }
 
@@ -541,7 +546,7 @@ mod tests {
         let links = links(Roster::default());
         let most = links.most_peers();
         for number in 0..u16::try_from(most).expect("few") + 100 {
-            links.learn(actor(number), Word::Operator, "somewhere:1".to_owned());
+            links.learn(actor(number), Word::Operator, somewhere());
         }
         assert_eq!(links.lock().known.len(), most);
     }

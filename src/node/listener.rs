@@ -104,7 +104,7 @@ impl Listener {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, UdpSocket};
+    use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
     use super::super::roster::Roster;
     use super::*;
@@ -129,9 +129,10 @@ mod tests {
                 dialled,
                 room: Arc::new(Semaphore::new(1)),
             };
+            let elsewhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
             let hello = Hello {
-                address: Some("somewhere:1".to_owned()),
-                book: [(Actor::from_bytes([9; 32]), "elsewhere:1".to_owned())].into(),
+                address: "somewhere:1".parse().ok(),
+                book: [(Actor::from_bytes([9; 32]), elsewhere.into())].into(),
             };
             listener.greet(hello).expect("an address");
             links.reach().len()

@@ -20,6 +20,7 @@
 //! Never run two nodes with one key, and never start one from a copy of its store: its key would contradict itself,
 //! others would take it for a liar, and it would be silent for good.
 
+mod address;
 mod book;
 mod builder;
 mod door;
@@ -43,12 +44,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use frame::is_address;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+pub use address::{Address, AddressError};
 pub use builder::Builder;
 pub use error::{Failure, LinkError, NotDelivered, RequestError, StartError};
-pub use frame::Address;
 pub use invitation::{Invitation, InvitationError};
 pub use link::Link;
 pub use links::Traffic;
@@ -327,16 +327,17 @@ where
     /// exchanged finds those who are there now.
     ///
     /// # Errors
-    /// [`RequestError::Stopped`], [`RequestError::Address`].
-    pub async fn introduce(&self, actor: Actor, address: Address) -> Result<(), RequestError> {
-        if !is_address(&address) {
-            return Err(RequestError::Address(address));
-        }
+    /// [`RequestError::Stopped`].
+    pub async fn introduce(
+        &self,
+        actor: Actor,
+        address: impl Into<Address>,
+    ) -> Result<(), RequestError> {
         let links = &self.shared.links;
         links.update_roster(|roster| {
             roster.contacts.insert(actor);
         });
-        links.learn(actor, Word::Operator, address);
+        links.learn(actor, Word::Operator, address.into());
         let meet = self.ask(move |replica| (Step::default(), replica.meet(actor)));
         meet.await
     }

@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::address::Address;
 use super::error::LinkError;
-use super::frame::Address;
 use super::links::{HANDSHAKE, Links, is_live};
 use crate::actor::Actor;
 use crate::codec::Bytes;
@@ -153,7 +153,7 @@ async fn dial_name(
     config: quinn::ClientConfig,
     address: Address,
 ) -> Option<Connection> {
-    let sockets = timeout(HANDSHAKE, tokio::net::lookup_host(&address)).await;
+    let sockets = timeout(HANDSHAKE, tokio::net::lookup_host(address.as_str())).await;
     let sockets: Vec<_> = sockets.ok()?.ok()?.take(SOCKETS).collect();
     let attempts = sockets.into_iter().map(|socket| {
         let (endpoint, config) = (endpoint.clone(), config.clone());

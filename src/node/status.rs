@@ -1,6 +1,6 @@
 //! Where a node stands, for whoever operates it.
 
-use super::frame::Address;
+use super::address::Address;
 use super::links::{Links, Traffic};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Held, Holdings, Progress, Replica};

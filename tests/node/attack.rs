@@ -1,7 +1,7 @@
 //! Attacks on one node's promises: each test says the promise, and fails where it is broken.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,11 @@ async fn start(builder: Builder<Set>) -> Node<Set> {
 
 fn address(node: &Node<Set>) -> SocketAddr {
     node.local_address().expect("bound")
+}
+
+/// Where nobody listens.
+fn nowhere(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 async fn dial(from: &SigningActor, to: &Node<Set>) -> Link {
@@ -72,7 +77,7 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
         for number in 1..4 {
             let mut builder = builder(key(number), genesis(4)).observers(true);
             for other in &others {
-                builder = builder.peer(other.actor(), address(other).to_string());
+                builder = builder.peer(other.actor(), address(other));
             }
             others.push(start(builder).await);
         }
@@ -81,7 +86,7 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
     let first = |kept: Kept| {
         let mut builder = builder(key(0), genesis(4));
         for other in &others {
-            builder = builder.peer(other.actor(), address(other).to_string());
+            builder = builder.peer(other.actor(), address(other));
         }
         builder.start(kept)
     };
@@ -167,9 +172,7 @@ async fn a_handle_that_is_used_after_the_end_leaves_nothing_behind() {
     let node = cluster(1).await.remove(0);
     let (place, late) = (address(&node), node.clone());
     node.shutdown().await.expect("stops");
-    let late_word = late
-        .introduce(key(5).actor(), "127.0.0.1:9".to_owned())
-        .await;
+    let late_word = late.introduce(key(5).actor(), nowhere(9)).await;
     assert_eq!(late_word, Err(RequestError::Stopped));
     drop(late);
     sleep(Duration::from_secs(3)).await;
@@ -214,7 +217,7 @@ fn in_any_runtime_the_last_handle_or_the_runtime_ends_the_node() {
             let (told, ended) = std::sync::mpsc::channel();
             let store = Told(MemoryStore::new(), told);
             let node = runtime.block_on(async {
-                let builder = builder(key(0), genesis(4)).peer(key(1).actor(), "127.0.0.1:9");
+                let builder = builder(key(0), genesis(4)).peer(key(1).actor(), nowhere(9));
                 let node = builder.start(store).await.expect("started");
                 let op = node.propose_with(|set| Some(set.add("x".to_owned())));
                 let _ = timeout(Duration::from_millis(300), op).await;
@@ -358,8 +361,8 @@ async fn a_member_that_lies_about_addresses_does_not_keep_two_others_apart() {
         for (told, about) in [(0, 1), (1, 0)] {
             let (told, about) = (&correct[told], &correct[about]);
             let liar = builder(key(3), genesis(4))
-                .peer(told.actor(), address(told).to_string())
-                .peer(about.actor(), format!("127.0.0.1:{lie}"));
+                .peer(told.actor(), address(told))
+                .peer(about.actor(), nowhere(lie));
             let liar = start(liar).await;
             let before = told.traffic().received;
             while told.traffic().received == before {
@@ -371,7 +374,7 @@ async fn a_member_that_lies_about_addresses_does_not_keep_two_others_apart() {
     // One who knows both tells the truth.
     let mut third = builder(key(2), genesis(4));
     for node in &correct {
-        third = third.peer(node.actor(), address(node).to_string());
+        third = third.peer(node.actor(), address(node));
     }
     correct.push(start(third).await);
     let begin = Instant::now();
@@ -528,7 +531,7 @@ async fn after_a_failed_write_nothing_more_is_said_and_nobody_is_told_ok() {
     for number in 0..3 {
         let mut builder = builder(key(number), genesis(4));
         for node in &nodes {
-            builder = builder.peer(node.actor(), address(node).to_string());
+            builder = builder.peer(node.actor(), address(node));
         }
         let store = if number == 0 {
             kept.clone()

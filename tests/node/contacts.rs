@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(30);
 async fn start(number: usize, store: Kept, contacts: &[Node<Set>]) -> Node<Set> {
     let mut builder = builder(key(number), genesis(4)).tick(Duration::from_millis(20));
     for contact in contacts {
-        let address = contact.local_address().expect("bound").to_string();
+        let address = contact.local_address().expect("bound");
         builder = builder.peer(contact.actor(), address);
     }
     builder.start(store).await.expect("started")
@@ -83,7 +83,7 @@ async fn a_member_that_slept_while_all_others_were_exchanged_catches_up_when_it_
     add(&nodes[0], "meanwhile").await;
     let sleeper = start(3, kept, &[]).await;
     let contact = &nodes[2];
-    let address = contact.local_address().expect("bound").to_string();
+    let address = contact.local_address().expect("bound");
     let introduced = sleeper.introduce(contact.actor(), address).await;
     introduced.expect("runs");
     let awake = has(&sleeper, "meanwhile");

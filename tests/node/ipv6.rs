@@ -62,7 +62,7 @@ async fn a_node_at_all_addresses_is_found_over_both_and_finds_both() {
     let start = async |number: usize, listen: &str, peer: Option<(&Node<Set>, SocketAddr)>| {
         let mut builder = builder(key(number), genesis(3)).listen(address(listen));
         if let Some((node, address)) = peer {
-            builder = builder.peer(node.actor(), address.to_string());
+            builder = builder.peer(node.actor(), address);
         }
         builder.start(MemoryStore::new()).await.expect("started")
     };

@@ -29,7 +29,7 @@ pub(crate) async fn cluster_with(
     for number in 0..n {
         let mut builder = with(builder(key(number), genesis(n)));
         for node in &nodes {
-            let address = node.local_address().expect("bound").to_string();
+            let address = node.local_address().expect("bound");
             builder = builder.peer(node.actor(), address);
         }
         nodes.push(builder.start(MemoryStore::new()).await.expect("started"));

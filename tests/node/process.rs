@@ -341,13 +341,13 @@ async fn serve(number: usize, listen: SocketAddr, known_as: &[SocketAddr], path:
     let algorithm = Set::new(key.actor());
     let mut builder = Node::builder(key, algorithm, genesis(known_as.len()))
         .listen(listen)
-        .address(known_as[number].to_string());
+        .address(known_as[number]);
     for (other, address) in known_as
         .iter()
         .enumerate()
         .filter(|(other, _)| *other != number)
     {
-        builder = builder.peer(self::key(other).actor(), address.to_string());
+        builder = builder.peer(self::key(other).actor(), *address);
     }
     let node = builder.start(timed).await.expect("it starts");
     say("ready");
@@ -435,7 +435,7 @@ async fn list(node: &Node<Set>) -> String {
 async fn addresses(node: &Node<Set>) -> String {
     let members = node.status().await.expect("it runs").members;
     let others = members.into_iter().filter(|m| m.actor != node.actor());
-    let addresses = others.map(|member| member.address.expect("it was told"));
+    let addresses = others.map(|member| member.address.expect("it was told").to_string());
     addresses.collect::<Vec<_>>().join(",")
 }
 

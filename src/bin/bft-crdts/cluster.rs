@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bft_crdts::Actor;
-use bft_crdts::node::Invitation;
+use bft_crdts::node::{Address, Invitation};
 
 use crate::client;
 use crate::failure::Failure;
@@ -69,7 +69,7 @@ struct Player {
     name: String,
     home: Home,
     actor: Actor,
-    address: String,
+    address: Address,
     process: Option<Child>,
 }
 
@@ -88,13 +88,13 @@ impl Stage {
         // Held together, so that no two get the same port.
         let sockets: Vec<_> = (0..options.nodes).map(|_| free_socket()).collect();
         for socket in sockets {
-            stage.cast(socket?.local_addr()?.to_string())?;
+            stage.cast(socket?.local_addr()?.into())?;
         }
         Ok(stage)
     }
 
     /// A new identity that will listen at `address`.
-    fn cast(&mut self, address: String) -> Result<(), Failure> {
+    fn cast(&mut self, address: Address) -> Result<(), Failure> {
         let name = format!("node-{}", self.actors.len() + 1);
         let home = Home::at(self.directory.join(&name));
         let actor = home.create()?;
@@ -177,7 +177,7 @@ impl Stage {
 
     fn admit(&mut self) -> Result<(), Failure> {
         tell("Somebody new is invited by one member, and let in by a quorum.")?;
-        self.cast(free_socket()?.local_addr()?.to_string())?;
+        self.cast(free_socket()?.local_addr()?.into())?;
         let newcomer = self.actors.len() - 1;
         let name = self.actors[newcomer].actor.to_string();
         let invitation = match self.ask(0, &["invite", &name])? {
@@ -351,7 +351,7 @@ impl Player {
         command
             .arg("--dir")
             .arg(self.home.directory())
-            .args(["run", "--tethered", "--listen", &self.address])
+            .args(["run", "--tethered", "--listen", self.address.as_str()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log(&self.home.directory().join("log"))?);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bft_crdts::codec::DecodeError;
 use bft_crdts::evidence::EvidenceError;
 use bft_crdts::membership::GenesisError;
-use bft_crdts::node::{InvitationError, StartError};
+use bft_crdts::node::{Address, InvitationError, StartError};
 use bft_crdts::store::DurableError;
 
 use crate::name::NameError;
@@ -50,7 +50,7 @@ pub(crate) enum Failure {
     #[error("it is not known where to listen")]
     NowhereToListen,
     #[error("{0} is no address: {1}")]
-    Address(String, #[source] io::Error),
+    Address(Address, #[source] io::Error),
     #[error("the node does not start: {0}")]
     Start(#[from] StartError),
     #[error("nobody can be told that the node is ready: {0}")]

@@ -6,7 +6,7 @@ use std::net::ToSocketAddrs;
 use std::str::FromStr;
 
 use bft_crdts::Actor;
-use bft_crdts::node::Address;
+use bft_crdts::node::{Address, AddressError};
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::Refusal;
@@ -15,8 +15,6 @@ use crate::protocol::Refusal;
 const DIGITS: usize = 64;
 /// The fewest digits that may stand for an actor.
 const FEWEST: usize = 4;
-/// Bytes of an address: more the library does not take.
-const ADDRESS: usize = 255;
 
 /// The first digits of an actor, or all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +33,12 @@ pub(crate) enum NameError {
     /// Who it is or where it listens is missing, or makes no sense.
     #[error("an actor and its address, HOST:PORT, are needed here")]
     NoAddress,
+}
+
+impl From<AddressError> for NameError {
+    fn from(_: AddressError) -> Self {
+        Self::NoAddress
+    }
 }
 
 impl Name {
@@ -117,25 +121,14 @@ impl FromStr for Contact {
         let (actor, address) = text.split_once('@').ok_or(NameError::NoAddress)?;
         Ok(Self {
             actor: whole(actor)?,
-            address: self::address(address)?,
+            address: address.parse()?,
         })
     }
 }
 
-/// The address that this text is, in whosever words: in a file it stays on its line, on a terminal it is only shown.
-pub(crate) fn address(text: &str) -> Result<Address, NameError> {
-    let (host, port) = text.rsplit_once(':').ok_or(NameError::NoAddress)?;
-    let port = port.parse::<u16>().is_ok_and(|port| port > 0);
-    let odd = |c: char| c.is_whitespace() || c.is_control();
-    if host.is_empty() || !port || text.len() > ADDRESS || text.contains(odd) {
-        return Err(NameError::NoAddress);
-    }
-    Ok(text.to_owned())
-}
-
 /// The first socket address that `address` stands for.
-pub(crate) fn socket(address: &str) -> std::io::Result<std::net::SocketAddr> {
-    let found = address.to_socket_addrs()?.next();
+pub(crate) fn socket(address: &Address) -> std::io::Result<std::net::SocketAddr> {
+    let found = address.as_str().to_socket_addrs()?.next();
     found.ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
@@ -171,10 +164,8 @@ mod tests {
         let text = format!("{}@localhost:7001", actor(1));
         let contact = text.parse::<Contact>();
         assert_eq!(contact.map(|contact| contact.actor), Ok(actor(1)));
-        let long = "h".repeat(300);
-        let places = ["", "h", ":1", "h:0", "h\n:1", "h h:1", "h\u{9b}:1", &long];
-        let places = places.map(|place| format!("{}@{place}", actor(1)));
-        for bad in ["ab01@h:1", "h:1"].map(str::to_owned).iter().chain(&places) {
+        let nowhere = format!("{}@localhost", actor(1));
+        for bad in ["ab01@h:1", "h:1", &nowhere] {
             assert!(bad.parse::<Contact>().is_err(), "{bad:?}");
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! The same list of requests is the program's subcommands and the prompt's: whoever adds one adds it here.
 
+use bft_crdts::node::Address;
 use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -179,7 +180,7 @@ pub(crate) struct Status {
     pub(crate) actor: String,
     pub(crate) network: String,
     pub(crate) kind: Kind,
-    pub(crate) listens: Option<String>,
+    pub(crate) listens: Option<Address>,
     pub(crate) generation: u64,
     pub(crate) members: usize,
     pub(crate) quorum: usize,
@@ -209,7 +210,7 @@ pub(crate) struct Member {
     pub(crate) actor: String,
     /// Whether it is the node itself.
     pub(crate) this: bool,
-    pub(crate) address: Option<String>,
+    pub(crate) address: Option<Address>,
     pub(crate) linked: bool,
     /// The last generation that it said to have installed.
     pub(crate) generation: Option<u64>,

@@ -15,7 +15,7 @@ use crate::control;
 use crate::failure::Failure;
 use crate::home::{Home, Peers};
 use crate::kinds::{Service, Set};
-use crate::name;
+use crate::name::{self, Contact};
 use crate::print;
 use crate::protocol::Kind;
 use crate::service::Desk;
@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Where others reach this node, when that is not where it listens. Needed with 0.0.0.0, unless the invitation names it
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<Address>,
+    /// A member of today, to be asked for what is new: for a node that slept while all whom it knew were exchanged
+    #[arg(long = "peer", value_name = "ACTOR@HOST:PORT")]
+    peers: Vec<Contact>,
     /// Lets strangers follow the network
     #[arg(long)]
     observers: bool,
@@ -59,8 +62,13 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
     let actor = store.key().actor();
     let (listen, address) = places(&options, invitation.contacts.get(&actor))?;
     let kind = Kind::of(&genesis, actor).ok_or(Failure::UnknownKind)?;
+    let named = options
+        .peers
+        .into_iter()
+        .map(|peer| (peer.actor, peer.address));
+    let peers = home.peers()?.into_iter().chain(named).collect();
     let start = Start {
-        peers: home.peers()?,
+        peers,
         home,
         store,
         genesis,
@@ -129,7 +137,7 @@ impl Start {
             builder = builder.address(address.clone());
         }
         let node = builder.start(self.store).await?;
-        let bound = node.local_address().map(|address| address.to_string());
+        let bound = node.local_address().map(Address::from);
         Ok(Desk {
             node,
             home: self.home,
@@ -146,7 +154,11 @@ async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Re
     if tethered {
         stop_with_input(Arc::clone(&desk.stop))?;
     }
-    let listens = desk.listens.as_deref().unwrap_or_default();
+    let listens = desk
+        .listens
+        .as_ref()
+        .map(Address::as_str)
+        .unwrap_or_default();
     let bound = listens.parse::<SocketAddr>();
     if bound.is_ok_and(|bound| bound.ip().is_unspecified()) {
         watch.say("nobody is told where this node listens: say it with --address HOST:PORT");

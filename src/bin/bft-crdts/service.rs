@@ -7,7 +7,7 @@ use bft_crdts::Actor;
 use bft_crdts::bank::Money;
 use bft_crdts::deterministic_secure_broadcast::Equivocation;
 use bft_crdts::membership::ChangeKey;
-use bft_crdts::node::{Events, Node};
+use bft_crdts::node::{Address, Events, Node};
 use tokio::sync::{Mutex, Notify, oneshot};
 
 use crate::evidence;
@@ -25,7 +25,7 @@ pub(crate) struct Desk<A: Service> {
     /// Held by who writes a file of guests or evidence: requests come at once.
     pub(crate) writing: Arc<Mutex<()>>,
     /// What is told of where it listens.
-    pub(crate) listens: Option<String>,
+    pub(crate) listens: Option<Address>,
     /// Notified when somebody asks the node to stop.
     pub(crate) stop: Arc<Notify>,
 }
@@ -80,7 +80,7 @@ impl<A: Service> Desk<A> {
         let status = self.node.status().await?;
         let listens = self.listens.clone();
         Ok(match request {
-            Request::Members => Reply::Members(view::members(&status, listens.as_deref())),
+            Request::Members => Reply::Members(view::members(&status, listens.as_ref())),
             Request::Why => {
                 let held = status.lanes.iter().filter_map(|lane| lane.held.as_ref());
                 Reply::Why(held.map(view::waiting).collect())

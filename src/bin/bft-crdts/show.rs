@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use bft_crdts::node::Address;
 use serde_json::{Value, json};
 
 use crate::protocol::{Event, Member, Place, Reply, Status, Waiting, Wish, Wished};
@@ -124,7 +125,13 @@ fn status(it: &Status) -> String {
     };
     row("actor", it.actor.clone());
     row("network", it.network.clone());
-    row("listens", it.listens.clone().unwrap_or_default());
+    row(
+        "listens",
+        it.listens
+            .as_ref()
+            .map(Address::to_string)
+            .unwrap_or_default(),
+    );
     let seat = if it.seated { "seated" } else { "no seat" };
     let changing = if it.changing { ", changing" } else { "" };
     row(
@@ -172,7 +179,7 @@ fn status(it: &Status) -> String {
 }
 
 fn member(it: &Member) -> String {
-    let address = it.address.as_deref().unwrap_or("?");
+    let address = it.address.as_ref().map_or("?", Address::as_str);
     let state = match (it.this, it.lacks, it.leads) {
         (true, ..) => "this node".to_owned(),
         (_, Some(0), Some(0)) => "level".to_owned(),

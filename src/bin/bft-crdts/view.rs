@@ -4,7 +4,7 @@ use bft_crdts::Actor;
 use bft_crdts::deterministic_secure_broadcast::{ApproveError, Fault, Held, ProposeError, Why};
 use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::membership::ChangeKey;
-use bft_crdts::node::{self, NotDelivered, RequestError};
+use bft_crdts::node::{self, Address, NotDelivered, RequestError};
 use bft_crdts::traits::Verdict;
 
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ pub(crate) fn status(
     status: &node::Status,
     kind: Kind,
     network: String,
-    listens: Option<String>,
+    listens: Option<Address>,
 ) -> Status {
     let ended = status.lanes.iter().filter(|lane| lane.head.seq > Seq::ZERO);
     Status {
@@ -64,7 +64,7 @@ pub(crate) fn status(
     }
 }
 
-pub(crate) fn members(status: &node::Status, listens: Option<&str>) -> Vec<Member> {
+pub(crate) fn members(status: &node::Status, listens: Option<&Address>) -> Vec<Member> {
     let member = |member: &node::MemberStatus| {
         let this = member.actor == status.actor;
         let progress = member.progress.as_ref();
@@ -72,7 +72,7 @@ pub(crate) fn members(status: &node::Status, listens: Option<&str>) -> Vec<Membe
             actor: member.actor.to_string(),
             this,
             address: match this {
-                true => listens.map(str::to_owned),
+                true => listens.cloned(),
                 false => member.address.clone(),
             },
             linked: member.linked,

@@ -66,8 +66,9 @@ fn judge(heard: &Heard) {
             assert_eq!((packet.from, packet.to), (ends(true).from, ends(true).to));
         }
         Heard::Greeting(address, book) => {
-            let mut addresses = book.values().chain(address);
-            assert!(book.len() <= 1024 && addresses.all(|address| address.len() <= 255));
+            let mut addresses = book.values().chain(address).map(Address::as_str);
+            let line = |address: &str| address.lines().count() == 1 && address.len() <= 255;
+            assert!(book.len() <= 1024 && addresses.all(line));
         }
     }
 }
@@ -104,7 +105,10 @@ fn say(script: &mut Script<'_>, scene: &Scene) -> Vec<u8> {
 }
 
 fn greeting(script: &mut Script<'_>, scene: &Scene) -> Heard {
-    let address = |script: &mut Script<'_>| -> Address { "a".repeat(script.below(300)) };
+    let address = |script: &mut Script<'_>| -> Address {
+        let host = "a".repeat(1 + script.below(250));
+        format!("{host}:1").parse().expect("an address")
+    };
     let own = (script.below(2) > 0).then(|| address(script));
     let keys = scene.table.keys.iter().take(script.below(4));
     let known = keys.map(|key| (key.actor(), address(script)));
@@ -129,10 +133,10 @@ fn lie(script: &mut Script<'_>, scene: &Scene) -> Option<Heard> {
 /// One frame of each kind, as it is said.
 pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let (ends, pool) = (ends(true), scenes().iter().flat_map(|scene| &scene.pool));
-    let greeting = Heard::Greeting(
-        Some("localhost:4433".to_owned()),
-        [(ends.to, "somewhere:4433".to_owned())].into(),
-    );
+    let address = |text: &str| text.parse::<Address>().expect("an address");
+    let own = Some(address("localhost:4433"));
+    let others = [(ends.to, address("somewhere:4433"))].into();
+    let greeting = Heard::Greeting(own, others);
     let mut kinds: BTreeMap<&str, Vec<u8>> = [("greeting", frame(&greeting))].into();
     for packet in pool {
         let mut packet = packet.clone();

@@ -33,7 +33,11 @@ fn judge(invitation: &Invitation) {
 pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let table = &scenes()[0].table;
     assert_eq!(table.genesis.limits(), &limits());
-    let contacts = [(table.actor(0), "somewhere:4433".to_owned())].into();
+    let contacts = [(
+        table.actor(0),
+        "somewhere:4433".parse().expect("an address"),
+    )]
+    .into();
     let founding = Invitation::founding(table.genesis.clone(), contacts);
     let mut later = founding.clone();
     let generation = scenes().iter().map(|scene| scene.boundary().generation());

@@ -50,7 +50,7 @@ fn names(text: &str) {
     if let Ok(contact) = text.parse::<Contact>() {
         let (actor, address) = text.split_once('@').expect("there is one");
         assert_eq!(contact.actor.to_string(), actor.to_ascii_lowercase());
-        assert_eq!(contact.address, address);
+        assert_eq!(contact.address.as_str(), address);
     }
 }
 

@@ -1,0 +1,144 @@
+//! Where an actor listens, in whosever words.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes of an address.
+const MOST: usize = 255;
+
+/// `HOST:PORT`, where an actor may listen. A hint: who is there proves it with its key.
+///
+/// Others' words end in files and on terminals: there are no spaces and no control characters in an address, and no more than
+/// 255 bytes. Whether there is such a host shows when it is dialled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Address(String);
+
+/// Not `HOST:PORT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an address is HOST:PORT")]
+pub struct AddressError;
+
+impl Address {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        let (host, port) = text.rsplit_once(':').ok_or(AddressError)?;
+        if host.is_empty() || port.parse::<u16>().is_err() {
+            return Err(AddressError);
+        }
+        if text.len() > MOST || text.contains(odd) {
+            return Err(AddressError);
+        }
+        Ok(Self(text))
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(socket: SocketAddr) -> Self {
+        Self(socket.to_string())
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.0
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::error::LinkError;
+    use super::super::frame::Frame;
+    use super::*;
+    use crate::actor::Actor;
+    use crate::codec::{self, Limits};
+
+    /// A greeting, as one who is not held to addresses writes it.
+    #[derive(Serialize)]
+    enum Loose<'a> {
+        Hello(Option<&'a str>, BTreeMap<Actor, &'a str>),
+    }
+
+    #[test]
+    fn an_address_is_a_host_and_a_port_and_nothing_around_them() {
+        let sound = ["a:1", "there.example:4433", "127.0.0.1:65535", "[::1]:4433"];
+        let long = format!("{}:1", "a".repeat(254));
+        let others = [
+            "",
+            ":",
+            ":1",
+            "a",
+            "a:",
+            "a:65536",
+            "a:-1",
+            "a:1 ",
+            " a:1",
+            "a\n:1",
+            "a b:1",
+            "a:1\nb:2",
+            "a\u{1b}[2J:1",
+            "a\u{2028}:1",
+            &long,
+        ];
+        let decoded = |hello: Loose<'_>| Frame::decode(&codec::encode(&hello), &Limits::default());
+        for (text, is_sound) in sound
+            .map(|text| (text, true))
+            .into_iter()
+            .chain(others.map(|text| (text, false)))
+        {
+            assert_eq!(text.parse::<Address>().is_ok(), is_sound, "{text:?}");
+            let about = [(Actor::from_bytes([1; 32]), text)].into();
+            for hello in [
+                Loose::Hello(Some(text), BTreeMap::new()),
+                Loose::Hello(None, about),
+            ] {
+                match decoded(hello) {
+                    Ok(Frame::Hello(_)) => assert!(is_sound, "{text:?}"),
+                    other => assert!(
+                        !is_sound && matches!(other, Err(LinkError::Decode(_))),
+                        "{text:?}: {other:?}"
+                    ),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_is_an_address_however_it_is_written() {
+        for text in ["127.0.0.1:1", "[2001:db8::1]:4433", "[fe80::1%3]:1"] {
+            let socket: SocketAddr = text.parse().expect("a socket");
+            let address = Address::from(socket);
+            assert_eq!(address.as_str().parse(), Ok(address.clone()));
+            assert_eq!(address.to_string(), text);
+        }
+    }
+}
