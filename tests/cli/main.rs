@@ -134,6 +134,19 @@ fn money_moves_and_a_network_of_one_is_a_network() {
 }
 
 #[test]
+fn a_node_notes_on_standard_error_what_it_is_asked_to_note() {
+    let sandbox = Sandbox::new("notes");
+    let [one, two] = sandbox.found("set");
+    let (_first, noting) = (one.run(), two.run_noting("bft_crdts=debug"));
+    one.done(&["add", "apple"]);
+    two.until(&["list"], "apple\n");
+    two.done(&["stop"]);
+    let output = noting.wait_with_output().expect("it ends");
+    assert!(text(&output.stderr).contains("DEBUG bft_crdts::"));
+    assert!(!text(&output.stdout).contains("DEBUG"));
+}
+
+#[test]
 fn a_signal_or_the_end_of_the_tether_stops_a_node_in_order() {
     let sandbox = Sandbox::new("stop");
     let one = sandbox.found_alone("set");

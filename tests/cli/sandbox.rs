@@ -178,6 +178,13 @@ impl Home {
         self.run_with(&[])
     }
 
+    /// A node that notes on standard error what `filter` lets through.
+    pub(crate) fn run_noting(&self, filter: &str) -> Child {
+        let mut command = self.command(&["run"]);
+        let noting = command.env("RUST_LOG", filter).spawn();
+        noting.expect("the program starts")
+    }
+
     /// A node that others can reach.
     pub(crate) fn run_with(&self, options: &[&str]) -> Process {
         let mut node = self.start(&[&["run"], options].concat());

@@ -363,8 +363,8 @@ async fn a_member_that_lies_about_addresses_does_not_keep_two_others_apart() {
             let liar = builder(key(3), genesis(4))
                 .peer(told.actor(), address(told))
                 .peer(about.actor(), nowhere(lie));
-            let liar = start(liar).await;
             let before = told.traffic().received;
+            let liar = start(liar).await;
             while told.traffic().received == before {
                 sleep(Duration::from_millis(10)).await;
             }

@@ -10,6 +10,7 @@ use bft_crdts::node::{Address, Invitation, Node};
 use bft_crdts::store::DurableStore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tracing_subscriber::EnvFilter;
 
 use crate::control;
 use crate::failure::Failure;
@@ -56,6 +57,7 @@ struct Start {
 
 /// Runs the node of this directory until a signal or a request ends it.
 pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
+    take_notes();
     home.check()?;
     let store = home.open()?;
     let (genesis, invitation) = home.network(&store)?;
@@ -85,6 +87,16 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
         Kind::Set => runtime.block_on(start.run::<Set>()),
         Kind::Bank => runtime.block_on(start.run::<Bank>()),
     }
+}
+
+/// What the node notes goes to standard error: what `RUST_LOG` asks for; without, who is proven faulty and what is broken.
+fn take_notes() {
+    let ours = "bft_crdts=warn".parse().expect("a directive");
+    let filter = EnvFilter::builder().with_default_directive(ours);
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.from_env_lossy())
+        .with_writer(io::stderr)
+        .init();
 }
 
 /// Where to listen, and what to tell others of it; `named` is what others were told when they were invited.
