@@ -22,7 +22,7 @@ fn no_line_about_addresses_keeps_a_node_from_starting() {
     let other = "2".repeat(64);
     let sound = format!("{other} {NOWHERE}\n");
     let mut file = b"what is this\n\xff\xfe\n".to_vec();
-    let lines = ["", "\u{1b}[2J:1", "h:0", "h", "a b:1", "h:99999"];
+    let lines = ["", "\u{1b}[2J:1", "h:", "h", "a b:1", "h:99999"];
     for address in lines.map(str::to_owned).iter().chain([&"h".repeat(300)]) {
         file.extend(format!("{other} {address}\n").bytes());
     }

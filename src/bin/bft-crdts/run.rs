@@ -96,6 +96,8 @@ fn take_notes() {
     tracing_subscriber::fmt()
         .with_env_filter(filter.from_env_lossy())
         .with_writer(io::stderr)
+        // Told on standard error too, where it panics if nobody reads that.
+        .log_internal_errors(false)
         .init();
 }
 
