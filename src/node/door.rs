@@ -1,4 +1,4 @@
-//! Handshakes that others began: a few at a time, and no more from one place than the place deserves.
+//! Handshakes that others began: a few at a time, and whoever has most of them loses one first.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

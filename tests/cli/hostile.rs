@@ -39,6 +39,18 @@ fn no_line_about_addresses_keeps_a_node_from_starting() {
 }
 
 #[test]
+fn a_member_that_is_named_at_the_start_is_remembered() {
+    let sandbox = Sandbox::new("named");
+    let one = sandbox.found_alone("set");
+    let peer = format!("{}@{NOWHERE}", "2".repeat(64));
+    let mut node = one.start(&["run", "--peer", &peer]);
+    assert!(node.line().starts_with("ready "));
+    until(|| read(&one, "peers") == peer.replace('@', " ") + "\n");
+    one.done(&["stop"]);
+    assert!(node.ended().success());
+}
+
+#[test]
 fn members_whose_own_word_leads_nowhere_find_each_other_again() {
     let sandbox = Sandbox::new("addresses");
     let homes = sandbox.found("set");

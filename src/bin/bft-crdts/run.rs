@@ -49,6 +49,7 @@ struct Start {
     genesis: Genesis,
     invitation: Invitation,
     peers: Peers,
+    contacts: Vec<Contact>,
     listen: SocketAddr,
     address: Option<Address>,
     observers: bool,
@@ -64,13 +65,9 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
     let actor = store.key().actor();
     let (listen, address) = places(&options, invitation.contacts.get(&actor))?;
     let kind = Kind::of(&genesis, actor).ok_or(Failure::UnknownKind)?;
-    let named = options
-        .peers
-        .into_iter()
-        .map(|peer| (peer.actor, peer.address));
-    let peers = home.peers()?.into_iter().chain(named).collect();
     let start = Start {
-        peers,
+        peers: home.peers()?,
+        contacts: options.peers,
         home,
         store,
         genesis,
@@ -151,6 +148,10 @@ impl Start {
             builder = builder.address(address.clone());
         }
         let node = builder.start(self.store).await?;
+        for contact in self.contacts {
+            let introduced = node.introduce(contact.actor, contact.address).await;
+            introduced.map_err(crate::protocol::Refusal::from)?;
+        }
         let bound = node.local_address().map(Address::from);
         Ok(Desk {
             node,
