@@ -1,10 +1,14 @@
 //! Whom one asks who knows nobody any more: a contact that the application names.
 
-use bft_crdts::SecureBroadcastAlgorithm;
-use bft_crdts::deterministic_secure_broadcast::Packet;
-use bft_crdts::membership::Change;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::common::Table;
+use bft_crdts::actor::Signed;
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Refusal, Standing};
+use bft_crdts::membership::Change;
+use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
+
+use crate::common::{Table, key};
 
 /// A founder that sleeps.
 const SLEEPER: usize = 3;
@@ -112,6 +116,46 @@ fn a_member_that_meets_somebody_without_a_seat_falls_silent_once_both_are_level(
     }
 }
 
+#[test]
+fn a_contact_is_believed_by_its_own_signature_alone() {
+    let mut table = Table::of(4);
+    let (contact, other) = (key(50), key(51));
+    let weak = Actor::from_bytes([0; 32]);
+    for who in [contact.actor(), weak] {
+        table.replicas[0].meet(who);
+    }
+    let standing = Standing {
+        generation: table.replicas[0].generation(),
+        frontier: BTreeMap::new(),
+        convicted: BTreeSet::new(),
+    };
+    let network = table.network();
+    let said = |by: &SigningActor, signer: Actor| {
+        let claim = by.sign(&network, standing.clone()).into_claim();
+        Body::Receipt(Arc::new(Signed { signer, ..claim }))
+    };
+    for signer in [contact.actor(), weak] {
+        let refused = table.give(contact.actor(), 0, said(&other, signer));
+        assert!(matches!(refused, Err(Refusal::Unsigned(_))), "{refused:?}");
+    }
+    let heard_by = |table: &mut Table, by: &SigningActor| {
+        let word = said(by, by.actor());
+        let given = table.give(contact.actor(), 0, word);
+        given.expect("nothing to refuse");
+        let asked = (0..130).flat_map(|_| {
+            table.tick(0);
+            table.take_wire()
+        });
+        let mut asked = asked.filter(|packet| packet.to == contact.actor());
+        !asked.any(|packet| packet.body.kind() == "request")
+    };
+    assert!(
+        !heard_by(&mut table, &other),
+        "another's word is none of its own"
+    );
+    assert!(heard_by(&mut table, &contact));
+}
+
 /// A seat less would keep a member of a full committee, which knows all the others, from meeting anybody.
 #[test]
 fn a_member_of_a_full_committee_may_meet_as_many_as_there_are_seats() {
@@ -119,7 +163,7 @@ fn a_member_of_a_full_committee_may_meet_as_many_as_there_are_seats() {
     limits.seats = 4;
     let mut table = Table::bounded(4, limits);
     let mut peers_after = |number: u8| {
-        table.replicas[0].meet(crate::common::key(number).actor());
+        table.replicas[0].meet(key(number).actor());
         table.replicas[0].holdings().peers
     };
     assert_eq!(peers_after(50), 4);
