@@ -36,7 +36,8 @@ impl TryFrom<String> for Address {
     fn try_from(text: String) -> Result<Self, AddressError> {
         let odd = |c: char| c.is_whitespace() || c.is_control();
         let (host, port) = text.rsplit_once(':').ok_or(AddressError)?;
-        if host.is_empty() || port.parse::<u16>().is_err() {
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        if host.is_empty() || !digits || port.parse::<u16>().is_err() {
             return Err(AddressError);
         }
         if text.len() > MOST || text.contains(odd) {
@@ -100,6 +101,7 @@ mod tests {
             "a:",
             "a:65536",
             "a:-1",
+            "a:+1",
             "a:1 ",
             " a:1",
             "a\n:1",

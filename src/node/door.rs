@@ -46,18 +46,20 @@ fn place(socket: SocketAddr) -> IpAddr {
     }
 }
 
-/// The first from the place that occurs most.
+/// The first from a place that occurs most.
 fn oldest_of_most(places: impl Iterator<Item = IpAddr> + Clone) -> Option<usize> {
     let mut counts = BTreeMap::<_, usize>::new();
     for place in places.clone() {
         *counts.entry(place).or_default() += 1;
     }
-    let (most, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    places.into_iter().position(|place| place == most)
+    let most = counts.values().copied().max()?;
+    places.into_iter().position(|place| counts[&place] == most)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn from(text: &str) -> SocketAddr {
@@ -80,6 +82,15 @@ mod tests {
         assert!(handshakes.are_many());
         tokio::task::yield_now().await;
         assert!(!honest.is_finished());
+    }
+
+    /// Or who comes last, or from the highest address, would never get in.
+    #[test]
+    fn of_as_many_from_each_place_the_oldest_gives_way() {
+        let places = (0..=MOST as u32).map(|place| Ipv4Addr::from_bits(place).into());
+        assert_eq!(oldest_of_most(places.clone()), Some(0));
+        assert_eq!(oldest_of_most(places.rev()), Some(0));
+        assert_eq!(oldest_of_most([].into_iter()), None);
     }
 
     #[tokio::test]

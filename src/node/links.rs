@@ -6,7 +6,7 @@
 //!
 //! Two connections to one actor are no harm (both ends may dial at once): both are read, the newest is written to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -234,12 +234,16 @@ impl Links {
     }
 
     /// Where this actor may listen, in somebody's words. A node without a seat keeps those of whom it does not know too, while
-    /// there is room: they may be members of later generations.
+    /// there is room, and every node what a contact says: they may be members of later generations.
     pub(super) fn learn(self: &Arc<Self>, actor: Actor, word: Word, address: Address) {
-        let (known, seated) = (self.knows(&actor), self.read_roster(|roster| roster.seated));
+        let known = self.knows(&actor);
+        let curious = self.read_roster(|roster| match word {
+            Word::Of(teller) if roster.contacts.contains(&teller) => true,
+            _ => !roster.seated,
+        });
         let mut peers = self.lock();
         let room = peers.known.contains_key(&actor) || peers.known.len() < self.most_peers();
-        if (known || !seated && room)
+        if (known || curious && room)
             && actor != self.key.actor()
             && let Some(peer) = self.peer(&mut peers, actor)
         {
@@ -269,27 +273,31 @@ impl Links {
         book.collect()
     }
 
-    /// Where members and contacts listen, by their own word or the operator's.
-    pub(super) fn book(&self) -> BTreeMap<Actor, Address> {
-        self.vouched(|roster, actor| {
-            roster.lanes.contains(actor) || roster.contacts.contains(actor)
-        })
-    }
-
-    fn vouched(&self, of: impl Fn(&Roster, &Actor) -> bool) -> BTreeMap<Actor, Address> {
+    /// Where members and contacts listen, by their own word and the operator's.
+    pub(super) fn book(&self) -> BTreeSet<(Actor, Address)> {
         let peers = self.lock();
-        let wanted = |actor: &&Actor| self.read_roster(|roster| of(roster, actor));
-        let wanted = peers.known.iter().filter(|(actor, _)| wanted(actor));
-        let vouched = wanted.filter_map(|(actor, peer)| {
-            let vouched = peer.addresses.vouched()?;
-            Some((*actor, vouched.clone()))
+        let trusted = |actor: &Actor| {
+            self.read_roster(|roster| {
+                roster.lanes.contains(actor) || roster.contacts.contains(actor)
+            })
+        };
+        let trusted = peers.known.iter().filter(|(actor, _)| trusted(actor));
+        let told = trusted.flat_map(|(actor, peer)| {
+            let vouched = peer.addresses.vouched();
+            vouched.map(|address| (*actor, address.clone()))
         });
-        vouched.collect()
+        told.collect()
     }
 
     /// Where the members listen, and we ourselves.
     pub(super) fn contacts(&self) -> BTreeMap<Actor, Address> {
-        let members = self.vouched(|roster, actor| roster.lanes.contains(actor));
+        let peers = self.lock();
+        let member = |actor: &Actor| self.read_roster(|roster| roster.lanes.contains(actor));
+        let members = peers.known.iter().filter(|(actor, _)| member(actor));
+        let members = members.filter_map(|(actor, peer)| {
+            let best = peer.addresses.vouched().next()?;
+            Some((*actor, best.clone()))
+        });
         let own = self.address.clone();
         let own = own.map(|address| (self.key.actor(), address));
         own.into_iter().chain(members).take(BOOK).collect()

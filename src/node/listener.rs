@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(greet(stranger.actor(), true), 3);
         // What is kept for the next start are those whom the operator trusts.
         assert_eq!(
-            links.book().into_keys().collect::<Vec<_>>(),
+            links.book().into_iter().map(|it| it.0).collect::<Vec<_>>(),
             [contact.actor()]
         );
     }

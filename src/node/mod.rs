@@ -38,7 +38,7 @@ mod speaker;
 mod status;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -342,10 +342,10 @@ where
         meet.await
     }
 
-    /// Where members and contacts listen, by their own word or else by that of whoever operates this node: to be kept, and
-    /// given to the [`Builder`] at the next start, beside what the operator knows.
+    /// Where members and contacts listen, by their own word and by that of whoever operates this node: to be kept, and given to
+    /// the [`Builder`] at the next start.
     #[must_use]
-    pub fn book(&self) -> BTreeMap<Actor, Address> {
+    pub fn book(&self) -> BTreeSet<(Actor, Address)> {
         self.shared.links.book()
     }
 

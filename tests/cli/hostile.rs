@@ -64,7 +64,7 @@ fn members_whose_own_word_leads_nowhere_find_each_other_again() {
         let mut added = homes[0].start(&["add", member]);
         assert!(added.line().starts_with("delivered "));
         for home in &homes {
-            until(|| read(home, "peers").ends_with(&format!(" {NOWHERE}\n")));
+            until(|| read(home, "peers").contains(&format!(" {NOWHERE}\n")));
             home.done(&["stop"]);
         }
         for node in nodes {
@@ -145,7 +145,7 @@ fn only_who_waits_for_a_quorum_is_told_of_one() {
     let listener = UnixListener::bind(slow.directory.join("control.sock")).expect("a socket");
     let node = std::thread::spawn(move || {
         let asked = [(); 2].map(|()| listener.accept().expect("a request").0);
-        std::thread::sleep(Duration::from_secs(4));
+        std::thread::sleep(Duration::from_secs(8));
         for mut call in asked {
             writeln!(call, r#"{{"Ok":"done"}}"#).expect("it reads");
         }
@@ -156,7 +156,7 @@ fn only_who_waits_for_a_quorum_is_told_of_one() {
             scope.spawn(move || text(&slow.ask(words).stderr))
         });
         let [list, add] = told.map(|told| told.join().expect("an answer"));
-        assert!(!list.contains("quorum"), "{list}");
+        assert!(list.contains("waiting for the node"), "{list}");
         assert!(add.contains("quorum"), "{add}");
     });
     node.join().expect("both were answered");

@@ -152,9 +152,11 @@ impl Home {
 
     /// What it complains of when nobody reads what it prints.
     pub(crate) fn unread(&self, words: &[&str]) -> Output {
-        let mut child = self.command(words).spawn().expect("the program starts");
-        drop(child.stdout.take());
-        child.wait_with_output().expect("it ends")
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let unread = self.command(words).stdout(writer).spawn();
+        let unread = unread.expect("the program starts").wait_with_output();
+        unread.expect("it ends")
     }
 
     pub(crate) fn start(&self, words: &[&str]) -> Process {
@@ -163,26 +165,19 @@ impl Home {
 
     /// Tells what it complains of to `stderr`.
     pub(crate) fn start_into(&self, words: &[&str], stderr: impl Into<Stdio>) -> Process {
-        let mut command = self.command(words);
-        let mut child = command.stderr(stderr).spawn().expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let (say, said) = mpsc::channel();
-        thread::spawn(move || {
-            let lines = lines.map_while(Result::ok);
-            lines.into_iter().try_for_each(|line| say.send(line))
-        });
-        Process(child, said, None)
+        Process::of(self.command(words).stderr(stderr))
     }
 
     pub(crate) fn run(&self) -> Process {
         self.run_with(&[])
     }
 
-    /// A node that notes on standard error what `filter` lets through.
-    pub(crate) fn run_noting(&self, filter: &str) -> Child {
+    /// A node that others can reach, and that notes on standard error what `filter` lets through.
+    pub(crate) fn run_noting(&self, filter: &str, stderr: impl Into<Stdio>) -> Process {
         let mut command = self.command(&["run"]);
-        let noting = command.env("RUST_LOG", filter).spawn();
-        noting.expect("the program starts")
+        let mut node = Process::of(command.env("RUST_LOG", filter).stderr(stderr));
+        assert_eq!(node.line(), format!("ready {}", self.address));
+        node
     }
 
     /// A node that others can reach.
@@ -194,6 +189,17 @@ impl Home {
 }
 
 impl Process {
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let (say, said) = mpsc::channel();
+        thread::spawn(move || {
+            let lines = lines.map_while(Result::ok);
+            lines.into_iter().try_for_each(|line| say.send(line))
+        });
+        Self(child, said, None)
+    }
+
     /// Whether it has printed a line that nobody took.
     pub(crate) fn said(&mut self) -> bool {
         if self.2.is_none() {

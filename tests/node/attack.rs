@@ -304,7 +304,9 @@ async fn who_asks_in_many_names_keeps_no_newcomer_out() {
         let (from, to, body) = (stranger.actor(), node.actor(), Body::Enter(entry));
         let mut link = dial(&stranger, node).await;
         link.send(Packet { from, to, body }).await.expect("sent");
+        let deadline = Instant::now() + SOON;
         while !node.asked().contains(&ChangeKey::Join(stranger.actor())) {
+            assert!(Instant::now() < deadline, "{number} is not heard");
             sleep(Duration::from_millis(1)).await;
         }
     }
@@ -588,7 +590,9 @@ async fn observers_that_ask_without_end_hold_up_no_member() {
             }
         });
     }
+    let deadline = Instant::now() + SOON;
     while nodes[0].traffic().received < before + 100 {
+        assert!(Instant::now() < deadline, "no storm");
         sleep(Duration::from_millis(10)).await;
     }
     for number in 0..10 {

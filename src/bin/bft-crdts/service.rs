@@ -201,7 +201,7 @@ impl<A: Service> Desk<A> {
             known
         });
         let mut known = known.await?;
-        known.extend(self.node.book().keys());
+        known.extend(self.node.book().into_iter().map(|(actor, _)| actor));
         known.extend(self.home.guests()?);
         known.extend(self.node.asked().iter().filter_map(|change| match change {
             ChangeKey::Join(actor) | ChangeKey::Leave(actor) => Some(*actor),
