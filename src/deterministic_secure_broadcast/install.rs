@@ -218,7 +218,7 @@ impl<A: Wire> Replica<A> {
         });
     }
 
-    /// Remembers those who are in the new committee, and contacts that may know of later ones.
+    /// Remembers those who are in the new committee, and nobody else.
     fn meet_members(&mut self) {
         let (committee, me, now) = (Arc::clone(&self.committee), self.actor(), self.now);
         for member in committee.actors().iter().filter(|member| **member != me) {
@@ -228,9 +228,7 @@ impl<A: Wire> Replica<A> {
                 .or_insert_with(|| Peer::new(*member, now));
             peer.announce = Backoff::starting(now + 1);
         }
-        let here = self.generation();
-        self.peers
-            .retain(|actor, peer| committee.contains(actor) || peer.is_awaited(here));
+        self.peers.retain(|actor, _| committee.contains(actor));
     }
 
     /// Whoever is new is told at once that it is in.

@@ -38,16 +38,18 @@ impl<A: Wire> Replica<A> {
         step
     }
 
-    /// Remembers somebody to ask, until it says that it is no further than we are: an invitation names whom, when the first
-    /// members may have left; and whoever slept while all others were exchanged knows nobody any more. As many at once as there
-    /// are seats, beside the members; one more is forgotten.
+    /// Remembers somebody to ask, until the next generation begins here: an invitation names whom, when the first members may
+    /// have left; and whoever slept while all others were exchanged knows nobody any more. As many as there are seats, beside
+    /// the members.
     pub fn meet(&mut self, contact: Actor) {
         let now = self.now;
-        let named = self.peers.values().filter(|peer| peer.named);
-        let room = named.count() < self.limits().seats as usize;
-        if contact != self.actor() && room && self.seated(&contact).is_none() {
-            let peer = self.peers.entry(contact);
-            peer.or_insert_with(|| Peer::new(contact, now)).named = true;
+        let contacts = self.peers.keys();
+        let contacts = contacts.filter(|actor| self.seated(actor).is_none());
+        let room = contacts.count() < self.limits().seats as usize;
+        if contact != self.actor() && room {
+            self.peers
+                .entry(contact)
+                .or_insert_with(|| Peer::new(contact, now));
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Every replica remembers the newest standing that each member signed, and each contact that the application named. On
 //! ticks it announces its own to those that are not known to be level with it; one that lacks something pulls it, any other
-//! answers where it stands. When all are known to be level, and no contact is awaited, nobody speaks. What is pulled proves
+//! answers where it stands. When all are known to be level, and each contact was heard, nobody speaks. What is pulled proves
 //! itself, so it may come from anybody.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +26,6 @@ pub(super) struct Peer {
     generation: Generation,
     delivered: BTreeMap<Actor, Seq>,
     convicted: BTreeSet<Actor>,
-    /// Whether the application named it, and it has not said yet that it is no further than we are.
-    pub(super) named: bool,
     /// The last standing that was checked: the same bytes need no second check.
     last: Option<Arc<Signed<Standing>>>,
     pub(super) announce: Backoff,
@@ -41,7 +39,6 @@ impl Peer {
             generation: Generation::GENESIS,
             delivered: BTreeMap::new(),
             convicted: BTreeSet::new(),
-            named: false,
             last: None,
             announce: Backoff::starting(now + 1),
             pull: Backoff::starting(now),
@@ -59,11 +56,6 @@ impl Peer {
 
     pub(super) fn generation(&self) -> Generation {
         self.generation
-    }
-
-    /// Whether it may have a later generation to tell of.
-    pub(super) fn is_awaited(&self, here: Generation) -> bool {
-        self.named && (self.last.is_none() || self.generation > here)
     }
 
     /// How far it is known to be in a lane.
@@ -134,7 +126,7 @@ impl<A: Wire> Replica<A> {
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        let (now, here) = (self.now, self.generation());
+        let now = self.now;
         if let Some(peer) = self.peers.get(&standing.signer)
             && peer.last.as_ref() == Some(standing)
         {
@@ -174,7 +166,6 @@ impl<A: Wire> Replica<A> {
         peer.convicted.extend(convicted);
         peer.generation = peer.generation.max(fact.statement.generation);
         peer.last = Some(Arc::clone(standing));
-        peer.named = peer.is_awaited(here);
         peer.announce = Backoff::starting(now + 1);
         peer.pull.hurry(now);
         self.confront(standing, step);
@@ -188,6 +179,12 @@ impl<A: Wire> Replica<A> {
             peer.generation > self.generation()
                 || delivered.any(|(source, seq)| self.head(source).is_some_and(|h| h.seq < *seq))
         })
+    }
+
+    /// Whether the application named somebody who has not said yet where it stands: we may be far behind, and not know it.
+    fn is_unheard_contact(&self, actor: &Actor) -> bool {
+        let unheard = |peer: &Peer| peer.last.is_none();
+        self.seated(actor).is_none() && self.peers.get(actor).is_some_and(unheard)
     }
 
     /// Whether a member signed that it has all that we have.
@@ -218,8 +215,7 @@ impl<A: Wire> Replica<A> {
             .collect();
         let seated = self.committee.contains(&me);
         for member in members {
-            let named = self.peers.get(&member).is_some_and(|peer| peer.named);
-            if !seated || named || self.lacks_from(&member) {
+            if !seated || self.lacks_from(&member) || self.is_unheard_contact(&member) {
                 self.pull(member, step);
             }
             let Some(peer) = self.peers.get(&member).filter(|_| seated) else {
