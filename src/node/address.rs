@@ -37,13 +37,9 @@ impl TryFrom<String> for Address {
         let odd = |c: char| c.is_whitespace() || c.is_control();
         let (host, port) = text.rsplit_once(':').ok_or(AddressError)?;
         let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-        if host.is_empty() || !digits || port.parse::<u16>().is_err() {
-            return Err(AddressError);
-        }
-        if text.len() > MOST || text.contains(odd) {
-            return Err(AddressError);
-        }
-        Ok(Self(text))
+        let port = digits && port.parse::<u16>().is_ok();
+        let sound = !host.is_empty() && port && text.len() <= MOST && !text.contains(odd);
+        sound.then_some(Self(text)).ok_or(AddressError)
     }
 }
 

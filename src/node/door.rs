@@ -6,15 +6,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use tokio::task::AbortHandle;
 
 /// Handshakes at once.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 /// Those under way, the oldest first, and where each comes from.
 #[derive(Default)]
 pub(super) struct Handshakes(VecDeque<(IpAddr, AbortHandle)>);
 
 impl Handshakes {
-    pub(super) const MOST: usize = MOST;
-
     /// Whether senders have to prove their address before anything is done for them.
     pub(super) fn are_many(&mut self) -> bool {
         self.0.retain(|(_, handshake)| !handshake.is_finished());
@@ -28,13 +26,8 @@ impl Handshakes {
         let crowded = self.0.len() > MOST;
         let places = self.0.iter().map(|(place, _)| *place);
         let loser = crowded.then(|| oldest_of_most(places)).flatten();
-        match loser.and_then(|index| self.0.remove(index)) {
-            Some((_, handshake)) => {
-                handshake.abort();
-                true
-            }
-            None => false,
-        }
+        let lost = loser.and_then(|index| self.0.remove(index));
+        lost.inspect(|(_, handshake)| handshake.abort()).is_some()
     }
 }
 
@@ -47,13 +40,13 @@ fn place(socket: SocketAddr) -> IpAddr {
 }
 
 /// The first from a place that occurs most.
-fn oldest_of_most(places: impl Iterator<Item = IpAddr> + Clone) -> Option<usize> {
+fn oldest_of_most(mut places: impl Iterator<Item = IpAddr> + Clone) -> Option<usize> {
     let mut counts = BTreeMap::<_, usize>::new();
     for place in places.clone() {
         *counts.entry(place).or_default() += 1;
     }
     let most = counts.values().copied().max()?;
-    places.into_iter().position(|place| counts[&place] == most)
+    places.position(|place| counts[&place] == most)
 }
 
 #[cfg(test)]

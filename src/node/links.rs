@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use super::book::{Addresses, Word};
-use super::door::Handshakes;
+use super::door::{self, Handshakes};
 use super::error::{LinkError, StartError};
 use super::frame::{BOOK, Frame, Hello};
 use super::listener::Listener;
@@ -127,7 +127,7 @@ impl Links {
         let transport = Arc::new(transport());
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(tls::server(&key, &network)?));
         server.transport_config(Arc::clone(&transport));
-        server.max_incoming(Handshakes::MOST * 4);
+        server.max_incoming(door::MOST * 4);
         server.incoming_buffer_size(EARLY);
         server.incoming_buffer_size_total(EARLY * 16);
         let runtime = Arc::new(TokioRuntime);
@@ -276,11 +276,7 @@ impl Links {
     /// Where members and contacts listen, by their own word and the operator's.
     pub(super) fn book(&self) -> BTreeSet<(Actor, Address)> {
         let peers = self.lock();
-        let trusted = |actor: &Actor| {
-            self.read_roster(|roster| {
-                roster.lanes.contains(actor) || roster.contacts.contains(actor)
-            })
-        };
+        let trusted = |actor: &Actor| self.read_roster(|roster| roster.trusts(actor));
         let trusted = peers.known.iter().filter(|(actor, _)| trusted(actor));
         let told = trusted.flat_map(|(actor, peer)| {
             let vouched = peer.addresses.vouched();

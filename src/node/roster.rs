@@ -33,9 +33,13 @@ pub(super) struct Roster {
 }
 
 impl Roster {
+    /// Whether an actor may say all, by who it is.
+    pub(super) fn trusts(&self, actor: &Actor) -> bool {
+        self.lanes.contains(actor) || self.contacts.contains(actor)
+    }
+
     pub(super) fn knows(&self, actor: &Actor) -> bool {
-        let mut known = [&self.lanes, &self.contacts, &self.guests].into_iter();
-        known.any(|actors| actors.contains(actor))
+        self.trusts(actor) || self.guests.contains(actor)
     }
 
     /// What a link to this actor is for; `None` when there is to be none.
@@ -43,7 +47,7 @@ impl Roster {
     /// A node without a seat may be behind, and not know the members of later generations: it listens to all, because
     /// what it takes in proves itself.
     pub(super) fn admit(&self, actor: &Actor) -> Option<Role> {
-        if self.lanes.contains(actor) || self.contacts.contains(actor) || !self.seated {
+        if self.trusts(actor) || !self.seated {
             Some(Role::Peer)
         } else if self.guests.contains(actor) || self.observers {
             Some(Role::Observer)

@@ -211,14 +211,10 @@ impl Store for DurableStore {
         let mut records = Vec::new();
         let mut read = self.nothing();
         for row in table.iter().map_err(failed)? {
-            let wrong = DurableError::Corrupt { row: read.rows };
             let (row, value) = row.map_err(failed)?;
-            let row = read.read(row.value(), value.value());
-            records.extend(row.ok_or(wrong)?);
+            records.extend(read.read(row.value(), value.value())?);
         }
-        if read != written {
-            return Err(DurableError::Corrupt { row: read.rows });
-        }
+        read.meets(&written)?;
         Ok(records)
     }
 }

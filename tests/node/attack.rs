@@ -15,7 +15,7 @@ use bft_crdts::store::{MemoryStore, Store};
 use bft_crdts::{Actor, SigningActor};
 use tokio::time::{sleep, timeout};
 
-use crate::links::{Set, add, builder, cluster, cluster_with, has};
+use crate::links::{Set, add, approve, builder, cluster, cluster_with, has, seated};
 use crate::process::{genesis, key};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -276,12 +276,8 @@ async fn a_stranger_that_came_before_a_newcomer_had_its_seat_loses_its_link() {
         .expect("sent");
     guest.join().await.expect("runs");
     let enters = ChangeKey::Join(guest.actor());
-    while founder.approve(enters).await == Err(RequestError::Unasked) {
-        sleep(Duration::from_millis(10)).await;
-    }
-    while !guest.status().await.expect("runs").seated {
-        sleep(Duration::from_millis(10)).await;
-    }
+    approve(std::slice::from_ref(&founder), enters).await;
+    timeout(SOON, seated(&guest, true)).await.expect("in time");
     let _ = link.send(want(stranger.actor(), guest.actor())).await;
     let closed = timeout(Duration::from_secs(5), link.closed()).await;
     closed.expect("a member has no links with strangers");

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bft_crdts::Actor;
 use bft_crdts::membership::ChangeKey;
-use bft_crdts::node::{Node, RequestError};
+use bft_crdts::node::Node;
 use bft_crdts::store::MemoryStore;
 use tokio::time::{sleep, timeout};
 
 use crate::attack::Kept;
-use crate::links::{Set, add, builder, has};
+use crate::links::{Set, add, approve, builder, has, seated};
 use crate::process::{genesis, key};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -29,11 +29,7 @@ async fn agree(nodes: &[Node<Set>], change: ChangeKey) {
     for node in nodes {
         begun.push(node.read(|r| r.generation()).await.expect("runs"));
     }
-    for node in nodes {
-        while node.approve(change).await == Err(RequestError::Unasked) {
-            sleep(Duration::from_millis(10)).await;
-        }
-    }
+    approve(nodes, change).await;
     for (node, begun) in nodes.iter().zip(begun) {
         while node.read(|r| r.generation()).await.expect("runs") == begun {
             sleep(Duration::from_millis(10)).await;
@@ -41,9 +37,9 @@ async fn agree(nodes: &[Node<Set>], change: ChangeKey) {
     }
 }
 
-async fn seated(node: &Node<Set>) -> Vec<Actor> {
-    let seated = node.read(|r| r.committee().actors().to_vec());
-    seated.await.expect("runs")
+async fn members(node: &Node<Set>) -> Vec<Actor> {
+    let members = node.read(|r| r.committee().actors().to_vec());
+    members.await.expect("runs")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,8 +68,7 @@ async fn a_member_that_slept_while_all_others_were_exchanged_catches_up_when_it_
         guest.join().await.expect("runs");
         let change = ChangeKey::Join(guest.actor());
         timeout(SOON, agree(&nodes, change)).await.expect("in time");
-        let there = has_seat(&guest);
-        timeout(SOON, there).await.expect("in time");
+        timeout(SOON, seated(&guest, true)).await.expect("in time");
         nodes.push(guest);
         let change = ChangeKey::Leave(nodes[0].actor());
         timeout(SOON, agree(&nodes, change)).await.expect("in time");
@@ -88,16 +83,10 @@ async fn a_member_that_slept_while_all_others_were_exchanged_catches_up_when_it_
     introduced.expect("runs");
     let awake = has(&sleeper, "meanwhile");
     timeout(SOON, awake).await.expect("it catches up");
-    assert_eq!(seated(&sleeper).await, seated(&nodes[0]).await);
-    assert!(seated(&sleeper).await.contains(&asleep));
+    assert_eq!(members(&sleeper).await, members(&nodes[0]).await);
+    assert!(members(&sleeper).await.contains(&asleep));
     add(&sleeper, "awake").await;
     timeout(SOON, has(&nodes[0], "awake"))
         .await
         .expect("in time");
-}
-
-async fn has_seat(node: &Node<Set>) {
-    while !node.status().await.expect("runs").seated {
-        sleep(Duration::from_millis(10)).await;
-    }
 }

@@ -187,7 +187,7 @@ async fn who_is_invited_joins_by_a_quorums_approval_and_who_is_expelled_is_out()
 }
 
 /// The nodes approve, as soon as they are asked.
-async fn approve(nodes: &[Node<Set>], change: ChangeKey) {
+pub(crate) async fn approve(nodes: &[Node<Set>], change: ChangeKey) {
     for node in nodes {
         let approved = async {
             loop {
@@ -202,7 +202,7 @@ async fn approve(nodes: &[Node<Set>], change: ChangeKey) {
     }
 }
 
-async fn seated(node: &Node<Set>, wanted: bool) {
+pub(crate) async fn seated(node: &Node<Set>, wanted: bool) {
     while node.status().await.expect("runs").seated != wanted {
         sleep(Duration::from_millis(10)).await;
     }

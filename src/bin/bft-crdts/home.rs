@@ -110,7 +110,7 @@ impl Home {
         store.set_note(text.as_bytes()).map_err(failed)?;
         let mut peers = self.peers()?;
         peers.extend(invitation.contacts.clone());
-        self.write_peers(peers)?;
+        self.write_peers(&peers)?;
         Ok(store.key().actor())
     }
 
@@ -160,12 +160,9 @@ impl Home {
     }
 
     /// Puts `peers` in the place of what was known.
-    pub(crate) fn write_peers(
-        &self,
-        peers: impl IntoIterator<Item = (Actor, Address)>,
-    ) -> Result<(), Failure> {
-        let peers = peers.into_iter();
-        let lines = peers.map(|(actor, address)| format!("{actor} {address}\n"));
+    pub(crate) fn write_peers(&self, peers: &Peers) -> Result<(), Failure> {
+        let lines = peers.iter();
+        let lines = lines.map(|(actor, address)| format!("{actor} {address}\n"));
         self.write(self.peers_file(), lines.collect::<String>().as_bytes())
     }
 
@@ -231,7 +228,7 @@ mod tests {
         let sound: Peers = ["here:1", "there:1"]
             .map(|it| (friend, it.parse().expect("an address")))
             .into();
-        home.write_peers(sound.clone()).expect("a directory");
+        home.write_peers(&sound).expect("a directory");
         for word in ["", " ", " h", " h:1 x", " h:1\u{1b}[2J"] {
             let file = fs::read_to_string(home.peers_file()).expect("a file");
             fs::write(home.peers_file(), format!("{liar}{word}\n{file}")).expect("written");

@@ -124,7 +124,7 @@ async fn keep_addresses<A: Service>(node: Node<A>, home: Home) {
         if written.as_ref() == Some(&book) {
             continue;
         }
-        match home.write_peers(book.clone()) {
+        match home.write_peers(&book) {
             Ok(()) => written = Some(book),
             Err(failure) => tracing::warn!(%failure, "the address book is not kept"),
         }

@@ -31,13 +31,10 @@ pub fn read(
     let mut read = End::of_nothing(actor);
     let mut records = Vec::new();
     for (row, value) in rows {
-        let wrong = DurableError::Corrupt { row: read.rows };
-        records.extend(read.read(*row, value).ok_or(wrong)?);
+        records.extend(read.read(*row, value)?);
     }
-    match read == written {
-        true => Ok(records),
-        false => Err(DurableError::Corrupt { row: read.rows }),
-    }
+    read.meets(&written)?;
+    Ok(records)
 }
 
 /// The store in a file with these bytes.

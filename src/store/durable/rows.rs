@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
+use super::error::DurableError;
 use crate::actor::Actor;
 use crate::codec::{decode, encode, encoded_len};
 use crate::deterministic_secure_broadcast::Record;
@@ -48,14 +49,26 @@ impl End {
         value
     }
 
-    /// The records in the next row's value; `None` when that is another than was written.
-    pub(super) fn read(&mut self, row: u64, value: &[u8]) -> Option<Vec<Record>> {
-        let (claimed, bytes) = value.split_first_chunk::<CHECKSUM>()?;
+    /// The records in the next row's value, if that is what was written.
+    pub(super) fn read(&mut self, row: u64, value: &[u8]) -> Result<Vec<Record>, DurableError> {
+        let wrong = self.corrupt();
+        let Some((claimed, bytes)) = value.split_first_chunk::<CHECKSUM>() else {
+            return Err(wrong);
+        };
         if row != self.rows || checksum(&self.checksum, row, bytes) != *claimed {
-            return None;
+            return Err(wrong);
         }
         self.advance(*claimed, value);
-        decode(bytes, bytes.len()).ok()
+        decode(bytes, bytes.len()).map_err(|_| wrong)
+    }
+
+    /// Whether what was read ends where the log does: else rows are missing, or there are too many.
+    pub(super) fn meets(&self, written: &Self) -> Result<(), DurableError> {
+        (self == written).then_some(()).ok_or(self.corrupt())
+    }
+
+    fn corrupt(&self) -> DurableError {
+        DurableError::Corrupt { row: self.rows }
     }
 
     fn advance(&mut self, checksum: Checksum, value: &[u8]) {
