@@ -110,6 +110,10 @@ pub enum Domain {
     Ballot,
     /// The value that founds a generation.
     Value,
+    /// Which of two concurrent writes of one rank wins.
+    Tie,
+    /// A node of a Merkle register.
+    Node,
     /// An event of a simulated run.
     Trace,
 }
@@ -128,6 +132,8 @@ impl Domain {
             Self::Report => b"bft-crdts/1 report",
             Self::Ballot => b"bft-crdts/1 ballot",
             Self::Value => b"bft-crdts/1 value",
+            Self::Tie => b"bft-crdts/1 tie",
+            Self::Node => b"bft-crdts/1 node",
             Self::Trace => b"bft-crdts/1 trace",
         }
     }
@@ -313,7 +319,6 @@ pub(crate) fn sequence_len(bytes: &[u8]) -> Result<u64, DecodeError> {
 }
 
 /// How many bytes [`encode`] makes of `value`, without making them.
-#[cfg(feature = "store")]
 pub(crate) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
     let len = options().serialized_size(value);
     let len = len.expect("plain data serialises into memory");

@@ -157,6 +157,7 @@ pub mod orswot;
 pub mod snapshot;
 pub mod store;
 pub mod traits;
+pub mod types;
 
 pub use actor::{Actor, SigningActor};
 pub use traits::{SecureBroadcastAlgorithm, Verdict};

@@ -1,0 +1,71 @@
+//! The family of data types: what a liar cannot pin, flood or fork.
+//!
+//! One broadcast per source gives each source's operations an order, and those of different sources none. What works on it has
+//! operations whose validity no other source can take away, and a state that is a function of the set of valid operations. Three
+//! tricks make ordinary data types so:
+//!
+//! 1. *Derive, do not believe.* A time, a rank, a position that a liar could choose is bounded by what is applied already.
+//! 2. *Only the owner spends.* What can run out belongs to one source, whose own operations are in order.
+//! 3. *Keep losers.* An operation that another overrules stays valid; the view shows the winner.
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Counter`] | a sum that cannot overflow |
+//! | [`BoundedCounter`] | a stock or quota that is never overdrawn |
+//! | [`LwwRegister`] | the last write wins, and nobody decides what is last |
+//! | [`MvRegister`] | concurrent writes are kept for the reader to decide |
+//! | [`Map`] | keys to values, observed remove |
+//! | [`Keyed`] | one instance of another type under each key |
+//! | `(A, B)`, [`product!`](crate::product) | several types in one network |
+//! | [`MerkleReg`] | a register with its whole history, each node named by its digest |
+//! | [`Graph`] | vertices and edges, observed remove |
+//! | [`Tree`] | a tree whose nodes move, without cycles in what is shown |
+//! | [`Poll`] | votes that stay, and what `k` of them approve |
+//!
+//! The set is [`Orswot`](crate::orswot::Orswot), money is [`Bank`](crate::bank::Bank).
+//!
+//! # Rules that all of them keep
+//!
+//! - **The author is in the operation.** `apply` is not told whose operation it applies, so each operation names its author, and
+//!   the verdict on one that names another is `Never`.
+//! - **Budgets.** What one source can make all others keep is bounded, per operation and in all: see [`Budget`].
+//! - **Canonical states.** Equal states have equal bytes, and what decodes is a state that the type can be in.
+//! - **No copies.** Judging one operation or a batch copies no state.
+//!
+//! The laws are checked by [`laws::check`](crate::laws::check), with forged, early and batched operations.
+
+/// The three ways to judge, for a type with `own`, what is known of a source, and `judge`, which judges one operation on it and
+/// makes it what it is after that operation. All that a source's operation changes for the verdict on its next must be in `own`.
+macro_rules! judged_in_order {
+    () => {
+        fn validate(&self, from: &$crate::Actor, op: &Self::Op) -> bool {
+            self.verdict(from, op).is_valid()
+        }
+
+        fn verdict(&self, from: &$crate::Actor, op: &Self::Op) -> $crate::Verdict {
+            self.verdict_batch(from, ::std::slice::from_ref(op))
+        }
+
+        fn verdict_batch(&self, from: &$crate::Actor, ops: &[Self::Op]) -> $crate::Verdict {
+            let mut own = self.own(from);
+            for op in ops {
+                if let Err(verdict) = self.judge(from, &mut own, op) {
+                    return verdict;
+                }
+            }
+            $crate::Verdict::Valid
+        }
+    };
+}
+
+mod budget;
+pub mod counter;
+pub mod lww_register;
+pub mod mv_register;
+mod rank;
+
+pub use budget::{Budget, Usage};
+pub use counter::Counter;
+pub use lww_register::{LwwRegister, Value};
+pub use mv_register::MvRegister;
+pub use rank::Stamp;
