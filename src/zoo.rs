@@ -198,5 +198,7 @@ mod cage {
         SnapshotUnchecked,
         /// The manifest of a snapshot is not checked.
         ManifestUnchecked,
+
+        // ---- awaiting their enemies
     }
 }
