@@ -146,6 +146,8 @@ pub mod bank;
 pub mod codec;
 pub mod deterministic_secure_broadcast;
 pub mod dot;
+#[doc(hidden)]
+pub mod environment;
 pub mod evidence;
 pub mod laws;
 pub mod membership;

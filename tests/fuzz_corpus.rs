@@ -23,6 +23,7 @@ mod protocol;
 
 use std::path::Path;
 
+use bft_crdts::environment;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -46,8 +47,7 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
 
 /// How many properties are to be tried, as quickcheck's own tests ask.
 fn tests() -> usize {
-    let asked = std::env::var("QUICKCHECK_TESTS").ok();
-    asked.and_then(|number| number.parse().ok()).unwrap_or(100)
+    environment::number("QUICKCHECK_TESTS", 1).unwrap_or(100)
 }
 
 /// Tells which input it was before a panic ends the test.

@@ -30,13 +30,13 @@
 mod run;
 mod script;
 
-use std::env;
 use std::fmt::{self, Debug};
 
 use rand::SeedableRng;
 pub use rand_chacha::ChaCha8Rng;
 
 use crate::actor::{Actor, SigningActor};
+use crate::environment;
 use crate::traits::Wire;
 use run::Run;
 use script::{Found, draw, shrink};
@@ -67,12 +67,14 @@ impl Trial {
         }
     }
 
-    /// Like [`Trial::new`], with as many histories as the environment's `QUICKCHECK_TESTS` says.
+    /// Like [`Trial::new`], with as many histories as the environment variable `QUICKCHECK_TESTS` says.
+    ///
+    /// # Panics
+    /// When the variable is set to anything but a number from 1 to `u32::MAX`.
     #[must_use]
     pub fn from_env(seed: u64) -> Self {
-        let wanted = env::var("QUICKCHECK_TESTS").ok();
         let trial = Self::new(seed);
-        match wanted.and_then(|cases| cases.parse().ok()) {
+        match environment::number("QUICKCHECK_TESTS", 1) {
             Some(cases) => trial.cases(cases),
             None => trial,
         }
@@ -115,12 +117,17 @@ pub fn actors(count: u8) -> Vec<Actor> {
 /// [`Broken`]: the law that does not hold, and the shortest history found that shows it.
 ///
 /// # Panics
-/// When the algorithm or `generate` does.
+/// When the trial has no histories, or histories without steps: it would check nothing. When the algorithm or `generate`
+/// panics.
 pub fn check<A: Wire>(
     fresh: impl Fn(Actor) -> A,
     trial: &Trial,
     generate: impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
 ) -> Result<Checked, Box<Broken<A::Op>>> {
+    assert!(
+        trial.cases > 0 && trial.length > 0,
+        "a trial needs histories with steps, or it checks nothing"
+    );
     let actors = actors(trial.actors.max(2));
     let mut total = Checked::default();
     for case in 0..trial.cases {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bft_crdts::environment;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -13,9 +14,7 @@ const KILLS: usize = 200;
 
 /// The seed: `KILL_SEED`, or another each time, which is printed.
 fn seed() -> u64 {
-    let given = std::env::var("KILL_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
+    let given = environment::number("KILL_SEED", 0);
     let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("KILL_SEED={seed}");
     seed

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use bft_crdts::bank::{Bank, Money};
+use bft_crdts::environment;
 use bft_crdts::membership::Generation;
 use bft_crdts::net::{Equivocator, Event, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
@@ -166,7 +167,7 @@ fn compare<A: Wire>(net: &Net<A>, name: &str) {
     let chart = net.chart().expect("short");
     assert!(chart.lines().count() <= MOST_LINES, "too long to be read");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("msc/{name}.msc"));
-    if std::env::var_os("BLESS").is_some() {
+    if environment::is("BLESS", "1") {
         fs::write(&path, &chart).expect("msc/ can be written to");
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();

@@ -49,6 +49,7 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Consent, Echo, Fault, Packet, Proposal, Replica, Step,
 };
 use bft_crdts::dot::{Dot, Head};
+use bft_crdts::environment;
 use bft_crdts::membership::{
     self, Approval, Authorisation, Ballot, Boundary, Change, Entry, Founding, Generation, Mark,
     Report, Round, Said, Seat, Speech, Terms, Value,
@@ -69,7 +70,7 @@ type Bits = [u64; WORDS];
 type World = [u32; 5];
 
 fn deep() -> bool {
-    std::env::var("EXHAUSTIVE").is_ok_and(|value| value == "deep")
+    environment::is("EXHAUSTIVE", "deep")
 }
 
 /// What is explored.

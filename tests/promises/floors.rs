@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &str, u8)] = &[
     ("codec.rs", "codec", 0),
     ("actor/", "actor", 0),
     ("dot.rs", "dot", 0),
+    ("environment.rs", "environment", 0),
     ("evidence.rs", "evidence", 0),
     ("traits.rs", "traits", 1),
     ("snapshot.rs", "snapshot", 1),
@@ -21,6 +22,7 @@ const ROOMS: &[(&str, &str, u8)] = &[
     ("bank/", "bank", 2),
     ("at2_impl.rs", "at2_impl", 2),
     ("laws/", "laws", 2),
+    ("types/", "types", 2),
     ("membership/", "membership", 2),
     (
         "deterministic_secure_broadcast/",
@@ -182,7 +184,7 @@ fn there_is_no_clock_no_chance_and_no_input_below_floor_3() {
         // The encoding writes into hashers.
         ("std::io", &["codec.rs"]),
         // How many trials to make is the environment's to say.
-        ("std::env", &["laws/mod.rs"]),
+        ("std::env", &["environment.rs"]),
         ("rand", &["actor/", "laws/"]),
         ("rand_chacha", &["laws/"]),
     ];

@@ -16,6 +16,7 @@ mod common;
 mod contacts;
 mod convergence;
 mod determinism;
+mod environment;
 mod exhaustive;
 mod floors;
 mod held;

@@ -6,6 +6,7 @@ use bft_crdts::Actor;
 use bft_crdts::codec::encode;
 use bft_crdts::deterministic_secure_broadcast::{Body, Equivocation, ProposeError, Replica};
 use bft_crdts::dot::Head;
+use bft_crdts::environment;
 use bft_crdts::membership::Change;
 use bft_crdts::net::{
     Adversary, DoubleVoter, Event, FalseCoordinator, FalseProposal, Faults, Hand, Net, Scenario,
@@ -326,10 +327,8 @@ fn operations_in_flight_survive_joins_leaves_and_renewals() {
     }
     let same_in_every_run = Gen::from_size_and_seed(100, 7);
     // A case is a whole history of many members: a tenth as many as of other properties.
-    let tests = std::env::var("QUICKCHECK_TESTS")
-        .ok()
-        .and_then(|tests| tests.parse().ok());
-    let tests = tests.unwrap_or(100).max(10) / 10;
+    let tests = environment::number("QUICKCHECK_TESTS", 1).unwrap_or(100_u64);
+    let tests = tests.div_ceil(10);
     let mut check = QuickCheck::new().rng(same_in_every_run).tests(tests);
     check.quickcheck(survive as fn(u16, Vec<(u8, u8)>));
 }

@@ -122,7 +122,11 @@ impl Campaign {
 
     /// Plays the scenarios with these numbers, until one breaks a promise, which is then shrunk. `told` is called, on any
     /// thread, with how many have been played, and says whether to go on.
+    ///
+    /// # Panics
+    /// When there are no numbers: a campaign that plays nothing must not end without a failure.
     pub fn run(&self, numbers: Range<u64>, told: impl Fn(u64) -> bool + Sync) -> Report {
+        assert!(!numbers.is_empty(), "a campaign needs scenarios to play");
         let began = Instant::now();
         let (next, played) = (AtomicU64::new(numbers.start), AtomicU64::new(0));
         let work = || {

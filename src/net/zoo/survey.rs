@@ -6,42 +6,45 @@ use std::time::Instant;
 
 use super::table::CAUGHT;
 use super::{Family, MOST, campaign, hunt};
+use crate::environment::{self, number};
 use crate::zoo::Bug;
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+/// Those of `all` that the text names, separated by commas.
+fn chosen<T: Copy>(text: &str, all: &[T], name: impl Fn(T) -> String) -> Vec<T> {
+    let find = |wanted: &str| {
+        let found = all.iter().copied().find(|item| name(*item) == wanted);
+        found.unwrap_or_else(|| panic!("{wanted:?} is the name of none"))
+    };
+    text.split(',').map(find).collect()
 }
 
-fn number(name: &str, default: u64) -> u64 {
-    let given = variable(name).and_then(|value| value.parse().ok());
-    given.unwrap_or(default)
+/// Those that the variable `ZOO_FAMILIES` names, if it is set.
+fn families_named() -> Option<Vec<Family>> {
+    let text = environment::text("ZOO_FAMILIES")?;
+    Some(chosen(&text, Family::ALL, |family| {
+        family.name().to_owned()
+    }))
 }
 
 fn note(line: &str) {
-    let path = variable("ZOO_TABLE").unwrap_or_else(|| "zoo-table.txt".to_owned());
+    let path = environment::text("ZOO_TABLE").unwrap_or_else(|| "zoo-table.txt".to_owned());
     let file = OpenOptions::new().create(true).append(true).open(path);
     let written = file.and_then(|mut file| writeln!(file, "{line}"));
     written.expect("a file to write to");
 }
 
-fn is_wanted(variable_name: &str, name: &str) -> bool {
-    let wanted = variable(variable_name);
-    wanted.is_none_or(|all| all.split(',').any(|wanted| wanted == name))
-}
-
 /// Where a bug is looked for: in the families that are named, else in those of the table.
 fn families(bug: Bug) -> Vec<Family> {
-    match variable("ZOO_FAMILIES") {
-        Some(_) => {
-            let all = Family::ALL.iter().copied();
-            all.filter(|family| is_wanted("ZOO_FAMILIES", family.name()))
-                .collect()
-        }
-        None => {
-            let way = CAUGHT.iter().find(|way| way.bug == bug);
-            way.map_or(Vec::new(), |way| way.families.to_vec())
-        }
-    }
+    families_named().unwrap_or_else(|| {
+        let way = CAUGHT.iter().find(|way| way.bug == bug);
+        way.map_or(Vec::new(), |way| way.families.to_vec())
+    })
+}
+
+/// `ZOO_FIRST`, and `ZOO_MOST`, else `most`: the first scenario, and how many.
+fn scenarios(most: u64) -> (u64, u64) {
+    let first = number("ZOO_FIRST", 0).unwrap_or_default();
+    (first, number("ZOO_MOST", 1).unwrap_or(most))
 }
 
 /// `ZOO_BUGS`: names, else all. `ZOO_FAMILIES`: names, else those of the table. `ZOO_FIRST`, `ZOO_MOST`, `ZOO_RANGES`: scenarios.
@@ -49,15 +52,22 @@ fn families(bug: Bug) -> Vec<Family> {
 #[test]
 #[ignore = "measures, for as long as it takes"]
 fn survey() {
-    let (part, parts) = (number("ZOO_PART", 0), number("ZOO_PARTS", 1));
-    let (first, most) = (number("ZOO_FIRST", 0), number("ZOO_MOST", MOST));
-    let wanted = |bug: &&Bug| is_wanted("ZOO_BUGS", &format!("{bug:?}"));
-    for (index, bug) in (0u64..).zip(Bug::ALL.iter().filter(wanted)) {
+    let part = number("ZOO_PART", 0).unwrap_or_default();
+    let parts = number("ZOO_PARTS", 1).unwrap_or(1);
+    assert!(
+        part < parts,
+        "ZOO_PART={part}: expected less than {parts}, ZOO_PARTS"
+    );
+    let (first, most) = scenarios(MOST);
+    let wanted = environment::text("ZOO_BUGS");
+    let wanted = wanted.map(|text| chosen(&text, Bug::ALL, |bug| format!("{bug:?}")));
+    let wanted = wanted.unwrap_or_else(|| Bug::ALL.to_vec());
+    for (index, bug) in (0u64..).zip(&wanted) {
         if index % parts != part {
             continue;
         }
         let campaign = campaign(&families(*bug));
-        for range in 0..number("ZOO_RANGES", 1) {
+        for range in 0..number("ZOO_RANGES", 1).unwrap_or(1) {
             let (start, began) = (first + range * MOST, Instant::now());
             let found = hunt(*bug, &campaign, start, most);
             let took = began.elapsed().as_millis();
@@ -72,12 +82,9 @@ fn survey() {
 #[test]
 #[ignore = "measures, for as long as it takes"]
 fn without_a_bug_nothing_breaks() {
-    let (first, most) = (number("ZOO_FIRST", 0), number("ZOO_MOST", 100));
-    for family in Family::ALL {
-        if !is_wanted("ZOO_FAMILIES", family.name()) {
-            continue;
-        }
-        let (campaign, began) = (campaign(&[*family]), Instant::now());
+    let (first, most) = scenarios(100);
+    for family in families_named().unwrap_or_else(|| Family::ALL.to_vec()) {
+        let (campaign, began) = (campaign(&[family]), Instant::now());
         for number in first..first + most {
             if let Err(defeat) = campaign.play(number) {
                 note(&format!("{family}\t{number}\t{}", defeat.what));
@@ -85,4 +92,10 @@ fn without_a_bug_nothing_breaks() {
         }
         note(&format!("{family}\t{most}\t{:?}", began.elapsed()));
     }
+}
+
+#[test]
+#[should_panic(expected = "\"clam\" is the name of none")]
+fn a_survey_of_what_does_not_exist_is_refused() {
+    let _ = chosen("calm,clam", Family::ALL, |family| family.name().to_owned());
 }
