@@ -46,7 +46,7 @@
 //! fn carry_out<Op>(step: Step<Op>, store: &mut MemoryStore, network: &mut Network) -> Result<(), CrashError> {
 //!     spend(step, store, |effect| match effect {
 //!         Effect::Send(packet) => network.push_back(packet),
-//!         Effect::Delivered(_) | Effect::Installed(_) | Effect::Asked(_) => {}
+//!         Effect::Delivered(_) => {}
 //!         Effect::Fault(fault) => panic!("nobody lies here: {fault:?}"),
 //!         Effect::Installed(_) | Effect::Asked(_) => unreachable!("nobody comes or goes"),
 //!     })
@@ -136,6 +136,9 @@
 //! `store`, off by default: `store::DurableStore`, records and key in one file. Needs Rust 1.90.
 //!
 //! `node`, off by default: `node::Node`, a replica over QUIC. `cli`: the program `bft-crdts`.
+
+// An example that the compiler warns of teaches what it should not.
+#![doc(test(attr(deny(warnings))))]
 
 #[macro_use]
 mod zoo;
