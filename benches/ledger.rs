@@ -4,28 +4,40 @@
 //! order of sending, and decoded. Payments go round a ring of four accounts, one at a time. All replicas tick once in a hundred
 //! payments. Records are dropped: no disk is measured.
 //!
-//! `cargo bench --bench ledger -- 100000`
+//! `cargo bench --bench ledger -- 100000`; with `-- --test` it only shows that it runs.
 #![allow(clippy::print_stdout)]
 
+mod arguments;
 mod cluster;
 
 use std::time::{Duration, Instant};
 
 use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::bank::{Bank, Money};
+use clap::Parser;
 use cluster::{Cluster, processor_time, resident_bytes};
 
 const MEMBERS: u8 = 4;
 const BALANCE: Money = Money::new(1_000);
 
+/// Measures what a payment costs at the beginning and at the end of a long ledger
+#[derive(Parser)]
+struct Arguments {
+    /// Payments of the ledger; the first and the last tenth are compared
+    #[arg(value_parser = clap::value_parser!(u32).range(100..))]
+    payments: Option<u32>,
+    #[command(flatten)]
+    thoroughness: arguments::Thoroughness,
+}
+
 fn main() {
-    let mut args = std::env::args().skip(1);
-    let measuring = args.any(|arg| arg == "--bench");
-    let wanted = std::env::args().find_map(|arg| arg.parse().ok());
-    // As a test it only has to run.
-    let payments = wanted
-        .unwrap_or(if measuring { 100_000 } else { 100 })
-        .max(100);
+    let given = Arguments::parse();
+    let default = if given.thoroughness.is_measuring() {
+        100_000
+    } else {
+        100
+    };
+    let payments = given.payments.unwrap_or(default) as usize;
 
     let mut ring = Ring::new();
     ring.pay(100);

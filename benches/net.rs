@@ -1,8 +1,10 @@
 //! How many packets a second the simulated network handles, with real signatures, on one core.
 //!
-//! `cargo bench --bench net` prints the median of several runs and what limits it.
+//! `cargo bench --bench net` prints the median of several runs and what limits it; with `-- --test` it only shows that it runs.
 
 #![allow(clippy::print_stdout)]
+
+mod arguments;
 
 use std::time::Instant;
 
@@ -13,26 +15,36 @@ use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::membership::Generation;
 use bft_crdts::net::Net;
 use bft_crdts::orswot::Orswot;
+use clap::Parser;
 
-const RUNS: u64 = 9;
-const ADDITIONS: u64 = 400;
+/// Measures how many packets a second the simulated network handles
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    thoroughness: arguments::Thoroughness,
+}
 
 fn main() {
-    let mut rates: Vec<f64> = (0..RUNS).map(packets_a_second).collect();
+    let (runs, additions) = match Arguments::parse().thoroughness.is_measuring() {
+        true => (9, 400),
+        false => (1, 20),
+    };
+    let rates = (0..runs).map(|seed| packets_a_second(seed, additions));
+    let mut rates: Vec<f64> = rates.collect();
     rates.sort_by(f64::total_cmp);
     let verify = verify_micros();
     println!(
-        "net, n = 4, one addition at a time: {:.0} packets/s (median of {RUNS} runs)",
-        rates[RUNS as usize / 2]
+        "net, n = 4, one addition at a time: {:.0} packets/s (median of {runs} runs)",
+        rates[rates.len() / 2]
     );
     println!("one strict verification: {verify:.1} us");
 }
 
-fn packets_a_second(seed: u64) -> f64 {
+fn packets_a_second(seed: u64, additions: u64) -> f64 {
     let mut net = Net::<Orswot<u64>>::builder(seed).members(4).build();
     let actors = net.actors();
     let start = Instant::now();
-    for number in 0..ADDITIONS {
+    for number in 0..additions {
         let who = actors[number as usize % actors.len()];
         net.add(&who, number).expect("valid");
         net.run_for(130_000);

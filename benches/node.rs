@@ -1,35 +1,49 @@
 //! What a real cluster reaches: four processes on loopback, each with a durable store. `cargo bench --features node,store
-//! --bench node`.
+//! --bench node`; with `-- --test` it only shows that it runs.
 //!
 //! Wall-clock time on whatever else the machine does, so the numbers are of that machine on that day.
 
 #![allow(clippy::print_stdout)]
 
+mod arguments;
 #[path = "../tests/node/process.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod process;
 
 use std::time::Instant;
 
+use clap::Parser;
 use process::{Place, Process};
 
 const NODES: usize = 4;
+
+/// Measures what four processes with durable stores reach
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    thoroughness: arguments::Thoroughness,
+}
 
 fn main() {
     if process::is_ordered() {
         return process::run_as_ordered();
     }
-    latency();
-    throughput(1);
-    throughput(NODES);
-    catching_up();
+    let (single, burst) = match Arguments::parse().thoroughness.is_measuring() {
+        true => (1_000, 100_000),
+        false => (20, 1_000),
+    };
+    latency(single);
+    throughput(burst, 1);
+    throughput(burst, NODES);
+    catching_up(burst, 2 * single);
 }
 
-fn latency() {
+/// Of so many additions, one at a time.
+fn latency(additions: usize) {
     let place = Place::new("latency", NODES);
     let mut nodes = place.start_all();
     nodes[0].ask("latency 50");
-    let line = nodes[0].ask("latency 1000");
+    let line = nodes[0].ask(&format!("latency {additions}"));
     let numbers: Vec<u64> = line
         .split(' ')
         .filter_map(|word| word.parse().ok())
@@ -54,8 +68,9 @@ fn latency() {
     }
 }
 
-fn throughput(sources: usize) {
-    let (place, each) = (Place::new("throughput", NODES), 100_000 / sources);
+/// Of so many additions, all waiting.
+fn throughput(additions: usize, sources: usize) {
+    let (place, each) = (Place::new("throughput", NODES), additions / sources);
     let mut nodes = place.start_all();
     nodes[0].ask("latency 10");
     let begin = Instant::now();
@@ -79,22 +94,20 @@ fn throughput(sources: usize) {
     );
 }
 
-fn catching_up() {
+/// With so many additions that were made in batches, and so many more of each member that were proposed one at a time.
+fn catching_up(burst: usize, single: usize) {
     let place = Place::new("catching-up", NODES);
     let mut nodes = place.start_all();
     nodes.pop().into_iter().for_each(Process::quit);
-    nodes[0].ask("burst 0 100000");
-    catch_up(&place, 100_000, "in batches");
-    let messages = 2_000;
+    nodes[0].ask(&format!("burst 0 {burst}"));
+    catch_up(&place, burst, "in batches");
     for node in &mut nodes {
-        node.order(&format!("latency {messages}"));
+        node.order(&format!("latency {single}"));
     }
     nodes.iter().for_each(|node| drop(node.next()));
-    catch_up(
-        &place,
-        100_000 + messages * nodes.len(),
-        "and 6,000 that were proposed one at a time",
-    );
+    let all = single * nodes.len();
+    let what = format!("and {all} that were proposed one at a time");
+    catch_up(&place, burst + all, &what);
     let begin = Instant::now();
     let late = place.start(NODES - 1);
     println!(

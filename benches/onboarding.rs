@@ -7,9 +7,10 @@
 //! the chain and the newest snapshot. What a newcomer was given until its state was the members' is given to it again,
 //! and only this is timed: the processor of one newcomer. Records are dropped: no disk is measured.
 //!
-//! `cargo bench --bench onboarding -- 100000`
+//! `cargo bench --bench onboarding -- 100000`; with `-- --test` it only shows that it runs.
 #![allow(clippy::print_stdout)]
 
+mod arguments;
 mod cluster;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
 use bft_crdts::membership::{Change, Genesis};
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+use clap::Parser;
 use cluster::processor_time;
 
 const MEMBERS: u8 = 4;
@@ -27,16 +29,23 @@ const BALANCE: Money = Money::new(1_000_000);
 /// Payments that a member makes before the network carries any.
 const AT_ONCE: usize = 1_000;
 
+/// Measures how long a newcomer takes to have what the members have
+#[derive(Parser)]
+struct Arguments {
+    /// Payments that the members made before
+    #[arg(value_parser = clap::value_parser!(u32).range(i64::from(MEMBERS)..))]
+    payments: Option<u32>,
+    #[command(flatten)]
+    thoroughness: arguments::Thoroughness,
+}
+
 fn main() {
-    let mut args = std::env::args().skip(1);
-    let measuring = args.any(|arg| arg == "--bench");
-    let wanted = std::env::args().find_map(|arg| arg.parse().ok());
-    // As a test it only has to run.
-    let (payments, runs) = match (wanted, measuring) {
-        (Some(payments), _) => (payments, 9),
-        (None, true) => (100_000, 9),
-        (None, false) => (80, 1),
+    let given = Arguments::parse();
+    let (payments, runs) = match given.thoroughness.is_measuring() {
+        true => (100_000, 9),
+        false => (80, 1),
     };
+    let payments = given.payments.unwrap_or(payments) as usize;
 
     let mut ring = Ring::new();
     ring.pay(payments);

@@ -1,48 +1,92 @@
 //! A campaign of liars: thousands of networks with faults, crashes, liars and changing committees, all drawn from numbers.
 //!
-//! ```sh
-//! cargo run --release --example campaign                     # 2,000 scenarios
-//! cargo run --release --example campaign -- 0..1000000       # these scenarios
-//! cargo run --release --example campaign -- --small --stub 0..1000000
-//! cargo run --release --example campaign -- --minutes 5 7000000000..8000000000
-//! cargo run --release --example campaign -- --replay set:0123
-//! ```
+//! `cargo run --release --example campaign -- --help` explains its arguments.
 #![allow(clippy::print_stdout)]
 
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use bft_crdts::net::{Campaign, Scenario, Shape, Signatures, Subject};
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let mut campaign = Campaign::new([Subject::set(), Subject::bank(), Subject::at2()]);
-    let (mut numbers, mut limit, mut whole) = (0..2_000, Duration::MAX, true);
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().expect("a value after the option");
-        match argument.as_str() {
-            "--small" => {
-                campaign = campaign.shape(Shape::small());
-                whole = false;
-            }
-            "--strict" => campaign = campaign.signatures(Signatures::Strict),
-            "--stub" => campaign = campaign.signatures(Signatures::Stub),
-            "--minutes" => {
-                limit = Duration::from_secs(60 * value().parse::<u64>().expect("minutes"))
-            }
-            "--replay" => return replay(&campaign, &value()),
-            range => {
-                let (from, until) = range.split_once("..").expect("FROM..UNTIL");
-                numbers = from.parse().expect("a number")..until.parse().expect("a number");
-            }
-        }
+/// Plays scenarios, each drawn from its number, until one breaks a promise, which is then shrunk and told
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The numbers of the scenarios
+    #[arg(value_name = "FROM..UNTIL", default_value = "0..2000", value_parser = numbers)]
+    numbers: Range<u64>,
+    /// Plays short scenarios
+    #[arg(long)]
+    small: bool,
+    /// Checks each signature each time
+    #[arg(long)]
+    strict: bool,
+    /// Plays without cryptography
+    #[arg(long, conflicts_with = "strict")]
+    stub: bool,
+    /// Stops after so many minutes
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: Option<u32>,
+    /// Plays one scenario again, from the code that a failure printed
+    #[arg(long, value_name = "SUBJECT:CODE", value_parser = replay, exclusive = true)]
+    replay: Option<(&'static str, Scenario)>,
+}
+
+fn subjects() -> [Subject; 3] {
+    [Subject::set(), Subject::bank(), Subject::at2()]
+}
+
+fn numbers(text: &str) -> Result<Range<u64>, String> {
+    let parsed = text
+        .split_once("..")
+        .and_then(|(from, until)| Some(from.parse().ok()?..until.parse().ok()?));
+    match parsed {
+        Some(numbers) if !numbers.is_empty() => Ok(numbers),
+        Some(_) => Err("no number is in it".to_owned()),
+        None => Err("expected two whole numbers, such as 0..1000".to_owned()),
     }
+}
+
+fn replay(text: &str) -> Result<(&'static str, Scenario), String> {
+    let (wanted, code) = text.split_once(':').ok_or("expected SUBJECT:CODE")?;
+    let name = subjects()
+        .iter()
+        .map(Subject::name)
+        .find(|name| *name == wanted);
+    let name = name.ok_or("the subjects are set, bank and at2")?;
+    let scenario = Scenario::from_code(code).map_err(|error| format!("the code: {error}"))?;
+    Ok((name, scenario))
+}
+
+fn main() -> ExitCode {
+    let given = Arguments::parse();
+    match &given.replay {
+        Some((name, scenario)) => play_again(name, scenario),
+        None => play(&given),
+    }
+}
+
+fn play(given: &Arguments) -> ExitCode {
+    let campaign = Campaign::new(subjects()).signatures(match (given.strict, given.stub) {
+        (true, _) => Signatures::Strict,
+        (_, true) => Signatures::Stub,
+        _ => Signatures::default(),
+    });
+    let campaign = match given.small {
+        true => campaign.shape(Shape::small()),
+        false => campaign,
+    };
+    let numbers = given.numbers.clone();
     println!("scenarios {numbers:?}, each drawn from its number");
     let bar = ProgressBar::new(numbers.end - numbers.start);
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}, {per_sec}, {eta} left");
     bar.set_style(style.expect("a template"));
-    let deadline = Instant::now().checked_add(limit);
+    let limit = given
+        .minutes
+        .map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     let report = campaign.run(numbers, |played| {
         bar.set_position(played);
         deadline.is_none_or(|deadline| Instant::now() < deadline)
@@ -50,20 +94,18 @@ fn main() -> ExitCode {
     bar.finish_and_clear();
     println!("{report}");
     // What is rare needs many scenarios; after so many, what never happened is a failure of the campaign.
-    let enough = whole && report.scenarios >= 30_000;
+    let enough = !given.small && report.scenarios >= 30_000;
     match report.failures.is_empty() && !(enough && report.coverage.missing().count() > 0) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
 }
 
-/// Plays one scenario again, from the code that a failure printed.
-fn replay(campaign: &Campaign, word: &str) -> ExitCode {
-    let (name, code) = word.split_once(':').expect("SUBJECT:CODE");
-    let subject = campaign.subject(name).expect("a subject of that name");
-    let scenario = Scenario::from_code(code).expect("a scenario's code");
+fn play_again(name: &str, scenario: &Scenario) -> ExitCode {
     println!("{scenario}");
-    match subject.play(&scenario, Signatures::Strict) {
+    let campaign = Campaign::new(subjects());
+    let subject = campaign.subject(name).expect("a subject that was read");
+    match subject.play(scenario, Signatures::Strict) {
         Ok(played) => {
             println!("every promise is kept, in {} packets", played.packets);
             ExitCode::SUCCESS
@@ -73,5 +115,44 @@ fn replay(campaign: &Campaign, word: &str) -> ExitCode {
             println!("{}", defeat.chart.unwrap_or_default());
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit_code(words: &[&str]) -> i32 {
+        let given = Arguments::try_parse_from([&["campaign"], words].concat());
+        given.map_or_else(|error| error.exit_code(), |_| panic!("{words:?} is taken"))
+    }
+
+    #[test]
+    fn what_is_not_known_or_plays_nothing_is_refused_and_help_is_given() {
+        for words in [
+            vec!["5..3"],
+            vec!["5..5"],
+            vec!["1e3"],
+            vec!["0..1e3"],
+            vec!["--minutes", "0"],
+            vec!["--minutes", "1e3"],
+            vec!["--minutes"],
+            vec!["--strict", "--stub"],
+            vec!["--replay", "set:0123"],
+            vec!["--replay", "set"],
+            vec!["--replay", "nothing:0123"],
+            vec!["--samll"],
+        ] {
+            assert_eq!(exit_code(&words), 2, "{words:?}");
+        }
+        assert_eq!(exit_code(&["--help"]), 0);
+    }
+
+    #[test]
+    fn the_code_of_a_scenario_is_taken() {
+        let code = Scenario::draw(1, &Shape::default()).code();
+        let given = Arguments::try_parse_from(["campaign", "--replay", &format!("bank:{code}")]);
+        let (name, scenario) = given.ok().and_then(|given| given.replay).expect("a replay");
+        assert_eq!((name, scenario.code()), ("bank", code));
     }
 }

@@ -1,9 +1,11 @@
 //! What an operation costs a whole network in one thread: processor time, packets, bytes, signatures, verifications.
 //!
 //! `cargo bench --bench networks` prints a table and draws its curves into `target/curves`; with words after `--`, of the rows
-//! alone whose names contain one of them.
+//! alone whose names contain one of them; with `-- --test` it only shows that it runs.
 #![allow(clippy::print_stdout)]
 
+#[path = "../arguments/mod.rs"]
+mod arguments;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod curves;
@@ -12,29 +14,58 @@ mod workload;
 
 use std::collections::BTreeMap;
 
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use workload::{Algorithm, Measured, Workload};
 
+/// The name under which the memory of a replica is chosen.
+const MEMORY: &str = "memory";
+
+/// The largest committee that is tried out where nothing is measured: a hundred members take minutes.
+const TRIED_OUT: u8 = 16;
+
+/// Measures what an operation costs a whole network in one thread
+#[derive(Parser)]
+struct Arguments {
+    /// Only rows whose names contain one of these words, such as "set" or "memory"
+    words: Vec<String>,
+    #[command(flatten)]
+    thoroughness: arguments::Thoroughness,
+}
+
+impl Arguments {
+    fn choose(&self, name: &str) -> bool {
+        self.words.is_empty() || self.words.iter().any(|word| name.contains(word))
+    }
+}
+
 fn main() {
-    let words: Vec<_> = std::env::args().skip(1).collect();
-    let measuring = words.iter().any(|word| word == "--bench");
-    let wanted: Vec<_> = words.iter().filter(|w| !w.starts_with("--")).collect();
-    let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(*word));
-    if chosen("memory") {
+    let given = Arguments::parse();
+    let measuring = given.thoroughness.is_measuring();
+    let mut rows = workloads();
+    if !measuring {
+        rows.retain(|row| row.members <= TRIED_OUT);
+        rows = rows.into_iter().map(Workload::tried_out).collect();
+    }
+    rows.retain(|row| given.choose(&row.to_string()));
+    if rows.is_empty() && !given.choose(MEMORY) {
+        let unknown = format!(
+            "no row has one of these words in its name: {}",
+            given.words.join(", ")
+        );
+        Arguments::command()
+            .error(ErrorKind::InvalidValue, unknown)
+            .exit();
+    }
+    if given.choose(MEMORY) {
         memory::report(if measuring { 400_000 } else { 2_000 });
     }
     println!("{}", Measured::HEADER);
     let mut measured = BTreeMap::new();
-    for workload in workloads() {
-        let workload = if measuring {
-            workload
-        } else {
-            workload.tried_out()
-        };
-        if chosen(&workload.to_string()) {
-            let result = workload.measure();
-            println!("{:44} {result}", workload.to_string());
-            measured.insert(workload, result);
-        }
+    for row in rows {
+        let result = row.measure();
+        println!("{:44} {result}", row.to_string());
+        measured.insert(row, result);
     }
     if measuring {
         curves::draw(&measured);
