@@ -73,14 +73,19 @@ impl<A: Wire> Cluster<A> {
         &self.actors
     }
 
+    /// The replica in this seat.
+    pub(crate) fn replica(&self, index: usize) -> &Replica<A> {
+        &self.replicas[index]
+    }
+
     /// One replica's algorithm, with what it delivered.
     pub(crate) fn algorithm(&self, index: usize) -> &A {
-        self.replicas[index].algorithm()
+        self.replica(index).algorithm()
     }
 
     /// Where a replica's own lane ends.
     pub(crate) fn head(&self, index: usize) -> Head {
-        let head = self.replicas[index].head(&self.actors[index]);
+        let head = self.replica(index).head(&self.actors[index]);
         head.expect("a member's lane")
     }
 

@@ -7,7 +7,8 @@
 //! order of sending, and decoded, as each library encodes; nothing is written to disk. Rates are operations that reach all
 //! replicas, a second of processor time: the median of several rounds, taken in turns.
 //!
-//! `cargo run --release --manifest-path benches/peers/Cargo.toml` takes about two minutes once it is built.
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml` takes about two minutes once it is built; with `-- --test` it
+//! only shows that it runs.
 
 mod brb_network;
 #[path = "../../cluster/mod.rs"]
@@ -23,20 +24,55 @@ use bft_crdts::bank::{Bank, Money};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
+use clap::Parser;
 use disorder::{Care, Outcome};
 use limit::{Bare, Prices};
 use measure::{Contender, Sample, member, race};
 use table::{COLUMNS, Row};
 
-const ROUNDS: usize = 5;
 /// Operations that wait where batches can form.
 const BATCH: u64 = 512;
 /// Payments of theirs: each carries all before it, so that they soon take for ever.
 const THEIR_PAYMENTS: u64 = 100;
 const OUR_PAYMENTS: u64 = 4_000;
-const SEEDS: u64 = 20;
+
+/// Races bft-crdts against its published predecessors and peers
+#[derive(Parser)]
+struct Arguments {
+    /// Runs everything once and small: shows that it runs, and measures nothing
+    #[arg(long)]
+    test: bool,
+}
+
+/// How much is done.
+#[derive(Clone, Copy)]
+struct Size {
+    /// Rounds of which the median is taken.
+    rounds: usize,
+    /// Of the operations of a round, one in so many is made.
+    part: u64,
+    /// Networks whose packets arrive in any order.
+    networks: u64,
+}
+
+impl Size {
+    const MEASURING: Self = Self {
+        rounds: 5,
+        part: 1,
+        networks: 20,
+    };
+    const TRYING_OUT: Self = Self {
+        rounds: 1,
+        part: 10,
+        networks: 2,
+    };
+}
 
 fn main() {
+    let size = match Arguments::parse().test {
+        true => Size::TRYING_OUT,
+        false => Size::MEASURING,
+    };
     let Prices {
         sign,
         verify,
@@ -46,22 +82,22 @@ fn main() {
         "prices: a signature {sign:.0} ns, its check {verify:.0} ns, SHA-256 {block:.0} ns a 64 bytes"
     );
     for members in [4, 7] {
-        one_at_a_time(members);
-        waiting(members);
+        one_at_a_time(members, size);
+        waiting(members, size);
     }
-    ring();
-    in_disorder();
+    ring(size);
+    in_disorder(size);
     equal_payments();
 }
 
 /// Additions to a set, each when everybody has the one before.
-fn one_at_a_time(members: u8) {
+fn one_at_a_time(members: u8, size: Size) {
     println!("\nset, one addition at a time, n = {members}\n{COLUMNS}");
     let mut ours = ours::Sets::new(members, 1);
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
     let mut hbbft = hbbft_network::Network::new(usize::from(members), 1);
     let mut bare = bare_set(members, 1);
-    let ops = 2_400 / u64::from(members);
+    let ops = 2_400 / u64::from(members) / size.part;
     let contenders: [(&mut dyn Contender, u64); _] = [
         (&mut ours, ops),
         (&mut brb, ops / 4),
@@ -74,20 +110,20 @@ fn one_at_a_time(members: u8) {
         "hbbft broadcast, 1 x 100 B, unsigned",
         &limit(members),
     ];
-    print_rows(&names, &race(ROUNDS, contenders));
+    print_rows(&names, &race(size.rounds, contenders));
 }
 
 /// The same with more of them waiting than fit a message.
-fn waiting(members: u8) {
+fn waiting(members: u8, size: Size) {
     println!("\nset, {BATCH} additions waiting, n = {members}\n{COLUMNS}");
     let mut ours = ours::Sets::new(members, BATCH);
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
     let mut hbbft = hbbft_network::Network::new(usize::from(members), BATCH as usize);
     let mut bare = bare_set(members, BATCH);
-    let ops = 160 * BATCH / u64::from(members);
+    let ops = 160 * BATCH / u64::from(members) / size.part;
     let contenders: [(&mut dyn Contender, u64); _] = [
         (&mut ours, ops),
-        (&mut brb, 600 / u64::from(members)),
+        (&mut brb, 600 / u64::from(members) / size.part),
         (&mut hbbft, ops),
         (&mut bare, ops),
     ];
@@ -97,7 +133,7 @@ fn waiting(members: u8) {
         "hbbft broadcast, 512 x 100 B, unsigned",
         &limit(members),
     ];
-    print_rows(&names, &race(ROUNDS, contenders));
+    print_rows(&names, &race(size.rounds, contenders));
 }
 
 fn bare_set(members: u8, batch: u64) -> impl Contender {
@@ -120,26 +156,27 @@ fn print_rows(names: &[&str], samples: &[Sample]) {
 }
 
 /// Payments round a ring of four accounts: what the first cost, and the last.
-fn ring() {
+fn ring(size: Size) {
+    let (ours_all, theirs_all) = (OUR_PAYMENTS / size.part, THEIR_PAYMENTS / size.part);
     println!("\nbank, payments round a ring, one at a time, n = 4\n{COLUMNS}");
     let pay = |bank: &Bank, actors: &[Actor], number: u64| {
         let to = actors[(number as usize + 1) % actors.len()];
         bank.transfer(to, Money::new(1))
     };
-    let rounds = (0..ROUNDS).map(|_| {
-        let ours = ends(OUR_PAYMENTS, &mut ours::Ring::new(4));
+    let rounds = (0..size.rounds).map(|_| {
+        let ours = ends(ours_all, &mut ours::Ring::new(4));
         let theirs = brb_network::Network::open(4, ours::BALANCE);
-        let theirs = ends(THEIR_PAYMENTS, &mut { theirs });
-        let bare = ends(OUR_PAYMENTS, &mut Bare::new(4, 1, ours::bank, pay));
+        let theirs = ends(theirs_all, &mut { theirs });
+        let bare = ends(ours_all, &mut Bare::new(4, 1, ours::bank, pay));
         [ours[0], ours[1], theirs[0], theirs[1], bare[1]]
     });
     let rounds: Vec<_> = rounds.collect();
     let medians = [0, 1, 2, 3, 4]
         .map(|row| measure::median(rounds.iter().map(|round: &[_; 5]| round[row]).collect()));
     let names = [
-        &format!("bft-crdts, first tenth of {OUR_PAYMENTS}"),
+        &format!("bft-crdts, first tenth of {ours_all}"),
         "bft-crdts, last tenth",
-        &format!("brb + brb_dt_at2, first tenth of {THEIR_PAYMENTS}"),
+        &format!("brb + brb_dt_at2, first tenth of {theirs_all}"),
         "brb + brb_dt_at2, last tenth",
         &limit(4),
     ];
@@ -155,25 +192,25 @@ fn ends(payments: u64, network: &mut dyn Contender) -> [Sample; 2] {
 }
 
 /// What becomes of networks whose packets arrive in any order.
-fn in_disorder() {
-    let (wanted, seeds) = (disorder::WANTED_OF_ALL, SEEDS);
+fn in_disorder(size: Size) {
+    let (wanted, seeds) = (disorder::WANTED_OF_ALL, size.networks);
     println!(
         "\nset, any order, nothing lost, n = 4: networks of {seeds} in which not everybody ever has all {wanted} additions"
     );
-    tell("bft-crdts", disorder::ours);
-    tell("brb, resending", |seed| {
+    tell("bft-crdts", seeds, disorder::ours);
+    tell("brb, resending", seeds, |seed| {
         disorder::theirs(seed, Care::Resends)
     });
-    tell("brb, and asking around", |seed| {
+    tell("brb, and asking around", seeds, |seed| {
         disorder::theirs(seed, Care::AsksAround)
     });
-    tell("brb, and waiting as documented", |seed| {
+    tell("brb, and waiting as documented", seeds, |seed| {
         disorder::theirs(seed, Care::Waits)
     });
 }
 
-fn tell(name: &str, run: impl Fn(u64) -> Outcome) {
-    let outcomes = (0..SEEDS).map(run);
+fn tell(name: &str, seeds: u64, run: impl Fn(u64) -> Outcome) {
+    let outcomes = (0..seeds).map(run);
     let mut wedged: Vec<_> = outcomes
         .filter(Outcome::is_wedged)
         .map(|o| o.everywhere)
