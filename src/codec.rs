@@ -183,8 +183,14 @@ impl Limits {
     /// Bytes that a certified stretch adds around its messages and signatures, rounded up.
     pub const CHUNK_OVERHEAD: u32 = 192;
 
+    /// Changes of the committee that one value carries, at most.
+    pub(crate) const CHANGES: usize = 8;
     /// Bytes of a source's signature on a dot, with what it says.
     const BINDING: u64 = 176;
+    /// Bytes of the end of a lane, with its source.
+    const HEAD: u64 = 72;
+    /// Bytes of a signature in a certificate, with its seat.
+    const SEATED: u64 = 66;
 
     /// Whether the bounds fit into each other, so that whatever one bound allows, the others carry.
     ///
@@ -212,18 +218,51 @@ impl Limits {
             + u64::from(self.chunk_messages) * u64::from(Self::MESSAGE_OVERHEAD)
             + u64::from(self.seats) * 72
             + u64::from(Self::CHUNK_OVERHEAD);
-        // A packet also carries a standing: one head a lane, and the convicted actors.
-        let standing = u64::from(self.lanes) * (72 + 32) + 1024;
+        let standing = self.standing_bytes();
         // A request names lanes beside the standing.
         let request = standing + u64::from(self.lanes) * 40;
-        // A value holds a report of every seat, with an end and a lock or seal in the lane of every seat.
-        let lane = 72 + 32 + 2 * Self::BINDING;
-        let value = u64::from(self.seats) * (u64::from(self.seats) * lane + 1024);
+        let value = self.fullest_value() + self.around_value();
         let most = (chunk + standing).max(request).max(value);
         if most > u64::from(self.packet_bytes) {
             return Err(LimitsError::Packet);
         }
         Ok(())
+    }
+
+    /// Sources that may speak in one generation, members and those who left a lock or a seal behind, at most: a member that
+    /// equivocates and leaves may leave one for ever.
+    #[must_use]
+    pub fn speakers(&self) -> u32 {
+        self.lanes.min(self.seats.saturating_mul(4))
+    }
+
+    /// Bytes of the value that ends a generation, at most: it is served with its certificate beside a standing, and proposed
+    /// beside votes.
+    #[must_use]
+    pub fn value_bytes(&self) -> u32 {
+        let around = u32::try_from(self.around_value()).unwrap_or(u32::MAX);
+        self.packet_bytes.saturating_sub(around)
+    }
+
+    /// What a packet also carries: one head a lane, the convicted actors, and what is around them.
+    fn standing_bytes(&self) -> u64 {
+        u64::from(self.lanes) * (Self::HEAD + 32) + 1024
+    }
+
+    /// Beside a value: a standing; of each seat a vote and a signature in each of two quorums.
+    fn around_value(&self) -> u64 {
+        self.standing_bytes() + u64::from(self.seats) * (152 + 2 * Self::SEATED) + 1024
+    }
+
+    /// The reports of a quorum, each with the end of every lane that speaks and a seal in the lane of every seat, and as many
+    /// changes as a value has, each approved by a quorum.
+    fn fullest_value(&self) -> u64 {
+        let seats = u64::from(self.seats);
+        let quorum = seats - (seats - 1) / 3;
+        let seal = 36 + 2 * Self::BINDING;
+        let report = u64::from(self.speakers()) * Self::HEAD + seats * seal + 160;
+        let change = 200 + quorum * Self::SEATED;
+        quorum * report + Self::CHANGES as u64 * change + 128
     }
 }
 
@@ -240,7 +279,7 @@ pub enum LimitsError {
     /// The outbox does not hold one message.
     #[error("the outbox does not hold one message")]
     Outbox,
-    /// A chunk with its certificate and a standing, or a value with all its reports, does not fit a packet.
+    /// A chunk with its certificate and a standing, or a value with a quorum's reports, does not fit a packet.
     #[error("a chunk with a standing, or a value, does not fit a packet")]
     Packet,
 }

@@ -200,5 +200,15 @@ mod cage {
         ManifestUnchecked,
 
         // ---- awaiting their enemies
+        /// A lock counts whatever it is on, and what a boundary imposes is kept only while it may be echoed.
+        GarbageLocked,
+        /// A quorum of prevotes for a value is on record before the value is.
+        ValidWithoutValue,
+        /// Values that others show push out those that count.
+        ValuesEvicted,
+        /// A report may mark the lanes of whoever, and a value may have any length.
+        MarksUnbounded,
+        /// Old approvals push out new ones, whoever shows them.
+        ApprovalsReplayed,
     }
 }

@@ -1,21 +1,22 @@
 //! Agreeing on the value that ends a generation: drives the membership room's agreement with what only the broadcast
 //! knows, namely whether lanes, messages and state are as a value says.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Replica;
 use super::closing::Candidate;
 use super::error::Refusal;
-use super::message::Equivocation;
+use super::message::{Echo, Equivocation};
 use super::packet::{Body, Want};
 use super::step::{Record, Step};
-use crate::actor::Actor;
+use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
-use crate::dot::Dot;
+use crate::dot::{Dot, Frontier, Head};
 use crate::membership::{
-    self, Agreement, Founding, Mark, Pace, Report, Said, Speech, Terms, Turn, Value,
+    self, Agreement, Ballot, Founding, Mark, Pace, Report, Said, Speech, Terms, Turn, Value,
 };
+use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
@@ -59,7 +60,6 @@ impl<A: Wire> Replica<A> {
         if let Some(agreement) = &mut self.closing.agreement {
             let turn = agreement.tick();
             self.drive(turn, None, step);
-            self.repeat_wants(step);
         }
         self.pursue(step);
     }
@@ -68,10 +68,9 @@ impl<A: Wire> Replica<A> {
     fn drive(&mut self, turn: Turn, from: Option<Actor>, step: &mut Step<A::Op>) {
         let mut turns = VecDeque::from([turn]);
         while let Some(turn) = turns.pop_front() {
-            step.persist.extend(self.values_of(&turn.persist));
-            let ballots = turn.persist.into_iter().map(Record::Ballot);
-            step.persist
-                .extend(ballots.filter(|_| !bug!(BallotNotDurable)));
+            for record in turn.persist {
+                self.record(record, step);
+            }
             if let Some(speech) = turn.send {
                 let body = self.speech(speech);
                 self.send_to_members(&body, step);
@@ -99,6 +98,43 @@ impl<A: Wire> Replica<A> {
                 self.conclude(step);
             }
         }
+        self.closing.forget_values();
+    }
+
+    /// Makes durable what we say in the agreement; the value that it names first.
+    fn record(&mut self, record: membership::Record, step: &mut Step<A::Op>) {
+        let precommits =
+            |ballot: &Signed<Ballot>| matches!(ballot.statement.said, Said::Precommit(_));
+        let binds = !bug!(ValidWithoutValue)
+            || matches!(&record, membership::Record::Said(ballot) if precommits(ballot));
+        if let Some(value) = record.value().filter(|_| binds) {
+            self.make_durable(value, step);
+        }
+        let record = Record::Ballot(record);
+        step.persist
+            .extend((!bug!(BallotNotDurable)).then_some(record));
+    }
+
+    /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on it must find both, even
+    /// after all members have crashed at once.
+    fn make_durable(&mut self, digest: Digest, step: &mut Step<A::Op>) {
+        let mut values = self.closing.values.iter_mut();
+        let held = values.find(|held| held.digest == digest);
+        let evicted = bug!(ValuesEvicted);
+        assert!(held.is_some() || evicted, "a value that is named is held");
+        let Some(candidate) = held else {
+            return;
+        };
+        if std::mem::replace(&mut candidate.durable, true) {
+            return;
+        }
+        let value = Arc::clone(&candidate.value);
+        let obligations = candidate.check.as_ref().map(|next| &next.obligations);
+        let payloads = obligations.map(|known| known.payloads.clone());
+        for (dot, digest) in payloads.into_iter().flatten() {
+            self.keep_message(&dot, &digest, step);
+        }
+        step.persist.push(Record::Value(value));
     }
 
     /// A speech on its way; a proposal takes its value along.
@@ -130,33 +166,19 @@ impl<A: Wire> Replica<A> {
         if asked.is_some_and(|asked| asked.contains(&digest))
             || decided == Some(Said::Precommit(Some(digest)))
         {
-            self.hold_value(value, digest);
+            self.hold_value(value, digest, false);
         }
     }
 
-    /// The values that these ballots precommit to, where they are not durable yet.
-    fn values_of(&mut self, ballots: &[membership::Record]) -> Vec<Record> {
-        let mut values = Vec::new();
-        for ballot in ballots {
-            if let membership::Record::Said(ballot) = ballot
-                && let Said::Precommit(Some(digest)) = ballot.statement.said
-                && self.closing.durable != Some(digest)
-                && let Some(candidate) = self.closing.candidate(&digest)
-            {
-                values.push(Record::Value(Arc::clone(&candidate.value)));
-                self.closing.durable = Some(digest);
-            }
-        }
-        values
-    }
-
-    pub(super) fn hold_value(&mut self, value: Arc<Value>, digest: Digest) {
+    /// Holds a value: one that counts, or it is let go with the next turn of the agreement.
+    pub(super) fn hold_value(&mut self, value: Arc<Value>, digest: Digest, durable: bool) {
         if self.closing.candidate(&digest).is_none() {
             let check = value.check(&self.boundary).map(Box::new);
-            self.closing.hold(Candidate {
+            self.closing.values.push(Candidate {
                 digest,
                 value,
                 check,
+                durable,
             });
         }
     }
@@ -189,11 +211,39 @@ impl<A: Wire> Replica<A> {
         if !self.holds_payloads(payloads.collect(), step) {
             return None;
         }
-        // There is none where another message was delivered than the value covers.
-        let state = self
-            .snapshot_at(&frontier)
-            .map(|snapshot| snapshot.manifest().digest());
-        Some(state.is_some_and(|state| state == obligations.state || bug!(StateUnchecked)))
+        let locks = obligations.payloads.iter();
+        let good = self.at(&frontier, |algorithm| {
+            let state = Snapshot::of(algorithm).manifest().digest();
+            let mut locks = locks.map(|(dot, digest)| (*dot, *digest));
+            (state == obligations.state || bug!(StateUnchecked))
+                && locks.all(|lock| self.is_founded(lock, &frontier, algorithm))
+        });
+        // There is no state where another message was delivered than the value covers.
+        Some(good.unwrap_or(false))
+    }
+
+    /// Whether a correct member can have echoed this message right after `frontier`, where `algorithm` is.
+    ///
+    /// It is a fact of the message and the frontier alone, so that all correct members give the same answer. And whatever a
+    /// correct reporter is locked on passes: it found the message valid when it had delivered a part of the frontier with the
+    /// same end of that lane. The frontier is closed, so that the rest of it can be applied to that part in some order;
+    /// none of the rest is the source's own; and by the law *stable* what is valid for a source stays valid until an
+    /// operation of that source is applied.
+    fn is_founded(&self, lock: (Dot, Digest), frontier: &Frontier, algorithm: &A) -> bool {
+        if bug!(GarbageLocked) {
+            return true;
+        }
+        let (dot, digest) = lock;
+        let Some(entry) = self.message(&dot, &digest) else {
+            return false;
+        };
+        let head = frontier.get(&dot.source).copied();
+        let head = head.unwrap_or_else(|| Head::empty(&self.network));
+        let message = entry.message();
+        let placed = message.dot() == dot && message.parent == head.digest;
+        let ops = message.decode::<A::Op>(self.limits());
+        let valid = |ops: Vec<A::Op>| algorithm.verdict_batch(&dot.source, &ops).is_valid();
+        placed && ops.is_ok_and(valid)
     }
 
     /// Goes on with whatever new messages, reports and values make possible.
@@ -223,31 +273,74 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Puts a value together, when it is our turn: of every report that we can back, if they are a quorum.
+    /// Puts a value together, when it is our turn. We ask of it what we would ask of another's.
     fn offer(&mut self, step: &mut Step<A::Op>) {
         let agreement = self.closing.agreement.as_ref();
         if !agreement.is_some_and(Agreement::awaits_offer) {
             return;
         }
-        let reports: Vec<_> = self.closing.reports.values().cloned().collect();
+        let carried = self.boundary.adopted().values().map(message_of);
+        if !self.holds_payloads(self.beyond(carried), step) {
+            return;
+        }
+        while let Some(terms) = self.backed_terms(step) {
+            let last = &self.boundary;
+            let Ok(frontier) = terms.frontier(last) else {
+                return;
+            };
+            let Ok(adopted) = terms.adopted(last, &frontier) else {
+                return;
+            };
+            let judged = self.at(&frontier, |algorithm| {
+                let state = Snapshot::of(algorithm).manifest().digest();
+                let bad = |lock: &(Dot, Digest)| !self.is_founded(*lock, &frontier, algorithm);
+                let bad: BTreeSet<_> = adopted.values().map(message_of).filter(bad).collect();
+                (state, bad)
+            });
+            let Some((state, bad)) = judged else {
+                return;
+            };
+            if bad.is_empty() {
+                return self.offer_value(terms.with_state(state), step);
+            }
+            if !self.set_aside(&bad) {
+                return;
+            }
+        }
+    }
+
+    /// Backs no more reports that are locked on any of these. Whether there is one.
+    fn set_aside(&mut self, bad: &BTreeSet<(Dot, Digest)>) -> bool {
+        let reports = self.closing.reports.values();
+        let locked =
+            reports.filter(|report| locks(&report.statement).any(|lock| bad.contains(&lock)));
+        let locked: Vec<_> = locked.map(|report| report.signer).collect();
+        let before = self.closing.unfounded.len();
+        self.closing.unfounded.extend(locked);
+        self.closing.unfounded.len() > before
+    }
+
+    /// Every report that we can back, as many as fit, if they are a quorum.
+    fn backed_terms(&mut self, step: &mut Step<A::Op>) -> Option<Terms> {
+        let reports = self.closing.reports.values();
+        let reports = reports.filter(|r| !self.closing.unfounded.contains(&r.signer));
+        let reports: Vec<_> = reports.cloned().collect();
         let backed: Vec<_> = reports
             .into_iter()
             .filter(|r| self.backs(&r.statement, step))
             .collect();
         let all = bug!(EveryReportAwaited) && backed.len() < self.committee.size();
         if backed.len() < self.committee.quorum() || all {
-            return;
+            return None;
         }
         let terms = Terms::gather(&self.boundary, self.closing.changes.values(), &backed);
-        let Ok(frontier) = terms.frontier(&self.boundary) else {
-            return;
-        };
-        let Some(snapshot) = self.snapshot_at(&frontier) else {
-            return;
-        };
-        let value = Arc::new(terms.with_state(snapshot.manifest().digest()));
+        (terms.reports.len() >= self.committee.quorum()).then_some(terms)
+    }
+
+    fn offer_value(&mut self, value: Value, step: &mut Step<A::Op>) {
+        let value = Arc::new(value);
         let digest = value.digest(&self.network);
-        self.hold_value(value, digest);
+        self.hold_value(value, digest, false);
         let good = self
             .closing
             .candidate(&digest)
@@ -271,16 +364,16 @@ impl<A: Wire> Replica<A> {
         if !backed {
             self.pull_from_all(step);
         }
-        let locks = report.marks.values().filter_map(|mark| match mark {
-            Mark::Lock(lock) => Some((lock.statement.dot, lock.statement.digest)),
-            Mark::Seal(_) => None,
-        });
+        self.holds_payloads(self.beyond(locks(report)), step) && backed
+    }
+
+    /// Those of these messages that are not delivered here.
+    fn beyond(&self, messages: impl Iterator<Item = (Dot, Digest)>) -> Vec<(Dot, Digest)> {
         let ahead = |dot: &Dot| {
             self.head(&dot.source)
                 .is_some_and(|head| dot.seq > head.seq)
         };
-        let locks: Vec<_> = locks.filter(|(dot, _)| ahead(dot)).collect();
-        self.holds_payloads(locks, step) && backed
+        messages.filter(|(dot, _)| ahead(dot)).collect()
     }
 
     pub(super) fn pull_from_all(&mut self, step: &mut Step<A::Op>) {
@@ -333,4 +426,16 @@ impl<A: Wire> Replica<A> {
             self.convict(accused, Arc::new(evidence), step);
         }
     }
+}
+
+/// The messages that a report is locked on.
+fn locks(report: &Report) -> impl Iterator<Item = (Dot, Digest)> {
+    report.marks.values().filter_map(|mark| match mark {
+        Mark::Lock(lock) => Some(message_of(lock)),
+        Mark::Seal(_) => None,
+    })
+}
+
+fn message_of(lock: &Signed<Echo>) -> (Dot, Digest) {
+    (lock.statement.dot, lock.statement.digest)
 }

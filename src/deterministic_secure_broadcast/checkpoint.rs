@@ -20,7 +20,9 @@ impl<A: Wire> Replica<A> {
         if self.is_frozen() || self.has_approvals() || !self.pending.is_empty() {
             return None;
         }
-        let mut records = Vec::new();
+        let carried = self.lanes.values().filter_map(Lane::carried);
+        let carried = carried.map(|entry| Record::Message(Arc::clone(&entry.proposal)));
+        let mut records: Vec<_> = carried.collect();
         if let Some((_, snapshot)) = self.snapshots.back().filter(|_| !self.chain.is_empty()) {
             records.push(Record::Snapshot {
                 foundings: self.chain.clone(),
@@ -39,6 +41,14 @@ impl<A: Wire> Replica<A> {
 }
 
 impl<Op> Lane<Op> {
+    /// What the boundary adopted, if it is not delivered.
+    fn carried(&self) -> Option<&Entry> {
+        let head = self.head().seq;
+        self.carried
+            .as_ref()
+            .filter(|entry| entry.message().seq.follows(head))
+    }
+
     /// What was delivered after `from`, in stretches that end at kept certificates, and what is held beyond.
     fn checkpoint(&self, source: Actor, from: Seq, records: &mut Vec<Record>) {
         let mut stretch: Vec<&Entry> = Vec::new();

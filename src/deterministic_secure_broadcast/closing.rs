@@ -4,12 +4,15 @@
 //! generation and reports, once, where its lanes end and what it is bound to after that; the report carries the
 //! approvals, so that whoever receives it freezes too. A minority can thus freeze nobody.
 //!
+//! What is ours in this, approvals and the report, is taken from ourselves alone: what others show of it is known here, or
+//! our key is used elsewhere.
+//!
 //! A frozen member goes on delivering what is certified. That is safe: what a quorum certified in this generation was
 //! echoed by a correct member that reports, before it froze, so that the next boundary covers, adopts or seals it
 //! whoever delivers it and when. And it is needed: a member that is far behind could not catch up otherwise, and
 //! the change might want its vote.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Replica;
@@ -23,13 +26,10 @@ use crate::actor::{Actor, Signed, Verified};
 use crate::codec::Digest;
 use crate::dot::Dot;
 use crate::membership::{
-    self, Agreement, Approval, Approvals, Authorisation, Authorised, Ballot, Change, ChangeKey,
-    Generation, Mark, QuorumCertificate, Report, Succession, Value, ValueError,
+    self, Agreement, Approval, Approvals, Authorisation, Authorised, Ballot, CHANGES, Change,
+    ChangeKey, Generation, Mark, QuorumCertificate, Report, Succession, Value, ValueError,
 };
 use crate::traits::Wire;
-
-/// Values that are kept while it is open which one is decided; the newest win.
-const VALUES: usize = 8;
 
 /// All that belongs to the end of one generation.
 #[derive(Debug)]
@@ -44,13 +44,15 @@ pub(super) struct Closing {
     pub(super) agreement: Option<Agreement>,
     /// What the agreement said before a crash.
     pub(super) ballots: Vec<membership::Record>,
-    pub(super) values: VecDeque<Candidate>,
-    /// Messages that a value adopts, or that a report is locked on, beside those in lanes.
+    /// The values that the agreement [names](Agreement::names).
+    pub(super) values: Vec<Candidate>,
+    /// Messages that a value adopts, or that a report is locked on, beside those in lanes: each is on record.
     pub(super) payloads: BTreeMap<Digest, Entry>,
     pub(super) wanted: BTreeMap<Digest, Dot>,
+    pub(super) want: Backoff,
+    /// Members whose reports we do not offer: they are locked on what no correct member can have echoed.
+    pub(super) unfounded: BTreeSet<Actor>,
     pub(super) decided: Option<QuorumCertificate<Ballot>>,
-    /// The value that was made durable last.
-    pub(super) durable: Option<Digest>,
     /// When the value that was decided was last asked for.
     pub(super) asked: Option<u64>,
 }
@@ -61,6 +63,8 @@ pub(super) struct Candidate {
     pub(super) digest: Digest,
     pub(super) value: Arc<Value>,
     pub(super) check: Result<Box<Succession>, ValueError>,
+    /// Whether it is on record, with the messages that it adopts.
+    pub(super) durable: bool,
 }
 
 impl Closing {
@@ -74,11 +78,12 @@ impl Closing {
             repeat: Backoff::starting(now + 1),
             agreement: None,
             ballots: Vec::new(),
-            values: VecDeque::new(),
+            values: Vec::new(),
             payloads: BTreeMap::new(),
             wanted: BTreeMap::new(),
+            want: Backoff::starting(now + 1),
+            unfounded: BTreeSet::new(),
             decided: None,
-            durable: None,
             asked: None,
         }
     }
@@ -87,17 +92,24 @@ impl Closing {
         self.values.iter().find(|held| held.digest == *digest)
     }
 
-    pub(super) fn hold(&mut self, candidate: Candidate) {
-        if self.candidate(&candidate.digest).is_none() {
-            self.values.push_back(candidate);
-        }
-        if self.values.len() > VALUES {
-            self.values.pop_front();
+    /// Lets go of the values that do not count any more. None that does is ever let go, however many others are shown.
+    pub(super) fn forget_values(&mut self) {
+        let Some(agreement) = &self.agreement else {
+            return;
+        };
+        let named = agreement.names();
+        if bug!(ValuesEvicted) {
+            let excess = self.values.len().saturating_sub(8);
+            self.values.drain(..excess);
+        } else {
+            self.values.retain(|held| named.contains(&held.digest));
         }
     }
 
+    /// The changes that we hold, as many as a value carries.
     fn authorisations(&self) -> Vec<Authorisation> {
-        self.changes.values().map(Authorised::claim).collect()
+        let changes = self.changes.values().map(Authorised::claim);
+        changes.take(CHANGES).collect()
     }
 }
 
@@ -152,6 +164,12 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let Consent { change, approval } = consent;
         let fact = self.committee.verify(&self.network, *approval)?;
+        if fact.signer == self.actor() && !bug!(ApprovalsReplayed) {
+            if !self.has_approved(&fact.statement.change) {
+                self.silence(step);
+            }
+            return Ok(());
+        }
         let authorised = self.closing.approvals.add(&self.boundary, change, fact)?;
         if let Some(authorised) = authorised {
             self.freeze(authorised, step);
@@ -230,9 +248,15 @@ impl<A: Wire> Replica<A> {
                 let dot = conflict.left.statement.dot;
                 dot.source == *source && dot.seq.follows(head.seq)
             });
+            let counts = head.seq.next().is_some_and(|seq| {
+                let source = *source;
+                self.boundary.counts(&Dot { source, seq })
+            });
+            if !counts {
+                continue;
+            }
             if let Stance::Echoed(lock) = &lane.stance
                 && !bug!(LocksNotReported)
-                && !(bug!(AdoptedForgotten) && self.boundary.adopted().contains_key(source))
             {
                 report.marks.insert(*source, Mark::Lock(lock.entry.echo()));
             } else if let Some(conflict) = sealed.filter(|_| !bug!(SealForgotten)) {
@@ -255,8 +279,9 @@ impl<A: Wire> Replica<A> {
         });
         let news = news.map(|change| change.verify(&self.boundary));
         let news: Vec<_> = news.collect::<Result<_, _>>()?;
-        if !self.closing.reports.contains_key(&report.signer) {
-            self.take_report(report)?;
+        let held = self.closing.reports.get(&report.signer);
+        if held.is_none_or(|held| **held != *report) {
+            self.take_report(report, step)?;
         }
         for authorised in news {
             self.freeze(authorised, step);
@@ -264,10 +289,22 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    fn take_report(&mut self, report: &Signed<Report>) -> Result<(), Refusal> {
+    /// Takes a member's first report. Ours is taken from us alone: another one with our signature says that our key is used
+    /// elsewhere.
+    fn take_report(
+        &mut self,
+        report: &Signed<Report>,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let own = report.signer == self.actor();
+        if !own && self.closing.reports.contains_key(&report.signer) {
+            return Ok(());
+        }
         report.statement.check(&self.boundary)?;
         let fact = self.committee.verify(&self.network, report.clone())?;
-        if fact.signer != self.actor() {
+        if own {
+            self.silence(step);
+        } else {
             self.closing.reports.insert(fact.signer, fact);
         }
         Ok(())

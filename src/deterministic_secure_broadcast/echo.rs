@@ -35,8 +35,8 @@ impl<A: Wire> Replica<A> {
             self.pull(from, step);
             return Ok(());
         }
-        let entry = Entry::new(&self.network, proposal);
-        let wanted = self.take_payload(&entry);
+        let mut entry = Entry::new(&self.network, proposal);
+        let wanted = self.take_payload(&mut entry, step);
         let placed = self.place(from, entry, head, step);
         // What was wanted is taken, whatever else it is good for.
         if wanted { Ok(()) } else { placed }

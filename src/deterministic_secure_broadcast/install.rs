@@ -18,7 +18,7 @@ use super::message::{Certificate, Echo, Equivocation, Tally};
 use super::packet::Body;
 use super::step::{Fault, Installed, Record, Step};
 use super::sync::Peer;
-use crate::actor::Actor;
+use crate::actor::{Actor, Signed};
 use crate::codec::decode;
 use crate::dot::{Dot, Frontier};
 use crate::evidence::Conflict;
@@ -28,6 +28,15 @@ use crate::traits::Wire;
 
 /// Snapshots that are kept for newcomers.
 const SNAPSHOTS: usize = 2;
+
+/// The message of an adopted lock, if it is here. Only a digest vouched for it; its source's signature is the one that was
+/// reported.
+fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Closing) -> Option<Entry> {
+    let Echo { dot, digest, .. } = &lock.statement;
+    let known = lane.find(dot.seq, digest);
+    let known = known.or_else(|| closing.payloads.get(digest))?;
+    Some(known.clone().signed_with(lock))
+}
 
 impl<A: Wire> Replica<A> {
     /// The newest boundary that we know, installed or not.
@@ -270,17 +279,18 @@ impl<A: Wire> Replica<A> {
         let adopted = boundary.adopted().get(&source);
         let adopted = adopted.filter(|lock| lock.statement.dot.seq.follows(head.seq));
         let mut accusations = Vec::new();
+        let known = adopted.and_then(|lock| known(lock, lane, closing));
+        lane.carried = known.clone().filter(|_| !bug!(GarbageLocked));
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
+            if known.is_none() {
+                self.closing.wanted.insert(digest, dot);
+            }
             if let Some(bound) = lane.bound().filter(|bound| bound.digest != digest) {
                 let (left, right) = (bound.echo(), *lock);
                 accusations.push(Equivocation::Echo(Conflict { left, right }));
             }
             if lane.lock().is_none_or(|lock| lock.entry.digest != digest) {
-                let known = lane.find(dot.seq, &digest).cloned();
-                let known = known.or_else(|| closing.payloads.get(&digest).cloned());
-                // Only a digest vouched for the message; its source's signature is the one that was reported.
-                let known = known.map(|entry| entry.signed_with(lock));
                 // It is judged with everything else that waits; until then nothing else is echoed here.
                 lane.stance = known.map_or(Stance::Open, Stance::Waiting);
             }

@@ -19,6 +19,9 @@ pub(super) struct Lane<Op> {
     pub(super) log: Log,
     pub(super) stance: Stance<Op>,
     pub(super) certified: Option<Certified>,
+    /// The message that the boundary adopted after its frontier, on record: kept whatever we say of it, or no later value
+    /// could be backed once all have let go of it.
+    pub(super) carried: Option<Entry>,
     /// A certified message can never be valid here: nothing more of this lane is applied.
     pub(super) stopped: bool,
 }
@@ -64,6 +67,7 @@ impl<Op> Lane<Op> {
             log: Log::new(Head::empty(network)),
             stance: Stance::Open,
             certified: None,
+            carried: None,
             stopped: false,
         }
     }
@@ -113,9 +117,19 @@ impl<Op> Lane<Op> {
     /// This message, if it is held or delivered here.
     pub(super) fn find(&self, seq: Seq, digest: &Digest) -> Option<&Entry> {
         let held = self.certified.iter().flat_map(|certified| &certified.tail);
-        let mut held = self.bound().into_iter().chain(held);
+        let mut held = self.bound().into_iter().chain(held).chain(&self.carried);
         held.find(|entry| entry.digest == *digest)
             .or_else(|| self.log.entry(seq).filter(|entry| entry.digest == *digest))
+    }
+
+    /// Whether this message is on record as locked, certified, delivered or carried.
+    pub(super) fn has_recorded(&self, seq: Seq, digest: &Digest) -> bool {
+        let locked = self.lock().map(|lock| &lock.entry);
+        let certified = self.certified.iter().filter(|held| !held.provisional);
+        let certified = certified.flat_map(|held| &held.tail);
+        let kept = locked.into_iter().chain(certified).chain(&self.carried);
+        let mut kept = kept.chain(self.log.entry(seq));
+        kept.any(|entry| entry.digest == *digest)
     }
 
     /// The certificate of exactly this message, if it is kept.

@@ -291,6 +291,7 @@ impl<A: Wire> Replica<A> {
         self.repeat_fetch(&mut step);
         self.keep_peers_even(&mut step);
         self.tick_agreement(&mut step);
+        self.repeat_wants(&mut step);
         step
     }
 

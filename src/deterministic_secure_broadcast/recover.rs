@@ -139,12 +139,18 @@ impl<A: Wire> Replica<A> {
                 Some(())
             }
             Record::Ballot(ballot) => {
+                let held = |value| self.closing.candidate(&value).is_some();
+                let whole = ballot.value().is_none_or(held) || bug!(ValidWithoutValue);
                 self.closing.ballots.push(ballot);
-                Some(())
+                whole.then_some(())
             }
             Record::Value(value) => {
                 let digest = value.digest(&self.network);
-                self.hold_value(value, digest);
+                self.hold_value(value, digest, true);
+                Some(())
+            }
+            Record::Message(proposal) => {
+                self.keep_payload(Entry::new(&self.network, proposal));
                 Some(())
             }
             Record::Installed(foundings) => {

@@ -10,11 +10,16 @@ use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
-    /// The snapshot of the state at a frontier, from the last boundary's state and the messages since. `None` when
-    /// they are not here, or do not lead to one state.
+    /// The snapshot of the state at a frontier, if there is [one](Self::at).
     pub(super) fn snapshot_at(&self, frontier: &Frontier) -> Option<Snapshot> {
+        self.at(frontier, Snapshot::of)
+    }
+
+    /// What is read of the algorithm at a frontier: as it is here, or made of the last boundary's state and the messages since.
+    /// `None` when they are not here, or do not lead to one state.
+    pub(super) fn at<T>(&self, frontier: &Frontier, read: impl FnOnce(&A) -> T) -> Option<T> {
         if self.frontier() == *frontier {
-            return Some(Snapshot::of(&self.algorithm));
+            return Some(read(&self.algorithm));
         }
         let mut algorithm = self.at_boundary()?;
         let mut lanes = Vec::new();
@@ -31,7 +36,7 @@ impl<A: Wire> Replica<A> {
             lanes.push(entries);
         }
         self.replay_lanes(&mut algorithm, lanes)
-            .then(|| Snapshot::of(&algorithm))
+            .then(|| read(&algorithm))
     }
 
     /// Applies the messages of several lanes, each when it is valid. Whether all were.

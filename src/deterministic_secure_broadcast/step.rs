@@ -121,9 +121,11 @@ pub enum Record {
         /// The state at the last one's frontier.
         bytes: Bytes,
     },
-    /// We are about to precommit to this value. Whoever decides on it must find it with somebody, even after all members
-    /// have crashed at once.
+    /// We are about to speak of this value. Whoever counts on it must find it with somebody, even after all members have
+    /// crashed at once.
     Value(Arc<Value>),
+    /// A value, a report or the boundary of this generation rests on this message, which is in no lane.
+    Message(Arc<Proposal>),
 }
 
 /// A message took effect.

@@ -1,11 +1,11 @@
-//! Messages that a value or a report rests on, beside those that lanes hold: asked for, taken in, served.
+//! Messages that a value, a report or a boundary rests on, beside those that lanes hold: asked for, taken in, kept, served.
 
 use std::sync::Arc;
 
 use super::Replica;
 use super::message::Entry;
 use super::packet::{Body, Want};
-use super::step::Step;
+use super::step::{Record, Step};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
@@ -40,17 +40,24 @@ impl<A: Wire> Replica<A> {
         missing.is_empty()
     }
 
-    /// What was asked for and did not come is asked for again.
+    /// What was asked for and did not come is asked for again: also of who left, as what the boundary adopted may be held by
+    /// the members before alone.
     pub(super) fn repeat_wants(&mut self, step: &mut Step<A::Op>) {
         let mut wanted = std::mem::take(&mut self.closing.wanted);
         wanted.retain(|digest, dot| self.message(dot, digest).is_none());
-        if !wanted.is_empty() {
+        let urgent = self.closing.agreement.is_some();
+        if !wanted.is_empty() && (urgent || self.closing.want.fire(self.now)) {
             let payloads = wanted.iter().map(|(digest, dot)| (*dot, *digest)).collect();
             let want = Want {
                 value: None,
                 payloads,
             };
-            self.send_to_members(&Body::Want(want), step);
+            let before = self.committees.iter().rev().nth(1).cloned();
+            let before = before.iter().flat_map(|committee| committee.actors());
+            let left = before.filter(|actor| !self.committee.contains(actor));
+            for actor in self.committee.actors().iter().chain(left) {
+                self.send(*actor, Body::Want(want.clone()), step);
+            }
         }
         self.closing.wanted = wanted;
     }
@@ -62,16 +69,50 @@ impl<A: Wire> Replica<A> {
         held.or_else(|| self.closing.payloads.get(digest)).cloned()
     }
 
-    /// Takes in a message that a value or a report rests on. The digest vouches for it, not for its signature.
-    /// Whether it was wanted.
-    pub(super) fn take_payload(&mut self, entry: &Entry) -> bool {
+    /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for it, not for its signature:
+    /// where the boundary adopted it, the one that was reported counts. Whether it is, or was, wanted: several may serve it.
+    pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step<A::Op>) -> bool {
         let wanted = self.closing.wanted.get(&entry.digest);
         let wanted = wanted == Some(&entry.message().dot());
         if wanted {
             self.closing.wanted.remove(&entry.digest);
-            self.closing.payloads.insert(entry.digest, entry.clone());
+            if let Some(lock) = self.boundary.adopts(&entry.message().dot(), &entry.digest) {
+                *entry = entry.clone().signed_with(lock);
+            }
+            step.persist
+                .push(Record::Message(Arc::clone(&entry.proposal)));
+            self.keep_payload(entry.clone());
         }
-        wanted
+        self.closing.payloads.contains_key(&entry.digest)
+    }
+
+    /// Keeps a message that is on record until this generation ends; what the boundary adopted, until a frontier covers it.
+    pub(super) fn keep_payload(&mut self, entry: Entry) {
+        let dot = entry.message().dot();
+        if self.boundary.adopts(&dot, &entry.digest).is_some()
+            && let Some(lane) = self.lanes.get_mut(&dot.source)
+        {
+            lane.carried = Some(entry.clone());
+        }
+        self.closing.payloads.insert(entry.digest, entry);
+    }
+
+    /// Puts a message that we hold on record, unless it is.
+    pub(super) fn keep_message(&mut self, dot: &Dot, digest: &Digest, step: &mut Step<A::Op>) {
+        let lane = self.lanes.get(&dot.source);
+        let recorded = lane.is_some_and(|lane| lane.has_recorded(dot.seq, digest));
+        if recorded || self.closing.payloads.contains_key(digest) {
+            return;
+        }
+        let held = self.message(dot, digest);
+        let unheld = bug!(PrevoteWithoutHolding);
+        assert!(held.is_some() || unheld, "what a value adopts is held");
+        let Some(entry) = held else {
+            return;
+        };
+        step.persist
+            .push(Record::Message(Arc::clone(&entry.proposal)));
+        self.keep_payload(entry);
     }
 
     pub(super) fn handle_want(&mut self, from: Actor, want: &Want, step: &mut Step<A::Op>) {

@@ -97,6 +97,14 @@ impl Boundary {
         &self.adopted
     }
 
+    /// The lock on this message, if every member of this generation holds it.
+    #[must_use]
+    pub fn adopts(&self, dot: &Dot, digest: &Digest) -> Option<&Signed<Echo>> {
+        let lock = self.adopted.get(&dot.source)?;
+        let echo = &lock.statement;
+        ((echo.dot, echo.digest) == (*dot, *digest)).then_some(lock)
+    }
+
     /// The dots at which nobody echoes any more, with the proof that convicts their sources.
     #[must_use]
     pub fn sealed(&self) -> &BTreeMap<Actor, Seal> {
@@ -117,14 +125,29 @@ impl Boundary {
         left.chain(self.committee.actors()).copied().collect()
     }
 
-    /// Whether `dot` may still be certified in this generation for a source, and a lock there counts when reported:
-    /// its source is a member, or the dot was locked or sealed when this generation began.
-    ///
-    /// Without this a retired key, or one that never was a member, needs only one lying member that reports
-    /// its lock, and everybody adopts and echoes what no committee ever let in.
+    /// Whether `dot` may still be certified in this generation for a source: it is a member, or the dot was locked or sealed
+    /// when this generation began.
     #[must_use]
     pub fn speaks(&self, dot: &Dot) -> bool {
         self.committee.contains(&dot.source) || self.marked(dot)
+    }
+
+    /// All sources that speak in this generation: no more than [`Limits::speakers`].
+    pub(super) fn speakers(&self) -> BTreeSet<Actor> {
+        let marked = self.adopted.keys().chain(self.sealed.keys());
+        marked.chain(self.committee.actors()).copied().collect()
+    }
+
+    /// Whether a lock or seal at `dot` counts when it is reported at the end of this generation: its source is a member, and
+    /// the boundary imposes nothing there.
+    ///
+    /// Did others' count, then a retired key, or one that never was a member, would need only one lying member that reports
+    /// its lock, and everybody would adopt and echo what no committee ever let in. And what the boundary imposes is carried
+    /// on without being reported: nobody correct echoes anything else there, so that nothing else can have been
+    /// certified.
+    #[must_use]
+    pub fn counts(&self, dot: &Dot) -> bool {
+        self.committee.contains(&dot.source) && !self.marked(dot)
     }
 
     /// The closing rule: what a certificate of generation `certified` for `digest` at `dot` is worth here.

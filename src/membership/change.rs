@@ -6,7 +6,7 @@
 //! An approval names the change by its [`ChangeKey`], without the joiner's signature. One entry has many good
 //! signatures, and a joiner that shows each member another one must not split the approvals.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,10 @@ use super::boundary::Boundary;
 use super::certificate::{Certificate, CertificateError, QuorumCertificate, Tally};
 use super::committee::{Generation, Seat};
 use crate::actor::{Actor, BadSignature, Signed, Statement, Verified, WeakKey};
-use crate::codec::{Digest, Domain};
+use crate::codec::{Digest, Domain, Limits};
 
-/// Approvals that are remembered per seat, the newest; and changes that one value may carry.
-pub const CHANGES: usize = 8;
+/// Newcomers that a member may approve in one generation, and changes that one value may carry.
+pub const CHANGES: usize = Limits::CHANGES;
 
 /// A newcomer's word that it exists, wants in, and follows the network up to this generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +92,7 @@ impl Change {
 struct Membership {
     members: BTreeSet<Actor>,
     lanes: BTreeSet<Actor>,
+    speakers: BTreeSet<Actor>,
 }
 
 impl Membership {
@@ -99,6 +100,7 @@ impl Membership {
         Self {
             members: last.committee().actors().iter().copied().collect(),
             lanes: last.lanes(),
+            speakers: last.speakers(),
         }
     }
 
@@ -115,14 +117,17 @@ impl Membership {
             return Err(ChangeError::Member(actor));
         }
         let limits = last.limits();
-        let lane = usize::from(!self.lanes.contains(&actor));
+        let most = limits.speakers() as usize;
+        let full = |held: &BTreeSet<Actor>, most| held.len() >= most && !held.contains(&actor);
         if self.members.len() >= limits.seats as usize
-            || self.lanes.len() + lane > limits.lanes as usize
+            || full(&self.lanes, limits.lanes as usize)
+            || (full(&self.speakers, most) && !bug!(MarksUnbounded))
         {
             return Err(ChangeError::Full);
         }
         self.members.insert(actor);
         self.lanes.insert(actor);
+        self.speakers.insert(actor);
         Ok(())
     }
 
@@ -228,12 +233,13 @@ impl Authorised {
     }
 }
 
-/// The approvals of one generation: per seat the newest [`CHANGES`].
+/// The approvals of one generation: of each seat those of [`CHANGES`] newcomers, the first ones, and all others.
 ///
-/// What is dropped costs time at most: each member resends its own newest ones.
+/// Nothing is dropped. Were the newest kept, somebody who sends a member's old approvals again would make everybody forget its
+/// new ones. No member is stuck with newcomers that nobody else approves: a renewal begins anew.
 #[derive(Clone, Debug, Default)]
 pub struct Approvals {
-    seats: BTreeMap<Seat, VecDeque<Verified<Approval>>>,
+    seats: BTreeMap<Seat, Vec<Verified<Approval>>>,
     changes: BTreeMap<ChangeKey, Change>,
 }
 
@@ -241,8 +247,8 @@ impl Approvals {
     /// Counts a member's approval of `change`; the authorised change when the quorum is newly reached.
     ///
     /// # Errors
-    /// [`ChangeError`] when the change cannot be made, or the approval is of another change, of another
-    /// generation or by no member.
+    /// [`ChangeError`] when the change cannot be made, the approval is of another change, of another generation or by no
+    /// member, or the member approved [`CHANGES`] other newcomers.
     pub fn add(
         &mut self,
         last: &Boundary,
@@ -257,11 +263,11 @@ impl Approvals {
         }
         if self.changes.get(&change.key()) != Some(change) {
             change.check(last)?;
-            self.changes.entry(change.key()).or_insert(*change);
         }
-        if !self.remember(seat, fact) {
+        if !self.remember(seat, fact)? {
             return Ok(None);
         }
+        self.changes.entry(change.key()).or_insert(*change);
         Ok(self.authorised(last, &fact.statement))
     }
 
@@ -289,21 +295,21 @@ impl Approvals {
         })
     }
 
-    fn remember(&mut self, seat: Seat, fact: Verified<Approval>) -> bool {
-        let newest = self.seats.entry(seat).or_default();
-        if newest.iter().any(|held| held.statement == fact.statement) {
-            return false;
+    /// Whether it is new.
+    fn remember(&mut self, seat: Seat, fact: Verified<Approval>) -> Result<bool, ChangeError> {
+        let held = self.seats.entry(seat).or_default();
+        if held.iter().any(|held| held.statement == fact.statement) {
+            return Ok(false);
         }
-        newest.push_back(fact);
-        if newest.len() > CHANGES {
-            newest.pop_front();
+        if bug!(ApprovalsReplayed) && held.len() == CHANGES {
+            held.remove(0);
         }
-        let approved = |key: &ChangeKey| {
-            let mut facts = self.seats.values().flatten();
-            facts.any(|fact| fact.statement.change == *key)
-        };
-        self.changes.retain(|key, _| approved(key));
-        true
+        let joins = |fact: &Verified<Approval>| matches!(fact.statement.change, ChangeKey::Join(_));
+        if joins(&fact) && held.iter().filter(|held| joins(held)).count() == CHANGES {
+            return Err(ChangeError::TooMany);
+        }
+        held.push(fact);
+        Ok(true)
     }
 }
 
@@ -320,9 +326,12 @@ pub enum ChangeError {
     /// Nobody would be left.
     #[error("the last member cannot leave")]
     LastMember,
-    /// All seats or all lanes are taken.
+    /// All seats or all lanes are taken, or too many members left locks or seals behind.
     #[error("no seat or no lane is free")]
     Full,
+    /// The member approved as many newcomers as it may in one generation.
+    #[error("as many newcomers as one member may approve before the members change or a renewal")]
+    TooMany,
     /// The entry or the approval is of another generation or another change.
     #[error("said of another generation or another change")]
     Stale,

@@ -24,8 +24,8 @@ pub struct Report {
     pub value: Digest,
     /// The ends of the lanes that moved since it began.
     pub heads: Frontier,
-    /// What the member holds at lanes' next dots. Its own lock goes before a seal: a digest that it
-    /// echoed may have been certified, and must be among the reported.
+    /// What the member holds at the next dots of members' lanes, where the boundary imposes nothing. Its own lock goes
+    /// before a seal: a digest that it echoed may have been certified, and must be among the reported.
     pub marks: BTreeMap<Actor, Mark>,
 }
 
@@ -116,15 +116,11 @@ impl Report {
         Ok(())
     }
 
-    /// What a report is without its signatures: of this generation, within bounds, its heads beyond the last
-    /// frontier in lanes that may move, its marks right after its heads.
+    /// What a report is without its signatures: of this generation, its heads beyond the last frontier in lanes that may
+    /// move, its marks right after its heads, where they count. So there are no more of either than lanes that speak.
     pub(super) fn check_shape(&self, last: &Boundary) -> Result<(), ReportError> {
         if (self.generation, self.value) != (last.generation(), last.value()) {
             return Err(ReportError::Stale);
-        }
-        let most = last.limits().lanes as usize;
-        if self.heads.len() > most || self.marks.len() > most {
-            return Err(ReportError::TooMany);
         }
         for (source, head) in &self.heads {
             self.check_head(last, source, head)?;
@@ -132,8 +128,14 @@ impl Report {
         for (source, mark) in &self.marks {
             let next = self.head(last, source).seq.next();
             let seq = next.ok_or(ReportError::Mark(*source))?;
-            let source = *source;
-            mark.check(self.generation, &Dot { source, seq })?;
+            let dot = Dot {
+                source: *source,
+                seq,
+            };
+            if !last.counts(&dot) && !bug!(MarksUnbounded) {
+                return Err(ReportError::Mark(*source));
+            }
+            mark.check(self.generation, &dot)?;
         }
         Ok(())
     }
@@ -161,14 +163,11 @@ pub enum ReportError {
     /// Of another generation, or of another value.
     #[error("of another generation")]
     Stale,
-    /// More lanes than the bound.
-    #[error("more lanes than the bound")]
-    TooMany,
     /// A head that is not beyond the last frontier, or in a lane that could not move.
     #[error("the lane of {0:?} did not move there")]
     Head(Actor),
-    /// A mark that is not right after the head, or not the source's.
-    #[error("no lock or seal of {0:?} right after its head")]
+    /// A mark that is not right after the head, not the source's, or where none counts.
+    #[error("no lock or seal of {0:?} that counts right after its head")]
     Mark(Actor),
     /// The source's key is unusable.
     #[error(transparent)]

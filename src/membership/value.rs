@@ -5,6 +5,10 @@
 //! lanes, payloads and the algorithm is returned as [`Obligations`], for the broadcast to fulfil before it
 //! calls the value good.
 //!
+//! A value that adopts what no correct member can have echoed is bad. That too is judged by the broadcast, on the value, the
+//! messages that it adopts and the state at its frontier alone; the boundary then follows from the value, so that whoever
+//! only follows need judge nothing.
+//!
 //! *Why the next boundary is safe:* if a digest was certified at a dot, one of a quorum's reports is by a correct
 //! member that echoed it. That member either had delivered it, and the frontier covers it, or reports its lock, and
 //! it is adopted, or sealed together with every other digest that was reported.
@@ -23,7 +27,7 @@ use super::committee::{Committee, CommitteeError, VerifyError};
 use super::echo::Echo;
 use super::report::{Mark, Report, ReportError};
 use crate::actor::{Actor, BadSignature, Signed, Verified, WeakKey};
-use crate::codec::{Digest, Domain, NetworkId};
+use crate::codec::{Digest, Domain, NetworkId, encoded_len};
 use crate::dot::{Dot, Frontier};
 
 /// What a coordinator puts together before it knows the state at the new frontier.
@@ -69,8 +73,9 @@ pub struct Succession {
 }
 
 impl Terms {
-    /// The terms that these changes and reports make: of more than [`CHANGES`] changes the first, of two
-    /// reports by one member the first.
+    /// The terms that these changes and reports make: of more than [`CHANGES`] changes the first, of two reports by one
+    /// member the first, and of reports that do not fit [`Limits::value_bytes`](crate::codec::Limits::value_bytes)
+    /// together the shortest. Those of correct members fit, if they are no more than a quorum.
     #[must_use]
     pub fn gather<'a>(
         last: &Boundary,
@@ -87,11 +92,27 @@ impl Terms {
             let claim = Signed::clone(report);
             by_member.entry(claim.signer).or_insert(claim);
         }
-        Self {
+        let mut terms = Self {
             parent: last.value(),
             changes: by_key.into_values().take(CHANGES).collect(),
-            reports: by_member.into_values().collect(),
-        }
+            reports: Vec::new(),
+        };
+        terms.add_shortest(last, by_member.into_values().collect());
+        terms
+    }
+
+    /// Adds as many reports as the rest leaves room for, the shortest first.
+    fn add_shortest(&mut self, last: &Boundary, mut reports: Vec<Signed<Report>>) {
+        let without = encoded_len(self) + encoded_len(&last.state());
+        let mut room = (last.limits().value_bytes() as usize).saturating_sub(without);
+        reports.sort_by_cached_key(encoded_len);
+        let fitting = reports.into_iter().take_while(|report| {
+            let left = room.checked_sub(encoded_len(report));
+            room = left.unwrap_or(room);
+            left.is_some() || bug!(MarksUnbounded)
+        });
+        self.reports.extend(fitting);
+        self.reports.sort_by_key(|report| report.signer);
     }
 
     /// The lane-wise maximum of the last frontier and the reported heads.
@@ -122,6 +143,19 @@ impl Terms {
             }
         }
         Ok(frontier)
+    }
+
+    /// The locks that every member of the next generation holds, right after this [`frontier`](Self::frontier).
+    ///
+    /// # Errors
+    /// [`ValueError`] when a reported lock is not its source's.
+    pub fn adopted(
+        &self,
+        last: &Boundary,
+        frontier: &Frontier,
+    ) -> Result<BTreeMap<Actor, Signed<Echo>>, ValueError> {
+        let (adopted, _) = Union::of(self, last, frontier)?.split();
+        Ok(adopted)
     }
 
     /// The value with these terms, when the state at [`Terms::frontier`] has this digest.
@@ -176,6 +210,10 @@ impl Value {
         if self.terms.parent != last.value() {
             return Err(ValueError::Parent);
         }
+        let fits = encoded_len(self) <= last.limits().value_bytes() as usize;
+        if !fits && !bug!(MarksUnbounded) {
+            return Err(ValueError::TooLong);
+        }
         let committee = self.terms.check_changes(last)?;
         self.terms.check_reports(last)?;
         let frontier = self.terms.frontier(last)?;
@@ -215,8 +253,8 @@ struct Union {
 }
 
 impl Union {
-    /// The last boundary's locks and seals count as reported. A seal stays as it is: after it, nobody
-    /// echoed there.
+    /// The last boundary's locks and seals stay as they are: nobody correct echoed anything else there, so that no other
+    /// report counts.
     fn of(terms: &Terms, last: &Boundary, frontier: &Frontier) -> Result<Self, ValueError> {
         let next = |dot: &Dot| {
             let head = head(last.network(), frontier, &dot.source);
@@ -243,7 +281,8 @@ impl Union {
             .flat_map(|report| report.statement.marks.values());
         for echo in marks.flat_map(Mark::echoes) {
             let dot = &echo.statement.dot;
-            if next(dot) && last.speaks(dot) && !union.sealed.contains_key(&dot.source) {
+            let counts = last.counts(dot) || (bug!(MarksUnbounded) && last.speaks(dot));
+            if next(dot) && counts {
                 union.count(echo, last.network())?;
             }
         }
@@ -339,6 +378,9 @@ pub enum ValueError {
     /// It does not follow this boundary.
     #[error("the value has another parent")]
     Parent,
+    /// More bytes than can be shown to everybody who needs it.
+    #[error("the value is too long")]
+    TooLong,
     /// Too many changes, or not in the order of their keys.
     #[error("too many changes, or out of order")]
     Changes,

@@ -4,6 +4,7 @@ mod agreement;
 mod ahead;
 mod at2;
 mod at2_net;
+mod attacks;
 mod bank;
 mod bank_net;
 mod broadcast;

@@ -201,17 +201,29 @@ mod a_change {
     }
 
     #[test]
-    fn is_forgotten_when_a_seat_approves_eight_newer_ones() {
+    fn of_a_ninth_newcomer_is_refused_and_nothing_before_is_forgotten() {
         let (last, keys) = (boundary(4), members(4));
         let mut approvals = Approvals::default();
         let newcomers: Vec<_> = (0..20).map(|i| entry(&last, &stranger(i))).collect();
-        for change in &newcomers {
+        for (index, change) in newcomers.iter().enumerate() {
             let added = approvals.add(&last, change, approve(&last, &keys[0], change));
+            let room = index < CHANGES;
+            let outcome = if room {
+                Ok(None)
+            } else {
+                Err(ChangeError::TooMany)
+            };
+            assert_eq!(added, outcome);
+        }
+        let leave = Change::Leave(keys[1].actor());
+        for change in [RENEW, leave] {
+            let added = approvals.add(&last, &change, approve(&last, &keys[0], &change));
             assert_eq!(added, Ok(None));
         }
         let seat = last.committee().seat(&keys[0].actor()).expect("a member");
         let held: Vec<_> = approvals.of(seat).map(|(change, _)| *change).collect();
-        assert_eq!(held, newcomers[20 - CHANGES..]);
+        assert_eq!(held[..CHANGES], newcomers[..CHANGES]);
+        assert_eq!(held[CHANGES..], [RENEW, leave]);
     }
 
     #[test]
@@ -304,7 +316,7 @@ mod a_report {
     }
 
     #[test]
-    fn names_as_many_lanes_as_there_may_be_and_not_one_more() {
+    fn names_as_many_lanes_as_speak_and_not_one_more() {
         let mut limits = Limits::default();
         (limits.seats, limits.lanes) = (4, 4);
         let (last, keys) = (boundary_within(4, limits), members(4));
@@ -317,10 +329,11 @@ mod a_report {
         assert_eq!(check(&ends, &locks), Ok(()));
         let (outsider, mut more) = (stranger(1), ends.to_vec());
         more.push((&outsider, head(1, 1)));
-        assert_eq!(check(&more, &[]), Err(ReportError::TooMany));
+        let foreign = outsider.actor();
+        assert_eq!(check(&more, &[]), Err(ReportError::Head(foreign)));
         let mut more = locks.to_vec();
         more.push(echo(&last, &outsider, 1, 1));
-        assert_eq!(check(&ends, &more), Err(ReportError::TooMany));
+        assert_eq!(check(&ends, &more), Err(ReportError::Mark(foreign)));
     }
 
     #[test]
@@ -490,15 +503,14 @@ mod a_value {
         let later = locked(&next, &keys, &[]);
         assert_eq!(later.adopted(), next.adopted());
         assert_eq!(later.sealed(), next.sealed());
-        let against = echo(&last, &keys[1], 1, 9);
-        let sealed = locked(&next, &keys, &[against]);
-        assert!(
-            sealed.adopted().is_empty(),
-            "the old lock counts against the new one"
-        );
-        assert_eq!(sealed.sealed().len(), 2);
-        let more = locked(&next, &keys, &[echo(&last, &keys[2], 1, 9)]);
-        assert_eq!(more.sealed(), next.sealed(), "a seal does not grow");
+        // Nobody correct echoes anything else there, so that nothing else counts.
+        for source in [&keys[1], &keys[2]] {
+            let against = echo(&last, source, 1, 9);
+            assert!(!next.counts(&against.statement.dot));
+            let report = report(&next, &keys[0], &[], [&against]);
+            let refused = Err(ReportError::Mark(source.actor()));
+            assert_eq!(report.statement.check(&next), refused);
+        }
     }
 
     #[test]
@@ -522,19 +534,27 @@ mod a_value {
 
     /// A retired key, or one that was never in, with one lying member: nothing of theirs is adopted.
     #[test]
-    fn ignores_locks_of_those_who_have_no_voice() {
+    fn has_no_locks_of_those_who_have_no_voice() {
         let (last, keys) = (boundary(4), members(4));
-        let lock = echo(&last, &stranger(1), 1, 1);
-        let next = locked(&last, &keys, &[lock]);
-        assert!(next.adopted().is_empty());
+        let refused = |last: &Boundary, source: &SigningActor| {
+            let lock = echo(last, source, 1, 1);
+            let reports: Vec<_> = keys[..3]
+                .iter()
+                .map(|key| report(last, key, &[], [&lock]))
+                .collect();
+            let renewed = renewed(last, &keys[..3], &reports).map(|_| ());
+            let signer = last.committee().actors()[0];
+            let mark = ReportError::Mark(source.actor());
+            assert_eq!(renewed, Err(ValueError::Report(signer, mark)));
+        };
+        refused(&last, &stranger(1));
         let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
         let next = value(&last, &[leave], &reports)
             .check(&last)
             .expect("good")
             .next;
-        let later = locked(&next, &keys[..3], &[echo(&last, &keys[3], 1, 1)]);
-        assert!(later.adopted().is_empty());
+        refused(&next, &keys[3]);
     }
 
     #[test]
@@ -748,7 +768,8 @@ fn any_boundary(
                         .heads
                         .insert(source.actor(), head(seq, u8::try_from(seq).unwrap_or(0)));
                 }
-                if chance.random_bool(0.6) {
+                let next = dot(source, seq + 1);
+                if chance.random_bool(0.6) && last.counts(&next) {
                     let name = chance.random_range(1..3);
                     let lock = Mark::Lock(echo(last, source, seq + 1, name));
                     report.marks.insert(source.actor(), lock);

@@ -78,6 +78,15 @@ impl Said {
     pub fn alike(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
+
+    /// The value that it names, if it names one.
+    #[must_use]
+    pub fn value(&self) -> Option<Digest> {
+        match self {
+            Self::Proposal { value, .. } => Some(*value),
+            Self::Prevote(value) | Self::Precommit(value) => *value,
+        }
+    }
 }
 
 impl Statement for Ballot {
@@ -114,11 +123,23 @@ impl Speech {
     }
 }
 
-/// What a member must find again after a crash.
+/// What a member must find again after a crash. The value that it names must be durable first: what is said of a value binds,
+/// and nobody can be bound to what nobody can show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// It said this.
     Said(Signed<Ballot>),
     /// A quorum prevoted this: the valid value and its round.
     Valid(Arc<Certificate<Ballot>>),
+}
+
+impl Record {
+    /// The value that it names, if it names one.
+    #[must_use]
+    pub fn value(&self) -> Option<Digest> {
+        match self {
+            Self::Said(ballot) => ballot.statement.said.value(),
+            Self::Valid(quorum) => quorum.statement.said.value(),
+        }
+    }
 }

@@ -16,7 +16,7 @@
 //! - a correct member signs one statement of a kind in a round, across crashes too: [`Record`]s before speeches;
 //! - precommits of different rounds are never counted together: a certificate has one statement, which names
 //!   the round (else two generations can follow one);
-//! - memory: two slots a seat, four quorums, and opinions on the values that those name.
+//! - memory: two slots a seat, four quorums, and opinions on the values that are [named](Agreement::names).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -132,7 +132,7 @@ pub struct Agreement {
 #[must_use]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// Make these durable before anything below.
+    /// Make these durable before anything below; and before each, the value that it [names](Record::value).
     pub persist: Vec<Record>,
     /// Send this to every member.
     pub send: Option<Speech>,
@@ -207,6 +207,22 @@ impl Agreement {
         self.decision.as_ref()
     }
 
+    /// The values that count here: proposed, offered, voted for or locked by us, prevoted by a quorum, decided. Eight at most,
+    /// whatever others say. They must be kept and shown to whoever asks; no other value matters.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<Digest> {
+        let quorums = [&self.valid, &self.newest, &self.ground];
+        let quorums = quorums.into_iter().flatten().map(|polka| polka.value);
+        let own = self.slots.said(self.seat);
+        let own = own.filter_map(|fact| fact.statement.said.value());
+        let decision = self.decision.iter();
+        let decision = decision.filter_map(|decision| decision.statement.said.value());
+        let proposed = self.proposed().map(|(value, _)| value);
+        let locked = self.locked.map(|(_, value)| value);
+        let alone = proposed.into_iter().chain(locked).chain(self.candidate);
+        quorums.chain(own).chain(decision).chain(alone).collect()
+    }
+
     /// Whether it is our turn to propose, and nothing has been: then [`Agreement::offer`] a value.
     #[must_use]
     pub fn awaits_offer(&self) -> bool {
@@ -279,6 +295,8 @@ impl Agreement {
         if self.decision.is_none() {
             input(self, &mut turn);
             self.advance(&mut turn);
+            let named = self.names();
+            self.opinions.retain(|value, _| named.contains(value));
             self.ask(&mut turn);
         }
         turn

@@ -37,10 +37,6 @@ impl Agreement {
         self.ground = None;
         self.slots.enter(round);
         self.asked.clear();
-        let named = [&self.valid, &self.newest];
-        let mut kept: BTreeSet<Digest> = named.into_iter().flatten().map(|p| p.value).collect();
-        kept.extend(self.candidate);
-        self.opinions.retain(|value, _| kept.contains(value));
     }
 
     /// The coordinator proposes its valid value, else its own.
@@ -292,17 +288,18 @@ impl Agreement {
             && self.proposed().is_none()
     }
 
-    /// The values whose goodness matters now.
+    /// The values whose goodness matters now and is not known.
     pub fn questions(&self) -> BTreeSet<Digest> {
         let proposed = self.proposed().map(|(value, _)| value);
         let newest = self.newest.as_ref().map(|polka| polka.value);
-        proposed.into_iter().chain(newest).collect()
+        let open = |value: &Digest| !self.opinions.contains_key(value);
+        proposed.into_iter().chain(newest).filter(open).collect()
     }
 
     pub(super) fn ask(&mut self, turn: &mut Turn) {
         if self.decision.is_none() {
             for value in self.questions() {
-                if !self.opinions.contains_key(&value) && self.asked.insert(value) {
+                if self.asked.insert(value) {
                     turn.judge.insert(value);
                 }
             }

@@ -1,0 +1,175 @@
+//! What a member approved is shown to everybody again, by somebody else. It must make nobody forget what the member approved
+//! since, the member itself least of all: a change that a quorum approved would never be made.
+
+use std::sync::Arc;
+
+use bft_crdts::deterministic_secure_broadcast::{ApproveError, Body, Consent, Packet, Refusal};
+use bft_crdts::membership::{Approval, CHANGES, Change, ChangeError, ChangeKey, Entry, Generation};
+
+use crate::common::{Table, key};
+
+const LIAR: usize = 3;
+const OTHERS: [usize; 3] = [0, 1, 2];
+
+/// Somebody's wish to enter that nobody else approves.
+fn newcomer(table: &Table, number: u8) -> Change {
+    let entry = Entry {
+        generation: Generation::GENESIS,
+        value: table.network().digest(),
+    };
+    let entry = key(100 + number).sign(&table.network(), entry);
+    Change::Join(entry.into_claim())
+}
+
+fn approve(table: &mut Table, seat: usize, change: Change) {
+    let step = table.replicas[seat].approve(change).expect("a good change");
+    table.spend(seat, step);
+}
+
+/// The approvals among packets.
+fn approvals(packets: &[Packet]) -> Vec<Arc<Consent>> {
+    let consent = |packet: &Packet| match &packet.body {
+        Body::Approve(consent) => Some(Arc::clone(consent)),
+        _ => None,
+    };
+    packets.iter().filter_map(consent).collect()
+}
+
+/// Time passes. With each tick the liar shows everybody these approvals.
+fn run(table: &mut Table, ticks: u32, replayed: &[Arc<Consent>]) {
+    let liar = table.actor(LIAR);
+    for _ in 0..ticks {
+        for seat in OTHERS {
+            table.tick(seat);
+            for consent in replayed {
+                // Of a generation that is over they are answered, not taken.
+                let body = Body::Approve(Arc::clone(consent));
+                table.give(liar, seat, body).expect("a good approval");
+            }
+        }
+        table.carry(|packet| packet.to != liar && packet.from != liar);
+    }
+}
+
+/// A member approves as many newcomers as it may and then a renewal, of which nobody hears yet. The newcomers' approvals.
+fn wish_for_much(table: &mut Table) -> Vec<Arc<Consent>> {
+    for number in 0..CHANGES as u8 {
+        let change = newcomer(table, number);
+        approve(table, 0, change);
+    }
+    let old = approvals(&table.take_wire());
+    approve(table, 0, Change::Renew);
+    table.take_wire();
+    old
+}
+
+fn is_made(replays: bool) {
+    let mut table = Table::of(4);
+    let old = wish_for_much(&mut table);
+    let replayed = if replays { &old[..] } else { &[] };
+    run(&mut table, 20, replayed);
+    for seat in [1, 2] {
+        approve(&mut table, seat, Change::Renew);
+    }
+    run(&mut table, 100, replayed);
+    for seat in OTHERS {
+        assert_eq!(table.replicas[seat].generation().number(), 1);
+    }
+}
+
+#[test]
+fn a_change_that_a_quorum_approved_is_made() {
+    is_made(false);
+}
+
+#[test]
+fn a_change_that_a_quorum_approved_is_made_though_old_approvals_are_replayed() {
+    is_made(true);
+}
+
+#[test]
+fn our_own_wishes_come_from_ourselves_alone() {
+    let mut table = Table::of(4);
+    let (me, liar) = (table.actor(0), table.actor(LIAR));
+    // Said by our key, and not by us: it runs elsewhere too.
+    let change = Change::Leave(table.actor(1));
+    let approval = Approval {
+        generation: Generation::GENESIS,
+        change: change.key(),
+    };
+    let approval = table.keys[0].sign(&table.network(), approval).into_claim();
+    let consent = Arc::new(Consent { change, approval });
+    table
+        .give(liar, 0, Body::Approve(consent))
+        .expect("our own signature");
+    assert!(table.replicas[0].wishes().is_empty());
+    assert!(table.replicas[0].is_silenced());
+    // What we said ourselves is known to us when it comes back.
+    let mut table = Table::of(4);
+    approve(&mut table, 0, Change::Renew);
+    let own = approvals(&table.take_wire());
+    let back = Body::Approve(Arc::clone(&own[0]));
+    table.give(liar, 0, back).expect("our own approval");
+    assert_eq!(table.replicas[0].wishes(), [(ChangeKey::Renew, vec![me])]);
+    assert!(!table.replicas[0].is_silenced());
+}
+
+#[test]
+fn a_ninth_newcomer_is_refused_and_a_renewal_is_not() {
+    let mut table = Table::of(4);
+    wish_for_much(&mut table);
+    let ninth = newcomer(&table, 99);
+    let refused = table.replicas[0].approve(ninth).map(|_| ());
+    let too_many = ChangeError::TooMany;
+    assert_eq!(refused, Err(ApproveError::Change(too_many)));
+    let approval = Approval {
+        generation: Generation::GENESIS,
+        change: ninth.key(),
+    };
+    let approval = table.keys[0].sign(&table.network(), approval).into_claim();
+    let wishes = table.replicas[0].wishes();
+    // Others hear of all that we approved, and of one more than we may.
+    let me = table.actor(0);
+    run(&mut table, 4, &[]);
+    let consent = Arc::new(Consent {
+        change: ninth,
+        approval,
+    });
+    let refused = table.give(me, 1, Body::Approve(consent));
+    assert_eq!(refused, Err(Refusal::Change(too_many)));
+    assert_eq!(table.replicas[1].wishes(), wishes);
+    table.restart(0);
+    assert_eq!(table.replicas[0].wishes(), wishes);
+}
+
+/// A report shows the changes that froze its member, as many as a value carries, however many a quorum approved.
+#[test]
+fn more_changes_than_a_value_carries_freeze_nobody_for_ever() {
+    let mut table = Table::of(4);
+    for number in 0..CHANGES as u8 {
+        let change = newcomer(&table, number);
+        OTHERS
+            .into_iter()
+            .for_each(|seat| approve(&mut table, seat, change));
+    }
+    let leave = Change::Leave(table.actor(LIAR));
+    for change in [Change::Renew, leave] {
+        OTHERS
+            .into_iter()
+            .for_each(|seat| approve(&mut table, seat, change));
+    }
+    // All approvals arrive before anything that they lead to.
+    let all = approvals(&table.wire.iter().cloned().collect::<Vec<_>>());
+    for (consent, seat) in all.iter().flat_map(|c| OTHERS.map(|seat| (c, seat))) {
+        let body = Body::Approve(Arc::clone(consent));
+        table
+            .give(consent.approval.signer, seat, body)
+            .expect("a good approval");
+    }
+    run(&mut table, 100, &[]);
+    for seat in OTHERS {
+        assert_eq!(table.replicas[seat].generation().number(), 1);
+        let size = table.replicas[seat].committee().size();
+        assert_eq!(size, 4 + CHANGES, "the first in their order");
+    }
+}

@@ -1,0 +1,392 @@
+//! A liar's report marks as many lanes as it can: a value, or the proof of a generation, that outgrows a packet would freeze all for
+//! ever, or never reach a member that lags behind.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bft_crdts::SigningActor;
+use bft_crdts::actor::{Actor, Sig, Signed, Verified};
+use bft_crdts::codec::{Digest, Limits, encode};
+use bft_crdts::deterministic_secure_broadcast::{Answer, Body, Echo, Packet, Refusal, Standing};
+use bft_crdts::dot::{Frontier, Head, Seq};
+use bft_crdts::evidence::Conflict;
+use bft_crdts::membership::{
+    Approval, Approvals, Authorisation, Authorised, Ballot, Boundary, CHANGES, Certificate, Change,
+    ChangeKey, Founding, Generation, Mark, Report, ReportError, Round, Said, Seat, Speech, Terms,
+    Value, ValueError,
+};
+
+use crate::common::{Table, dot, genesis_of, keys};
+
+const LIAR: usize = 3;
+const OTHERS: [usize; 3] = [0, 1, 2];
+
+/// The smallest packets that these bounds admit.
+fn tight(seats: u32, lanes: u32) -> Limits {
+    let mut limits = Limits::default();
+    (limits.seats, limits.lanes) = (seats, lanes);
+    (limits.message_bytes, limits.message_ops) = (512, 8);
+    (limits.chunk_bytes, limits.chunk_messages) = (1, 1);
+    limits.outbox_bytes = 512;
+    let (mut low, mut high) = (0, 64 << 20);
+    while low < high {
+        limits.packet_bytes = low + (high - low) / 2;
+        if limits.check().is_ok() {
+            high = limits.packet_bytes;
+        } else {
+            low = limits.packet_bytes + 1;
+        }
+    }
+    limits.packet_bytes = high;
+    limits.check().expect("the smallest that fit");
+    limits
+}
+
+/// Two signatures of one source at one dot.
+fn seal(last: &Boundary, source: &SigningActor, seq: u64) -> Mark {
+    let [left, right] = [1, 2].map(|name| {
+        let echo = Echo {
+            generation: last.generation(),
+            dot: dot(source.actor(), seq),
+            digest: Digest::from_bytes([name; 32]),
+        };
+        source.sign(last.network(), echo).into_claim()
+    });
+    Mark::Seal(Conflict { left, right })
+}
+
+fn report_to_all(table: &mut Table, report: &Report) -> Vec<Result<(), Refusal>> {
+    let liar = table.actor(LIAR);
+    let report = table.keys[LIAR].sign(&table.network(), report.clone());
+    let report = Arc::new(report.into_claim());
+    let tell = |seat| {
+        let report = Arc::clone(&report);
+        let changes = vec![];
+        table.give(liar, seat, Body::Report { report, changes })
+    };
+    OTHERS.map(tell).into()
+}
+
+/// Only what fits a packet arrives.
+fn run(table: &mut Table, ticks: u32) {
+    let liar = table.actor(LIAR);
+    let bound = table.genesis.limits().packet_bytes as usize;
+    for _ in 0..ticks {
+        for seat in (0..table.replicas.len()).filter(|seat| *seat != LIAR) {
+            table.tick(seat);
+        }
+        table.carry(|packet| {
+            let fits = packet.encode().len() <= bound;
+            assert!(fits, "what cannot fit is never built: {}", packet.body);
+            packet.to != liar && packet.from != liar
+        });
+    }
+}
+
+/// The change is made, and a follower that knows nothing is served.
+fn goes_on(table: &mut Table) {
+    for seat in OTHERS {
+        if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
+            table.spend(seat, step);
+        }
+    }
+    run(table, 100);
+    let laggard = table.enter(90, |_| ());
+    run(table, 100);
+    for seat in [0, 1, 2, laggard] {
+        assert_eq!(table.replicas[seat].generation().number(), 1);
+    }
+}
+
+#[test]
+fn marks_of_invented_keys_count_nowhere_and_freeze_nobody() {
+    for limits in [tight(4, 4), tight(4, 40), Limits::default()] {
+        let mut table = Table::bounded(4, limits.clone());
+        let last = table.replicas[0].boundary().clone();
+        let invented = (0..limits.lanes.min(250)).map(|number| {
+            let byte = u8::try_from(number).expect("at most 250");
+            let source = SigningActor::from_secret(&[byte; 32]);
+            (source.actor(), seal(&last, &source, 1))
+        });
+        let mut report = Report::of(&last);
+        report.marks = invented.collect();
+        for told in report_to_all(&mut table, &report) {
+            let refused = matches!(told, Err(Refusal::Report(ReportError::Mark(_))));
+            assert!(refused, "{told:?}");
+        }
+        goes_on(&mut table);
+    }
+}
+
+#[test]
+fn a_mark_in_a_members_lane_counts_and_fits() {
+    for limits in [tight(4, 4), tight(4, 40), Limits::default()] {
+        let mut table = Table::bounded(4, limits);
+        let last = table.replicas[0].boundary().clone();
+        let mut report = Report::of(&last);
+        let mark = seal(&last, &table.keys[LIAR], 1);
+        report.marks.insert(table.actor(LIAR), mark);
+        for told in report_to_all(&mut table, &report) {
+            assert_eq!(told, Ok(()));
+        }
+        goes_on(&mut table);
+        let sealed = table.replicas[0].boundary().sealed();
+        assert!(sealed.contains_key(&table.actor(LIAR)));
+    }
+}
+
+// ---- the bounds themselves
+
+fn actors(count: u32) -> impl Iterator<Item = Actor> + Clone {
+    (0..count).map(|number| {
+        let mut bytes = [7; 32];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        Actor::from_bytes(bytes)
+    })
+}
+
+/// A signature that nobody made: of the same length as any.
+fn unsigned<T>(signer: Actor, statement: T) -> Signed<T> {
+    let sig = Sig::from_bytes([1; 64]);
+    Signed {
+        statement,
+        signer,
+        sig,
+    }
+}
+
+fn certificate<T>(seats: &[Seat], quorum: usize, statement: T) -> Arc<Certificate<T>> {
+    let sig = Sig::from_bytes([1; 64]);
+    let signatures = seats[..quorum].iter().map(|seat| (*seat, sig)).collect();
+    Arc::new(Certificate {
+        statement,
+        signatures,
+    })
+}
+
+fn head(seq: u64) -> Head {
+    Head {
+        seq: Seq::new(seq),
+        digest: Digest::from_bytes([9; 32]),
+    }
+}
+
+/// An end of every lane that may speak, and a seal in the lane of every seat.
+fn fullest_report(limits: &Limits, signer: Actor) -> Signed<Report> {
+    let mark = |source: Actor| {
+        let echo = Echo {
+            generation: Generation::GENESIS,
+            dot: dot(source, 1),
+            digest: head(0).digest,
+        };
+        let claim = unsigned(source, echo);
+        let conflict = Conflict {
+            left: claim,
+            right: claim,
+        };
+        (source, Mark::Seal(conflict))
+    };
+    let report = Report {
+        generation: Generation::GENESIS,
+        value: head(0).digest,
+        heads: actors(limits.speakers())
+            .map(|source| (source, head(1)))
+            .collect(),
+        marks: actors(limits.seats).map(mark).collect(),
+    };
+    unsigned(signer, report)
+}
+
+fn change(table: &Boundary, seats: &[Seat]) -> Authorisation {
+    let entry = bft_crdts::membership::Entry {
+        generation: Generation::GENESIS,
+        value: head(0).digest,
+    };
+    let actor = Actor::from_bytes([8; 32]);
+    let approval = Approval {
+        generation: Generation::GENESIS,
+        change: ChangeKey::Join(actor),
+    };
+    Authorisation {
+        change: Change::Join(unsigned(actor, entry)),
+        approvals: certificate(seats, table.committee().quorum(), approval),
+    }
+}
+
+/// The reports of a quorum that say most, with as many changes as a value carries.
+fn fullest_value(last: &Boundary, seats: &[Seat]) -> Value {
+    let quorum = last.committee().quorum();
+    let reporters = last.committee().actors().iter().take(quorum);
+    let reports = reporters.map(|signer| fullest_report(last.limits(), *signer));
+    let terms = Terms {
+        parent: head(0).digest,
+        changes: vec![change(last, seats); CHANGES],
+        reports: reports.collect(),
+    };
+    terms.with_state(head(0).digest)
+}
+
+fn vote(said: Said) -> Ballot {
+    Ballot {
+        generation: Generation::GENESIS,
+        round: Round::new(u32::MAX),
+        said,
+    }
+}
+
+/// Every packet that carries a value: its proposal beside a speech of the longest, its founding beside the longest standing.
+fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 3] {
+    let (limits, me) = (last.limits(), Actor::from_bytes([6; 32]));
+    let quorum = last.committee().quorum();
+    let proposal = Said::Proposal {
+        value: head(0).digest,
+        valid_round: Some(Round::FIRST),
+    };
+    let decided = vote(Said::Precommit(Some(head(0).digest)));
+    let certificate = certificate(seats, quorum, decided);
+    let speech = Speech {
+        ballots: vec![unsigned(me, vote(proposal)); limits.seats as usize + Speech::OWN],
+        quorums: vec![Arc::clone(&certificate); Speech::QUORUMS],
+    };
+    let standing = Standing {
+        generation: Generation::GENESIS,
+        frontier: actors(limits.lanes)
+            .map(|actor| (actor, head(1)))
+            .collect::<Frontier>(),
+        convicted: actors(limits.lanes).collect(),
+    };
+    let founding = Founding {
+        value: Arc::clone(value),
+        certificate,
+    };
+    let answer = Answer {
+        foundings: vec![Arc::new(founding.clone())],
+        pruned: false,
+        chunks: vec![],
+        standing: Arc::new(unsigned(me, standing)),
+    };
+    let bodies = [
+        Body::Speech {
+            generation: Generation::GENESIS,
+            speech,
+            value: Some(Arc::clone(value)),
+        },
+        Body::Founding(Arc::new(founding)),
+        Body::Answer(answer),
+    ];
+    bodies.map(|body| Packet {
+        from: me,
+        to: me,
+        body,
+    })
+}
+
+#[test]
+fn the_fullest_value_of_a_quorum_fits_every_packet_that_carries_it() {
+    for (seats, lanes) in [
+        (1, 1),
+        (1, 9),
+        (2, 3),
+        (4, 4),
+        (4, 64),
+        (7, 20),
+        (64, 64),
+        (64, 1024),
+    ] {
+        let limits = tight(seats, lanes);
+        let members = keys(u8::try_from(seats).expect("few"));
+        let last = Boundary::genesis(&genesis_of(&members, limits.clone())).expect("a committee");
+        let seated: Vec<_> = last.committee().seats().map(|(seat, _)| seat).collect();
+        let value = Arc::new(fullest_value(&last, &seated));
+        let (len, bound) = (encode(&*value).len(), limits.value_bytes() as usize);
+        assert!(
+            len <= bound,
+            "{seats} seats, {lanes} lanes: {len} of {bound}"
+        );
+        for packet in packets(&last, &seated, &value) {
+            let (len, bound) = (packet.encode().len(), limits.packet_bytes as usize);
+            assert!(
+                len <= bound,
+                "{seats} seats, {lanes} lanes: {len} of {bound}"
+            );
+        }
+    }
+}
+
+/// A change that a quorum approves.
+fn authorised(last: &Boundary, members: &[SigningActor], change: Change) -> Authorised {
+    let mut approvals = Approvals::default();
+    let approval = Approval {
+        generation: last.generation(),
+        change: change.key(),
+    };
+    let mut added = members.iter().map(|member| {
+        let approval = member.sign(last.network(), approval);
+        approvals.add(last, &change, approval).expect("a good one")
+    });
+    added.find_map(|authorised| authorised).expect("a quorum")
+}
+
+/// Reports of all members, each with the end of every member's lane; the first so many with a seal after each.
+fn reports(last: &Boundary, members: &[SigningActor], sealing: usize) -> Vec<Verified<Report>> {
+    let heads = members.iter().map(|source| (source.actor(), head(1)));
+    let heads: Frontier = heads.collect();
+    let seals = members.iter();
+    let seals = seals.map(|source| (source.actor(), seal(last, source, 2)));
+    let seals: BTreeMap<_, _> = seals.collect();
+    let report = |(index, member): (usize, &SigningActor)| {
+        let mut report = Report::of(last);
+        report.heads.clone_from(&heads);
+        if index < sealing {
+            report.marks.clone_from(&seals);
+        }
+        member.sign(last.network(), report)
+    };
+    members.iter().enumerate().map(report).collect()
+}
+
+#[test]
+fn of_reports_that_do_not_fit_together_the_shortest_are_taken() {
+    let members = keys(4);
+    let last = Boundary::genesis(&genesis_of(&members, tight(4, 4))).expect("a committee");
+    let mut changes = vec![authorised(&last, &members, Change::Renew)];
+    let leaves = members.iter().map(|member| Change::Leave(member.actor()));
+    changes.extend(leaves.map(|leave| authorised(&last, &members, leave)));
+    for (sealing, taken) in [(4, 3), (3, 4), (1, 4), (0, 4)] {
+        let reports = reports(&last, &members, sealing);
+        let terms = Terms::gather(&last, &changes, &reports);
+        assert_eq!(terms.reports.len(), taken);
+        let longest = reports.iter().map(|report| encode(&**report).len()).max();
+        let value = terms.with_state(head(0).digest);
+        value.check(&last).expect("what is gathered is good");
+        let room = last.limits().value_bytes() as usize - encode(&value).len();
+        assert!(taken == 4 || Some(room) < longest, "{room}");
+        // One more, and it is bad for everybody.
+        let mut more = value.clone();
+        more.terms.reports = reports.iter().map(|report| Signed::clone(report)).collect();
+        let outcome = more.check(&last).map(|_| ());
+        let too_long = if taken == 4 {
+            Ok(())
+        } else {
+            Err(ValueError::TooLong)
+        };
+        assert_eq!(outcome, too_long);
+    }
+}
+
+#[test]
+fn with_the_default_limits_the_fullest_reports_of_64_members_fit_a_value() {
+    let members = keys(64);
+    let genesis = genesis_of(&members, Limits::default());
+    let last = Boundary::genesis(&genesis).expect("a committee");
+    let changes = [authorised(&last, &members, Change::Renew)];
+    let reports = reports(&last, &members, 64);
+    let terms = Terms::gather(&last, &changes, &reports);
+    assert_eq!(terms.reports.len(), 64);
+    let seats: Vec<_> = last.committee().seats().map(|(seat, _)| seat).collect();
+    let value = Arc::new(terms.with_state(head(0).digest));
+    value.check(&last).expect("what is gathered is good");
+    for packet in packets(&last, &seats, &value) {
+        assert!(packet.encode().len() <= last.limits().packet_bytes as usize);
+    }
+}

@@ -1,0 +1,7 @@
+//! Attacks that once succeeded, each with a control.
+
+mod approvals;
+mod evict;
+mod garbage_lock;
+mod marks;
+mod valid_lost;
