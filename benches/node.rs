@@ -1,5 +1,6 @@
 //! What a real cluster reaches: four processes on loopback, each with a durable store. `cargo bench --features node,store
-//! --bench node`; with `-- --test` it only shows that it runs.
+//! --bench node`; with `-- --test` it only shows that it runs, with `-- --large 1000000` it begins a generation of a set of so
+//! many members.
 //!
 //! Wall-clock time on whatever else the machine does, so the numbers are of that machine on that day.
 
@@ -10,7 +11,7 @@ mod arguments;
 #[allow(dead_code, reason = "the tests use the rest")]
 mod process;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use process::{Place, Process};
@@ -22,20 +23,28 @@ const NODES: usize = 4;
 struct Arguments {
     #[command(flatten)]
     thoroughness: arguments::Thoroughness,
+    /// Only begins two generations of a set of so many members, and lets somebody enter
+    #[arg(long, value_name = "MEMBERS")]
+    large: Option<usize>,
 }
 
 fn main() {
     if process::is_ordered() {
         return process::run_as_ordered();
     }
-    let (single, burst) = match Arguments::parse().thoroughness.is_measuring() {
-        true => (1_000, 100_000),
-        false => (20, 1_000),
+    let arguments = Arguments::parse();
+    if let Some(members) = arguments.large {
+        return large(members);
+    }
+    let (single, burst, members) = match arguments.thoroughness.is_measuring() {
+        true => (1_000, 100_000, 1_000_000),
+        false => (20, 1_000, 2_000),
     };
     latency(single);
     throughput(burst, 1);
     throughput(burst, NODES);
     catching_up(burst, 2 * single);
+    large(members);
 }
 
 /// Of so many additions, one at a time.
@@ -85,7 +94,7 @@ fn throughput(additions: usize, sources: usize) {
         .iter_mut()
         .for_each(|node| wait_for(node, sources * each));
     let everywhere = begin.elapsed();
-    let rate = |time: std::time::Duration| (sources * each) as f64 / time.as_secs_f64();
+    let rate = |time: Duration| (sources * each) as f64 / time.as_secs_f64();
     println!(
         "{} additions of 100 bytes from {sources} sources: {:.0} a second until the sources know, {:.0} until all have them",
         sources * each,
@@ -129,8 +138,54 @@ fn catch_up(place: &Place, len: usize, what: &str) {
     late.quit();
 }
 
-fn wait_for(node: &mut Process, len: usize) {
-    while node.ask("len").parse().unwrap_or(0) < len {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+/// A new generation of a large set, a second one after which the lanes are forgotten, and a member that begins from nothing.
+fn large(members: usize) {
+    let place = Place::new("large", NODES);
+    let mut nodes: Vec<_> = (1..NODES).map(|number| place.start(number)).collect();
+    let share = members / nodes.len() + 1;
+    for (number, node) in nodes.iter_mut().enumerate() {
+        let (from, to) = (number * share, members.min((number + 1) * share));
+        node.order(&format!("fill {from} {to}"));
     }
+    nodes.iter().for_each(|node| drop(node.next()));
+    nodes.iter_mut().for_each(|node| wait_for(node, members));
+    for generation in 1..=2 {
+        let (begin, before) = (Instant::now(), spent(&nodes));
+        for node in &mut nodes {
+            assert_eq!(node.ask("renew"), "approved");
+        }
+        for node in &mut nodes {
+            wait_until(|| node.ask("generation") == generation.to_string());
+        }
+        println!(
+            "{members} members of a set: generation {generation} began after {:.1?}, {:.1?} of the processors",
+            begin.elapsed(),
+            spent(&nodes).saturating_sub(before)
+        );
+    }
+    let begin = Instant::now();
+    let mut late = place.start(0);
+    wait_for(&mut late, members);
+    println!(
+        "a member with an empty store is level after {:.1?}, {:.1?} of its processor; {} KiB resident, another {} KiB",
+        begin.elapsed(),
+        spent(std::slice::from_ref(&late)),
+        late.resident(),
+        nodes[0].resident()
+    );
+}
+
+/// Processor time of these processes.
+fn spent(nodes: &[Process]) -> Duration {
+    nodes.iter().map(Process::processor_time).sum()
+}
+
+fn wait_until(mut done: impl FnMut() -> bool) {
+    while !done() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn wait_for(node: &mut Process, len: usize) {
+    wait_until(|| node.ask("len").parse().unwrap_or(0) >= len);
 }

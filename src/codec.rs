@@ -457,6 +457,16 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
+/// Bytes that are borrowed, encoded like [`Bytes`] in one piece: a slice of integers has the same encoding, byte by byte, which
+/// is slow.
+pub(crate) struct Slice<'a>(pub(crate) &'a [u8]);
+
+impl Serialize for Slice<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
 /// Arrays of bytes as a few integers of 16 bytes: the same encoding as byte by byte, which is slow.
 pub(crate) mod fixed {
     use std::array;

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Bytes, Digest, Domain, NetworkId, encode};
+use crate::actor;
+use crate::codec::{Bytes, Digest, Domain, NetworkId, Slice, encode};
 use crate::traits::Wire;
 
 /// Bytes in one chunk; the last may be shorter.
@@ -64,7 +65,7 @@ impl Manifest {
 }
 
 fn chunk_digest(bytes: &[u8]) -> Digest {
-    Digest::of(Domain::Chunk, &NetworkId::NONE, bytes)
+    Digest::of(Domain::Chunk, &NetworkId::NONE, &Slice(bytes))
 }
 
 /// A state's bytes with their manifest.
@@ -75,9 +76,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The snapshot of an algorithm's state.
+    /// The snapshot of an algorithm's state: walks all of it. [`Work`](crate::actor::Work) counts it.
     #[must_use]
     pub fn of<A: Wire>(algorithm: &A) -> Self {
+        actor::count_snapshot();
         Self::from_bytes(encode(&algorithm.state()).into())
     }
 

@@ -175,6 +175,7 @@ impl Cost {
             work: Work {
                 signatures: now.signatures - work.signatures,
                 verifications: now.verifications - work.verifications,
+                snapshots: now.snapshots - work.snapshots,
             },
         }
     }

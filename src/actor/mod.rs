@@ -14,6 +14,7 @@ mod parallel;
 mod signatures;
 
 pub(crate) use signatures::check_all;
+pub(crate) use signatures::count_snapshot;
 pub use signatures::{Signatures, Work};
 
 use std::fmt;

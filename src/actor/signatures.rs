@@ -28,13 +28,16 @@ const MOST_REMEMBERED: usize = 1 << 15;
 
 type Check = ([u8; 32], [u8; 32], [u8; 64]);
 
-/// How many signatures were really made and checked: what a network costs, for benchmarks and for metrics.
+/// What a network costs, for benchmarks and for metrics: signatures that were really made and checked, and states that were
+/// walked as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Made.
     pub signatures: u64,
     /// Checked.
     pub verifications: u64,
+    /// Snapshots made of an algorithm's state: each walks all of it.
+    pub snapshots: u64,
 }
 
 impl Work {
@@ -52,6 +55,13 @@ pub(super) fn count_signature() {
     WORK.set(Work { signatures, ..work });
 }
 
+/// Counts one snapshot made.
+pub(crate) fn count_snapshot() {
+    let work = WORK.get();
+    let snapshots = work.snapshots + 1;
+    WORK.set(Work { snapshots, ..work });
+}
+
 /// Counts signatures checked on behalf of this thread, by whichever.
 pub(super) fn count_verifications(count: u64) {
     let work = WORK.get();
@@ -63,7 +73,7 @@ pub(super) fn count_verifications(count: u64) {
 }
 
 thread_local! {
-    static WORK: Cell<Work> = const { Cell::new(Work { signatures: 0, verifications: 0 }) };
+    static WORK: Cell<Work> = const { Cell::new(Work { signatures: 0, verifications: 0, snapshots: 0 }) };
     static PRESENT: Cell<Signatures> = const { Cell::new(Signatures::Strict) };
     static CHECKS: RefCell<BTreeMap<Check, bool>> = RefCell::default();
     static KEYS: RefCell<BTreeMap<Actor, Result<PublicKey, WeakKey>>> = RefCell::default();

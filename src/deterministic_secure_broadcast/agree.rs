@@ -16,7 +16,6 @@ use crate::dot::{Dot, Frontier, Head};
 use crate::membership::{
     self, Agreement, Ballot, Founding, Mark, Pace, Report, Said, Speech, Terms, Turn, Value,
 };
-use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
@@ -212,14 +211,25 @@ impl<A: Wire> Replica<A> {
             return None;
         }
         let locks = obligations.payloads.iter();
-        let good = self.at(&frontier, |algorithm| {
-            let state = Snapshot::of(algorithm).manifest().digest();
-            let mut locks = locks.map(|(dot, digest)| (*dot, *digest));
-            (state == obligations.state || bug!(StateUnchecked))
-                && locks.all(|lock| self.is_founded(lock, &frontier, algorithm))
-        });
+        let locks = locks.map(|(dot, digest)| (*dot, *digest));
         // There is no state where another message was delivered than the value covers.
-        Some(good.unwrap_or(false))
+        let state = self.snapshot_at(&frontier);
+        let state = state.map(|snapshot| snapshot.manifest().digest());
+        let same = state.is_some_and(|state| state == obligations.state || bug!(StateUnchecked));
+        Some(same && self.unfounded_among(locks, &frontier).is_some_and(|bad| bad.is_empty()))
+    }
+
+    /// Those of these messages that no correct member can have echoed right after `frontier`. `None` when there is no state
+    /// there.
+    fn unfounded_among(
+        &mut self,
+        locks: impl Iterator<Item = (Dot, Digest)>,
+        frontier: &Frontier,
+    ) -> Option<BTreeSet<(Dot, Digest)>> {
+        self.execute(frontier);
+        let algorithm = self.executed_at(frontier)?;
+        let bad = |lock: &(Dot, Digest)| !self.is_founded(*lock, frontier, algorithm);
+        Some(locks.filter(bad).collect())
     }
 
     /// Whether a correct member can have echoed this message right after `frontier`, where `algorithm` is.
@@ -291,17 +301,15 @@ impl<A: Wire> Replica<A> {
             let Ok(adopted) = terms.adopted(last, &frontier) else {
                 return;
             };
-            let judged = self.at(&frontier, |algorithm| {
-                let state = Snapshot::of(algorithm).manifest().digest();
-                let bad = |lock: &(Dot, Digest)| !self.is_founded(*lock, &frontier, algorithm);
-                let bad: BTreeSet<_> = adopted.values().map(message_of).filter(bad).collect();
-                (state, bad)
-            });
-            let Some((state, bad)) = judged else {
+            let adopted = adopted.values().map(message_of);
+            let Some(bad) = self.unfounded_among(adopted, &frontier) else {
                 return;
             };
             if bad.is_empty() {
-                return self.offer_value(terms.with_state(state), step);
+                let snapshot = self.snapshot_at(&frontier);
+                let snapshot = snapshot.expect("what is founded is judged on this state");
+                let value = terms.with_state(snapshot.manifest().digest());
+                return self.offer_value(value, step);
             }
             if !self.set_aside(&bad) {
                 return;

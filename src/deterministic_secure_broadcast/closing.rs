@@ -24,11 +24,12 @@ use super::packet::{Body, Consent};
 use super::step::{Record, Step};
 use crate::actor::{Actor, Signed, Verified};
 use crate::codec::Digest;
-use crate::dot::Dot;
+use crate::dot::{Dot, Frontier};
 use crate::membership::{
     self, Agreement, Approval, Approvals, Authorisation, Authorised, Ballot, CHANGES, Change,
     ChangeKey, Generation, Mark, QuorumCertificate, Report, Succession, Value, ValueError,
 };
+use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
 /// All that belongs to the end of one generation.
@@ -55,6 +56,8 @@ pub(super) struct Closing {
     pub(super) decided: Option<QuorumCertificate<Ballot>>,
     /// When the value that was decided was last asked for.
     pub(super) asked: Option<u64>,
+    /// The snapshot that was made last, and where.
+    pub(super) snapshot: Option<(Frontier, Snapshot)>,
 }
 
 /// A value with what its check said.
@@ -85,6 +88,7 @@ impl Closing {
             unfounded: BTreeSet::new(),
             decided: None,
             asked: None,
+            snapshot: None,
         }
     }
 

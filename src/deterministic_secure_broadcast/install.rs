@@ -210,6 +210,7 @@ impl<A: Wire> Replica<A> {
             self.snapshots.pop_front();
         }
         let closing = std::mem::replace(&mut self.closing, Closing::new(self.now));
+        self.executed = None;
         self.fetching = None;
         self.standing = None;
         self.meet_members();

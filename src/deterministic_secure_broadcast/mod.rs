@@ -74,6 +74,7 @@ use closing::Closing;
 use lane::Lane;
 use onboard::Fetching;
 use propose::Outbox;
+use state::Executed;
 use sync::Peer;
 
 /// One participant's state machine around its copy of the algorithm. See the [module](self).
@@ -91,6 +92,7 @@ pub struct Replica<A: Wire> {
     /// Generations that are founded and not yet installed here.
     pending: Vec<(Arc<Founding>, Boundary)>,
     closing: Closing,
+    executed: Option<Executed<A>>,
     /// The certified states at the newest boundaries.
     snapshots: VecDeque<(Generation, Snapshot)>,
     fetching: Option<Fetching>,

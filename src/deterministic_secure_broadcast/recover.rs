@@ -80,6 +80,7 @@ impl<A: Wire> Replica<A> {
             snapshots: [(Generation::GENESIS, Snapshot::of(&algorithm))].into(),
             pristine: algorithm.clone(),
             closing: Closing::new(0),
+            executed: None,
             fetching: None,
             joining: None,
             pinned: None,

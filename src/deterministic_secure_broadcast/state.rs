@@ -1,42 +1,82 @@
 //! The algorithm's state at a frontier, which a generation's members certify by executing it again.
+//!
+//! Executing costs what was delivered since the last boundary, and a snapshot costs the whole state: each is done once a
+//! frontier, and not once a packet. The outcome depends on nothing but the boundary and the frontier, whose digests name
+//! every message.
 
 use std::collections::VecDeque;
 
 use super::Replica;
 use super::message::Entry;
+use crate::actor::Actor;
 use crate::codec::decode;
-use crate::dot::Frontier;
+use crate::dot::{Frontier, Head};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
+/// The state at the frontier that was executed last; none when the messages up to there do not lead to one.
+#[derive(Debug)]
+pub(super) struct Executed<A> {
+    frontier: Frontier,
+    algorithm: Option<A>,
+}
+
 impl<A: Wire> Replica<A> {
-    /// The snapshot of the state at a frontier, if there is [one](Self::at).
-    pub(super) fn snapshot_at(&self, frontier: &Frontier) -> Option<Snapshot> {
-        self.at(frontier, Snapshot::of)
+    /// The snapshot of the state at a frontier, if there is [one](Self::executed_at). The last one is remembered until the
+    /// generation ends.
+    pub(super) fn snapshot_at(&mut self, frontier: &Frontier) -> Option<Snapshot> {
+        if let Some((at, snapshot)) = &self.closing.snapshot
+            && at == frontier
+        {
+            return Some(snapshot.clone());
+        }
+        self.execute(frontier);
+        let snapshot = Snapshot::of(self.executed_at(frontier)?);
+        self.closing.snapshot = Some((frontier.clone(), snapshot.clone()));
+        Some(snapshot)
     }
 
-    /// What is read of the algorithm at a frontier: as it is here, or made of the last boundary's state and the messages since.
-    /// `None` when they are not here, or do not lead to one state.
-    pub(super) fn at<T>(&self, frontier: &Frontier, read: impl FnOnce(&A) -> T) -> Option<T> {
+    /// The algorithm at a frontier that was [executed](Self::execute): as it is here, or made of the last boundary's state and
+    /// the messages since. `None` when they are not here, or do not lead to one state.
+    pub(super) fn executed_at(&self, frontier: &Frontier) -> Option<&A> {
         if self.frontier() == *frontier {
-            return Some(read(&self.algorithm));
+            return Some(&self.algorithm);
         }
-        let mut algorithm = self.at_boundary()?;
-        let mut lanes = Vec::new();
-        for (source, head) in frontier {
-            let from = self.boundary.head(source).seq;
-            let lane = self.lanes.get(source)?;
-            let entries: VecDeque<_> = lane.log.between(from, head.seq).cloned().collect();
-            let reached = entries
-                .back()
-                .map_or(self.boundary.head(source), Entry::head);
-            if reached != *head {
-                return None;
-            }
-            lanes.push(entries);
+        let executed = self.executed.as_ref();
+        let executed = executed.filter(|executed| executed.frontier == *frontier);
+        executed?.algorithm.as_ref()
+    }
+
+    /// Executes up to a frontier, unless we are there or it was done before.
+    pub(super) fn execute(&mut self, frontier: &Frontier) {
+        let done = |executed: &Executed<A>| executed.frontier == *frontier;
+        if self.frontier() == *frontier || self.executed.as_ref().is_some_and(done) {
+            return;
         }
-        self.replay_lanes(&mut algorithm, lanes)
-            .then(|| read(&algorithm))
+        let Some(lanes) = self.lanes_up_to(frontier) else {
+            return;
+        };
+        let algorithm = self.at_boundary().and_then(|mut algorithm| {
+            let valid = self.replay_lanes(&mut algorithm, lanes);
+            valid.then_some(algorithm)
+        });
+        let frontier = frontier.clone();
+        self.executed = Some(Executed {
+            frontier,
+            algorithm,
+        });
+    }
+
+    /// The messages of each lane from the last boundary up to a frontier, if they are all here.
+    fn lanes_up_to(&self, frontier: &Frontier) -> Option<Vec<VecDeque<Entry>>> {
+        let up_to = |(source, head): (&Actor, &Head)| {
+            let start = self.boundary.head(source);
+            let log = &self.lanes.get(source)?.log;
+            let entries: VecDeque<_> = log.between(start.seq, head.seq).cloned().collect();
+            let reached = entries.back().map_or(start, Entry::head);
+            (reached == *head).then_some(entries)
+        };
+        frontier.iter().map(up_to).collect()
     }
 
     /// Applies the messages of several lanes, each when it is valid. Whether all were.

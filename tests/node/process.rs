@@ -173,6 +173,17 @@ impl Process {
         let _ = writeln!(self.stdin, "{order}");
     }
 
+    /// Processor time of all its threads so far, to the hundredth of a second that Linux counts in.
+    #[allow(dead_code, reason = "the bench asks")]
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
+        let stat = stat.expect("it runs");
+        let (_, after_name) = stat.rsplit_once(") ").expect("a name in brackets");
+        let ticks = after_name.split(' ').skip(11).take(2);
+        let ticks = ticks.map(|ticks| ticks.parse::<u64>().expect("a number"));
+        Duration::from_millis(10 * ticks.sum::<u64>())
+    }
+
     /// The next line; empty when it has said its last.
     pub(crate) fn next(&self) -> String {
         let line = self.lines.recv_timeout(Duration::from_secs(120));
@@ -370,6 +381,15 @@ async fn serve(number: usize, listen: SocketAddr, known_as: &[SocketAddr], path:
             ["evidence"] => say(evidence(&node).await),
             ["status"] => say(status(&node, &spent).await),
             ["quit"] => {
+            ["fill", from, to] => say(fill(&node, from, to).await),
+            ["renew"] => {
+                node.renew().await.expect("a member");
+                say("approved");
+            }
+            ["generation"] => say(node
+                .read(|r| r.generation().number())
+                .await
+                .expect("it runs")),
                 node.shutdown().await.expect("it stops");
                 return say("stopped");
             }
@@ -413,6 +433,23 @@ async fn latency(node: &Node<Set>, count: &str, spent: &Mutex<Spent>) -> String 
     let mut times = Vec::new();
     for number in 0..count.parse::<u32>().expect("a number") {
         let begin = Instant::now();
+/// Adds many, a thousand with each operation, and says how many milliseconds it took until the last was delivered.
+async fn fill(node: &Node<Set>, from: &str, to: &str) -> u128 {
+    let number = |word: &str| word.parse::<u32>().expect("a number");
+    let begin = Instant::now();
+    let mut all = tokio::task::JoinSet::new();
+    for start in (number(from)..number(to)).step_by(1000) {
+        let (node, end) = (node.clone(), number(to).min(start + 1000));
+        let items = (start..end).map(|number| format!("an item of a large set: {number:08}"));
+        let add = move |set: &Set| Some(set.add_all(items));
+        all.spawn(async move { node.propose_with(add).await });
+    }
+    while let Some(done) = all.join_next().await {
+        done.expect("no panic").expect("delivered");
+    }
+    begin.elapsed().as_millis()
+}
+
         let item = format!("one at a time {number} {begin:?}");
         node.propose_with(move |set| Some(set.add(item)))
             .await

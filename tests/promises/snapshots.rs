@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::common::{Table, key, keys, kinds};
-use bft_crdts::actor::{Actor, SigningActor};
+use bft_crdts::actor::{Actor, SigningActor, Work};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
     Answer, Body, Packet, Record, Refusal, Replica, SnapshotPart, Standing,
