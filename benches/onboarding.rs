@@ -170,7 +170,7 @@ impl Ring {
     fn new() -> Self {
         let first = keys().next().expect("a member").actor();
         let members = keys().map(|key| key.actor()).collect();
-        let genesis = Genesis::new(&bank(first), members, Limits::default());
+        let genesis = Genesis::new(&bank(first), members, Limits::default(), [0; 32]);
         let genesis = genesis.expect("four members are a committee");
         let replicas = keys().map(|key| start(key, &genesis)).collect();
         Self {

@@ -8,6 +8,7 @@ use bft_crdts::node::{Event, Node};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::store::DurableStore;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+use rand::RngExt;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 
@@ -21,7 +22,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Once: an identity, in a store of its own, and the network that it founds. Others would be listed here too.
     let key = SigningActor::generate(&mut UnwrapErr(SysRng));
     let me = key.actor();
-    let genesis = Genesis::new(&Set::new(me), [me].into(), Limits::default())?;
+    // With a nonce that no other founding of these members has, it is another network than theirs.
+    let nonce = UnwrapErr(SysRng).random();
+    let genesis = Genesis::new(&Set::new(me), [me].into(), Limits::default(), nonce)?;
     DurableStore::create(&path, key)?.found(&genesis)?;
 
     // At each start.

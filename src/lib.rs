@@ -55,7 +55,7 @@
 //! let keys: Vec<_> = (1..=4).map(|byte| SigningActor::from_secret(&[byte; 32])).collect();
 //! let members = keys.iter().map(SigningActor::actor).collect();
 //! let me = keys[0].actor();
-//! let genesis = Genesis::new(&Set::new(me), members, Limits::default())?;
+//! let genesis = Genesis::new(&Set::new(me), members, Limits::default(), [0; 32])?;
 //!
 //! let mut network = Network::new();
 //! let mut nodes = BTreeMap::new();

@@ -50,7 +50,7 @@ impl<A: Wire> Cluster<A> {
         let actors: Vec<_> = keys.iter().map(SigningActor::actor).collect();
         let limits = Limits::default();
         let seated = actors.iter().copied().collect();
-        let genesis = Genesis::new(&make(&actors, actors[0]), seated, limits.clone());
+        let genesis = Genesis::new(&make(&actors, actors[0]), seated, limits.clone(), [0; 32]);
         let genesis = genesis.expect("a committee");
         let replica = |key: SigningActor| {
             let algorithm = make(&actors, key.actor());

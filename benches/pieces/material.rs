@@ -54,7 +54,7 @@ pub(crate) fn actors(count: u8) -> Vec<Actor> {
 
 pub(crate) fn network() -> NetworkId {
     let members = actors(4).into_iter().collect();
-    let genesis = Genesis::new(&Set::new(actor(1)), members, Limits::default());
+    let genesis = Genesis::new(&Set::new(actor(1)), members, Limits::default(), [0; 32]);
     genesis.expect("a committee").network()
 }
 

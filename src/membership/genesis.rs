@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::committee::{Committee, CommitteeError, Generation};
 use crate::actor::Actor;
-use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId};
+use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, fixed};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
-/// All that replicas must agree on before they hear of each other: first members, algorithm, bounds.
+/// All that replicas must agree on before they hear of each other: first members, algorithm, bounds; and a nonce, which tells
+/// this founding from any other by the same members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Genesis {
     algorithm: String,
@@ -18,10 +19,15 @@ pub struct Genesis {
     state: Digest,
     members: BTreeSet<Actor>,
     limits: Limits,
+    #[serde(with = "fixed")]
+    nonce: [u8; 32],
 }
 
 impl Genesis {
     /// The genesis of a network of `members` that starts from the state of `algorithm`.
+    ///
+    /// Two foundings of the same members with the same `nonce` are one network: what an actor signs in one counts in the
+    /// other, and convicts it when it contradicts. So draw the nonce from the system's source of randomness.
     ///
     /// # Errors
     /// [`GenesisError`] when the members are no committee or the limits contradict each other.
@@ -29,6 +35,7 @@ impl Genesis {
         algorithm: &A,
         members: BTreeSet<Actor>,
         limits: Limits,
+        nonce: [u8; 32],
     ) -> Result<Self, GenesisError> {
         limits.check()?;
         Committee::new(Generation::GENESIS, &members, &limits)?;
@@ -38,6 +45,7 @@ impl Genesis {
             state: state_digest(algorithm),
             members,
             limits,
+            nonce,
         })
     }
 

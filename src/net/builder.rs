@@ -181,8 +181,8 @@ impl<A: Wire> NetBuilder<A> {
         let keys = self.keys(&mut random);
         let members: BTreeSet<_> = keys.iter().map(SigningActor::actor).collect();
         let first = (self.algorithm)(keys[0].actor());
-        let genesis =
-            Genesis::new(&first, members, self.limits).expect("members and limits that fit");
+        let genesis = Genesis::new(&first, members, self.limits, [0; 32])
+            .expect("members and limits that fit");
         let tolerated = (self.members - 1) / 3;
         let within = self.vices.len() <= tolerated;
         assert!(

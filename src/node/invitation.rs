@@ -114,7 +114,8 @@ mod tests {
     fn invitation() -> Invitation {
         let actor = SigningActor::from_secret(&[1; 32]).actor();
         let set = Orswot::<String>::new(actor);
-        let genesis = Genesis::new(&set, [actor].into(), Limits::default()).expect("a genesis");
+        let genesis =
+            Genesis::new(&set, [actor].into(), Limits::default(), [0; 32]).expect("a genesis");
         Invitation {
             genesis,
             pinned: Some((Generation::default(), Digest::from_bytes([7; 32]))),

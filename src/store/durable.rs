@@ -35,8 +35,8 @@ use crate::codec::{decode, encode};
 use crate::deterministic_secure_broadcast::Record;
 use crate::membership::Genesis;
 
-/// The version of what is in the tables.
-const FORMAT: u32 = 1;
+/// The version of what is in the tables. The second has a nonce in the network's description.
+const FORMAT: u32 = 2;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");

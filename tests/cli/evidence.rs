@@ -13,7 +13,7 @@ use crate::sandbox::{Sandbox, json};
 /// A file in which this actor says one thing, and then perhaps another.
 fn file(liar: &SigningActor, said: [u8; 2]) -> Vec<u8> {
     let set = Orswot::<String>::new(liar.actor());
-    let genesis = Genesis::new(&set, [liar.actor()].into(), Limits::default());
+    let genesis = Genesis::new(&set, [liar.actor()].into(), Limits::default(), [0; 32]);
     let network = genesis.expect("one member").network();
     let dot = Dot {
         source: liar.actor(),

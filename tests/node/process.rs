@@ -34,7 +34,13 @@ pub(crate) fn key(number: usize) -> SigningActor {
 /// The network of the first `members` nodes.
 pub(crate) fn genesis(members: usize) -> Genesis {
     let actors: BTreeSet<Actor> = (0..members).map(|number| key(number).actor()).collect();
-    Genesis::new(&Set::new(key(0).actor()), actors, Limits::default()).expect("a committee")
+    Genesis::new(
+        &Set::new(key(0).actor()),
+        actors,
+        Limits::default(),
+        [0; 32],
+    )
+    .expect("a committee")
 }
 
 // ---- the side that gives orders

@@ -75,7 +75,7 @@ fn burst(replicas: &mut [Replica<Sum>], ops: u64) -> u32 {
 fn bursts_copy_the_algorithm_once_until_the_source_rests_and_single_operations_never_do() {
     let keys = keys(4);
     let members = keys.iter().map(|key| key.actor()).collect();
-    let genesis = Genesis::new(&Sum(0), members, Limits::default()).expect("a committee");
+    let genesis = Genesis::new(&Sum(0), members, Limits::default(), [0; 32]).expect("a committee");
     let replica = |key: &bft_crdts::SigningActor| {
         let replica = Replica::recover(key.clone(), Sum(0), genesis.clone(), []);
         replica.expect("the genesis fits").0

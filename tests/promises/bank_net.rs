@@ -482,7 +482,7 @@ impl Hops {
             .collect();
         let members: BTreeSet<_> = keys.iter().map(SigningActor::actor).collect();
         let first = Self::start(keys[0].actor(), &keys);
-        let genesis = Genesis::new(&first, members, Limits::default()).expect("fits");
+        let genesis = Genesis::new(&first, members, Limits::default(), [0; 32]).expect("fits");
         let packets = Vec::new();
         let mut hops = Self {
             genesis,

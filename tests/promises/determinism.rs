@@ -14,17 +14,17 @@ const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
         peaceful,
-        "bbc19dc448206a74502cf7e3fc4b502e73d0809af41e0ac59e325e3c09a9260f",
+        "503541bd55dc0217fb6780a87717caaf30e1c2c063c1e012394d25f06f6dc086",
     ),
     (
         "hostile",
         hostile,
-        "08890a48853d61824df1264ca037bb02b45f707eb9798f49849aaaeb6879d1e5",
+        "5174534d07a7c426ee09ac65aadcd5ececb6b71c29bd102aaed85dc95115078a",
     ),
     (
         "crashing",
         crashing,
-        "c93234e5cf95ac25df77eb45997a466a787660aef4ed6c9981187fe429a5c5b5",
+        "dfa1e03beb376c129b29845aba102221ac514c8373def9317eb63ed7fe3a7555",
     ),
 ];
 

@@ -58,7 +58,7 @@ impl Story {
     fn begin() -> Self {
         let keys = keys(4);
         let members = keys.iter().map(SigningActor::actor).collect();
-        let genesis = Genesis::new(&Blob(Vec::new()), members, Limits::default());
+        let genesis = Genesis::new(&Blob(Vec::new()), members, Limits::default(), [0; 32]);
         let genesis = genesis.expect("a good genesis");
         let last = Boundary::genesis(&genesis).expect("a good genesis");
         let follower = Replica::recover(key(99), Blob(Vec::new()), genesis, []);
@@ -252,6 +252,63 @@ fn a_newer_snapshot_is_fetched_instead_and_the_same_one_is_not_begun_anew() {
         encode(&story.follower.algorithm().0),
         new.bytes().as_slice()
     );
+}
+
+// ---- what it costs
+
+/// Snapshots that are made while this happens.
+fn snapshots_made(table: &mut Table, happens: impl FnOnce(&mut Table)) -> u64 {
+    let before = Work::so_far().snapshots;
+    happens(table);
+    Work::so_far().snapshots - before
+}
+
+#[test]
+fn a_new_generation_walks_the_state_once_at_each_member() {
+    let mut table = Table::of(4);
+    (0..4).for_each(|seat| table.add(seat, seat as u8));
+    table.run(4);
+    for generation in 1..4 {
+        let made = snapshots_made(&mut table, |table| {
+            table.approve(&[0, 1, 2], Change::Renew);
+        });
+        assert_eq!(table.replicas[3].generation().number(), generation);
+        assert_eq!(made, 4, "generation {generation}");
+    }
+}
+
+/// One member has seen a message more than the others have, and none of them has its certificate.
+#[test]
+fn members_that_are_not_level_walk_the_state_once_a_frontier_whatever_else_is_said() {
+    let mut table = Table::of(4);
+    table.add(0, 1);
+    table.run(4);
+    table.add(0, 2);
+    table.carry(|packet| packet.body.kind() != "certificate");
+    let heads: Vec<_> = (0..4).map(|seat| table.replicas[seat].frontier()).collect();
+    assert!(heads[0] != heads[1] && heads[1] == heads[2]);
+    let made = snapshots_made(&mut table, |table| {
+        for seat in 1..4 {
+            let step = table.replicas[seat].approve(Change::Renew);
+            table.spend(seat, step.expect("a member"));
+        }
+        let apart = |packet: &Packet| !matches!(packet.body, Body::Founding(_));
+        for _ in 0..12 {
+            table.carry(apart);
+            for seat in 0..4 {
+                for other in 0..4 {
+                    let body = Body::Announce(table.standing(other));
+                    let from = table.actor(other);
+                    // Known to be late, it may be refused: it is said all the same.
+                    let _ = table.give(from, seat, body);
+                }
+                table.tick(seat);
+            }
+        }
+        table.run(8);
+    });
+    assert!((0..4).all(|seat| table.replicas[seat].generation().number() == 1));
+    assert!(made <= 8, "{made} snapshots");
 }
 
 // ---- whom one knows

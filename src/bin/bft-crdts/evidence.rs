@@ -71,7 +71,7 @@ mod tests {
     fn network() -> NetworkId {
         let actor = liar().actor();
         let set = Orswot::<String>::new(actor);
-        let genesis = Genesis::new(&set, [actor].into(), Limits::default());
+        let genesis = Genesis::new(&set, [actor].into(), Limits::default(), [0; 32]);
         genesis.expect("one member").network()
     }
 

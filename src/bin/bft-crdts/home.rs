@@ -23,6 +23,14 @@ use crate::name::{self, NameError};
 /// Where actors are believed to listen, some at more than one address.
 pub(crate) type Peers = BTreeSet<(Actor, Address)>;
 
+/// Bytes from the system that nobody can guess, and that it never gives again.
+pub(crate) fn draw() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    let drawn = SysRng.try_fill_bytes(&mut bytes);
+    drawn.map_err(|error| Failure::System(io::Error::other(error)))?;
+    Ok(bytes)
+}
+
 /// The directory of one identity.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
@@ -86,10 +94,7 @@ impl Home {
             .mode(0o700)
             .create(&self.directory);
         made.map_err(|error| Failure::File(self.directory.clone(), error))?;
-        let mut secret = [0; 32];
-        let drawn = SysRng.try_fill_bytes(&mut secret);
-        drawn.map_err(|error| Failure::System(io::Error::other(error)))?;
-        let key = SigningActor::from_secret(&secret);
+        let key = SigningActor::from_secret(&draw()?);
         let store = DurableStore::create(self.store_file(), key);
         let store = store.map_err(|error| self.failed(error))?;
         Ok(store.key().actor())

@@ -64,13 +64,17 @@ impl Kind {
     }
 
     /// The description of a network of this kind that begins with these members.
-    pub(crate) fn found(self, members: BTreeSet<Actor>) -> Result<Genesis, GenesisError> {
+    pub(crate) fn found(
+        self,
+        members: BTreeSet<Actor>,
+        nonce: [u8; 32],
+    ) -> Result<Genesis, GenesisError> {
         let limits = Limits::default();
         // The first state is the same whoever looks at it.
         let anybody = Actor::from_bytes([0; 32]);
         match self {
-            Self::Set => Genesis::new(&Set::new(anybody), members, limits),
-            Self::Bank => Genesis::new(&Bank::new(anybody), members, limits),
+            Self::Set => Genesis::new(&Set::new(anybody), members, limits, nonce),
+            Self::Bank => Genesis::new(&Bank::new(anybody), members, limits, nonce),
         }
     }
 }

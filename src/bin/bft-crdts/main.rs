@@ -180,12 +180,12 @@ fn print_founding(kind: Kind, founders: &[Contact], json: bool) -> Result<(), Fa
     Ok(())
 }
 
-/// The invitation to a network of these founders.
+/// The invitation to a network of these founders: a new one each time, though they may be the same.
 pub(crate) fn founding(kind: Kind, founders: &[Contact]) -> Result<Invitation, Failure> {
     let members = founders.iter().map(|founder| founder.actor).collect();
     let contacts = founders.iter();
     let contacts = contacts.map(|founder| (founder.actor, founder.address.clone()));
-    let genesis = kind.found(members)?;
+    let genesis = kind.found(members, home::draw()?)?;
     Ok(Invitation::founding(genesis, contacts.collect()))
 }
 

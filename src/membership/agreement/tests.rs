@@ -41,7 +41,8 @@ impl Table {
             .collect();
         members.sort_by_key(SigningActor::actor);
         let actors: BTreeSet<_> = members.iter().map(SigningActor::actor).collect();
-        let genesis = Genesis::new(&Nothing, actors, Limits::default()).expect("a good genesis");
+        let genesis =
+            Genesis::new(&Nothing, actors, Limits::default(), [0; 32]).expect("a good genesis");
         let last = Boundary::genesis(&genesis).expect("a good genesis");
         Self { members, last }
     }

@@ -31,7 +31,8 @@ pub(crate) fn keys(n: u8) -> Vec<SigningActor> {
 
 pub(crate) fn genesis_of(keys: &[SigningActor], limits: Limits) -> Genesis {
     let members = keys.iter().map(SigningActor::actor).collect();
-    Genesis::new(&Set::new(keys[0].actor()), members, limits).expect("members and limits that fit")
+    Genesis::new(&Set::new(keys[0].actor()), members, limits, [0; 32])
+        .expect("members and limits that fit")
 }
 
 /// What an actor that adds says, as its `count`th addition.

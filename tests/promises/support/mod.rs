@@ -48,6 +48,6 @@ pub fn boundary(n: u8) -> Boundary {
 
 pub fn boundary_within(n: u8, limits: Limits) -> Boundary {
     let actors: BTreeSet<Actor> = members(n).iter().map(SigningActor::actor).collect();
-    let genesis = Genesis::new(&Nothing, actors, limits).expect("a good genesis");
+    let genesis = Genesis::new(&Nothing, actors, limits, [0; 32]).expect("a good genesis");
     Boundary::genesis(&genesis).expect("a good genesis")
 }
