@@ -210,5 +210,9 @@ mod cage {
         MarksUnbounded,
         /// Old approvals push out new ones, whoever shows them.
         ApprovalsReplayed,
+        /// A trusted checkpoint is compared with its own generation alone; before that anything is believed.
+        CheckpointUnheeded,
+        /// Who has no seat any more is told to go, whatever the others lack.
+        LeftTooSoon,
     }
 }

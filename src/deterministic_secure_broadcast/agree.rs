@@ -216,7 +216,11 @@ impl<A: Wire> Replica<A> {
         let state = self.snapshot_at(&frontier);
         let state = state.map(|snapshot| snapshot.manifest().digest());
         let same = state.is_some_and(|state| state == obligations.state || bug!(StateUnchecked));
-        Some(same && self.unfounded_among(locks, &frontier).is_some_and(|bad| bad.is_empty()))
+        Some(
+            same && self
+                .unfounded_among(locks, &frontier)
+                .is_some_and(|bad| bad.is_empty()),
+        )
     }
 
     /// Those of these messages that no correct member can have echoed right after `frontier`. `None` when there is no state

@@ -139,7 +139,7 @@ impl<A: Wire> Replica<A> {
         if self.silenced {
             return Err(ApproveError::Silenced);
         }
-        if !self.committee.contains(&self.actor()) {
+        if !self.committee.contains(&self.actor()) || self.awaits_checkpoint() {
             return Err(ApproveError::NotAMember);
         }
         change.check(&self.boundary)?;

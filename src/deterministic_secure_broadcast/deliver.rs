@@ -145,6 +145,9 @@ impl<A: Wire> Replica<A> {
 
     /// Delivers and judges until nothing more can be: each delivery may make what other lanes hold valid.
     pub(super) fn settle(&mut self, step: &mut Step<A::Op>) {
+        if self.awaits_checkpoint() {
+            return;
+        }
         while let Some(source) = self.ready.pop_first() {
             while self.deliver_next(source, step) {
                 let held = self.lanes.iter().filter(|(_, lane)| lane.holds());

@@ -116,13 +116,19 @@ pub enum ApproveError {
     /// It cannot be made.
     #[error(transparent)]
     Change(#[from] ChangeError),
-    /// We are no member of the present generation.
+    /// We are no member of the present generation, or do not know it: the chain has not reached the trusted checkpoint.
     #[error("no member")]
     NotAMember,
     /// We sign no more.
     #[error("silenced")]
     Silenced,
 }
+
+/// Another value than the trusted one founded this generation here: the replica has followed another chain. Begin again with
+/// an empty store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another value than the trusted one founded {0} here; begin again with an empty store")]
+pub struct CheckpointError(pub Generation);
 
 /// Why a replica could not be rebuilt from its records.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -81,10 +81,17 @@ impl<A: Wire> Replica<A> {
 
     pub(super) fn handle_founding(
         &mut self,
+        from: Actor,
         founding: Arc<Founding>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        self.take_foundings(vec![founding], step).map(|_| ())
+        let news = self.take_foundings(vec![founding], step)?;
+        if news && self.seated(&from).is_none() {
+            // All whom we knew may be gone: who shows us this has the rest.
+            self.meet(from);
+            self.pull(from, step);
+        }
+        Ok(())
     }
 
     /// Takes in the generations that follow those that we know. Whether there were any.
@@ -94,32 +101,31 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<bool, Refusal> {
         // Those before a bad one prove themselves.
+        let proven = self.trace_back(&foundings, step);
         let mut news = false;
         for founding in foundings {
             let ends = founding.certificate.statement.generation;
             if ends != self.tip().generation() {
                 continue;
             }
-            let next = match founding.verify(self.tip()) {
-                Err(_) if news => break,
-                next => next?,
+            let followed = self.is_proven(&founding);
+            let followed = followed.and_then(|proven| {
+                let next = proven.then(|| founding.verify(self.tip()));
+                Ok(next.transpose()?)
+            });
+            let next = match followed {
+                Err(refusal) if !news && !proven => return Err(refusal),
+                Err(_) | Ok(None) => break,
+                Ok(Some(next)) => next,
             };
-            if let Some((generation, value)) = self.pinned
-                && generation == next.generation()
-                && value != next.value()
-            {
-                if news {
-                    break;
-                }
-                return Err(Refusal::Forged(generation));
-            }
             self.expect_generation(founding, next);
+            self.heed_checkpoint();
             news = true;
         }
-        if news {
+        if news && !self.awaits_checkpoint() {
             self.choose_snapshot(step);
         }
-        Ok(news)
+        Ok(news || proven)
     }
 
     /// A generation is founded: what it names gets lanes here, and its members are asked for what we lack.
@@ -153,7 +159,7 @@ impl<A: Wire> Replica<A> {
 
     /// Installs the newest founded generation when everything up to its frontier is delivered.
     pub(super) fn install_if_level(&mut self, step: &mut Step<A::Op>) {
-        let Some((_, next)) = self.pending.last() else {
+        let Some((_, next)) = self.pending.last().filter(|_| !self.awaits_checkpoint()) else {
             return;
         };
         if !self.reaches(next.frontier()) && !bug!(InstalledBehind) {
@@ -195,6 +201,13 @@ impl<A: Wire> Replica<A> {
         };
         let next = next.clone();
         tracing::info!(me = ?self.actor(), generation = %next.generation(), members = next.committee().size(), "installed");
+        let me = self.actor();
+        let mut committees = self
+            .pending
+            .iter()
+            .map(|(_, boundary)| boundary.committee());
+        let had_a_seat =
+            self.committee.contains(&me) || committees.any(|committee| committee.contains(&me));
         for (founding, boundary) in std::mem::take(&mut self.pending) {
             for (source, lane) in &mut self.lanes {
                 let start = boundary.head(source).seq;
@@ -214,6 +227,7 @@ impl<A: Wire> Replica<A> {
         self.fetching = None;
         self.standing = None;
         self.meet_members();
+        self.begin_to_leave(had_a_seat);
         self.welcome(&previous, step);
         for source in self.lanes.keys().copied().collect::<Vec<_>>() {
             self.enter_lane(source, &previous, &closing, step);

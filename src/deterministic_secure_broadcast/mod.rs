@@ -38,6 +38,7 @@ mod error;
 mod held;
 mod install;
 mod lane;
+mod leave;
 mod log;
 mod message;
 mod onboard;
@@ -49,13 +50,14 @@ mod situation;
 mod state;
 mod step;
 mod sync;
+mod trusted;
 mod want;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-pub use error::{ApproveError, ProposeError, RecoverError, Refusal};
+pub use error::{ApproveError, CheckpointError, ProposeError, RecoverError, Refusal};
 pub use held::{Held, Progress, Why};
 pub use message::{
     Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
@@ -76,6 +78,7 @@ use onboard::Fetching;
 use propose::Outbox;
 use state::Executed;
 use sync::Peer;
+use trusted::{Checkpoint, concerns_the_chain};
 
 /// One participant's state machine around its copy of the algorithm. See the [module](self).
 #[derive(Debug)]
@@ -97,7 +100,8 @@ pub struct Replica<A: Wire> {
     snapshots: VecDeque<(Generation, Snapshot)>,
     fetching: Option<Fetching>,
     joining: Option<Backoff>,
-    pinned: Option<(Generation, Digest)>,
+    /// What the chain of generations has to pass through, until it does.
+    trusted: Option<Checkpoint>,
     replays: bool,
     diverged: bool,
     /// While records are replayed nothing is signed: what was signed is in the records.
@@ -112,6 +116,8 @@ pub struct Replica<A: Wire> {
     peers: BTreeMap<Actor, Peer>,
     convicted: BTreeMap<Actor, Arc<Equivocation>>,
     silenced: bool,
+    /// Whether we had a seat, have none, and are still needed.
+    leaving: bool,
     /// Our own standing, signed when first asked for, dropped when it changes.
     standing: Option<Arc<Signed<Standing>>>,
     now: u64,
@@ -244,6 +250,9 @@ impl<A: Wire> Replica<A> {
                 let said = body.generation().unwrap_or_default();
                 self.answer_with_founding(from, said, &mut step);
             }
+            _ if self.awaits_checkpoint() && !concerns_the_chain(&body) => {
+                self.pull(from, &mut step);
+            }
             Some(Ordering::Equal) | None => self.handle(from, body, &mut step)?,
         }
         self.settle(&mut step);
@@ -257,7 +266,7 @@ impl<A: Wire> Replica<A> {
             Body::Echo(echo) => self.handle_echo(echo, step),
             Body::Certificate(certificate) => self.handle_certificate(from, certificate, step),
             Body::Announce(standing) => self.handle_announce(from, &standing, step),
-            Body::Receipt(standing) => self.handle_receipt(&standing, step),
+            Body::Receipt(standing) => self.handle_receipt(from, &standing, step),
             Body::Request(request) => self.handle_request(from, &request, step),
             Body::Answer(answer) => self.handle_answer(from, answer, step),
             Body::Evidence(evidence) => self.handle_evidence(evidence, step),
@@ -265,7 +274,7 @@ impl<A: Wire> Replica<A> {
             Body::Approve(consent) => self.handle_approve(&consent, step),
             Body::Report { report, changes } => self.handle_report(&report, &changes, step),
             Body::Speech { speech, value, .. } => self.handle_speech(from, &speech, value, step),
-            Body::Founding(founding) => self.handle_founding(founding, step),
+            Body::Founding(founding) => self.handle_founding(from, founding, step),
             Body::Snapshot { generation, part } => self.handle_part(from, generation, part, step),
             Body::Want(want) => {
                 self.handle_want(from, &want, step);
@@ -287,6 +296,10 @@ impl<A: Wire> Replica<A> {
         self.now += 1;
         self.outbox.rest(self.is_pending());
         let mut step = Step::default();
+        if self.awaits_checkpoint() {
+            self.pull_from_all(&mut step);
+            return step;
+        }
         self.resend_locks(&mut step);
         self.resend_closing(&mut step);
         self.resend_entry(&mut step);

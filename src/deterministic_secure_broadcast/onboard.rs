@@ -10,7 +10,7 @@ use super::packet::{Body, SnapshotPart};
 use super::step::{Record, Step};
 use super::sync::Peer;
 use crate::actor::Actor;
-use crate::codec::{Bytes, Digest};
+use crate::codec::Bytes;
 use crate::membership::{self, Generation};
 use crate::snapshot::{Manifest, Snapshot};
 use crate::traits::Wire;
@@ -63,6 +63,7 @@ impl<A: Wire> Replica<A> {
             .as_mut()
             .is_some_and(|joining| joining.fire(now))
             || self.silenced
+            || self.awaits_checkpoint()
         {
             return;
         }
@@ -72,11 +73,6 @@ impl<A: Wire> Replica<A> {
         };
         let entry = self.key.sign(&self.network, entry).into_claim();
         self.send_to_members(&Body::Enter(entry), step);
-    }
-
-    /// The network that an invitation names: the chain of generations must pass through this value.
-    pub fn expect(&mut self, generation: Generation, value: Digest) {
-        self.pinned = Some((generation, value));
     }
 
     /// Follows the lanes from the start, instead of starting from a snapshot, as far as they can be: a snapshot is

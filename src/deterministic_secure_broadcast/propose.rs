@@ -205,8 +205,11 @@ impl<A: Wire> Replica<A> {
     /// the outbox are on record.
     pub(super) fn flush(&mut self, queued: usize, step: &mut Step<A::Op>) -> bool {
         let me = self.actor();
-        let signs =
-            self.committee.contains(&me) && !self.silenced && !self.replaying && !self.is_frozen();
+        let signs = self.committee.contains(&me)
+            && !self.silenced
+            && !self.replaying
+            && !self.is_frozen()
+            && !self.awaits_checkpoint();
         let limits = self.genesis.limits();
         let Some(lane) = self.lanes.get_mut(&me) else {
             return false;

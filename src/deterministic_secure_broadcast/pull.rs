@@ -58,7 +58,7 @@ impl<A: Wire> Replica<A> {
         });
         let request = Request {
             held: held.collect(),
-            known: self.tip().generation(),
+            known: self.known_generation(),
             standing: self.standing(),
         };
         self.send(from, Body::Request(request), step);
@@ -140,6 +140,14 @@ impl<A: Wire> Replica<A> {
             return Err(Refusal::Chunk(from));
         }
         let mut progress = self.take_foundings(answer.foundings, step)?;
+        if self.awaits_checkpoint() {
+            // What committees certify is believed when it is known which ones there were.
+            self.learn(&answer.standing, step)?;
+            if progress {
+                self.pull_on(from, step);
+            }
+            return Ok(());
+        }
         let worths = answer.chunks.iter().map(|chunk| self.verify_chunk(chunk));
         let worths = worths.collect::<Result<Vec<_>, _>>();
         let rest = worths.and_then(|worths| self.learn(&answer.standing, step).map(|()| worths));
@@ -157,15 +165,20 @@ impl<A: Wire> Replica<A> {
             self.fetch_snapshot(step);
         }
         if progress {
-            let now = self.now;
-            if let Some(peer) = self.peers.get_mut(&from) {
-                peer.pull = Backoff::starting(now);
-            }
-            if self.lacks_from(&from) || !self.pending.is_empty() {
-                self.pull(from, step);
-            }
+            self.pull_on(from, step);
         }
         Ok(())
+    }
+
+    /// After an answer that was of use: the next question need not wait, and is asked at once if there is more.
+    fn pull_on(&mut self, from: Actor, step: &mut Step<A::Op>) {
+        let now = self.now;
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.pull = Backoff::starting(now);
+        }
+        if self.lacks_from(&from) || !self.pending.is_empty() || self.awaits_checkpoint() {
+            self.pull(from, step);
+        }
     }
 
     /// What a chunk's messages after those that we have are worth.

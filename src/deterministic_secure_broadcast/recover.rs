@@ -83,7 +83,7 @@ impl<A: Wire> Replica<A> {
             executed: None,
             fetching: None,
             joining: None,
-            pinned: None,
+            trusted: None,
             replays: false,
             diverged: false,
             replaying: true,
@@ -92,6 +92,7 @@ impl<A: Wire> Replica<A> {
             ready: BTreeSet::new(),
             convicted: BTreeMap::new(),
             silenced: false,
+            leaving: false,
             standing: None,
             now: 0,
         })

@@ -105,11 +105,13 @@ impl<A: Wire> Replica<A> {
             let receipt = self.standing();
             self.send(from, Body::Receipt(receipt), step);
         }
+        self.show_chain(from, &standing.statement, step);
         Ok(())
     }
 
     pub(super) fn handle_receipt(
         &mut self,
+        from: Actor,
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
@@ -117,7 +119,18 @@ impl<A: Wire> Replica<A> {
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
         }
+        self.show_chain(from, &standing.statement, step);
         Ok(())
+    }
+
+    /// Shows what ended its generation to whoever stands in an older one in which we had no seat: it does not know us, and so
+    /// would not ask.
+    fn show_chain(&self, to: Actor, standing: &Standing, step: &mut Step<A::Op>) {
+        let known = self.committee_of(standing.generation);
+        let known = known.is_some_and(|committee| committee.contains(&self.actor()));
+        if standing.generation < self.generation() && !known {
+            self.answer_with_founding(to, standing.generation, step);
+        }
     }
 
     /// Remembers a member's standing. Standings only grow, so whatever is old or out of order adds nothing.
@@ -168,6 +181,7 @@ impl<A: Wire> Replica<A> {
         peer.last = Some(Arc::clone(standing));
         peer.announce = Backoff::starting(now + 1);
         peer.pull.hurry(now);
+        self.end_leaving();
         self.confront(standing, step);
         Ok(())
     }
@@ -188,7 +202,7 @@ impl<A: Wire> Replica<A> {
     }
 
     /// Whether a member signed that it has all that we have.
-    fn is_level(&self, peer: &Peer) -> bool {
+    pub(super) fn is_level(&self, peer: &Peer) -> bool {
         let lanes = self.lanes.iter();
         let mut started = lanes.filter(|(_, lane)| lane.head().seq > Seq::ZERO);
         peer.generation >= self.generation()
@@ -214,11 +228,12 @@ impl<A: Wire> Replica<A> {
             .filter(|member| *member != me)
             .collect();
         let seated = self.committee.contains(&me);
+        let speaks = seated || self.leaving;
         for member in members {
             if !seated || self.lacks_from(&member) || self.is_unheard_contact(&member) {
                 self.pull(member, step);
             }
-            let Some(peer) = self.peers.get(&member).filter(|_| seated) else {
+            let Some(peer) = self.peers.get(&member).filter(|_| speaks) else {
                 continue;
             };
             let level = self.is_level(peer) && !bug!(AnnouncedForEver);

@@ -22,6 +22,11 @@ impl Generation {
     /// The generation that the genesis founds.
     pub const GENESIS: Self = Self(0);
 
+    /// The generation with this number.
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+
     /// The number.
     #[must_use]
     pub fn number(self) -> u64 {

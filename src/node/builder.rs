@@ -137,7 +137,7 @@ where
         let contacts: BTreeSet<_> = named.filter(|actor| !lanes.contains(actor)).collect();
         contacts.iter().for_each(|contact| replica.meet(*contact));
         if let Some((generation, value)) = self.pinned {
-            replica.expect(generation, value);
+            replica.expect(generation, value)?;
         }
         let socket = UdpSocket::bind(self.listen)?;
         let bound = socket.local_addr()?;

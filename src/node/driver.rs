@@ -61,6 +61,8 @@ pub(super) struct Driver<A: Wire, S> {
     stalled: Option<(A::Op, Outcome)>,
     /// Whether the store holds more than it needs.
     prunable: bool,
+    /// Whether the replica was leaving when we last looked.
+    leaving: bool,
 }
 
 /// What a driver is connected to.
@@ -98,6 +100,7 @@ where
     pub(super) fn new(replica: Replica<A>, store: S, wiring: Wiring<A>) -> Self {
         let waiting = (0..replica.pending()).map(|_| None).collect();
         Self {
+            leaving: replica.is_leaving(),
             replica,
             store,
             links: wiring.links,
@@ -258,6 +261,7 @@ where
         }
         self.prunable |= !batch.step.installed.is_empty();
         self.spend(batch)?;
+        self.tell_departure();
         if self.prunable
             && let Some(records) = self.replica.checkpoint()
         {
@@ -265,6 +269,16 @@ where
             self.prunable = false;
         }
         Ok(())
+    }
+
+    /// Tells when the node is needed no longer. With a new seat it has not left.
+    fn tell_departure(&mut self) {
+        let before = std::mem::replace(&mut self.leaving, self.replica.is_leaving());
+        let seated = self.replica.committee().contains(&self.replica.actor());
+        if before && !self.leaving && !seated {
+            // Whoever does not listen sees it in the status.
+            let _ = self.events.send(Event::Left);
+        }
     }
 
     fn spend(&mut self, batch: Batch<A::Op>) -> Result<(), Failure> {

@@ -5,7 +5,9 @@ use std::io;
 use std::sync::Arc;
 
 use crate::codec::DecodeError;
-use crate::deterministic_secure_broadcast::{ApproveError, ProposeError, RecoverError};
+use crate::deterministic_secure_broadcast::{
+    ApproveError, CheckpointError, ProposeError, RecoverError,
+};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,9 @@ pub enum StartError {
     /// The replica cannot be rebuilt from the store.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// The store is of another chain of generations than the invitation.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The socket cannot be bound, or the operating system refuses a thread.
     #[error("cannot listen: {0}")]
     Io(#[from] io::Error),

@@ -121,6 +121,9 @@ pub enum Event<Op> {
     Fault(Fault),
     /// A generation began.
     Installed(Installed),
+    /// The node had a seat, has none, and is needed no longer: a quorum of the members has all that it has. Told again after
+    /// a restart.
+    Left,
     /// Others wish this change: [`Node::approve`] it or not.
     Asked(Change),
     /// So many events were dropped because nobody took them in time: read the state afresh.
@@ -292,7 +295,7 @@ where
         self.ask(|replica| (replica.ask_to_join(), ())).await
     }
 
-    /// Asks to leave: approves our own leave. The node must run on until the members have let it go.
+    /// Asks to leave: approves our own leave. The node must run on until [`Event::Left`]: what it alone knows is lost else.
     ///
     /// # Errors
     /// [`RequestError`].

@@ -20,6 +20,11 @@ pub struct Status {
     pub quorum: usize,
     /// Whether it has a seat.
     pub seated: bool,
+    /// While it had a seat, has none, and is still needed: how many members have all that it has. A quorum of them has to,
+    /// before it may be switched off.
+    pub leaving: Option<usize>,
+    /// Whether the chain of generations has not reached the one that the invitation names: until then it only follows.
+    pub awaits_checkpoint: bool,
     /// Whether its own key contradicts it, so that it signs no more.
     pub silenced: bool,
     /// Whether a change of the members is being agreed on.
@@ -93,6 +98,8 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
         generation: replica.generation(),
         quorum: committee.quorum(),
         seated: committee.contains(&replica.actor()),
+        leaving: replica.is_leaving().then(|| replica.level_members()),
+        awaits_checkpoint: replica.awaits_checkpoint(),
         silenced: replica.is_silenced(),
         changing: replica.is_frozen(),
         members: committee.actors().iter().map(member).collect(),

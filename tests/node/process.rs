@@ -173,12 +173,6 @@ impl Process {
         *status.get("VmRSS").expect("it runs")
     }
 
-    /// Gives an order; the answer is a line to come. A process that was killed hears nothing.
-    pub(crate) fn order(&mut self, order: &str) {
-        assert!(order.split(' ').count() <= 3, "items have no spaces");
-        let _ = writeln!(self.stdin, "{order}");
-    }
-
     /// Processor time of all its threads so far, to the hundredth of a second that Linux counts in.
     #[allow(dead_code, reason = "the bench asks")]
     pub(crate) fn processor_time(&self) -> Duration {
@@ -188,6 +182,12 @@ impl Process {
         let ticks = after_name.split(' ').skip(11).take(2);
         let ticks = ticks.map(|ticks| ticks.parse::<u64>().expect("a number"));
         Duration::from_millis(10 * ticks.sum::<u64>())
+    }
+
+    /// Gives an order; the answer is a line to come. A process that was killed hears nothing.
+    pub(crate) fn order(&mut self, order: &str) {
+        assert!(order.split(' ').count() <= 3, "items have no spaces");
+        let _ = writeln!(self.stdin, "{order}");
     }
 
     /// The next line; empty when it has said its last.
@@ -381,12 +381,6 @@ async fn serve(number: usize, listen: SocketAddr, known_as: &[SocketAddr], path:
             ["add", item] => drop(tokio::spawn(add(node.clone(), item.to_owned()))),
             ["burst", from, to] => say(burst(&node, from, to).await),
             ["latency", count] => say(latency(&node, count, &spent).await),
-            ["len"] => say(node.read(|r| r.algorithm().len()).await.expect("it runs")),
-            ["list"] => say(list(&node).await),
-            ["addresses"] => say(addresses(&node).await),
-            ["evidence"] => say(evidence(&node).await),
-            ["status"] => say(status(&node, &spent).await),
-            ["quit"] => {
             ["fill", from, to] => say(fill(&node, from, to).await),
             ["renew"] => {
                 node.renew().await.expect("a member");
@@ -396,6 +390,12 @@ async fn serve(number: usize, listen: SocketAddr, known_as: &[SocketAddr], path:
                 .read(|r| r.generation().number())
                 .await
                 .expect("it runs")),
+            ["len"] => say(node.read(|r| r.algorithm().len()).await.expect("it runs")),
+            ["list"] => say(list(&node).await),
+            ["addresses"] => say(addresses(&node).await),
+            ["evidence"] => say(evidence(&node).await),
+            ["status"] => say(status(&node, &spent).await),
+            ["quit"] => {
                 node.shutdown().await.expect("it stops");
                 return say("stopped");
             }
@@ -433,12 +433,6 @@ async fn burst(node: &Node<Set>, from: &str, to: &str) -> u128 {
     begin.elapsed().as_millis()
 }
 
-/// Adds one after the other. The microseconds of each, and the sum of what the store took meanwhile.
-async fn latency(node: &Node<Set>, count: &str, spent: &Mutex<Spent>) -> String {
-    let before = *spent.lock().expect("no panic");
-    let mut times = Vec::new();
-    for number in 0..count.parse::<u32>().expect("a number") {
-        let begin = Instant::now();
 /// Adds many, a thousand with each operation, and says how many milliseconds it took until the last was delivered.
 async fn fill(node: &Node<Set>, from: &str, to: &str) -> u128 {
     let number = |word: &str| word.parse::<u32>().expect("a number");
@@ -456,6 +450,12 @@ async fn fill(node: &Node<Set>, from: &str, to: &str) -> u128 {
     begin.elapsed().as_millis()
 }
 
+/// Adds one after the other. The microseconds of each, and the sum of what the store took meanwhile.
+async fn latency(node: &Node<Set>, count: &str, spent: &Mutex<Spent>) -> String {
+    let before = *spent.lock().expect("no panic");
+    let mut times = Vec::new();
+    for number in 0..count.parse::<u32>().expect("a number") {
+        let begin = Instant::now();
         let item = format!("one at a time {number} {begin:?}");
         node.propose_with(move |set| Some(set.add(item)))
             .await

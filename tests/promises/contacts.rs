@@ -1,4 +1,4 @@
-//! Whom one asks who knows nobody any more: a contact that the application names.
+//! Whom one asks who knows nobody any more: who shows it a generation, or a contact that the application names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,17 +16,21 @@ const SLEEPER: usize = 3;
 /// Four found a network. One of them sleeps, and meanwhile each of the others makes room for somebody new. Who is awake
 /// then.
 fn all_others_exchanged(table: &mut Table) -> Vec<usize> {
-    let mut awake = vec![0, 1, 2];
-    for founder in 0..SLEEPER {
-        let newcomer = table.enter(50 + founder as u8, |_| ());
+    exchange(table, vec![0, 1, 2], 50)
+}
+
+/// Each of those who are awake makes room for somebody new, who has a key from this number on. Who is awake then.
+fn exchange(table: &mut Table, mut awake: Vec<usize>, key: u8) -> Vec<usize> {
+    for (number, leaver) in (key..).zip(awake.clone()) {
+        let newcomer = table.enter(number, |_| ());
         awake.push(newcomer);
         pass(table, &awake, 8);
         let entry = table.entry(newcomer);
         agree(table, &awake, entry);
-        let leaver = table.actor(founder);
-        agree(table, &awake, Change::Leave(leaver));
-        awake.retain(|chair| *chair != founder);
-        table.add(newcomer, founder as u8);
+        let leaves = Change::Leave(table.actor(leaver));
+        agree(table, &awake, leaves);
+        awake.retain(|chair| *chair != leaver);
+        table.add(newcomer, number);
         pass(table, &awake, 8);
     }
     awake
@@ -58,17 +62,17 @@ fn agree(table: &mut Table, awake: &[usize], change: Change) {
     assert!(awake.iter().all(begun), "generation {generation}");
 }
 
+/// Those who are awake know that it has a seat, and announce themselves. It knows none of them, nor anybody who is in the
+/// generation after its own: they show it the chain.
 #[test]
-fn a_member_that_slept_while_all_others_were_exchanged_catches_up_when_it_meets_one_of_them() {
+fn a_member_that_slept_while_all_others_were_exchanged_twice_catches_up() {
     let mut table = Table::of(4);
-    let mut awake = all_others_exchanged(&mut table);
+    let once = all_others_exchanged(&mut table);
+    let mut awake = exchange(&mut table, once, 80);
     let contact = awake[0];
-    let who = table.actor(contact);
     awake.push(SLEEPER);
-    pass(&mut table, &awake, 100);
-    assert_eq!(table.replicas[SLEEPER].generation().number(), 0, "alone");
-    table.replicas[SLEEPER].meet(who);
-    pass(&mut table, &awake, 100);
+    assert_eq!(table.replicas[SLEEPER].generation().number(), 0);
+    pass(&mut table, &awake, 200);
     let (sleeper, contact) = (&table.replicas[SLEEPER], &table.replicas[contact]);
     assert_eq!(sleeper.generation(), contact.generation());
     assert_eq!(sleeper.frontier(), contact.frontier());

@@ -23,6 +23,7 @@ mod floors;
 mod held;
 mod judging;
 mod laws;
+mod leaving;
 mod liveness;
 mod membership;
 mod model;

@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use crate::common::Table;
 use bft_crdts::Actor;
-use bft_crdts::deterministic_secure_broadcast::{Answer, Body, ProposeError, Refusal};
+use bft_crdts::codec::Digest;
+use bft_crdts::deterministic_secure_broadcast::{
+    Answer, Body, Certificate, CheckpointError, Chunk, Fault, Proposal, ProposeError, Record,
+    Refusal, Replica, SnapshotPart,
+};
 use bft_crdts::dot::Head;
 use bft_crdts::membership::{
-    Approval, Ballot, Change, ChangeKey, FoundingError, Generation, Report, Round, Said, Speech,
-    VerifyError,
+    Approval, Ballot, Change, ChangeKey, Founding, FoundingError, Generation, Report, Round, Said,
+    Speech, VerifyError,
 };
 use bft_crdts::net::{Event, FalseAnswer, FalseServer, FalseSnapshot, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
+use bft_crdts::snapshot::Snapshot;
 
 type Set = Orswot<u8>;
 
@@ -197,6 +202,11 @@ fn a_server_that_claims_to_have_pruned_everything_keeps_nobody_out() {
 
 // ---- invitations
 
+fn trust(replica: &mut Replica<Set>, generation: Generation, value: Digest) {
+    let trusted = replica.expect(generation, value);
+    trusted.expect("it follows no other chain yet");
+}
+
 #[test]
 fn an_invitation_that_pins_a_generation_refuses_another_chain() {
     let mut real = Table::of(4);
@@ -206,7 +216,7 @@ fn an_invitation_that_pins_a_generation_refuses_another_chain() {
     let value = real.replicas[0].boundary().value();
     let first = real.replicas[0].generation();
     assert_eq!(first.number(), 1);
-    let invited = real.enter(50, |replica| replica.expect(first, value));
+    let invited = real.enter(50, |replica| trust(replica, first, value));
     real.run(30);
     assert_eq!(real.replicas[invited].generation(), first);
     assert!(real.replicas[invited].algorithm().contains(&7));
@@ -217,12 +227,193 @@ fn an_invitation_that_pins_a_generation_refuses_another_chain() {
     forged.run(4);
     forged.approve(&[0, 1, 2, 3], Change::Renew);
     let believer = forged.enter(51, |_| ());
-    let invited = forged.enter(50, |replica| replica.expect(first, value));
+    let invited = forged.enter(50, |replica| trust(replica, first, value));
     forged.run(30);
     assert!(forged.replicas[believer].algorithm().contains(&8));
     assert_eq!(forged.replicas[invited].generation(), Generation::GENESIS);
     assert!(forged.replicas[invited].algorithm().is_empty());
     assert!(forged.refused.contains(&(invited, Refusal::Forged(first))));
+}
+
+/// A network that one actor founded, which left when three others had entered. They have renewed their generation since.
+fn founder_left() -> Table {
+    let mut table = Table::of(1);
+    table.add(0, 1);
+    table.run(4);
+    let mut present = vec![0];
+    for number in 60..63 {
+        let guest = table.enter(number, |_| ());
+        table.run(8);
+        let entry = table.entry(guest);
+        table.approve(&present, entry);
+        present.push(guest);
+    }
+    table.add(1, 2);
+    table.run(8);
+    let leaver = Change::Leave(table.actor(0));
+    table.approve(&present, leaver);
+    present.remove(0);
+    table.approve(&present, Change::Renew);
+    assert_eq!(table.replicas[1].generation().number(), 5);
+    table
+}
+
+/// What the founder's key, once stolen, can tell of its network: an operation in generation 0, and so many generations.
+struct Forgery {
+    proposal: Arc<Proposal>,
+    certificate: Arc<Certificate>,
+    foundings: Vec<Arc<Founding>>,
+    snapshot: Snapshot,
+}
+
+impl Forgery {
+    fn of(generations: u64) -> Self {
+        let mut table = Table::of(1);
+        let proposal = table.first(0, &[crate::common::add(table.actor(0), 1, 66)]);
+        let certificate = table.certificate(&[0], &proposal);
+        table.add(0, 66);
+        table.run(2);
+        (0..generations).for_each(|_| table.approve(&[0], Change::Renew));
+        assert_eq!(table.replicas[0].generation().number(), generations);
+        let founded = table.records[0].iter().filter_map(|record| match record {
+            Record::Installed(foundings) => Some(foundings.clone()),
+            _ => None,
+        });
+        Self {
+            proposal,
+            certificate,
+            foundings: founded.flatten().collect(),
+            snapshot: Snapshot::of(table.replicas[0].algorithm()),
+        }
+    }
+
+    /// Tells all of it to who sits at `seat`, in every way that there is.
+    fn tell(&self, table: &mut Table, seat: usize) {
+        let thief = table.actor(0);
+        let chunk = Chunk {
+            source: thief,
+            proposals: vec![Arc::clone(&self.proposal)],
+            certificate: Some(Arc::clone(&self.certificate)),
+        };
+        let answer = |foundings: &[Arc<Founding>], chunks| {
+            Body::Answer(Answer {
+                foundings: foundings.to_vec(),
+                pruned: true,
+                chunks,
+                standing: table.standing(0),
+            })
+        };
+        let mut bodies = vec![
+            Body::Proposal(Arc::clone(&self.proposal)),
+            Body::Certificate(Arc::clone(&self.certificate)),
+            answer(&[], vec![chunk.clone()]),
+            answer(&self.foundings, vec![chunk]),
+        ];
+        bodies.extend(self.foundings.iter().cloned().map(Body::Founding));
+        let last = self
+            .foundings
+            .last()
+            .map(|last| last.certificate.statement.generation);
+        if let Some(generation) = last.and_then(Generation::next) {
+            let manifest = SnapshotPart::Manifest(self.snapshot.manifest().clone());
+            let chunk = SnapshotPart::Chunk {
+                index: 0,
+                bytes: self.snapshot.bytes().clone(),
+            };
+            let parts = [manifest, chunk];
+            bodies.extend(parts.map(|part| Body::Snapshot { generation, part }));
+        }
+        for body in bodies {
+            // Whether it is refused or of no use: nothing of it may be believed.
+            let _ = table.give(thief, seat, body);
+            table.take_wire();
+        }
+    }
+}
+
+#[test]
+fn who_was_given_a_trusted_checkpoint_believes_nothing_that_a_founders_stolen_key_tells() {
+    for generations in 0..8 {
+        let mut table = founder_left();
+        let (trusted, value) = (
+            table.replicas[1].generation(),
+            table.replicas[1].boundary().value(),
+        );
+        let invited = table.enter(50, |replica| trust(replica, trusted, value));
+        table.take_wire();
+        let forgery = Forgery::of(generations);
+        for _ in 0..3 {
+            forgery.tell(&mut table, invited);
+            let replica = &table.replicas[invited];
+            assert!(replica.awaits_checkpoint());
+            assert_eq!(replica.generation(), Generation::GENESIS);
+            assert!(replica.algorithm().is_empty());
+            assert!(table.delivered[invited].is_empty());
+            assert!(table.records[invited].is_empty());
+        }
+        // Then it hears of the true one, between all the lies.
+        for _ in 0..40 {
+            forgery.tell(&mut table, invited);
+            table.run(1);
+        }
+        let replica = &table.replicas[invited];
+        assert!(!replica.awaits_checkpoint(), "{generations}");
+        assert_eq!(replica.generation(), trusted, "{generations}");
+        assert!(replica.algorithm().iter().eq(&[1, 2]));
+    }
+}
+
+/// That it matters: the same, told to who was given no checkpoint.
+#[test]
+fn without_a_trusted_checkpoint_a_founders_stolen_key_is_believed() {
+    for generations in [0, 3, 7] {
+        let mut table = founder_left();
+        let believer = table.enter(51, |_| ());
+        table.take_wire();
+        Forgery::of(generations).tell(&mut table, believer);
+        assert!(table.replicas[believer].algorithm().contains(&66));
+    }
+}
+
+#[test]
+fn a_checkpoint_that_contradicts_what_is_installed_is_an_error_and_one_that_agrees_changes_nothing()
+{
+    let mut table = founder_left();
+    let other = Digest::from_bytes([9; 32]);
+    let (newest, value) = (
+        table.replicas[1].generation(),
+        table.replicas[1].boundary().value(),
+    );
+    let genesis = table.network().digest();
+    let replica = &mut table.replicas[1];
+    assert_eq!(replica.expect(newest, value), Ok(()));
+    assert_eq!(replica.expect(Generation::GENESIS, genesis), Ok(()));
+    for generation in [Generation::GENESIS, newest] {
+        let error = Err(CheckpointError(generation));
+        assert_eq!(replica.expect(generation, other), error);
+    }
+    assert!(!replica.awaits_checkpoint());
+}
+
+/// The store of who believed a forged chain, started again with an invitation.
+#[test]
+fn one_that_installed_a_forged_chain_finds_out_and_follows_no_further() {
+    let mut table = founder_left();
+    let believer = table.enter(51, |_| ());
+    table.take_wire();
+    Forgery::of(2).tell(&mut table, believer);
+    assert_eq!(table.replicas[believer].generation().number(), 2);
+    let (trusted, value) = (
+        table.replicas[1].generation(),
+        table.replicas[1].boundary().value(),
+    );
+    trust(&mut table.replicas[believer], trusted, value);
+    table.run(40);
+    let replica = &table.replicas[believer];
+    assert!(replica.awaits_checkpoint());
+    assert_eq!(replica.generation().number(), 2);
+    let generation = replica.generation();
+    assert!(table.faults[believer].contains(&Fault::Diverged { generation }));
 }
 
 // ---- retired keys

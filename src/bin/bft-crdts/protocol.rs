@@ -46,7 +46,7 @@ pub(crate) enum Request {
     },
     /// Approves a new generation with the same members, and so a new snapshot.
     Renew,
-    /// Asks to leave. Keep the node running until it has no seat.
+    /// Asks to leave. Keep the node running until it says that it may be switched off; `status` tells, too.
     Leave,
     /// Asks to be let in, again after having left.
     Ask,
@@ -185,6 +185,11 @@ pub(crate) struct Status {
     pub(crate) members: usize,
     pub(crate) quorum: usize,
     pub(crate) seated: bool,
+    /// While this node has left and is still needed: members that have all that it has. With a quorum of them it may be
+    /// switched off.
+    pub(crate) leaving: Option<usize>,
+    /// Whether the chain of generations has not reached the one that the invitation names.
+    pub(crate) unproven: bool,
     pub(crate) silenced: bool,
     pub(crate) changing: bool,
     /// Messages that members have and this node has not.
@@ -272,6 +277,8 @@ pub(crate) enum Event {
         seated: bool,
         by_snapshot: bool,
     },
+    /// This node had a seat, and may be switched off now.
+    Left,
     /// Others wish a change.
     Asked { change: Wished },
     /// Events were dropped because the reader was slow.

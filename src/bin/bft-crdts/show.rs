@@ -97,6 +97,7 @@ pub(crate) fn event(event: &Event) -> String {
             };
             format!("generation {generation} begins here, {seat}{how}")
         }
+        Event::Left => "the members have all that this node has: it may be switched off".to_owned(),
         Event::Asked { change } => match change {
             Wished::Join { actor } => format!("somebody asks to be let in: `admit {actor}`"),
             Wished::Leave { actor } => {
@@ -141,6 +142,21 @@ fn status(it: &Status) -> String {
             it.generation, it.members, it.quorum
         ),
     );
+    if let Some(level) = it.leaving {
+        row(
+            "leaving",
+            format!(
+                "keep it running: {level} members have all that it has, {} are needed",
+                it.quorum
+            ),
+        );
+    }
+    if it.unproven {
+        row(
+            "following",
+            "the chain has not reached the generation that the invitation names".to_owned(),
+        );
+    }
     let delivered: u64 = it.lanes.iter().map(|lane| lane.seq).sum();
     row(
         "messages",

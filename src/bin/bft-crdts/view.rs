@@ -39,6 +39,8 @@ pub(crate) fn status(
         members: status.members.len(),
         quorum: status.quorum,
         seated: status.seated,
+        leaving: status.leaving,
+        unproven: status.awaits_checkpoint,
         silenced: status.silenced,
         changing: status.changing,
         behind: status.behind(),
@@ -142,6 +144,7 @@ pub(crate) fn event<A: Service>(event: &node::Event<A::Op>) -> Option<Event> {
             seated: installed.seated,
             by_snapshot: installed.by_snapshot,
         },
+        node::Event::Left => Event::Left,
         node::Event::Asked(change) => Event::Asked {
             change: wished(change.key()),
         },

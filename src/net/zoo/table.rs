@@ -26,6 +26,8 @@ pub(super) const AWAITING: &[Bug] = &[
     Bug::ValuesEvicted,
     Bug::MarksUnbounded,
     Bug::ApprovalsReplayed,
+    Bug::CheckpointUnheeded,
+    Bug::LeftTooSoon,
 ];
 
 /// Every other bug.

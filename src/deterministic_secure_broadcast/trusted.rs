@@ -1,0 +1,290 @@
+//! A trusted checkpoint: an operator names the value that founded one generation, and the chain of generations must pass
+//! through it.
+//!
+//! Each value names the value before it by its digest. So the checkpoint proves, backwards and by digests alone, which
+//! values founded all generations up to it. Members of those generations may have lost their keys since: no signature of
+//! theirs is believed for that. Until the chain that is held here reaches the checkpoint, the replica follows and does
+//! nothing else: it delivers, signs and installs nothing, and takes no generation into its chain that the checkpoint does
+//! not prove. A forged chain thus leaves nothing behind, however long it is.
+
+use std::sync::Arc;
+
+use super::Replica;
+use super::error::{CheckpointError, Refusal};
+use super::packet::Body;
+use super::step::{Fault, Step};
+use crate::codec::{Digest, NetworkId};
+use crate::membership::{Founding, Generation};
+use crate::traits::Wire;
+
+/// What a trusted checkpoint has proven so far.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    generation: Generation,
+    /// The values of the generations up to that one, the newest first and without a gap.
+    values: Vec<Digest>,
+    /// The generation after which the chain is asked for: the first that is missing, unless one answer has no room for
+    /// all that is.
+    after: u64,
+}
+
+impl Checkpoint {
+    fn new(generation: Generation, value: Digest, installed: Generation) -> Self {
+        Self {
+            generation,
+            values: vec![value],
+            after: installed.number(),
+        }
+    }
+
+    /// The value that founded a generation, once it is proven.
+    fn value(&self, generation: Generation) -> Option<Digest> {
+        let newer = self.generation.number().checked_sub(generation.number())?;
+        self.values.get(usize::try_from(newer).ok()?).copied()
+    }
+
+    /// Takes from an answer what it proves of older generations, down to the installed one. Whether that is anything.
+    fn learn(
+        &mut self,
+        foundings: &[Arc<Founding>],
+        installed: Generation,
+        network: &NetworkId,
+    ) -> bool {
+        let proven = self.values.len();
+        for founding in foundings.iter().rev() {
+            let oldest = self.values.last().copied();
+            if self.value(installed).is_none() && oldest == Some(founding.value.digest(network)) {
+                self.values.push(founding.value.terms.parent);
+            }
+        }
+        let gained = (self.values.len() - proven) as u64;
+        let oldest = (self.generation.number() + 1).saturating_sub(self.values.len() as u64);
+        if gained > 0 {
+            // The next one may have room for twice as many.
+            self.after = oldest.saturating_sub(2 * gained).max(installed.number());
+        } else if !foundings.is_empty() && self.value(installed).is_none() {
+            // The answer may have ended before what we need: the next one begins nearer to it.
+            self.after = self.after.midpoint(oldest).min(oldest - 1);
+        }
+        gained > 0
+    }
+}
+
+impl<A: Wire> Replica<A> {
+    /// Names the value that founded a generation, from a source that is trusted: an invitation, or an operator. Until the
+    /// chain of generations reaches it, this replica follows the network and does nothing else. What was delivered before
+    /// stays: so name it before the replica hears of anybody.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when that generation or a later one is installed here, and another value founded it; then
+    /// nothing has changed.
+    pub fn expect(&mut self, generation: Generation, value: Digest) -> Result<(), CheckpointError> {
+        if generation <= self.generation() {
+            let same = self.value_of(generation) == Some(value);
+            return same.then_some(()).ok_or(CheckpointError(generation));
+        }
+        let mut pending = self.pending.iter();
+        if !pending
+            .any(|(_, boundary)| (boundary.generation(), boundary.value()) == (generation, value))
+        {
+            self.pending.clear();
+            self.fetching = None;
+            self.trusted = Some(Checkpoint::new(generation, value, self.generation()));
+        }
+        Ok(())
+    }
+
+    /// Whether the chain of generations has not reached the trusted checkpoint yet.
+    #[must_use]
+    pub fn awaits_checkpoint(&self) -> bool {
+        self.trusted.is_some() && !bug!(CheckpointUnheeded)
+    }
+
+    /// The value that founded an installed generation.
+    fn value_of(&self, generation: Generation) -> Option<Digest> {
+        match usize::try_from(generation.number()).ok()?.checked_sub(1) {
+            None => Some(self.network.digest()),
+            Some(index) => Some(self.chain.get(index)?.value.digest(&self.network)),
+        }
+    }
+
+    /// The generation after which the chain is asked for.
+    pub(super) fn known_generation(&self) -> Generation {
+        let trusted = self.trusted.as_ref().filter(|_| self.awaits_checkpoint());
+        match trusted.filter(|trusted| trusted.value(self.generation()).is_none()) {
+            Some(trusted) => Generation::numbered(trusted.after),
+            None => self.tip().generation(),
+        }
+    }
+
+    /// Takes from an answer what the checkpoint proves by it. Whether that is anything.
+    pub(super) fn trace_back(
+        &mut self,
+        foundings: &[Arc<Founding>],
+        step: &mut Step<A::Op>,
+    ) -> bool {
+        let installed = self.generation();
+        let heeded = self.awaits_checkpoint();
+        let Some(trusted) = self.trusted.as_mut().filter(|_| heeded) else {
+            return false;
+        };
+        let news = trusted.learn(foundings, installed, &self.network);
+        let proven = trusted.value(installed);
+        if proven.is_some_and(|value| value != self.boundary.value()) && !self.diverged {
+            self.diverged = true;
+            tracing::error!(me = ?self.actor(), generation = %installed, "installed, and not of the trusted chain");
+            step.faults.push(Fault::Diverged {
+                generation: installed,
+            });
+        }
+        news
+    }
+
+    /// Whether the generation after those that we know may be taken in: not before the checkpoint proves it.
+    pub(super) fn is_proven(&self, founding: &Founding) -> Result<bool, Refusal> {
+        let Some(trusted) = &self.trusted else {
+            return Ok(true);
+        };
+        let Some(generation) = self.tip().generation().next() else {
+            return Ok(false);
+        };
+        match trusted.value(generation) {
+            None => Ok(bug!(CheckpointUnheeded)),
+            Some(value) if value == founding.value.digest(&self.network) => Ok(true),
+            Some(_) => Err(Refusal::Forged(generation)),
+        }
+    }
+
+    /// The chain is longer now: it may have reached the checkpoint.
+    pub(super) fn heed_checkpoint(&mut self) {
+        let tip = self.tip().generation();
+        let reached = |trusted: &Checkpoint| trusted.generation == tip;
+        if self.trusted.as_ref().is_some_and(reached) {
+            self.trusted = None;
+        }
+    }
+}
+
+/// Whether a replica can use it whose chain has not reached the trusted checkpoint: what proves itself, what asks, and what
+/// tells whom to ask.
+pub(super) fn concerns_the_chain(body: &Body) -> bool {
+    match body {
+        Body::Announce(_)
+        | Body::Receipt(_)
+        | Body::Request(_)
+        | Body::Answer(_)
+        | Body::Evidence(_)
+        | Body::Founding(_)
+        | Body::Fetch { .. } => true,
+        Body::Proposal(_)
+        | Body::Echo(_)
+        | Body::Certificate(_)
+        | Body::Enter(_)
+        | Body::Approve(_)
+        | Body::Report { .. }
+        | Body::Speech { .. }
+        | Body::Want(_)
+        | Body::Value(_)
+        | Body::Snapshot { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::membership::{Ballot, Certificate, Round, Said, Terms, Value};
+
+    const NETWORK: NetworkId = NetworkId::NONE;
+
+    /// Values that follow each other, from the first generation after the genesis on.
+    fn chain(generations: u64, state: u8) -> Vec<Arc<Founding>> {
+        let mut parent = NETWORK.digest();
+        let founding = |ended| {
+            let terms = Terms {
+                parent,
+                changes: Vec::new(),
+                reports: Vec::new(),
+            };
+            let value = terms.with_state(Digest::from_bytes([state; 32]));
+            parent = value.digest(&NETWORK);
+            Arc::new(founded(value, ended))
+        };
+        (0..generations).map(founding).collect()
+    }
+
+    fn founded(value: Value, ended: u64) -> Founding {
+        let statement = Ballot {
+            generation: Generation::numbered(ended),
+            round: Round::FIRST,
+            said: Said::Precommit(None),
+        };
+        let signatures = Vec::new();
+        Founding {
+            value: Arc::new(value),
+            certificate: Arc::new(Certificate {
+                statement,
+                signatures,
+            }),
+        }
+    }
+
+    fn checkpoint(chain: &[Arc<Founding>], installed: u64) -> Checkpoint {
+        let last = chain.last().expect("a chain");
+        Checkpoint::new(
+            Generation::numbered(chain.len() as u64),
+            last.value.digest(&NETWORK),
+            Generation::numbered(installed),
+        )
+    }
+
+    /// Answers until every value is proven, by who has room for `room` generations in an answer.
+    fn answers_needed(chain: &[Arc<Founding>], installed: u64, room: usize) -> u64 {
+        let mut checkpoint = checkpoint(chain, installed);
+        let installed = Generation::numbered(installed);
+        for answers in 0..=3 * chain.len() as u64 {
+            if checkpoint.value(installed).is_some() {
+                return answers;
+            }
+            let after = usize::try_from(checkpoint.after).expect("few");
+            let answer = &chain[after..chain.len().min(after + room)];
+            checkpoint.learn(answer, installed, &NETWORK);
+        }
+        panic!("no end after three times as many answers as there are generations");
+    }
+
+    #[test]
+    fn a_checkpoint_proves_all_values_before_it_whatever_fits_an_answer() {
+        let chain = chain(100, 1);
+        for installed in [0, 1, 60, 99] {
+            assert_eq!(answers_needed(&chain, installed, 100), 1);
+            for room in [1, 2, 3, 10, 50, 99] {
+                let answers = answers_needed(&chain, installed, room);
+                let fewest = (100 - installed).div_ceil(room as u64);
+                assert!(answers <= 3 * fewest + 8, "{answers}: {installed}, {room}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_proven_is_each_generations_own_value_and_no_forged_one_is() {
+        let (chain, forged) = (chain(9, 1), chain(12, 2));
+        let mut checkpoint = checkpoint(&chain, 0);
+        let installed = Generation::GENESIS;
+        for _ in 0..5 {
+            assert!(!checkpoint.learn(&forged, installed, &NETWORK));
+        }
+        assert!(checkpoint.after < 9);
+        checkpoint.after = 0;
+        assert!(checkpoint.learn(&chain, installed, &NETWORK));
+        assert_eq!(checkpoint.value(installed), Some(NETWORK.digest()));
+        for (number, founding) in (1..).zip(&chain) {
+            let value = Some(founding.value.digest(&NETWORK));
+            assert_eq!(checkpoint.value(Generation::numbered(number)), value);
+        }
+        assert_eq!(checkpoint.value(Generation::numbered(10)), None);
+        assert!(
+            !checkpoint.learn(&chain, installed, &NETWORK),
+            "all is proven"
+        );
+    }
+}
