@@ -184,6 +184,12 @@ impl<A: Wire> Replica<A> {
         heads.filter(|(_, head)| head.seq > Seq::ZERO).collect()
     }
 
+    /// The actors that have a lane here: all who are or were members, as far as the chain of generations is known. A
+    /// [boundary](Boundary::lanes) forgets those who left nothing behind.
+    pub fn sources(&self) -> impl Iterator<Item = &Actor> {
+        self.lanes.keys()
+    }
+
     /// Where `source`'s lane ends here.
     #[must_use]
     pub fn head(&self, source: &Actor) -> Option<Head> {

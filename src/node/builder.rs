@@ -132,7 +132,7 @@ where
         let records = store.load().map_err(StartError::store)?;
         let (key, genesis) = (self.key.clone(), self.genesis.clone());
         let (mut replica, step) = Replica::recover(key, self.algorithm, genesis, records)?;
-        let lanes = replica.boundary().lanes();
+        let lanes: BTreeSet<_> = replica.sources().copied().collect();
         let named = self.book.iter().map(|(actor, _)| *actor);
         let contacts: BTreeSet<_> = named.filter(|actor| !lanes.contains(actor)).collect();
         contacts.iter().for_each(|contact| replica.meet(*contact));

@@ -283,7 +283,7 @@ where
 
     fn spend(&mut self, batch: Batch<A::Op>) -> Result<(), Failure> {
         let (links, events, asked) = (&self.links, &self.events, &self.asked);
-        let boundary = self.replica.boundary();
+        let replica = &self.replica;
         spend(batch.step, &mut self.store, |effect| match effect {
             Effect::Send(packet) => links.send(packet),
             Effect::Delivered(delivery) => drop(events.send(Event::Delivered(delivery))),
@@ -291,7 +291,7 @@ where
             Effect::Installed(installed) => {
                 open(asked).clear();
                 links.update_roster(|roster| {
-                    roster.lanes = boundary.lanes();
+                    roster.lanes = replica.sources().copied().collect();
                     roster.seated = installed.seated;
                 });
                 drop(events.send(Event::Installed(installed)));

@@ -8,6 +8,7 @@ mod hostile;
 mod idle;
 mod ipv6;
 mod killed;
+mod leaving;
 mod liar;
 mod links;
 mod process;

@@ -187,7 +187,7 @@ async fn ask_to_be_let_in<A: Service>(desk: &Desk<A>, watch: &Watch) -> Result<(
     let seat = desk.node.read(|replica| {
         let actor = replica.actor();
         let seated = replica.committee().contains(&actor);
-        (seated, replica.boundary().lanes().contains(&actor))
+        (seated, replica.sources().any(|source| *source == actor))
     });
     match seat.await.map_err(crate::protocol::Refusal::from)? {
         (true, _) => {}

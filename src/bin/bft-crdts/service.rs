@@ -196,7 +196,7 @@ impl<A: Service> Desk<A> {
     /// All actors that this node has heard of: once a member, convicted, in the address book, invited, or asking.
     async fn known(&self) -> Result<BTreeSet<Actor>, Refusal> {
         let known = self.node.read(|replica| {
-            let mut known = replica.boundary().lanes();
+            let mut known: BTreeSet<_> = replica.sources().copied().collect();
             known.extend(replica.convicted().keys());
             known
         });
