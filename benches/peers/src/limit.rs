@@ -67,7 +67,8 @@ impl<A: Wire, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
         let actor = |secret: &[u8; 32]| SigningActor::from_secret(secret).actor();
         let actors: Vec<_> = secrets.iter().map(actor).collect();
         let (first, seated) = (make(&actors, actors[0]), actors.iter().copied().collect());
-        let genesis = Genesis::new(&first, seated, Limits::default(), [0; 32]).expect("a committee");
+        let genesis =
+            Genesis::new(&first, seated, Limits::default(), [0; 32]).expect("a committee");
         let network = genesis.network();
         let member = |(secret, actor): (&[u8; 32], &Actor)| {
             let key = SigningKey::from_bytes(secret);
