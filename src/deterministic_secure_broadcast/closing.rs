@@ -49,7 +49,9 @@ pub(super) struct Closing {
     pub(super) values: Vec<Candidate>,
     /// Messages that a value adopts, or that a report is locked on, beside those in lanes: each is on record.
     pub(super) payloads: BTreeMap<Digest, Entry>,
-    pub(super) wanted: BTreeMap<Digest, Dot>,
+    /// No more than reports and values name, each one message a member's lane: none takes another's place, or a liar
+    /// that names what it never serves would keep others' from being asked for.
+    pub(super) wanted: BTreeSet<(Dot, Digest)>,
     pub(super) want: Backoff,
     /// Members whose reports we do not offer: they are locked on what no correct member can have echoed.
     pub(super) unfounded: BTreeSet<Actor>,
@@ -83,7 +85,7 @@ impl Closing {
             ballots: Vec::new(),
             values: Vec::new(),
             payloads: BTreeMap::new(),
-            wanted: BTreeMap::new(),
+            wanted: BTreeSet::new(),
             want: Backoff::starting(now + 1),
             unfounded: BTreeSet::new(),
             decided: None,

@@ -299,7 +299,7 @@ impl<A: Wire> Replica<A> {
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
             if known.is_none() {
-                self.closing.wanted.insert(digest, dot);
+                self.closing.wanted.insert((dot, digest));
             }
             if let Some(bound) = lane.bound().filter(|bound| bound.digest != digest) {
                 let (left, right) = (bound.echo(), *lock);

@@ -1,5 +1,6 @@
 //! Messages that a value, a report or a boundary rests on, beside those that lanes hold: asked for, taken in, kept, served.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Replica;
@@ -22,21 +23,11 @@ impl<A: Wire> Replica<A> {
             .into_iter()
             .filter(|(dot, digest)| self.message(dot, digest).is_none());
         let missing: Vec<_> = missing.collect();
-        let news = missing
-            .iter()
-            .filter(|(_, digest)| !self.closing.wanted.contains_key(digest));
-        let news: Vec<_> = news.copied().collect();
-        if !news.is_empty() {
-            let room = (self.limits().lanes as usize).saturating_sub(self.closing.wanted.len());
-            self.closing
-                .wanted
-                .extend(news.iter().take(room).map(|(dot, digest)| (*digest, *dot)));
-            let want = Want {
-                value: None,
-                payloads: news,
-            };
-            self.send_to_members(&Body::Want(want), step);
-        }
+        let wanted = &mut self.closing.wanted;
+        let mut news = missing.clone();
+        news.retain(|message| wanted.insert(*message));
+        let members = self.committee.actors().to_vec();
+        self.ask(&news, &members, step);
         missing.is_empty()
     }
 
@@ -44,22 +35,29 @@ impl<A: Wire> Replica<A> {
     /// the members before alone.
     pub(super) fn repeat_wants(&mut self, step: &mut Step<A::Op>) {
         let mut wanted = std::mem::take(&mut self.closing.wanted);
-        wanted.retain(|digest, dot| self.message(dot, digest).is_none());
+        wanted.retain(|(dot, digest)| self.message(dot, digest).is_none());
         let urgent = self.closing.agreement.is_some();
         if !wanted.is_empty() && (urgent || self.closing.want.fire(self.now)) {
-            let payloads = wanted.iter().map(|(digest, dot)| (*dot, *digest)).collect();
+            let payloads: Vec<_> = wanted.iter().copied().collect();
+            let before = self.committees.iter().rev().take(2);
+            let asked: BTreeSet<_> = before.flat_map(|committee| committee.actors()).collect();
+            let asked: Vec<_> = asked.into_iter().copied().collect();
+            self.ask(&payloads, &asked, step);
+        }
+        self.closing.wanted = wanted;
+    }
+
+    /// Asks for messages, as many at once as a packet may name.
+    fn ask(&self, payloads: &[(Dot, Digest)], whom: &[Actor], step: &mut Step<A::Op>) {
+        for piece in payloads.chunks(self.limits().lanes as usize) {
             let want = Want {
                 value: None,
-                payloads,
+                payloads: piece.to_vec(),
             };
-            let before = self.committees.iter().rev().nth(1).cloned();
-            let before = before.iter().flat_map(|committee| committee.actors());
-            let left = before.filter(|actor| !self.committee.contains(actor));
-            for actor in self.committee.actors().iter().chain(left) {
+            for actor in whom {
                 self.send(*actor, Body::Want(want.clone()), step);
             }
         }
-        self.closing.wanted = wanted;
     }
 
     /// A message that we hold, wherever it is.
@@ -72,11 +70,9 @@ impl<A: Wire> Replica<A> {
     /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for it, not for its signature:
     /// where the boundary adopted it, the one that was reported counts. Whether it is, or was, wanted: several may serve it.
     pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step<A::Op>) -> bool {
-        let wanted = self.closing.wanted.get(&entry.digest);
-        let wanted = wanted == Some(&entry.message().dot());
-        if wanted {
-            self.closing.wanted.remove(&entry.digest);
-            if let Some(lock) = self.boundary.adopts(&entry.message().dot(), &entry.digest) {
+        let dot = entry.message().dot();
+        if self.closing.wanted.remove(&(dot, entry.digest)) {
+            if let Some(lock) = self.boundary.adopts(&dot, &entry.digest) {
                 *entry = entry.clone().signed_with(lock);
             }
             step.persist

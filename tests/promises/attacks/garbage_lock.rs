@@ -1,13 +1,16 @@
 //! One liar of four reports a lock on a message of its own that no correct member can have echoed. A boundary that adopts it
 //! imposes on all what nobody can ever judge valid; and when all drop its only copies, no later value can be backed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bft_crdts::codec::{Digest, encode};
-use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Message, Proposal};
+use bft_crdts::codec::{Digest, Limits, encode};
+use bft_crdts::deterministic_secure_broadcast::{
+    Body, Consent, Echo, Equivocation, Message, Packet, Proposal,
+};
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Ballot, Change, Generation, Mark, Report, Round, Said};
+use bft_crdts::membership::{Approval, Ballot, Change, Generation, Mark, Report, Round, Said};
 
 use crate::common::{Table, add, dot, key, remove};
 
@@ -271,4 +274,120 @@ fn what_a_boundary_names_outlives_a_restart_of_all() {
     }
     renew(&mut table, &[]);
     assert_eq!(generations(&table), [3, 3, 3]);
+}
+
+/// Four liars of thirteen report locks on sixteen messages that they never serve: more than there are lanes. What a correct
+/// member is locked on is asked for and taken all the same.
+#[test]
+fn wants_that_nobody_fulfils_leave_room_for_others() {
+    let mut limits = Limits::default();
+    (limits.seats, limits.lanes) = (13, 13);
+    let mut table = Table::bounded(13, limits);
+    for seat in 0..9 {
+        let approval = Approval {
+            generation: Generation::GENESIS,
+            change: Change::Renew.key(),
+        };
+        let approval = table.keys[seat].sign(&table.network(), approval);
+        let body = Body::Approve(Arc::new(Consent {
+            change: Change::Renew,
+            approval: approval.into_claim(),
+        }));
+        if seat == 0 {
+            let step = table.replicas[0].approve(Change::Renew).expect("a wish");
+            table.spend(0, step);
+        } else {
+            table.give(table.actor(seat), 0, body).expect("an approval");
+        }
+    }
+    let empty = Report::of(table.replicas[0].boundary());
+    for liar in 9..13 {
+        let mut report = empty.clone();
+        for source in 9..13 {
+            let ops = vec![liar as u8; 9];
+            let message = Message {
+                source: table.actor(source),
+                seq: Seq::new(1),
+                parent: table.network().digest(),
+                ops: ops.into(),
+            };
+            let lock = table.echo(source, &table.sign(source, message));
+            report.marks.insert(table.actor(source), Mark::Lock(lock));
+        }
+        give_report(&mut table, liar, report);
+    }
+    let proposal = table.first(12, &[add(table.actor(12), 1, 9)]);
+    for seat in 1..9 {
+        let mut report = empty.clone();
+        let lock = Mark::Lock(table.echo(12, &proposal));
+        report.marks.insert(table.actor(12), lock);
+        give_report(&mut table, seat, report);
+    }
+    table.take_wire();
+    let holder = table.actor(1);
+    table
+        .give(holder, 0, Body::Proposal(proposal))
+        .expect("it was asked for");
+    table.tick(0);
+    let proposes =
+        |packet: &Packet| matches!(&packet.body, Body::Speech { value, .. } if value.is_some());
+    assert!(table.take_wire().iter().any(proposes));
+}
+
+fn give_report(table: &mut Table, by: usize, report: Report) {
+    let report = table.keys[by].sign(&table.network(), report);
+    let report = Arc::new(report.into_claim());
+    let changes = vec![];
+    table
+        .give(table.actor(by), 0, Body::Report { report, changes })
+        .expect("a report");
+}
+
+/// All members are exchanged, and a boundary adopts what only they hold: the new member asks them for it.
+#[test]
+fn what_a_boundary_names_is_asked_of_those_who_left() {
+    let mut table = Table::of(3);
+    let [source, holder, third] = [0, 1, 2].map(|seat| table.actor(seat));
+    table.add(0, 7);
+    // One of the others locks it. What would complete it is lost.
+    table.carry(|packet| packet.to == holder);
+    let newcomer = table.enter(50, |_| ());
+    table.take_wire();
+    let leaves = [source, holder, third].map(Change::Leave);
+    for seat in 0..3 {
+        for change in leaves.into_iter().chain([table.entry(newcomer)]) {
+            let step = table.replicas[seat].approve(change).expect("a good change");
+            table.spend(seat, step);
+        }
+        // The last one holds all changes at once, and its report shows them.
+        table.carry(|packet| seat < 2 && packet.to != source);
+    }
+    let new = table.actor(newcomer);
+    for _ in 0..60 {
+        (0..4).for_each(|seat| table.tick(seat));
+        table.carry(|packet| match &packet.body {
+            Body::Echo(_) => false,
+            Body::Proposal(_) => packet.to != new,
+            _ => true,
+        });
+    }
+    let boundary = table.replicas[newcomer].boundary();
+    assert_eq!(boundary.committee().actors(), [new]);
+    assert!(boundary.adopted().contains_key(&source));
+    assert_eq!(table.delivered[newcomer], []);
+    // The others say nothing of themselves any more: they answer.
+    let mut asked = BTreeSet::new();
+    for _ in 0..130 {
+        table.tick(newcomer);
+        for packet in table.take_wire() {
+            if matches!(packet.body, Body::Want(_)) {
+                asked.insert(packet.to);
+                table.hand_over(packet).expect("a question");
+                table.carry(|answer| answer.to == new);
+            }
+        }
+    }
+    assert_eq!(asked, [source, holder, third].into());
+    let head = table.replicas[newcomer].head(&source).expect("a lane");
+    assert_eq!(head.seq, Seq::new(1));
 }
