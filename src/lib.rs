@@ -49,6 +49,7 @@
 //!         Effect::Delivered(_) => {}
 //!         Effect::Fault(fault) => panic!("nobody lies here: {fault:?}"),
 //!         Effect::Installed(_) | Effect::Asked(_) => unreachable!("nobody comes or goes"),
+//!         Effect::Refused(refusal) => panic!("nobody lies here: {refusal}"),
 //!     })
 //! }
 //!
@@ -123,8 +124,9 @@
 //! Everything that comes from the network is untrusted, and may be handed to
 //! [`Packet::decode`](deterministic_secure_broadcast::Packet::decode) and
 //! [`Replica::handle_packet`](deterministic_secure_broadcast::Replica::handle_packet) as it is: it is refused with an error
-//! or it is taken, it never panics, and what a peer can make a replica hold is bounded by [`codec::Limits`]. Decoding does
-//! not recurse on its input and allocates in proportion to it. What comes from a
+//! or it is taken, it never panics, and what a peer can make a replica hold without its being delivered is bounded by
+//! [`codec::Limits`]. What is delivered is data: valid operations are kept, a liar's too, as the algorithm allows them.
+//! Decoding does not recurse on its input and allocates in proportion to it. What comes from a
 //! [`Store`](store::Store) is trusted: who can write there is the replica. The algorithm is trusted too: an `apply` that
 //! panics, or a broken [law](traits), breaks the promises. The crate holds no `unsafe`.
 //!

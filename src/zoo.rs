@@ -214,5 +214,18 @@ mod cage {
         CheckpointUnheeded,
         /// Who has no seat any more is told to go, whatever the others lack.
         LeftTooSoon,
+        /// Any answer is taken, asked for or not, and a copy of a message without its source's signature is kept and served
+        /// in the place of a good one.
+        Poison,
+        /// One bad segment of an answer takes the good ones beside it away.
+        AnswerRefusedWhole,
+        /// Who knows that its generation is over, and has not installed the next, delivers what its retired members certify.
+        PendingNotClosed,
+        /// What can never be valid is reported each time that it is sent.
+        FaultsRepeated,
+        /// Of two signatures that contradict each other, one that names another generation than ours convicts nobody.
+        EvidenceUnused,
+        /// A replica that is silenced signs standings still, and votes in the agreement.
+        SilencedSigns,
     }
 }

@@ -147,7 +147,7 @@ impl Flooder {
             Body::Announce(Arc::clone(&standing)),
             Body::Receipt(Arc::clone(&standing)),
             Body::Request(Request {
-                standing: Arc::clone(&standing),
+                standing: Some(Arc::clone(&standing)),
                 known: Generation::GENESIS,
                 held: (0..50)
                     .map(|index| (stranger(salt + index), Seq::MAX))
@@ -157,7 +157,7 @@ impl Flooder {
                 foundings: Vec::new(),
                 pruned: false,
                 chunks: vec![chunk],
-                standing,
+                standing: Some(standing),
             }),
         ]
     }

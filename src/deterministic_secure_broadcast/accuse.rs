@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::Replica;
 use super::error::Refusal;
 use super::lane::Lane;
-use super::message::{Certificate, Echo, Entry, Equivocation, Standing};
+use super::message::{Certificate, Echo, Equivocation, Standing};
 use super::packet::Body;
 use super::step::{Fault, Record, Step};
-use crate::actor::{Actor, Sig, Signed, Verified};
+use crate::actor::{Actor, Sig, Signed};
 use crate::evidence::Conflict;
-use crate::membership::Seat;
+use crate::membership::{Mark, Report, Seat};
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
@@ -31,44 +31,103 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Two signatures of a source at one dot.
-    pub(super) fn convict_source(
+    /// Convicts the signer of a claim that contradicts what is held here. Whether there is something that it contradicts:
+    /// then the claim says nothing else.
+    pub(super) fn accuse(
         &mut self,
-        held: Signed<Echo>,
-        other: &Verified<Echo>,
+        claim: Signed<Echo>,
+        step: &mut Step<A::Op>,
+    ) -> Result<bool, Refusal> {
+        let Some(held) = self.held_against(&claim) else {
+            return Ok(false);
+        };
+        if !self.convicted.contains_key(&claim.signer) {
+            let key = claim.signer.public_key();
+            let key = key.map_err(|_| Refusal::NoLane(claim.signer))?;
+            let fact = claim.verify(&self.network, &key)?;
+            self.convict_echoes(held, fact.into_claim(), step);
+        }
+        Ok(true)
+    }
+
+    /// What is known here of the signer that it cannot have said beside this, if it is correct: a source at its own dot in
+    /// whatever generation, a member in the generation of the claim.
+    fn held_against(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
+        let Echo { dot, digest, .. } = claim.statement;
+        let lane = self.lanes.get(&dot.source)?;
+        if claim.signer == dot.source {
+            let imposed = self.boundary.adopted().get(&dot.source);
+            let imposed = imposed.filter(|lock| lock.statement.dot == dot);
+            let said = lane.said_otherwise(&dot, &digest);
+            let said = said.or(imposed.copied());
+            if let Some(said) = said.filter(|said| said.statement.digest != digest) {
+                return Some(said);
+            }
+        }
+        self.echoed_otherwise(claim)
+            .filter(|_| !bug!(EvidenceUnused))
+    }
+
+    /// Another echo of the same member, dot and generation, among those that were counted here or that are in a
+    /// certificate that is kept.
+    fn echoed_otherwise(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
+        let Echo {
+            generation,
+            dot,
+            digest,
+        } = claim.statement;
+        let lane = self.lanes.get(&dot.source)?;
+        let seat = self.committee_of(generation)?.seat(&claim.signer)?;
+        let counted = lane.lock().and_then(|lock| {
+            let sig = lock.tally.signature(seat)?;
+            Some((*lock.tally.statement(), sig))
+        });
+        let certified = lane.certificate_at(dot.seq).and_then(|certificate| {
+            let sig = signature(certificate, seat)?;
+            Some((certificate.statement, sig))
+        });
+        let mut echoes = counted.into_iter().chain(certified);
+        let (statement, sig) = echoes.find(|(echo, _)| {
+            (echo.generation, echo.dot) == (generation, dot) && echo.digest != digest
+        })?;
+        let signer = claim.signer;
+        Some(Signed {
+            statement,
+            signer,
+            sig,
+        })
+    }
+
+    /// Two echoes of one actor of which a correct one signs one. Those that are held were checked, or convict nobody.
+    pub(super) fn convict_echoes(
+        &mut self,
+        left: Signed<Echo>,
+        right: Signed<Echo>,
         step: &mut Step<A::Op>,
     ) {
-        let source = held.signer;
-        if self.convicted.contains_key(&source) || bug!(EquivocationForgotten) {
+        let accused = left.signer;
+        if self.convicted.contains_key(&accused) || bug!(EquivocationForgotten) {
             return;
         }
-        let conflict = Conflict {
-            left: held,
-            right: Signed::clone(other),
-        };
-        let evidence = Equivocation::Echo(conflict);
+        let evidence = Equivocation::Echo(Conflict { left, right });
         if evidence.verify(&self.network).is_ok() {
-            self.convict(source, Arc::new(evidence), step);
+            self.convict(accused, Arc::new(evidence), step);
         }
     }
 
-    /// A quorum certified another message than the one we were bound to.
-    pub(super) fn accuse_contradicted(
-        &mut self,
-        delivered: &Entry,
-        bound: Option<Entry>,
-        step: &mut Step<A::Op>,
-    ) {
-        let source = delivered.message().source;
-        let Some(bound) = bound else {
-            return;
-        };
-        let key = source.public_key();
-        let other = key
-            .ok()
-            .and_then(|key| delivered.verify(&self.network, &key).ok());
-        if let Some(other) = other {
-            self.convict_source(bound.echo(), &other, step);
+    /// Members report what sources signed: two of a kind, or one that contradicts what is held here.
+    pub(super) fn accuse_reported(&mut self, report: &Report, step: &mut Step<A::Op>) {
+        for mark in report.marks.values().filter(|_| !bug!(EvidenceUnused)) {
+            if let Mark::Seal(conflict) = mark
+                && self.lanes.contains_key(&conflict.left.signer)
+            {
+                self.convict_echoes(conflict.left, conflict.right, step);
+            }
+            for echo in mark.echoes() {
+                if let Some(held) = self.held_against(echo) {
+                    self.convict_echoes(held, *echo, step);
+                }
+            }
         }
     }
 
@@ -87,7 +146,7 @@ impl<A: Wire> Replica<A> {
             .extend((!bug!(ConvictionNotDurable)).then_some(convicted));
         step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
         self.convicted.insert(accused, evidence);
-        self.standing = None;
+        self.standing.outdate();
     }
 
     /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must be bound to that
@@ -110,37 +169,23 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Two checked certificates for one dot: whoever echoed both is convicted. It takes more liars than are tolerated.
-    pub(super) fn accuse_members(
-        &mut self,
-        held: &Certificate,
-        other: &Certificate,
-        step: &mut Step<A::Op>,
-    ) {
-        let said = held.statement.generation;
-        let committee = self.committee_of(said);
-        let Some(committee) = committee.filter(|_| other.statement.generation == said) else {
-            return;
-        };
-        let claim = |certificate: &Certificate, seat, signer| {
-            let mut signatures = certificate.signatures.iter();
-            let sig = signatures.find(|(signed, _)| *signed == seat)?.1;
-            let statement = certificate.statement;
-            Some(Signed {
+    /// A checked certificate for another digest than the one that is held here: whoever signed both is convicted. The
+    /// source does, if it signed it as a member; others are more liars than are tolerated, or echo what they please.
+    pub(super) fn accuse_signers(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
+        let statement = certificate.statement;
+        let committee = self.committee_of(statement.generation);
+        let members = committee.map(|committee| committee.seats().collect::<Vec<_>>());
+        let claims = members.into_iter().flatten().filter_map(|(seat, signer)| {
+            let sig = signature(certificate, seat)?;
+            let claim = Signed {
                 statement,
                 signer,
                 sig,
-            })
-        };
-        let both = committee.seats().filter_map(|(seat, actor)| {
-            let (left, right) = (claim(held, seat, actor)?, claim(other, seat, actor)?);
-            Some((actor, Equivocation::Echo(Conflict { left, right })))
+            };
+            Some((self.held_against(&claim)?, claim))
         });
-        let new = both.filter(|(actor, evidence)| {
-            !self.convicted.contains_key(actor) && evidence.verify(&self.network).is_ok()
-        });
-        for (actor, evidence) in new.collect::<Vec<_>>() {
-            self.convict(actor, Arc::new(evidence), step);
+        for (held, claim) in claims.collect::<Vec<_>>() {
+            self.convict_echoes(held, claim, step);
         }
     }
 
@@ -163,14 +208,26 @@ impl<A: Wire> Replica<A> {
     }
 
     /// Our key has signed what we do not remember: the store is an old copy, or somebody else uses the key. Whatever
-    /// we sign next may contradict it, so we sign nothing more.
+    /// we sign next may contradict it, so we sign nothing more: who holds the key is told in the same turn.
     pub(super) fn silence(&mut self, step: &mut Step<A::Op>) {
-        if self.silenced {
+        if !self.signer.silence() {
             return;
         }
+        if let Some(agreement) = &mut self.closing.agreement
+            && !bug!(SilencedSigns)
+        {
+            agreement.silence();
+        }
         tracing::error!(me = ?self.actor(), "our key has signed what we do not remember");
-        self.silenced = true;
         step.persist.push(Record::Silenced);
         step.faults.push(Fault::Silenced);
     }
+}
+
+/// What the member at `seat` signed in a certificate.
+fn signature(certificate: &Certificate, seat: Seat) -> Option<Sig> {
+    let mut signatures = certificate.signatures.iter();
+    signatures
+        .find(|(signed, _)| *signed == seat)
+        .map(|(_, sig)| *sig)
 }

@@ -24,8 +24,11 @@ impl<A: Wire> Replica<A> {
         if self.closing.agreement.is_some() {
             return;
         }
+        let Some(key) = self.signer.lend() else {
+            return;
+        };
         let ballots = std::mem::take(&mut self.closing.ballots);
-        let opened = Agreement::open(&self.boundary, self.key.clone(), Pace::default(), ballots);
+        let opened = Agreement::open(&self.boundary, key, Pace::default(), ballots);
         match opened {
             Ok(mut agreement) => {
                 let turn = agreement.start();

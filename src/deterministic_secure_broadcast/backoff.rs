@@ -21,9 +21,14 @@ impl Backoff {
         self.due = self.due.min(now.saturating_add(1));
     }
 
+    /// Whether it is time.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        now >= self.due
+    }
+
     /// Whether it is time; if so, the next time is farther away.
     pub(super) fn fire(&mut self, now: u64) -> bool {
-        if now < self.due {
+        if !self.is_due(now) {
             return false;
         }
         self.due = now.saturating_add(self.wait);

@@ -35,7 +35,7 @@ impl<A: Wire> Replica<A> {
             lane.checkpoint(*source, self.boundary.head(source).seq, &mut records);
         }
         records.extend(self.outbox.waiting().map(Record::Queued));
-        records.extend(self.silenced.then_some(Record::Silenced));
+        records.extend(self.signer.is_silenced().then_some(Record::Silenced));
         Some(records)
     }
 }

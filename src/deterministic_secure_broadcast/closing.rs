@@ -138,7 +138,7 @@ impl<A: Wire> Replica<A> {
     /// # Errors
     /// [`ApproveError`] when it cannot be made or is not ours to approve.
     pub fn approve(&mut self, change: Change) -> Result<Step<A::Op>, ApproveError> {
-        if self.silenced {
+        if self.signer.is_silenced() {
             return Err(ApproveError::Silenced);
         }
         if !self.committee.contains(&self.actor()) || self.awaits_checkpoint() {
@@ -149,7 +149,7 @@ impl<A: Wire> Replica<A> {
             generation: self.generation(),
             change: change.key(),
         };
-        let fact = self.key.sign(&self.network, approval);
+        let fact = self.signer.sign(approval).ok_or(ApproveError::Silenced)?;
         let mut step = Step::default();
         let approval = Signed::clone(&fact);
         let consent = Arc::new(Consent { change, approval });
@@ -210,7 +210,7 @@ impl<A: Wire> Replica<A> {
 
     /// After a crash: what was not said of the end of this generation is said now.
     pub(super) fn go_on_closing(&mut self, step: &mut Step<A::Op>) {
-        if self.committee.contains(&self.actor()) && !self.silenced {
+        if self.committee.contains(&self.actor()) {
             self.report(step);
             self.open_agreement(step);
         }
@@ -218,8 +218,9 @@ impl<A: Wire> Replica<A> {
 
     /// Reports once, and says it to everybody, again at each new change.
     fn report(&mut self, step: &mut Step<A::Op>) {
-        if self.closing.own_report.is_none() {
-            let fact = self.key.sign(&self.network, self.own_report());
+        if self.closing.own_report.is_none()
+            && let Some(fact) = self.signer.sign(self.own_report())
+        {
             let claim = Arc::new(Signed::clone(&fact));
             step.persist.push(Record::Reported(Arc::clone(&claim)));
             self.closing.reports.insert(self.actor(), fact);
@@ -308,6 +309,7 @@ impl<A: Wire> Replica<A> {
         }
         report.statement.check(&self.boundary)?;
         let fact = self.committee.verify(&self.network, report.clone())?;
+        self.accuse_reported(&report.statement, step);
         if own {
             self.silence(step);
         } else {

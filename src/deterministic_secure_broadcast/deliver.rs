@@ -1,6 +1,7 @@
 //! The deliver rule: a certified message takes effect when it is next in its lane, here, and valid on the very state
 //! that it is applied to. What is early is held; whatever it rests on is certified too, and will come.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -12,11 +13,101 @@ use super::packet::Chunk;
 use super::step::{Delivery, Fault, Record, Step};
 use crate::actor::Actor;
 use crate::codec::Digest;
-use crate::dot::Dot;
+use crate::dot::{Dot, Head};
 use crate::membership::Admission;
 use crate::traits::{Verdict, Wire};
 
+/// What the newest chain of generations that is known here makes of the end of a stretch: every way to deliver asks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vouch {
+    /// It is its lane's end in the frontier of a generation that is founded, which proves it without a certificate.
+    Frontier,
+    /// Its certificate proves it.
+    Certificate,
+    /// The committee that certified it is over, and its keys may be stolen: it counts when its lane reaches the frontier of
+    /// a generation that is founded.
+    Provisional,
+    /// It counts, if ever, when a generation is installed that is not installed here yet.
+    Later,
+    /// Retired keys signed it too late, or never did.
+    Closed,
+}
+
 impl<A: Wire> Replica<A> {
+    /// The closing rule, asked of the newest generation that is founded, installed here or not.
+    pub(super) fn vouch(
+        &self,
+        source: &Actor,
+        end: Head,
+        certificate: Option<&Certificate>,
+    ) -> Vouch {
+        let mut pending = self.pending.iter();
+        if pending.any(|(_, boundary)| boundary.head(source) == end) {
+            return Vouch::Frontier;
+        }
+        let Some(certificate) = certificate else {
+            return Vouch::Closed;
+        };
+        match self.pending.last().map(|(_, newest)| newest.head(source)) {
+            None => self.vouch_installed(certificate),
+            Some(newest) => match end.seq.cmp(&newest.seq) {
+                Ordering::Less => Vouch::Provisional,
+                Ordering::Equal => Vouch::Closed,
+                Ordering::Greater => Vouch::Later,
+            },
+        }
+    }
+
+    fn vouch_installed(&self, certificate: &Certificate) -> Vouch {
+        match self.admits(certificate) {
+            Admission::Current | Admission::Named => Vouch::Certificate,
+            Admission::Later => Vouch::Later,
+            Admission::Within(_) | Admission::Refused => Vouch::Closed,
+        }
+    }
+
+    /// The same of a certificate alone.
+    pub(super) fn vouch_certificate(&self, certificate: &Certificate) -> Vouch {
+        if bug!(PendingNotClosed) {
+            return self.vouch_installed(certificate);
+        }
+        let source = certificate.statement.dot.source;
+        self.vouch(&source, certificate.head(), Some(certificate))
+    }
+
+    /// Whether a certificate may deliver now.
+    pub(super) fn vouches(&self, certificate: &Certificate) -> bool {
+        let vouch = self.vouch_certificate(certificate);
+        matches!(vouch, Vouch::Frontier | Vouch::Certificate)
+    }
+
+    /// A generation is founded: what was certified before, and is not delivered yet, is asked of it again.
+    pub(super) fn vouch_again(&mut self) {
+        let newest = self.tip().clone();
+        let held = self.lanes.iter().filter_map(|(source, lane)| {
+            let held = lane.certified.as_ref().filter(|held| !held.provisional)?;
+            let certificate = held.certificate.as_deref()?;
+            // Right after its frontier a generation may adopt it: that shows when it is installed.
+            let reached = lane.head() == newest.head(source);
+            Some((*source, self.vouch_certificate(certificate), reached))
+        });
+        for (source, vouch, reached) in held.collect::<Vec<_>>() {
+            let lane = self.lanes.get_mut(&source).expect("it was looked at");
+            let held = lane.certified.take().expect("it was looked at");
+            let keeps = match vouch {
+                Vouch::Frontier | Vouch::Certificate => true,
+                Vouch::Provisional => !held.tail.is_empty(),
+                Vouch::Later => reached,
+                Vouch::Closed => false,
+            };
+            // What is not kept comes again, with what proves it.
+            lane.certified = keeps.then_some(Certified {
+                provisional: matches!(vouch, Vouch::Provisional | Vouch::Later),
+                ..held
+            });
+        }
+    }
+
     pub(super) fn handle_certificate(
         &mut self,
         from: Actor,
@@ -25,25 +116,27 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let dot = certificate.statement.dot;
         let lane = self.lane(&dot.source)?;
-        if let Some(held) = lane.certificate_at(dot.seq) {
+        let held = lane
+            .certificate_at(dot.seq)
+            .map(|held| held.statement.digest);
+        if let Some(held) = held.or_else(|| lane.log.digest(dot.seq)) {
             // A second certificate here says the same, or more members lie than are tolerated.
-            if held.statement.digest != certificate.statement.digest {
-                let held = Arc::clone(held);
+            if held != certificate.statement.digest {
                 let other = self.certify(certificate)?;
-                self.accuse_members(&held, &other, step);
+                self.accuse_signers(&other, step);
             }
             return Ok(());
         }
         if dot.seq <= lane.head().seq {
             return Ok(());
         }
-        match self.admits(&certificate) {
-            Admission::Current | Admission::Named => {}
-            Admission::Later => {
+        match self.vouch_certificate(&certificate) {
+            Vouch::Frontier | Vouch::Certificate => {}
+            Vouch::Provisional | Vouch::Later => {
                 self.pull(from, step);
                 return Ok(());
             }
-            Admission::Within(_) | Admission::Refused => return Err(Refusal::Closed(dot.source)),
+            Vouch::Closed => return Err(Refusal::Closed(dot.source)),
         }
         if !dot.seq.follows(lane.head().seq) {
             // Only a proven gap makes us ask, or anybody could use up the pace at which we ask.
@@ -92,7 +185,8 @@ impl<A: Wire> Replica<A> {
         let entry = lane.bound().filter(|entry| entry.digest == digest).cloned();
         let Some(entry) = entry else {
             // The message is missing, or contradicts the one we are bound to: fetch it, with its signature.
-            lane.certified = Some(missing(certificate));
+            lane.certified = Some(missing(Arc::clone(&certificate)));
+            self.accuse_signers(&certificate, step);
             self.pull(from, step);
             return;
         };
@@ -162,14 +256,23 @@ impl<A: Wire> Replica<A> {
 
     /// Applies the next certified message of a lane, if it is here and valid. Whether it did.
     fn deliver_next(&mut self, source: Actor, step: &mut Step<A::Op>) -> bool {
-        let Some(lane) = self.lanes.get_mut(&source).filter(|lane| !lane.stopped) else {
+        let lane = self.lanes.get(&source).filter(|lane| !lane.stopped);
+        let certified = lane.and_then(|lane| lane.certified.as_ref());
+        let Some(certified) = certified.filter(|held| !held.provisional) else {
             return false;
         };
-        let certified = lane.certified.as_ref().filter(|held| !held.provisional);
-        let Some(entry) = certified.and_then(|held| held.tail.front()).cloned() else {
+        let Some(entry) = certified.tail.front().cloned() else {
             return false;
         };
+        let proof = certified.certificate.clone();
         let dot = entry.message().dot();
+        debug_assert!(
+            proof.is_none_or(|proof| self.vouches(&proof)),
+            "whatever makes a stretch ready asks the newest generation that is known"
+        );
+        let Some(lane) = self.lanes.get_mut(&source) else {
+            return false;
+        };
         let (ops, verdict) = judge(&self.algorithm, lane, &entry, self.genesis.limits());
         let ops = match (ops, verdict) {
             (ops, verdict) if verdict.is_valid() || bug!(DeliveredUnjudged) => ops,
@@ -184,27 +287,31 @@ impl<A: Wire> Replica<A> {
         let remembered = lane
             .lock()
             .is_some_and(|lock| lock.entry.digest == entry.digest);
-        if source == self.key.actor() && !remembered {
+        if source == self.signer.actor() && !remembered {
             self.silence(step);
             self.outbox.forget_ahead();
         }
         let Some(lane) = self.lanes.get_mut(&source) else {
             return false;
         };
-        let contradicted = lane.advance(&entry, self.genesis.limits());
+        let contradicted = lane.said_otherwise(&dot, &entry.digest);
+        lane.advance(&entry, self.genesis.limits());
         self.apply(source, ops);
-        self.standing = None;
+        self.deliveries += 1;
+        self.standing.outdate();
         let delivered = Record::Delivered(dot);
         step.persist
             .extend((!bug!(DeliveryNotDurable)).then_some(delivered));
         step.delivered.push(Delivery::new(entry.clone()));
-        self.accuse_contradicted(&entry, contradicted, step);
+        if let Some(held) = contradicted {
+            self.convict_echoes(held, entry.echo(), step);
+        }
         true
     }
 
     pub(super) fn apply(&mut self, source: Actor, ops: Vec<A::Op>) {
         for op in ops {
-            if source != self.key.actor() {
+            if source != self.signer.actor() {
                 self.outbox.apply_foreign(&op);
             }
             self.algorithm.apply(op);
@@ -213,25 +320,43 @@ impl<A: Wire> Replica<A> {
 
     /// Judges again a proposal that was early.
     fn judge_waiting(&mut self, source: Actor, step: &mut Step<A::Op>) {
-        let waits = self.silenced || self.is_frozen() || self.convicted.contains_key(&source);
+        let waits =
+            self.signer.is_silenced() || self.is_frozen() || self.convicted.contains_key(&source);
+        let moment = self.moment();
         let Some(lane) = self.lanes.get_mut(&source).filter(|_| !waits) else {
             return;
         };
         match std::mem::replace(&mut lane.stance, Stance::Open) {
-            Stance::Waiting(entry) => self.echo_if_valid(source, entry, step),
+            Stance::Waiting(mut early) => {
+                if early.again.fire(moment) {
+                    self.echo_if_valid(source, early, step);
+                } else {
+                    lane.stance = Stance::Waiting(early);
+                }
+            }
             stance => lane.stance = stance,
         }
+    }
+
+    /// Early messages are judged again as time passes too: the delivery that makes one valid may be the last.
+    pub(super) fn judge_early(&mut self, step: &mut Step<A::Op>) {
+        let moment = self.moment();
+        let lanes = self.lanes.iter();
+        let due =
+            lanes.filter(|(_, lane)| lane.early().is_some_and(|early| early.again.is_due(moment)));
+        self.ready.extend(due.map(|(source, _)| *source));
+        self.settle(step);
+    }
+
+    /// How much has happened that may make early messages valid, or lets them be looked at: deliveries and ticks.
+    pub(super) fn moment(&self) -> u64 {
+        self.now.saturating_add(self.deliveries)
     }
 }
 
 impl<Op> Lane<Op> {
-    /// Moves the certified message `entry` from the held stretch to the log. What we were bound to at its dot, if it was
-    /// something else.
-    pub(super) fn advance(
-        &mut self,
-        entry: &Entry,
-        limits: &crate::codec::Limits,
-    ) -> Option<Entry> {
+    /// Moves the certified message `entry` from the held stretch to the log.
+    pub(super) fn advance(&mut self, entry: &Entry, limits: &crate::codec::Limits) {
         let mut certificate = None;
         if let Some(certified) = &mut self.certified {
             certified.tail.pop_front();
@@ -240,13 +365,8 @@ impl<Op> Lane<Op> {
                 self.certified = None;
             }
         }
-        let bound = self
-            .bound()
-            .filter(|bound| bound.digest != entry.digest)
-            .cloned();
         self.stance = Stance::Open;
         self.log.append(entry.clone(), certificate, limits);
-        bound
     }
 }
 

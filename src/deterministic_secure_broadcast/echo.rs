@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::error::Refusal;
-use super::lane::{Certified, Lane, Stance};
+use super::lane::{Certified, Early, Lane, Stance};
 use super::message::{Certificate, Echo, Entry, Proposal, QuorumCertificate};
 use super::packet::{Body, Chunk};
 use super::step::{Fault, Record, Step};
@@ -31,18 +31,21 @@ impl<A: Wire> Replica<A> {
         if dot.seq == Seq::ZERO {
             return Err(Refusal::NoDot(dot));
         }
-        if proposal.generation > self.generation() {
+        let mut entry = Entry::new(&self.network, proposal);
+        if entry.proposal.generation > self.generation() {
+            if !bug!(EvidenceUnused) {
+                self.accuse(entry.echo(), step)?;
+            }
             self.pull(from, step);
             return Ok(());
         }
-        let mut entry = Entry::new(&self.network, proposal);
         let wanted = self.take_payload(&mut entry, step);
         let placed = self.place(from, entry, head, step);
         // What was wanted is taken, whatever else it is good for.
         if wanted { Ok(()) } else { placed }
     }
 
-    /// Rules 1 and 2, and the same proposal again.
+    /// Rules 1 to 3, and the same proposal again.
     fn place(
         &mut self,
         from: Actor,
@@ -51,10 +54,18 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let dot = entry.message().dot();
+        if self.is_certified_next(&entry) {
+            return self.fill_certified(entry, step);
+        }
+        let unseen = bug!(SecondMessageEchoed) && dot.seq.follows(head.seq);
+        if !unseen && self.accuse(entry.echo(), step)? {
+            // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
+            return Ok(());
+        }
         let lane = self.lane(&dot.source)?;
         if dot.seq <= head.seq {
             // 1. Delivered here: its source lost our answer, or lies.
-            return self.answer_late(from, &entry, step);
+            return self.answer_late(from, &dot.source, step);
         }
         if !dot.seq.follows(head.seq) {
             // 2. We are behind. Only a signed proposal makes us ask.
@@ -74,38 +85,24 @@ impl<A: Wire> Replica<A> {
             }
             return Ok(());
         }
-        if self.is_certified_next(&entry) {
-            return self.fill_certified(entry, step);
+        if lane.refuses(&entry.digest) && !bug!(FaultsRepeated) {
+            return Err(Refusal::Invalid(dot));
         }
-        let echo = self.verify_source(&entry)?;
-        self.judge(from, entry, echo, step)
+        if lane
+            .early()
+            .is_some_and(|early| early.entry.digest == entry.digest)
+        {
+            // It is judged again when something has happened.
+            return Ok(());
+        }
+        self.verify_source(&entry)?;
+        self.judge(from, entry, step)
     }
 
-    /// Rules 3 to 7, on a proposal for the next dot of its lane whose signature is good.
-    fn judge(
-        &mut self,
-        from: Actor,
-        entry: Entry,
-        echo: Verified<Echo>,
-        step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    /// Rules 4 to 7, on a proposal for the next dot of its lane whose signature is good.
+    fn judge(&mut self, from: Actor, entry: Entry, step: &mut Step<A::Op>) -> Result<(), Refusal> {
         let dot = entry.message().dot();
         let lane = self.lane(&dot.source)?;
-        let other = |seen: &&Entry| seen.digest != entry.digest;
-        let seen = lane.seen_next().find(other).map(Entry::echo);
-        if let Some(seen) = seen.filter(|_| !bug!(SecondMessageEchoed)) {
-            // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
-            self.convict_source(seen, &echo, step);
-            return Ok(());
-        }
-        if let Some(bound) = self.boundary.adopted().get(&dot.source)
-            && bound.statement.dot == dot
-            && bound.statement.digest != entry.digest
-        {
-            // The boundary imposed another message here.
-            self.convict_source(*bound, &echo, step);
-            return Ok(());
-        }
         if dot.source == self.actor() {
             self.silence(step);
             return Ok(());
@@ -123,19 +120,21 @@ impl<A: Wire> Replica<A> {
             self.send(from, Body::Founding(founding), step);
             return Ok(());
         }
-        if self.silenced {
+        if self.signer.is_silenced() {
             return Err(Refusal::Silenced);
         }
-        self.echo_if_valid(from, entry, step);
+        // If it is early, another delivery may be what it waits for.
+        let early = Early::new(entry, self.moment().saturating_add(1));
+        self.echo_if_valid(from, early, step);
         Ok(())
     }
 
     /// Rules 6 and 7: hold what is early, report what is never valid, else lock and echo.
-    pub(super) fn echo_if_valid(&mut self, from: Actor, entry: Entry, step: &mut Step<A::Op>) {
+    pub(super) fn echo_if_valid(&mut self, from: Actor, early: Early, step: &mut Step<A::Op>) {
+        let entry = &early.entry;
         let dot = entry.message().dot();
         let Ok(ops) = entry.message().decode::<A::Op>(self.genesis.limits()) else {
-            let reason = "operations that do not decode";
-            return self.report_invalid(Fault::Invalid { dot, reason }, step);
+            return self.report_invalid(entry.echo(), "operations that do not decode", step);
         };
         let verdict = match self.algorithm.verdict_batch(&dot.source, &ops) {
             // 5. Nothing is echoed at the end of a generation.
@@ -145,17 +144,14 @@ impl<A: Wire> Replica<A> {
             }
             verdict => verdict,
         };
-        let seated = self.committee.contains(&self.key.actor());
+        let seated = self.committee.contains(&self.signer.actor());
         let Some(lane) = self.lanes.get_mut(&dot.source) else {
             return;
         };
         match verdict {
-            Verdict::NotYet(_) => lane.stance = Stance::Waiting(entry),
-            Verdict::Valid if !seated => lane.stance = Stance::Waiting(entry),
-            Verdict::Never(reason) => {
-                lane.stance = Stance::Open;
-                self.report_invalid(Fault::Invalid { dot, reason }, step);
-            }
+            Verdict::NotYet(_) => lane.stance = Stance::Waiting(early),
+            Verdict::Valid if !seated => lane.stance = Stance::Waiting(early),
+            Verdict::Never(reason) => self.report_invalid(entry.echo(), reason, step),
             Verdict::Valid => {
                 let proposal = Arc::clone(&entry.proposal);
                 let locked = Record::Locked {
@@ -166,13 +162,19 @@ impl<A: Wire> Replica<A> {
                     .extend((!bug!(LockNotDurable)).then_some(locked));
                 let seat = self.committee.seat(&self.actor());
                 let patience = PATIENCE + seat.map_or(0, |seat| seat.index() as u64);
-                self.lock(entry, ops, self.now + patience);
+                self.lock(early.entry, ops, self.now + patience);
                 self.send_echo(&[from, dot.source], dot.source, step);
             }
         }
     }
 
-    fn report_invalid(&self, fault: Fault, step: &mut Step<A::Op>) {
+    /// Told once: whoever sends it again is refused.
+    fn report_invalid(&mut self, echo: Signed<Echo>, reason: &'static str, step: &mut Step<A::Op>) {
+        let dot = echo.statement.dot;
+        if let Some(lane) = self.lanes.get_mut(&dot.source) {
+            lane.stance = Stance::Refused(echo);
+        }
+        let fault = Fault::Invalid { dot, reason };
         tracing::warn!(me = ?self.actor(), ?fault, "a source is faulty");
         step.faults.push(fault);
     }
@@ -197,7 +199,10 @@ impl<A: Wire> Replica<A> {
 
     /// A source's signature on its message is its echo in the generation in which it made it.
     fn count_source(&mut self, source: &Actor, step: &mut Step<A::Op>) {
-        let lane = self.lanes.get_mut(source).filter(|_| !self.replaying);
+        let lane = self
+            .lanes
+            .get_mut(source)
+            .filter(|_| !self.signer.is_replaying());
         let certificate = lane.and_then(Lane::lock_mut).and_then(|lock| {
             let echo = lock.entry.echo();
             lock.tally.add_checked(&self.committee, &echo)
@@ -213,26 +218,24 @@ impl<A: Wire> Replica<A> {
         source: Actor,
         step: &mut Step<A::Op>,
     ) -> Option<Signed<Echo>> {
-        let seat = self.committee.seat(&self.key.actor())?;
+        let seat = self.committee.seat(&self.signer.actor())?;
         self.count_source(&source, step);
         let lock = self.lanes.get(&source)?.lock()?;
         let echo = *lock.tally.statement();
         if let Some(sig) = lock.tally.signature(seat) {
-            let signer = self.key.actor();
+            let signer = self.signer.actor();
             return Some(Signed {
                 statement: echo,
                 signer,
                 sig,
             });
         }
-        if self.silenced
-            || self.replaying
-            || (self.is_frozen() && !bug!(EchoWhileFrozen))
-            || !(self.boundary.speaks(&echo.dot) || bug!(StrangersEchoed))
-        {
+        let frozen = self.is_frozen() && !bug!(EchoWhileFrozen);
+        let speaks = self.boundary.speaks(&echo.dot) || bug!(StrangersEchoed);
+        if frozen || !speaks {
             return None;
         }
-        let fact = self.key.sign(&self.network, echo);
+        let fact = self.signer.sign(echo)?;
         self.count(&fact, step);
         Some(fact.into_claim())
     }
@@ -244,13 +247,6 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lane(&dot.source)?;
-        if claim.signer == dot.source
-            && let Some(said) = lane.said_otherwise(&dot, &digest)
-        {
-            let fact = self.committee.verify(&self.network, claim)?;
-            self.convict_source(said, &fact, step);
-            return Ok(());
-        }
         if dot.seq <= lane.head().seq {
             return Ok(());
         }
@@ -315,17 +311,16 @@ impl<A: Wire> Replica<A> {
         certificate: Arc<Certificate>,
         step: &mut Step<A::Op>,
     ) {
+        let vouches = self.vouches(&certificate);
         let Some(lane) = self.lanes.get_mut(&source) else {
             return;
         };
         let Some(entry) = lane.lock().map(|lock| lock.entry.clone()) else {
             return;
         };
-        if lane
-            .certified
-            .as_ref()
-            .is_some_and(|held| !held.tail.is_empty())
-        {
+        let held = lane.certified.as_ref();
+        let waits = held.is_some_and(|held| !held.tail.is_empty());
+        if waits || !vouches {
             return;
         }
         let certificate = Some(certificate);
@@ -370,28 +365,14 @@ impl<A: Wire> Replica<A> {
         }
     }
 
+    /// The source lost our answer: the newest certificate of its lane, or the generation that covers it, says it all.
     fn answer_late(
         &mut self,
         from: Actor,
-        entry: &Entry,
+        source: &Actor,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        let dot = entry.message().dot();
-        let lane = self.lane(&dot.source)?;
-        if lane
-            .log
-            .digest(dot.seq)
-            .is_some_and(|held| held != entry.digest)
-        {
-            let held = lane.log.entry(dot.seq).map(Entry::echo);
-            let echo = self.verify_source(entry)?;
-            if dot.source == self.actor() {
-                self.silence(step);
-            }
-            if let Some(held) = held {
-                self.convict_source(held, &echo, step);
-            }
-        } else if let Some(certificate) = lane.log.newest() {
+        if let Some(certificate) = self.lane(source)?.log.newest() {
             let certificate = Arc::clone(certificate);
             self.send(from, Body::Certificate(certificate), step);
         } else if let Some(founding) = self.chain.last() {

@@ -35,12 +35,18 @@ pub enum Refusal {
     /// The source is convicted: nothing new of it is echoed.
     #[error("{0:?} is convicted")]
     Convicted(Actor),
+    /// The same operations were refused before: they can never be valid.
+    #[error("{0} holds what can never be valid")]
+    Invalid(Dot),
     /// We sign no more: our own key has signed what we do not remember.
     #[error("silenced")]
     Silenced,
     /// An echo that no proposal of ours asked for.
     #[error("an echo of {0} that was not asked for")]
     Unasked(Dot),
+    /// An answer from an actor that we have not asked, or that has answered already.
+    #[error("an answer from {0:?}, which was not asked")]
+    UnaskedAnswer(Actor),
     /// A certificate that is none.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),

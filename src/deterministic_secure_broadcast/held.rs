@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Replica;
-use super::lane::{Certified, Lane, Lock, Stance};
+use super::lane::{Certified, Early, Lane, Lock, Stance};
 use super::message::Entry;
 use crate::actor::Actor;
 use crate::codec::Digest;
@@ -48,6 +48,8 @@ pub enum Why {
     Convicted,
     /// Two messages were signed at this dot, and a boundary sealed it: it stays empty unless one was certified before.
     Sealed,
+    /// Its source signed what can never be valid: no correct member echoes it.
+    Invalid,
     /// We sign no more, and do not echo it; others may.
     Silenced,
     /// Certified, and never valid: a law of the algorithm is broken, or more members lie than are tolerated.
@@ -82,6 +84,7 @@ impl fmt::Display for Why {
             Self::Silenced => {
                 f.write_str("this replica signs no more; others may still certify it")
             }
+            Self::Invalid => f.write_str("its source signed operations that can never be valid"),
             Self::BrokenLaw => f.write_str(
                 "it is certified and can never be valid: a law is broken, or too many lie",
             ),
@@ -132,7 +135,10 @@ impl<A: Wire> Replica<A> {
         }
         match &lane.stance {
             Stance::Open => None,
-            Stance::Waiting(entry) => held(Some(entry.digest), self.why_unsigned(source, entry)),
+            Stance::Waiting(Early { entry, .. }) => {
+                held(Some(entry.digest), self.why_unsigned(source, entry))
+            }
+            Stance::Refused(echo) => held(Some(echo.statement.digest), Why::Invalid),
             Stance::Echoed(lock) => held(Some(lock.entry.digest), self.why_locked(lock)),
         }
     }
@@ -159,7 +165,7 @@ impl<A: Wire> Replica<A> {
     fn why_unsigned(&self, source: &Actor, entry: &Entry) -> Why {
         if self.convicted.contains_key(source) {
             Why::Convicted
-        } else if self.silenced {
+        } else if self.signer.is_silenced() {
             Why::Silenced
         } else if self.is_frozen() {
             Why::Frozen

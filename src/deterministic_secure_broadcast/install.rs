@@ -11,7 +11,7 @@ use super::Replica;
 use super::backoff::Backoff;
 use super::closing::Closing;
 use super::error::Refusal;
-use super::lane::{Lane, Stance};
+use super::lane::{Certified, Early, Lane, Stance};
 use super::log::Log;
 use super::message::Entry;
 use super::message::{Certificate, Echo, Equivocation, Tally};
@@ -149,6 +149,7 @@ impl<A: Wire> Replica<A> {
         }
         self.peers.values_mut().for_each(Peer::forget_last);
         self.pending.push((founding, next));
+        self.vouch_again();
     }
 
     /// Whether each lane is here up to where `frontier` says.
@@ -225,7 +226,7 @@ impl<A: Wire> Replica<A> {
         let closing = std::mem::replace(&mut self.closing, Closing::new(self.now));
         self.executed = None;
         self.fetching = None;
-        self.standing = None;
+        self.standing.outdate();
         self.meet_members();
         self.begin_to_leave(had_a_seat);
         self.welcome(&previous, step);
@@ -237,7 +238,7 @@ impl<A: Wire> Replica<A> {
         self.flush(self.outbox.len(), step);
         step.installed.push(Installed {
             generation: self.generation(),
-            seated: self.committee.contains(&self.key.actor()),
+            seated: self.committee.contains(&self.signer.actor()),
             by_snapshot,
         });
     }
@@ -274,6 +275,7 @@ impl<A: Wire> Replica<A> {
         closing: &Closing,
         step: &mut Step<A::Op>,
     ) {
+        let moment = self.moment();
         let boundary = &self.boundary;
         let Some(lane) = self.lanes.get_mut(&source) else {
             return;
@@ -289,7 +291,11 @@ impl<A: Wire> Replica<A> {
             matches!(admission, Admission::Named | Admission::Current)
         };
         let held = lane.certified.take();
-        lane.certified = held.filter(|held| held.certificate.as_ref().is_some_and(admitted));
+        let held = held.filter(|held| held.certificate.as_ref().is_some_and(admitted));
+        lane.certified = held.map(|held| Certified {
+            provisional: false,
+            ..held
+        });
         let head = lane.head();
         let adopted = boundary.adopted().get(&source);
         let adopted = adopted.filter(|lock| lock.statement.dot.seq.follows(head.seq));
@@ -301,19 +307,20 @@ impl<A: Wire> Replica<A> {
             if known.is_none() {
                 self.closing.wanted.insert((dot, digest));
             }
-            if let Some(bound) = lane.bound().filter(|bound| bound.digest != digest) {
-                let (left, right) = (bound.echo(), *lock);
+            if let Some(left) = lane.said_otherwise(&dot, &digest) {
+                let right = *lock;
                 accusations.push(Equivocation::Echo(Conflict { left, right }));
             }
             if lane.lock().is_none_or(|lock| lock.entry.digest != digest) {
                 // It is judged with everything else that waits; until then nothing else is echoed here.
-                lane.stance = known.map_or(Stance::Open, Stance::Waiting);
+                let early = |entry| Stance::Waiting(Early::new(entry, moment));
+                lane.stance = known.map_or(Stance::Open, early);
             }
         }
         // Our own message stays, also when we are out: another in its place, once we are back, would convict us.
         let (next, own) = (
             head.seq.next().unwrap_or(head.seq),
-            source == self.key.actor(),
+            source == self.signer.actor(),
         );
         if !own && !boundary.speaks(&Dot { source, seq: next }) {
             lane.stance = Stance::Open;
@@ -322,6 +329,9 @@ impl<A: Wire> Replica<A> {
         accusations.extend(seal.map(|seal| Equivocation::Echo(seal.evidence())));
         if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) && !bug!(SealedDotEchoed) {
             lane.stance = Stance::Open;
+        }
+        if let Stance::Waiting(early) = &mut lane.stance {
+            early.again = Backoff::starting(moment);
         }
         self.renew_lock(source);
         for evidence in accusations {
@@ -394,7 +404,7 @@ impl<A: Wire> Replica<A> {
                 if bound.is_none_or(|bound| !bound.seq.follows(head.seq)) {
                     lane.stance = Stance::Open;
                 }
-                if jump && !self.replaying {
+                if jump && !self.signer.is_replaying() {
                     self.silence(step);
                 }
             }

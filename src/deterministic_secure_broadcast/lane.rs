@@ -32,9 +32,26 @@ pub(super) enum Stance<Op> {
     /// Nothing.
     Open,
     /// Its source signed it, but we cannot judge it yet.
-    Waiting(Entry),
+    Waiting(Early),
+    /// Its source signed this, which can never be valid: told once, and half of what convicts it if it signs another.
+    Refused(Signed<Echo>),
     /// We echoed it, and echo no other.
     Echoed(Lock<Op>),
+}
+
+/// A proposal that is early.
+#[derive(Debug)]
+pub(super) struct Early {
+    pub(super) entry: Entry,
+    /// When to judge it again, in [moments](super::Replica::moment): each time costs as much as the message is long.
+    pub(super) again: Backoff,
+}
+
+impl Early {
+    pub(super) fn new(entry: Entry, moment: u64) -> Self {
+        let again = Backoff::starting(moment);
+        Self { entry, again }
+    }
 }
 
 /// A proposal that we are bound to, with the echoes that we know of.
@@ -79,39 +96,49 @@ impl<Op> Lane<Op> {
     pub(super) fn lock(&self) -> Option<&Lock<Op>> {
         match &self.stance {
             Stance::Echoed(lock) => Some(lock),
-            Stance::Open | Stance::Waiting(_) => None,
+            Stance::Open | Stance::Waiting(_) | Stance::Refused(_) => None,
+        }
+    }
+
+    pub(super) fn early(&self) -> Option<&Early> {
+        match &self.stance {
+            Stance::Waiting(early) => Some(early),
+            Stance::Open | Stance::Echoed(_) | Stance::Refused(_) => None,
         }
     }
 
     pub(super) fn lock_mut(&mut self) -> Option<&mut Lock<Op>> {
         match &mut self.stance {
             Stance::Echoed(lock) => Some(lock),
-            Stance::Open | Stance::Waiting(_) => None,
+            Stance::Open | Stance::Waiting(_) | Stance::Refused(_) => None,
         }
     }
 
     /// The message that its source is known to have put after the head; the signature is checked.
     pub(super) fn bound(&self) -> Option<&Entry> {
         match &self.stance {
-            Stance::Open => None,
-            Stance::Waiting(entry) => Some(entry),
+            Stance::Open | Stance::Refused(_) => None,
+            Stance::Waiting(early) => Some(&early.entry),
             Stance::Echoed(lock) => Some(&lock.entry),
         }
     }
 
-    /// All that its source is known to have put after the head: what we are bound to, what a quorum agreed on.
-    pub(super) fn seen_next(&self) -> impl Iterator<Item = &Entry> {
-        let certified = self.certified.as_ref();
-        let certified = certified.and_then(|certified| certified.tail.front());
-        self.bound().into_iter().chain(certified)
+    /// What its source has signed at this dot, if it is another digest and known here: held, refused or delivered.
+    pub(super) fn said_otherwise(&self, dot: &Dot, digest: &Digest) -> Option<Signed<Echo>> {
+        let refused = match &self.stance {
+            Stance::Refused(echo) => Some(*echo),
+            Stance::Open | Stance::Waiting(_) | Stance::Echoed(_) => None,
+        };
+        let held = self.certified.iter().flat_map(|held| &held.tail);
+        let entries = self.bound().into_iter().chain(held);
+        let entries = entries.chain(self.log.entry(dot.seq));
+        let mut said = entries.map(Entry::echo).chain(refused);
+        said.find(|echo| echo.statement.dot == *dot && echo.statement.digest != *digest)
     }
 
-    /// What its source has signed at this dot, if it is another digest and the message is held or delivered here.
-    pub(super) fn said_otherwise(&self, dot: &Dot, digest: &Digest) -> Option<Signed<Echo>> {
-        let said = self.seen_next().chain(self.log.entry(dot.seq));
-        let mut said = said.filter(|entry| entry.message().seq == dot.seq);
-        let other = said.find(|entry| entry.digest != *digest);
-        other.map(Entry::echo)
+    /// Whether this message is known never to be valid.
+    pub(super) fn refuses(&self, digest: &Digest) -> bool {
+        matches!(&self.stance, Stance::Refused(echo) if echo.statement.digest == *digest)
     }
 
     /// This message, if it is held or delivered here.

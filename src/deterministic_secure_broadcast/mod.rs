@@ -46,6 +46,7 @@ mod packet;
 mod propose;
 mod pull;
 mod recover;
+mod signer;
 mod situation;
 mod state;
 mod step;
@@ -65,7 +66,7 @@ pub use message::{
 pub use packet::{Answer, Body, Chunk, Consent, Packet, Request, SnapshotPart, Want};
 pub use step::{Delivery, Fault, Installed, Record, Step};
 
-use crate::actor::{Actor, Signed, SigningActor};
+use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::membership::{Boundary, Committee, Founding, Generation, Genesis};
@@ -76,14 +77,15 @@ use closing::Closing;
 use lane::Lane;
 use onboard::Fetching;
 use propose::Outbox;
+use signer::Signer;
 use state::Executed;
-use sync::Peer;
+use sync::{OwnStanding, Peer};
 use trusted::{Checkpoint, concerns_the_chain};
 
 /// One participant's state machine around its copy of the algorithm. See the [module](self).
 #[derive(Debug)]
 pub struct Replica<A: Wire> {
-    key: SigningActor,
+    signer: Signer,
     genesis: Genesis,
     network: NetworkId,
     /// Where the present generation began, and its committee for quick reading.
@@ -104,8 +106,6 @@ pub struct Replica<A: Wire> {
     trusted: Option<Checkpoint>,
     replays: bool,
     diverged: bool,
-    /// While records are replayed nothing is signed: what was signed is in the records.
-    replaying: bool,
     /// The algorithm as it was at genesis.
     pristine: A,
     algorithm: A,
@@ -115,12 +115,12 @@ pub struct Replica<A: Wire> {
     ready: BTreeSet<Actor>,
     peers: BTreeMap<Actor, Peer>,
     convicted: BTreeMap<Actor, Arc<Equivocation>>,
-    silenced: bool,
     /// Whether we had a seat, have none, and are still needed.
     leaving: bool,
-    /// Our own standing, signed when first asked for, dropped when it changes.
-    standing: Option<Arc<Signed<Standing>>>,
+    standing: OwnStanding,
     now: u64,
+    /// Messages that were delivered here since the start.
+    deliveries: u64,
 }
 
 impl<A: Wire> Replica<A> {
@@ -129,7 +129,7 @@ impl<A: Wire> Replica<A> {
     /// Who we are.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        self.key.actor()
+        self.signer.actor()
     }
 
     /// The network's name.
@@ -217,7 +217,7 @@ impl<A: Wire> Replica<A> {
     /// Whether our own key has signed what we do not remember, so that we sign no more.
     #[must_use]
     pub fn is_silenced(&self) -> bool {
-        self.silenced
+        self.signer.is_silenced()
     }
 
     /// What is held in memory and not delivered.
@@ -248,6 +248,15 @@ impl<A: Wire> Replica<A> {
         }
         body.check(self.limits())?;
         let mut step = Step::default();
+        let present = body.generation() == Some(self.generation());
+        if let Body::Echo(echo) = &body
+            && (present || !bug!(EvidenceUnused))
+            && self.accuse(*echo, &mut step)?
+        {
+            self.settle(&mut step);
+            self.pursue(&mut step);
+            return Ok(step);
+        }
         match body.generation().map(|said| said.cmp(&self.generation())) {
             // Said of a generation that we do not know yet: ask, and remember nothing.
             Some(Ordering::Greater) => self.pull(from, &mut step),
@@ -313,6 +322,7 @@ impl<A: Wire> Replica<A> {
         self.keep_peers_even(&mut step);
         self.tick_agreement(&mut step);
         self.repeat_wants(&mut step);
+        self.judge_early(&mut step);
         step
     }
 

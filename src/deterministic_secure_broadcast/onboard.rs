@@ -62,7 +62,6 @@ impl<A: Wire> Replica<A> {
             .joining
             .as_mut()
             .is_some_and(|joining| joining.fire(now))
-            || self.silenced
             || self.awaits_checkpoint()
         {
             return;
@@ -71,8 +70,9 @@ impl<A: Wire> Replica<A> {
             generation: self.generation(),
             value: self.boundary.value(),
         };
-        let entry = self.key.sign(&self.network, entry).into_claim();
-        self.send_to_members(&Body::Enter(entry), step);
+        if let Some(fact) = self.signer.sign(entry) {
+            self.send_to_members(&Body::Enter(fact.into_claim()), step);
+        }
     }
 
     /// Follows the lanes from the start, instead of starting from a snapshot, as far as they can be: a snapshot is

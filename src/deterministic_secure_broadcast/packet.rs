@@ -126,11 +126,11 @@ pub enum SnapshotPart {
 /// Asks for the lanes beyond the asker's standing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Where the asker stands.
-    pub standing: Arc<Signed<Standing>>,
+    /// Where the asker stands; none when it has signed no standing and may sign none.
+    pub standing: Option<Arc<Signed<Standing>>>,
     /// The newest generation that it knows to be founded.
     pub known: Generation,
-    /// Lanes of which it holds more than it has delivered, and up to where; the largest number for enough.
+    /// Lanes of which it has more than its standing says, and up to where; the largest number for enough.
     pub held: BTreeMap<Actor, Seq>,
 }
 
@@ -143,8 +143,8 @@ pub struct Answer {
     pub pruned: bool,
     /// At most one stretch a lane, in the order of their sources.
     pub chunks: Vec<Chunk>,
-    /// Where the answerer stands.
-    pub standing: Arc<Signed<Standing>>,
+    /// Where the answerer stands; none when it has signed no standing and may sign none.
+    pub standing: Option<Arc<Signed<Standing>>>,
 }
 
 /// A stretch of one lane that proves itself: consecutive messages, and a certificate of the last.
@@ -186,7 +186,7 @@ impl Body {
             Self::Announce(standing) | Self::Receipt(standing) => check_standing(standing, limits),
             Self::Request(request) => {
                 most(request.held.len(), limits.lanes)?;
-                check_standing(&request.standing, limits)
+                check_standings(request.standing.as_ref(), limits)
             }
             Self::Answer(answer) => {
                 most(answer.chunks.len(), limits.lanes)?;
@@ -198,7 +198,7 @@ impl Body {
                     let mut messages = chunk.proposals.iter().map(|p| &p.message);
                     messages.try_for_each(|message| check_message(message, limits))?;
                 }
-                check_standing(&answer.standing, limits)
+                check_standings(answer.standing.as_ref(), limits)
             }
             Self::Report { changes, .. } => most(changes.len(), CHANGES as u32),
             Self::Want(want) => most(want.payloads.len(), limits.lanes),
@@ -316,6 +316,13 @@ fn check_message(message: &Message, limits: &Limits) -> Result<(), DecodeError> 
 
 fn check_certificate(certificate: &Certificate, limits: &Limits) -> Result<(), DecodeError> {
     most(certificate.signatures.len(), limits.seats)
+}
+
+fn check_standings(
+    standing: Option<&Arc<Signed<Standing>>>,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    standing.map_or(Ok(()), |standing| check_standing(standing, limits))
 }
 
 fn check_standing(standing: &Signed<Standing>, limits: &Limits) -> Result<(), DecodeError> {

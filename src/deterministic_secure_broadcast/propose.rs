@@ -125,7 +125,7 @@ impl<A: Wire> Replica<A> {
     ///
     /// Clones the algorithm when operations are pending and none were for a while.
     pub fn ahead(&mut self) -> &A {
-        let me = self.key.actor();
+        let me = self.signer.actor();
         let in_flight = self.lanes.get(&me).and_then(|lane| lane.lock());
         if self.outbox.ahead.is_none() {
             let in_flight = in_flight.map_or(&[][..], |lock| &lock.ops);
@@ -173,7 +173,7 @@ impl<A: Wire> Replica<A> {
 
     fn check_proposal(&mut self, op: &A::Op, encoded: &Bytes) -> Result<(), ProposeError> {
         let me = self.actor();
-        if self.silenced || self.convicted.contains_key(&me) {
+        if self.signer.is_silenced() || self.convicted.contains_key(&me) {
             return Err(ProposeError::Silenced);
         }
         if !self.committee.contains(&me) {
@@ -206,8 +206,7 @@ impl<A: Wire> Replica<A> {
     pub(super) fn flush(&mut self, queued: usize, step: &mut Step<A::Op>) -> bool {
         let me = self.actor();
         let signs = self.committee.contains(&me)
-            && !self.silenced
-            && !self.replaying
+            && self.signer.may_sign()
             && !self.is_frozen()
             && !self.awaits_checkpoint();
         let limits = self.genesis.limits();
@@ -239,6 +238,7 @@ impl<A: Wire> Replica<A> {
             ops: concatenated(&encoded),
         };
         let entry = self.sign_message(message);
+        let entry = entry.expect("whether we may sign was asked above");
         step.persist.push(Record::Locked {
             proposal: Arc::clone(&entry.proposal),
             from_outbox: u32::try_from(queued.min(ops.len())).expect("bounded by message_ops"),
@@ -249,7 +249,7 @@ impl<A: Wire> Replica<A> {
         true
     }
 
-    fn sign_message(&self, message: Message) -> Entry {
+    fn sign_message(&self, message: Message) -> Option<Entry> {
         let echo = Echo {
             generation: self.generation(),
             dot: message.dot(),
@@ -258,10 +258,10 @@ impl<A: Wire> Replica<A> {
         let proposal = Arc::new(Proposal {
             message,
             generation: echo.generation,
-            sig: self.key.sign(&self.network, echo).sig,
+            sig: self.signer.sign(echo)?.sig,
         });
         let digest = echo.digest;
-        Entry { proposal, digest }
+        Some(Entry { proposal, digest })
     }
 
     /// Binds us to `entry` at its dot.

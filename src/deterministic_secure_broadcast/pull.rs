@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::backoff::Backoff;
-use super::deliver::record;
+use super::deliver::{Vouch, record};
 use super::error::Refusal;
-use super::lane::Certified;
+use super::lane::{Certified, Lane};
 use super::log::Stretch;
 use super::message::{Certificate, Entry};
 use super::packet::{Answer, Body, Chunk, Request};
@@ -24,7 +24,7 @@ use super::step::Step;
 use crate::actor::Actor;
 use crate::codec::{Limits, encode};
 use crate::dot::{Head, Seq};
-use crate::membership::{Admission, Boundary, Founding, Generation};
+use crate::membership::{Founding, Generation};
 use crate::traits::Wire;
 
 /// In a request: of this lane, nothing more yet.
@@ -34,10 +34,9 @@ const ENOUGH: Seq = Seq::MAX;
 enum Worth {
     /// Nothing new.
     Nothing,
-    /// Its messages may be delivered.
-    Proven(Actor, Certified),
-    /// Its messages are to be held until they reach the frontier of a generation that is founded.
-    Provisional(Actor, Certified),
+    /// Its messages may be delivered or, if they are provisional, are held until they reach the frontier of a generation
+    /// that is founded.
+    Stretch(Actor, Certified),
     /// It shows that no frontier is reached from what is held: a snapshot has to be taken.
     Astray,
 }
@@ -46,15 +45,24 @@ impl<A: Wire> Replica<A> {
     /// Asks for what we lack, unless an answer may still be under way.
     pub(super) fn pull(&mut self, from: Actor, step: &mut Step<A::Op>) {
         let now = self.now;
-        let peer = self.peers.get_mut(&from);
-        if !peer.is_some_and(|peer| peer.pull.fire(now)) {
+        let Some(peer) = self.peers.get_mut(&from) else {
+            return;
+        };
+        if !peer.pull.fire(now) {
             return;
         }
+        peer.asked = true;
+        // What a standing does not say any more is said without a signature: it is only asked for.
+        let unsaid = self.signer.is_silenced();
         let held = self.lanes.iter().filter_map(|(source, lane)| {
-            let certified = lane.certified.as_ref()?;
-            let end = certified.tail.back()?.message().seq;
-            let wanted = if certified.provisional { end } else { ENOUGH };
-            Some((*source, wanted))
+            let head = Some(lane.head().seq).filter(|seq| unsaid && *seq > Seq::ZERO);
+            let certified = lane.certified.as_ref();
+            let end = certified.and_then(|held| Some((held.tail.back()?, held.provisional)));
+            let end = end.map(|(last, provisional)| match provisional {
+                true => last.message().seq,
+                false => ENOUGH,
+            });
+            Some((*source, end.or(head)?))
         });
         let request = Request {
             held: held.collect(),
@@ -70,7 +78,9 @@ impl<A: Wire> Replica<A> {
         request: &Request,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        self.learn(&request.standing, step)?;
+        if let Some(standing) = &request.standing {
+            self.learn(standing, step)?;
+        }
         let mut room = answer_room(self.limits());
         let foundings = self.foundings_after(request.known, &mut room);
         let all = request.known.number() + foundings.len() as u64 >= self.generation().number();
@@ -126,57 +136,82 @@ impl<A: Wire> Replica<A> {
         chunks
     }
 
+    /// Takes each part that proves itself, whatever comes with it: one bad segment must not keep the good ones away.
     pub(super) fn handle_answer(
         &mut self,
         from: Actor,
         answer: Answer,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        let sources = answer.chunks.windows(2);
-        if !sources
-            .into_iter()
-            .all(|pair| pair[0].source < pair[1].source)
-        {
+        let asked = self.peers.get(&from).is_some_and(|peer| peer.asked);
+        if !asked && !bug!(Poison) {
+            return Err(Refusal::UnaskedAnswer(from));
+        }
+        let mut sources = answer.chunks.windows(2);
+        if !sources.all(|pair| pair[0].source < pair[1].source) {
             return Err(Refusal::Chunk(from));
         }
-        let mut progress = self.take_foundings(answer.foundings, step)?;
-        if self.awaits_checkpoint() {
-            // What committees certify is believed when it is known which ones there were.
-            self.learn(&answer.standing, step)?;
-            if progress {
-                self.pull_on(from, step);
-            }
-            return Ok(());
+        let mut refused = Vec::new();
+        let founded = self.take_foundings(answer.foundings, step);
+        let founded = founded.map_err(|refusal| refused.push(refusal));
+        let mut progress = founded.unwrap_or_default();
+        // What committees certify is believed when it is known which ones there were.
+        let awaits = self.awaits_checkpoint();
+        let chunks = answer.chunks.iter().filter(|_| !awaits);
+        let worths = self.verify_chunks(chunks, &mut refused);
+        let worthless = worths.iter().all(|worth| matches!(worth, Worth::Nothing));
+        if let (Some(refusal), true) = (refused.first(), worthless && !progress) {
+            return Err(refusal.clone());
         }
-        let worths = answer.chunks.iter().map(|chunk| self.verify_chunk(chunk));
-        let worths = worths.collect::<Result<Vec<_>, _>>();
-        let rest = worths.and_then(|worths| self.learn(&answer.standing, step).map(|()| worths));
-        // Generations prove themselves: they are kept, whatever comes with them.
-        let worths = match rest {
-            Err(_) if progress => Vec::new(),
-            rest => rest?,
-        };
+        let standing = answer.standing.as_ref();
+        match standing.map_or(Ok(()), |standing| self.learn(standing, step)) {
+            Err(refusal) if worthless && !progress => return Err(refusal),
+            learned => refused.extend(learned.err()),
+        }
+        step.refused.extend(refused);
         let astray = worths.iter().any(|worth| matches!(worth, Worth::Astray));
         for worth in worths {
             progress |= self.hold_chunk(worth, step);
         }
         self.settle(step);
-        if answer.pruned || astray {
+        if (answer.pruned || astray) && !awaits {
             self.fetch_snapshot(step);
         }
-        if progress {
-            self.pull_on(from, step);
-        }
+        self.ask_on(from, progress, step);
         Ok(())
     }
 
-    /// After an answer that was of use: the next question need not wait, and is asked at once if there is more.
-    fn pull_on(&mut self, from: Actor, step: &mut Step<A::Op>) {
-        let now = self.now;
-        if let Some(peer) = self.peers.get_mut(&from) {
-            peer.pull = Backoff::starting(now);
+    /// What the segments of an answer are worth, one by one.
+    fn verify_chunks<'a>(
+        &self,
+        chunks: impl Iterator<Item = &'a Chunk>,
+        refused: &mut Vec<Refusal>,
+    ) -> Vec<Worth> {
+        let mut worths = Vec::new();
+        for chunk in chunks {
+            match self.verify_chunk(chunk) {
+                Ok(worth) => worths.push(worth),
+                Err(refusal) => refused.push(refusal),
+            }
         }
-        if self.lacks_from(&from) || !self.pending.is_empty() || self.awaits_checkpoint() {
+        if bug!(AnswerRefusedWhole) && !refused.is_empty() {
+            worths.clear();
+        }
+        worths
+    }
+
+    /// After an answer: who brought something is asked for more at once.
+    fn ask_on(&mut self, from: Actor, progress: bool, step: &mut Step<A::Op>) {
+        let now = self.now;
+        let lacks = self.lacks_from(&from) || self.awaits_checkpoint();
+        if let Some(peer) = self.peers.get_mut(&from) {
+            // An answer that leaves something out is not believed to be the last: anybody can write who it is from.
+            peer.asked = lacks;
+            if progress {
+                peer.pull = Backoff::starting(now);
+            }
+        }
+        if progress && (lacks || !self.pending.is_empty()) {
             self.pull(from, step);
         }
     }
@@ -185,35 +220,19 @@ impl<A: Wire> Replica<A> {
     fn verify_chunk(&self, chunk: &Chunk) -> Result<Worth, Refusal> {
         let source = chunk.source;
         let lane = self.lane(&source)?;
-        let broken = Refusal::Chunk(source);
         let held = lane.certified.as_ref();
-        let mut tail = match held {
+        let tail = match held {
             Some(held) if held.provisional => held.tail.clone(),
             Some(held) if !held.tail.is_empty() => return Ok(Worth::Nothing),
             _ => VecDeque::new(),
         };
         let known = tail.back().map_or(lane.head(), Entry::head);
-        let (mut head, provisional) = (known, !tail.is_empty());
-        for proposal in chunk.proposals.iter().filter(|p| p.message.seq > known.seq) {
-            let entry = Entry::new(&self.network, Arc::clone(proposal));
-            let message = entry.message();
-            if !message.seq.follows(head.seq) || message.source != source {
-                return Err(broken);
-            }
-            if message.parent != head.digest {
-                // One of the two is false, and there is no telling which.
-                let parts = provisional && head == known;
-                return if parts {
-                    Ok(Worth::Astray)
-                } else {
-                    Err(broken)
-                };
-            }
-            head = entry.head();
-            tail.push_back(entry);
-        }
+        let Some(tail) = self.follow(chunk, lane, known, tail)? else {
+            return Ok(Worth::Astray);
+        };
+        let head = tail.back().map_or(known, Entry::head);
         if chunk.proposals.is_empty() {
-            return Err(broken);
+            return Err(Refusal::Chunk(source));
         }
         if head == known {
             return Ok(Worth::Nothing);
@@ -223,19 +242,66 @@ impl<A: Wire> Replica<A> {
             .as_ref()
             .is_some_and(|c| c.head() != head || c.statement.dot.source != source)
         {
-            return Err(broken);
+            return Err(Refusal::Chunk(source));
         }
         if Stretch::of(&tail, self.limits()).is_too_long() {
             return Ok(Worth::Astray);
         }
-        // A certificate vouches for messages, not for what their source signed. Where it contradicts what we are bound to,
-        // both signatures are wanted: they convict the source.
-        if let (Some(first), Some(bound)) = (tail.front(), lane.bound())
-            && first.digest != bound.digest
-        {
-            self.verify_source(first)?;
+        let worth = self.weigh(source, head, tail, chunk.certificate.clone())?;
+        if let Worth::Stretch(_, certified) = &worth {
+            self.verify_sources(lane, &certified.tail)?;
         }
-        self.weigh(source, head, tail, chunk.certificate.clone())
+        Ok(worth)
+    }
+
+    /// What is held, with the messages of a chunk after it. `None` when they contradict what is held for a committee that
+    /// is over.
+    fn follow(
+        &self,
+        chunk: &Chunk,
+        lane: &Lane<A::Op>,
+        known: Head,
+        mut tail: VecDeque<Entry>,
+    ) -> Result<Option<VecDeque<Entry>>, Refusal> {
+        let (source, provisional) = (chunk.source, !tail.is_empty());
+        let broken = Refusal::Chunk(source);
+        let mut head = known;
+        for proposal in chunk.proposals.iter().filter(|p| p.message.seq > known.seq) {
+            let entry = Entry::new(&self.network, Arc::clone(proposal));
+            let message = entry.message();
+            let late = proposal.generation > self.tip().generation();
+            if !message.seq.follows(head.seq) || message.source != source || late {
+                return Err(broken);
+            }
+            if message.parent != head.digest {
+                // One of the two is false, and there is no telling which.
+                let parts = provisional && head == known;
+                return if parts { Ok(None) } else { Err(broken) };
+            }
+            head = entry.head();
+            // Our own copy was checked.
+            let ours = lane.find(head.seq, &head.digest);
+            tail.push_back(ours.filter(|_| !bug!(Poison)).cloned().unwrap_or(entry));
+        }
+        Ok(Some(tail))
+    }
+
+    /// A certificate vouches for messages, not for what their source signed. What is kept is served, and convicts the
+    /// source where it contradicts what others hold: so a copy is only kept with its source's signature.
+    fn verify_sources(&self, lane: &Lane<A::Op>, tail: &VecDeque<Entry>) -> Result<(), Refusal> {
+        let contradicts = |entry: &Entry| {
+            let bound = lane.bound().map(Entry::head);
+            bound.is_some_and(|bound| bound.seq == entry.head().seq && bound != entry.head())
+        };
+        for entry in tail {
+            let head = entry.head();
+            let ours = lane.find(head.seq, &head.digest).map(Entry::echo);
+            let checked = ours == Some(entry.echo());
+            if !checked && (!bug!(Poison) || contradicts(entry)) {
+                self.verify_source(entry)?;
+            }
+        }
+        Ok(())
     }
 
     fn weigh(
@@ -245,50 +311,25 @@ impl<A: Wire> Replica<A> {
         tail: VecDeque<Entry>,
         certificate: Option<Arc<Certificate>>,
     ) -> Result<Worth, Refusal> {
-        let closed = Refusal::Closed(source);
-        let certified = |certificate, provisional| Certified {
-            certificate,
-            tail,
-            provisional,
+        let vouch = self.vouch(&source, end, certificate.as_deref());
+        let certificate = match vouch {
+            Vouch::Frontier => None,
+            Vouch::Certificate | Vouch::Provisional => certificate,
+            Vouch::Later => return Ok(Worth::Nothing),
+            Vouch::Closed => return Err(Refusal::Closed(source)),
         };
-        let bound = self
-            .pending
-            .last()
-            .map(|(_, boundary)| boundary.head(&source));
-        let ends = |boundary: &Boundary| boundary.head(&source) == end;
-        if self.pending.iter().any(|(_, boundary)| ends(boundary)) {
-            // A generation's frontier, signed by a quorum, vouches for it.
-            return Ok(Worth::Proven(source, certified(None, false)));
-        }
-        let certificate = certificate.ok_or(closed.clone())?;
-        match bound {
-            Some(bound) if end.seq == bound.seq => Err(closed),
-            Some(bound) if end.seq < bound.seq => {
-                let fact = self.certify(certificate)?;
-                Ok(Worth::Provisional(source, certified(Some(fact), true)))
-            }
-            Some(_) => Ok(Worth::Nothing),
-            None => {
-                let admission = self.admits(&certificate);
-                match admission {
-                    Admission::Current | Admission::Named => {
-                        let fact = self.certify(certificate)?;
-                        Ok(Worth::Proven(source, certified(Some(fact), false)))
-                    }
-                    Admission::Later => Ok(Worth::Nothing),
-                    Admission::Within(_) | Admission::Refused => Err(closed),
-                }
-            }
-        }
+        let certified = Certified {
+            certificate: certificate.map(|claim| self.certify(claim)).transpose()?,
+            tail,
+            provisional: vouch == Vouch::Provisional,
+        };
+        Ok(Worth::Stretch(source, certified))
     }
 
     /// Takes a stretch to be delivered or held. Whether it adds anything.
     fn hold_chunk(&mut self, worth: Worth, step: &mut Step<A::Op>) -> bool {
-        let (source, certified) = match worth {
-            Worth::Nothing | Worth::Astray => return false,
-            Worth::Proven(source, certified) | Worth::Provisional(source, certified) => {
-                (source, certified)
-            }
+        let Worth::Stretch(source, certified) = worth else {
+            return false;
         };
         if let Some(certificate) = certified.certificate.clone() {
             self.check_memory(&certificate, step);
@@ -309,8 +350,9 @@ impl<A: Wire> Replica<A> {
 impl Request {
     /// After which message of a lane the asker wants more.
     fn from(&self, source: &Actor) -> Seq {
-        let frontier = &self.standing.statement.frontier;
-        let delivered = frontier.get(source).map_or(Seq::ZERO, |head| head.seq);
+        let standing = self.standing.as_ref();
+        let delivered = standing.and_then(|standing| standing.statement.frontier.get(source));
+        let delivered = delivered.map_or(Seq::ZERO, |head| head.seq);
         let held = self.held.get(source).copied().unwrap_or_default();
         delivered.max(held)
     }
@@ -425,7 +467,7 @@ mod tests {
                 foundings: Vec::new(),
                 pruned: false,
                 chunks: Vec::new(),
-                standing: Arc::new(standing),
+                standing: Some(Arc::new(standing)),
             };
             let (room, packet) = (answer_room(&limits), limits.packet_bytes as usize);
             let rest = encode(&answer).len() + 72;

@@ -10,8 +10,9 @@ use super::lane::{Certified, Lane};
 use super::message::{Entry, Proposal};
 use super::packet::{Chunk, Consent};
 use super::propose::Outbox;
+use super::signer::Signer;
 use super::step::{Record, Step};
-use super::sync::Peer;
+use super::sync::{OwnStanding, Peer};
 use crate::actor::{Signed, SigningActor};
 use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
@@ -41,7 +42,7 @@ impl<A: Wire> Replica<A> {
                 .replay(record)
                 .ok_or(RecoverError::Record { index })?;
         }
-        replica.replaying = false;
+        replica.signer.begin();
         let mut step = Step::default();
         if replica.committee.contains(&replica.actor()) {
             for member in replica.committee.actors().to_vec() {
@@ -69,7 +70,7 @@ impl<A: Wire> Replica<A> {
         Ok(Self {
             lanes: lanes.collect(),
             peers: peers.filter(|(actor, _)| *actor != key.actor()).collect(),
-            key,
+            signer: Signer::replaying(key, network),
             genesis,
             network,
             committees: vec![Arc::clone(&committee)],
@@ -86,15 +87,14 @@ impl<A: Wire> Replica<A> {
             trusted: None,
             replays: false,
             diverged: false,
-            replaying: true,
             algorithm,
             outbox: Outbox::new(),
             ready: BTreeSet::new(),
             convicted: BTreeMap::new(),
-            silenced: false,
             leaving: false,
-            standing: None,
+            standing: OwnStanding::default(),
             now: 0,
+            deliveries: 0,
         })
     }
 
@@ -113,7 +113,7 @@ impl<A: Wire> Replica<A> {
                 Some(())
             }
             Record::Silenced => {
-                self.silenced = true;
+                self.signer.silence();
                 Some(())
             }
             Record::Approved(consent) => {
@@ -202,7 +202,13 @@ impl<A: Wire> Replica<A> {
         let lane = self.lanes.get_mut(&chunk.source)?;
         let mut head = lane.head();
         let entries = chunk.proposals.into_iter();
-        let mut tail: Vec<_> = entries.map(|p| Entry::new(&self.network, p)).collect();
+        // What was locked was checked; a version that kept other copies may have written this record.
+        let ours = |entry: Entry| {
+            let ours = lane.find(entry.message().seq, &entry.digest);
+            ours.cloned().unwrap_or(entry)
+        };
+        let entries = entries.map(|p| ours(Entry::new(&self.network, p)));
+        let mut tail: Vec<_> = entries.collect();
         if tail.is_empty() {
             tail.push(lane.lock()?.entry.clone());
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::error::Refusal;
 use super::message::{Entry, Equivocation, Proposal};
 use super::packet::{Chunk, Consent, Packet};
 use crate::actor::{Actor, Signed};
@@ -30,6 +31,8 @@ pub struct Step<Op> {
     pub installed: Vec<Installed>,
     /// 6. Changes that others wish or approve and that we have not approved: the application's policy decides.
     pub asked: Vec<Change>,
+    /// 7. Parts of a packet that were refused while others of the same packet were taken.
+    pub refused: Vec<Refusal>,
 }
 
 /// A generation began at this replica.
@@ -54,6 +57,7 @@ impl<Op> Default for Step<Op> {
             faults: Vec::new(),
             installed: Vec::new(),
             asked: Vec::new(),
+            refused: Vec::new(),
         }
     }
 }
@@ -67,6 +71,7 @@ impl<Op> Step<Op> {
         self.faults.extend(later.faults);
         self.installed.extend(later.installed);
         self.asked.extend(later.asked);
+        self.refused.extend(later.refused);
     }
 
     /// Whether there is nothing to do.
@@ -78,6 +83,7 @@ impl<Op> Step<Op> {
             && self.faults.is_empty()
             && self.installed.is_empty()
             && self.asked.is_empty()
+            && self.refused.is_empty()
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Peer {
     last: Option<Arc<Signed<Standing>>>,
     pub(super) announce: Backoff,
     pub(super) pull: Backoff,
+    /// Whether it was asked, and an answer that brings all it has may still come.
+    pub(super) asked: bool,
 }
 
 impl Peer {
@@ -42,6 +44,7 @@ impl Peer {
             last: None,
             announce: Backoff::starting(now + 1),
             pull: Backoff::starting(now),
+            asked: false,
         }
     }
 
@@ -68,20 +71,39 @@ impl Peer {
     }
 }
 
+/// The standing that we signed last.
+#[derive(Debug, Default)]
+pub(super) struct OwnStanding {
+    last: Option<Arc<Signed<Standing>>>,
+    /// Whether it says where we stand now.
+    current: bool,
+}
+
+impl OwnStanding {
+    /// We stand elsewhere now: the next one is signed when it is asked for.
+    pub(super) fn outdate(&mut self) {
+        self.current = false;
+    }
+}
+
 impl<A: Wire> Replica<A> {
-    /// Our standing, signed when it has changed.
-    pub(super) fn standing(&mut self) -> Arc<Signed<Standing>> {
-        if let Some(standing) = &self.standing {
-            return Arc::clone(standing);
+    /// Our standing, signed anew when it has changed. A replica that signs no more shows the last that it signed, if it has
+    /// one: standings only grow, so an old one is true.
+    pub(super) fn standing(&mut self) -> Option<Arc<Signed<Standing>>> {
+        if self.standing.current {
+            return self.standing.last.clone();
         }
         let statement = Standing {
             generation: self.generation(),
             frontier: self.frontier(),
             convicted: self.convicted.keys().copied().collect(),
         };
-        let signed = Arc::new(self.key.sign(&self.network, statement).into_claim());
-        self.standing = Some(Arc::clone(&signed));
-        signed
+        if let Some(fact) = self.signer.sign(statement) {
+            let last = Some(Arc::new(fact.into_claim()));
+            let current = true;
+            self.standing = OwnStanding { last, current };
+        }
+        self.standing.last.clone()
     }
 
     // ---- who has what
@@ -101,8 +123,7 @@ impl<A: Wire> Replica<A> {
         }
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
-        } else {
-            let receipt = self.standing();
+        } else if let Some(receipt) = self.standing() {
             self.send(from, Body::Receipt(receipt), step);
         }
         self.show_chain(from, &standing.statement, step);
@@ -256,7 +277,8 @@ impl<A: Wire> Replica<A> {
     }
 
     pub(super) fn announce(&mut self, to: Actor, step: &mut Step<A::Op>) {
-        let standing = self.standing();
-        self.send(to, Body::Announce(standing), step);
+        if let Some(standing) = self.standing() {
+            self.send(to, Body::Announce(standing), step);
+        }
     }
 }

@@ -67,17 +67,21 @@ impl<A: Wire> Replica<A> {
         held.or_else(|| self.closing.payloads.get(digest)).cloned()
     }
 
-    /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for it, not for its signature:
-    /// where the boundary adopted it, the one that was reported counts. Whether it is, or was, wanted: several may serve it.
+    /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for it; its source's signature
+    /// is checked because it is served, or is the one that was reported where the boundary adopted it. Whether it is, or
+    /// was, wanted: several may serve it.
     pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step<A::Op>) -> bool {
         let dot = entry.message().dot();
-        if self.closing.wanted.remove(&(dot, entry.digest)) {
+        if self.closing.wanted.contains(&(dot, entry.digest)) {
             if let Some(lock) = self.boundary.adopts(&dot, &entry.digest) {
                 *entry = entry.clone().signed_with(lock);
             }
-            step.persist
-                .push(Record::Message(Arc::clone(&entry.proposal)));
-            self.keep_payload(entry.clone());
+            if self.verify_source(entry).is_ok() || bug!(Poison) {
+                self.closing.wanted.remove(&(dot, entry.digest));
+                let message = Record::Message(Arc::clone(&entry.proposal));
+                step.persist.push(message);
+                self.keep_payload(entry.clone());
+            }
         }
         self.closing.payloads.contains_key(&entry.digest)
     }

@@ -90,7 +90,7 @@ impl<A: Wire> Checks<A> {
             Effect::Send(packet) => self.sent(who, packet),
             Effect::Delivered(delivery) => self.delivery(who, delivery),
             Effect::Fault(fault) => self.fault(who, fault),
-            Effect::Installed(_) | Effect::Asked(_) => Ok(()),
+            Effect::Installed(_) | Effect::Asked(_) | Effect::Refused(_) => Ok(()),
         }
     }
 

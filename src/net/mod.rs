@@ -378,6 +378,8 @@ impl<A: Wire> Net<A> {
             Refusal::NoLane(actor) => self.participants.contains_key(actor),
             // More want in than there are seats.
             Refusal::Change(ChangeError::Full) => true,
+            // Members that were asked may leave before they are heard.
+            Refusal::UnaskedAnswer(_) => true,
             _ => false,
         };
         let clean = self.liars().is_empty() && self.links.are_faultless() && !expected;
@@ -393,6 +395,7 @@ impl<A: Wire> Net<A> {
         let mut packets = Vec::new();
         let mut events = Vec::new();
         let mut asked = Vec::new();
+        let mut refused = Vec::new();
         let installed = !step.installed.is_empty();
         let checks = &mut self.checks;
         let begun = |replica| checks.begun(who, replica, &step);
@@ -428,6 +431,7 @@ impl<A: Wire> Net<A> {
                     members: seated.clone(),
                 }),
                 Effect::Asked(change) => asked.push(change),
+                Effect::Refused(refusal) => refused.push(refusal),
             }
         });
         for event in events {

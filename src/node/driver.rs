@@ -296,6 +296,7 @@ where
                 });
                 drop(events.send(Event::Installed(installed)));
             }
+            Effect::Refused(refusal) => tracing::debug!(%refusal, "a part refused"),
             Effect::Asked(change) => {
                 if note(&mut open(asked), change, |actor| links.knows(actor)) {
                     drop(events.send(Event::Asked(change)));

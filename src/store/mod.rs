@@ -11,7 +11,9 @@ pub use durable::fuzz;
 pub use durable::{DurableError, DurableStore};
 pub use memory::{CrashError, MemoryStore};
 
-use crate::deterministic_secure_broadcast::{Delivery, Fault, Installed, Packet, Record, Step};
+use crate::deterministic_secure_broadcast::{
+    Delivery, Fault, Installed, Packet, Record, Refusal, Step,
+};
 use crate::membership::Change;
 
 /// An append-only log of records that survives a crash.
@@ -54,6 +56,8 @@ pub enum Effect<Op> {
     Installed(Installed),
     /// A change that others wish, for the application to approve or not.
     Asked(Change),
+    /// A part of a packet was refused while others of the same packet were taken.
+    Refused(Refusal),
 }
 
 /// Spends a step in the order that makes it safe: write, send, tell, report.
@@ -82,6 +86,9 @@ pub fn spend<Op, S: Store>(
     faults.map(Effect::Fault).for_each(&mut effect);
     let installed = step.installed.into_iter();
     installed.map(Effect::Installed).for_each(&mut effect);
-    step.asked.into_iter().map(Effect::Asked).for_each(effect);
+    let asked = step.asked.into_iter();
+    asked.map(Effect::Asked).for_each(&mut effect);
+    let refused = step.refused.into_iter();
+    refused.map(Effect::Refused).for_each(effect);
     Ok(())
 }

@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bft_crdts::codec::Limits;
+use bft_crdts::codec::{Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
     Body, Packet, ProposeError, Record, Request, Standing, Want,
 };
+use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{ChangeKey, Entry};
 use bft_crdts::node::{Builder, Event, Link, Node, NotDelivered, RequestError};
 use bft_crdts::store::{MemoryStore, Store};
@@ -107,7 +108,7 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
     };
     let standing = follower.sign(&node.network(), standing).into_claim();
     let request = Request {
-        standing: Arc::new(standing),
+        standing: Some(Arc::new(standing)),
         known: Default::default(),
         held: Default::default(),
     };
@@ -136,8 +137,23 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
     }
     let mut link = dial(&key(1), &restored).await;
     let (from, to) = (key(1).actor(), restored.actor());
-    let body = answer.body;
-    link.send(Packet { from, to, body }).await.expect("sent");
+    // A member says that it has more, and is asked for it.
+    let ahead = Standing {
+        generation: Default::default(),
+        frontier: [(
+            to,
+            Head {
+                seq: Seq::new(9),
+                digest: Digest::from_bytes([0; 32]),
+            },
+        )]
+        .into(),
+        convicted: BTreeSet::new(),
+    };
+    let ahead = key(1).sign(&restored.network(), ahead).into_claim();
+    for body in [Body::Receipt(Arc::new(ahead)), answer.body] {
+        link.send(Packet { from, to, body }).await.expect("sent");
+    }
     let outcome = timeout(SOON, waiting).await.expect("in time");
     let outcome = outcome.expect("no panic");
     let contained = restored
@@ -576,7 +592,7 @@ async fn observers_that_ask_without_end_hold_up_no_member() {
         strangers.spawn(async move {
             loop {
                 let body = Body::Request(Request {
-                    standing: Arc::clone(&standing),
+                    standing: Some(Arc::clone(&standing)),
                     known: Default::default(),
                     held: Default::default(),
                 });

@@ -432,6 +432,7 @@ fn operations_that_never_will_be_valid_are_reported_and_not_echoed() {
         vec![],
     ];
     for ops in forged {
+        let mut table = Table::of(4);
         let forged = table.first(0, &ops);
         table
             .give(table.actor(0), 1, proposal(&forged))
@@ -598,11 +599,12 @@ fn a_certificate_that_contradicts_our_lock_is_delivered_and_convicts_the_source(
         .give(table.actor(1), 3, Body::Certificate(certificate))
         .expect("a good certificate");
     assert_eq!(kinds(&table.take_wire()), ["request"]);
+    table.ask(3, 1);
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
         chunks: vec![chunk],
-        standing: table.standing(1),
+        standing: Some(table.standing(1)),
     };
     table
         .give(table.actor(1), 3, Body::Answer(answer))
@@ -625,6 +627,7 @@ fn a_contradicting_certificate_whose_message_comes_without_the_source_s_signatur
         sig: Sig::from_bytes([0; 64]),
         ..Proposal::clone(&other)
     });
+    table.ask(3, 1);
     for (message, good) in [(unsigned, false), (other, true)] {
         let chunk = Chunk {
             source: message.message.source,
@@ -635,7 +638,7 @@ fn a_contradicting_certificate_whose_message_comes_without_the_source_s_signatur
             foundings: Vec::new(),
             pruned: false,
             chunks: vec![chunk],
-            standing: table.standing(1),
+            standing: Some(table.standing(1)),
         };
         let taken = table.give(table.actor(1), 3, Body::Answer(answer));
         assert_eq!(
@@ -679,11 +682,12 @@ fn a_proposal_that_contradicts_a_certified_early_message_convicts_and_is_not_ech
         proposals: vec![early],
         certificate: Some(certificate),
     };
+    table.ask(3, 2);
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
         chunks: vec![chunk],
-        standing: table.standing(2),
+        standing: Some(table.standing(2)),
     };
     table
         .give(table.actor(2), 3, Body::Answer(answer))
@@ -835,11 +839,12 @@ fn a_certified_message_with_the_wrong_parent_is_refused() {
         proposals: vec![orphan],
         certificate: Some(certificate),
     };
+    table.ask(3, 1);
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
         chunks: vec![chunk],
-        standing: table.standing(1),
+        standing: Some(table.standing(1)),
     };
     let refused = table.give(table.actor(1), 3, Body::Answer(answer));
     assert_eq!(refused, Err(Refusal::Chunk(table.actor(0))));
@@ -857,7 +862,7 @@ fn a_stretch_that_does_not_hold_together_is_refused_whole() {
     }
     let asker = table.standing(3);
     let request = Request {
-        standing: asker,
+        standing: Some(asker),
         known: Generation::GENESIS,
         held: [].into(),
     };
@@ -880,6 +885,7 @@ fn a_stretch_that_does_not_hold_together_is_refused_whole() {
     empty.chunks[0].proposals.clear();
     let mut twice = good.clone();
     twice.chunks.push(good.chunks[0].clone());
+    table.ask(3, 1);
     for (index, bad) in [gap, short, headless, swapped, empty, twice]
         .into_iter()
         .enumerate()
@@ -894,8 +900,9 @@ fn a_stretch_that_does_not_hold_together_is_refused_whole() {
     assert!(matches!(refused, Err(Refusal::Certificate(_))));
     let mut nobodys = good.clone();
     let outsider = key(100);
-    let standing = good.standing.statement.clone();
-    nobodys.standing = Arc::new(outsider.sign(&table.network(), standing).into_claim());
+    let standing = table.standing(1).statement.clone();
+    let standing = outsider.sign(&table.network(), standing).into_claim();
+    nobodys.standing = Some(Arc::new(standing));
     table
         .give(table.actor(1), 3, Body::Answer(nobodys))
         .expect("a stretch proves itself, whoever brings it");
@@ -919,7 +926,7 @@ fn a_standing_in_another_s_name_teaches_nothing() {
         Body::Announce(Arc::clone(&forged)),
         Body::Receipt(Arc::clone(&forged)),
         Body::Request(Request {
-            standing: Arc::clone(&forged),
+            standing: Some(Arc::clone(&forged)),
             known: Generation::GENESIS,
             held: [].into(),
         }),
@@ -927,9 +934,10 @@ fn a_standing_in_another_s_name_teaches_nothing() {
             foundings: Vec::new(),
             pruned: false,
             chunks: vec![],
-            standing: forged,
+            standing: Some(forged),
         }),
     ];
+    table.ask(0, 2);
     for body in bodies {
         assert_eq!(table.give(table.actor(2), 0, body), Err(bad.clone()));
     }

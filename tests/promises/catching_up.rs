@@ -82,7 +82,7 @@ fn asked(table: &mut Table, seat: usize, from: u64) -> Answer {
     };
     let standing = nobody.sign(&table.network(), statement).into_claim();
     let request = Request {
-        standing: Arc::new(standing),
+        standing: Some(Arc::new(standing)),
         known: table.replicas[seat].generation(),
         held: [(table.actor(SOURCE), Seq::new(from))].into(),
     };
@@ -244,7 +244,7 @@ fn who_begins_two_generations_at_once_serves_stretches_that_end_with_each() {
 /// What the one that is away would be answered.
 fn answer_to_away(table: &mut Table) -> Answer {
     let request = Request {
-        standing: table.standing(AWAY),
+        standing: Some(table.standing(AWAY)),
         known: Generation::GENESIS,
         held: BTreeMap::new(),
     };
@@ -266,8 +266,9 @@ fn learn(table: &mut Table, foundings: Vec<Arc<Founding>>, chunks: Vec<Chunk>) {
         foundings,
         pruned: false,
         chunks,
-        standing: table.standing(SOURCE),
+        standing: Some(table.standing(SOURCE)),
     };
+    table.ask(AWAY, SOURCE);
     let from = table.actor(SOURCE);
     let given = table.give(from, AWAY, Body::Answer(answer));
     given.expect("generations and certificates of theirs");
@@ -341,8 +342,9 @@ fn given_while_behind(table: &mut Table, chunk: Chunk) -> Result<(), Refusal> {
         foundings: Vec::new(),
         pruned: false,
         chunks: vec![chunk],
-        standing: table.standing(AWAY),
+        standing: Some(table.standing(AWAY)),
     };
+    table.ask(AWAY, SOURCE);
     let from = table.actor(SOURCE);
     table.give(from, AWAY, Body::Answer(answer))
 }
@@ -451,8 +453,9 @@ fn who_is_told_that_what_it_lacks_is_kept_by_nobody_fetches_the_snapshot() {
         foundings: Vec::new(),
         pruned: true,
         chunks: Vec::new(),
-        standing: table.standing(AWAY),
+        standing: Some(table.standing(AWAY)),
     };
+    table.ask(AWAY, SOURCE);
     let from = table.actor(SOURCE);
     let given = table.give(from, AWAY, Body::Answer(answer));
     given.expect("an answer");

@@ -48,7 +48,7 @@ fn answer(table: &Table, replica: &mut Replica<Set>, lane: Actor, from: u64) -> 
     let mut held: BTreeMap<_, _> = keys.map(|key| (key.actor(), Seq::MAX)).collect();
     held.insert(lane, Seq::new(from));
     let request = Request {
-        standing: Arc::new(standing),
+        standing: Some(Arc::new(standing)),
         known: replica.generation(),
         held,
     };
@@ -164,8 +164,9 @@ fn give_chunk(table: &mut Table, chunk: Chunk) {
         foundings: Vec::new(),
         pruned: false,
         chunks: vec![chunk],
-        standing: table.standing(0),
+        standing: Some(table.standing(0)),
     };
+    table.ask(ME, 0);
     give(table, 0, Body::Answer(answer));
 }
 

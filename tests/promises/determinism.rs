@@ -14,17 +14,17 @@ const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
         peaceful,
-        "503541bd55dc0217fb6780a87717caaf30e1c2c063c1e012394d25f06f6dc086",
+        "ba6acb0f7727b0ab0dabbc72aeee639ea5a89e057f8dc2ba7be1f1045bec9237",
     ),
     (
         "hostile",
         hostile,
-        "5174534d07a7c426ee09ac65aadcd5ececb6b71c29bd102aaed85dc95115078a",
+        "913793fc58bb0dd54bb1e16bbd6188cd41fa2b6e5bdfd7a9594feb6c6fc3d72f",
     ),
     (
         "crashing",
         crashing,
-        "dfa1e03beb376c129b29845aba102221ac514c8373def9317eb63ed7fe3a7555",
+        "8d9dc97ae8e5e8f493c80c6102170f6116ac47afea18e935a910290b9aed08d9",
     ),
 ];
 

@@ -290,6 +290,9 @@ impl Forgery {
     /// Tells all of it to who sits at `seat`, in every way that there is.
     fn tell(&self, table: &mut Table, seat: usize) {
         let thief = table.actor(0);
+        // It asks everybody whom it knows.
+        table.tick(seat);
+        table.take_wire();
         let chunk = Chunk {
             source: thief,
             proposals: vec![Arc::clone(&self.proposal)],
@@ -300,7 +303,7 @@ impl Forgery {
                 foundings: foundings.to_vec(),
                 pruned: true,
                 chunks,
-                standing: table.standing(0),
+                standing: Some(table.standing(0)),
             })
         };
         let mut bodies = vec![
@@ -485,9 +488,11 @@ fn the_keys_of_retired_members_can_do_nothing() {
         foundings: Vec::new(),
         pruned: false,
         chunks: vec![chunk],
-        standing: table.standing(0),
+        standing: Some(table.standing(0)),
     };
-    let refused = table.give(retired, target, Body::Answer(answer));
+    table.ask(target, present[1]);
+    let asked = table.actor(present[1]);
+    let refused = table.give(asked, target, Body::Answer(answer));
     assert_eq!(refused, Err(Refusal::Closed(retired)));
 
     // Proposals: answered with what retired them, never echoed.

@@ -230,8 +230,14 @@ fn a_newer_snapshot_is_fetched_instead_and_the_same_one_is_not_begun_anew() {
         foundings: Vec::new(),
         pruned: true,
         chunks: Vec::new(),
-        standing: Arc::new(standing.into_claim()),
+        standing: Some(Arc::new(standing.into_claim())),
     };
+    let questions = story.follower.tick().send;
+    assert!(
+        questions
+            .iter()
+            .any(|packet| packet.body.kind() == "request")
+    );
     let sent = story.hear(1, Body::Answer(pruned)).expect("an answer");
     assert_eq!(asked(&sent), []);
     let late = story.part(chunk(&old, 0));
@@ -462,8 +468,9 @@ fn who_finds_its_own_message_in_the_snapshot_goes_on_and_who_does_not_remember_i
             foundings: vec![founding],
             pruned: true,
             chunks: Vec::new(),
-            standing,
+            standing: Some(standing),
         };
+        table.ask(AWAY, 0);
         let given = table.give(table.actor(0), AWAY, Body::Answer(pruned));
         given.expect("an answer");
         table.carry(|packet| ["fetch", "snapshot"].contains(&packet.body.kind()));

@@ -221,7 +221,10 @@ fn names_only(me: &Actor, packet: &Packet) {
         Body::Echo(claim) => claim.signer,
         Body::Announce(claim) | Body::Receipt(claim) => claim.signer,
         Body::Approve(consent) => consent.approval.signer,
-        Body::Request(request) => request.standing.signer,
+        Body::Request(request) => match &request.standing {
+            Some(standing) => standing.signer,
+            None => panic!("a half that may sign shows where it stands"),
+        },
         body => panic!("a half that has heard nothing says {}", body.kind()),
     };
     assert_eq!((&packet.from, &signer), (me, me));

@@ -45,7 +45,7 @@ fn packets() -> Vec<Packet> {
         Body::Announce(Arc::clone(&standing)),
         Body::Receipt(Arc::clone(&standing)),
         Body::Request(Request {
-            standing: Arc::clone(&standing),
+            standing: Some(Arc::clone(&standing)),
             known: Generation::GENESIS,
             held: [(source, Seq::MAX)].into(),
         }),
@@ -53,7 +53,7 @@ fn packets() -> Vec<Packet> {
             foundings: Vec::new(),
             pruned: false,
             chunks: vec![chunk],
-            standing,
+            standing: Some(standing),
         }),
         Body::Evidence(Arc::new(Equivocation::Echo(conflict))),
         Body::Evidence(Arc::new(member_evidence(&table, &one, &other))),
@@ -411,12 +411,12 @@ fn parts_over_their_bounds_are_refused_though_the_packet_is_not() {
         Body::Announce(Arc::clone(&standing)),
         Body::Receipt(Arc::clone(&standing)),
         Body::Request(Request {
-            standing: Arc::clone(&standing),
+            standing: Some(Arc::clone(&standing)),
             known: Generation::GENESIS,
             held: [].into(),
         }),
         Body::Request(Request {
-            standing: table.standing(0),
+            standing: Some(table.standing(0)),
             known: Generation::GENESIS,
             held: many(limits.lanes + 1)
                 .map(|actor| (actor, Seq::MAX))
@@ -426,13 +426,13 @@ fn parts_over_their_bounds_are_refused_though_the_packet_is_not() {
             foundings: Vec::new(),
             pruned: false,
             chunks: vec![chunk(1); limits.lanes as usize + 1],
-            standing: table.standing(0),
+            standing: Some(table.standing(0)),
         }),
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
             chunks: vec![chunk(limits.chunk_messages as usize + 1)],
-            standing: table.standing(0),
+            standing: Some(table.standing(0)),
         }),
         Body::Answer(Answer {
             foundings: Vec::new(),
@@ -442,13 +442,13 @@ fn parts_over_their_bounds_are_refused_though_the_packet_is_not() {
                 proposals: vec![],
                 certificate: Some(wide),
             }],
-            standing: table.standing(0),
+            standing: Some(table.standing(0)),
         }),
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
             chunks: vec![],
-            standing,
+            standing: Some(standing),
         }),
     ];
     for (index, body) in bodies.into_iter().enumerate() {
@@ -526,13 +526,13 @@ const GOLDEN_PACKETS: &[(&str, usize, &str)] = &[
     ),
     (
         "request",
-        316,
-        "b4a61cbcc601d02e34a8c80914c11fee68538ffd8cde160516ee3a813fad32b2",
+        317,
+        "f2f09f9d07602a16d315614c63a4293dadd3fa5d79b1da7366d233df9132b0a6",
     ),
     (
         "answer",
-        817,
-        "b8d8c3b35f9c9fc7825ee0c390a5d38284eb07230943d59f3c6add425aabd7f3",
+        818,
+        "7a23bb667471b310bc5f97f9613de0464399979e7a250219d7608957b641e74f",
     ),
     (
         "evidence",

@@ -156,10 +156,10 @@ fn graft(script: &mut Script<'_>, scene: &Scene, body: &mut Body) {
         (Body::Answer(ours), Body::Answer(theirs)) => match script.below(3) {
             0 => ours.foundings.extend(theirs.foundings.clone()),
             1 => ours.chunks.extend(theirs.chunks.clone()),
-            _ => ours.standing = Arc::clone(&theirs.standing),
+            _ => ours.standing.clone_from(&theirs.standing),
         },
         (Body::Request(ours), Body::Request(theirs)) => {
-            ours.standing = Arc::clone(&theirs.standing);
+            ours.standing.clone_from(&theirs.standing);
         }
         (
             Body::Report { report, changes },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bft_crdts::SigningActor;
 use bft_crdts::actor::{Signed, Statement};
 use bft_crdts::codec::NetworkId;
-use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Proposal};
+use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Proposal, Standing};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     Authorisation, Certificate, Change, Committee, Founding, Mark, Report, Seat, Terms, Value,
@@ -32,7 +32,7 @@ impl<'a> Pen<'a> {
             Body::Announce(standing) | Body::Receipt(standing) => {
                 self.claim(Arc::make_mut(standing));
             }
-            Body::Request(request) => self.claim(Arc::make_mut(&mut request.standing)),
+            Body::Request(request) => self.standing(&mut request.standing),
             Body::Answer(answer) => {
                 answer.foundings.iter_mut().for_each(|f| self.founding(f));
                 for chunk in &mut answer.chunks {
@@ -42,7 +42,7 @@ impl<'a> Pen<'a> {
                         .iter_mut()
                         .for_each(|c| self.certificate(c));
                 }
-                self.claim(Arc::make_mut(&mut answer.standing));
+                self.standing(&mut answer.standing);
             }
             Body::Evidence(evidence) => match Arc::make_mut(evidence) {
                 Equivocation::Echo(conflict) => self.conflict(conflict),
@@ -74,6 +74,11 @@ impl<'a> Pen<'a> {
             Body::Founding(founding) => self.founding(founding),
             _ => {}
         }
+    }
+
+    fn standing(&self, standing: &mut Option<Arc<Signed<Standing>>>) {
+        let standings = standing.iter_mut();
+        standings.for_each(|standing| self.claim(Arc::make_mut(standing)));
     }
 
     fn claim<T: Statement + Clone>(&self, claim: &mut Signed<T>) {

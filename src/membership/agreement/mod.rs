@@ -252,6 +252,11 @@ impl Agreement {
         })
     }
 
+    /// Our key has signed what we do not remember, here or elsewhere: this machine signs nothing any more.
+    pub fn silence(&mut self) {
+        self.mute = true;
+    }
+
     /// Time passes.
     pub fn tick(&mut self) -> Turn {
         let mut turn = self.turn(|agreement, turn| {

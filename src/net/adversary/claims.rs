@@ -12,9 +12,9 @@ pub(super) fn each_claim(body: &mut Body, mut see: impl FnMut(&mut Actor, &mut S
         Body::Proposal(proposal) => see_proposal(proposal, &mut see),
         Body::Echo(claim) => see(&mut claim.signer, &mut claim.sig),
         Body::Announce(claim) | Body::Receipt(claim) => see_shared(claim, &mut see),
-        Body::Request(request) => see_shared(&mut request.standing, &mut see),
+        Body::Request(request) => see_standing(&mut request.standing, &mut see),
         Body::Answer(answer) => {
-            see_shared(&mut answer.standing, &mut see);
+            see_standing(&mut answer.standing, &mut see);
             let chunks = answer.chunks.iter_mut();
             let proposals = chunks.flat_map(|chunk| &mut chunk.proposals);
             proposals.for_each(|proposal| see_proposal(proposal, &mut see));
@@ -48,6 +48,13 @@ pub(super) fn each_claim(body: &mut Body, mut see: impl FnMut(&mut Actor, &mut S
 fn see_proposal(proposal: &mut Arc<Proposal>, see: &mut impl FnMut(&mut Actor, &mut Sig)) {
     let proposal = Arc::make_mut(proposal);
     see(&mut proposal.message.source, &mut proposal.sig);
+}
+
+fn see_standing<T: Clone>(
+    claim: &mut Option<Arc<Signed<T>>>,
+    see: &mut impl FnMut(&mut Actor, &mut Sig),
+) {
+    claim.iter_mut().for_each(|claim| see_shared(claim, see));
 }
 
 fn see_shared<T: Clone>(claim: &mut Arc<Signed<T>>, see: &mut impl FnMut(&mut Actor, &mut Sig)) {

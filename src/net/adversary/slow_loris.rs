@@ -37,7 +37,7 @@ impl<A: Wire> Adversary<A> for SlowLoris {
             convicted: BTreeSet::new(),
         };
         let request = Request {
-            standing: Arc::new(hand.sign(nowhere).into_claim()),
+            standing: Some(Arc::new(hand.sign(nowhere).into_claim())),
             known: Generation::GENESIS,
             held: BTreeMap::new(),
         };

@@ -28,6 +28,12 @@ pub(super) const AWAITING: &[Bug] = &[
     Bug::ApprovalsReplayed,
     Bug::CheckpointUnheeded,
     Bug::LeftTooSoon,
+    Bug::Poison,
+    Bug::AnswerRefusedWhole,
+    Bug::PendingNotClosed,
+    Bug::FaultsRepeated,
+    Bug::EvidenceUnused,
+    Bug::SilencedSigns,
 ];
 
 /// Every other bug.

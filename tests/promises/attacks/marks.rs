@@ -263,7 +263,7 @@ fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 3] {
         foundings: vec![Arc::new(founding.clone())],
         pruned: false,
         chunks: vec![],
-        standing: Arc::new(unsigned(me, standing)),
+        standing: Some(Arc::new(unsigned(me, standing))),
     };
     let bodies = [
         Body::Speech {

@@ -1,7 +1,13 @@
-//! Attacks that once succeeded, each with a control.
+//! Attacks that once broke a promise, each with a control in which the attacker behaves. The campaign finds their kinds
+//! without them.
 
 mod approvals;
+mod drowned;
 mod evict;
+mod evidence;
 mod garbage_lock;
 mod marks;
+mod poison;
+mod silenced;
+mod sleeper;
 mod valid_lost;

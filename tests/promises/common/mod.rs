@@ -163,6 +163,28 @@ impl Table {
         let delivered = step.delivered.iter().map(|d| (d.dot(), d.digest()));
         self.delivered[seat].extend(delivered);
         self.faults[seat].extend(step.faults);
+        let refused = step.refused.into_iter();
+        self.refused.extend(refused.map(|refusal| (seat, refusal)));
+    }
+
+    /// `seat` asks `of`, which claims to have delivered more: an answer is taken from those alone that were asked.
+    pub(crate) fn ask(&mut self, seat: usize, of: usize) {
+        let (to, before) = (self.actor(of), self.wire.len());
+        let mut standing = self.standing(of).statement.clone();
+        // More than it claimed before.
+        let progress = self.replicas[seat].progress();
+        let claimed = progress.iter().filter(|known| known.member == to);
+        let claimed = claimed.map(|known| known.leads).sum::<u64>();
+        let seq = Seq::new(claimed + u64::from(u32::MAX));
+        let digest = Digest::from_bytes([0; 32]);
+        standing.frontier.insert(to, Head { seq, digest });
+        let claim = self.keys[of].sign(&self.network(), standing).into_claim();
+        let given = self.give(to, seat, Body::Receipt(Arc::new(claim)));
+        given.expect("a member's standing");
+        self.tick(seat);
+        let asked = |packet: &Packet| packet.to == to && packet.body.kind() == "request";
+        assert!(self.wire.iter().skip(before).any(asked));
+        self.wire.truncate(before);
     }
 
     pub(crate) fn propose(&mut self, seat: usize, op: Op<u8>) {
