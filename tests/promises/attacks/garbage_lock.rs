@@ -301,6 +301,7 @@ fn wants_that_nobody_fulfils_leave_room_for_others() {
         }
     }
     let empty = Report::of(table.replicas[0].boundary());
+    let proposal = table.first(12, &[add(table.actor(12), 1, 9)]);
     for liar in 9..13 {
         let mut report = empty.clone();
         for source in 9..13 {
@@ -314,9 +315,22 @@ fn wants_that_nobody_fulfils_leave_room_for_others() {
             let lock = table.echo(source, &table.sign(source, message));
             report.marks.insert(table.actor(source), Mark::Lock(lock));
         }
+        if liar == 9 {
+            // The digest that a correct member is locked on, at another dot.
+            let mut echo = table.echo_of(&proposal);
+            echo.dot = dot(table.actor(liar), 1);
+            let lock = table.keys[liar].sign(&table.network(), echo);
+            let lock = Mark::Lock(lock.into_claim());
+            report.marks.insert(table.actor(liar), lock);
+        }
         give_report(&mut table, liar, report);
     }
-    let proposal = table.first(12, &[add(table.actor(12), 1, 9)]);
+    // The place in the lane is taken by another message of the same source.
+    let other = table.first(12, &[add(table.actor(12), 1, 8)]);
+    let source = table.actor(12);
+    table
+        .give(source, 0, Body::Proposal(other))
+        .expect("a good proposal");
     for seat in 1..9 {
         let mut report = empty.clone();
         let lock = Mark::Lock(table.echo(12, &proposal));
