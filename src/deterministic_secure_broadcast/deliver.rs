@@ -244,14 +244,22 @@ impl<A: Wire> Replica<A> {
         }
         while let Some(source) = self.ready.pop_first() {
             while self.deliver_next(source, step) {
-                let held = self.lanes.iter().filter(|(_, lane)| lane.holds());
-                self.ready.extend(held.map(|(source, _)| *source));
+                self.ready.append(&mut self.waiting);
                 if source == self.actor() {
                     self.flush(self.outbox.len(), step);
                 }
             }
             self.judge_waiting(source, step);
+            if self.lanes.get(&source).is_some_and(Lane::holds) {
+                self.waiting.insert(source);
+            }
         }
+        debug_assert!(
+            self.lanes
+                .iter()
+                .all(|(source, lane)| !lane.holds() || self.waiting.contains(source)),
+            "whatever makes a lane hold something has it looked at"
+        );
     }
 
     /// Applies the next certified message of a lane, if it is here and valid. Whether it did.

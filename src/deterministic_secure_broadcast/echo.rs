@@ -126,6 +126,7 @@ impl<A: Wire> Replica<A> {
         // If it is early, another delivery may be what it waits for.
         let early = Early::new(entry, self.moment().saturating_add(1));
         self.echo_if_valid(from, early, step);
+        self.waiting.insert(dot.source);
         Ok(())
     }
 

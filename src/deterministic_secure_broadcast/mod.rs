@@ -113,6 +113,8 @@ pub struct Replica<A: Wire> {
     lanes: BTreeMap<Actor, Lane<A::Op>>,
     /// Lanes to look at before the present input is done with.
     ready: BTreeSet<Actor>,
+    /// Lanes to look at again after each delivery: all that were looked at and hold something.
+    waiting: BTreeSet<Actor>,
     peers: BTreeMap<Actor, Peer>,
     convicted: BTreeMap<Actor, Arc<Equivocation>>,
     /// Whether we had a seat, have none, and are still needed.

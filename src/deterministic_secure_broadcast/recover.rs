@@ -90,6 +90,7 @@ impl<A: Wire> Replica<A> {
             algorithm,
             outbox: Outbox::new(),
             ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             convicted: BTreeMap::new(),
             leaving: false,
             standing: OwnStanding::default(),

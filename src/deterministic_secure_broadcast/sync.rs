@@ -30,6 +30,8 @@ pub(super) struct Peer {
     last: Option<Arc<Signed<Standing>>>,
     pub(super) announce: Backoff,
     pub(super) pull: Backoff,
+    /// Our standing, by its number, beside which neither was known to have more.
+    even: Option<u64>,
     /// Whether it was asked, and an answer that brings all it has may still come.
     pub(super) asked: bool,
 }
@@ -44,13 +46,14 @@ impl Peer {
             last: None,
             announce: Backoff::starting(now + 1),
             pull: Backoff::starting(now),
+            even: None,
             asked: false,
         }
     }
 
     /// There are lanes here now of which a standing spoke in vain before: the same one is news again.
     pub(super) fn forget_last(&mut self) {
-        self.last = None;
+        (self.last, self.even) = (None, None);
     }
 
     pub(super) fn actor(&self) -> Actor {
@@ -77,12 +80,15 @@ pub(super) struct OwnStanding {
     last: Option<Arc<Signed<Standing>>>,
     /// Whether it says where we stand now.
     current: bool,
+    /// How often that has changed.
+    number: u64,
 }
 
 impl OwnStanding {
     /// We stand elsewhere now: the next one is signed when it is asked for.
     pub(super) fn outdate(&mut self) {
         self.current = false;
+        self.number += 1;
     }
 }
 
@@ -99,9 +105,8 @@ impl<A: Wire> Replica<A> {
             convicted: self.convicted.keys().copied().collect(),
         };
         if let Some(fact) = self.signer.sign(statement) {
-            let last = Some(Arc::new(fact.into_claim()));
-            let current = true;
-            self.standing = OwnStanding { last, current };
+            self.standing.last = Some(Arc::new(fact.into_claim()));
+            self.standing.current = true;
         }
         self.standing.last.clone()
     }
@@ -120,6 +125,7 @@ impl<A: Wire> Replica<A> {
         {
             let frontier = standing.statement.frontier.iter();
             peer.delivered = frontier.map(|(s, head)| (*s, head.seq)).collect();
+            peer.even = None;
         }
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
@@ -199,7 +205,7 @@ impl<A: Wire> Replica<A> {
             .filter(|actor| lanes.contains_key(actor));
         peer.convicted.extend(convicted);
         peer.generation = peer.generation.max(fact.statement.generation);
-        peer.last = Some(Arc::clone(standing));
+        (peer.last, peer.even) = (Some(Arc::clone(standing)), None);
         peer.announce = Backoff::starting(now + 1);
         peer.pull.hurry(now);
         self.end_leaving();
@@ -239,7 +245,8 @@ impl<A: Wire> Replica<A> {
         unknown.map(|(_, evidence)| evidence)
     }
 
-    /// Announces to members that are not known to be level, and pulls from those that have more.
+    /// Announces to members that are not known to be level, and pulls from those that have more. Those of whom neither is so are
+    /// not asked about each lane again, at each tick, until one of us moves.
     pub(super) fn keep_peers_even(&mut self, step: &mut Step<A::Op>) {
         let me = self.actor();
         let members: Vec<_> = self
@@ -250,7 +257,16 @@ impl<A: Wire> Replica<A> {
             .collect();
         let seated = self.committee.contains(&me);
         let speaks = seated || self.leaving;
+        let number = self.standing.number;
         for member in members {
+            if seated
+                && self
+                    .peers
+                    .get(&member)
+                    .is_some_and(|peer| peer.even == Some(number))
+            {
+                continue;
+            }
             if !seated || self.lacks_from(&member) || self.is_unheard_contact(&member) {
                 self.pull(member, step);
             }
@@ -258,7 +274,11 @@ impl<A: Wire> Replica<A> {
                 continue;
             };
             let level = self.is_level(peer) && !bug!(AnnouncedForEver);
+            let even = level && !self.lacks_from(&member) && !self.is_unheard_contact(&member);
             if level || bug!(NeverAnnounced) {
+                if let Some(peer) = self.peers.get_mut(&member).filter(|_| even) {
+                    peer.even = Some(number);
+                }
                 continue;
             }
             let evidence: Vec<_> = self.unknown_to(peer).cloned().collect();
