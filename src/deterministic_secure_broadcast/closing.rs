@@ -133,7 +133,8 @@ impl<A: Wire> Replica<A> {
         seat.is_some_and(|seat| self.closing.approvals.of(seat).next().is_some())
     }
 
-    /// Consents to a change of the committee, for this generation. A quorum of consents makes it happen.
+    /// Consents to a change of the committee, for this generation. A quorum of consents makes it happen. A consent is not taken
+    /// back; of [`CHANGES`] newcomers that nobody else lets in, a [renewal](Change::Renew) frees us.
     ///
     /// # Errors
     /// [`ApproveError`] when it cannot be made or is not ours to approve.

@@ -78,8 +78,8 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::LocksNotReported, &[Patience], 10),
     way(Bug::EchoWhileFrozen, &[Seals, Patience], 10),
     way(Bug::LocksNotAdopted, &[Patience], 10),
-    way(Bug::PickedInsteadOfSealed, &[Patience, Seals], 10),
-    way(Bug::AdoptedForgotten, &[Patience], 10),
+    way(Bug::PickedInsteadOfSealed, &[Patience, Seals], 60),
+    way(Bug::AdoptedForgotten, &[Patience], 60),
     way(Bug::SealForgotten, &[Patience, Seals], 20),
     way(Bug::FrontierForgotten, &[Seals, Patience], 10),
     way(Bug::SealedDotEchoed, &[Patience, Seals], 10),
@@ -96,5 +96,5 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::ValidNotPassedOn, &[Turncoats], 10),
     way(Bug::NoClosingRule, &[Heirs], 60),
     way(Bug::SnapshotUnchecked, &[Fetches], 60),
-    way(Bug::ManifestUnchecked, &[Fetches], 40),
+    way(Bug::ManifestUnchecked, &[Fetches], 200),
 ];
