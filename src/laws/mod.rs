@@ -24,7 +24,9 @@
 //!     }
 //! });
 //! let checked = found.unwrap_or_else(|broken| panic!("{broken}"));
-//! assert!(checked.valid > 0 && checked.never > 0 && checked.commuted > 0);
+//! // This generator never writes a removal of what another actor has yet to add.
+//! let unseen = checked.complete().expect_err("nothing early").to_string();
+//! assert!(unseen.contains("no operation was judged NotYet"));
 //! ```
 
 mod run;
@@ -111,7 +113,8 @@ pub fn actors(count: u8) -> Vec<Actor> {
 /// Tries to break the laws of the algorithm that `fresh` makes replicas of.
 ///
 /// `generate` draws an operation for an actor who looks at a replica of its own. It should yield valid operations,
-/// early ones and forged ones: what it never yields is not checked, and [`Checked`] says how much was.
+/// early ones and forged ones: what it never yields is not checked, [`Checked`] says how much was, and
+/// [`Checked::complete`] what was missing.
 ///
 /// # Errors
 /// [`Broken`]: the law that does not hold, and the shortest history found that shows it.
@@ -205,6 +208,68 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// What the laws need and the generator never showed, in words. Empty when all of them were really tried.
+    pub fn unseen(&self) -> impl Iterator<Item = &'static str> {
+        let seen = [
+            (
+                self.applied,
+                "nothing was applied: every law was tried on a fresh replica alone",
+            ),
+            (
+                self.never,
+                "nothing forged: no operation was judged Never, so forgers were not tried",
+            ),
+            (
+                self.not_yet,
+                "nothing early: no operation was judged NotYet, so waiting was not tried",
+            ),
+            (
+                self.batches,
+                "no batch: no two operations were judged in one go (law 2)",
+            ),
+            (
+                self.still_valid,
+                "no foreign operation was applied between two judgements of a Valid one (law 3)",
+            ),
+            (
+                self.still_never,
+                "no foreign operation was applied between two judgements of a Never one (law 4)",
+            ),
+            (
+                self.commuted,
+                "no two sources had a Valid operation at once, to be applied in both orders (law 5)",
+            ),
+        ];
+        let unseen = seen.into_iter().filter(|(count, _)| *count == 0);
+        unseen.map(|(_, what)| what)
+    }
+
+    /// This, if the generator showed all that the laws need.
+    ///
+    /// # Errors
+    /// [`Unseen`]: what it never showed. An algorithm on which nothing is ever early, such as a counter, has no `NotYet` to show: ask
+    /// [`Checked::complete_without_early`] of it.
+    pub fn complete(self) -> Result<Self, Unseen> {
+        let unseen: Vec<_> = self.unseen().collect();
+        if unseen.is_empty() {
+            Ok(self)
+        } else {
+            Err(Unseen(unseen))
+        }
+    }
+
+    /// Like [`Checked::complete`], for an algorithm on which each operation is valid or never will be.
+    ///
+    /// # Errors
+    /// [`Unseen`]: what the generator never showed.
+    pub fn complete_without_early(self) -> Result<Self, Unseen> {
+        let early = Self {
+            not_yet: self.not_yet.max(1),
+            ..self
+        };
+        early.complete().map(|_| self)
+    }
+
     fn add(&mut self, run: &Self) {
         self.cases += 1;
         self.valid += run.valid;
@@ -217,6 +282,23 @@ impl Checked {
         self.commuted += run.commuted;
     }
 }
+
+/// What the laws need and a generator never showed, in words. What is never shown is not checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen(pub Vec<&'static str>);
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(unseen) = self;
+        write!(
+            f,
+            "no law was broken, but the generator never showed what some need:"
+        )?;
+        unseen.iter().try_for_each(|what| write!(f, "\n- {what}"))
+    }
+}
+
+impl std::error::Error for Unseen {}
 
 /// A law that does not hold, and how to see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
