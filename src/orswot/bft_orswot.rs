@@ -7,10 +7,13 @@ use std::hash::Hash;
 
 use serde::Serialize;
 
+use super::additions::{Additions, is_named};
 use super::op::is_counter;
 use super::{Clock, Dot, MEMBERS_PER_OP, Op, State};
 use crate::actor::Actor;
+use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
+use crate::types::{Alive, Budget, Usage, size};
 
 /// What a set can hold. Implemented for all such types.
 ///
@@ -43,50 +46,43 @@ impl<M: Debug + Clone + Hash + Eq + Ord + Serialize> Member for M {}
 #[derive(Clone, PartialEq, Eq)]
 pub struct Orswot<M: Member> {
     actor: Actor,
+    budget: Budget,
     /// How many additions of each actor were applied.
     clock: Clock,
     members: BTreeMap<M, Additions>,
+    /// Derived: the members that each actor has an addition of.
+    alive: Alive,
 }
 
-/// The additions that hold a member in the set, the newest of each actor that has one, by actor. Never empty: most
-/// members have one, for which a map would take several times the room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Additions(Vec<Dot>);
-
-impl Additions {
-    /// `dot` is newer than all of its actor's before.
-    fn add(&mut self, dot: Dot) {
-        match self.0.binary_search_by_key(&dot.actor, |dot| dot.actor) {
-            Ok(place) => self.0[place] = dot,
-            Err(place) => self.0.insert(place, dot),
-        }
-    }
-
-    /// Takes away what `clock` names. Whether anything is left.
-    fn remove(&mut self, clock: &Clock) -> bool {
-        let named = |dot: &Dot| {
-            clock
-                .get(&dot.actor)
-                .is_some_and(|last| dot.counter <= *last)
-        };
-        self.0.retain(|dot| !named(dot));
-        !self.0.is_empty()
-    }
-
-    fn clock(&self) -> Clock {
-        self.0.iter().map(|dot| (dot.actor, dot.counter)).collect()
-    }
-
-    fn of(clock: Clock) -> Self {
-        let dots = clock.into_iter();
-        Self(
-            dots.map(|(actor, counter)| Dot { actor, counter })
-                .collect(),
-        )
-    }
+/// What an actor's operations change for the verdict on its next: the number of its next addition, what it has alive, and of which
+/// members it has an addition since: its number, or 0 for none.
+struct Own<'a, M> {
+    next: u64,
+    usage: Usage,
+    touched: BTreeMap<&'a M, u64>,
 }
 
 impl<M: Member> Orswot<M> {
+    /// The budget of a set that is made without one: 128 KiB an operation, so that a message's bound comes first; 1,048,576 members
+    /// and 64 MiB an actor.
+    pub const BUDGET: Budget = Budget {
+        op_bytes: 128 << 10,
+        entries: 1 << 20,
+        bytes: 64 << 20,
+    };
+
+    /// A replica in a network with this budget; its entries are the members that one actor has an addition of.
+    #[must_use]
+    pub fn with_budget(actor: Actor, budget: Budget) -> Self {
+        Self {
+            actor,
+            budget,
+            clock: Clock::new(),
+            members: BTreeMap::new(),
+            alive: Alive::default(),
+        }
+    }
+
     /// Adds `member`, also if it is there: the addition then survives the removals that do not know it.
     #[must_use]
     pub fn add(&self, member: M) -> Op<M> {
@@ -142,36 +138,112 @@ impl<M: Member> Orswot<M> {
             .map_or(1, |last| last.saturating_add(1))
     }
 
-    /// Judges `op` of `from`, whose next addition is the `next`th.
-    fn judge(&self, from: &Actor, next: u64, op: &Op<M>) -> Verdict {
+    /// What `actor` has alive: the members that it has an addition of.
+    #[must_use]
+    pub fn usage(&self, actor: &Actor) -> Usage {
+        self.alive.of(actor)
+    }
+
+    fn own(&self, from: &Actor) -> Own<'_, M> {
+        Own {
+            next: self.next(from),
+            usage: self.alive.of(from),
+            touched: BTreeMap::new(),
+        }
+    }
+
+    fn judge<'a>(&self, from: &Actor, own: &mut Own<'a, M>, op: &'a Op<M>) -> Result<(), Verdict> {
         match op.members().len() {
-            0 => return Verdict::Never("no member"),
-            len if len > MEMBERS_PER_OP => return Verdict::Never("too many members"),
+            0 => return Err(Verdict::Never("no member")),
+            len if len > MEMBERS_PER_OP => return Err(Verdict::Never("too many members")),
             _ => {}
         }
         match op {
-            Op::Add { dot, .. } => judge_add(from, next, dot),
-            Op::Rm { clock, .. } => self.judge_rm(from, next, clock),
+            Op::Add { dot, members } => {
+                judge_add(from, own.next, dot)?;
+                self.judge_room(from, own, dot, members)
+            }
+            Op::Rm { clock, members } => {
+                self.judge_rm(from, own.next, clock)?;
+                self.free_room(from, own, clock, members);
+                Ok(())
+            }
         }
+    }
+
+    /// Others can take away an actor's members, and so make room, but never room away: so what is valid stays so.
+    fn judge_room<'a>(
+        &self,
+        from: &Actor,
+        own: &mut Own<'a, M>,
+        dot: &Dot,
+        members: &'a BTreeSet<M>,
+    ) -> Result<(), Verdict> {
+        let mut op_bytes = 0u64;
+        for member in members {
+            let bytes = size(member);
+            op_bytes = op_bytes.saturating_add(bytes);
+            if self.own_addition(from, own, member) == 0 {
+                own.usage = own.usage.plus(Usage::entry(bytes));
+            }
+            own.touched.insert(member, dot.counter);
+        }
+        own.next += 1;
+        if !self.budget.allows_op(op_bytes) {
+            return Err(Verdict::Never("members beyond the budget of one operation"));
+        }
+        if !self.budget.allows(own.usage) {
+            return Err(Verdict::NotYet("room in its author's budget"));
+        }
+        Ok(())
+    }
+
+    fn free_room<'a>(
+        &self,
+        from: &Actor,
+        own: &mut Own<'a, M>,
+        clock: &Clock,
+        members: &'a BTreeSet<M>,
+    ) {
+        for member in members {
+            let number = self.own_addition(from, own, member);
+            if number > 0 && is_named(clock, from, number) {
+                own.usage = own.usage.minus(Usage::entry(size(member)));
+                own.touched.insert(member, 0);
+            }
+        }
+    }
+
+    /// The number of `from`'s addition of `member`, or 0 for none.
+    fn own_addition(&self, from: &Actor, own: &Own<'_, M>, member: &M) -> u64 {
+        let here = || {
+            let additions = self.members.get(member);
+            additions.map_or(0, |additions| additions.number(from))
+        };
+        own.touched.get(member).copied().unwrap_or_else(here)
     }
 
     /// Counters only grow, so a removal stays valid; and the dots that it names are here, so that it takes away
     /// the same whether it comes before or after what others do.
-    fn judge_rm(&self, from: &Actor, next: u64, clock: &Clock) -> Verdict {
+    fn judge_rm(&self, from: &Actor, next: u64, clock: &Clock) -> Result<(), Verdict> {
         if clock.is_empty() {
-            return Verdict::Never("a removal of no addition");
+            return Err(Verdict::Never("a removal of no addition"));
         }
         if !clock.values().all(|&counter| is_counter(counter)) {
-            return Verdict::Never("no addition has this number");
+            return Err(Verdict::Never("no addition has this number"));
         }
         if clock.get(from).is_some_and(|&counter| counter >= next) {
-            return Verdict::Never("a removal of an addition that its author has yet to make");
+            return Err(Verdict::Never(
+                "a removal of an addition that its author has yet to make",
+            ));
         }
         let known = |(actor, &counter)| actor == from || counter < self.next(actor);
         if clock.iter().all(known) {
-            Verdict::Valid
+            Ok(())
         } else {
-            Verdict::NotYet("a removal of an addition that is not here yet")
+            Err(Verdict::NotYet(
+                "a removal of an addition that is not here yet",
+            ))
         }
     }
 
@@ -181,11 +253,16 @@ impl<M: Member> Orswot<M> {
         }
         self.clock.insert(dot.actor, dot.counter);
         for member in members {
-            match self.members.entry(member) {
+            let usage = Usage::entry(size(&member));
+            let is_new = match self.members.entry(member) {
                 Entry::Occupied(mut known) => known.get_mut().add(dot),
                 Entry::Vacant(new) => {
-                    new.insert(Additions(vec![dot]));
+                    new.insert(Additions::one(dot));
+                    true
                 }
+            };
+            if is_new {
+                self.alive.add(dot.actor, usage);
             }
         }
     }
@@ -195,9 +272,12 @@ impl<M: Member> Orswot<M> {
         M: 'a,
     {
         for member in members {
-            if let Some(additions) = self.members.get_mut(member)
-                && !additions.remove(clock)
-            {
+            let Some(additions) = self.members.get_mut(member) else {
+                continue;
+            };
+            let alive = &mut self.alive;
+            let taken = |actor: &Actor| alive.remove(actor, Usage::entry(size(member)));
+            if !additions.remove(clock, taken) {
                 self.members.remove(member);
             }
         }
@@ -206,17 +286,17 @@ impl<M: Member> Orswot<M> {
 
 /// Dots are made in order and without gaps, each by its own actor: so only an actor's own operations change what
 /// its next addition must be called.
-fn judge_add(from: &Actor, next: u64, dot: &Dot) -> Verdict {
+fn judge_add(from: &Actor, next: u64, dot: &Dot) -> Result<(), Verdict> {
     if dot.actor != *from {
-        return Verdict::Never("an addition in another actor's name");
+        return Err(Verdict::Never("an addition in another actor's name"));
     }
     if !is_counter(dot.counter) {
-        return Verdict::Never("no addition has this number");
+        return Err(Verdict::Never("no addition has this number"));
     }
     if dot.counter != next {
-        return Verdict::Never("not its author's next addition");
+        return Err(Verdict::Never("not its author's next addition"));
     }
-    Verdict::Valid
+    Ok(())
 }
 
 impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
@@ -226,11 +306,7 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
     const NAME: &'static str = "orswot/1";
 
     fn new(actor: Actor) -> Self {
-        Self {
-            actor,
-            clock: Clock::new(),
-            members: BTreeMap::new(),
-        }
+        Self::with_budget(actor, Self::BUDGET)
     }
 
     fn state(&self) -> State<M> {
@@ -241,6 +317,11 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
 
     fn sync_from(&mut self, other: State<M>) {
         let (clock, members) = other.into_parts();
+        self.alive = Alive::default();
+        for (member, clock) in &members {
+            let usage = Usage::entry(size(member));
+            clock.keys().for_each(|actor| self.alive.add(*actor, usage));
+        }
         let members = members.into_iter();
         self.members = members
             .map(|(member, clock)| (member, Additions::of(clock)))
@@ -253,17 +334,15 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
     }
 
     fn verdict(&self, from: &Actor, op: &Op<M>) -> Verdict {
-        self.judge(from, self.next(from), op)
+        self.verdict_batch(from, std::slice::from_ref(op))
     }
 
-    /// Walks without a copy: of all that the operations of one source change, only the number of its next addition
-    /// decides on those that follow.
+    /// Walks without a copy.
     fn verdict_batch(&self, from: &Actor, ops: &[Op<M>]) -> Verdict {
-        let mut next = self.next(from);
+        let mut own = self.own(from);
         for op in ops {
-            match self.judge(from, next, op) {
-                Verdict::Valid => next += u64::from(matches!(op, Op::Add { .. })),
-                verdict => return verdict,
+            if let Err(verdict) = self.judge(from, &mut own, op) {
+                return verdict;
             }
         }
         Verdict::Valid
@@ -274,6 +353,14 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
             Op::Add { dot, members } => self.apply_add(dot, members),
             Op::Rm { clock, members } => self.apply_rm(&clock, &members),
         }
+    }
+
+    /// The budget; of the default one no bytes.
+    fn configuration(&self) -> Vec<u8> {
+        if self.budget == Self::BUDGET {
+            return Vec::new();
+        }
+        codec::encode(&self.budget)
     }
 }
 

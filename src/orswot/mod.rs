@@ -25,6 +25,7 @@
 //!
 //! Members cross the wire inside operations, so a member must have at least one byte.
 
+mod additions;
 mod bft_orswot;
 mod bft_orswot_net;
 mod op;

@@ -1,7 +1,10 @@
 //! What one source may make all others keep.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::codec::encoded_len;
 
 /// What one source may make every replica keep, per operation and in all.
@@ -23,10 +26,13 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// 128 KiB an operation, 1,048,576 entries and 64 MiB a source.
+    /// 64 KiB an operation, 1,048,576 entries and 64 MiB a source.
+    ///
+    /// With the default [`Limits`](crate::codec::Limits), an operation that brings or takes away so many bytes, and names what all
+    /// lanes did there, fits into one message: what can be put can be replaced and removed.
     fn default() -> Self {
         Self {
-            op_bytes: 128 << 10,
+            op_bytes: 64 << 10,
             entries: 1 << 20,
             bytes: 64 << 20,
         }
@@ -77,6 +83,30 @@ impl Usage {
         Self {
             entries: entries.expect("a part has no more entries than the whole"),
             bytes: bytes.expect("a part has no more bytes than the whole"),
+        }
+    }
+}
+
+/// What each source has alive. Derived from a state, so that equal states have equal ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Alive(BTreeMap<Actor, Usage>);
+
+impl Alive {
+    pub(crate) fn of(&self, source: &Actor) -> Usage {
+        self.0.get(source).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn add(&mut self, source: Actor, usage: Usage) {
+        let alive = self.0.entry(source).or_default();
+        *alive = alive.plus(usage);
+    }
+
+    pub(crate) fn remove(&mut self, source: &Actor, usage: Usage) {
+        let alive = self.of(source).minus(usage);
+        if alive == Usage::default() {
+            self.0.remove(source);
+        } else {
+            self.0.insert(*source, alive);
         }
     }
 }

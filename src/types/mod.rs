@@ -58,14 +58,58 @@ macro_rules! judged_in_order {
     };
 }
 
+pub mod bounded_counter;
 mod budget;
 pub mod counter;
+pub mod graph;
+pub mod keyed;
 pub mod lww_register;
+pub mod map;
+pub mod merkle_reg;
 pub mod mv_register;
+pub mod poll;
+pub mod product;
 mod rank;
+pub mod tree;
 
+pub use bounded_counter::BoundedCounter;
 pub use budget::{Budget, Usage};
 pub use counter::Counter;
+pub use graph::Graph;
+pub use keyed::Keyed;
 pub use lww_register::{LwwRegister, Value};
+pub use map::{Key, Map};
+pub use merkle_reg::MerkleReg;
 pub use mv_register::MvRegister;
+pub use poll::Poll;
+pub use product::Part;
 pub use rank::Stamp;
+pub use tree::Tree;
+
+pub(crate) use budget::{Alive, size};
+
+use crate::actor::Actor;
+use crate::traits::{Verdict, Wire};
+
+/// The place of the first of `ops` that is not valid, and the verdict on it: for types that are composed of others, which judge
+/// the operations of each part as a batch.
+pub(crate) fn first_fault<A: Wire>(
+    algorithm: &A,
+    from: &Actor,
+    ops: &[A::Op],
+) -> Option<(usize, Verdict)> {
+    let mut verdict = algorithm.verdict_batch(from, ops);
+    if verdict.is_valid() {
+        return None;
+    }
+    // So many from the front are valid, and so many are not.
+    let (mut valid, mut faulty) = (0, ops.len());
+    while faulty - valid > 1 {
+        let middle = valid.midpoint(faulty);
+        match algorithm.verdict_batch(from, &ops[..middle]) {
+            Verdict::Valid => valid = middle,
+            fault => (faulty, verdict) = (middle, fault),
+        }
+    }
+    Some((faulty - 1, verdict))
+}

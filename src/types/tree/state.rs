@@ -1,0 +1,101 @@
+//! What can be done to a tree, and a tree at rest: sorted, canonical, and checked when it is read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::rank::{Ranks, Stamp};
+
+/// Where a node is. A node is named by the stamp of its creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Parent {
+    /// At the top.
+    Top,
+    /// Under another node.
+    Under(Stamp),
+    /// Thrown away, with all that is under it.
+    Trash,
+}
+
+/// A change of one node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Op<V> {
+    /// Its source, and how late it was. The stamp of a creation names the node.
+    pub stamp: Stamp,
+    /// What is done.
+    pub act: Act<V>,
+}
+
+/// What is done to a node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Act<V> {
+    /// It is created, not in the trash.
+    Create {
+        /// Where.
+        parent: Parent,
+        /// What it holds, for ever.
+        value: V,
+    },
+    /// It is moved.
+    Move {
+        /// Which node.
+        node: Stamp,
+        /// Where to.
+        parent: Parent,
+    },
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node<V> {
+    /// What it holds.
+    pub value: V,
+    /// Where the last of its moves put it. What is shown may differ: see [`Tree::parent`].
+    pub parent: Parent,
+    /// The last of its moves, or its creation.
+    pub moved: Stamp,
+}
+
+/// What all replicas that applied the same operations agree on: all nodes that were ever created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked<V>")]
+#[serde(bound(deserialize = "V: Deserialize<'de>"))]
+pub struct State<V> {
+    pub(super) ranks: Ranks,
+    pub(super) nodes: BTreeMap<Stamp, Node<V>>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "V: Deserialize<'de>"))]
+struct Unchecked<V> {
+    ranks: Ranks,
+    nodes: BTreeMap<Stamp, Node<V>>,
+}
+
+impl<V> TryFrom<Unchecked<V>> for State<V> {
+    type Error = &'static str;
+
+    fn try_from(Unchecked { ranks, nodes }: Unchecked<V>) -> Result<Self, &'static str> {
+        let used = |stamp: &Stamp| (1..=ranks.last(&stamp.by)).contains(&stamp.rank);
+        for (id, node) in &nodes {
+            if !used(id) || !used(&node.moved) || node.moved.rank < id.rank {
+                return Err("a rank that its source has not used");
+            }
+            if let Parent::Under(parent) = node.parent
+                && (parent == *id || !nodes.contains_key(&parent))
+            {
+                return Err("a node under itself, or under none");
+            }
+        }
+        Ok(Self { ranks, nodes })
+    }
+}
+
+impl<V> Default for State<V> {
+    fn default() -> Self {
+        Self {
+            ranks: Ranks::default(),
+            nodes: BTreeMap::new(),
+        }
+    }
+}
