@@ -3,6 +3,9 @@
 //! `cargo run --release --example campaign -- --help` explains its arguments.
 #![allow(clippy::print_stdout)]
 
+#[path = "../tests/types/subjects.rs"]
+mod types;
+
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -34,8 +37,9 @@ struct Arguments {
     replay: Option<(&'static str, Scenario)>,
 }
 
-fn subjects() -> [Subject; 3] {
-    [Subject::set(), Subject::bank(), Subject::at2()]
+fn subjects() -> Vec<Subject> {
+    let first = [Subject::set(), Subject::bank(), Subject::at2()];
+    first.into_iter().chain(types::subjects()).collect()
 }
 
 fn numbers(text: &str) -> Result<Range<u64>, String> {
@@ -51,11 +55,9 @@ fn numbers(text: &str) -> Result<Range<u64>, String> {
 
 fn replay(text: &str) -> Result<(&'static str, Scenario), String> {
     let (wanted, code) = text.split_once(':').ok_or("expected SUBJECT:CODE")?;
-    let name = subjects()
-        .iter()
-        .map(Subject::name)
-        .find(|name| *name == wanted);
-    let name = name.ok_or("the subjects are set, bank and at2")?;
+    let names: Vec<_> = subjects().iter().map(Subject::name).collect();
+    let name = names.iter().find(|name| **name == wanted).copied();
+    let name = name.ok_or_else(|| format!("the subjects are {}", names.join(", ")))?;
     let scenario = Scenario::from_code(code).map_err(|error| format!("the code: {error}"))?;
     Ok((name, scenario))
 }

@@ -12,7 +12,7 @@
 //!  .-- net: who sends what to whom; here a simulated network -------------------.
 //!  |  .-- deterministic_secure_broadcast: one message per source and number --. |
 //!  |  |  .-- your algorithm: what an operation means, who may do it --------. | |
-//!  |  |  |     orswot (a set)      bank, at2_impl (money)      your own     | | |
+//!  |  |  |  orswot (a set)   bank, at2_impl (money)   types    your own    | | |
 //!  |  |  '-----------------------------------------------------------------' | |
 //!  |  '-----------------------------------------------------------------------' |
 //!  '-----------------------------------------------------------------------------'
@@ -90,7 +90,7 @@
 //! |---|---|
 //! | words | [`codec`]: canonical bytes, digests, bounds; [`actor`]: keys and signatures; [`dot`]: names of messages; [`evidence`]; [`money`] |
 //! | the contract | [`traits`]: the algorithm and its laws; [`snapshot`]: its state in chunks; [`laws`]: a checker that tries to break the laws |
-//! | algorithms | [`orswot`], [`bank`], [`at2_impl`]: they know of no network |
+//! | algorithms | [`orswot`], [`bank`], [`at2_impl`], the family in [`types`]: they know of no network |
 //! | the protocol | [`membership`]: who may sign, and how they change; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
 //! | worlds | [`store`]: what survives a crash, in memory or, behind a feature, in a file; [`net`]: the simulated network; `node`, behind a feature: a real one |
 //!
@@ -173,3 +173,8 @@ pub use traits::{SecureBroadcastAlgorithm, Verdict};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// And so are those in the page on designing a type.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/types.md")]
+struct DesignYourOwnType;
