@@ -122,6 +122,11 @@ fn whatever_became_of_its_records_a_replica_agrees_with_them_or_is_not_built() {
     replay("recover", bodies::recover, 5 * tests());
 }
 
+#[test]
+fn whatever_state_and_operations_come_each_type_judges_them_by_the_laws() {
+    replay("types", bodies::types, 20 * tests());
+}
+
 /// The doors of a node and its program.
 #[cfg(feature = "cli")]
 mod real {

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use bft_crdts_fuzz::bodies::{decode_seeds, real, scene_count, walk};
+use bft_crdts_fuzz::bodies::{decode_seeds, real, scene_count, type_seeds, walk};
 
 fn main() -> std::io::Result<()> {
     let decode = decode_seeds().into_iter();
+    let types = type_seeds().into_iter();
     decode
         .map(|(name, bytes)| ("decode", name, bytes))
+        .chain(types.map(|(name, bytes)| ("types", name, bytes)))
         .chain(scripts())
         .chain(real::seeds())
         .try_for_each(|(target, name, bytes)| {

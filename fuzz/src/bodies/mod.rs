@@ -11,11 +11,13 @@ mod recover;
 mod scene;
 mod script;
 mod sign;
+mod types;
 
 pub use decode::{decode, seeds as decode_seeds};
 pub use play::handle_packet;
 pub use recover::recover;
 pub use script::walk;
+pub use types::{seeds as type_seeds, types};
 
 /// How many moments of the honest run a script can begin at: its first byte says which.
 pub fn scene_count() -> usize {
