@@ -152,6 +152,18 @@ impl Stage {
                 let payee = self.actors[1].actor.to_string();
                 self.play(0, &["pay", &payee, "30"])
             }
+            Kind::Counter => {
+                for index in 0..self.actors.len() {
+                    self.play(index, &["incr", "1"])?;
+                }
+                self.play(0, &["incr", "5"])
+            }
+            Kind::Map => {
+                self.play(0, &["put", "apple", "red"])?;
+                self.play(1, &["put", "plum", "blue"])?;
+                self.agree()?;
+                self.play(2, &["delete", "plum"])
+            }
         }
     }
 
@@ -168,6 +180,8 @@ impl Stage {
                 let payee = self.actors[2].actor.to_string();
                 self.play(1, &["pay", &payee, "5"])?;
             }
+            Kind::Counter => self.play(1, &["incr", "7"])?,
+            Kind::Map => self.play(1, &["put", "apple", "green"])?,
         }
         tell("It starts again, and catches up.")?;
         self.actors[last].run()?;
@@ -193,6 +207,8 @@ impl Stage {
         match self.kind {
             Kind::Set => self.play(newcomer, &["add", "mango"]),
             Kind::Bank => self.play(newcomer, &["open", "7"]),
+            Kind::Counter => self.play(newcomer, &["incr", "3"]),
+            Kind::Map => self.play(newcomer, &["put", "mango", "yellow"]),
         }
     }
 
@@ -271,6 +287,13 @@ impl Stage {
                 let opened = 100 * accounts.len() as u64 - 93;
                 accounts.iter().map(|account| account.balance).sum::<u64>() == opened
             }
+            // One of each founder, of whom one left as another came.
+            Reply::Number(sum) => *sum == self.actors.len() as i64 + 15,
+            Reply::Puts(puts) => {
+                let puts = puts.iter();
+                puts.map(|put| (&*put.key, &*put.value))
+                    .eq([("apple", "green"), ("mango", "yellow")])
+            }
             _ => false,
         }
     }
@@ -279,6 +302,7 @@ impl Stage {
         match self.kind {
             Kind::Set => "list",
             Kind::Bank => "accounts",
+            Kind::Counter | Kind::Map => "get",
         }
     }
 

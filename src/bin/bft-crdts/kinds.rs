@@ -1,5 +1,7 @@
 //! What differs between the networks that the program can run: the operations, and what is read of the state.
 
+mod family;
+
 use std::collections::BTreeSet;
 
 use bft_crdts::bank::{Bank, Money};
@@ -7,9 +9,11 @@ use bft_crdts::codec::Limits;
 use bft_crdts::membership::{Genesis, GenesisError};
 use bft_crdts::orswot::{self, Clock, Orswot};
 use bft_crdts::traits::Wire;
+use bft_crdts::types::Counter;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 use crate::protocol::{Account, Kind, Refusal, Reply};
+pub(crate) use family::Texts;
 
 /// Words that the prompt is given to complete.
 const WORDS: usize = 10_000;
@@ -24,14 +28,19 @@ pub(crate) enum Wanted {
     Remove(Vec<String>),
     Open(Money),
     Pay(Actor, Money),
+    Increase(i64),
+    Put(String, String),
+    Delete(String),
 }
 
 /// What somebody wishes to know of the state.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Question {
     List,
     Balance(Actor),
     Accounts,
+    /// The value of a counter, or all of a map; the value under a key.
+    Get(Option<String>),
 }
 
 /// An algorithm that the program can run.
@@ -55,12 +64,14 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
 impl Kind {
     /// The kind that `genesis` describes, if it is one that the program can run. `actor` is any.
     pub(crate) fn of(genesis: &Genesis, actor: Actor) -> Option<Self> {
-        if genesis.check(&Set::new(actor)).is_ok() {
-            Some(Self::Set)
-        } else {
-            let bank = genesis.check(&Bank::new(actor));
-            bank.is_ok().then_some(Self::Bank)
-        }
+        let kinds = [
+            (Self::Set, genesis.check(&Set::new(actor))),
+            (Self::Bank, genesis.check(&Bank::new(actor))),
+            (Self::Counter, genesis.check(&Counter::new(actor))),
+            (Self::Map, genesis.check(&Texts::new(actor))),
+        ];
+        let described = kinds.into_iter().find(|(_, checked)| checked.is_ok());
+        described.map(|(kind, _)| kind)
     }
 
     /// The description of a network of this kind that begins with these members.
@@ -75,6 +86,8 @@ impl Kind {
         match self {
             Self::Set => Genesis::new(&Set::new(anybody), members, limits, nonce),
             Self::Bank => Genesis::new(&Bank::new(anybody), members, limits, nonce),
+            Self::Counter => Genesis::new(&Counter::new(anybody), members, limits, nonce),
+            Self::Map => Genesis::new(&Texts::new(anybody), members, limits, nonce),
         }
     }
 }
@@ -86,14 +99,14 @@ impl Service for Set {
         match wanted {
             Wanted::Add(members) => Ok(self.add_all(members)),
             Wanted::Remove(members) => removal(self, members),
-            Wanted::Open(_) | Wanted::Pay(..) => Err(Refusal::OtherKind(Self::KIND)),
+            _ => Err(Refusal::OtherKind(Self::KIND)),
         }
     }
 
     fn look(&self, question: Question) -> Result<Reply, Refusal> {
         match question {
             Question::List => Ok(Reply::List(self.iter().cloned().collect())),
-            Question::Balance(_) | Question::Accounts => Err(Refusal::OtherKind(Self::KIND)),
+            _ => Err(Refusal::OtherKind(Self::KIND)),
         }
     }
 
@@ -135,7 +148,7 @@ impl Service for Bank {
                 Err(Refusal::NoAccount(to.to_string()))
             }
             Wanted::Pay(to, amount) => Ok(self.transfer(to, amount)),
-            Wanted::Add(_) | Wanted::Remove(_) => Err(Refusal::OtherKind(Self::KIND)),
+            _ => Err(Refusal::OtherKind(Self::KIND)),
         }
     }
 
@@ -155,7 +168,7 @@ impl Service for Bank {
                 let accounts = accounts.map(|(owner, found)| account(owner, found.balance));
                 Ok(Reply::Accounts(accounts.collect()))
             }
-            Question::List => Err(Refusal::OtherKind(Self::KIND)),
+            _ => Err(Refusal::OtherKind(Self::KIND)),
         }
     }
 

@@ -83,6 +83,29 @@ pub(crate) enum Request {
     },
     /// Bank: all accounts.
     Accounts,
+    /// Counter: increases it, or decreases it by less than 0.
+    Incr {
+        /// By how much.
+        #[arg(allow_negative_numbers = true)]
+        amount: i64,
+    },
+    /// Counter: its value. Map: the text under a key, or without one all of them.
+    Get {
+        /// Which key.
+        key: Option<String>,
+    },
+    /// Map: puts a text under a key.
+    Put {
+        /// Which key.
+        key: String,
+        /// What is put.
+        value: String,
+    },
+    /// Map: deletes a key.
+    Delete {
+        /// Which key.
+        key: String,
+    },
     /// Follows what happens until interrupted.
     Trace,
     /// Writes the evidence against each convicted actor into a file.
@@ -95,14 +118,17 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// The kind of network that it makes sense in; none when it is any.
-    pub(crate) fn kind(&self) -> Option<Kind> {
+    /// The kinds of networks that it makes sense in; none when it is any.
+    pub(crate) fn kinds(&self) -> &'static [Kind] {
         match self {
-            Self::Add { .. } | Self::Remove { .. } | Self::List => Some(Kind::Set),
+            Self::Add { .. } | Self::Remove { .. } | Self::List => &[Kind::Set],
             Self::Open { .. } | Self::Pay { .. } | Self::Balance { .. } | Self::Accounts => {
-                Some(Kind::Bank)
+                &[Kind::Bank]
             }
-            _ => None,
+            Self::Incr { .. } => &[Kind::Counter],
+            Self::Get { .. } => &[Kind::Counter, Kind::Map],
+            Self::Put { .. } | Self::Delete { .. } => &[Kind::Map],
+            _ => &[],
         }
     }
 
@@ -110,7 +136,13 @@ impl Request {
     pub(crate) fn awaits_delivery(&self) -> bool {
         matches!(
             self,
-            Self::Add { .. } | Self::Remove { .. } | Self::Open { .. } | Self::Pay { .. }
+            Self::Add { .. }
+                | Self::Remove { .. }
+                | Self::Open { .. }
+                | Self::Pay { .. }
+                | Self::Incr { .. }
+                | Self::Put { .. }
+                | Self::Delete { .. }
         )
     }
 }
@@ -141,6 +173,21 @@ pub(crate) enum Kind {
     Set,
     /// Accounts and payments; anybody may open one.
     Bank,
+    /// A number that all increase and decrease.
+    Counter,
+    /// Texts under keys.
+    Map,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Set => "set",
+            Self::Bank => "bank",
+            Self::Counter => "counter",
+            Self::Map => "map",
+        })
+    }
 }
 
 /// The answer to a request.
@@ -162,9 +209,19 @@ pub(crate) enum Reply {
     List(Vec<String>),
     Balance(Account),
     Accounts(Vec<Account>),
+    Number(i64),
+    Value(String),
+    Puts(Vec<Put>),
     Evidence(Vec<Evidence>),
     Event(Event),
     Words(Words),
+}
+
+/// A text under a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Put {
+    pub(crate) key: String,
+    pub(crate) value: String,
 }
 
 /// A place in an actor's log.
@@ -300,7 +357,7 @@ pub(crate) enum Refusal {
     Malformed(String),
     #[error("too many requests are open at this node")]
     Busy,
-    #[error("this network replicates a {}", match .0 { Kind::Set => "set", Kind::Bank => "bank" })]
+    #[error("this network replicates a {0}")]
     OtherKind(Kind),
     #[error("no actor that the node knows begins with {0}")]
     Unknown(String),
@@ -310,6 +367,8 @@ pub(crate) enum Refusal {
     Short(String),
     #[error("{0:?} is not in the set")]
     Absent(String),
+    #[error("there is nothing under {0:?}")]
+    NoValue(String),
     #[error("no account is open for {0}")]
     NoAccount(String),
     #[error("not allowed: {0}")]
@@ -346,6 +405,8 @@ impl Refusal {
             Self::Busy => "end a `trace`, or see with `why` what operations wait for",
             Self::OtherKind(Kind::Set) => "its commands are add, remove and list",
             Self::OtherKind(Kind::Bank) => "its commands are open, pay, balance and accounts",
+            Self::OtherKind(Kind::Counter) => "its commands are incr and get",
+            Self::OtherKind(Kind::Map) => "its commands are put, get and delete",
             Self::Unknown(_) => "write all 64 digits; `members` shows them",
             Self::Ambiguous(_) => "write more digits; `members` shows them",
             Self::Short(_) => {

@@ -8,6 +8,7 @@ use bft_crdts::bank::Bank;
 use bft_crdts::membership::Genesis;
 use bft_crdts::node::{Address, Invitation, Node};
 use bft_crdts::store::DurableStore;
+use bft_crdts::types::Counter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
@@ -15,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::control;
 use crate::failure::Failure;
 use crate::home::{Home, Peers};
-use crate::kinds::{Service, Set};
+use crate::kinds::{Service, Set, Texts};
 use crate::name::{self, Contact};
 use crate::print;
 use crate::protocol::Kind;
@@ -83,6 +84,8 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
     match kind {
         Kind::Set => runtime.block_on(start.run::<Set>()),
         Kind::Bank => runtime.block_on(start.run::<Bank>()),
+        Kind::Counter => runtime.block_on(start.run::<Counter>()),
+        Kind::Map => runtime.block_on(start.run::<Texts>()),
     }
 }
 

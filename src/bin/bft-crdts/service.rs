@@ -137,7 +137,7 @@ impl<A: Service> Desk<A> {
     // ---- the state
 
     async fn use_state(&self, request: Request) -> Answer {
-        if request.kind() != Some(A::KIND) {
+        if !request.kinds().contains(&A::KIND) {
             return Err(Refusal::OtherKind(A::KIND));
         }
         match request {
@@ -156,6 +156,10 @@ impl<A: Service> Desk<A> {
                 self.look(Question::Balance(self.node.actor())).await
             }
             Request::Accounts => self.look(Question::Accounts).await,
+            Request::Incr { amount } => self.propose(Wanted::Increase(amount)).await,
+            Request::Put { key, value } => self.propose(Wanted::Put(key, value)).await,
+            Request::Delete { key } => self.propose(Wanted::Delete(key)).await,
+            Request::Get { key } => self.look(Question::Get(key)).await,
             _ => self.look(Question::List).await,
         }
     }

@@ -52,6 +52,12 @@ pub(crate) fn human(reply: &Reply) -> String {
         Reply::Requests(wishes) => lines(wishes.iter().map(wish)),
         Reply::List(members) => lines(members.iter().map(|member| plain(member))),
         Reply::Balance(account) => account.balance.to_string(),
+        Reply::Number(number) => number.to_string(),
+        Reply::Value(value) => plain(value),
+        Reply::Puts(puts) => lines(
+            puts.iter()
+                .map(|put| format!("{} {}", plain(&put.key), plain(&put.value))),
+        ),
         Reply::Accounts(accounts) => {
             let line = |it: &crate::protocol::Account| format!("{} {}", it.owner, it.balance);
             lines(accounts.iter().map(line))

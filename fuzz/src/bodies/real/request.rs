@@ -15,8 +15,9 @@ use crate::protocol::{
 /// Reads `input` as a request, as an answer, and as an actor.
 pub fn request(input: &[u8]) {
     if let Some(request) = same::<Request>(input) {
-        let (set, bank) = (Some(Kind::Set), Some(Kind::Bank));
-        assert!([None, set, bank].contains(&request.kind()));
+        let kinds = request.kinds().iter();
+        assert!(kinds.clone().all(|kind| !kind.to_string().is_empty()));
+        assert!(!request.awaits_delivery() || kinds.len() == 1);
     }
     if let Some(Err(refusal)) = same::<Answer>(input) {
         assert!(!refusal.to_string().is_empty());
