@@ -129,7 +129,7 @@ async fn as_a_node() -> Result<(), Box<dyn Error>> {
     let key = SigningActor::generate(&mut UnwrapErr(SysRng));
     let me = key.actor();
     let genesis = Genesis::new(&Registry::new(me), [me].into(), Limits::default())?;
-    let store = DurableStore::create(directory.join("store.redb"), key.clone())?;
+    let mut store = DurableStore::create(directory.join("store.redb"), key.clone())?;
     store.found(&genesis)?;
     let node = Node::builder(key, Registry::new(me), genesis)
         .listen("127.0.0.1:0".parse()?)

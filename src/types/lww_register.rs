@@ -17,6 +17,7 @@
 //! - *Pin the value* with a time from the future: a rank more than one above the largest applied is `NotYet` valid, so each
 //!   correct member's next write is as late as the liar's, or later.
 //! - *Win each tie* with a key ground for it: ties go to the larger digest of rank and source.
+//!   The digest does not know the key of a register under [`Keyed`](super::Keyed); that of a [`Map`](super::Map) does.
 //! - *Write in another's name*, or *return to an old rank*: `Never`.
 //! - *Fill the memory*: of each source one rank is kept, and of all values one, of at most [`Budget::op_bytes`].
 //!

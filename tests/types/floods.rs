@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bft_crdts::at2_impl::At2;
 use bft_crdts::bank::{Bank, Money};
 use bft_crdts::codec::encode;
 use bft_crdts::orswot::Orswot;
@@ -206,4 +207,15 @@ fn one_source_opens_one_account_of_a_bank_and_pays_no_other_into_being() {
         }
     });
     assert_eq!(valid, 1);
+}
+
+#[test]
+fn one_source_leaves_no_more_in_at2_than_the_accounts_of_the_genesis() {
+    let genesis = BTreeMap::from([(liar(), Money::new(1_000)), (ACTORS[1], Money::ZERO)]);
+    let at2 = At2::with_balances(liar(), genesis).expect("it can be counted");
+    let valid = flood(at2, 2 * OVERHEAD, |it, _| {
+        let payment = it.transfer(ACTORS[1], Money::new(1));
+        payment.expect("there is enough")
+    });
+    assert_eq!(valid, FLOOD);
 }
