@@ -13,6 +13,7 @@ use bft_crdts::node::Node;
 use bft_crdts::store::DurableStore;
 use bft_crdts::types::{Counter, LwwRegister, Map, map};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor, Verdict, product};
+use rand::RngExt;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 
@@ -67,9 +68,7 @@ impl SecureBroadcastAlgorithm for Certificates {
 product! {
     /// All that the organisations share.
     struct Registry("registry/1"), op Change {
-        /// What was issued.
         certificates: Certificate(Certificates),
-        /// How often somebody looked one up.
         audit: Audit(Counter),
         policy: Policy(LwwRegister<String>),
     }
@@ -128,7 +127,8 @@ async fn as_a_node() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&directory)?;
     let key = SigningActor::generate(&mut UnwrapErr(SysRng));
     let me = key.actor();
-    let genesis = Genesis::new(&Registry::new(me), [me].into(), Limits::default())?;
+    let nonce = UnwrapErr(SysRng).random();
+    let genesis = Genesis::new(&Registry::new(me), [me].into(), Limits::default(), nonce)?;
     let mut store = DurableStore::create(directory.join("store.redb"), key.clone())?;
     store.found(&genesis)?;
     let node = Node::builder(key, Registry::new(me), genesis)
