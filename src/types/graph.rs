@@ -8,12 +8,13 @@
 //! use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 //!
 //! let alice = SigningActor::from_secret(&[1; 32]).actor();
-//! let mut roads = Graph::<&str>::new(alice);
-//! roads.apply(roads.add_vertex("Rome"));
-//! roads.apply(roads.add_edge("Rome", "Ostia"));
-//! assert!(!roads.has_edge(&"Rome", &"Ostia"), "one end is missing");
-//! roads.apply(roads.add_vertex("Ostia"));
-//! assert_eq!(roads.successors(&"Rome").collect::<Vec<_>>(), [&"Ostia"]);
+//! let [rome, ostia] = ["Rome", "Ostia"].map(str::to_owned);
+//! let mut roads = Graph::<String>::new(alice);
+//! roads.apply(roads.add_vertex(rome.clone()));
+//! roads.apply(roads.add_edge(rome.clone(), ostia.clone()));
+//! assert!(!roads.has_edge(&rome, &ostia), "one end is missing");
+//! roads.apply(roads.add_vertex(ostia.clone()));
+//! assert_eq!(roads.successors(&rome).collect::<Vec<_>>(), [&ostia]);
 //! ```
 //!
 //! # What a liar cannot do
