@@ -38,7 +38,12 @@ struct Arguments {
 }
 
 fn subjects() -> Vec<Subject> {
-    let first = [Subject::set(), Subject::bank(), Subject::at2()];
+    let first = [
+        Subject::set(),
+        Subject::bank(),
+        Subject::at2(),
+        Subject::text(),
+    ];
     first.into_iter().chain(types::subjects()).collect()
 }
 

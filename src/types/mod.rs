@@ -20,6 +20,7 @@
 //! | [`MerkleReg`] | a register with its whole history, each node named by its digest |
 //! | [`Graph`] | vertices and edges, observed remove |
 //! | [`Tree`] | a tree whose nodes move, without cycles in what is shown |
+//! | [`Text`], [`List`] | what several authors write at once, in one order |
 //! | [`Poll`] | votes that stay, and what `k` of them approve |
 //!
 //! The set is [`Orswot`](crate::orswot::Orswot), money is [`Bank`](crate::bank::Bank).
@@ -70,6 +71,7 @@ pub mod mv_register;
 pub mod poll;
 pub mod product;
 mod rank;
+pub mod text;
 pub mod tree;
 
 pub use bounded_counter::BoundedCounter;
@@ -84,6 +86,7 @@ pub use mv_register::MvRegister;
 pub use poll::Poll;
 pub use product::Part;
 pub use rank::Stamp;
+pub use text::{List, Text};
 pub use tree::Tree;
 
 pub(crate) use budget::{Alive, size};

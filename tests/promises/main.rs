@@ -37,6 +37,7 @@ mod regressions;
 mod snapshots;
 mod succession;
 mod support;
+mod text;
 mod transfers;
 mod vices;
 mod wire;

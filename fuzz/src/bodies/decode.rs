@@ -13,7 +13,8 @@ use bft_crdts::membership::{
 };
 use bft_crdts::snapshot::Manifest;
 use bft_crdts::traits::Wire;
-use bft_crdts::{Actor, at2_impl, bank, money, orswot};
+use bft_crdts::types::{Text, text};
+use bft_crdts::{Actor, SecureBroadcastAlgorithm, at2_impl, bank, money, orswot};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -100,11 +101,14 @@ fn algorithms(input: &[u8]) {
     same::<orswot::State<String>>(input);
     same::<bank::State>(input);
     same::<at2_impl::State>(input);
+    same::<text::State<char>>(input);
+    same::<text::State<String>>(input);
     same::<orswot::Op<String>>(input);
     same::<money::Transfer>(input);
     judge_sequence::<orswot::Orswot<u8>>(input);
     judge_sequence::<bank::Bank>(input);
     judge_sequence::<at2_impl::At2>(input);
+    judge_sequence::<Text>(input);
 }
 
 /// The value in `input`, whose bytes these are.
@@ -164,5 +168,25 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
             seeds.entry(name.to_owned()).or_insert(bytes);
         }
     }
+    seeds.extend(texts());
     seeds.into_iter().collect()
+}
+
+/// What an author writes in one go, and the text afterwards.
+fn texts() -> [(String, Vec<u8>); 2] {
+    let mut text = Text::new(scenes()[0].table.keys[0].actor());
+    let mut ops = Vec::new();
+    for (at, word) in [(0, "word"), (4, "s"), (0, "two "), (6, "r")] {
+        let op = text.insert(at, word).expect("a position");
+        text.apply(op.clone());
+        ops.push(op);
+        let op = text.delete(at..at + 1).expect("a letter");
+        text.apply(op.clone());
+        ops.push(op);
+    }
+    [
+        ("text-ops", encode(&ops)),
+        ("text-state", encode(&text.state())),
+    ]
+    .map(|(name, bytes)| (name.to_owned(), bytes))
 }

@@ -1,0 +1,280 @@
+//! A list at rest: sorted, canonical, and checked when it is read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::list::{MOST_ELEMENTS, content};
+use super::op::{Side, Span};
+use super::siblings::Key;
+use super::tree::{Tree, is_next};
+use crate::actor::Actor;
+
+/// A snapshot of a list: equal lists have equal snapshots and equal bytes, whatever their histories.
+///
+/// It holds the tree of all elements, as the fewest runs, and of those that are not deleted what they are. It decodes only when
+/// each run hangs on an element that is there, all of them, in the end, on the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked<T>")]
+#[serde(bound(deserialize = "T: Serialize + Deserialize<'de>"))]
+pub struct State<T> {
+    /// In order.
+    sources: Vec<Actor>,
+    /// One for each source.
+    lanes: Vec<Contribution<T>>,
+}
+
+/// What one source inserted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Contribution<T> {
+    /// How many elements, deleted ones included.
+    count: u32,
+    /// By first element.
+    runs: Vec<Run>,
+    /// The first and the last of each range, with gaps between them.
+    deleted: Vec<(u32, u32)>,
+    /// Those that are not deleted.
+    elements: Vec<T>,
+    /// Of all elements, when they were inserted.
+    bytes: u64,
+}
+
+/// Elements of one source, from `first` to the next run or the last element, each the right child of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    first: u32,
+    parent: Option<Place>,
+    side: Side,
+}
+
+/// An element: the place of its source among the sources, and its counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    lane: u32,
+    counter: u32,
+}
+
+impl From<Place> for Key {
+    fn from(Place { lane, counter }: Place) -> Self {
+        Self { lane, counter }
+    }
+}
+
+impl<T> Contribution<T> {
+    /// How many elements the run of this number has.
+    fn run_len(&self, run: usize) -> u32 {
+        let next = self.runs.get(run + 1);
+        next.map_or(self.count + 1, |next| next.first) - self.runs[run].first
+    }
+
+    /// The number of the run that has the element.
+    fn run_of(&self, counter: u32) -> usize {
+        self.runs.partition_point(|run| run.first <= counter) - 1
+    }
+}
+
+impl<T: Clone> State<T> {
+    pub(super) fn of(tree: &Tree<T>) -> Self {
+        let mut numbers: Vec<_> = (0..tree.lanes.len()).collect();
+        numbers.sort_unstable_by_key(|number| tree.lanes[*number].source);
+        let mut places = vec![0; numbers.len()];
+        for (place, number) in (0..).zip(&numbers) {
+            places[*number] = place;
+        }
+        let place = |Key { lane, counter }: Key| Place {
+            lane: places[lane as usize],
+            counter,
+        };
+        let contributions = numbers.iter().map(|number| &tree.lanes[*number]);
+        let mut lanes: Vec<_> = contributions.clone().map(Contribution::of).collect();
+        for (parent, side, key) in tree.siblings() {
+            let (parent, first) = (parent.map(place), key.counter);
+            lanes[place(key).lane as usize].runs.push(Run {
+                first,
+                parent,
+                side,
+            });
+        }
+        for lane in &mut lanes {
+            lane.runs.sort_unstable_by_key(|run| run.first);
+        }
+        let sources = contributions.map(|lane| lane.source).collect();
+        Self { sources, lanes }
+    }
+
+    /// The tree, rebuilt run by run.
+    pub(super) fn into_tree(self) -> Tree<T> {
+        let mut tree = Tree::new();
+        for source in &self.sources {
+            tree.number(*source);
+        }
+        for (lane, run) in self.order() {
+            let len = self.lane(lane).run_len(run);
+            let Run {
+                first,
+                parent,
+                side,
+            } = self.lane(lane).runs[run];
+            let key = Key {
+                lane,
+                counter: first,
+            };
+            tree.insert(parent.map(Key::from), side, key, len);
+        }
+        for (number, (source, lane)) in self.sources.into_iter().zip(self.lanes).enumerate() {
+            tree.lanes[number].restore(&lane.deleted, lane.elements, lane.bytes);
+            for (first, last) in lane.deleted {
+                tree.delete(&Span {
+                    source,
+                    first,
+                    last,
+                });
+            }
+        }
+        tree
+    }
+}
+
+impl<T: Clone> Contribution<T> {
+    /// Without its runs.
+    fn of(lane: &super::lane::Lane<T>) -> Self {
+        Self {
+            count: lane.len(),
+            runs: Vec::new(),
+            deleted: lane.deleted.iter().collect(),
+            elements: lane.visible(1, lane.len()).cloned().collect(),
+            bytes: lane.usage.bytes,
+        }
+    }
+}
+
+impl<T> State<T> {
+    /// Runs, by lane and number, parents before children: those that hang on the start.
+    fn order(&self) -> Vec<(u32, usize)> {
+        let mut children = BTreeMap::<_, Vec<_>>::new();
+        for (number, lane) in (0..).zip(&self.lanes) {
+            for (index, run) in lane.runs.iter().enumerate() {
+                let parent = run.parent;
+                let parent = parent
+                    .map(|parent| (parent.lane, self.lane(parent.lane).run_of(parent.counter)));
+                children.entry(parent).or_default().push((number, index));
+            }
+        }
+        let mut order = children.remove(&None).unwrap_or_default();
+        let mut next = 0;
+        while let Some(run) = order.get(next) {
+            order.extend(children.remove(&Some(*run)).unwrap_or_default());
+            next += 1;
+        }
+        order
+    }
+
+    fn lane(&self, number: u32) -> &Contribution<T> {
+        &self.lanes[number as usize]
+    }
+
+    /// Whether there is such an element.
+    fn has(&self, place: Place) -> bool {
+        let lane = self.lanes.get(place.lane as usize);
+        place.counter > 0 && lane.is_some_and(|lane| place.counter <= lane.count)
+    }
+}
+
+/// A state as it was read.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct Unchecked<T> {
+    sources: Vec<Actor>,
+    lanes: Vec<Contribution<T>>,
+}
+
+/// Why a state that was read is the state of no list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum StateError {
+    #[error("sources that are not in order, or not as many as contributions")]
+    Sources,
+    #[error("deleted elements that are not in order, or not there")]
+    Deleted,
+    #[error(
+        "none, too many, or not as many elements as are told, or more bytes of them than were inserted"
+    )]
+    Count,
+    #[error("runs that are not in order, or not the fewest, or a gap before them")]
+    Runs,
+    #[error("a run that hangs on nothing, or on itself")]
+    Parent,
+}
+
+impl<T: Serialize> TryFrom<Unchecked<T>> for State<T> {
+    type Error = StateError;
+
+    fn try_from(Unchecked { sources, lanes }: Unchecked<T>) -> Result<Self, StateError> {
+        if sources.len() != lanes.len() || !sources.is_sorted_by(|one, next| one < next) {
+            return Err(StateError::Sources);
+        }
+        let state = Self { sources, lanes };
+        state
+            .lanes
+            .iter()
+            .try_for_each(Contribution::check_elements)?;
+        for (number, lane) in (0..).zip(&state.lanes) {
+            state.check_runs(number, lane)?;
+        }
+        let runs = state.lanes.iter().map(|lane| lane.runs.len());
+        if state.order().len() != runs.sum::<usize>() {
+            return Err(StateError::Parent);
+        }
+        Ok(state)
+    }
+}
+
+impl<T: Serialize> Contribution<T> {
+    fn check_elements(&self) -> Result<(), StateError> {
+        let (mut free, mut count) = (1, self.elements.len() as u64);
+        for &(first, last) in &self.deleted {
+            if u64::from(first) < free || first > last || last > self.count {
+                return Err(StateError::Deleted);
+            }
+            count += u64::from(last) + 1 - u64::from(first);
+            free = u64::from(last) + 2;
+        }
+        let inserted = u64::from(self.count);
+        if inserted != count
+            || !(1..=MOST_ELEMENTS).contains(&inserted)
+            || content(&self.elements).bytes > self.bytes
+        {
+            return Err(StateError::Count);
+        }
+        Ok(())
+    }
+}
+
+impl<T> State<T> {
+    fn check_runs(&self, lane: u32, contribution: &Contribution<T>) -> Result<(), StateError> {
+        let runs = &contribution.runs;
+        let first = runs.first().is_some_and(|run| run.first == 1);
+        let last = runs
+            .last()
+            .is_some_and(|run| run.first <= contribution.count);
+        if !first || !last || !runs.is_sorted_by(|one, next| one.first < next.first) {
+            return Err(StateError::Runs);
+        }
+        for run in runs {
+            let key = Key {
+                lane,
+                counter: run.first,
+            };
+            let there = match run.parent {
+                None => run.side == Side::Right,
+                Some(parent) => self.has(parent),
+            };
+            if !there {
+                return Err(StateError::Parent);
+            }
+            if is_next(run.parent.map(Key::from), run.side, key) {
+                return Err(StateError::Runs);
+            }
+        }
+        Ok(())
+    }
+}
