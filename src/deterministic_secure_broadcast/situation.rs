@@ -71,6 +71,19 @@ impl<A: Wire> Replica<A> {
         ("lane: pruned", |lane| lane.log.base() > Seq::ZERO),
     ];
 
+    /// The round of the agreement on the next generation, while there is one.
+    #[must_use]
+    pub fn round(&self) -> Option<u32> {
+        let agreement = self.closing.agreement.as_ref();
+        agreement.map(|agreement| agreement.round().number())
+    }
+
+    /// The newest generation that is known to be founded, installed or not.
+    #[must_use]
+    pub fn known(&self) -> Generation {
+        self.tip().generation()
+    }
+
     /// The names of all situations that [`situations`](Self::situations) asks about.
     pub fn every_situation() -> impl Iterator<Item = &'static str> {
         let lanes = Self::LANE_SITUATIONS.iter().map(|(name, _)| *name);

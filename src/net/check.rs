@@ -22,6 +22,10 @@ pub(super) struct Broken {
     pub(super) tail: String,
 }
 
+/// How often a replica tells of invalid messages at one dot, at most: once for each of them. No liar but the one that says the
+/// same again and again makes so many.
+const MOST_TOLD: u32 = 64;
+
 pub(super) type Invariant<A> = Box<dyn Fn(&A) -> Result<(), String>>;
 
 pub(super) struct Checks<A: Wire> {
@@ -38,6 +42,8 @@ pub(super) struct Checks<A: Wire> {
     /// Operations of each correct member that were durable, and those that some correct replica applied.
     pub(super) proposed: BTreeMap<Actor, usize>,
     pub(super) arrived: BTreeMap<Actor, usize>,
+    /// How often each replica has told of an invalid message at a dot.
+    told: BTreeMap<(Actor, Dot), u32>,
     invariants: Vec<Invariant<A>>,
 }
 
@@ -61,6 +67,7 @@ impl<A: Wire> Checks<A> {
             rules: Rules::default(),
             proposed: BTreeMap::new(),
             arrived: BTreeMap::new(),
+            told: BTreeMap::new(),
             invariants,
         }
     }
@@ -102,12 +109,14 @@ impl<A: Wire> Checks<A> {
         step: &Step<A::Op>,
     ) -> Result<(), Violation> {
         let foundings = step.persist.iter().find_map(|record| match record {
-            Record::Installed(foundings) | Record::Snapshot { foundings, .. } => foundings.last(),
+            Record::Installed(foundings) | Record::Snapshot { foundings, .. } => Some(foundings),
             _ => None,
         });
-        if let Some(founding) = foundings.filter(|_| self.tolerated && self.is_correct(&who)) {
+        let founding = foundings.and_then(|foundings| foundings.last());
+        if let Some(founding) = founding.filter(|_| self.tolerated && self.is_correct(&who)) {
             let (next, generation) = (replica.boundary(), replica.generation());
             self.rules.begun(who, founding, next, &self.agreed)?;
+            self.rules.founded(foundings.map_or(&[], Vec::as_slice));
             let mut frontier = next.frontier().iter();
             let here = |source, seq| replica.head(source).is_some_and(|head| head.seq >= seq);
             if !frontier.all(|(source, head)| here(source, head.seq)) {
@@ -187,12 +196,20 @@ impl<A: Wire> Checks<A> {
             .ok_or(Violation::Consistency { who, dot })
     }
 
-    /// 4. Nobody correct is ever named, and every evidence verifies.
-    fn fault(&self, by: Actor, fault: &Fault) -> Result<(), Violation> {
+    /// 4. Nobody correct is ever named, every evidence verifies, and nothing is told without end.
+    fn fault(&mut self, by: Actor, fault: &Fault) -> Result<(), Violation> {
         if let Fault::Equivocation(evidence) = fault
             && evidence.verify(&self.network).is_err()
         {
             return Err(Violation::BadEvidence { by });
+        }
+        if let Fault::Invalid { dot, .. } = fault {
+            let times = self.told.entry((by, *dot)).or_default();
+            *times += 1;
+            if *times > MOST_TOLD {
+                let (dot, kind) = (*dot, fault.kind());
+                return Err(Violation::ToldAgain { by, kind, dot });
+            }
         }
         match fault.accused() {
             Some(accused) if self.is_correct(&accused) => {

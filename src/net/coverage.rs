@@ -45,7 +45,7 @@ impl Kind {
 }
 
 /// Faults that are not the links'.
-const FAULTS: [&str; 12] = [
+const FAULTS: [&str; 19] = [
     "a packet lost",
     "a packet twice",
     "a packet late",
@@ -58,6 +58,13 @@ const FAULTS: [&str; 12] = [
     "a restart from an older copy of the store",
     "a newcomer",
     "a certificate by retired keys",
+    "a certificate by retired keys for a sleeper",
+    "a generation by retired keys for somebody invited",
+    "a crash of all",
+    "a phase of a change awaited",
+    "a vote on a link that carries none",
+    "a packet on a network that is slow",
+    "an agreement in a late round",
 ];
 
 /// What nothing within the bound on liars can bring about on a simulated network.

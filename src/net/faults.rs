@@ -64,8 +64,11 @@ pub(super) struct Links {
     /// The packets, by number, that may be harmed.
     unruly: Range<u64>,
     carried: u64,
+    /// Microseconds that each packet takes longer, at most.
+    slowness: u64,
     cut: BTreeSet<(Actor, Actor)>,
     clogged: BTreeSet<(Actor, Actor)>,
+    hushed: BTreeSet<(Actor, Actor)>,
     ever_faulty: bool,
 }
 
@@ -82,8 +85,10 @@ impl Links {
             faults,
             unruly,
             carried: 0,
+            slowness: 0,
             cut: BTreeSet::new(),
             clogged: BTreeSet::new(),
+            hushed: BTreeSet::new(),
         }
     }
 
@@ -102,9 +107,27 @@ impl Links {
         self.clogged.insert((from, to));
     }
 
+    pub(super) fn hush(&mut self, from: Actor, to: Actor) {
+        self.ever_faulty = true;
+        self.hushed.insert((from, to));
+    }
+
+    /// Whether what is said of an agreement is lost on this link.
+    pub(super) fn is_hushed(&self, from: Actor, to: Actor) -> bool {
+        self.hushed.contains(&(from, to))
+    }
+
+    /// Makes each packet take up to `micros` longer, until the network heals.
+    pub(super) fn slow_down(&mut self, micros: u64) {
+        self.ever_faulty = true;
+        self.slowness = micros;
+    }
+
     pub(super) fn heal(&mut self) {
+        self.slowness = 0;
         self.cut.clear();
         self.clogged.clear();
+        self.hushed.clear();
     }
 
     /// Whether this network has only ever taken its time.
@@ -161,7 +184,11 @@ impl Links {
         if !harmed && !clogged {
             delay = *self.faults.latency.start();
         }
+        if self.slowness > 0 {
+            delay = delay.saturating_add(random.random_range(0..=self.slowness));
+        }
         let hits = [
+            (self.slowness > 0, "a packet on a network that is slow"),
             (delayed && harmed, "a packet late"),
             (clogged, "a packet on a link that is slow"),
             (corrupted, "a bit of a packet flipped"),

@@ -133,17 +133,30 @@ impl<A: Wire> Net<A> {
         let step = replica.approve(change)?;
         self.wished.insert((generation, change.key()));
         self.act(*who, step);
+        if !self.is_down(who) {
+            let wishes = self.approvers.entry(generation).or_default();
+            wishes.entry(change.key()).or_default().insert(*who);
+        }
         Ok(())
     }
 
     /// Whether a change that `who` is asked for is somebody's wish and not a liar's alone: those who run a correct member know
     /// what they agreed upon, or the liars would rule every network whose members agree to everything.
     pub(super) fn is_wished(&self, who: &Actor, change: &Change) -> bool {
+        if self.reserved.contains(who) {
+            return false;
+        }
         let generation = self.replica(who).map(Replica::generation);
         match change.key() {
             ChangeKey::Join(actor) => self.participants.contains_key(&actor),
             key => generation.is_some_and(|now| self.wished.contains(&(now, key))),
         }
+    }
+
+    /// A member approves from now on what it is told to approve by hand, also where members [approve](super::NetBuilder::approving)
+    /// what others wish.
+    pub fn reserve(&mut self, who: &Actor) {
+        self.reserved.insert(*who);
     }
 
     /// A member asks to leave, by consenting to it first.

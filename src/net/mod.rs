@@ -19,7 +19,8 @@
 //!
 //! One seed drives keys, schedule, faults and adversaries. The same seed gives the same [`Trace::digest`] on every machine.
 //! Time is virtual. After every step the promises are checked; see [`Violation`]. [`Net::settle`] ends faults and
-//! partitions and then asks for liveness: every correct proposal delivered by all, all states equal, and silence.
+//! partitions and then asks for liveness: every correct proposal delivered by all, all states equal, and silence. [`Net::assert_live`]
+//! asks for it of correct members alone, after a restart of all.
 
 mod adversary;
 mod builder;
@@ -28,6 +29,7 @@ mod check;
 mod coverage;
 mod faults;
 mod keyring;
+mod live;
 mod members;
 mod msc;
 mod participant;
@@ -45,18 +47,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 pub use adversary::{
-    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator,
-    FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator, FalseProposal,
-    FalseReporter, FalseServer, FalseSnapshot, Forger, Glutton, Hand, Impostor, Mute, MuteToSome,
-    Procrastinator, Replayer, SlowLoris, Substituter, Tick, Turncoat, Twins, Vice, Vices,
-    Withholder,
+    Adversary, Archivist, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator,
+    FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator, FalseMarker,
+    FalseProposal, FalseReporter, FalseServer, FalseSnapshot, FickleServer, Flooder, Forger,
+    Glutton, Hand, Impostor, Mute, MuteToSome, Nag, Poisoner, Procrastinator, Replayer, SlowLoris,
+    Substituter, Tick, Turncoat, Twins, Vice, Vices, Withholder,
 };
 pub use builder::NetBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};
 pub use coverage::{Coverage, Kind};
 pub use faults::Faults;
+pub use live::LIVE_TICKS;
 pub use msc::{ChartError, MOST_ARCS};
-pub use scenario::{Act, Family, Scenario, Shape};
+pub use scenario::{Act, Family, Phase, Scenario, Shape};
 pub use settle::SETTLE_TICKS;
 pub use trace::{About, Event, Trace};
 pub use violation::Violation;
@@ -68,7 +71,7 @@ pub use crate::actor::Signatures;
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;
-use crate::deterministic_secure_broadcast::{Packet, ProposeError, Refusal, Replica, Step};
+use crate::deterministic_secure_broadcast::{Body, Packet, ProposeError, Refusal, Replica, Step};
 use crate::membership::{ChangeError, ChangeKey, Generation, Genesis};
 use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
@@ -76,6 +79,7 @@ use adversary::{Input, Origin};
 use check::{Broken, Checks};
 use faults::Links;
 use keyring::Keyring;
+use live::Approvers;
 use participant::{Mind, Participant};
 use schedule::{Happening, Schedule};
 
@@ -107,6 +111,14 @@ pub struct Net<A: Wire> {
     approving: bool,
     /// The changes that somebody correct approved by hand, each in its generation.
     wished: BTreeSet<(Generation, ChangeKey)>,
+    /// Who approved what, as far as it is durable.
+    approvers: Approvers,
+    /// Who approves nothing that it is not told to approve.
+    reserved: BTreeSet<Actor>,
+    /// Whether liars say nothing any more.
+    muted: bool,
+    /// Who has come how far in a change since the last order to crash all.
+    passed: BTreeMap<Phase, BTreeSet<Actor>>,
     /// Whether what happens now began with a liar: see [`Happening::Arrival`].
     stirred: Option<u8>,
     /// Packets by correct members that a settled network would not send.
@@ -345,6 +357,9 @@ impl<A: Wire> Net<A> {
 
     /// Gives a liar an input, and sends what it wants sent.
     fn lie(&mut self, who: Actor, input: Input<A::Op>) {
+        if self.muted {
+            return;
+        }
         let Some(participant) = self.participants.get_mut(&who) else {
             return;
         };
@@ -392,6 +407,9 @@ impl<A: Wire> Net<A> {
         let Some(participant) = self.participants.get_mut(&who) else {
             return;
         };
+        for phase in step.persist.iter().filter_map(Phase::of) {
+            self.passed.entry(phase).or_default().insert(who);
+        }
         let mut packets = Vec::new();
         let mut events = Vec::new();
         let mut asked = Vec::new();
@@ -472,7 +490,16 @@ impl<A: Wire> Net<A> {
     /// What the network does to a packet. `from` is who really sends it, whatever the packet says.
     fn transmit(&mut self, from: Actor, packet: Packet) {
         self.listen(from, packet.to);
-        if !self.convey(from, packet.to, &packet.encode()) {
+        let votes = matches!(
+            packet.body,
+            Body::Speech { .. } | Body::Value(_) | Body::Want(_)
+        );
+        let hushed = votes && self.links.is_hushed(from, packet.to);
+        if hushed {
+            let what = "a vote on a link that carries none";
+            self.coverage.hit(Kind::Fault(what));
+        }
+        if hushed || !self.convey(from, packet.to, &packet.encode()) {
             let lost = Event::lost(&self.network, from, &packet);
             self.trace.record(self.schedule.now(), lost);
         }

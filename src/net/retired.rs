@@ -1,8 +1,9 @@
 //! The keys of members that have left, in the wrong hands: the protocol promises nothing about them, so what they sign
 //! must be worth nothing. What stops them is the closing rule.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use rand::RngExt;
 
 use super::Net;
 use super::coverage::Kind;
@@ -10,9 +11,12 @@ use super::participant::Mind;
 use super::schedule::Happening;
 use crate::actor::{Actor, SigningActor, Statement};
 use crate::codec::encode;
-use crate::deterministic_secure_broadcast::{Body, Certificate, Echo, Message, Packet, Proposal};
+use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal, Replica};
 use crate::dot::Head;
-use crate::membership::{Boundary, Seat};
+use crate::membership::{
+    Approval, Authorisation, Ballot, Boundary, Certificate, Change, Founding, Report, Round, Said,
+    Seat, Terms, Value,
+};
 use crate::traits::Wire;
 
 /// An old generation of which one owner has a quorum of keys.
@@ -29,54 +33,142 @@ impl<A: Wire> Net<A> {
     /// Nothing happens while a correct member is down or in an old generation, which believes its keys still: that is a
     /// known limit.
     pub(super) fn misuse_retired_keys(&mut self, op: impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
-        let Some(heist) = self.heist() else {
+        if self.participants.keys().any(|who| self.is_late(who)) {
+            return;
+        }
+        let Some(heist) = self.newest_heist() else {
             return;
         };
-        let who = heist.source.actor();
         let victims = self.members();
-        self.coverage
-            .hit(Kind::Fault("a certificate by retired keys"));
+        self.steal(&heist, "a certificate by retired keys");
+        for (side, victim) in (0..2).cycle().zip(victims) {
+            self.rob(&heist, victim, side, &op);
+        }
+    }
+
+    /// The same in the generation of each correct member that is behind, which is shown first what ended it, and all that
+    /// followed: so it knows that those keys are retired.
+    pub(super) fn rob_sleepers(&mut self, op: impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
+        let newest = self.committee().generation();
+        let chain: Vec<_> = self.checks.rules.foundings().cloned().collect();
+        for (side, victim) in (0..2).cycle().zip(self.honest_actors()) {
+            let generation = self.replica(&victim).map(Replica::generation);
+            let Some(generation) = generation.filter(|generation| *generation < newest) else {
+                continue;
+            };
+            let boundary = self.checks.rules.boundary(generation);
+            let Some(heist) = boundary.and_then(|boundary| self.heist(boundary)) else {
+                continue;
+            };
+            self.steal(&heist, "a certificate by retired keys for a sleeper");
+            let foundings = chain.iter().cloned();
+            let bodies = foundings.map(Body::Founding).collect();
+            self.whisper(heist.source.actor(), victim, bodies);
+            self.rob(&heist, victim, side, &op);
+        }
+    }
+
+    /// Somebody new who knows from an invitation how the newest generation begins asks to be let in. Whoever has a quorum of the
+    /// keys of the first shows it what they certify, and generations of their own making, one more than there are.
+    ///
+    /// # Panics
+    /// Never: the first generation has a boundary, and who has heard nothing trusts anything.
+    pub(super) fn rob_invited(&mut self, op: impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
+        let all: Vec<_> = self.checks.rules.boundaries().cloned().collect();
+        let (first, newest) = (all.first(), all.last());
+        let newest = newest.expect("the first generation has a boundary");
+        let (generation, value) = (newest.generation(), newest.value());
+        let heist = first.and_then(|first| self.heist(first));
+        let victim = self.follow_prepared(|replica| {
+            let trusted = replica.expect(generation, value);
+            trusted.expect("a replica that has heard nothing contradicts nothing");
+        });
+        self.ask_to_join(&victim);
+        let Some(heist) = heist else {
+            return;
+        };
+        self.steal(&heist, "a generation by retired keys for somebody invited");
+        let forged = heist.forge(generation.number() + 1);
+        let forged = forged.into_iter().map(Body::Founding).collect();
+        let (first, source) = (self.random.random(), heist.source.actor());
+        if first {
+            self.rob(&heist, victim, 0, &op);
+            self.whisper(source, victim, forged);
+        } else {
+            self.whisper(source, victim, forged);
+            self.rob(&heist, victim, 0, &op);
+        }
+    }
+
+    /// The newest generation of which the keys can be stolen.
+    fn newest_heist(&self) -> Option<Heist> {
+        let mut newest = self.checks.rules.boundaries().rev();
+        newest.find_map(|boundary| self.heist(boundary))
+    }
+
+    /// A quorum of the keys of a generation, if it is over, and somebody who has left to speak for.
+    fn heist(&self, boundary: &Boundary) -> Option<Heist> {
+        let newest = self.committee();
+        if boundary.generation() >= newest.generation() {
+            return None;
+        }
+        let is_stolen = |actor: &Actor| {
+            let participant = self.participants.get(actor);
+            participant.is_some_and(|p| p.is_liar() || !newest.contains(actor))
+        };
+        let seats = boundary.committee().seats();
+        let signers = seats.filter(|(_, actor)| is_stolen(actor));
+        let key = |actor: &Actor| self.participants[actor].key.clone();
+        let signers: Vec<_> = signers.map(|(seat, actor)| (seat, key(&actor))).collect();
+        let mut retired = signers.iter().map(|(_, key)| key);
+        let source = retired.find(|key| !newest.contains(&key.actor()))?.clone();
+        let quorum = boundary.committee().quorum();
+        let signers = signers.get(..quorum)?.to_vec();
+        Some(Heist {
+            boundary: boundary.clone(),
+            signers,
+            source,
+        })
+    }
+
+    /// From now on the keys sign elsewhere.
+    fn steal(&mut self, heist: &Heist, what: &'static str) {
+        self.coverage.hit(Kind::Fault(what));
         for (_, key) in &heist.signers {
             self.checks.excuse(&key.actor());
         }
         self.links.disturb();
-        for (side, victim) in (0..2).cycle().zip(victims) {
-            let Some(replica) = self.replica(&victim) else {
-                continue;
-            };
-            let mut own = (self.algorithm)(who);
-            own.sync_from(replica.algorithm().state());
-            let op = op(&own, &who, side);
-            if let (Some(op), Some(head)) = (op, replica.head(&who)) {
-                self.show(&heist, head, op, victim);
-            }
+    }
+
+    /// Shows a member a new message of somebody who has left, certified by those whose keys are stolen.
+    fn rob(
+        &mut self,
+        heist: &Heist,
+        victim: Actor,
+        side: u16,
+        op: &impl Fn(&A, &Actor, u16) -> Option<A::Op>,
+    ) {
+        let Some(replica) = self.replica(&victim) else {
+            return;
+        };
+        let who = heist.source.actor();
+        let mut own = (self.algorithm)(who);
+        own.sync_from(replica.algorithm().state());
+        if let (Some(op), Some(head)) = (op(&own, &who, side), replica.head(&who))
+            && let Some(bodies) = heist.certify(head, encode(&vec![op]))
+        {
+            self.whisper(who, victim, bodies);
         }
     }
 
-    fn heist(&self) -> Option<Heist> {
-        let correct = self.participants.keys();
-        if correct.clone().any(|who| self.is_late(who)) {
-            return None;
+    /// Sends this to somebody at once, before anything else arrives there.
+    fn whisper(&mut self, from: Actor, to: Actor, bodies: Vec<Body>) {
+        for body in bodies {
+            let bytes = Packet { from, to, body }.encode();
+            let stirred = Some(0);
+            self.schedule
+                .after(1, Happening::Arrival { to, bytes, stirred });
         }
-        let newest = self.committee();
-        let stolen: BTreeSet<_> = correct
-            .filter(|who| !newest.contains(who) || self.participants[*who].is_liar())
-            .collect();
-        let mut old = self.checks.rules.boundaries().rev().skip(1).cloned();
-        old.find_map(|boundary| {
-            let seats = boundary.committee().seats();
-            let signers = seats.filter(|(_, actor)| stolen.contains(actor));
-            let key = |actor: &Actor| self.participants[actor].key.clone();
-            let signers: Vec<_> = signers.map(|(seat, actor)| (seat, key(&actor))).collect();
-            let mut retired = signers.iter().map(|(_, key)| key);
-            let source = retired.find(|key| !newest.contains(&key.actor()))?.clone();
-            let enough = signers.len() >= boundary.committee().quorum();
-            enough.then_some(Heist {
-                boundary,
-                signers,
-                source,
-            })
-        })
     }
 
     /// Whether a correct member is down, or in an older generation than others.
@@ -90,55 +182,83 @@ impl<A: Wire> Net<A> {
                 Mind::Liar { .. } => false,
             }
     }
+}
 
-    fn show(&mut self, heist: &Heist, head: Head, op: A::Op, victim: Actor) {
-        let (source, Some(seq)) = (heist.source.actor(), head.seq.next()) else {
-            return;
-        };
-        let message = Message {
-            source,
-            seq,
-            parent: head.digest,
-            ops: encode(&vec![op]).into(),
-        };
-        let (dot, digest) = (message.dot(), Statement::digest(&message, &self.network));
-        let statement = Echo {
-            generation: heist.boundary.generation(),
-            dot,
-            digest,
-        };
-        let signers = heist
-            .signers
-            .iter()
-            .take(heist.boundary.committee().quorum());
-        let signatures = signers.map(|(seat, key)| (*seat, key.sign(&self.network, statement).sig));
-        let certificate = Arc::new(Certificate {
+impl Heist {
+    fn sign<T: Statement + Clone>(&self, statement: T) -> Certificate<T> {
+        let network = self.boundary.network();
+        let sign =
+            |(seat, key): &(Seat, SigningActor)| (*seat, key.sign(network, statement.clone()).sig);
+        let signatures = self.signers.iter().map(sign).collect();
+        Certificate {
             statement,
-            signatures: signatures.collect(),
-        });
+            signatures,
+        }
+    }
+
+    /// A certificate of a message after this end of the source's lane, and the message.
+    fn certify(&self, head: Head, ops: Vec<u8>) -> Option<Vec<Body>> {
+        let network = self.boundary.network();
+        let message = Message {
+            source: self.source.actor(),
+            seq: head.seq.next()?,
+            parent: head.digest,
+            ops: ops.into(),
+        };
+        let echo = Echo {
+            generation: self.boundary.generation(),
+            dot: message.dot(),
+            digest: Statement::digest(&message, network),
+        };
+        let certificate = Arc::new(self.sign(echo));
         let proposal = Arc::new(Proposal {
             message,
-            generation: statement.generation,
-            sig: heist.source.sign(&self.network, statement).sig,
+            generation: echo.generation,
+            sig: self.source.sign(network, echo).sig,
         });
-        for (after, body) in [
-            (1, Body::Certificate(certificate)),
-            (2, Body::Proposal(proposal)),
-        ] {
-            let packet = Packet {
-                from: source,
-                to: victim,
-                body,
+        Some(vec![
+            Body::Certificate(certificate),
+            Body::Proposal(proposal),
+        ])
+    }
+
+    /// So many generations after this one, of the same members.
+    fn forge(&self, many: u64) -> Vec<Arc<Founding>> {
+        let mut last = self.boundary.clone();
+        let mut forged = Vec::new();
+        for _ in 0..many {
+            let value = self.value(&last);
+            let Ok(succession) = value.check(&last) else {
+                break;
             };
-            let (to, bytes) = (victim, packet.encode());
-            self.schedule.after(
-                after,
-                Happening::Arrival {
-                    to,
-                    bytes,
-                    stirred: Some(0),
-                },
-            );
+            let decision = Ballot {
+                generation: last.generation(),
+                round: Round::FIRST,
+                said: Said::Precommit(Some(value.digest(last.network()))),
+            };
+            forged.push(Arc::new(Founding {
+                value: Arc::new(value),
+                certificate: Arc::new(self.sign(decision)),
+            }));
+            last = succession.next;
         }
+        forged
+    }
+
+    /// A value in which nobody has anything to report.
+    fn value(&self, last: &Boundary) -> Value {
+        let change = Change::Renew;
+        let approvals = Arc::new(self.sign(Approval {
+            generation: last.generation(),
+            change: change.key(),
+        }));
+        let keys = self.signers.iter().map(|(_, key)| key);
+        let report = |key: &SigningActor| key.sign(last.network(), Report::of(last)).into_claim();
+        let terms = Terms {
+            parent: last.value(),
+            changes: vec![Authorisation { change, approvals }],
+            reports: keys.map(report).collect(),
+        };
+        terms.with_state(last.state())
     }
 }

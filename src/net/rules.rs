@@ -5,6 +5,7 @@
 //! is enough for us.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::violation::Violation;
 use crate::actor::{Actor, Statement};
@@ -29,6 +30,8 @@ const KINDS: [Domain; 8] = [
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     boundaries: BTreeMap<Generation, Boundary>,
+    /// What ended each generation that is over.
+    foundings: BTreeMap<Generation, Arc<Founding>>,
     reports: BTreeMap<(Actor, Generation), Report>,
     kinds: BTreeSet<Domain>,
 }
@@ -42,6 +45,25 @@ impl Rules {
     /// The boundary of each generation that somebody correct has installed, the oldest first.
     pub(super) fn boundaries(&self) -> impl DoubleEndedIterator<Item = &Boundary> {
         self.boundaries.values()
+    }
+
+    /// What ended the generations that are over, the oldest first.
+    pub(super) fn foundings(&self) -> impl Iterator<Item = &Arc<Founding>> {
+        self.foundings.values()
+    }
+
+    /// A correct member knows what ended these generations.
+    pub(super) fn founded(&mut self, foundings: &[Arc<Founding>]) {
+        for founding in foundings {
+            let ended = founding.certificate.statement.generation;
+            let known = self.foundings.entry(ended);
+            known.or_insert_with(|| Arc::clone(founding));
+        }
+    }
+
+    /// The boundary at which a generation began, if somebody correct has installed it.
+    pub(super) fn boundary(&self, generation: Generation) -> Option<&Boundary> {
+        self.boundaries.get(&generation)
     }
 
     /// A correct member begins a generation: everybody begins the same one, it takes back nothing that the one before

@@ -1,7 +1,10 @@
 //! What is done to a network by hand: cuts, crashes, restarts; and what is asked of it when all that ends.
 
+use std::collections::BTreeSet;
+
 use super::coverage::Kind;
-use super::participant::Mind;
+use super::participant::{Mind, Participant};
+use super::scenario::Phase;
 use super::schedule::Happening;
 use super::trace::Event;
 use super::violation::Violation;
@@ -11,6 +14,12 @@ use crate::deterministic_secure_broadcast::Replica;
 use crate::store::{MemoryStore, Store};
 use crate::traits::Wire;
 
+/// Ticks for which each round of an agreement is awaited.
+const ROUND_TICKS: u64 = 100;
+
+/// Ticks for which a phase of a change is awaited.
+const PHASE_TICKS: u64 = 40;
+
 /// Ticks without a packet between correct members after which they are taken to be silent: twice the longest wait
 /// between two repetitions.
 const SILENCE_TICKS: u64 = 2 * 64 + 2;
@@ -19,7 +28,8 @@ const SILENCE_TICKS: u64 = 2 * 64 + 2;
 /// name, its answer, a pull, an answer and a receipt are fewer.
 const PROVOKED: u8 = 6;
 
-/// Ticks after healing within which everything must have been delivered everywhere, and silence begun.
+/// Ticks after healing within which everything must have been delivered everywhere, and silence begun; and for each round that
+/// the agreement on the next generation has failed in, six more for each seat: so much longer its rounds take by then.
 pub const SETTLE_TICKS: u64 = 1024;
 
 /// What a correct member says in the silence to one that never answered, at most: each thing that it repeats comes
@@ -69,6 +79,63 @@ impl<A: Wire> Net<A> {
             self.coverage.hit(Kind::Fault("a crash"));
             self.down(*who);
         }
+    }
+
+    /// Makes each packet take up to `micros` longer until the network heals.
+    pub fn slow_down(&mut self, micros: u64) {
+        self.links.slow_down(micros);
+    }
+
+    /// Loses everything of the agreement from `from` to `to` until the network heals.
+    pub fn hush(&mut self, from: &Actor, to: &Actor) {
+        self.links.hush(*from, *to);
+    }
+
+    /// Lets time pass until `many` correct members have got to `phase` of the change that is under way, but no longer than
+    /// some rounds of the agreement take.
+    pub fn run_to(&mut self, phase: Phase, many: usize) {
+        self.passed.clear();
+        let many = many.min(self.honest_actors().len());
+        let until = self.now() + PHASE_TICKS * TICK_MICROS;
+        let passed = |net: &Self| net.passed.get(&phase).map_or(0, BTreeSet::len);
+        while passed(self) < many && self.now() < until {
+            self.step();
+        }
+        if passed(self) >= many {
+            self.coverage
+                .hit(Kind::Fault("a phase of a change awaited"));
+        }
+    }
+
+    /// Crashes all correct members between two of their steps.
+    pub fn crash_all(&mut self) {
+        self.coverage.hit(Kind::Fault("a crash of all"));
+        let all = self.honest_actors();
+        all.iter().for_each(|who| self.crash(who));
+    }
+
+    /// Lets time pass until a correct member's agreement is in this round or a later one, or no correct member that is up has one,
+    /// but no longer than [`ROUND_TICKS`] for each round.
+    pub fn run_rounds(&mut self, many: u32) {
+        for _ in 0..ROUND_TICKS * u64::from(many) {
+            match self.latest_round() {
+                Some(round) if round < many => self.run_for(TICK_MICROS),
+                Some(_) => {
+                    self.coverage
+                        .hit(Kind::Fault("an agreement in a late round"));
+                    return;
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// The latest round of the agreement that a correct member is in.
+    fn latest_round(&self) -> Option<u32> {
+        let up = self.participants.values();
+        let up = up.filter(|participant| !participant.is_liar());
+        let replicas = up.filter_map(Participant::replica);
+        replicas.filter_map(Replica::round).max()
     }
 
     /// Crashes a correct member in the middle of its next step that writes: after `records` of its records, with
@@ -167,8 +234,15 @@ impl<A: Wire> Net<A> {
         for who in self.actors() {
             self.restart(&who);
         }
+        let late = u64::from(self.latest_round().unwrap_or_default());
+        let most = SETTLE_TICKS + 6 * late * self.participants.len() as u64;
         let (mut quiet, mut ticks, mut unheard) = (0, 0, self.unheard);
         while quiet < SILENCE_TICKS {
+            // Who approves nothing leaves others with wishes, of which they go on speaking.
+            let wishes = !self.reserved.is_empty();
+            if wishes && (ticks > most || (self.unmade().is_none() && self.is_level())) {
+                break;
+            }
             let spoken = self.spoken;
             let written = self.written();
             self.run_for(TICK_MICROS);
@@ -178,7 +252,7 @@ impl<A: Wire> Net<A> {
                 unheard = self.unheard;
             }
             ticks += 1;
-            if ticks > SETTLE_TICKS + SILENCE_TICKS {
+            if ticks > most + SILENCE_TICKS {
                 return self.hold_to(|_| Err(Violation::NotQuiet { ticks }));
             }
         }
@@ -215,7 +289,7 @@ impl<A: Wire> Net<A> {
     }
 
     /// Asserts that every operation that a correct member was given, and made durable, is delivered.
-    fn assert_no_lock_out(&mut self) {
+    pub(super) fn assert_no_lock_out(&mut self) {
         for (source, proposed) in self.checks.proposed.clone() {
             if !self.checks.is_correct(&source) || !self.members().contains(&source) {
                 continue;

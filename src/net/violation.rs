@@ -125,6 +125,24 @@ pub enum Violation {
         /// How long was waited.
         ticks: u64,
     },
+    /// Without the liars, and on a network that is well, something that is promised does not happen.
+    #[error("liveness: without the liars, {what} after {ticks} ticks")]
+    NotLive {
+        /// How long was waited.
+        ticks: u64,
+        /// What did not happen.
+        what: &'static str,
+    },
+    /// A replica told of a source's fault at one dot again and again.
+    #[error("{by:?} tells again and again of {kind} at {dot}")]
+    ToldAgain {
+        /// Who.
+        by: Actor,
+        /// What kind of fault.
+        kind: &'static str,
+        /// Where.
+        dot: Dot,
+    },
     /// Two correct replicas begin one generation differently.
     #[error("two values: {who:?} begins {generation} otherwise than somebody before")]
     TwoValues {

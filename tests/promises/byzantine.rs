@@ -311,3 +311,19 @@ fn no_case_of_the_main_property_is_discarded() {
         .quickcheck(plays as fn(Scenario) -> TestResult);
     assert_eq!(RAN.load(Ordering::Relaxed), 100);
 }
+
+/// CI asks every property for a least number of cases that ran, by `QUICKCHECK_MIN_TESTS_PASSED`.
+#[test]
+#[should_panic(expected = "Unable to generate enough tests")]
+fn a_property_that_discards_every_case_fails_where_a_least_number_is_asked_for() {
+    use quickcheck::{QuickCheck, TestResult};
+
+    fn discards(_: u8) -> TestResult {
+        TestResult::discard()
+    }
+    let mut check = QuickCheck::new().tests(10).max_tests(100);
+    let ran = check.quicktest(discards as fn(u8) -> TestResult);
+    assert!(matches!(ran, Ok(0)), "{ran:?}");
+    let mut check = check.min_tests_passed(10);
+    check.quickcheck(discards as fn(u8) -> TestResult);
+}

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use bft_crdts::net::{Act, Campaign, Kind, Scenario, Shape, Signatures, Subject, Violation};
+use bft_crdts::net::{Act, Campaign, Kind, Phase, Scenario, Shape, Signatures, Subject, Violation};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 /// The last value written wins, in the order of delivery: which is not the same everywhere.
@@ -117,6 +117,24 @@ fn a_scenario_that_is_no_scenario_is_refused() {
     ] {
         assert!(Scenario::from_code(code).is_err(), "{code}");
     }
+    let every = Scenario {
+        acts: Phase::ALL
+            .map(|phase| Act::Await { phase, many: 2 })
+            .into_iter()
+            .chain([
+                Act::CrashAll,
+                Act::RestartAll,
+                Act::Hush { from: 1, to: 0 },
+                Act::Slow { ticks: 9 },
+                Act::Rounds { many: 50 },
+                Act::RobSleepers { pick: 1 },
+                Act::Invite { pick: 2 },
+                Act::Reserved { who: 3 },
+            ])
+            .collect(),
+        ..Scenario::default()
+    };
+    assert_eq!(Scenario::from_code(&every.code()), Ok(every));
     let mut sick = Scenario::default();
     sick.faults.drop = 1.5;
     assert!(Scenario::from_code(&sick.code()).is_err());

@@ -1,7 +1,7 @@
 //! Nobody is locked out, and nobody speaks without need.
 
 use bft_crdts::Actor;
-use bft_crdts::net::{Event, Mute, Net, TICK_MICROS};
+use bft_crdts::net::{Act, Event, Mute, Net, Phase, Scenario, Signatures, Subject, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
 
 type Set = Orswot<u8>;
@@ -249,4 +249,59 @@ fn a_minority_makes_no_progress_and_everything_after_healing() {
     net.run_for(150 * TICK_MICROS);
     assert_eq!(net.read(&a).len(), 4);
     net.settle();
+}
+
+/// Nobody lies, and the network only takes its time.
+#[test]
+fn a_change_is_made_though_all_crash_at_once_in_any_phase_of_it() {
+    for phase in Phase::ALL {
+        for many in [1, 3, 4] {
+            let mut net = Net::<Set>::builder(u64::from(many)).approving().build();
+            let all = net.honest_actors();
+            for who in &all {
+                net.add(who, many).expect("valid");
+                net.renew(who).expect("a member");
+            }
+            net.run_to(phase, usize::from(many));
+            net.crash_all();
+            assert!(all.iter().all(|who| net.is_down(who)), "{phase:?} {many}");
+            net.run_for(5 * TICK_MICROS);
+            all.iter().for_each(|who| net.restart(who));
+            net.settle();
+            assert!(
+                net.committee().generation().number() > 0,
+                "{phase:?} {many}"
+            );
+            net.assert_live(|set, _| Some(set.add(100)));
+            assert!(
+                net.honest_actors()
+                    .iter()
+                    .all(|who| net.read(who).contains(&100))
+            );
+        }
+    }
+}
+
+#[test]
+fn rounds_fail_as_long_as_a_network_is_slow_and_the_change_is_made_when_it_is_well() {
+    let slow = |ticks, many| Scenario {
+        seed: 3,
+        acts: vec![
+            Act::Renew { who: 0 },
+            Act::Renew { who: 1 },
+            Act::Renew { who: 2 },
+            Act::Await {
+                phase: Phase::Reported,
+                many: 3,
+            },
+            Act::Slow { ticks },
+            Act::Rounds { many },
+        ],
+        ..Scenario::default()
+    };
+    let scenario = slow(200, 4);
+    let played = Subject::set().play(&scenario, Signatures::default());
+    let played = played.unwrap_or_else(|defeat| panic!("{}", defeat.what));
+    let late = bft_crdts::net::Kind::Fault("an agreement in a late round");
+    assert_eq!(played.coverage.count(late), 1);
 }

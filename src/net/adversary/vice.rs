@@ -5,10 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adversary, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator, FalseAccuser,
-    FalseApprover, FalseCertifier, FalseCoordinator, FalseReporter, FalseServer, FalseSnapshot,
-    Forger, Glutton, Impostor, Mute, MuteToSome, Procrastinator, Replayer, SlowLoris, Substituter,
-    Turncoat, Twins, Vices, Withholder,
+    Adversary, Archivist, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator,
+    FalseAccuser, FalseApprover, FalseCertifier, FalseCoordinator, FalseMarker, FalseReporter,
+    FalseServer, FalseSnapshot, FickleServer, Flooder, Forger, Glutton, Impostor, Mute, MuteToSome,
+    Nag, Poisoner, Procrastinator, Replayer, SlowLoris, Substituter, Turncoat, Twins, Vices,
+    Withholder,
 };
 use crate::traits::Wire;
 
@@ -65,11 +66,23 @@ pub enum Vice {
     Turncoat,
     /// [`Glutton`].
     Glutton,
+    /// [`Poisoner`].
+    Poisoner,
+    /// [`FalseMarker`].
+    FalseMarker,
+    /// [`Flooder`].
+    Flooder,
+    /// [`FickleServer`].
+    FickleServer,
+    /// [`Archivist`].
+    Archivist,
+    /// [`Nag`].
+    Nag,
 }
 
 impl Vice {
     /// Every kind.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 30] = [
         Self::Mute,
         Self::Equivocator,
         Self::Twins,
@@ -94,6 +107,12 @@ impl Vice {
         Self::Substituter,
         Self::Turncoat,
         Self::Glutton,
+        Self::Flooder,
+        Self::FickleServer,
+        Self::Archivist,
+        Self::FalseMarker,
+        Self::Poisoner,
+        Self::Nag,
     ];
 
     /// Its name, under which its lies are counted; unique among [`Vice::ALL`].
@@ -124,6 +143,12 @@ impl Vice {
             Self::Substituter => "substituter",
             Self::Turncoat => "turncoat",
             Self::Glutton => "glutton",
+            Self::Poisoner => "poisoner",
+            Self::FalseMarker => "false-marker",
+            Self::Flooder => "flooder",
+            Self::FickleServer => "fickle-server",
+            Self::Archivist => "archivist",
+            Self::Nag => "nag",
         }
     }
 
@@ -145,6 +170,9 @@ impl Vice {
             Self::Equivocator
             | Self::DoubleEchoer
             | Self::FalseCertifier
+            | Self::Flooder
+            | Self::Nag
+            | Self::Poisoner
             | Self::Procrastinator
             | Self::Substituter => 1,
             Self::Twins => 2,
@@ -179,6 +207,12 @@ impl Vice {
             Self::Substituter => Box::new(Substituter::default()),
             Self::Turncoat => Box::new(Turncoat::default()),
             Self::Glutton => Box::new(Glutton),
+            Self::Poisoner => Box::new(Poisoner::default()),
+            Self::FalseMarker => Box::new(FalseMarker::default()),
+            Self::Flooder => Box::new(Flooder::default()),
+            Self::FickleServer => Box::new(FickleServer::default()),
+            Self::Archivist => Box::new(Archivist::default()),
+            Self::Nag => Box::new(Nag::default()),
         }
     }
 }

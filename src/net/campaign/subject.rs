@@ -11,6 +11,9 @@ use crate::net::check::Broken;
 use crate::net::{Coverage, NetBuilder, Scenario};
 use crate::traits::Wire;
 
+/// What each member proposes at last, to see whether it still can.
+const LAST_PICK: u16 = 7;
+
 type Play = dyn Fn(&Scenario, Signatures) -> Played + Send + Sync;
 
 /// An algorithm on the simulated network, of which a campaign needs to know no more.
@@ -52,10 +55,11 @@ impl Subject {
         pick: impl Fn(&A, &Actor, u16) -> Option<A::Op> + Send + Sync + 'static,
     ) -> Self {
         let play = move |scenario: &Scenario, signatures| {
-            let net = scenario.play(
+            let mut net = scenario.play(
                 |builder| prepare(builder).signatures(signatures).unwinding(),
                 &pick,
             );
+            net.assert_live(|algorithm, who| pick(algorithm, who, LAST_PICK));
             Played {
                 coverage: net.coverage().clone(),
                 packets: net.trace().packets(),

@@ -243,4 +243,72 @@ families! {
         kinds: &[(2, Propose), (6, Replace), (3, MisuseRetiredKeys)],
         ..LIARS
     };
+    /// A generation ends on a network that is slow.
+    Sluggish, "sluggish", Plan {
+        members: &[4, 4, 7], liars: &[&[Vice::Mute], &[Vice::DoubleVoter]], least_liars: 0, hostile: 0, most: 2,
+        kinds: &[(1, Propose), (3, Sluggish)],
+        ..VOTES
+    };
+    /// Generations follow each other, and begin with what somebody reported that nobody can deliver.
+    Marks, "marks", Plan {
+        members: &[4, 4, 4, 5, 7],
+        liars: &[&[Vice::FalseMarker], &[Vice::FalseMarker, Vice::FickleServer]],
+        hostile: 1,
+        kinds: &[
+            (2, Propose), (4, Blink), (1, Wait), (1, Clog), (1, Crash), (1, Restart), (2, Renew), (4, Successors), (1, Join),
+        ],
+        ..SUCCESSIONS
+    };
+    /// Rounds fail one after the other, while somebody proposes what is worth nothing.
+    Floods, "floods", Plan {
+        members: &[4], liars: &[&[Vice::Flooder]], hostile: 0, most: 3,
+        kinds: &[(1, Propose), (4, Siege), (1, Successors)],
+        ..VOTES
+    };
+    /// All crash at once in the middle of a change.
+    Blackouts, "blackouts", Plan {
+        members: &[4, 4, 4, 5, 7], liars: &[&[Vice::Mute], &[Vice::FickleServer]], least_liars: 0, hostile: 0, most: 6,
+        kinds: &[(1, Propose), (1, Blink), (3, Blackout), (3, LateVotes), (1, Await), (1, CrashAll), (1, RestartAll), (1, Slow)],
+        ..VOTES
+    };
+    /// Somebody repeats all that was ever said, while more changes are wished for than are remembered.
+    Archives, "archives", Plan {
+        members: &[4], liars: &[&[Vice::Archivist], &[Vice::Archivist, Vice::Replayer]], hostile: 0, most: 4, focus: 8,
+        kinds: &[(2, Propose), (1, Blink), (3, Petition), (1, Successors), (1, Restart)],
+        ..SUCCESSIONS
+    };
+    /// Founders leave, and their keys await those who are invited.
+    Invitations, "invitations", Plan {
+        members: &[1, 1, 2, 4], liars: &[], least_liars: 0, most_liars: 0, hostile: 0, most: 4, focus: 0,
+        kinds: &[(2, Propose), (1, Replace), (1, Invite), (3, Inherit)],
+        ..LIARS
+    };
+    /// Somebody pushes what nobody asked for, with forged parts.
+    Poisons, "poisons", Plan {
+        members: &[4, 4, 4, 5, 7],
+        liars: &[&[Vice::Poisoner], &[Vice::Poisoner], &[Vice::Poisoner, Vice::FickleServer]],
+        most_liars: 2,
+        ..LIARS
+    };
+    /// Somebody proposes again and again what is not valid.
+    Nags, "nags", Plan { liars: &[&[Vice::Nag], &[Vice::Nag, Vice::Archivist]], ..LIARS };
+    /// Founders leave while a member sleeps, which is shown what their keys certify when it wakes up.
+    Sleepers, "sleepers", Plan {
+        members: &[4], liars: &[], least_liars: 0, most_liars: 0, hostile: 0, most: 2, focus: 0,
+        kinds: &[(1, Propose), (1, Replace), (1, RobSleepers), (3, Sleep)],
+        ..LIARS
+    };
+    /// Larger committees, with as many liars as they tolerate.
+    Crowds, "crowds", Plan {
+        members: &[7, 10, 16],
+        liars: &[
+            &[Vice::Poisoner], &[Vice::FalseMarker], &[Vice::Flooder], &[Vice::FickleServer, Vice::Equivocator],
+            &[Vice::Archivist], &[Vice::Nag], &[Vice::DoubleVoter], &[Vice::FalseCoordinator],
+        ],
+        most_liars: 5,
+        hostile: 1,
+        most: 8,
+        kinds: &[(3, Propose), (3, Blink), (2, Wait), (1, Crash), (1, Restart), (2, Successors), (1, Blackout)],
+        ..LIARS
+    };
 }

@@ -5,6 +5,7 @@ mod arbitrary;
 mod code;
 mod draw;
 mod family;
+mod phase;
 mod plan;
 mod shrink;
 mod story;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use draw::Shape;
 pub use family::Family;
+pub use phase::Phase;
 
 use super::adversary::Vice;
 use super::{Faults, Net, NetBuilder, TICK_MICROS};
@@ -109,6 +111,59 @@ pub enum Act {
         /// What; as for [`Act::Propose`].
         pick: u16,
     },
+    /// Time passes until so many correct members have come so far in the change that is under way; no longer than a few rounds of
+    /// the agreement take.
+    Await {
+        /// How far.
+        phase: Phase,
+        /// How many of them, at most all.
+        many: u8,
+    },
+    /// All correct members crash at once.
+    CrashAll,
+    /// Everybody that is down starts again.
+    RestartAll,
+    /// Each packet takes up to so much longer until the network heals.
+    Slow {
+        /// In ticks.
+        ticks: u8,
+    },
+    /// Time passes until the agreement on the next generation is in so late a round at a correct member, or there is none; at
+    /// most a hundred ticks for each.
+    Rounds {
+        /// How many rounds.
+        many: u8,
+    },
+    /// Everything that is said of the agreement in one direction between two members is lost until the network heals.
+    Hush {
+        /// From whom.
+        from: u8,
+        /// To whom.
+        to: u8,
+    },
+    /// Like [`Act::MisuseRetiredKeys`], to those who are behind: whoever can be shown the chain of generations is shown it first.
+    RobSleepers {
+        /// What; as for [`Act::Propose`].
+        pick: u16,
+    },
+    /// Somebody new asks to be let in, with the name of the newest generation in its invitation. Who has retired keys of the
+    /// first generation shows it what they certify, and a generation of their own, before anybody else speaks to it.
+    Invite {
+        /// What; as for [`Act::Propose`].
+        pick: u16,
+    },
+    /// Like [`Act::Leave`], of a founder.
+    Retire {
+        /// Which of the founders, modulo their number.
+        who: u8,
+    },
+    /// Like [`Act::Join`], of more than there can be seats for.
+    Knock,
+    /// A member approves from now on nothing that it is not told to approve by an act of its own.
+    Reserved {
+        /// Who.
+        who: u8,
+    },
 }
 
 /// A network and what is done to it.
@@ -147,7 +202,17 @@ impl Scenario {
     /// The same without changes of the committee.
     #[must_use]
     pub fn with_a_fixed_committee(mut self) -> Self {
-        let changes = |act: &Act| matches!(act, Act::Join | Act::Leave { .. } | Act::Renew { .. });
+        let changes = |act: &Act| {
+            matches!(
+                act,
+                Act::Join
+                    | Act::Leave { .. }
+                    | Act::Renew { .. }
+                    | Act::Retire { .. }
+                    | Act::Knock
+                    | Act::Invite { .. }
+            )
+        };
         self.acts.retain(|act| !changes(act));
         self
     }
@@ -168,7 +233,7 @@ impl Scenario {
         for vices in &self.liars[..liars] {
             builder = builder.byzantine_boxed(Vice::seat(vices));
         }
-        builder = builder.limits(limits()).faults(self.faults.clone());
+        builder = builder.limits(limits(members)).faults(self.faults.clone());
         builder = builder.unruly(self.unruly.clone());
         builder = builder.with_old_keys().approving();
         let mut stage = Stage {
@@ -183,17 +248,21 @@ impl Scenario {
     }
 }
 
-/// Participants in a scenario, at most: more are slower and show nothing more. One more than there are seats.
+/// Participants in a scenario, at most: more are slower and show nothing more.
 const MOST_ACTORS: usize = 10;
 
-/// Bounds so small that a handful of acts reaches them.
-fn limits() -> Limits {
+/// The same with those who have no hope of being let in.
+const MOST_KNOCKING: usize = 14;
+
+/// Bounds so small that a handful of acts reaches them: fewer seats than there may be participants.
+fn limits(members: usize) -> Limits {
+    let seats = members.max(9) as u32;
     Limits {
         message_bytes: 4 << 10,
         message_ops: 8,
-        seats: 9,
-        lanes: 24,
-        packet_bytes: 64 << 10,
+        seats,
+        lanes: 24.max(seats + 8),
+        packet_bytes: if seats > 9 { 256 << 10 } else { 64 << 10 },
         chunk_bytes: 4 << 10,
         chunk_messages: 3,
         outbox_bytes: 8 << 10,
@@ -238,13 +307,43 @@ impl<A: Wire> Stage<A> {
             Act::Renew { who } => {
                 let _ = net.renew(&seat(who));
             }
-            Act::MisuseRetiredKeys { pick: number } => {
+            Act::MisuseRetiredKeys { pick: number } if somebody_is_up(net) => {
                 let op = |algorithm: &A, who: &Actor, other: u16| {
                     pick(algorithm, who, number.wrapping_add(other))
                 };
                 net.misuse_retired_keys(op);
             }
-            Act::Join | Act::Leave { .. } => {}
+            Act::Await { phase, many } => net.run_to(phase, usize::from(many)),
+            Act::CrashAll => net.crash_all(),
+            Act::Hush { from, to } => net.hush(&seat(from), &seat(to)),
+            Act::RestartAll => actors.iter().for_each(|who| net.restart(who)),
+            Act::Slow { ticks } => net.slow_down(u64::from(ticks) * TICK_MICROS),
+            Act::Rounds { many } => net.run_rounds(u32::from(many)),
+            Act::RobSleepers { pick: number } if somebody_is_up(net) => {
+                net.rob_sleepers(|algorithm, who, other| {
+                    pick(algorithm, who, number.wrapping_add(other))
+                });
+            }
+            Act::Invite { pick: number } if actors.len() < MOST_ACTORS && somebody_is_up(net) => {
+                net.rob_invited(|algorithm, who, other| {
+                    pick(algorithm, who, number.wrapping_add(other))
+                });
+            }
+            Act::Reserved { who } => net.reserve(&seat(who)),
+            Act::MisuseRetiredKeys { .. } => {}
+            Act::Knock if actors.len() < MOST_KNOCKING && somebody_is_up(net) => {
+                net.join();
+            }
+            Act::Retire { who } if may_shrink(net) => {
+                let founders: Vec<_> = net.genesis().members().iter().copied().collect();
+                let _ = net.leave(&founders[usize::from(who) % founders.len()]);
+            }
+            Act::Knock
+            | Act::Retire { .. }
+            | Act::Join
+            | Act::Leave { .. }
+            | Act::RobSleepers { .. }
+            | Act::Invite { .. } => {}
         }
     }
 

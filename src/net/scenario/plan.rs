@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Act, Scenario, Shape};
+use super::{Act, Phase, Scenario, Shape};
 use crate::net::{Faults, Vice};
 
 /// What the scenarios of a family have in common.
@@ -61,6 +61,28 @@ pub(super) enum Kind {
     Relay,
     /// Two generations begin while a member is not heard.
     Unheard,
+    Await,
+    CrashAll,
+    RestartAll,
+    Slow,
+    /// All know a quorum of prevotes for what nobody precommitted to, and crash.
+    LateVotes,
+    RobSleepers,
+    Invite,
+    /// All crash at some moment of a change on a slow network, what is under way is lost, and all start again.
+    Blackout,
+    /// A generation ends while a member hears one other alone, for so many rounds that all is forgotten that can be.
+    Siege,
+    /// A generation ends on a network that is slow for some rounds.
+    Sluggish,
+    /// More changes are wished for than anybody remembers, none of them by enough, and at last one by all.
+    Petition,
+    /// Two generations, with time for both.
+    Successors,
+    /// A founder is down while others leave, and is lied to when it comes back.
+    Sleep,
+    /// All founders leave, and somebody is invited.
+    Inherit,
     /// Only a member that is not heard can decide in the first round; there is time for some more rounds, in which the others
     /// may crash.
     LoneDecision,
@@ -79,13 +101,25 @@ impl Kind {
                 | Self::Relay
                 | Self::Unheard
                 | Self::LoneDecision
+                | Self::Slow
+                | Self::LateVotes
+                | Self::Blackout
+                | Self::Siege
+                | Self::Sluggish
+                | Self::Petition
         )
     }
 
     fn crashes(self) -> bool {
         matches!(
             self,
-            Self::Crash | Self::CrashWhileWriting | Self::LoneDecision
+            Self::Crash
+                | Self::CrashWhileWriting
+                | Self::LoneDecision
+                | Self::CrashAll
+                | Self::LateVotes
+                | Self::Blackout
+                | Self::Sleep
         )
     }
 
@@ -100,6 +134,16 @@ impl Kind {
                 | Self::Slowed
                 | Self::Unheard
                 | Self::LoneDecision
+                | Self::RobSleepers
+                | Self::Invite
+                | Self::LateVotes
+                | Self::Blackout
+                | Self::Siege
+                | Self::Sluggish
+                | Self::Petition
+                | Self::Successors
+                | Self::Sleep
+                | Self::Inherit
         )
     }
 
@@ -150,6 +194,32 @@ impl Kind {
             Self::MisuseRetiredKeys => Act::MisuseRetiredKeys {
                 pick: random.random(),
             },
+            Self::RobSleepers => Act::RobSleepers {
+                pick: random.random(),
+            },
+            Self::Invite => Act::Invite {
+                pick: random.random(),
+            },
+            Self::Await => await_phase(random),
+            Self::CrashAll => Act::CrashAll,
+            Self::LateVotes => return late_votes(acts, random),
+            Self::RestartAll => Act::RestartAll,
+            Self::Slow => Act::Slow {
+                ticks: random.random_range(1..16),
+            },
+            Self::Blackout => return blackout(acts, random),
+            Self::Siege => return siege(who, acts, random),
+            Self::Sluggish => return sluggish(acts, random),
+            Self::Sleep => return sleep(who, acts, random),
+            Self::Inherit => return inherit(acts, random),
+            Self::Petition => return petition(who, acts, random),
+            Self::Successors => {
+                for _ in 0..2 {
+                    renew(acts, random);
+                    acts.push(run(60));
+                }
+                return;
+            }
         });
     }
 }
@@ -164,6 +234,115 @@ fn renew(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.extend((0..3).map(|who| Act::Renew { who }));
     let tenths = random.random_range(0..6);
     acts.push(Act::Run { tenths });
+}
+
+/// The agreement begins.
+const REPORTED: Act = Act::Await {
+    phase: Phase::Reported,
+    many: 3,
+};
+
+fn await_phase(random: &mut ChaCha8Rng) -> Act {
+    let phase = Phase::ALL[random.random_range(0..Phase::ALL.len())];
+    let many = random.random_range(1..=4);
+    Act::Await { phase, many }
+}
+
+fn blackout(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    renew(acts, random);
+    if random.random() {
+        let ticks = random.random_range(1..16);
+        acts.push(Act::Slow { ticks });
+    }
+    acts.push(await_phase(random));
+    darken(acts, random);
+}
+
+/// All crash, what is under way is lost or not, and all start again.
+fn darken(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    let tenths = random.random_range(0..=250);
+    acts.extend([Act::CrashAll, Act::Run { tenths }, Act::RestartAll]);
+    Kind::Run.perform(0, acts, random);
+    if random.random() {
+        acts.push(Act::Heal);
+    }
+}
+
+/// The first coordinator is not heard by one, and one of its two voters is not heard by the other nor by it, until all have voted
+/// for nothing; then the votes arrive after all, and all crash.
+fn late_votes(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    let mut others = vec![1, 2, 3];
+    let mut draw = || others.swap_remove(random.random_range(0..others.len()));
+    let (late, silent, voter) = (draw(), draw(), draw());
+    let hush = |from, to| Act::Hush { from, to };
+    acts.push(hush(0, late));
+    acts.extend((0..4).map(|who| Act::Renew { who }));
+    let (phase, many) = (Phase::Proposed, 1);
+    acts.push(Act::Await { phase, many });
+    acts.extend([hush(silent, 0), hush(silent, voter), hush(voter, silent)]);
+    let tenths = random.random_range(70..110);
+    acts.extend([Act::Run { tenths }, Act::Heal]);
+    let (phase, many) = (Phase::Valid, random.random_range(3..=4));
+    acts.push(Act::Await { phase, many });
+    darken(acts, random);
+}
+
+fn siege(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    let friend = random.random_range(0..3);
+    let enemies = others_than(who).enumerate();
+    let enemies = enemies.filter(|(index, _)| *index != friend);
+    let both = |other| {
+        let (from, to) = (who % 4, other);
+        [Act::Hush { from, to }, Act::Hush { from: to, to: from }]
+    };
+    acts.extend(enemies.flat_map(|(_, other)| both(other)));
+    renew(acts, random);
+    acts.push(REPORTED);
+    let many = random.random_range(32..=50);
+    acts.extend([Act::Rounds { many }, Act::Heal]);
+}
+
+fn sluggish(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    renew(acts, random);
+    acts.push(REPORTED);
+    let ticks = random.random_range(100..=250);
+    acts.extend([Act::Slow { ticks }, Act::Rounds { many: 8 }, Act::Heal]);
+}
+
+fn petition(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    let (who, side) = (who % 4, 1 << (who % 4));
+    acts.extend([Act::Reserved { who }, Act::Partition { side }]);
+    for _ in 0..9 {
+        let tenths = random.random_range(5..15);
+        acts.extend([Act::Knock, Act::Run { tenths }]);
+    }
+    acts.extend((0..13).map(|who| Act::Renew { who }));
+    acts.extend([Act::Run { tenths: 250 }, Act::Heal]);
+}
+
+fn sleep(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    acts.push(Act::Crash { who: who % 4 });
+    for other in others_than(who) {
+        succeed(other, acts);
+        let speaker = random.random();
+        Kind::Propose.perform(speaker, acts, random);
+    }
+    Kind::Wait.perform(who, acts, random);
+    acts.push(Act::RestartAll);
+    Kind::RobSleepers.perform(who, acts, random);
+}
+
+/// Somebody new enters, a founder leaves, and there is time for both.
+fn succeed(who: u8, acts: &mut Vec<Act>) {
+    let run = Act::Run { tenths: 60 };
+    acts.extend([Act::Join, run, Act::Retire { who }, run]);
+}
+
+fn inherit(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    acts.extend([Act::Join, Act::Run { tenths: 60 }]);
+    (0..4).for_each(|who| succeed(who, acts));
+    Kind::Invite.perform(0, acts, random);
+    Kind::Wait.perform(0, acts, random);
 }
 
 fn slowed(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {

@@ -76,8 +76,9 @@ fn plainly_named(scenario: &Scenario) -> impl Iterator<Item = Vec<Act>> + use<> 
             | Act::Renew { who }
             | Act::Restart { who }
             | Act::Backup { who }
-            | Act::Restore { who } => *who %= actors,
-            Act::Cut { from, to } | Act::Clog { from, to } => {
+            | Act::Restore { who }
+            | Act::Reserved { who } => *who %= actors,
+            Act::Cut { from, to } | Act::Clog { from, to } | Act::Hush { from, to } => {
                 *from %= actors;
                 *to %= actors;
             }
@@ -85,7 +86,16 @@ fn plainly_named(scenario: &Scenario) -> impl Iterator<Item = Vec<Act>> + use<> 
             | Act::Partition { .. }
             | Act::Heal
             | Act::Join
-            | Act::MisuseRetiredKeys { .. } => {}
+            | Act::MisuseRetiredKeys { .. }
+            | Act::Await { .. }
+            | Act::Knock
+            | Act::Retire { .. }
+            | Act::CrashAll
+            | Act::RestartAll
+            | Act::Slow { .. }
+            | Act::Rounds { .. }
+            | Act::RobSleepers { .. }
+            | Act::Invite { .. } => {}
         }
     }
     (acts != scenario.acts).then_some(acts).into_iter()
@@ -103,6 +113,8 @@ fn simpler_acts(acts: &[Act]) -> impl Iterator<Item = Vec<Act>> + 'static {
                 who,
                 pick: pick / 16,
             },
+            Act::Slow { ticks } if ticks > 0 => Act::Slow { ticks: ticks / 2 },
+            Act::Rounds { many } if many > 0 => Act::Rounds { many: many / 2 },
             _ => return None,
         };
         let mut acts = acts.clone();

@@ -88,6 +88,27 @@ impl fmt::Display for Told<'_> {
                 f,
                 "with the keys of those who have left something new is certified (pick {pick})"
             ),
+            Act::Await { phase, many } => write!(f, "time passes until {many} {phase}"),
+            Act::CrashAll => write!(f, "all crash at once"),
+            Act::Hush { from, to } => {
+                write!(f, "no vote gets from {} to {}", name(from), name(to))
+            }
+            Act::RestartAll => write!(f, "all start again"),
+            Act::Slow { ticks } => write!(f, "each packet takes up to {ticks} ticks more"),
+            Act::Rounds { many } => write!(f, "the agreement gets to round {many}, or ends"),
+            Act::RobSleepers { pick } => write!(
+                f,
+                "with the keys of those who have left something new is shown to those who are behind (pick {pick})"
+            ),
+            Act::Invite { pick } => write!(
+                f,
+                "somebody new is invited, and with the keys of those who have left lied to (pick {pick})"
+            ),
+            Act::Knock => write!(f, "somebody new asks to be let in, room or not"),
+            Act::Retire { who } => write!(f, "founder {who} asks to leave"),
+            Act::Reserved { who } => {
+                write!(f, "{} approves no more what others wish", name(who))
+            }
         }
     }
 }

@@ -61,6 +61,8 @@
 //! | `NoClosingRule` | heirs | 4 | a member reports broken law |
 //! | `SnapshotUnchecked` | fetches | 7 | a member reports diverged |
 //! | `ManifestUnchecked` | fetches | 287 | a member reports broken law |
+//! | `CheckpointUnheeded` | invitations | 1 | consistency |
+//! | `FaultsRepeated` | nags | 1 | an invalid operation told again and again |
 //!
 //! Each was searched for in the scenarios from 0, from 400 and from 800 on, 300 at most; `ManifestUnchecked` twice only.
 //! The test begins at 0, and each bug has its bound there.

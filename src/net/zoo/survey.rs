@@ -7,7 +7,8 @@ use std::time::Instant;
 use super::table::CAUGHT;
 use super::{Family, MOST, campaign, hunt};
 use crate::environment::{self, number};
-use crate::zoo::Bug;
+use crate::net::{Campaign, Coverage, Kind, Scenario, Signatures};
+use crate::zoo::{self, Bug};
 
 /// Those of `all` that the text names, separated by commas.
 fn chosen<T: Copy>(text: &str, all: &[T], name: impl Fn(T) -> String) -> Vec<T> {
@@ -47,6 +48,28 @@ fn scenarios(most: u64) -> (u64, u64) {
     (first, number("ZOO_MOST", 1).unwrap_or(most))
 }
 
+/// The smallest scenario that breaks something under a bug, in words and as its code; a shrink ends after some hundred trials.
+fn shrunk(bug: Bug, campaign: &Campaign, number: u64) -> String {
+    let (subject, mut scenario) = campaign.scenario(number);
+    let play = |scenario: &Scenario| {
+        zoo::with(bug, || subject.play(scenario, Signatures::default()))
+            .err()
+            .map(|defeat| defeat.what)
+    };
+    let kind = |what: &str| what.split(':').next().map(str::to_owned);
+    let first = play(&scenario).and_then(|what| kind(&what));
+    for _ in 0..40 {
+        let mut smaller = scenario.smaller().take(150);
+        let found = smaller.find(|smaller| play(smaller).and_then(|what| kind(&what)) == first);
+        match found {
+            Some(smaller) => scenario = smaller,
+            None => break,
+        }
+    }
+    let what = play(&scenario).unwrap_or_default();
+    format!("{what}\n{scenario}{}", scenario.code())
+}
+
 /// `ZOO_BUGS`: names, else all. `ZOO_FAMILIES`: names, else those of the table. `ZOO_FIRST`, `ZOO_MOST`, `ZOO_RANGES`: scenarios.
 /// `ZOO_PART` of `ZOO_PARTS`: so that two can run side by side.
 #[test]
@@ -75,19 +98,40 @@ fn survey() {
                 (tried.to_string(), why)
             });
             note(&format!("{bug:?}\t{start}\t{tried}\t{took} ms\t{why}"));
+            if let (Ok(tried), true) = (tried.parse::<u64>(), environment::is("ZOO_SHRINK", "yes"))
+            {
+                note(&shrunk(*bug, &campaign, start + tried - 1));
+            }
         }
     }
 }
 
+/// Of the families in `ZOO_FAMILIES`, else of all. `ZOO_SHRINK`: whether what breaks is made small.
 #[test]
 #[ignore = "measures, for as long as it takes"]
 fn without_a_bug_nothing_breaks() {
     let (first, most) = scenarios(100);
     for family in families_named().unwrap_or_else(|| Family::ALL.to_vec()) {
         let (campaign, began) = (campaign(&[family]), Instant::now());
+        let mut coverage = Coverage::default();
         for number in first..first + most {
-            if let Err(defeat) = campaign.play(number) {
-                note(&format!("{family}\t{number}\t{}", defeat.what));
+            match campaign.play(number) {
+                Ok(played) => coverage.merge(&played.coverage),
+                Err(defeat) => {
+                    note(&format!("{family}\t{number}\t{}", defeat.what));
+                    if environment::is("ZOO_SHRINK", "yes") {
+                        let report = campaign.run(number..number + 1, |_| true);
+                        report
+                            .failures
+                            .iter()
+                            .for_each(|failure| note(&failure.to_string()));
+                    }
+                }
+            }
+        }
+        for (kind, times) in coverage.counts() {
+            if let Kind::Fault(what) | Kind::Lie(what) = kind {
+                note(&format!("{family}\t{what}\t{times}"));
             }
         }
         note(&format!("{family}\t{most}\t{:?}", began.elapsed()));

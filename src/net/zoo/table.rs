@@ -21,19 +21,13 @@ const fn way(bug: Bug, families: &'static [Family], most: u64) -> Way {
 
 /// Bugs that no family shows yet, each with a test of its own. Whoever writes its enemy moves it to [`CAUGHT`].
 pub(super) const AWAITING: &[Bug] = &[
-    Bug::GarbageLocked,
-    Bug::ValidWithoutValue,
-    Bug::ValuesEvicted,
     Bug::MarksUnbounded,
-    Bug::ApprovalsReplayed,
-    Bug::CheckpointUnheeded,
     Bug::LeftTooSoon,
-    Bug::Poison,
     Bug::AnswerRefusedWhole,
-    Bug::PendingNotClosed,
-    Bug::FaultsRepeated,
     Bug::EvidenceUnused,
     Bug::SilencedSigns,
+    Bug::ApprovalsReplayed,
+    Bug::Poison,
 ];
 
 /// Every other bug.
@@ -97,4 +91,10 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::NoClosingRule, &[Heirs], 60),
     way(Bug::SnapshotUnchecked, &[Fetches], 60),
     way(Bug::ManifestUnchecked, &[Fetches], 200),
+    way(Bug::GarbageLocked, &[Marks], 10),
+    way(Bug::ValidWithoutValue, &[Blackouts], 20),
+    way(Bug::ValuesEvicted, &[Floods], 20),
+    way(Bug::CheckpointUnheeded, &[Invitations], 10),
+    way(Bug::PendingNotClosed, &[Sleepers], 20),
+    way(Bug::FaultsRepeated, &[Nags], 10),
 ];

@@ -1,0 +1,58 @@
+//! The fickle server: of those who ask it for something it serves some, and after a while nobody.
+//!
+//! It attacks whoever relies on a thing's having been there once. What stops it: what others' statements name is kept by every
+//! correct member until it is covered, so that nobody depends on the one who brought it.
+
+use std::collections::BTreeSet;
+
+use rand::RngExt;
+
+use super::{Adversary, Hand, Vice};
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::{Body, Packet};
+use crate::traits::Wire;
+
+/// What it has decided.
+#[derive(Clone, Debug)]
+struct Favour {
+    friends: BTreeSet<Actor>,
+    left: u8,
+}
+
+/// Serves a part of the members, a few times in all. Otherwise it behaves.
+#[derive(Clone, Debug, Default)]
+pub struct FickleServer {
+    favour: Option<Favour>,
+}
+
+fn serves(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Answer(_)
+            | Body::Value(_)
+            | Body::Founding(_)
+            | Body::Snapshot { .. }
+            | Body::Certificate(_)
+            | Body::Evidence(_)
+    )
+}
+
+impl<A: Wire> Adversary<A> for FickleServer {
+    fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
+        let favour = self.favour.get_or_insert_with(|| Favour {
+            friends: hand.draw_others(),
+            left: hand.random().random_range(0..24),
+        });
+        packets.retain(|packet| {
+            if !serves(&packet.body) {
+                return true;
+            }
+            let served = favour.left > 0 && favour.friends.contains(&packet.to);
+            favour.left = favour.left.saturating_sub(u8::from(served));
+            if !served {
+                hand.lied(Vice::FickleServer.name());
+            }
+            served
+        });
+    }
+}
