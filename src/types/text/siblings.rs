@@ -40,7 +40,7 @@ impl Rank {
 #[derive(Clone, Debug)]
 pub(super) enum Siblings {
     One(Key),
-    Many(Box<BTreeMap<Rank, Key>>),
+    Many(BTreeMap<Rank, Key>),
 }
 
 impl Siblings {
@@ -64,7 +64,7 @@ impl Siblings {
         match self {
             Self::One(other) => {
                 let both = [*other, key].map(|key| (rank_of(key), key));
-                *self = Self::Many(Box::new(both.into()));
+                *self = Self::Many(both.into());
             }
             Self::Many(keys) => {
                 keys.insert(rank_of(key), key);
