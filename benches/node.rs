@@ -33,13 +33,16 @@ fn main() {
         return process::run_as_ordered();
     }
     let arguments = Arguments::parse();
-    if let Some(members) = arguments.large {
-        return large(members);
-    }
     let (single, burst, members) = match arguments.thoroughness.is_measuring() {
         true => (1_000, 100_000, 1_000_000),
         false => (20, 1_000, 2_000),
     };
+    if let Some(wanted) = arguments.large {
+        return large(match arguments.thoroughness.is_measuring() {
+            true => wanted,
+            false => wanted.min(members),
+        });
+    }
     latency(single);
     throughput(burst, 1);
     throughput(burst, NODES);
