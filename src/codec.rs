@@ -192,6 +192,12 @@ impl Limits {
     /// Bytes of a signature in a certificate, with its seat.
     const SEATED: u64 = 66;
 
+    /// Bytes that one operation may have, so that a message of it alone can be made.
+    #[must_use]
+    pub fn op_bytes(&self) -> usize {
+        (self.message_bytes as usize).saturating_sub(size_of::<u64>())
+    }
+
     /// Whether the bounds fit into each other, so that whatever one bound allows, the others carry.
     ///
     /// # Errors

@@ -180,10 +180,7 @@ impl<A: Wire> Replica<A> {
             return Err(ProposeError::NotAMember);
         }
         let limits = self.genesis.limits();
-        let (len, limit) = (
-            encoded.len(),
-            limits.message_bytes as usize - size_of::<u64>(),
-        );
+        let (len, limit) = (encoded.len(), limits.op_bytes());
         if len > limit {
             return Err(ProposeError::TooLarge { len, limit });
         }

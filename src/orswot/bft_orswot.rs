@@ -100,7 +100,8 @@ impl<M: Member> Orswot<M> {
         Op::Add { dot, members }
     }
 
-    /// Removes `member`, so far as its additions are known here; `None` when it is not there.
+    /// Removes `member`, so far as its additions are known here; `None` when it is not there. Where many actors have added a
+    /// large one, the operation names more than a message holds: [`Op::within`] makes several of it.
     #[must_use]
     pub fn remove(&self, member: &M) -> Option<Op<M>> {
         let clock = self.members.get(member)?.clock();

@@ -28,10 +28,13 @@ impl<M: Member + DeserializeOwned + 'static> Net<Orswot<M>> {
     /// # Panics
     /// When `who` is down or no member.
     pub fn remove(&mut self, who: &Actor, member: &M) -> Result<bool, ProposeError> {
-        match self.ahead(who).remove(member) {
-            Some(op) => self.propose(who, op).map(|()| true),
-            None => Ok(false),
-        }
+        let bytes = self.genesis().limits().op_bytes();
+        let Some(op) = self.ahead(who).remove(member) else {
+            return Ok(false);
+        };
+        let mut parts = op.within(bytes).into_iter();
+        parts.try_for_each(|part| self.propose(who, part))?;
+        Ok(true)
     }
 }
 

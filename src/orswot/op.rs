@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::actor::Actor;
+use crate::codec;
 
 /// Members in one operation.
 pub const MEMBERS_PER_OP: usize = 1024;
@@ -28,8 +29,14 @@ pub(super) fn is_counter(counter: u64) -> bool {
 }
 
 /// An operation on a set of `M`. Sorted collections: one operation has one encoding.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(bound(deserialize = "M: Ord + Deserialize<'de>"))]
+///
+/// What can be added can be removed: the encoding of a removal that names one actor's additions is as long as that of an addition of
+/// the same members. [`Op::within`] makes such removals of one that names too many.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(
+    from = "Encoding<BTreeSet<M>, Clock>",
+    bound(deserialize = "M: Ord + Deserialize<'de>")
+)]
 pub enum Op<M> {
     /// The members are in the set.
     Add {
@@ -45,6 +52,75 @@ pub enum Op<M> {
         /// What is removed: 1 to [`MEMBERS_PER_OP`] members.
         members: BTreeSet<M>,
     },
+}
+
+/// What crosses the wire.
+#[derive(Serialize, Deserialize)]
+enum Encoding<Members, Clock> {
+    Add(Dot, Members),
+    Rm(Clock, Members),
+    /// A removal that names one actor's additions, without the length of a clock.
+    RmOfOne(Dot, Members),
+}
+
+impl<M: Serialize> Serialize for Op<M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let encoding = match self {
+            Self::Add { dot, members } => Encoding::Add(*dot, members),
+            Self::Rm { clock, members } => match (clock.first_key_value(), clock.len()) {
+                (Some((&actor, &counter)), 1) => Encoding::RmOfOne(Dot { actor, counter }, members),
+                _ => Encoding::Rm(clock, members),
+            },
+        };
+        encoding.serialize(serializer)
+    }
+}
+
+impl<M> From<Encoding<BTreeSet<M>, Clock>> for Op<M> {
+    fn from(encoding: Encoding<BTreeSet<M>, Clock>) -> Self {
+        match encoding {
+            Encoding::Add(dot, members) => Self::Add { dot, members },
+            Encoding::Rm(clock, members) => Self::Rm { clock, members },
+            Encoding::RmOfOne(dot, members) => Self::Rm {
+                clock: [(dot.actor, dot.counter)].into(),
+                members,
+            },
+        }
+    }
+}
+
+impl<M: Clone + Serialize> Op<M> {
+    /// The same removal in several, each of at most `bytes` encoded; see [`Limits::op_bytes`](crate::codec::Limits::op_bytes). What
+    /// names one actor's additions is not made smaller, nor is an addition.
+    #[must_use]
+    pub fn within(self, bytes: usize) -> Vec<Self> {
+        let (mut fitting, mut rest) = (Vec::new(), vec![self]);
+        while let Some(op) = rest.pop() {
+            match op {
+                Self::Rm { clock, members }
+                    if clock.len() > 1 && removal_len(&clock, &members) > bytes =>
+                {
+                    rest.extend(halves(clock).map(|clock| Self::Rm {
+                        clock,
+                        members: members.clone(),
+                    }));
+                }
+                op => fitting.push(op),
+            }
+        }
+        fitting
+    }
+}
+
+fn removal_len<M: Serialize>(clock: &Clock, members: &BTreeSet<M>) -> usize {
+    codec::encoded_len(&Encoding::Rm(clock, members))
+}
+
+/// Two clocks that name together what this one names.
+fn halves(mut clock: Clock) -> [Clock; 2] {
+    let middle = clock.keys().nth(clock.len() / 2).copied();
+    let second = middle.map(|middle| clock.split_off(&middle));
+    [clock, second.unwrap_or_default()]
 }
 
 impl<M> Op<M> {
@@ -150,5 +226,56 @@ mod tests {
             let decoded = decode::<Op<u8>>(&forged, 1024);
             assert_eq!(decoded, Err(DecodeError::NotCanonical));
         }
+    }
+
+    fn clock(actors: u8) -> Clock {
+        let actors = (0..actors).map(|byte| Actor::from_bytes([byte; 32]));
+        actors.zip(1..).collect()
+    }
+
+    #[test]
+    fn a_removal_of_one_actors_additions_is_as_long_as_an_addition_and_has_one_encoding() {
+        let Op::Add { members, .. } = add(["apple", "pear"].map(str::to_owned)) else {
+            unreachable!("an addition")
+        };
+        let added = encode(&add(["apple", "pear"].map(str::to_owned)));
+        let removal = |actors| Op::Rm {
+            clock: clock(actors),
+            members: members.clone(),
+        };
+        assert_eq!(encode(&removal(1)).len(), added.len());
+        for actors in 0..4 {
+            let bytes = encode(&removal(actors));
+            let decoded: Result<Op<String>, _> = decode(&bytes, bytes.len());
+            assert_eq!(decoded, Ok(removal(actors)));
+        }
+        let longer = encode(&Encoding::Rm(clock(1), members.clone()));
+        let decoded: Result<Op<String>, _> = decode(&longer, longer.len());
+        assert_eq!(decoded, Err(DecodeError::NotCanonical));
+    }
+
+    #[test]
+    fn a_removal_that_names_too_many_is_made_of_several_that_name_the_same() {
+        let members: BTreeSet<_> = ["apple"].into();
+        let whole = |clock| Op::Rm {
+            clock,
+            members: members.clone(),
+        };
+        let all = clock(100);
+        for bytes in [0, 100, 500, 4096, 1 << 20] {
+            let parts = whole(all.clone()).within(bytes);
+            let mut named = Clock::new();
+            for part in parts {
+                let fits = encode(&part).len() <= bytes;
+                let Op::Rm { clock, .. } = part else {
+                    unreachable!("a removal")
+                };
+                assert!(fits || clock.len() == 1, "{bytes}: {}", clock.len());
+                named.extend(clock);
+            }
+            assert_eq!(named, all, "{bytes}");
+        }
+        assert_eq!(whole(all.clone()).within(1 << 20), [whole(all)]);
+        assert_eq!(add(["apple"]).within(0), [add(["apple"])]);
     }
 }

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use bft_crdts::codec::encode;
+use bft_crdts::codec::{Limits, encode};
 use bft_crdts::laws::actors;
+use bft_crdts::net::Net;
 use bft_crdts::orswot::{Clock, Dot, Op, Orswot};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
 use crdts::CmRDT;
@@ -291,4 +292,27 @@ fn a_newcomer_goes_on_like_the_replica_that_it_started_from(before: Vec<Event>, 
     after.iter().for_each(|event| world.happen(event));
     world.settle();
     assert_eq!(world.replicas[0].set.state(), world.replicas[1].set.state());
+}
+
+#[test]
+fn what_can_be_added_can_be_removed_by_anybody_whoever_else_added_it() {
+    let mut limits = Limits::default();
+    limits.message_bytes = 600;
+    let builder = Net::<Orswot<String>>::builder(7).members(4).limits(limits);
+    let mut net = builder.build();
+    let actors = [0, 1, 2, 3].map(|seat| net.honest(seat));
+    let text = |len: usize| "x".repeat(len);
+    let fits = (1..600)
+        .rev()
+        .find(|len| net.add(&actors[0], text(*len)).is_ok());
+    let most = text(fits.expect("a short text fits"));
+    for other in &actors[1..] {
+        net.add(other, most.clone()).expect("it fits");
+    }
+    net.settle();
+    assert_eq!(net.remove(&actors[3], &most), Ok(true));
+    net.settle();
+    for actor in &actors {
+        assert!(!net.read(actor).contains(&most));
+    }
 }
