@@ -227,5 +227,7 @@ mod cage {
         EvidenceUnused,
         /// A replica that is silenced signs standings still, and votes in the agreement.
         SilencedSigns,
+        /// Who is convicted is not shown the evidence.
+        AccusedNotTold,
     }
 }

@@ -147,6 +147,18 @@ impl<A: Wire> Replica<A> {
         step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
         self.convicted.insert(accused, evidence);
         self.standing.outdate();
+        self.show_accused(accused, step);
+    }
+
+    /// Sends an actor the evidence against it. A correct one whose key somebody else uses too, or whose store was put back, learns
+    /// of it no other way while nobody contradicts it: it would wait for echoes that nobody gives.
+    pub(super) fn show_accused(&self, accused: Actor, step: &mut Step<A::Op>) {
+        if let Some(evidence) = self.convicted.get(&accused)
+            && !self.signer.is_replaying()
+            && !bug!(AccusedNotTold)
+        {
+            self.send(accused, Body::Evidence(Arc::clone(evidence)), step);
+        }
     }
 
     /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must be bound to that

@@ -111,7 +111,8 @@ impl<A: Wire> Replica<A> {
             return Err(Refusal::WrongParent(dot));
         }
         if self.convicted.contains_key(&dot.source) {
-            return Err(Refusal::Convicted(dot.source));
+            self.show_accused(dot.source, step);
+            return Ok(());
         }
         // 4. Only members are sources, or who left a lock behind.
         if !self.boundary.speaks(&dot) && !bug!(StrangersEchoed) {

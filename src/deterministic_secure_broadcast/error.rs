@@ -32,9 +32,6 @@ pub enum Refusal {
     /// A message does not follow the one that was delivered before it.
     #[error("{0} does not follow what was delivered before it")]
     WrongParent(Dot),
-    /// The source is convicted: nothing new of it is echoed.
-    #[error("{0:?} is convicted")]
-    Convicted(Actor),
     /// The same operations were refused before: they can never be valid.
     #[error("{0} holds what can never be valid")]
     Invalid(Dot),

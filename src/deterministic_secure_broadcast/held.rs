@@ -50,7 +50,8 @@ pub enum Why {
     Sealed,
     /// Its source signed what can never be valid: no correct member echoes it.
     Invalid,
-    /// We sign no more, and do not echo it; others may.
+    /// We sign no more: our own key has signed what we do not remember. What is ours is refused by who knows it; what is of
+    /// others they may certify without us.
     Silenced,
     /// Certified, and never valid: a law of the algorithm is broken, or more members lie than are tolerated.
     BrokenLaw,
@@ -82,7 +83,7 @@ impl fmt::Display for Why {
                 f.write_str("its source signed two messages there; the place is sealed")
             }
             Self::Silenced => {
-                f.write_str("this replica signs no more; others may still certify it")
+                f.write_str("this replica signs no more, for its own key contradicts it; others may still certify it")
             }
             Self::Invalid => f.write_str("its source signed operations that can never be valid"),
             Self::BrokenLaw => f.write_str(
@@ -175,6 +176,10 @@ impl<A: Wire> Replica<A> {
     }
 
     fn why_locked(&self, lock: &Lock<A::Op>) -> Why {
+        // Others may still certify what we signed, unless they too know better.
+        if self.signer.is_silenced() && lock.entry.message().source == self.actor() {
+            return Why::Silenced;
+        }
         if self.is_frozen() {
             return Why::Frozen;
         }
@@ -188,10 +193,10 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// How far each other member is known to be, in the order of their keys.
+    /// How far each other member that has spoken is known to be, in the order of their keys.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
-        let members = self.peers.values();
+        let members = self.peers.values().filter(|peer| peer.is_heard());
         let members = members.filter(|peer| self.committee.contains(&peer.actor()));
         let progress = members.map(|peer| {
             let lanes = self.lanes.iter();

@@ -69,6 +69,17 @@ impl<A: Wire> Replica<A> {
             .map(|committee| &**committee)
     }
 
+    /// The generation that began without this actor, which had a seat before and has none now.
+    #[must_use]
+    pub fn left(&self, actor: &Actor) -> Option<Generation> {
+        if self.committee.contains(actor) {
+            return None;
+        }
+        let mut committees = self.committees.iter();
+        let last = committees.rfind(|committee| committee.contains(actor));
+        last.and_then(|last| last.generation().next())
+    }
+
     /// The closing rule.
     pub(super) fn admits(&self, certificate: &Certificate) -> Admission {
         let Echo {

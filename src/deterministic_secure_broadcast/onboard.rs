@@ -112,6 +112,15 @@ impl<A: Wire> Replica<A> {
         }
     }
 
+    /// Of a snapshot that is being fetched, the chunks that are here and all that there are; of all none are known before its
+    /// manifest is here.
+    #[must_use]
+    pub fn fetched(&self) -> Option<(usize, usize)> {
+        let fetching = self.fetching.as_ref()?;
+        let all = fetching.manifest.as_ref().map_or(0, Manifest::chunks);
+        Some((fetching.chunks.len(), all))
+    }
+
     /// Asks each peer for another part that is missing.
     pub(super) fn repeat_fetch(&mut self, step: &mut Step<A::Op>) {
         let now = self.now;

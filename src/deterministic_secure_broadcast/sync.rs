@@ -26,6 +26,7 @@ pub(super) struct Peer {
     generation: Generation,
     delivered: BTreeMap<Actor, Seq>,
     convicted: BTreeSet<Actor>,
+    heard: bool,
     /// The last standing that was checked: the same bytes need no second check.
     last: Option<Arc<Signed<Standing>>>,
     pub(super) announce: Backoff,
@@ -43,6 +44,7 @@ impl Peer {
             generation: Generation::GENESIS,
             delivered: BTreeMap::new(),
             convicted: BTreeSet::new(),
+            heard: false,
             last: None,
             announce: Backoff::starting(now + 1),
             pull: Backoff::starting(now),
@@ -62,6 +64,11 @@ impl Peer {
 
     pub(super) fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// Whether a standing of its has been checked, of this generation or of one before.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard
     }
 
     /// How far it is known to be in a lane.
@@ -205,12 +212,21 @@ impl<A: Wire> Replica<A> {
             .filter(|actor| lanes.contains_key(actor));
         peer.convicted.extend(convicted);
         peer.generation = peer.generation.max(fact.statement.generation);
+        peer.heard = true;
         (peer.last, peer.even) = (Some(Arc::clone(standing)), None);
         peer.announce = Backoff::starting(now + 1);
         peer.pull.hurry(now);
         self.end_leaving();
         self.confront(standing, step);
+        self.show_ignorant(standing, step);
         Ok(())
+    }
+
+    /// A convicted actor that does not say that it knows is shown the evidence.
+    fn show_ignorant(&self, standing: &Signed<Standing>, step: &mut Step<A::Op>) {
+        if !standing.statement.convicted.contains(&standing.signer) {
+            self.show_accused(standing.signer, step);
+        }
     }
 
     /// Whether a member signed that it delivered what we have not.

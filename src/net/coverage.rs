@@ -193,7 +193,6 @@ names!(REFUSALS, refusal, Refusal, {
     Refusal::Unsigned(VerifyError::BadSignature(BadSignature(_))) => "a bad signature",
     Refusal::NoDot(_) => "number 0",
     Refusal::WrongParent(_) => "a wrong parent",
-    Refusal::Convicted(_) => "of somebody convicted",
     Refusal::Invalid(_) => "never valid, and told before",
     Refusal::Silenced => "we are silenced",
     Refusal::Unasked(_) => "an echo not asked for",

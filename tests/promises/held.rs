@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::common::{Table, add, remove};
-use bft_crdts::deterministic_secure_broadcast::{Body, Held, Why};
+use bft_crdts::deterministic_secure_broadcast::{Body, Fault, Held, ProposeError, Why};
 use bft_crdts::membership::{Change, ChangeKey};
 
 /// The one message that is held at `seat`.
@@ -125,4 +125,64 @@ fn progress_tells_who_is_behind_by_its_own_word() {
         .map(|member| (member.member == late, member.lacks))
         .collect();
     assert!(lacks.contains(&(true, 1)), "{lacks:?}");
+}
+
+#[test]
+fn of_a_member_that_has_not_spoken_no_progress_is_told() {
+    let mut table = Table::of(4);
+    assert_eq!(table.replicas[0].progress(), []);
+    table.add(0, 7);
+    let late = table.actor(3);
+    table.carry(|packet| packet.from != late);
+    table.run(8);
+    let spoken = table.replicas[0].progress();
+    assert_eq!(spoken.len(), 3, "{spoken:?}");
+}
+
+/// While the key is used twice, neither user contradicts what it remembers: only the others see it.
+#[test]
+fn whose_key_is_used_twice_is_told_at_once_and_names_itself_as_the_reason() {
+    let mut table = Table::of(4);
+    table.add(0, 7);
+    let ours = table.take_wire();
+    let other = table.first(0, &[add(table.actor(0), 1, 8)]);
+    let me = table.actor(0);
+    for seat in 1..4 {
+        let other = Body::Proposal(Arc::clone(&other));
+        table.give(me, seat, other).expect("a good proposal");
+    }
+    table.take_wire();
+    table.wire.extend(ours);
+    table.carry(|packet| packet.body.kind() != "echo" && packet.body.kind() != "certificate");
+    assert!(table.replicas[0].is_silenced());
+    assert!(table.faults[0].contains(&Fault::Silenced));
+    assert!(table.replicas[0].convicted().contains_key(&me));
+    assert_eq!(held(&table, 0).why, Why::Silenced);
+    let op = add(me, 2, 9);
+    let refused = table.replicas[0].propose(op).err();
+    assert_eq!(refused, Some(ProposeError::Silenced));
+}
+
+#[test]
+fn who_is_convicted_and_missed_the_evidence_is_told_when_it_speaks_again() {
+    for speaks in [true, false] {
+        let mut table = Table::of(4);
+        let pair = [7, 8].map(|member| table.first(0, &[add(table.actor(0), 1, member)]));
+        let me = table.actor(0);
+        for proposal in pair {
+            let proposal = Body::Proposal(proposal);
+            table.give(me, 1, proposal).expect("a good proposal");
+        }
+        assert!(table.replicas[1].convicted().contains_key(&me));
+        table.take_wire();
+        if speaks {
+            let standing = table.standing(0);
+            let announced = table.give(me, 1, Body::Announce(standing));
+            announced.expect("a member's standing");
+        } else {
+            table.add(0, 9);
+        }
+        table.carry_all();
+        assert!(table.replicas[0].is_silenced(), "{speaks}");
+    }
 }

@@ -28,6 +28,7 @@ pub(super) const AWAITING: &[Bug] = &[
     Bug::SilencedSigns,
     Bug::ApprovalsReplayed,
     Bug::Poison,
+    Bug::AccusedNotTold,
 ];
 
 /// Every other bug.
