@@ -23,11 +23,27 @@ pub struct Address(String);
 pub struct AddressError;
 
 impl Address {
+    /// Whether it can lead anybody anywhere: port 0 does not, nor does the address that stands for all of a machine.
+    #[must_use]
+    pub fn is_dialable(&self) -> bool {
+        match self.0.parse::<SocketAddr>() {
+            Ok(socket) => is_dialable(&socket),
+            Err(_) => {
+                !matches!(self.0.rsplit_once(':'), Some((_, port)) if port.parse() == Ok(0u16))
+            }
+        }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a socket can be sent to.
+pub(super) fn is_dialable(socket: &SocketAddr) -> bool {
+    socket.port() != 0 && !socket.ip().to_canonical().is_unspecified()
 }
 
 impl TryFrom<String> for Address {
@@ -71,7 +87,7 @@ impl fmt::Display for Address {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::super::error::LinkError;
     use super::super::frame::Frame;
@@ -82,7 +98,7 @@ mod tests {
     /// A greeting, as one who is not held to addresses writes it.
     #[derive(Serialize)]
     enum Loose<'a> {
-        Hello(Option<&'a str>, BTreeMap<Actor, &'a str>),
+        Hello(Option<&'a str>, BTreeMap<Actor, &'a str>, BTreeSet<Actor>),
     }
 
     #[test]
@@ -116,8 +132,8 @@ mod tests {
             assert_eq!(text.parse::<Address>().is_ok(), is_sound, "{text:?}");
             let about = [(Actor::from_bytes([1; 32]), text)].into();
             for hello in [
-                Loose::Hello(Some(text), BTreeMap::new()),
-                Loose::Hello(None, about),
+                Loose::Hello(Some(text), BTreeMap::new(), BTreeSet::new()),
+                Loose::Hello(None, about, BTreeSet::new()),
             ] {
                 match decoded(hello) {
                     Ok(Frame::Hello(_)) => assert!(is_sound, "{text:?}"),
@@ -127,6 +143,24 @@ mod tests {
                     ),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_stands_for_a_whole_machine_or_for_no_port_leads_nowhere() {
+        let nowhere = [
+            "0.0.0.0:1",
+            "[::]:1",
+            "[::ffff:0.0.0.0]:1",
+            "a:0",
+            "a:00",
+            "127.0.0.1:0",
+        ];
+        let somewhere = ["0.0.0.1:1", "[::1]:1", "a:1"];
+        let all = nowhere.map(|text| (text, false)).into_iter();
+        for (text, leads) in all.chain(somewhere.map(|text| (text, true))) {
+            let address: Address = text.parse().expect("an address");
+            assert_eq!(address.is_dialable(), leads, "{text}");
         }
     }
 

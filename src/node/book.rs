@@ -1,12 +1,15 @@
-//! Where an actor may listen, and who says so.
+//! Where an actor may listen, who says so, and what came of trying.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::Address;
+use super::error::DialError;
 use crate::actor::Actor;
 
 /// Addresses of one actor that the operator's words may fill, of which the oldest gives way.
 const NAMED: usize = 8;
+/// Failures of one actor's addresses that the operator is told until the actor is heard.
+const TOLD: usize = 16;
 
 /// The addresses of one actor. Each teller has one say, the newest: so that no liar crowds out what others know.
 #[derive(Debug, Default)]
@@ -16,6 +19,61 @@ pub(super) struct Addresses {
     /// The operator's words, the newest first.
     named: Vec<Address>,
     hearsay: BTreeMap<Actor, Address>,
+}
+
+/// An address that is worth an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) address: Address,
+    /// Whether the actor itself or the operator named it.
+    pub(super) vouched: bool,
+}
+
+/// Why an actor was not reached at an address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Unreached {
+    /// Where; `None` when nobody has said where it listens.
+    pub address: Option<Address>,
+    /// Why not.
+    pub why: DialError,
+}
+
+/// What came of trying to reach one actor.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    failed: Vec<Unreached>,
+    told: BTreeSet<Unreached>,
+}
+
+impl Attempts {
+    /// All addresses have failed. What the operator was not told yet: the liar that changes its address again and again
+    /// fills no log.
+    pub(super) fn fail(&mut self, failed: Vec<Unreached>) -> Vec<Unreached> {
+        let told = &mut self.told;
+        let news = failed.iter().filter(|failure| {
+            let room = told.len() < TOLD;
+            room && told.insert((*failure).clone())
+        });
+        let news = news.cloned().collect();
+        self.failed = failed;
+        news
+    }
+
+    /// There is a link.
+    pub(super) fn reach(&mut self) {
+        self.failed.clear();
+    }
+
+    /// The other end has spoken: what fails from now on is news.
+    pub(super) fn hear(&mut self) {
+        self.told.clear();
+    }
+
+    /// Why the last attempt failed, if it did.
+    pub(super) fn failed(&self) -> &[Unreached] {
+        &self.failed
+    }
 }
 
 /// Whose word an address is.
@@ -45,11 +103,14 @@ impl Addresses {
     }
 
     /// What to try, the best first.
-    pub(super) fn all(&self) -> Vec<Address> {
-        let mut all = Vec::new();
-        for address in self.vouched().chain(self.hearsay.values()) {
-            if !all.contains(address) {
-                all.push(address.clone());
+    pub(super) fn all(&self) -> Vec<Known> {
+        let mut all: Vec<Known> = Vec::new();
+        let vouched = self.vouched().map(|address| (address, true));
+        let hearsay = self.hearsay.values().map(|address| (address, false));
+        for (address, vouched) in vouched.chain(hearsay) {
+            if all.iter().all(|known| known.address != *address) {
+                let address = address.clone();
+                all.push(Known { address, vouched });
             }
         }
         all
@@ -68,6 +129,11 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    fn all(addresses: &Addresses) -> Vec<Address> {
+        let all = addresses.all().into_iter();
+        all.map(|known| known.address).collect()
+    }
+
     #[test]
     fn a_teller_has_one_say_and_only_what_is_vouched_for_is_passed_on() {
         let [liar, friend] = [1, 2].map(|byte| Actor::from_bytes([byte; 32]));
@@ -76,11 +142,19 @@ mod tests {
             addresses.learn(Word::Of(liar), at(&format!("lie:{lie}")));
         }
         addresses.learn(Word::Of(friend), at("true:1"));
-        assert_eq!(addresses.all(), ["lie:8", "true:1"].map(at));
+        assert_eq!(all(&addresses), ["lie:8", "true:1"].map(at));
         assert_eq!(addresses.vouched().next(), None);
         addresses.learn(Word::Operator, at("named:1"));
         addresses.learn(Word::Own, at("true:1"));
-        assert_eq!(addresses.all(), ["true:1", "named:1", "lie:8"].map(at));
+        assert_eq!(all(&addresses), ["true:1", "named:1", "lie:8"].map(at));
+        assert_eq!(
+            addresses
+                .all()
+                .iter()
+                .map(|known| known.vouched)
+                .collect::<Vec<_>>(),
+            [true, true, false]
+        );
         assert_eq!(addresses.vouched().next(), Some(&at("true:1")));
     }
 
@@ -93,8 +167,32 @@ mod tests {
             addresses.learn(Word::Operator, at("again:1"));
         }
         addresses.learn(Word::Own, at("own:1"));
-        let all = addresses.all();
+        let all = all(&addresses);
         assert_eq!(all[..3], ["own:1", "again:1", "named:19"].map(at));
         assert_eq!(all.len(), 1 + NAMED);
+    }
+
+    #[test]
+    fn a_failure_is_told_once_until_the_actor_is_heard_and_no_more_than_a_few() {
+        let failure = |text: &str, why| Unreached {
+            address: Some(at(text)),
+            why,
+        };
+        let mut attempts = Attempts::default();
+        let wrong = failure("there:1", DialError::OtherActor);
+        let once = [wrong.clone()];
+        assert_eq!(attempts.fail(once.to_vec()), once);
+        assert_eq!(attempts.fail(once.to_vec()), []);
+        let silent = failure("there:1", DialError::NoAnswer);
+        let both = vec![wrong, silent.clone()];
+        assert_eq!(attempts.fail(both.clone()), [silent]);
+        assert_eq!(attempts.failed(), both);
+        attempts.reach();
+        assert_eq!(attempts.failed(), []);
+        assert_eq!(attempts.fail(once.to_vec()), []);
+        attempts.hear();
+        assert_eq!(attempts.fail(once.to_vec()), once);
+        let lies = (0..99).map(|lie| failure(&format!("lie:{lie}"), DialError::NoAnswer));
+        assert_eq!(attempts.fail(lies.collect()).len(), TOLD - 1);
     }
 }

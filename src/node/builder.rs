@@ -1,16 +1,17 @@
 //! Starting a node.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::book::Word;
 use super::driver::{Driver, Wiring};
 use super::error::{Failure, StartError};
+use super::events::Teller;
 use super::links::{Arrival, Links};
 use super::roster::Roster;
 use super::{Address, Invitation, Node, Shared};
@@ -23,8 +24,6 @@ use crate::traits::Wire;
 
 /// Callers that wait for the replica to take an operation or a request.
 const WAITING: usize = 1024;
-/// Events that are kept for who is slow to take them.
-const EVENTS: usize = 4096;
 
 /// What a node is to be. See [`Node::builder`].
 #[derive(Debug)]
@@ -142,10 +141,13 @@ where
         let socket = UdpSocket::bind(self.listen)?;
         let bound = socket.local_addr()?;
         let own = (!bound.ip().is_unspecified()).then(|| bound.into());
+        let members = replica.committee().actors().iter().copied();
         let roster = Roster {
             lanes,
             contacts,
+            members: members.collect(),
             guests: self.guests,
+            guests_of: BTreeMap::new(),
             seated: replica.committee().contains(&replica.actor()),
             observers: self.observers,
         };
@@ -192,7 +194,7 @@ where
 {
     let (wish, wishes) = mpsc::channel(WAITING);
     let (ask, asks) = mpsc::channel(WAITING);
-    let events = broadcast::Sender::new(EVENTS);
+    let events = Teller::new();
     let (ending, end) = watch::channel(None);
     let shared = Shared {
         actor: replica.actor(),

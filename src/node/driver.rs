@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::error::{Failure, NotDelivered};
+use super::events::{Event, Teller};
 use super::links::{Arrival, Links};
-use super::{Asked, Event, open};
+use super::{Asked, departed, open};
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{Fault, ProposeError, Replica, Step};
+use crate::deterministic_secure_broadcast::{Fault, Packet, ProposeError, Replica, Step};
 use crate::dot::Dot;
 use crate::membership::{Change, ChangeKey};
 use crate::store::{Effect, Store, spend};
@@ -51,7 +52,7 @@ pub(super) struct Driver<A: Wire, S> {
     wishes: mpsc::Receiver<Wish<A>>,
     asks: mpsc::Receiver<Ask<A>>,
     arrivals: mpsc::Receiver<Arrival>,
-    events: broadcast::Sender<Event<A::Op>>,
+    events: Teller<A::Op>,
     asked: Asked,
     stop: Arc<AtomicBool>,
     tick: Duration,
@@ -71,7 +72,7 @@ pub(super) struct Wiring<A: Wire> {
     pub(super) wishes: mpsc::Receiver<Wish<A>>,
     pub(super) asks: mpsc::Receiver<Ask<A>>,
     pub(super) arrivals: mpsc::Receiver<Arrival>,
-    pub(super) events: broadcast::Sender<Event<A::Op>>,
+    pub(super) events: Teller<A::Op>,
     /// The changes that others wish.
     pub(super) asked: Asked,
     /// Set when the node is to stop, which it does after the next write.
@@ -277,7 +278,7 @@ where
         let seated = self.replica.committee().contains(&self.replica.actor());
         if before && !self.leaving && !seated {
             // Whoever does not listen sees it in the status.
-            let _ = self.events.send(Event::Left);
+            self.events.tell(Event::Left);
         }
     }
 
@@ -285,21 +286,30 @@ where
         let (links, events, asked) = (&self.links, &self.events, &self.asked);
         let replica = &self.replica;
         spend(batch.step, &mut self.store, |effect| match effect {
-            Effect::Send(packet) => links.send(packet),
-            Effect::Delivered(delivery) => drop(events.send(Event::Delivered(delivery))),
-            Effect::Fault(fault) => drop(events.send(Event::Fault(fault))),
+            Effect::Send(packet) if links.follows(&packet.to) => links.send(packet),
+            Effect::Send(Packet { from, to, body }) => {
+                if let Some(body) = departed::fit(replica, &to, body) {
+                    links.send(Packet { from, to, body });
+                }
+            }
+            Effect::Delivered(delivery) => events.tell(Event::Delivered(delivery)),
+            Effect::Fault(fault) => events.tell(Event::Fault(fault)),
             Effect::Installed(installed) => {
                 open(asked).clear();
+                let members = replica.committee().actors().iter().copied().collect();
                 links.update_roster(|roster| {
-                    roster.lanes = replica.sources().copied().collect();
-                    roster.seated = installed.seated;
+                    roster.begin(
+                        replica.sources().copied().collect(),
+                        members,
+                        installed.seated,
+                    );
                 });
-                drop(events.send(Event::Installed(installed)));
+                events.tell(Event::Installed(installed));
             }
             Effect::Refused(refusal) => tracing::debug!(%refusal, "a part refused"),
             Effect::Asked(change) => {
                 if note(&mut open(asked), change, |actor| links.knows(actor)) {
-                    drop(events.send(Event::Asked(change)));
+                    events.tell(Event::Asked(change));
                 }
             }
         })

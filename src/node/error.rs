@@ -122,3 +122,39 @@ pub enum LinkError {
     #[error("only questions are taken from those without a seat")]
     NoSeat,
 }
+
+/// Why nobody was reached at an address, the one that tells most last.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// Nobody has said where the actor listens.
+    #[error("nobody has said where it listens")]
+    NoAddress,
+    /// Port 0, or the address that stands for all of a machine.
+    #[error("no address that can be dialled")]
+    Nowhere,
+    /// The socket cannot send to addresses of that family: IPv4, or IPv6.
+    #[error("this node's socket cannot send to addresses of that family")]
+    Family,
+    /// There is no such name, or the name server refuses.
+    #[error("there is no such name")]
+    NameUnknown,
+    /// The name was not looked up in time.
+    #[error("the name server does not answer")]
+    NameServerSilent,
+    /// Nobody answers at that address and port.
+    #[error("nobody answers there")]
+    NoAnswer,
+    /// The link failed otherwise. The transport's words.
+    #[error("{0}")]
+    Failed(String),
+    /// A node answers that has another key.
+    #[error("another actor answers there")]
+    OtherActor,
+    /// A node answers that belongs to another network, or speaks another version.
+    #[error("a node of another network, or of another version, answers there")]
+    OtherNetwork,
+    /// It is there, and takes no links from this node: it does not know it as a member or a guest.
+    #[error("it is there, and does not know this node as a member or a guest")]
+    NotAdmitted,
+}

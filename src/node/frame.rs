@@ -1,6 +1,6 @@
 //! What a link carries: frames with their length before them. One of them may say who speaks from where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quinn::{ReadExactError, RecvStream};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,9 @@ use crate::deterministic_secure_broadcast::{Body, Packet};
 /// Addresses in one greeting.
 pub(super) const BOOK: usize = 1024;
 
+/// Guests in one greeting.
+pub(super) const GUESTS: usize = 16;
+
 /// Bytes of a question without its lanes.
 const QUESTION: usize = 4 << 10;
 
@@ -27,7 +30,7 @@ const AROUND: usize = 8;
 /// What one end tells the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Frame {
-    /// Where the speaker listens, and where it believes others to listen.
+    /// Where the speaker listens, where it believes others to listen, and whom it invited.
     Hello(Hello),
     /// A packet of the protocol.
     Packet(Packet),
@@ -37,6 +40,8 @@ pub(super) enum Frame {
 pub(super) struct Hello {
     pub(super) address: Option<Address>,
     pub(super) book: BTreeMap<Actor, Address>,
+    /// Whom the speaker invited.
+    pub(super) guests: BTreeSet<Actor>,
 }
 
 impl Frame {
@@ -58,7 +63,9 @@ impl Frame {
     pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, LinkError> {
         let frame = codec::decode(bytes, Self::limit(limits))?;
         match &frame {
-            Self::Hello(hello) if hello.book.len() > BOOK => Err(LinkError::Hello),
+            Self::Hello(hello) if hello.book.len() > BOOK || hello.guests.len() > GUESTS => {
+                Err(LinkError::Hello)
+            }
             _ => Ok(frame),
         }
     }

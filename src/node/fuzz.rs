@@ -1,6 +1,6 @@
 //! What a link makes of bytes, for the fuzz targets. No part of the interface.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::address::Address;
 use super::error::LinkError;
@@ -13,8 +13,8 @@ use crate::deterministic_secure_broadcast::Packet;
 /// A frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// Where the speaker listens, and where it believes others to listen.
-    Greeting(Option<Address>, BTreeMap<Actor, Address>),
+    /// Where the speaker listens, where it believes others to listen, and whom it invited.
+    Greeting(Option<Address>, BTreeMap<Actor, Address>, BTreeSet<Actor>),
     /// A packet.
     Packet(Packet),
 }
@@ -44,7 +44,9 @@ pub fn overhear(
     let mut heard = Vec::new();
     while !bytes.is_empty() {
         match next(&mut bytes, limits, role).and_then(|frame| hearing.hear(frame, role)) {
-            Ok(Frame::Hello(hello)) => heard.push(Heard::Greeting(hello.address, hello.book)),
+            Ok(Frame::Hello(hello)) => {
+                heard.push(Heard::Greeting(hello.address, hello.book, hello.guests));
+            }
             Ok(Frame::Packet(packet)) => heard.push(Heard::Packet(packet)),
             Err(error) => return (heard, Err(error)),
         }

@@ -20,17 +20,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
 use super::address::Address;
-use super::book::{Addresses, Word};
+use super::book::{Addresses, Attempts, Known, Unreached, Word};
 use super::door::{self, Handshakes};
 use super::error::{LinkError, StartError};
-use super::frame::{BOOK, Frame, Hello};
+use super::frame::{BOOK, Frame, GUESTS, Hello};
 use super::listener::Listener;
 use super::roster::{Role, Roster, STRANGERS};
-use super::speaker::Speaker;
+use super::speaker::{Outgoing, Speaker};
 use super::tls;
 use crate::actor::{Actor, SigningActor};
-use crate::codec::{Bytes, Limits, NetworkId};
-use crate::deterministic_secure_broadcast::Packet;
+use crate::codec::{Limits, NetworkId};
+use crate::deterministic_secure_broadcast::{Body, Packet};
 
 /// How long nobody speaks before a link ends.
 const IDLE: Duration = Duration::from_secs(30);
@@ -100,13 +100,23 @@ struct Peers {
 }
 
 struct Peer {
-    queue: mpsc::Sender<Bytes>,
+    queue: mpsc::Sender<Outgoing>,
     waiting: Arc<AtomicUsize>,
     /// The newest last.
     connections: watch::Sender<Vec<Connection>>,
     addresses: Addresses,
+    attempts: Attempts,
     /// Bytes of this actor that may wait for the replica.
     room: Arc<Semaphore>,
+}
+
+/// How an actor is reached.
+pub(super) struct Reach {
+    /// Its best address, hearsay too.
+    pub(super) address: Option<Address>,
+    pub(super) linked: bool,
+    /// Why the last attempt failed.
+    pub(super) unreached: Vec<Unreached>,
 }
 
 impl Peer {
@@ -224,6 +234,11 @@ impl Links {
         self.read_roster(|roster| roster.knows(actor))
     }
 
+    /// Whether this actor may follow the network, a member or not.
+    pub(super) fn follows(&self, actor: &Actor) -> bool {
+        self.read_roster(|roster| roster.follows(actor))
+    }
+
     /// What a link to this actor is for now.
     pub(super) fn admit(&self, actor: &Actor) -> Option<Role> {
         self.read_roster(|roster| roster.admit(actor))
@@ -257,20 +272,44 @@ impl Links {
     }
 
     /// The addresses of this actor that are worth an attempt, the best first.
-    pub(super) fn addresses(&self, actor: &Actor) -> Vec<Address> {
+    pub(super) fn addresses(&self, actor: &Actor) -> Vec<Known> {
         let peers = self.lock();
         let peer = peers.known.get(actor);
         peer.map(|peer| peer.addresses.all()).unwrap_or_default()
     }
 
-    /// The best address of each actor, hearsay too, and whether there is a link.
-    pub(super) fn reach(&self) -> BTreeMap<Actor, (Option<Address>, bool)> {
+    /// How each actor is reached.
+    pub(super) fn reach(&self) -> BTreeMap<Actor, Reach> {
         let peers = self.lock();
         let book = peers.known.iter().map(|(actor, peer)| {
             let best = peer.addresses.all().into_iter().next();
-            (*actor, (best, peer.is_linked()))
+            let reach = Reach {
+                address: best.map(|known| known.address),
+                linked: peer.is_linked(),
+                unreached: peer.attempts.failed().to_vec(),
+            };
+            (*actor, reach)
         });
         book.collect()
+    }
+
+    /// An actor was reached at none of its addresses. The operator is told of each once.
+    pub(super) fn note_unreached(&self, actor: &Actor, failed: Vec<Unreached>) {
+        let mut peers = self.lock();
+        let peer = peers.known.get_mut(actor);
+        let news = peer.map(|peer| peer.attempts.fail(failed));
+        drop(peers);
+        for Unreached { address, why } in news.unwrap_or_default() {
+            let address = address.as_ref().map_or("?", Address::as_str);
+            tracing::warn!(%actor, %address, %why, "not reached");
+        }
+    }
+
+    /// An actor speaks to us: it takes our link.
+    pub(super) fn note_heard(&self, actor: &Actor) {
+        if let Some(peer) = self.lock().known.get_mut(actor) {
+            peer.attempts.hear();
+        }
     }
 
     /// Where members and contacts listen, by their own word and the operator's.
@@ -303,6 +342,7 @@ impl Links {
         Frame::Hello(Hello {
             address: self.address.clone(),
             book: self.contacts(),
+            guests: self.read_roster(|roster| roster.guests.iter().take(GUESTS).copied().collect()),
         })
     }
 
@@ -311,6 +351,20 @@ impl Links {
     }
 
     // ---- speaking
+
+    /// Tells all members whom we invited. One whose queue is full hears it with the next link.
+    pub(super) fn greet_members(self: &Arc<Self>) {
+        let members = self.read_roster(|roster| roster.members.clone());
+        let mut peers = self.lock();
+        for member in members
+            .into_iter()
+            .filter(|member| *member != self.key.actor())
+        {
+            if let Some(peer) = self.peer(&mut peers, member) {
+                let _ = peer.queue.try_send(Outgoing::Greeting);
+            }
+        }
+    }
 
     /// Puts a packet into its receiver's queue, or drops it.
     pub(super) fn send(self: &Arc<Self>, packet: Packet) {
@@ -322,9 +376,15 @@ impl Links {
         let Some(peer) = peer.filter(|peer| peer.waiting.load(Ordering::Relaxed) <= room) else {
             return count(&self.counters.dropped);
         };
+        // Two nodes may have one key: the evidence against it is for both.
+        let accused = matches!(&packet.body, Body::Evidence(evidence) if evidence.accused() == to);
         let bytes = Frame::Packet(packet).encode();
-        let len = bytes.len();
-        match peer.queue.try_send(bytes) {
+        let outgoing = match accused {
+            true => Outgoing::Everywhere(bytes),
+            false => Outgoing::Frame(bytes),
+        };
+        let len = outgoing.len();
+        match peer.queue.try_send(outgoing) {
             Ok(()) => drop(peer.waiting.fetch_add(len, Ordering::Relaxed)),
             Err(_) => count(&self.counters.dropped),
         }
@@ -348,6 +408,7 @@ impl Links {
             waiting,
             connections,
             addresses: Addresses::default(),
+            attempts: Attempts::default(),
             room: Arc::new(Semaphore::new(2 * Frame::limit(&self.limits))),
         }
     }
@@ -414,6 +475,9 @@ impl Links {
         let Some(peer) = self.peer(&mut peers, actor) else {
             return false;
         };
+        if dialled {
+            peer.attempts.reach();
+        }
         peer.connections.send_modify(|connections| {
             connections.retain(is_live);
             connections.push(connection.clone());

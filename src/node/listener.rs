@@ -5,8 +5,8 @@ use std::sync::Arc;
 use quinn::{Connection, RecvStream};
 use tokio::sync::Semaphore;
 
-use super::book::Word;
-use super::error::LinkError;
+use super::book::{Unreached, Word};
+use super::error::{DialError, LinkError};
 use super::frame::{self, Frame, Hearing, Hello};
 use super::links::{Arrival, Close, Links};
 use super::roster::Role;
@@ -34,7 +34,18 @@ impl Listener {
             }
             _ = connection.closed() => {}
         }
+        self.note_end(&connection);
         self.links.forget_stranger(&self.actor);
+    }
+
+    /// Of the ends of links, the operator is told that a node which was dialled does not know this one.
+    fn note_end(&self, connection: &Connection) {
+        let why = connection.close_reason().map(DialError::from);
+        if let (true, Some(why @ DialError::NotAdmitted)) = (self.dialled, why) {
+            let address = Some(connection.remote_address().into());
+            let failed = vec![Unreached { address, why }];
+            self.links.note_unreached(&self.actor, failed);
+        }
     }
 
     async fn read_all(&self, connection: &Connection) -> LinkError {
@@ -42,6 +53,7 @@ impl Listener {
             let Ok(mut stream) = connection.accept_uni().await else {
                 return LinkError::Lost;
             };
+            self.links.note_heard(&self.actor);
             match self.read(&mut stream).await {
                 // Another stream may follow on the same connection.
                 Ok(()) | Err(LinkError::Lost) => {}
@@ -93,6 +105,8 @@ impl Listener {
         if let Some(address) = hello.address {
             self.links.learn(self.actor, Word::Own, address);
         }
+        self.links
+            .update_roster(|roster| roster.hear_guests(self.actor, hello.guests));
         if self.role()? == Role::Peer {
             for (about, address) in hello.book {
                 self.links.learn(about, Word::Of(self.actor), address);
@@ -133,6 +147,7 @@ mod tests {
             let hello = Hello {
                 address: "somewhere:1".parse().ok(),
                 book: [(Actor::from_bytes([9; 32]), elsewhere.into())].into(),
+                guests: [].into(),
             };
             listener.greet(hello).expect("an address");
             links.reach().len()

@@ -18,14 +18,17 @@
 //! speaks, nothing is written, and links end by themselves until they are needed.
 //!
 //! Never run two nodes with one key, and never start one from a copy of its store: its key would contradict itself,
-//! others would take it for a liar, and it would be silent for good.
+//! others would take it for a liar, and it would sign no more.
 
 mod address;
 mod book;
 mod builder;
+mod departed;
+mod dial;
 mod door;
 mod driver;
 mod error;
+mod events;
 mod frame;
 #[doc(hidden)]
 pub mod fuzz;
@@ -44,11 +47,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use address::{Address, AddressError};
+pub use book::Unreached;
 pub use builder::Builder;
-pub use error::{Failure, LinkError, NotDelivered, RequestError, StartError};
+pub use error::{DialError, Failure, LinkError, NotDelivered, RequestError, StartError};
+pub use events::{Event, Events};
 pub use invitation::{Invitation, InvitationError};
 pub use link::Link;
 pub use links::Traffic;
@@ -56,14 +61,13 @@ pub use status::{LaneStatus, MemberStatus, Status};
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;
-use crate::deterministic_secure_broadcast::{
-    ApproveError, Delivery, Fault, Installed, Replica, Step,
-};
+use crate::deterministic_secure_broadcast::{ApproveError, Replica, Step};
 use crate::dot::Dot;
-use crate::membership::{Change, ChangeKey};
+use crate::membership::{Change, ChangeError, ChangeKey};
 use crate::traits::Wire;
 use book::Word;
 use driver::{Ask, Wish};
+use events::WeakTeller;
 use links::Links;
 
 /// The changes that others wish, the oldest first.
@@ -72,6 +76,20 @@ type Asked = Arc<Mutex<Vec<Change>>>;
 /// What is noted there is whole, whoever panicked.
 fn open(asked: &Asked) -> MutexGuard<'_, Vec<Change>> {
     asked.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why a newcomer that asks for nothing cannot be approved; nothing is wrong when we have approved it before.
+fn unasked<A: Wire>(replica: &Replica<A>, newcomer: Actor) -> Result<(), RequestError> {
+    let is_its = |(change, by): &(ChangeKey, Vec<Actor>)| {
+        *change == ChangeKey::Join(newcomer) && by.contains(&replica.actor())
+    };
+    if replica.committee().contains(&newcomer) {
+        Err(ApproveError::from(ChangeError::Member(newcomer)).into())
+    } else if replica.wishes().iter().any(is_its) {
+        Ok(())
+    } else {
+        Err(RequestError::Unasked)
+    }
 }
 
 /// How a node ended; nothing while it runs.
@@ -89,7 +107,7 @@ struct Shared<A: Wire> {
     wishes: mpsc::Sender<Wish<A>>,
     asks: mpsc::Sender<Ask<A>>,
     /// The driver holds the strong one: the events end with it.
-    events: broadcast::WeakSender<Event<A::Op>>,
+    events: WeakTeller<A::Op>,
     asked: Asked,
     links: Arc<Links>,
     stop: Arc<AtomicBool>,
@@ -108,40 +126,6 @@ impl<A: Wire> Clone for Node<A> {
     fn clone(&self) -> Self {
         let shared = Arc::clone(&self.shared);
         Self { shared }
-    }
-}
-
-/// What happened at this node.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Event<Op> {
-    /// A message took effect. It is durable.
-    Delivered(Delivery<Op>),
-    /// Something that should not be.
-    Fault(Fault),
-    /// A generation began.
-    Installed(Installed),
-    /// The node had a seat, has none, and is needed no longer: a quorum of the members has all that it has. Told again after
-    /// a restart.
-    Left,
-    /// Others wish this change: [`Node::approve`] it or not.
-    Asked(Change),
-    /// So many events were dropped because nobody took them in time: read the state afresh.
-    Missed(u64),
-}
-
-/// The events of a node since the stream was asked for.
-#[derive(Debug)]
-pub struct Events<Op>(broadcast::Receiver<Event<Op>>);
-
-impl<Op: Clone> Events<Op> {
-    /// The next event; `None` when the node has stopped. May be dropped while it waits.
-    pub async fn next(&mut self) -> Option<Event<Op>> {
-        match self.0.recv().await {
-            Ok(event) => Some(event),
-            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Event::Missed(missed)),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
     }
 }
 
@@ -237,11 +221,7 @@ where
     /// What happens from now on. Who does not take events in time is told how many it missed.
     #[must_use]
     pub fn events(&self) -> Events<A::Op> {
-        let running = self.shared.events.upgrade();
-        Events(match running {
-            Some(events) => events.subscribe(),
-            None => broadcast::channel(1).1,
-        })
+        self.shared.events.listen()
     }
 
     /// Where this node stands, what it holds, and why that is not delivered.
@@ -266,16 +246,15 @@ where
     /// Approves a change. It is made when a quorum of the members has approved it.
     ///
     /// # Errors
-    /// [`RequestError`]; a [`ChangeKey::Join`] can only be approved after the newcomer asked.
+    /// [`RequestError`]; a [`ChangeKey::Join`] can only be approved after the newcomer asked. Again is nothing.
     pub async fn approve(&self, change: ChangeKey) -> Result<(), RequestError> {
         let change = match change {
             ChangeKey::Leave(actor) => Change::Leave(actor),
             ChangeKey::Renew => Change::Renew,
-            ChangeKey::Join(_) => {
-                let asked = open(&self.shared.asked);
-                let found = asked.iter().find(|asked| asked.key() == change);
-                *found.ok_or(RequestError::Unasked)?
-            }
+            ChangeKey::Join(newcomer) => match self.wish(change) {
+                Some(asked) => asked,
+                None => return self.read(move |replica| unasked(replica, newcomer)).await?,
+            },
         };
         let approved = self.ask(move |replica| match replica.approve(change) {
             Ok(step) => (step, Ok(())),
@@ -285,6 +264,12 @@ where
         approved?;
         open(&self.shared.asked).retain(|asked| asked.key() != change.key());
         Ok(())
+    }
+
+    /// The change with this key that others wish.
+    fn wish(&self, change: ChangeKey) -> Option<Change> {
+        let asked = open(&self.shared.asked);
+        asked.iter().find(|asked| asked.key() == change).copied()
     }
 
     /// Asks the members to be let in, until we are. They approve or not.
@@ -311,7 +296,7 @@ where
         self.approve(ChangeKey::Renew).await
     }
 
-    /// Lets `guest` follow the network and ask to be let in, and says what it needs to find us and to know that we are the
+    /// Lets `guest` follow the network and ask to be let in, here and at the members that hear of it from us, and says what it needs to find us and to know that we are the
     /// network that it was invited to. Holds until the node stops.
     ///
     /// # Errors
@@ -321,6 +306,7 @@ where
         links.update_roster(|roster| {
             roster.guests.insert(guest);
         });
+        links.greet_members();
         let mut invitation = self.read(Invitation::of).await?;
         invitation.contacts = links.contacts();
         Ok(invitation)

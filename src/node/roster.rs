@@ -1,6 +1,6 @@
 //! Who may have a link to this node, and what for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::Body;
@@ -24,8 +24,12 @@ pub(super) struct Roster {
     pub(super) lanes: BTreeSet<Actor>,
     /// Whom the operator named to ask: they may know members that this node does not.
     pub(super) contacts: BTreeSet<Actor>,
+    /// Who has a seat.
+    pub(super) members: BTreeSet<Actor>,
     /// Whom the operator invited.
     pub(super) guests: BTreeSet<Actor>,
+    /// Whom each member invited, by its own word: a guest of one asks all.
+    pub(super) guests_of: BTreeMap<Actor, BTreeSet<Actor>>,
     /// Whether this node has a seat.
     pub(super) seated: bool,
     /// Whether strangers may follow.
@@ -39,7 +43,32 @@ impl Roster {
     }
 
     pub(super) fn knows(&self, actor: &Actor) -> bool {
-        self.trusts(actor) || self.guests.contains(actor)
+        self.trusts(actor) || self.is_guest(actor)
+    }
+
+    fn is_guest(&self, actor: &Actor) -> bool {
+        let mut told = self.guests_of.values();
+        self.guests.contains(actor) || told.any(|guests| guests.contains(actor))
+    }
+
+    /// Takes in whom a member says that it invited; of each the newest word counts, and of others none.
+    pub(super) fn hear_guests(&mut self, host: Actor, guests: BTreeSet<Actor>) {
+        if guests.is_empty() || !self.members.contains(&host) {
+            self.guests_of.remove(&host);
+        } else {
+            self.guests_of.insert(host, guests);
+        }
+    }
+
+    /// A generation begins with these lanes and members.
+    pub(super) fn begin(&mut self, lanes: BTreeSet<Actor>, members: BTreeSet<Actor>, seated: bool) {
+        self.guests_of.retain(|host, _| members.contains(host));
+        (self.lanes, self.members, self.seated) = (lanes, members, seated);
+    }
+
+    /// Whether an actor without a seat may follow the network.
+    pub(super) fn follows(&self, actor: &Actor) -> bool {
+        self.observers || self.is_guest(actor) || self.contacts.contains(actor)
     }
 
     /// What a link to this actor is for; `None` when there is to be none.
@@ -49,7 +78,7 @@ impl Roster {
     pub(super) fn admit(&self, actor: &Actor) -> Option<Role> {
         if self.trusts(actor) || !self.seated {
             Some(Role::Peer)
-        } else if self.guests.contains(actor) || self.observers {
+        } else if self.follows(actor) {
             Some(Role::Observer)
         } else {
             None
@@ -80,7 +109,7 @@ mod tests {
             contacts: [contact].into(),
             guests: [guest].into(),
             seated: true,
-            observers: false,
+            ..Roster::default()
         };
         let admitted = |roster: &Roster| all.map(|actor| roster.admit(&actor));
         let (peer, observer) = (Some(Role::Peer), Some(Role::Observer));
@@ -89,5 +118,21 @@ mod tests {
         assert_eq!(admitted(&roster)[3], observer);
         roster.seated = false;
         assert_eq!(admitted(&roster), [peer; 4]);
+    }
+
+    #[test]
+    fn a_guest_of_a_member_is_a_guest_here_while_the_member_says_so_and_is_one() {
+        let [member, other, guest] = [1, 2, 3].map(|byte| Actor::from_bytes([byte; 32]));
+        let mut roster = Roster::default();
+        roster.begin([member, other].into(), [member].into(), true);
+        roster.hear_guests(other, [guest].into());
+        assert_eq!(roster.admit(&guest), None, "a member of before");
+        roster.hear_guests(member, [guest].into());
+        assert_eq!(roster.admit(&guest), Some(Role::Observer));
+        roster.hear_guests(member, [other].into());
+        assert_eq!(roster.admit(&guest), None);
+        roster.hear_guests(member, [guest].into());
+        roster.begin([member, other].into(), [other].into(), true);
+        assert_eq!(roster.admit(&guest), None);
     }
 }

@@ -4,30 +4,47 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint, SendStream};
+use quinn::{Connection, SendStream};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
-use super::address::Address;
+use super::dial::dial;
 use super::error::LinkError;
-use super::links::{HANDSHAKE, Links, is_live};
+use super::links::{Links, is_live};
 use crate::actor::Actor;
 use crate::codec::Bytes;
 
 /// The shortest and the longest time between two attempts to reach somebody.
 const REDIAL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
-/// How much later the next address is tried while the ones before have not answered.
-const STAGGER: Duration = Duration::from_millis(300);
-/// Sockets of one name that are tried.
-const SOCKETS: usize = 4;
+/// How long one who may be a second user of a key has for taking the evidence.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Streams that are opened for one packet, when one after the other fails.
 const STREAMS: u32 = 3;
+
+/// What one actor is to be told.
+pub(super) enum Outgoing {
+    /// A frame.
+    Frame(Bytes),
+    /// A frame for all who use the actor's key, not only for the one who came last.
+    Everywhere(Bytes),
+    /// Another greeting than the one before.
+    Greeting,
+}
+
+impl Outgoing {
+    /// Bytes that wait.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Frame(bytes) | Self::Everywhere(bytes) => bytes.len(),
+            Self::Greeting => 0,
+        }
+    }
+}
 
 pub(super) struct Speaker {
     links: Arc<Links>,
     to: Actor,
-    queue: mpsc::Receiver<Bytes>,
+    queue: mpsc::Receiver<Outgoing>,
     waiting: Arc<AtomicUsize>,
     connections: watch::Receiver<Vec<Connection>>,
     stream: Option<(usize, SendStream)>,
@@ -39,7 +56,7 @@ impl Speaker {
     pub(super) fn new(
         links: Arc<Links>,
         to: Actor,
-        queue: mpsc::Receiver<Bytes>,
+        queue: mpsc::Receiver<Outgoing>,
         waiting: Arc<AtomicUsize>,
         connections: watch::Receiver<Vec<Connection>>,
     ) -> Self {
@@ -57,10 +74,39 @@ impl Speaker {
 
     /// Until the queue has no other end.
     pub(super) async fn run(mut self) {
-        while let Some(bytes) = self.queue.recv().await {
-            self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
-            let written = self.write(&bytes).await;
-            self.links.note_written(written.is_ok());
+        while let Some(outgoing) = self.queue.recv().await {
+            self.waiting.fetch_sub(outgoing.len(), Ordering::Relaxed);
+            match outgoing {
+                Outgoing::Frame(bytes) => self.note(&bytes).await,
+                Outgoing::Everywhere(bytes) => {
+                    self.note(&bytes).await;
+                    self.write_to_others(&bytes).await;
+                }
+                Outgoing::Greeting => {
+                    self.stream = None;
+                    // Who is not reached is greeted when it is.
+                    let _ = self.write(&Bytes::from(Vec::new())).await;
+                }
+            }
+        }
+    }
+
+    async fn note(&mut self, bytes: &Bytes) {
+        let written = self.write(bytes).await;
+        self.links.note_written(written.is_ok());
+    }
+
+    /// Writes to the connections beside the newest one, on a stream of its own for each.
+    async fn write_to_others(&self, bytes: &Bytes) {
+        let connections = self.connections.borrow().clone();
+        let live = connections
+            .iter()
+            .rev()
+            .filter(|connection| is_live(connection));
+        for connection in live.skip(1) {
+            // Whoever does not take it keeps nobody else waiting.
+            let written = write_to(&self.links, connection, None, bytes);
+            let _ = timeout(PATIENCE, written).await;
         }
     }
 
@@ -135,70 +181,4 @@ async fn write_to(
     };
     stream.write_all(bytes.as_slice()).await.map_err(lost)?;
     Ok(stream)
-}
-
-/// Tries all known addresses: the first that proves the actor's key wins.
-async fn dial(links: &Arc<Links>, actor: Actor) -> Result<Connection, LinkError> {
-    let config = links.client(actor)?;
-    let addresses = links.addresses(&actor).into_iter();
-    let attempts = addresses.map(|at| dial_name(links.endpoint().clone(), config.clone(), at));
-    let connection = first_of(attempts).await;
-    let connection = connection.ok_or(LinkError::Unreachable)?;
-    links.register(actor, true, &connection);
-    Ok(connection)
-}
-
-async fn dial_name(
-    endpoint: Endpoint,
-    config: quinn::ClientConfig,
-    address: Address,
-) -> Option<Connection> {
-    let sockets = timeout(HANDSHAKE, tokio::net::lookup_host(address.as_str())).await;
-    let sockets: Vec<_> = sockets.ok()?.ok()?.take(SOCKETS).collect();
-    let attempts = sockets.into_iter().map(|socket| {
-        let (endpoint, config) = (endpoint.clone(), config.clone());
-        async move {
-            let connecting = endpoint.connect_with(config, socket, "actor").ok()?;
-            timeout(HANDSHAKE, connecting).await.ok()?.ok()
-        }
-    });
-    first_of(attempts).await
-}
-
-/// What the first attempt that succeeds leads to. Each begins a little after the one before it.
-async fn first_of<T: Send + 'static>(
-    attempts: impl IntoIterator<Item = impl Future<Output = Option<T>> + Send + 'static>,
-) -> Option<T> {
-    let mut racing = JoinSet::new();
-    for (index, attempt) in (0..).zip(attempts) {
-        racing.spawn(async move {
-            sleep(STAGGER * index).await;
-            attempt.await
-        });
-    }
-    while let Some(done) = racing.join_next().await {
-        if let Ok(Some(won)) = done {
-            return Some(won);
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_attempt_that_never_ends_keeps_none_of_the_others_from_succeeding() {
-        let attempts = [Some(1), None, None, Some(4)];
-        let attempt = |(index, result)| async move {
-            if index == 0 {
-                std::future::pending::<()>().await;
-            }
-            result
-        };
-        let won = first_of(attempts.into_iter().enumerate().map(attempt)).await;
-        assert_eq!(won, Some(4));
-        assert_eq!(first_of([async { None::<u8> }]).await, None);
-    }
 }

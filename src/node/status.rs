@@ -1,6 +1,7 @@
 //! Where a node stands, for whoever operates it.
 
 use super::address::Address;
+use super::book::Unreached;
 use super::links::{Links, Traffic};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Held, Holdings, Progress, Replica};
@@ -59,6 +60,8 @@ pub struct MemberStatus {
     pub address: Option<Address>,
     /// Whether there is a link. Links end when nobody speaks: none is no bad sign.
     pub linked: bool,
+    /// Why the last attempt to make a link failed, at each address; empty when it did not.
+    pub unreached: Vec<Unreached>,
 }
 
 /// A lane, as this node sees it.
@@ -84,6 +87,7 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
             .copied(),
         address: None,
         linked: false,
+        unreached: Vec::new(),
     };
     let held = replica.held();
     let lane = |source: Actor| {
@@ -120,11 +124,12 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
 
 impl Status {
     pub(super) fn complete(&mut self, links: &Links, asked: Vec<ChangeKey>) {
-        let book = links.reach();
+        let mut book = links.reach();
         for member in &mut self.members {
-            if let Some((address, linked)) = book.get(&member.actor) {
-                member.address.clone_from(address);
-                member.linked = *linked;
+            if let Some(reach) = book.remove(&member.actor) {
+                member.address = reach.address;
+                member.linked = reach.linked;
+                member.unreached = reach.unreached;
             }
         }
         self.asked = asked;

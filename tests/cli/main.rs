@@ -1,8 +1,11 @@
 //! The program as people and scripts use it: processes, exit codes, what is printed.
 
 mod evidence;
+mod founding;
 mod hostile;
+mod meeting;
 mod sandbox;
+mod silenced;
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -72,6 +75,7 @@ fn a_refusal_says_what_to_do_and_is_told_from_misuse_by_its_code() {
         refused(words, "all 64 digits");
     }
     refused(&["admit", &"1".repeat(64)], "does not ask");
+    refused(&["admit", &two.actor], "is a member already");
     refused(&["run"], "in use");
     refused(&["init"], "an identity");
     refused(&["join", "nonsense"], "not an invitation");
@@ -126,6 +130,8 @@ fn money_moves_and_a_network_of_one_is_a_network() {
     one.done(&["open", "100"]);
     assert_eq!(one.done(&["balance"]), "100\n");
     assert!(one.refused(&["open", "1"]).contains("already open"));
+    let poor = one.refused(&["pay", &one.actor, "101"]);
+    assert!(poor.contains("holds 100, and 101 are to be paid"), "{poor}");
     assert!(one.refused(&["list"]).contains("replicates a bank"));
     let stranger = "2".repeat(64);
     assert!(one.refused(&["pay", &stranger, "1"]).contains("no account"));

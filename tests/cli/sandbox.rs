@@ -1,6 +1,6 @@
 //! Directories and processes that a test cannot leave behind.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -34,7 +34,7 @@ pub(crate) struct Sandbox(PathBuf);
 pub(crate) struct Home {
     pub(crate) directory: PathBuf,
     pub(crate) actor: String,
-    address: String,
+    pub(crate) address: String,
 }
 
 /// A process that ends with the test.
@@ -89,7 +89,13 @@ impl Sandbox {
     }
 }
 
-fn found(kind: &str, homes: &[Home]) -> String {
+/// An address at which nobody listens, for now.
+pub(crate) fn free_address() -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.local_addr().expect("bound").to_string()
+}
+
+pub(crate) fn found(kind: &str, homes: &[Home]) -> String {
     let founders = homes
         .iter()
         .map(|home| format!("{}@{}", home.actor, home.address));
@@ -133,6 +139,32 @@ impl Home {
         let output = self.ask(words);
         assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
         text(&output.stderr)
+    }
+
+    /// What it complains of, of a request that might never be answered.
+    pub(crate) fn refused_soon(&self, words: &[&str]) -> String {
+        let mut process = self.start_into(words, Stdio::piped());
+        let mut stderr = process.0.stderr.take().expect("piped");
+        let status = process.ended();
+        assert_eq!(status.code(), Some(1), "{words:?}");
+        let mut complaint = String::new();
+        stderr.read_to_string(&mut complaint).expect("texts");
+        complaint
+    }
+
+    /// The same identity in another directory, as of now.
+    pub(crate) fn copy(&self, name: &str) -> Home {
+        let directory = self.directory.with_file_name(name);
+        std::fs::create_dir(&directory).expect("a new directory");
+        for file in ["store.redb", "peers"] {
+            let copied = std::fs::copy(self.directory.join(file), directory.join(file));
+            copied.expect("a file");
+        }
+        Home {
+            directory,
+            actor: self.actor.clone(),
+            address: free_address(),
+        }
     }
 
     /// The same as [`done`](Self::done), with an input.

@@ -4,6 +4,7 @@
 
 mod attack;
 mod contacts;
+mod departed;
 mod hostile;
 mod idle;
 mod ipv6;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use bft_crdts::Actor;
 use bft_crdts::codec::DecodeError;
 use bft_crdts::evidence::EvidenceError;
 use bft_crdts::membership::GenesisError;
@@ -47,6 +48,10 @@ pub(crate) enum Failure {
     UnknownKind,
     #[error("not a network: {0}")]
     Genesis(#[from] GenesisError),
+    #[error("{0} is named twice among the founders")]
+    FounderTwice(Actor),
+    #[error("two founders are named at {0}")]
+    AddressTwice(Address),
     #[error("it is not known where to listen")]
     NowhereToListen,
     #[error("{0} is no address: {1}")]
@@ -103,6 +108,12 @@ impl Failure {
             Self::InUse(_) => "ask it over its control socket, or end it with `stop`",
             Self::OtherNetwork(_) => "an identity has one network: `init` another with --dir",
             Self::Invitation(_) => "copy all of what `found` or `invite` printed",
+            Self::FounderTwice(_) => {
+                "name each founder once: a network has as many members as different actors"
+            }
+            Self::AddressTwice(_) => {
+                "name the address and the port at which each node itself listens"
+            }
             Self::NowhereToListen => "say it with --listen HOST:PORT",
             Self::Evidence(..) => "nobody is convicted by it",
             _ => return None,

@@ -4,7 +4,7 @@ mod family;
 
 use std::collections::BTreeSet;
 
-use bft_crdts::bank::{Bank, Money};
+use bft_crdts::bank::{self, Bank, Money};
 use bft_crdts::codec::Limits;
 use bft_crdts::membership::{Genesis, GenesisError};
 use bft_crdts::orswot::{self, Clock, Orswot};
@@ -50,6 +50,12 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
 
     /// The operation on this state.
     fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal>;
+
+    /// The same, in as many operations as it takes for each to have at most `bytes`.
+    fn operations(&self, wanted: Wanted, bytes: usize) -> Result<Vec<Self::Op>, Refusal> {
+        let _ = bytes;
+        Ok(vec![self.operation(wanted)?])
+    }
 
     /// What the state says.
     fn look(&self, question: Question) -> Result<Reply, Refusal>;
@@ -103,6 +109,10 @@ impl Service for Set {
         }
     }
 
+    fn operations(&self, wanted: Wanted, bytes: usize) -> Result<Vec<Self::Op>, Refusal> {
+        Ok(self.operation(wanted)?.within(bytes))
+    }
+
     fn look(&self, question: Question) -> Result<Reply, Refusal> {
         match question {
             Question::List => Ok(Reply::List(self.iter().cloned().collect())),
@@ -143,11 +153,12 @@ impl Service for Bank {
 
     fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal> {
         match wanted {
+            Wanted::Open(balance) if balance > Self::MOST_OPENING => Err(Refusal::TooMuchMoney {
+                amount: balance.units(),
+                most: Self::MOST_OPENING.units(),
+            }),
             Wanted::Open(balance) => Ok(self.open(balance)),
-            Wanted::Pay(to, _) if self.account(&to).is_none() => {
-                Err(Refusal::NoAccount(to.to_string()))
-            }
-            Wanted::Pay(to, amount) => Ok(self.transfer(to, amount)),
+            Wanted::Pay(to, amount) => payment(self, to, amount),
             _ => Err(Refusal::OtherKind(Self::KIND)),
         }
     }
@@ -179,6 +190,26 @@ impl Service for Bank {
     fn words(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// A payment from this replica's account, if it is open, holds enough, and so is the payee's.
+fn payment(bank: &Bank, to: Actor, amount: Money) -> Result<bank::Op, Refusal> {
+    let operation = bank.transfer(to, amount);
+    let payer = match &operation {
+        bank::Op::Transfer(transfer) => transfer.id.source,
+        bank::Op::OpenAccount { owner, .. } => *owner,
+    };
+    let balance_of = |owner: Actor| {
+        let balance = bank.balance(&owner);
+        balance.ok_or_else(|| Refusal::NoAccount(owner.to_string()))
+    };
+    balance_of(to)?;
+    let balance = balance_of(payer)?;
+    if amount > balance {
+        let (balance, amount) = (balance.units(), amount.units());
+        return Err(Refusal::TooLittleMoney { balance, amount });
+    }
+    Ok(operation)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod show;
 mod view;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::name::Contact;
 use crate::protocol::{Event, Kind, Reply, Request};
+
+/// The fewest members of which one may lie.
+const LIAR_TOLERATED: usize = 4;
 
 const EXIT_CODES: &str = "\
 Actors are written with all 64 digits, or with the first few (at least 4) where the node knows the rest; never where somebody
@@ -173,6 +177,11 @@ fn print_actor(actor: bft_crdts::Actor, json: bool) -> io::Result<()> {
 
 fn print_founding(kind: Kind, founders: &[Contact], json: bool) -> Result<(), Failure> {
     let invitation = founding(kind, founders)?.to_string();
+    if founders.len() < LIAR_TOLERATED {
+        remark(
+            "with fewer than 4 founders the network tolerates no liar, and no member that is lost for good",
+        );
+    }
     match json {
         true => print(&json!({ "invitation": invitation }).to_string())?,
         false => print(&invitation)?,
@@ -180,8 +189,18 @@ fn print_founding(kind: Kind, founders: &[Contact], json: bool) -> Result<(), Fa
     Ok(())
 }
 
-/// The invitation to a network of these founders: a new one each time, though they may be the same.
+/// The invitation to a network of these founders, each of them another one at another address: a new network each time, though the
+/// founders may be the same.
 pub(crate) fn founding(kind: Kind, founders: &[Contact]) -> Result<Invitation, Failure> {
+    let (mut named, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for founder in founders {
+        if !named.insert(founder.actor) {
+            return Err(Failure::FounderTwice(founder.actor));
+        }
+        if !taken.insert(name::canonical(&founder.address)) {
+            return Err(Failure::AddressTwice(founder.address.clone()));
+        }
+    }
     let members = founders.iter().map(|founder| founder.actor).collect();
     let contacts = founders.iter();
     let contacts = contacts.map(|founder| (founder.actor, founder.address.clone()));

@@ -33,6 +33,11 @@ pub(crate) enum NameError {
     /// Who it is or where it listens is missing, or makes no sense.
     #[error("an actor and its address, HOST:PORT, are needed here")]
     NoAddress,
+    /// An address that nobody can dial.
+    #[error(
+        "{0} leads nowhere: name the address and the port at which the others reach the node; `run --listen` takes 0.0.0.0"
+    )]
+    Nowhere(Address),
 }
 
 impl From<AddressError> for NameError {
@@ -121,8 +126,28 @@ impl FromStr for Contact {
         let (actor, address) = text.split_once('@').ok_or(NameError::NoAddress)?;
         Ok(Self {
             actor: whole(actor)?,
-            address: address.parse()?,
+            address: dialable(address)?,
         })
+    }
+}
+
+/// The address that this text is, if others can dial it.
+pub(crate) fn dialable(text: &str) -> Result<Address, NameError> {
+    let address: Address = text.parse()?;
+    match address.is_dialable() {
+        true => Ok(address),
+        false => Err(NameError::Nowhere(address)),
+    }
+}
+
+/// What two addresses are compared by: one socket can be written in several ways.
+pub(crate) fn canonical(address: &Address) -> String {
+    let text = address.as_str().to_ascii_lowercase();
+    match text.parse::<std::net::SocketAddr>() {
+        Ok(socket) => {
+            std::net::SocketAddr::new(socket.ip().to_canonical(), socket.port()).to_string()
+        }
+        Err(_) => text,
     }
 }
 
@@ -167,6 +192,13 @@ mod tests {
         let nowhere = format!("{}@localhost", actor(1));
         for bad in ["ab01@h:1", "h:1", &nowhere] {
             assert!(bad.parse::<Contact>().is_err(), "{bad:?}");
+        }
+        for bad in ["0.0.0.0:1", "[::]:1", "localhost:0"] {
+            let contact = format!("{}@{bad}", actor(1)).parse::<Contact>();
+            assert_eq!(
+                contact,
+                Err(NameError::Nowhere(bad.parse().expect("an address")))
+            );
         }
     }
 }

@@ -168,22 +168,53 @@ impl Interrupts {
 
 /// What may stand where the cursor is.
 struct Completion {
-    commands: Vec<String>,
-    words: Vec<String>,
+    line: clap::Command,
+    actors: Vec<String>,
+    members: Vec<String>,
 }
 
 impl Completion {
     fn of(words: Words) -> Self {
-        let command = Line::command();
-        let names = command.get_subcommands().map(|it| it.get_name().to_owned());
-        let others = ["help", QUIT[0]].map(str::to_owned);
-        let words = words.actors.into_iter().chain(words.members);
         // Members may hold anything: what would steer the terminal, and what would be split, is not offered.
-        let odd = |c: char| c.is_control() || c.is_whitespace() || c == '"' || c == '\'';
+        let odd = |c: char| c.is_whitespace() || c == '"' || c == '\'' || show::steers(c);
+        let members = words.members.into_iter();
+        let mut line = Line::command();
+        line.build();
         Self {
-            commands: names.chain(others).collect(),
-            words: words.filter(|word| !word.contains(odd)).collect(),
+            line,
+            actors: words.actors,
+            members: members.filter(|word| !word.contains(odd)).collect(),
         }
+    }
+
+    /// What may follow these words.
+    fn after<'w>(&self, words: impl Iterator<Item = &'w str>) -> Vec<String> {
+        let (mut command, mut given) = (&self.line, 0);
+        for word in words {
+            match command.find_subcommand(word) {
+                Some(subcommand) => (command, given) = (subcommand, 0),
+                None => given += 1,
+            }
+        }
+        let names = command.get_subcommands().map(clap::Command::get_name);
+        let mut candidates: Vec<_> = names.map(str::to_owned).collect();
+        if std::ptr::eq(command, &self.line) {
+            candidates.extend(QUIT.first().map(|&quit| quit.to_owned()));
+        }
+        let is_next = |(index, arg): &(usize, &clap::Arg)| {
+            *index == given || arg.get_num_args().is_some_and(|most| most.max_values() > 1)
+        };
+        let next = command.get_positionals().enumerate().find(is_next);
+        match next.map(|(_, arg)| arg.get_id().as_str()) {
+            Some("actor") => candidates.extend(self.actors.iter().cloned()),
+            Some("key") => candidates.extend(self.members.iter().cloned()),
+            // What is there can be removed; what is added is new.
+            Some("members") if command.get_name() == "remove" => {
+                candidates.extend(self.members.iter().cloned());
+            }
+            _ => {}
+        }
+        candidates
     }
 }
 
@@ -200,11 +231,10 @@ impl Completer for Completion {
         let begin = before
             .rfind(char::is_whitespace)
             .map_or(0, |space| space + 1);
-        let typed = before.get(begin..).unwrap_or_default();
-        let first = before.trim_start().len() == typed.len();
-        let candidates = if first { &self.commands } else { &self.words };
-        let fitting = candidates.iter().filter(|word| word.starts_with(typed));
-        Ok((begin, fitting.cloned().collect()))
+        let (words, typed) = before.split_at(begin);
+        let mut candidates = self.after(words.split_whitespace());
+        candidates.retain(|word| word.starts_with(typed));
+        Ok((begin, candidates))
     }
 }
 
@@ -245,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_completed_first_and_then_what_the_node_knows() {
+    fn commands_come_first_and_then_what_each_of_them_wants() {
         let completion = Completion::of(Words {
             actors: vec!["abcd".to_owned()],
             members: ["apple", "a pear", "a\u{1b}[2J", "a\u{9b}2J", "a'", "a\"b"]
@@ -255,13 +285,27 @@ mod tests {
         let history = DefaultHistory::new();
         let complete = |line: &str| {
             let context = Context::new(&history);
-            completion.complete(line, line.len(), &context).ok()
+            let found = completion.complete(line, line.len(), &context);
+            let (begin, mut found) = found.expect("candidates");
+            found.sort();
+            (begin, found.join(" "))
         };
-        let commands = ["admit", "add"].map(str::to_owned);
-        let (begin, mut found) = complete("ad").expect("candidates");
-        found.sort_by(|a, b| b.cmp(a));
-        assert_eq!((begin, &found[..]), (0, &commands[..]));
-        let words = vec!["abcd".to_owned(), "apple".to_owned()];
-        assert_eq!(complete("remove a"), Some((7, words)));
+        for (line, begin, found) in [
+            ("ad", 0, "add admit"),
+            ("qu", 0, "quit"),
+            ("help re", 5, "remove renew requests"),
+            ("remove a", 7, "apple"),
+            ("remove apple a", 13, "apple"),
+            ("add a", 4, ""),
+            ("pay a", 4, "abcd"),
+            ("pay abcd ", 9, ""),
+            ("admit ", 6, "abcd"),
+            ("approve ", 8, "help join leave renew"),
+            ("approve join a", 13, "abcd"),
+            ("approve renew ", 14, ""),
+            ("status ", 7, ""),
+        ] {
+            assert_eq!(complete(line), (begin, found.to_owned()), "{line}");
+        }
     }
 }

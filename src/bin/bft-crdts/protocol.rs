@@ -48,7 +48,7 @@ pub(crate) enum Request {
     Renew,
     /// Asks to leave. Keep the node running until it says that it may be switched off; `status` tells, too.
     Leave,
-    /// Asks to be let in, again after having left.
+    /// Asks to be let in, again after having left; first a member has to invite it.
     Ask,
     /// Set: adds members, all in one operation.
     Add {
@@ -199,6 +199,11 @@ pub(crate) type Answer = Result<Reply, Refusal>;
 pub(crate) enum Reply {
     /// It is done, and there is no more to say.
     Done,
+    /// A change is approved by so many of those that make it.
+    Approved {
+        approvals: usize,
+        quorum: usize,
+    },
     /// An operation was delivered here, hence is durable, and certified.
     Delivered(Place),
     Status(Box<Status>),
@@ -280,6 +285,15 @@ pub(crate) struct Member {
     pub(crate) lacks: Option<u64>,
     /// Messages that it has and the node has not.
     pub(crate) leads: Option<u64>,
+    /// Why the last attempt to reach it failed, at each address.
+    pub(crate) unreached: Vec<Unreached>,
+}
+
+/// Why a member was not reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Unreached {
+    pub(crate) address: Option<Address>,
+    pub(crate) why: String,
 }
 
 /// A message that is held, and what it waits for.
@@ -340,6 +354,8 @@ pub(crate) enum Event {
     Asked { change: Wished },
     /// Events were dropped because the reader was slow.
     Missed { events: u64 },
+    /// Faults were dropped because the reader was slow, or a liar fast.
+    FaultsMissed { faults: u64 },
 }
 
 /// What the prompt completes.
@@ -373,6 +389,14 @@ pub(crate) enum Refusal {
     NoAccount(String),
     #[error("not allowed: {0}")]
     Invalid(String),
+    #[error("not possible here yet, for want of {0}")]
+    Early(String),
+    #[error("the account holds {balance}, and {amount} are to be paid")]
+    TooLittleMoney { balance: u64, amount: u64 },
+    #[error("an account is opened with {most} at most, and {amount} are asked for")]
+    TooMuchMoney { amount: u64, most: u64 },
+    #[error("that actor is a member already")]
+    Member,
     #[error("{len} bytes in one operation, at most {limit} fit")]
     TooLarge { len: usize, limit: usize },
     #[error("this node has no seat")]
@@ -414,6 +438,10 @@ impl Refusal {
             }
             Self::Absent(_) => "`list` shows what is there; nothing was removed",
             Self::NoAccount(_) => "its owner opens it with `open AMOUNT`",
+            Self::Early(_) => "it may be on its way: try again; `members` shows who has more",
+            Self::TooLittleMoney { .. } => {
+                "`accounts` shows what is there; income that is not delivered here does not count"
+            }
             Self::TooLarge { .. } => "spread it over several commands",
             Self::NoSeat => "a quorum of the members lets it in with `admit`; see `status`",
             Self::Silenced => {

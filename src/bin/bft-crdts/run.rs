@@ -9,7 +9,7 @@ use bft_crdts::membership::Genesis;
 use bft_crdts::node::{Address, Invitation, Node};
 use bft_crdts::store::DurableStore;
 use bft_crdts::types::Counter;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<Address>,
     /// Where others reach this node, when that is not where it listens. Needed with 0.0.0.0, unless the invitation names it
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = name::dialable)]
     address: Option<Address>,
     /// A member of today, to be asked for what is new: for a node that slept while all whom it knew were exchanged
     #[arg(long = "peer", value_name = "ACTOR@HOST:PORT")]
@@ -181,8 +181,13 @@ async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Re
     if bound.is_ok_and(|bound| bound.ip().is_unspecified()) {
         watch.say("nobody is told where this node listens: say it with --address HOST:PORT");
     }
+    // Whoever hears that it is ready may send a signal at once.
+    let (interrupt, terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     print(&format!("ready {listens}")).map_err(Failure::Unheard)?;
-    until_asked_to_stop(desk).await
+    until_asked_to_stop(desk, interrupt, terminate).await
 }
 
 /// A newcomer asks. Who had a seat and has none any more left or was sent away, and asks only when told to.
@@ -194,7 +199,9 @@ async fn ask_to_be_let_in<A: Service>(desk: &Desk<A>, watch: &Watch) -> Result<(
     });
     match seat.await.map_err(crate::protocol::Refusal::from)? {
         (true, _) => {}
-        (false, true) => watch.say("this actor has no seat any more; `ask` to be let in again"),
+        (false, true) => watch.say(
+            "this actor has no seat any more; invited by a member again, it can `ask` to be let in",
+        ),
         (false, false) => {
             watch.say("this actor has no seat: it follows, and asks to be let in");
             let asked = desk.node.join().await;
@@ -215,9 +222,11 @@ fn stop_with_input(stop: Arc<Notify>) -> io::Result<()> {
     spawned.map(|_| ())
 }
 
-async fn until_asked_to_stop<A: Service>(desk: &Desk<A>) -> Result<(), Failure> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn until_asked_to_stop<A: Service>(
+    desk: &Desk<A>,
+    mut interrupt: Signal,
+    mut terminate: Signal,
+) -> Result<(), Failure> {
     tokio::select! {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),

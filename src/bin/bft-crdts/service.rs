@@ -81,10 +81,7 @@ impl<A: Service> Desk<A> {
         let listens = self.listens.clone();
         Ok(match request {
             Request::Members => Reply::Members(view::members(&status, listens.as_ref())),
-            Request::Why => {
-                let held = status.lanes.iter().filter_map(|lane| lane.held.as_ref());
-                Reply::Why(held.map(view::waiting).collect())
-            }
+            Request::Why => Reply::Why(view::why(&status)),
             Request::Requests => Reply::Requests(view::wishes(&status)),
             _ => {
                 let network = self.node.network().digest().to_string();
@@ -109,8 +106,15 @@ impl<A: Service> Desk<A> {
             Wished::Leave { actor } => ChangeKey::Leave(self.resolve(&actor).await?),
             Wished::Renew => ChangeKey::Renew,
         };
+        let before = self.node.status().await?;
         self.node.approve(change).await?;
-        Ok(Reply::Done)
+        let status = self.node.status().await?;
+        let mut wishes = status.wishes.iter();
+        let approved_by = wishes.find(|(wish, _)| *wish == change);
+        // What is wished for no more was made meanwhile.
+        let quorum = before.quorum;
+        let approvals = approved_by.map_or(quorum, |(_, actors)| actors.len());
+        Ok(Reply::Approved { approvals, quorum })
     }
 
     async fn evidence(&self) -> Answer {
@@ -171,21 +175,30 @@ impl<A: Service> Desk<A> {
         self.node.read(read).await?
     }
 
-    /// Makes the operation on the state that is ahead, and waits for its delivery.
+    /// Makes the operation on the state that is ahead, and waits for its delivery; or several, when one is too large.
     async fn propose(&self, wanted: Wanted) -> Answer {
+        let bytes = self
+            .node
+            .read(|replica| replica.limits().op_bytes())
+            .await?;
         let (tell, told) = oneshot::channel();
-        let make = move |state: &A| match state.operation(wanted) {
-            Ok(operation) => Some(operation),
-            Err(refusal) => {
-                // Nobody waits for it when the connection is gone.
-                let _ = tell.send(refusal);
-                None
-            }
+        let make = move |state: &A| {
+            let mut operations = state.operations(wanted, bytes).map(Vec::into_iter);
+            let first = operations.as_mut().ok().and_then(Iterator::next);
+            // Nobody waits for the rest when the connection is gone.
+            let _ = tell.send(operations);
+            first
         };
-        match self.node.propose_with(make).await {
-            Ok(dot) => Ok(Reply::Delivered(view::place(&dot))),
-            Err(why) => Err(told.await.unwrap_or_else(|_| why.into())),
+        let first = self.node.propose_with(make).await;
+        let Ok(rest) = told.await else {
+            return Err(first.map_or_else(Refusal::from, |_| Refusal::Stopped));
+        };
+        let rest = rest?;
+        let mut last = first?;
+        for operation in rest {
+            last = self.node.propose(operation).await?;
         }
+        Ok(Reply::Delivered(view::place(&last)))
     }
 
     // ---- names

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bft_crdts::node::Address;
 use serde_json::{Value, json};
 
-use crate::protocol::{Event, Member, Place, Reply, Status, Waiting, Wish, Wished};
+use crate::protocol::{Event, Member, Place, Reply, Status, Unreached, Waiting, Wish, Wished};
 
 /// Digits by which an actor is told from the others; as many as the library writes.
 const SHORT: usize = 6;
@@ -15,11 +15,19 @@ pub(crate) fn short(actor: &str) -> &str {
     actor.get(..SHORT).unwrap_or(actor)
 }
 
-/// A text without control characters.
+/// Whether a character moves the cursor, turns the direction of what follows, or cannot be seen.
+pub(crate) fn steers(c: char) -> bool {
+    let unseen =
+        matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}');
+    c.is_control() || unseen || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A text without control characters, in which different texts look different.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        // A text that looks like what was escaped is not what was escaped.
+        if c == '\\' || steers(c) {
             plain.extend(c.escape_default());
         } else {
             plain.push(c);
@@ -40,6 +48,12 @@ pub(crate) fn machine(reply: &Reply) -> Value {
 pub(crate) fn human(reply: &Reply) -> String {
     match reply {
         Reply::Done => "done".to_owned(),
+        Reply::Approved { approvals, quorum } if approvals < quorum => {
+            format!("approved: {approvals} of {quorum} approvals")
+        }
+        Reply::Approved { quorum, .. } => {
+            format!("approved: all of {quorum} approvals; the members change")
+        }
         Reply::Delivered(place) => format!("delivered {}", dot(place)),
         Reply::Status(it) => status(it),
         Reply::Members(members) => lines(members.iter().map(member)),
@@ -113,6 +127,9 @@ pub(crate) fn event(event: &Event) -> String {
             Wished::Renew => "a new generation is wished for: `renew`".to_owned(),
         },
         Event::Missed { events } => format!("{events} events were missed"),
+        Event::FaultsMissed { faults } => {
+            format!("{faults} faults were missed: `status` names who is convicted")
+        }
     }
 }
 
@@ -212,8 +229,22 @@ fn member(it: &Member) -> String {
         }
         _ => "not heard of".to_owned(),
     };
-    let link = if it.linked { ", linked" } else { "" };
+    let link = match it.linked {
+        true => ", linked".to_owned(),
+        false => it.unreached.iter().map(unreached).collect(),
+    };
     format!("{} {} {state}{link}", it.actor, plain(address))
+}
+
+fn unreached(it: &Unreached) -> String {
+    match &it.address {
+        Some(address) => format!(
+            "; not reached at {}: {}",
+            plain(address.as_str()),
+            plain(&it.why)
+        ),
+        None => format!("; not reached: {}", plain(&it.why)),
+    }
 }
 
 fn waiting(it: &Waiting) -> String {
@@ -240,6 +271,35 @@ mod tests {
         let hostile = "a\u{1b}[2Jb\r\u{9b}c".to_owned();
         let shown = human(&Reply::List(vec![hostile]));
         assert!(!shown.chars().any(char::is_control), "{shown:?}");
+    }
+
+    #[test]
+    fn different_texts_look_different() {
+        let texts = ["a\\nb", "a\nb", "a\\\\nb", "ab", "a\u{200b}b", "a\u{202e}b"];
+        let shown = texts.map(|text| human(&Reply::List(vec![text.to_owned()])));
+        let different: std::collections::BTreeSet<_> = shown.iter().collect();
+        assert_eq!(different.len(), texts.len(), "{shown:?}");
+        assert_eq!(shown[1], "a\\nb");
+    }
+
+    #[test]
+    fn a_member_that_has_not_spoken_is_not_called_level() {
+        let member = Member {
+            actor: "ab".repeat(32),
+            this: false,
+            address: None,
+            linked: false,
+            generation: None,
+            lacks: None,
+            leads: None,
+            unreached: vec![Unreached {
+                address: "there:1".parse().ok(),
+                why: "nobody answers there".to_owned(),
+            }],
+        };
+        let shown = human(&Reply::Members(vec![member]));
+        let told = "not heard of; not reached at there:1: nobody answers there";
+        assert!(shown.ends_with(told), "{shown}");
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use bft_crdts::Actor;
 use bft_crdts::deterministic_secure_broadcast::{ApproveError, Fault, Held, ProposeError, Why};
 use bft_crdts::dot::{Dot, Seq};
-use bft_crdts::membership::ChangeKey;
+use bft_crdts::membership::{ChangeError, ChangeKey};
 use bft_crdts::node::{self, Address, NotDelivered, RequestError};
 use bft_crdts::traits::Verdict;
 
 use crate::failure::Failure;
 use crate::kinds::Service;
-use crate::protocol::{Event, Kind, Member, Place, Refusal, Status, Waiting, Wish, Wished};
+use crate::protocol::{
+    Event, Kind, Member, Place, Refusal, Status, Unreached, Waiting, Wish, Wished,
+};
 
 pub(crate) fn place(dot: &Dot) -> Place {
     Place {
@@ -81,12 +83,40 @@ pub(crate) fn members(status: &node::Status, listens: Option<&Address>) -> Vec<M
             generation: progress.map(|progress| progress.generation.number()),
             lacks: progress.map(|progress| progress.lacks),
             leads: progress.map(|progress| progress.leads),
+            unreached: member.unreached.iter().map(unreached).collect(),
         }
     };
     status.members.iter().map(member).collect()
 }
 
-pub(crate) fn waiting(held: &Held) -> Waiting {
+fn unreached(unreached: &node::Unreached) -> Unreached {
+    Unreached {
+        address: unreached.address.clone(),
+        why: unreached.why.to_string(),
+    }
+}
+
+/// What waits at this node. A silenced one names itself, whether it waits for anything or not.
+pub(crate) fn why(status: &node::Status) -> Vec<Waiting> {
+    let held = status.lanes.iter().filter_map(|lane| lane.held.as_ref());
+    let mut why: Vec<_> = held.map(waiting).collect();
+    let own = status.lanes.iter().find(|lane| lane.source == status.actor);
+    if let Some(own) = own.filter(|own| status.silenced && own.held.is_none()) {
+        let next = own.head.seq.next().unwrap_or(own.head.seq);
+        let dot = Dot {
+            source: own.source,
+            seq: next,
+        };
+        why.push(Waiting {
+            place: place(&dot),
+            why: Why::Silenced.to_string(),
+            missing: Vec::new(),
+        });
+    }
+    why
+}
+
+fn waiting(held: &Held) -> Waiting {
     let missing = match &held.why {
         Why::EchoesMissing { missing, .. } => names(missing),
         _ => Vec::new(),
@@ -149,6 +179,7 @@ pub(crate) fn event<A: Service>(event: &node::Event<A::Op>) -> Option<Event> {
             change: wished(change.key()),
         },
         node::Event::Missed(events) => Event::Missed { events: *events },
+        node::Event::FaultsMissed(faults) => Event::FaultsMissed { faults: *faults },
         _ => return None,
     })
 }
@@ -193,9 +224,8 @@ impl From<NotDelivered> for Refusal {
 impl From<ProposeError> for Refusal {
     fn from(error: ProposeError) -> Self {
         match error {
-            ProposeError::NotValid(Verdict::NotYet(reason) | Verdict::Never(reason)) => {
-                Self::Invalid(reason.to_owned())
-            }
+            ProposeError::NotValid(Verdict::NotYet(reason)) => Self::Early(reason.to_owned()),
+            ProposeError::NotValid(Verdict::Never(reason)) => Self::Invalid(reason.to_owned()),
             ProposeError::TooLarge { len, limit } => Self::TooLarge { len, limit },
             ProposeError::NotAMember => Self::NoSeat,
             ProposeError::LaneFull => Self::LaneFull,
@@ -212,6 +242,7 @@ impl From<RequestError> for Refusal {
             RequestError::Unasked => Self::Unasked,
             RequestError::Approve(ApproveError::NotAMember) => Self::NoSeat,
             RequestError::Approve(ApproveError::Silenced) => Self::Silenced,
+            RequestError::Approve(ApproveError::Change(ChangeError::Member(_))) => Self::Member,
             RequestError::Approve(ApproveError::Change(error)) => Self::Change(error.to_string()),
             other => Self::Change(other.to_string()),
         }

@@ -3,13 +3,14 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use bft_crdts::deterministic_secure_broadcast::Fault;
+use bft_crdts::deterministic_secure_broadcast::{Equivocation, Fault, Replica};
 use bft_crdts::node::{Event, Node};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinHandle;
 
 use crate::home::Home;
 use crate::kinds::Service;
+use crate::protocol::{Refusal, Request};
 use crate::service::Desk;
 use crate::show;
 use crate::view;
@@ -59,20 +60,61 @@ fn say(bar: &ProgressBar, line: &str) {
 async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
     let mut events = desk.events();
     while let Some(event) = events.next().await {
-        if let Event::Fault(Fault::Equivocation(evidence)) = &event {
-            say(
-                &bar,
-                &match desk.write_evidence(evidence).await {
-                    Ok(file) => format!("evidence against {:?} is in {file}", evidence.accused()),
-                    Err(refusal) => refusal.to_string(),
-                },
-            );
-        }
         if matches!(event, Event::Delivered(_) | Event::Missed(_)) {
             continue;
         }
-        if let Some(event) = view::event::<A>(&event) {
-            say(&bar, &show::event(&event));
+        if let Some(told) = view::event::<A>(&event) {
+            say(&bar, &show::event(&told));
+        }
+        match &event {
+            Event::Fault(Fault::Equivocation(evidence)) => {
+                say(&bar, &kept(&desk, evidence).await);
+            }
+            Event::Fault(Fault::Silenced) => {
+                let advice = Refusal::Silenced.advice().unwrap_or_default();
+                say(&bar, &format!("  {advice}"));
+            }
+            // Among them may be convictions.
+            Event::FaultsMissed(_) => {
+                if let Err(refusal) = desk.grant(Request::Evidence).await {
+                    say(&bar, &refusal.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Writes evidence into its file, and says so.
+async fn kept<A: Service>(desk: &Desk<A>, evidence: &Equivocation) -> String {
+    let accused = evidence.accused();
+    let against = match accused == desk.node.actor() {
+        true => "this node itself: its key is used twice, or its directory was put back".to_owned(),
+        false => show::short(&accused.to_string()).to_owned(),
+    };
+    match desk.write_evidence(evidence).await {
+        Ok(file) => format!("the evidence is in {file}, against {against}"),
+        Err(refusal) => refusal.to_string(),
+    }
+}
+
+/// How far a node is that catches up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It fetches the state of which these parts are here, of so many.
+    State(u64, u64),
+    /// It lacks so many messages.
+    Messages(u64),
+}
+
+impl Way {
+    fn of<A: Service>(replica: &Replica<A>) -> Self {
+        match replica.fetched() {
+            Some((here, all)) => Self::State(here as u64, all as u64),
+            None => {
+                let progress = replica.progress().into_iter();
+                Self::Messages(progress.map(|member| member.leads).max().unwrap_or(0))
+            }
         }
     }
 }
@@ -85,33 +127,43 @@ async fn show_progress<A: Service>(node: Node<A>, bar: ProgressBar) {
     let mut most = 0;
     loop {
         tokio::time::sleep(GLANCE).await;
-        let behind = node.read(|replica| {
-            let progress = replica.progress().into_iter();
-            progress.map(|member| member.leads).max().unwrap_or(0)
-        });
-        let Ok(behind) = behind.await else {
+        let Ok(way) = node.read(Way::of).await else {
             return;
         };
-        if most == 0 && behind >= FAR {
-            bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-            bar.set_style(style());
-        }
-        if most > 0 || behind >= FAR {
-            most = behind.max(most);
-            bar.set_length(most);
-            bar.set_position(most - behind);
-        }
-        if behind == 0 && most > 0 {
-            most = 0;
-            bar.finish_and_clear();
-            bar.reset();
-            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        let shown = match way {
+            Way::State(here, all) => Some(("state", here, all)),
+            Way::Messages(0) => None,
+            Way::Messages(behind) => {
+                most = behind.max(most);
+                (most >= FAR).then_some(("messages", most - behind, most))
+            }
+        };
+        match shown {
+            Some((what, place, length)) => draw(&bar, what, place, length),
+            None if !bar.is_hidden() => {
+                most = 0;
+                bar.finish_and_clear();
+                bar.set_draw_target(ProgressDrawTarget::hidden());
+                bar.reset();
+            }
+            None => {}
         }
     }
 }
 
+fn draw(bar: &ProgressBar, what: &'static str, place: u64, length: u64) {
+    bar.set_message(what);
+    bar.set_length(length);
+    bar.set_position(place);
+    if bar.is_hidden() {
+        bar.set_style(style());
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    bar.tick();
+}
+
 fn style() -> ProgressStyle {
-    let style = ProgressStyle::with_template("catching up {wide_bar} {pos}/{len} messages, {eta}");
+    let style = ProgressStyle::with_template("catching up {wide_bar} {pos}/{len} {msg}");
     style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

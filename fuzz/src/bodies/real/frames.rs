@@ -1,6 +1,6 @@
 //! What one actor says on a link: arbitrary bytes, and frames of real packets, cut and harmed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bft_crdts::codec::encode;
 use bft_crdts::node::fuzz::{Ends, Heard, overhear};
@@ -65,10 +65,10 @@ fn judge(heard: &Heard) {
         Heard::Packet(packet) => {
             assert_eq!((packet.from, packet.to), (ends(true).from, ends(true).to));
         }
-        Heard::Greeting(address, book) => {
+        Heard::Greeting(address, book, guests) => {
             let mut addresses = book.values().chain(address).map(Address::as_str);
             let line = |address: &str| address.lines().count() == 1 && address.len() <= 255;
-            assert!(book.len() <= 1024 && addresses.all(line));
+            assert!(book.len() <= 1024 && guests.len() <= 16 && addresses.all(line));
         }
     }
 }
@@ -76,7 +76,7 @@ fn judge(heard: &Heard) {
 /// A frame in the words of the wire: its length, its kind, what it says.
 fn frame(heard: &Heard) -> Vec<u8> {
     let frame = match heard {
-        Heard::Greeting(address, book) => encode(&(0u32, address, book)),
+        Heard::Greeting(address, book, guests) => encode(&(0u32, address, book, guests)),
         Heard::Packet(packet) => encode(&(1u32, packet)),
     };
     let len = u32::try_from(frame.len()).expect("frames are short");
@@ -112,7 +112,10 @@ fn greeting(script: &mut Script<'_>, scene: &Scene) -> Heard {
     let own = (script.below(2) > 0).then(|| address(script));
     let keys = scene.table.keys.iter().take(script.below(4));
     let known = keys.map(|key| (key.actor(), address(script)));
-    Heard::Greeting(own, known.collect::<BTreeMap<_, _>>())
+    let known = known.collect::<BTreeMap<_, _>>();
+    let guests = scene.table.keys.iter().take(script.below(4));
+    let guests = guests.map(|key| key.actor());
+    Heard::Greeting(own, known, guests.collect::<BTreeSet<_>>())
 }
 
 /// A packet of the run in the liar's name, mostly.
@@ -136,7 +139,7 @@ pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let address = |text: &str| text.parse::<Address>().expect("an address");
     let own = Some(address("localhost:4433"));
     let others = [(ends.to, address("somewhere:4433"))].into();
-    let greeting = Heard::Greeting(own, others);
+    let greeting = Heard::Greeting(own, others, [ends.from].into());
     let mut kinds: BTreeMap<&str, Vec<u8>> = [("greeting", frame(&greeting))].into();
     for packet in pool {
         let mut packet = packet.clone();

@@ -1,0 +1,45 @@
+//! Two nodes with one key: each is told, and waits for nobody in vain.
+
+use std::fs::{self, File};
+
+use crate::sandbox::{Home, Sandbox, json, until};
+
+/// What a node says whose key was used twice.
+fn is_silenced(home: &Home) {
+    let complaint = home.refused_soon(&["add", "fig"]);
+    assert!(complaint.contains("signs no more"), "{complaint}");
+    assert_eq!(json(&home.done(&["status", "--json"]))["silenced"], true);
+    let why = home.done(&["why"]);
+    let own = why.lines().find(|line| line.starts_with(&home.actor[..6]));
+    assert!(own.is_some_and(|own| own.contains("own key")), "{why}");
+}
+
+#[test]
+fn a_node_that_keeps_running_while_a_copy_of_it_runs_is_told_so_and_so_is_the_copy() {
+    let sandbox = Sandbox::new("copy");
+    let [one, two] = sandbox.found("set");
+    let copy = one.copy("copy");
+    let log = one.directory.join("log");
+    let mut first = one.start_into(&["run"], File::create(&log).expect("a file"));
+    assert!(first.line().starts_with("ready "));
+    let second = two.run();
+    one.done(&["add", "apple"]);
+    two.done(&["stop"]);
+    assert!(second.ended().success());
+    // Nobody contradicts the copy yet.
+    let mut twin = copy.start(&["run", "--listen", &copy.address]);
+    assert!(twin.line().starts_with("ready "));
+    let waiting = copy.start(&["add", "pear"]);
+    until(|| json(&copy.done(&["status", "--json"]))["pending"] == 1);
+    let _second = two.run();
+    assert_eq!(waiting.ended().code(), Some(1));
+    is_silenced(&copy);
+    is_silenced(&one);
+    let evidence = one.done(&["evidence"]);
+    assert!(evidence.contains(&one.actor), "{evidence}");
+    let told = fs::read_to_string(log).expect("a file");
+    assert!(told.contains("against this node itself"), "{told}");
+    assert!(told.contains("`init`"), "{told}");
+    // The others have what they had.
+    assert_eq!(two.done(&["list"]), "apple\n");
+}
