@@ -1,7 +1,7 @@
 //! Nobody is locked out, and nobody speaks without need.
 
 use bft_crdts::Actor;
-use bft_crdts::net::{Act, Event, Mute, Net, Phase, Scenario, Signatures, Subject, TICK_MICROS};
+use bft_crdts::net::{Event, Mute, Net, Phase, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
 
 type Set = Orswot<u8>;
@@ -280,28 +280,4 @@ fn a_change_is_made_though_all_crash_at_once_in_any_phase_of_it() {
             );
         }
     }
-}
-
-#[test]
-fn rounds_fail_as_long_as_a_network_is_slow_and_the_change_is_made_when_it_is_well() {
-    let slow = |ticks, many| Scenario {
-        seed: 3,
-        acts: vec![
-            Act::Renew { who: 0 },
-            Act::Renew { who: 1 },
-            Act::Renew { who: 2 },
-            Act::Await {
-                phase: Phase::Reported,
-                many: 3,
-            },
-            Act::Slow { ticks },
-            Act::Rounds { many },
-        ],
-        ..Scenario::default()
-    };
-    let scenario = slow(200, 4);
-    let played = Subject::set().play(&scenario, Signatures::default());
-    let played = played.unwrap_or_else(|defeat| panic!("{}", defeat.what));
-    let late = bft_crdts::net::Kind::Fault("an agreement in a late round");
-    assert_eq!(played.coverage.count(late), 1);
 }
