@@ -161,6 +161,7 @@ pub mod net;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod orswot;
+pub mod recording;
 pub mod snapshot;
 pub mod store;
 pub mod traits;

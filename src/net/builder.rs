@@ -12,6 +12,7 @@ use super::coverage::Coverage;
 use super::faults::{Faults, Links};
 use super::keyring::Keyring;
 use super::participant::{Mind, Participant};
+use super::recorder::Recorder;
 use super::schedule::{Happening, Schedule};
 use super::trace::Trace;
 use super::{Net, TICK_MICROS};
@@ -19,6 +20,7 @@ use crate::actor::{Actor, Signatures, SigningActor};
 use crate::codec::Limits;
 use crate::deterministic_secure_broadcast::Replica;
 use crate::membership::{Boundary, Genesis};
+use crate::recording::{FORMAT, Run, World};
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -33,6 +35,7 @@ pub struct NetBuilder<A: Wire> {
     unruly: Range<u64>,
     signatures: Signatures,
     unwinds: bool,
+    recording: Option<Run>,
     keyring: Keyring,
     limits: Limits,
     algorithm: Box<dyn Fn(Actor) -> A>,
@@ -54,6 +57,7 @@ impl<A: Wire> Net<A> {
             unruly: 0..u64::MAX,
             signatures: Signatures::default(),
             unwinds: false,
+            recording: None,
             keyring: Keyring::Fresh,
             limits: Limits::default(),
             algorithm: Box::new(A::new),
@@ -129,6 +133,20 @@ impl<A: Wire> NetBuilder<A> {
     /// Lets a broken promise unwind the thread with a [`Broken`](super::check::Broken), instead of a panic that is printed.
     pub(super) fn unwinding(mut self) -> Self {
         self.unwinds = true;
+        self
+    }
+
+    /// Keeps a [recording](Net::recording) of the run; `replay` tells people how to see it again. It costs time and memory in
+    /// proportion to what happens.
+    #[must_use]
+    pub fn recording(mut self, replay: impl Into<String>) -> Self {
+        self.recording = Some(Run {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            world: World::Simulation,
+            seed: Some(self.seed.to_string()),
+            replay: Some(replay.into()),
+        });
         self
     }
 
@@ -236,7 +254,7 @@ impl<A: Wire> NetBuilder<A> {
             coverage: Coverage::default(),
             situations: BTreeMap::new(),
             checks,
-            trace: Trace::default(),
+            trace: Trace::recorded_by(self.recording.map(Recorder::new)),
             wished: BTreeSet::new(),
             approvers: BTreeMap::new(),
             muted: false,

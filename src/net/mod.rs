@@ -33,6 +33,7 @@ mod live;
 mod members;
 mod msc;
 mod participant;
+mod recorder;
 mod retired;
 mod rules;
 mod scenario;
@@ -73,6 +74,7 @@ use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{Body, Packet, ProposeError, Refusal, Replica, Step};
 use crate::membership::{ChangeError, ChangeKey, Generation, Genesis};
+use crate::recording::{self, Recording};
 use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
 use adversary::{Input, Origin};
@@ -211,6 +213,18 @@ impl<A: Wire> Net<A> {
         )
     }
 
+    /// The run as a [`Recording`], when the network was [built](NetBuilder::recording) to keep one: everything that happened so
+    /// far, and what each correct replica that is up holds now and has not delivered.
+    #[must_use]
+    pub fn recording(&self) -> Option<Recording> {
+        let recorder = self.trace.recorder.as_ref()?;
+        let replicas = self.honest_actors();
+        let replicas = replicas.iter().filter_map(|actor| self.replica(actor));
+        let (actors, liars) = (self.actors(), self.liars());
+        let name = |actor: &Actor| (msc::name(&actors, actor), liars.contains(actor));
+        Some(recorder.finished(self.now(), replicas, name))
+    }
+
     /// How often each vice really lied, by its [name](Vice::name): a vice that is absent was not exercised.
     #[must_use]
     pub fn lies(&self) -> BTreeMap<&'static str, u64> {
@@ -251,6 +265,9 @@ impl<A: Wire> Net<A> {
                 Ok(())
             }
             Mind::Correct(replica) => {
+                if let Some(recorder) = &mut self.trace.recorder {
+                    recorder.proposes(&op);
+                }
                 let step = replica.propose(op)?;
                 self.trace
                     .record(self.schedule.now(), Event::Proposed { source: *actor });
@@ -298,8 +315,16 @@ impl<A: Wire> Net<A> {
             self.hold_to(|_| Err(Violation::Storm { packets }));
         }
         match self.schedule.pop() {
-            Some(Happening::Arrival { to, bytes, stirred }) => {
+            Some(Happening::Arrival {
+                to,
+                bytes,
+                number,
+                stirred,
+            }) => {
                 self.stirred = stirred;
+                if let (Some(number), Some(recorder)) = (number, &mut self.trace.recorder) {
+                    recorder.arrives(number);
+                }
                 self.arrive(to, &bytes);
                 self.stirred = None;
             }
@@ -373,7 +398,7 @@ impl<A: Wire> Net<A> {
         }
         self.transmit_all(who, output.packets);
         for (to, bytes) in output.noise {
-            self.convey(who, to, &bytes);
+            self.convey(who, to, None, &bytes);
         }
     }
 
@@ -426,6 +451,13 @@ impl<A: Wire> Net<A> {
             .replica()
             .map(|r| r.committee().actors().to_vec());
         let seated = committee.unwrap_or_default();
+        let recording = self.trace.recorder.is_some();
+        let written = if recording {
+            step.persist.clone()
+        } else {
+            Vec::new()
+        };
+        let moved = !step.delivered.is_empty() || installed;
         let spent = spend(step, &mut participant.store, |effect| {
             if judgement.is_ok() {
                 judgement = checks.effect(who, &effect);
@@ -452,8 +484,18 @@ impl<A: Wire> Net<A> {
                 Effect::Refused(refusal) => refused.push(refusal),
             }
         });
+        if let (Some(replica), Some(recorder), Ok(())) =
+            (participant.replica(), &mut self.trace.recorder, &spent)
+        {
+            recorder.writes(now, replica, &written);
+        }
         for event in events {
             self.trace.record(now, event);
+        }
+        if let (Some(replica), Some(recorder), true) =
+            (participant.replica(), &mut self.trace.recorder, moved)
+        {
+            recorder.is_in(&who, &replica.algorithm().state());
         }
         if judgement.is_ok()
             && let Some(replica) = participant.replica()
@@ -499,21 +541,30 @@ impl<A: Wire> Net<A> {
             let what = "a vote on a link that carries none";
             self.coverage.hit(Kind::Fault(what));
         }
-        if hushed || !self.convey(from, packet.to, &packet.encode()) {
+        if hushed || !self.convey(from, packet.to, Some(&packet), &packet.encode()) {
             let lost = Event::lost(&self.network, from, &packet);
             self.trace.record(self.schedule.now(), lost);
         }
     }
 
-    /// What the network does to bytes. Whether any of them will arrive.
-    fn convey(&mut self, from: Actor, to: Actor, sent: &[u8]) -> bool {
+    /// What the network does to bytes, which are those of `packet` unless they are noise. Whether any of them will arrive.
+    fn convey(&mut self, from: Actor, to: Actor, packet: Option<&Packet>, sent: &[u8]) -> bool {
         let stirred = match self.stirred {
             _ if !self.checks.is_correct(&from) => Some(0),
             stirred => stirred.map(|answers| answers.saturating_add(1)),
         };
         let random = &mut self.random;
         let arrivals = self.links.carry(from, to, random, &mut self.coverage);
-        self.trace.sent(sent);
+        let now = self.schedule.now();
+        let number = self.trace.sent(now, (from, to), packet, sent);
+        if let Some(recorder) = &mut self.trace.recorder {
+            let repeated = arrivals.iter().skip(1).map(|_| recording::Kind::Repeat);
+            let corrupted = arrivals.iter().filter(|arrival| arrival.corrupted);
+            let corrupted = corrupted.map(|_| recording::Kind::Corrupt);
+            for harm in repeated.chain(corrupted) {
+                recorder.harms(now, number, &from, harm);
+            }
+        }
         let arrives = !arrivals.is_empty();
         for arrival in arrivals {
             let mut bytes = sent.to_vec();
@@ -521,8 +572,13 @@ impl<A: Wire> Net<A> {
                 let index = self.random.random_range(0..bytes.len());
                 bytes[index] ^= 1 << self.random.random_range(0..8u32);
             }
-            self.schedule
-                .after(arrival.delay, Happening::Arrival { to, bytes, stirred });
+            let arrived = Happening::Arrival {
+                to,
+                bytes,
+                number: Some(number),
+                stirred,
+            };
+            self.schedule.after(arrival.delay, arrived);
         }
         arrives
     }

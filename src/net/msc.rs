@@ -130,6 +130,15 @@ struct Names<'a> {
     drawn: BTreeSet<String>,
 }
 
+/// A member's letter; who is no member has none.
+pub(super) fn name(members: &[Actor], actor: &Actor) -> String {
+    match members.iter().position(|member| member == actor) {
+        Some(index @ 0..=25) => char::from(b"abcdefghijklmnopqrstuvwxyz"[index]).to_string(),
+        Some(index) => format!("m{index}"),
+        None => "?".to_owned(),
+    }
+}
+
 impl<'a> Names<'a> {
     fn new(members: &'a [Actor]) -> Self {
         Self {
@@ -143,11 +152,7 @@ impl<'a> Names<'a> {
     }
 
     fn of(&self, actor: &Actor) -> String {
-        match self.members.iter().position(|member| member == actor) {
-            Some(index @ 0..=25) => char::from(b"abcdefghijklmnopqrstuvwxyz"[index]).to_string(),
-            Some(index) => format!("m{index}"),
-            None => "?".to_owned(),
-        }
+        name(self.members, actor)
     }
 
     /// A packet can claim any sender, but mscgen refuses an arc to an undeclared lifeline: who is no member is drawn at

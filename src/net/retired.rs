@@ -166,8 +166,15 @@ impl<A: Wire> Net<A> {
         for body in bodies {
             let bytes = Packet { from, to, body }.encode();
             let stirred = Some(0);
-            self.schedule
-                .after(1, Happening::Arrival { to, bytes, stirred });
+            self.schedule.after(
+                1,
+                Happening::Arrival {
+                    to,
+                    bytes,
+                    number: None,
+                    stirred,
+                },
+            );
         }
     }
 

@@ -341,6 +341,7 @@ impl<A: Wire> Net<A> {
             Happening::Arrival {
                 to: *to,
                 bytes,
+                number: None,
                 stirred: Some(0),
             },
         );

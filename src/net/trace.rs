@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::Digest as _;
 
+use super::recorder::Recorder;
+
 use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
@@ -170,9 +172,18 @@ pub struct Trace {
     hasher: sha2::Sha256,
     packets: u64,
     bytes: u64,
+    /// Writes everything down, when asked to.
+    pub(super) recorder: Option<Recorder>,
 }
 
 impl Trace {
+    pub(super) fn recorded_by(recorder: Option<Recorder>) -> Self {
+        Self {
+            recorder,
+            ..Self::default()
+        }
+    }
+
     /// The events with their virtual time in microseconds; the first 50,000.
     #[must_use]
     pub fn events(&self) -> &[(u64, Event)] {
@@ -212,16 +223,32 @@ impl Trace {
     pub(super) fn record(&mut self, at: u64, event: Event) {
         self.hasher.update(at.to_le_bytes());
         self.hasher.update(event.to_string());
+        if let Some(recorder) = &mut self.recorder {
+            recorder.happens(at, &event);
+        }
         self.happened += 1;
         if self.events.len() < KEPT {
             self.events.push((at, event));
         }
     }
 
-    pub(super) fn sent(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
+    /// Counts what leaves `from` for `to`; `packet` is what the bytes say, unless they are noise. Its number.
+    pub(super) fn sent(
+        &mut self,
+        at: u64,
+        (from, to): (Actor, Actor),
+        packet: Option<&Packet>,
+        bytes: &[u8],
+    ) -> u64 {
+        let digest = Digest::from_bytes(sha2::Sha256::digest(bytes).into());
+        self.hasher.update(digest.as_bytes());
+        let number = self.packets;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.sends(at, number, (from, to), packet, &digest);
+        }
         self.packets += 1;
         self.bytes += bytes.len() as u64;
+        number
     }
 
     /// The last events, a line each: for a failure's message.

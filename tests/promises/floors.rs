@@ -29,6 +29,7 @@ const ROOMS: &[(&str, &str, u8)] = &[
         "deterministic_secure_broadcast",
         2,
     ),
+    ("recording/", "recording", 2),
     ("store/", "store", 3),
     ("net/", "net", 3),
     ("node/", "node", 3),

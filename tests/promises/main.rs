@@ -31,6 +31,7 @@ mod money;
 mod onboarding;
 mod orswot;
 mod outbox;
+mod recordings;
 mod recovery;
 mod redteam;
 mod regressions;
