@@ -7,10 +7,12 @@
 mod types;
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use bft_crdts::net::{Campaign, Scenario, Shape, Signatures, Subject};
+use bft_crdts::recording::Recording;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -33,8 +35,14 @@ struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: Option<u32>,
     /// Plays one scenario again, from the code that a failure printed
-    #[arg(long, value_name = "SUBJECT:CODE", value_parser = replay, exclusive = true)]
+    #[arg(long, value_name = "SUBJECT:CODE", value_parser = replay, conflicts_with_all = ["numbers", "small", "strict", "stub", "minutes"])]
     replay: Option<(&'static str, Scenario)>,
+    /// Prints what happened in the scenario that is played again, a line an event and a column an actor
+    #[arg(long, requires = "replay")]
+    lines: bool,
+    /// Writes a page that shows the scenario that is played again, and its recording beside it
+    #[arg(long, requires = "replay", value_name = "PAGE")]
+    trace: Option<PathBuf>,
 }
 
 fn subjects() -> Vec<Subject> {
@@ -70,7 +78,7 @@ fn replay(text: &str) -> Result<(&'static str, Scenario), String> {
 fn main() -> ExitCode {
     let given = Arguments::parse();
     match &given.replay {
-        Some((name, scenario)) => play_again(name, scenario),
+        Some((name, scenario)) => play_again(name, scenario, &given),
         None => play(&given),
     }
 }
@@ -100,6 +108,12 @@ fn play(given: &Arguments) -> ExitCode {
     });
     bar.finish_and_clear();
     println!("{report}");
+    for failure in &report.failures {
+        if let Some(recording) = &failure.defeat.recording {
+            let page = format!("target/scenario-{}.html", failure.number);
+            write(recording, Path::new(&page));
+        }
+    }
     // What is rare needs many scenarios; after so many, what never happened is a failure of the campaign.
     let enough = !given.small && report.scenarios >= 30_000;
     match report.failures.is_empty() && !(enough && report.coverage.missing().count() > 0) {
@@ -108,16 +122,42 @@ fn play(given: &Arguments) -> ExitCode {
     }
 }
 
-fn play_again(name: &str, scenario: &Scenario) -> ExitCode {
+/// Writes a page, and the recording that it shows beside it.
+fn write(recording: &Recording, page: &Path) {
+    let folder = page.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let written = folder
+        .and_then(|()| std::fs::write(page, recording.page()))
+        .and_then(|()| std::fs::write(page.with_extension("jsonl"), recording.lines()));
+    match written {
+        Ok(()) => println!("open {} in a browser to see it", page.display()),
+        Err(error) => println!("{} cannot be written: {error}", page.display()),
+    }
+}
+
+fn show(recording: Option<&Recording>, given: &Arguments) {
+    let Some(recording) = recording else {
+        return println!("nothing was recorded: something panicked");
+    };
+    if given.lines {
+        print!("{}", recording.columns());
+    }
+    if let Some(page) = &given.trace {
+        write(recording, page);
+    }
+}
+
+fn play_again(name: &str, scenario: &Scenario, given: &Arguments) -> ExitCode {
     println!("{scenario}");
     let campaign = Campaign::new(subjects());
     let subject = campaign.subject(name).expect("a subject that was read");
-    match subject.play(scenario, Signatures::Strict) {
+    match subject.record(scenario, Signatures::Strict) {
         Ok(played) => {
+            show(played.recording.as_ref(), given);
             println!("every promise is kept, in {} packets", played.packets);
             ExitCode::SUCCESS
         }
         Err(defeat) => {
+            show(defeat.recording.as_ref(), given);
             println!("{}\n{}", defeat.what, defeat.tail);
             println!("{}", defeat.chart.unwrap_or_default());
             ExitCode::FAILURE

@@ -12,6 +12,7 @@ use crate::deterministic_secure_broadcast::{
 };
 use crate::dot::{Dot, Head, Seq};
 use crate::membership::Generation;
+use crate::recording::Recording;
 use crate::store::Effect;
 use crate::traits::Wire;
 
@@ -20,6 +21,7 @@ pub(super) struct Broken {
     pub(super) violation: Violation,
     pub(super) chart: Result<String, ChartError>,
     pub(super) tail: String,
+    pub(super) recording: Option<Recording>,
 }
 
 /// How often a replica tells of invalid messages at one dot, at most: once for each of them. No liar but the one that says the

@@ -590,10 +590,12 @@ impl<A: Wire> Net<A> {
             if self.unwinds {
                 let chart = self.chart();
                 let tail = self.trace.tail();
+                let recording = self.recording();
                 resume_unwind(Box::new(Broken {
                     violation,
                     chart,
                     tail,
+                    recording,
                 }));
             }
             let step = self.trace.len();

@@ -70,7 +70,7 @@ impl Recorder {
         for replica in replicas {
             end.waits(at, replica);
         }
-        end.recording.name(name);
+        end.recording.name_actors(name);
         end.recording
     }
 

@@ -184,6 +184,61 @@ pub enum Kind {
     Wait,
 }
 
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 16] = [
+        Self::Propose,
+        Self::Send,
+        Self::Deliver,
+        Self::Lose,
+        Self::Repeat,
+        Self::Corrupt,
+        Self::Sign,
+        Self::Refuse,
+        Self::Certify,
+        Self::Apply,
+        Self::Vote,
+        Self::Generation,
+        Self::Crash,
+        Self::Restart,
+        Self::Fault,
+        Self::Wait,
+    ];
+
+    /// The word for it, as the file writes it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        self.mark().1
+    }
+
+    /// A letter for it, unique among [`Kind::ALL`].
+    #[must_use]
+    pub const fn letter(self) -> char {
+        self.mark().0
+    }
+
+    const fn mark(self) -> (char, &'static str) {
+        match self {
+            Self::Propose => ('P', "propose"),
+            Self::Send => ('>', "send"),
+            Self::Deliver => ('<', "deliver"),
+            Self::Lose => ('x', "lose"),
+            Self::Repeat => ('2', "repeat"),
+            Self::Corrupt => ('~', "corrupt"),
+            Self::Sign => ('S', "sign"),
+            Self::Refuse => ('R', "refuse"),
+            Self::Certify => ('C', "certify"),
+            Self::Apply => ('A', "apply"),
+            Self::Vote => ('V', "vote"),
+            Self::Generation => ('G', "generation"),
+            Self::Crash => ('X', "crash"),
+            Self::Restart => ('^', "restart"),
+            Self::Fault => ('F', "fault"),
+            Self::Wait => ('W', "wait"),
+        }
+    }
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }

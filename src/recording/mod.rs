@@ -9,6 +9,7 @@
 //! What is read is untrusted: [`Recording::read`] returns an error for whatever it does not understand, and holds no more
 //! than [`MOST_EVENTS`] events of at most [`MOST_LINE`] bytes.
 
+mod columns;
 mod line;
 mod page;
 
@@ -105,7 +106,7 @@ impl Recording {
     }
 
     /// Names the actors, and says which are Byzantine.
-    pub(crate) fn name(&mut self, names: impl Fn(&crate::actor::Actor) -> (String, bool)) {
+    pub(crate) fn name_actors(&mut self, names: impl Fn(&crate::actor::Actor) -> (String, bool)) {
         for actor in &mut self.actors {
             (actor.name, actor.byzantine) = names(&actor.key);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::subject::{Defeat, Subject};
+use super::subject::{Defeat, Subject, replay_command};
 use crate::actor::Signatures;
 use crate::net::Scenario;
 
@@ -44,6 +44,9 @@ impl Failure {
             failure.shrunk = smaller;
             failure.defeat = defeat;
         }
+        if let Err(recorded) = subject.record(&failure.shrunk, signatures) {
+            failure.defeat = recorded;
+        }
         failure
     }
 
@@ -79,11 +82,7 @@ impl fmt::Display for Failure {
         writeln!(f, "{}\n", self.defeat.what)?;
         writeln!(f, "{}", self.shrunk)?;
         writeln!(f, "to see it again:")?;
-        let code = self.shrunk.code();
-        writeln!(
-            f,
-            "cargo run --release --example campaign -- --replay {subject}:{code}\n"
-        )?;
+        writeln!(f, "{}\n", replay_command(subject, &self.shrunk))?;
         writeln!(
             f,
             "to keep it, in tests/promises/regressions.rs:\n{}",

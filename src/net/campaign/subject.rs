@@ -9,12 +9,13 @@ use crate::actor::{Actor, Signatures};
 use crate::net::Violation;
 use crate::net::check::Broken;
 use crate::net::{Coverage, NetBuilder, Scenario};
+use crate::recording::Recording;
 use crate::traits::Wire;
 
 /// What each member proposes at last, to see whether it still can.
 const LAST_PICK: u16 = 7;
 
-type Play = dyn Fn(&Scenario, Signatures) -> Played + Send + Sync;
+type Play = dyn Fn(&Scenario, Signatures, Option<&str>) -> Played + Send + Sync;
 
 /// An algorithm on the simulated network, of which a campaign needs to know no more.
 pub struct Subject {
@@ -30,6 +31,8 @@ pub struct Played {
     pub coverage: Coverage,
     /// Packets that were sent.
     pub packets: u64,
+    /// The run, if it was played to be recorded.
+    pub recording: Option<Recording>,
 }
 
 /// A promise was broken, or something panicked.
@@ -43,6 +46,8 @@ pub struct Defeat {
     pub tail: String,
     /// The run as a message sequence chart, if it fits one.
     pub chart: Option<String>,
+    /// The run up to there, if it was played to be recorded, and a promise was broken.
+    pub recording: Option<Recording>,
 }
 
 impl Subject {
@@ -54,15 +59,22 @@ impl Subject {
         prepare: impl Fn(NetBuilder<A>) -> NetBuilder<A> + Send + Sync + 'static,
         pick: impl Fn(&A, &Actor, u16) -> Option<A::Op> + Send + Sync + 'static,
     ) -> Self {
-        let play = move |scenario: &Scenario, signatures| {
+        let play = move |scenario: &Scenario, signatures, replay: Option<&str>| {
             let mut net = scenario.play(
-                |builder| prepare(builder).signatures(signatures).unwinding(),
+                |builder| {
+                    let builder = prepare(builder).signatures(signatures).unwinding();
+                    match replay {
+                        Some(replay) => builder.recording(replay),
+                        None => builder,
+                    }
+                },
                 &pick,
             );
             net.assert_live(|algorithm, who| pick(algorithm, who, LAST_PICK));
             Played {
                 coverage: net.coverage().clone(),
                 packets: net.trace().packets(),
+                recording: net.recording(),
             }
         };
         Self {
@@ -87,10 +99,34 @@ impl Subject {
     /// # Errors
     /// [`Defeat`] when a promise is broken, or something panics.
     pub fn play(&self, scenario: &Scenario, signatures: Signatures) -> Result<Played, Defeat> {
-        // A network that unwinds is dropped, and shares nothing but what is known of signatures.
-        let played = catch_unwind(AssertUnwindSafe(|| (self.play)(scenario, signatures)));
-        played.map_err(Defeat::of)
+        self.run(scenario, signatures, None)
     }
+
+    /// Plays a scenario and records it.
+    ///
+    /// # Errors
+    /// [`Defeat`] when a promise is broken, or something panics.
+    pub fn record(&self, scenario: &Scenario, signatures: Signatures) -> Result<Played, Defeat> {
+        let replay = replay_command(self.name, scenario);
+        self.run(scenario, signatures, Some(&replay))
+    }
+
+    fn run(
+        &self,
+        scenario: &Scenario,
+        signatures: Signatures,
+        replay: Option<&str>,
+    ) -> Result<Played, Defeat> {
+        // A network that unwinds is dropped, and shares nothing but what is known of signatures.
+        let play = || (self.play)(scenario, signatures, replay);
+        catch_unwind(AssertUnwindSafe(play)).map_err(Defeat::of)
+    }
+}
+
+/// The command that plays a scenario of a shipped subject again.
+pub(super) fn replay_command(subject: &str, scenario: &Scenario) -> String {
+    let code = scenario.code();
+    format!("cargo run --release --example campaign -- --replay {subject}:{code}")
 }
 
 impl Defeat {
@@ -101,6 +137,7 @@ impl Defeat {
                     what: broken.violation.to_string(),
                     violation: Some(Box::new(broken.violation)),
                     chart: broken.chart.ok(),
+                    recording: broken.recording,
                     tail: broken.tail,
                 };
             }
@@ -112,6 +149,7 @@ impl Defeat {
             violation: None,
             what: format!("a panic: {}", said.unwrap_or("without a word")),
             chart: None,
+            recording: None,
             tail: String::new(),
         }
     }
