@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The folder then holds `run.jsonl`, the recording; `run.html`, a page that shows it; and `compare.html`, which shows it beside a
-//! run in which one packet less is lost, from the first event in which they differ. Open the pages in a browser, as files.
+//! run in which none is lost, from the first event in which they differ. Open the pages in a browser, as files.
 
 use std::error::Error;
 use std::fs;

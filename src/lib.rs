@@ -92,6 +92,7 @@
 //! | the contract | [`traits`]: the algorithm and its laws; [`snapshot`]: its state in chunks; [`laws`]: a checker that tries to break the laws |
 //! | algorithms | [`orswot`], [`bank`], [`at2_impl`], the family in [`types`]: they know of no network |
 //! | the protocol | [`membership`]: who may sign, and how they change; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
+//! | runs | [`recording`]: what happened, as lines of JSON, and the page that shows it |
 //! | worlds | [`store`]: what survives a crash, in memory or, behind a feature, in a file; [`net`]: the simulated network; `node`, behind a feature: a real one |
 //!
 //! # Words
