@@ -149,6 +149,7 @@ mod zoo;
 pub mod actor;
 pub mod at2_impl;
 pub mod bank;
+mod budget;
 pub mod codec;
 pub mod deterministic_secure_broadcast;
 pub mod dot;

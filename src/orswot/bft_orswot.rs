@@ -11,9 +11,9 @@ use super::additions::{Additions, is_named};
 use super::op::is_counter;
 use super::{Clock, Dot, MEMBERS_PER_OP, Op, State};
 use crate::actor::Actor;
+use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
-use crate::types::{Alive, Budget, Usage, size};
 
 /// What a set can hold. Implemented for all such types.
 ///

@@ -30,9 +30,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use super::budget::{Budget, Usage};
 use super::product::Part;
 use crate::actor::Actor;
+use crate::budget::{Budget, Usage};
 use crate::orswot::{self, Member, Orswot};
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 

@@ -32,10 +32,10 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Alive, Budget, Usage, size};
 use super::first_fault;
 use super::map::Key;
 use crate::actor::Actor;
+use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict, Wire};
 

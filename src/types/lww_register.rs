@@ -31,9 +31,9 @@ use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Budget, size};
 use super::rank::{Ranks, Stamp};
 use crate::actor::Actor;
+use crate::budget::{Budget, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 

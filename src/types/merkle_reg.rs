@@ -33,9 +33,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Alive, Budget, Usage, size};
 use super::lww_register::Value;
 use crate::actor::Actor;
+use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec::{self, Digest, Domain, NetworkId};
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 

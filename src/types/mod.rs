@@ -39,28 +39,31 @@
 /// makes it what it is after that operation. All that a source's operation changes for the verdict on its next must be in `own`.
 macro_rules! judged_in_order {
     () => {
-        fn validate(&self, from: &$crate::Actor, op: &Self::Op) -> bool {
+        fn validate(&self, from: &$crate::actor::Actor, op: &Self::Op) -> bool {
             self.verdict(from, op).is_valid()
         }
 
-        fn verdict(&self, from: &$crate::Actor, op: &Self::Op) -> $crate::Verdict {
+        fn verdict(&self, from: &$crate::actor::Actor, op: &Self::Op) -> $crate::traits::Verdict {
             self.verdict_batch(from, ::std::slice::from_ref(op))
         }
 
-        fn verdict_batch(&self, from: &$crate::Actor, ops: &[Self::Op]) -> $crate::Verdict {
+        fn verdict_batch(
+            &self,
+            from: &$crate::actor::Actor,
+            ops: &[Self::Op],
+        ) -> $crate::traits::Verdict {
             let mut own = self.own(from);
             for op in ops {
                 if let Err(verdict) = self.judge(from, &mut own, op) {
                     return verdict;
                 }
             }
-            $crate::Verdict::Valid
+            $crate::traits::Verdict::Valid
         }
     };
 }
 
 pub mod bounded_counter;
-mod budget;
 pub mod counter;
 pub mod graph;
 pub mod keyed;
@@ -74,8 +77,8 @@ mod rank;
 pub mod text;
 pub mod tree;
 
+pub use crate::budget::{Budget, Usage};
 pub use bounded_counter::BoundedCounter;
-pub use budget::{Budget, Usage};
 pub use counter::Counter;
 pub use graph::Graph;
 pub use keyed::Keyed;
@@ -88,8 +91,6 @@ pub use product::Part;
 pub use rank::Stamp;
 pub use text::{List, Text};
 pub use tree::Tree;
-
-pub(crate) use budget::{Alive, size};
 
 use crate::actor::Actor;
 use crate::traits::{Verdict, Wire};

@@ -31,9 +31,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Budget, size};
 use super::lww_register::Value;
 use crate::actor::Actor;
+use crate::budget::{Budget, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 

@@ -31,9 +31,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Alive, Budget, Usage, size};
 use super::map::Key;
 use crate::actor::Actor;
+use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 

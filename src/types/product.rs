@@ -162,18 +162,18 @@ macro_rules! product {
         $vis enum $op {
             $(
                 #[doc = concat!("Of `", stringify!($part), "`.")]
-                $variant(<$type as $crate::SecureBroadcastAlgorithm>::Op),
+                $variant(<$type as $crate::traits::SecureBroadcastAlgorithm>::Op),
             )+
         }
 
-        impl $crate::SecureBroadcastAlgorithm for $name {
+        impl $crate::traits::SecureBroadcastAlgorithm for $name {
             type Op = $op;
-            type ReplicatedState = ($(<$type as $crate::SecureBroadcastAlgorithm>::ReplicatedState,)+);
+            type ReplicatedState = ($(<$type as $crate::traits::SecureBroadcastAlgorithm>::ReplicatedState,)+);
 
             const NAME: &'static str = $label;
 
-            fn new(actor: $crate::Actor) -> Self {
-                Self { $($part: <$type as $crate::SecureBroadcastAlgorithm>::new(actor),)+ }
+            fn new(actor: $crate::actor::Actor) -> Self {
+                Self { $($part: <$type as $crate::traits::SecureBroadcastAlgorithm>::new(actor),)+ }
             }
 
             fn state(&self) -> Self::ReplicatedState {
@@ -185,20 +185,20 @@ macro_rules! product {
                 $(self.$part.sync_from($part);)+
             }
 
-            fn validate(&self, from: &$crate::Actor, op: &$op) -> bool {
+            fn validate(&self, from: &$crate::actor::Actor, op: &$op) -> bool {
                 match op {
                     $($op::$variant(op) => self.$part.validate(from, op),)+
                 }
             }
 
-            fn verdict(&self, from: &$crate::Actor, op: &$op) -> $crate::Verdict {
+            fn verdict(&self, from: &$crate::actor::Actor, op: &$op) -> $crate::traits::Verdict {
                 match op {
                     $($op::$variant(op) => self.$part.verdict(from, op),)+
                 }
             }
 
             #[allow(unreachable_patterns, reason = "a product of one part has no other")]
-            fn verdict_batch(&self, from: &$crate::Actor, ops: &[$op]) -> $crate::Verdict {
+            fn verdict_batch(&self, from: &$crate::actor::Actor, ops: &[$op]) -> $crate::traits::Verdict {
                 if let [op] = ops {
                     return self.verdict(from, op);
                 }
@@ -218,7 +218,7 @@ macro_rules! product {
 
             fn configuration(&self) -> Vec<u8> {
                 $crate::codec::encode(&($((
-                    <$type as $crate::SecureBroadcastAlgorithm>::NAME,
+                    <$type as $crate::traits::SecureBroadcastAlgorithm>::NAME,
                     self.$part.configuration(),
                 ),)+))
             }

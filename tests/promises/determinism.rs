@@ -16,17 +16,17 @@ const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
         peaceful,
-        "ba6acb0f7727b0ab0dabbc72aeee639ea5a89e057f8dc2ba7be1f1045bec9237",
+        "b77083acecda0408b02936dbac1e80b8f13f4547a9a15fa7b17b6f9998b3319c",
     ),
     (
         "hostile",
         hostile,
-        "913793fc58bb0dd54bb1e16bbd6188cd41fa2b6e5bdfd7a9594feb6c6fc3d72f",
+        "8e3d1d829ca82f317c987d948b011847778b41421a5c6190b254517c04bafd9d",
     ),
     (
         "crashing",
         crashing,
-        "8d9dc97ae8e5e8f493c80c6102170f6116ac47afea18e935a910290b9aed08d9",
+        "f29e41eb46957611fd0e00396079fd295623a9784e5048af21ee191dc8bbabff",
     ),
 ];
 

@@ -22,6 +22,8 @@ const ROOMS: &[(&str, &str, u8)] = &[
     ("bank/", "bank", 2),
     ("at2_impl.rs", "at2_impl", 2),
     ("laws/", "laws", 2),
+    ("budget.rs", "budget", 1),
+    ("types/text/text_net.rs", "types", 4),
     ("types/", "types", 2),
     ("membership/", "membership", 2),
     (
@@ -39,6 +41,7 @@ const ROOMS: &[(&str, &str, u8)] = &[
 const BESIDE: &[(&str, &str)] = &[
     ("deterministic_secure_broadcast", "membership"),
     ("net", "store"),
+    ("types", "orswot"),
     ("snapshot", "traits"),
     ("node", "store"),
     ("actor", "codec"),

@@ -37,11 +37,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::budget::{Alive, Budget, Usage, size};
 use super::lww_register::Value;
 use super::mv_register::Seen;
 use super::rank::Stamp;
 use crate::actor::Actor;
+use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ranges::Ranges;
 use crate::actor::Actor;
-use crate::types::Usage;
+use crate::budget::Usage;
 
 /// The elements of one source, by their counters.
 #[derive(Clone, Debug)]

@@ -11,9 +11,9 @@ use super::siblings::Key;
 use super::state::State;
 use super::tree::Tree;
 use crate::actor::Actor;
+use crate::budget::{Budget, Usage, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
-use crate::types::{Budget, Usage, size};
 
 /// Elements that one source can insert, whatever the budget: without `u32::MAX` there is always a next number.
 pub(super) const MOST_ELEMENTS: u64 = u32::MAX as u64 - 1;

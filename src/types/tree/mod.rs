@@ -39,10 +39,10 @@ mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::budget::{Alive, Budget, Usage, size};
 use super::lww_register::Value;
 use super::rank::Stamp;
 use crate::actor::Actor;
+use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
