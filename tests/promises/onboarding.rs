@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::common::Table;
 use bft_crdts::Actor;
+use bft_crdts::actor::{Sig, Signed};
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
     Answer, Body, Certificate, CheckpointError, Chunk, Fault, Proposal, ProposeError, Record,
@@ -364,6 +365,30 @@ fn who_was_given_a_trusted_checkpoint_believes_nothing_that_a_founders_stolen_ke
         assert_eq!(replica.generation(), trusted, "{generations}");
         assert!(replica.algorithm().iter().eq(&[1, 2]));
     }
+}
+
+/// What is refused has changed nothing: neither whom it asks, nor after what.
+#[test]
+fn an_answer_that_is_refused_moves_nobody_who_follows_a_trusted_checkpoint() {
+    let mut table = founder_left();
+    let (trusted, value) = (
+        table.replicas[1].generation(),
+        table.replicas[1].boundary().value(),
+    );
+    let invited = table.enter(50, |replica| trust(replica, trusted, value));
+    table.tick(invited);
+    table.take_wire();
+    let thief = table.actor(0);
+    let mut standing = Signed::clone(&table.standing(0));
+    standing.sig = Sig::from_bytes([0; 64]);
+    let answer = Answer {
+        foundings: Forgery::of(1).foundings,
+        pruned: false,
+        chunks: Vec::new(),
+        standing: Some(Arc::new(standing)),
+    };
+    let given = table.give(thief, invited, Body::Answer(answer));
+    assert!(given.is_err(), "nobody signed this standing");
 }
 
 /// That it matters: the same, told to who was given no checkpoint.

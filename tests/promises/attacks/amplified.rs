@@ -1,0 +1,43 @@
+//! A small question that asks for much. Anybody can write one, and to whom the answer goes.
+
+use crate::common::{Table, key};
+use bft_crdts::codec::{Digest, Limits};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Want};
+use bft_crdts::dot::Dot;
+
+const ASKED: usize = 0;
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.lanes = 1000;
+    limits
+}
+
+/// What a stranger is sent that asks for these messages at once: packets, and their bytes.
+fn answered(table: &mut Table, payloads: Vec<(Dot, Digest)>) -> (usize, usize) {
+    table.take_wire();
+    let want = Want {
+        value: None,
+        payloads,
+    };
+    let given = table.give(key(99).actor(), ASKED, Body::Want(want));
+    given.expect("a question");
+    let sent = table.take_wire();
+    (
+        sent.len(),
+        sent.iter().map(|p: &Packet| p.encode().len()).sum(),
+    )
+}
+
+#[test]
+fn a_question_that_names_one_message_many_times_is_answered_once() {
+    let mut table = Table::bounded(4, limits());
+    table.add(ASKED, 1);
+    table.run(4);
+    let message = table.delivered[ASKED][0];
+    let (once, _) = answered(&mut table, vec![message]);
+    assert_eq!(once, 1);
+    let most = limits().lanes as usize;
+    let (many, _) = answered(&mut table, vec![message; most]);
+    assert_eq!(many, 1);
+}
