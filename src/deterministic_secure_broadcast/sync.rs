@@ -109,7 +109,7 @@ impl<A: Wire> Replica<A> {
         let statement = Standing {
             generation: self.generation(),
             frontier: self.frontier(),
-            convicted: self.convicted.keys().copied().collect(),
+            convicted: self.told().map(|(actor, _)| *actor).collect(),
         };
         if let Some(fact) = self.signer.sign(statement) {
             self.standing.last = Some(Arc::new(fact.into_claim()));
@@ -253,10 +253,19 @@ impl<A: Wire> Replica<A> {
             && self.unknown_to(peer).next().is_none()
     }
 
+    /// The evidence that is told of: no more than a standing may name. Members come and go, and so do the liars among them:
+    /// those who have a lane in this generation go before those who left nothing behind.
+    fn told(&self) -> impl Iterator<Item = (&Actor, &Arc<Equivocation>)> {
+        let here = |(actor, _): &(&Actor, _)| self.boundary.has_lane(actor);
+        let gone = self.convicted.iter().filter(move |piece| !here(piece));
+        let told = self.convicted.iter().filter(here).chain(gone);
+        told.take(self.limits().lanes as usize)
+    }
+
     /// Evidence that a member is not known to hold. Nobody is asked to convict itself.
     fn unknown_to(&self, peer: &Peer) -> impl Iterator<Item = &Arc<Equivocation>> {
-        let evidence = self.convicted.iter();
-        let unknown = evidence
+        let unknown = self
+            .told()
             .filter(move |(actor, _)| !peer.convicted.contains(actor) && **actor != peer.actor);
         unknown.map(|(_, evidence)| evidence)
     }

@@ -8,7 +8,7 @@ use super::message::Entry;
 use super::packet::{Body, Want};
 use super::step::{Record, Step};
 use crate::actor::Actor;
-use crate::codec::Digest;
+use crate::codec::{Digest, Limits};
 use crate::dot::Dot;
 use crate::traits::Wire;
 
@@ -123,10 +123,19 @@ impl<A: Wire> Replica<A> {
             let value = Arc::clone(&candidate.value);
             self.send(from, Body::Value(value), step);
         }
-        for (dot, digest) in &want.payloads {
-            if let Some(entry) = self.message(dot, digest) {
-                self.send(from, Body::Proposal(entry.proposal), step);
-            }
+        // Anybody can ask, and write to whom the answer goes: each message once, and no more than an answer holds.
+        let mut room = self.limits().packet_bytes as usize;
+        let asked: BTreeSet<_> = want.payloads.iter().collect();
+        for (dot, digest) in asked {
+            let Some(entry) = self.message(dot, digest) else {
+                continue;
+            };
+            let len = entry.len() + Limits::MESSAGE_OVERHEAD as usize;
+            let Some(left) = room.checked_sub(len) else {
+                return;
+            };
+            room = left;
+            self.send(from, Body::Proposal(entry.proposal), step);
         }
     }
 }

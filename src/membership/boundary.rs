@@ -125,6 +125,15 @@ impl Boundary {
         left.chain(self.committee.actors()).copied().collect()
     }
 
+    /// Whether an actor is among those whose [lanes](Self::lanes) count.
+    #[must_use]
+    pub fn has_lane(&self, source: &Actor) -> bool {
+        self.committee.contains(source)
+            || self.frontier.contains_key(source)
+            || self.adopted.contains_key(source)
+            || self.sealed.contains_key(source)
+    }
+
     /// Whether `dot` may still be certified in this generation for a source: it is a member, or the dot was locked or sealed
     /// when this generation began.
     #[must_use]
