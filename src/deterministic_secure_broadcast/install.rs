@@ -312,6 +312,13 @@ impl<A: Wire> Replica<A> {
         let adopted = adopted.filter(|lock| lock.statement.dot.seq.follows(head.seq));
         let mut accusations = Vec::new();
         let known = adopted.and_then(|lock| known(lock, lane, closing));
+        let unrecorded = known.as_ref().filter(|entry| {
+            let seq = entry.message().seq;
+            !lane.has_recorded(seq, &entry.digest) && !closing.payloads.contains_key(&entry.digest)
+        });
+        // Our standing says that it is here: it must be after a crash, too.
+        let message = unrecorded.map(|entry| Record::Message(Arc::clone(&entry.proposal)));
+        step.persist.extend(message);
         lane.carried = known.clone().filter(|_| !bug!(GarbageLocked));
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);

@@ -151,6 +151,8 @@ impl<A: Wire> Replica<A> {
         if !sources.all(|pair| pair[0].source < pair[1].source) {
             return Err(Refusal::Chunk(from));
         }
+        // What it shows of the chain tells whom to ask for what next, believed or not.
+        let traced = self.awaits_checkpoint() && !answer.foundings.is_empty();
         let mut refused = Vec::new();
         let founded = self.take_foundings(answer.foundings, step);
         let founded = founded.map_err(|refusal| refused.push(refusal));
@@ -165,7 +167,7 @@ impl<A: Wire> Replica<A> {
         }
         let standing = answer.standing.as_ref();
         match standing.map_or(Ok(()), |standing| self.learn(standing, step)) {
-            Err(refusal) if worthless && !progress => return Err(refusal),
+            Err(refusal) if worthless && !progress && !traced => return Err(refusal),
             learned => refused.extend(learned.err()),
         }
         step.refused.extend(refused);

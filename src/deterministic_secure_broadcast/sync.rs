@@ -106,8 +106,15 @@ impl<A: Wire> Replica<A> {
         if self.standing.current {
             return self.standing.last.clone();
         }
+        // Whoever left may hold alone what the boundary adopted, and goes when a quorum says that it is here.
+        let arrived = self.holds_adopted();
+        let before = self.generation().number().saturating_sub(1);
         let statement = Standing {
-            generation: self.generation(),
+            generation: if arrived {
+                self.generation()
+            } else {
+                Generation::numbered(before)
+            },
             frontier: self.frontier(),
             convicted: self.told().map(|(actor, _)| *actor).collect(),
         };

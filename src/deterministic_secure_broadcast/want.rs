@@ -67,6 +67,16 @@ impl<A: Wire> Replica<A> {
         held.or_else(|| self.closing.payloads.get(digest)).cloned()
     }
 
+    /// Whether all messages are here that the boundary adopted, or what was delivered in their places.
+    pub(super) fn holds_adopted(&self) -> bool {
+        let mut adopted = self.boundary.adopted().values().map(|lock| &lock.statement);
+        adopted.all(|echo| {
+            let head = self.head(&echo.dot.source);
+            head.is_some_and(|head| head.seq >= echo.dot.seq)
+                || self.message(&echo.dot, &echo.digest).is_some()
+        })
+    }
+
     /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for it; its source's signature
     /// is checked because it is served, or is the one that was reported where the boundary adopted it. Whether it is, or
     /// was, wanted: several may serve it.
@@ -93,6 +103,7 @@ impl<A: Wire> Replica<A> {
             && let Some(lane) = self.lanes.get_mut(&dot.source)
         {
             lane.carried = Some(entry.clone());
+            self.standing.outdate();
         }
         self.closing.payloads.insert(entry.digest, entry);
     }
