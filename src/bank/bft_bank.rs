@@ -48,10 +48,32 @@ pub struct Bank {
 }
 
 /// What all replicas that applied the same operations agree on.
+///
+/// It decodes only when the sum of all balances is what was issued.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct State {
     accounts: BTreeMap<Actor, Account>,
     issued: Money,
+}
+
+/// A state as it was read.
+#[derive(Deserialize)]
+struct Unchecked {
+    accounts: BTreeMap<Actor, Account>,
+    issued: Money,
+}
+
+impl TryFrom<Unchecked> for State {
+    type Error = &'static str;
+
+    fn try_from(Unchecked { accounts, issued }: Unchecked) -> Result<Self, &'static str> {
+        let state = Self { accounts, issued };
+        match state.is_conserved() {
+            true => Ok(state),
+            false => Err("balances that are not what was issued"),
+        }
+    }
 }
 
 /// An open account.
@@ -142,10 +164,7 @@ impl Bank {
     /// The bank's invariant: the sum of all balances is what was issued. Reads every account.
     #[must_use]
     pub fn is_conserved(&self) -> bool {
-        let sum = self.accounts().try_fold(Money::ZERO, |sum, (_, account)| {
-            sum.checked_add(account.balance)
-        });
-        sum == Some(self.state.issued)
+        self.state.is_conserved()
     }
 
     fn transfers(&self, owner: &Actor) -> u64 {
@@ -282,6 +301,12 @@ impl SecureBroadcastAlgorithm for Bank {
 
 /// Each either happens as a whole or, with nothing, not at all.
 impl State {
+    fn is_conserved(&self) -> bool {
+        let mut balances = self.accounts.values().map(|account| account.balance);
+        let sum = balances.try_fold(Money::ZERO, Money::checked_add);
+        sum == Some(self.issued)
+    }
+
     fn open(&mut self, owner: Actor, balance: Money) -> Option<()> {
         if self.accounts.contains_key(&owner) {
             return None;

@@ -84,6 +84,10 @@ impl<V> TryFrom<Unchecked<V>> for State<V> {
         if !of_the_last || winner.map_or(0, |stamp| stamp.rank) != ranks.largest() {
             return Err("a value of another rank than the largest");
         }
+        let beaten = |stamp: Stamp| ranks.all().any(|other| other.beats(&stamp, &()));
+        if winner.is_some_and(beaten) {
+            return Err("a value that lost its tie");
+        }
         Ok(Self { ranks, current })
     }
 }

@@ -95,6 +95,9 @@ impl<V: Serialize> TryFrom<Unchecked<V>> for State<V> {
             if node.digest() != *digest {
                 return Err("a node under another digest");
             }
+            if node.children.len() > CHILDREN {
+                return Err("too many children");
+            }
             if !node.children.iter().all(|child| nodes.contains_key(child)) {
                 return Err("a node without its children");
             }

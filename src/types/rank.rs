@@ -26,6 +26,15 @@ impl Ranks {
         self.last.get(source).copied().unwrap_or(0)
     }
 
+    /// The last write of each source.
+    pub(super) fn all(&self) -> impl Iterator<Item = Stamp> {
+        let last = self.last.iter();
+        last.map(|(by, rank)| Stamp {
+            rank: *rank,
+            by: *by,
+        })
+    }
+
     /// The largest rank, 0 before the first.
     pub(super) fn largest(&self) -> u64 {
         self.largest

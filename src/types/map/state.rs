@@ -1,6 +1,6 @@
 //! What can be done to a map, and a map at rest: sorted, canonical, and checked when it is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,11 @@ impl<K, V> TryFrom<Unchecked<K, V>> for State<K, V> {
     type Error = &'static str;
 
     fn try_from(Unchecked { ranks, puts }: Unchecked<K, V>) -> Result<Self, &'static str> {
+        let mut names = BTreeSet::new();
         for puts in puts.values() {
+            if !puts.iter().all(|put| names.insert(put.stamp)) {
+                return Err("two puts of one name");
+            }
             if puts.is_empty() {
                 return Err("a key without a value");
             }

@@ -239,9 +239,11 @@ impl<T: Serialize> Contribution<T> {
             free = u64::from(last) + 2;
         }
         let inserted = u64::from(self.count);
+        // An element has at least one byte, also when it is deleted.
+        let deleted = inserted - self.elements.len().min(self.count as usize) as u64;
         if inserted != count
             || !(1..=MOST_ELEMENTS).contains(&inserted)
-            || content(&self.elements).bytes > self.bytes
+            || content(&self.elements).bytes.saturating_add(deleted) > self.bytes
         {
             return Err(StateError::Count);
         }
@@ -266,6 +268,8 @@ impl<T> State<T> {
             };
             let there = match run.parent {
                 None => run.side == Side::Right,
+                // What hangs on an element of its own author came after it.
+                Some(parent) if parent.lane == lane => (1..run.first).contains(&parent.counter),
                 Some(parent) => self.has(parent),
             };
             if !there {

@@ -1,6 +1,6 @@
 //! What can be done to a tree, and a tree at rest: sorted, canonical, and checked when it is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,9 +77,20 @@ impl<V> TryFrom<Unchecked<V>> for State<V> {
 
     fn try_from(Unchecked { ranks, nodes }: Unchecked<V>) -> Result<Self, &'static str> {
         let used = |stamp: &Stamp| (1..=ranks.last(&stamp.by)).contains(&stamp.rank);
+        let mut moves = BTreeSet::new();
         for (id, node) in &nodes {
-            if !used(id) || !used(&node.moved) || node.moved.rank < id.rank {
+            let stays = node.moved == *id;
+            if !moves.insert(node.moved) || (!stays && nodes.contains_key(&node.moved)) {
+                return Err("two operations of one name");
+            }
+            if stays && is_after(node.parent, id) {
+                return Err("a creation in the trash, or under a later node of its author");
+            }
+            if !used(id) || !used(&node.moved) {
                 return Err("a rank that its source has not used");
+            }
+            if !stays && !node.moved.beats(id, id) {
+                return Err("a move that lost against the creation");
             }
             if let Parent::Under(parent) = node.parent
                 && (parent == *id || !nodes.contains_key(&parent))
@@ -88,6 +99,15 @@ impl<V> TryFrom<Unchecked<V>> for State<V> {
             }
         }
         Ok(Self { ranks, nodes })
+    }
+}
+
+/// Whether no node can have been created there.
+fn is_after(parent: Parent, id: &Stamp) -> bool {
+    match parent {
+        Parent::Top => false,
+        Parent::Under(parent) => parent.by == id.by && parent.rank >= id.rank,
+        Parent::Trash => true,
     }
 }
 
