@@ -589,11 +589,10 @@ impl Explorer {
                 for signers in [without, with] {
                     if signers.len() == quorum && signers.iter().all(|signer| able.contains(signer))
                     {
+                        // Signers are part of it: in another world one of them may have echoed another message.
+                        let (generation, digest) = (echo.generation, echo.digest);
                         let label = format!(
-                            "certificate {} {:?} at {chair}, own echo {}",
-                            echo.generation,
-                            echo.digest,
-                            signers.contains(&chair)
+                            "certificate {generation} {digest:?} at {chair} by {signers:?}"
                         );
                         let certificate = self.certificate(&chairs, signers, echo);
                         choices.push(hear(
