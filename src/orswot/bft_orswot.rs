@@ -63,10 +63,10 @@ struct Own<'a, M> {
 }
 
 impl<M: Member> Orswot<M> {
-    /// The budget of a set that is made without one: 64 KiB an operation, so that what fits a message when it is added also fits
-    /// one when it is removed, with the additions that all lanes made of it; 1,048,576 members and 64 MiB an actor.
+    /// The budget of a set that is made without one: 128 KiB an operation, so that a message's bound comes first; 1,048,576 members
+    /// and 64 MiB an actor.
     pub const BUDGET: Budget = Budget {
-        op_bytes: 64 << 10,
+        op_bytes: 128 << 10,
         entries: 1 << 20,
         bytes: 64 << 20,
     };

@@ -142,12 +142,16 @@ impl TryFrom<BTreeMap<Actor, Account>> for State {
         let there = sum(|account| account.rights)
             .zip(sum(|account| account.used))
             .and_then(|(rights, used)| rights.checked_add(used));
-        if granted.is_none() || granted != there {
+        if granted.is_none_or(|granted| granted > MOST) || granted != there {
             return Err(TooManyRights);
         }
         Ok(Self(accounts))
     }
 }
+
+/// Rights that all quotas together may create. A state knows no quotas: whatever it holds within this bound, all that may still
+/// be granted can be added to it.
+const MOST: u64 = u64::MAX / 2;
 
 /// Rights whose sum is beyond what can be counted, or which were not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -158,10 +162,10 @@ impl BoundedCounter {
     /// A replica in a network in which these actors may grant, each so many rights in all.
     ///
     /// # Errors
-    /// [`TooManyRights`]: the quotas sum up to more than `u64::MAX`.
+    /// [`TooManyRights`]: the quotas sum up to more than half of `u64::MAX`.
     pub fn with_quotas(actor: Actor, quotas: BTreeMap<Actor, u64>) -> Result<Self, TooManyRights> {
         let sum = quotas.values().copied().try_fold(0u64, u64::checked_add);
-        sum.ok_or(TooManyRights)?;
+        sum.filter(|sum| *sum <= MOST).ok_or(TooManyRights)?;
         Ok(Self {
             quotas: Arc::new(quotas),
             ..Self::new(actor)

@@ -145,16 +145,16 @@ fn rights_beyond_every_quota_make_no_valid_grant_overflow() {
         BoundedCounter::with_quotas(ACTORS[0], BTreeMap::from([(ACTORS[0], 9)])).expect("few");
     let accounts = BTreeMap::from([
         (ACTORS[0], (0u64, 0u64, 0u64)),
-        (ACTORS[1], (u64::MAX, 0, u64::MAX)),
+        (ACTORS[1], (u64::MAX / 2, 0, u64::MAX / 2)),
     ]);
-    let Ok(state) = read::<BoundedCounter>(&accounts) else {
-        return;
-    };
+    let more = BTreeMap::from([(ACTORS[1], (u64::MAX, 0u64, u64::MAX))]);
+    assert!(read::<BoundedCounter>(&more).is_err(), "beyond every bound");
+    let state = read::<BoundedCounter>(&accounts).expect("within the bound");
     rights.sync_from(state);
     let grant = rights.grant(9);
-    if rights.validate(&ACTORS[0], &grant) {
-        rights.apply(grant);
-    }
+    assert!(rights.validate(&ACTORS[0], &grant));
+    rights.apply(grant);
+    assert_eq!(rights.available(), u64::MAX / 2 + 9);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn one_source_fills_no_counter() {
 
 #[test]
 fn one_source_opens_one_account_of_rights_and_none_for_others() {
-    let quotas = BTreeMap::from([(liar(), u64::MAX)]);
+    let quotas = BTreeMap::from([(liar(), u64::MAX / 2)]);
     let rights = BoundedCounter::with_quotas(liar(), quotas).expect("one quota");
     let valid = flood(rights, OVERHEAD, |it, number| match number {
         0 => it.open(),

@@ -79,7 +79,7 @@ pub(super) fn counter_op(random: &mut ChaCha8Rng, it: &Counter, _: &Actor) -> co
 }
 
 pub(super) fn quotas(actor: Actor) -> BoundedCounter {
-    let quotas = BTreeMap::from([(ACTORS[0], 20), (ACTORS[1], u64::MAX - 20)]);
+    let quotas = BTreeMap::from([(ACTORS[0], 20), (ACTORS[1], u64::MAX / 2 - 20)]);
     BoundedCounter::with_quotas(actor, quotas).expect("they sum up to what can be counted")
 }
 
