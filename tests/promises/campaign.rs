@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use bft_crdts::net::{Act, Campaign, Kind, Phase, Scenario, Shape, Signatures, Subject, Violation};
+use bft_crdts::orswot::Orswot;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 /// The last value written wins, in the order of delivery: which is not the same everywhere.
@@ -71,12 +72,12 @@ fn a_panic_of_the_algorithm_is_a_defeat_and_ends_nothing_else() {
     let fussy = Subject::new(
         "fussy",
         |builder| {
-            builder.invariant(|set: &LastWins| {
-                assert!(set.0 < 60_000, "a value that is too large");
+            builder.invariant(|set: &Orswot<u16>| {
+                assert!(set.len() < 2, "a set that is too large");
                 Ok(())
             })
         },
-        |_, _, pick| Some(pick),
+        |set, _, pick| Some(set.add(pick)),
     );
     let report = Campaign::new([fussy])
         .shape(Shape::small())
@@ -84,7 +85,7 @@ fn a_panic_of_the_algorithm_is_a_defeat_and_ends_nothing_else() {
     let failure = report.failures.first().expect("a panic");
     assert!(failure.defeat.violation.is_none());
     assert!(
-        failure.defeat.what.contains("a value that is too large"),
+        failure.defeat.what.contains("a set that is too large"),
         "{failure}"
     );
 }
