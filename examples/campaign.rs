@@ -157,7 +157,7 @@ fn play_again(name: &str, scenario: &Scenario, given: &Arguments) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(defeat) => {
-            show(defeat.recording.as_ref(), given);
+            show(defeat.recording.as_deref(), given);
             println!("{}\n{}", defeat.what, defeat.tail);
             println!("{}", defeat.chart.unwrap_or_default());
             ExitCode::FAILURE

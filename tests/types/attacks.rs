@@ -29,18 +29,6 @@ fn a_bank_with_more_money_than_was_issued_is_no_state() {
     let rich = (Money::MAX, 0u64);
     let accounts = BTreeMap::from([(ACTORS[0], rich), (ACTORS[1], rich)]);
     let state = read::<Bank>(&(accounts, Money::MAX));
-    if let Ok(state) = state.clone() {
-        let mut bank = Bank::new(ACTORS[0]);
-        bank.sync_from(state.clone());
-        let payment = bank.transfer(ACTORS[1], Money::new(1));
-        assert!(bank.validate(&ACTORS[0], &payment));
-        bank.apply(payment);
-        eprintln!(
-            "conserved: {}, a valid payment changed something: {}",
-            bank.is_conserved(),
-            bank.state() != state
-        );
-    }
     assert_eq!(state, Err(DecodeError::Malformed));
 }
 

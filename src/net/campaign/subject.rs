@@ -47,7 +47,7 @@ pub struct Defeat {
     /// The run as a message sequence chart, if it fits one.
     pub chart: Option<String>,
     /// The run up to there, if it was played to be recorded, and a promise was broken.
-    pub recording: Option<Recording>,
+    pub recording: Option<Box<Recording>>,
 }
 
 impl Subject {
@@ -137,7 +137,7 @@ impl Defeat {
                     what: broken.violation.to_string(),
                     violation: Some(Box::new(broken.violation)),
                     chart: broken.chart.ok(),
-                    recording: broken.recording,
+                    recording: broken.recording.map(Box::new),
                     tail: broken.tail,
                 };
             }
