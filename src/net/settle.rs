@@ -115,7 +115,7 @@ impl<A: Wire> Net<A> {
     }
 
     /// Lets time pass until a correct member's agreement is in this round or a later one, or no correct member that is up has one,
-    /// but no longer than [`ROUND_TICKS`] for each round.
+    /// but no longer than `ROUND_TICKS` for each round.
     pub fn run_rounds(&mut self, many: u32) {
         for _ in 0..ROUND_TICKS * u64::from(many) {
             match self.latest_round() {

