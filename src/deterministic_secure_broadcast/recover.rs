@@ -42,6 +42,8 @@ impl<A: Wire> Replica<A> {
                 .replay(record)
                 .ok_or(RecoverError::Record { index })?;
         }
+        // A store that was cut or put together wrongly may hold what no generation admits any more.
+        replica.vouch_again();
         replica.signer.begin();
         let mut step = Step::default();
         if replica.committee.contains(&replica.actor()) {

@@ -96,17 +96,20 @@ impl<A: Wire> Net<A> {
         self.live_members().len() >= self.committee().quorum()
     }
 
-    /// Whether all correct members have installed the newest generation, delivered the same, and have nothing to say.
+    /// Whether all correct members have installed the newest generation, delivered and convicted the same, and have nothing to say.
     pub(super) fn is_level(&self) -> bool {
         let newest = self.committee().generation();
         let replicas = self.live_members();
         let mut replicas = replicas.iter().filter_map(|who| self.replica(who));
-        let first = replicas.clone().next().map(|replica| replica.frontier());
+        let first = replicas.clone().next();
         replicas.all(|replica| {
             replica.generation() == newest
                 && !replica.is_pending()
                 && !replica.is_frozen()
-                && Some(replica.frontier()) == first
+                && first.is_some_and(|first| {
+                    first.frontier() == replica.frontier()
+                        && first.convicted().keys().eq(replica.convicted().keys())
+                })
         })
     }
 

@@ -239,7 +239,7 @@ impl<A: Wire> Net<A> {
         let (mut quiet, mut ticks, mut unheard) = (0, 0, self.unheard);
         while quiet < SILENCE_TICKS {
             // Who approves nothing leaves others with wishes, of which they go on speaking.
-            let wishes = !self.reserved.is_empty();
+            let wishes = !self.reserved.is_empty() && !self.approvers.is_empty();
             if wishes && (ticks > most || (self.unmade().is_none() && self.is_level())) {
                 break;
             }
