@@ -166,25 +166,20 @@ impl Recorder {
     fn describe(&mut self, happening: &Event, event: &mut recording::Event) {
         match happening {
             Event::Arrived {
-                from,
+                from: end,
                 kind,
                 dot,
                 digest,
                 ..
-            } => {
-                event.peer = Some(self.place(from));
-                event.packet = Some((*kind).to_owned());
-                event.dot = dot.map(|dot| self.dot(&dot));
-                event.digest = digest.as_ref().map(digits);
             }
-            Event::Lost {
-                to,
+            | Event::Lost {
+                to: end,
                 kind,
                 dot,
                 digest,
                 ..
             } => {
-                event.peer = Some(self.place(to));
+                event.peer = Some(self.place(end));
                 event.packet = Some((*kind).to_owned());
                 event.dot = dot.map(|dot| self.dot(&dot));
                 event.digest = digest.as_ref().map(digits);

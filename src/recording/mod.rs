@@ -124,6 +124,7 @@ impl Recording {
         self.events.get(usize::try_from(id).ok()?)
     }
 
+    /// The event with this number, to be completed.
     pub(crate) fn event_mut(&mut self, id: u64) -> Option<&mut Event> {
         self.events.get_mut(usize::try_from(id).ok()?)
     }
