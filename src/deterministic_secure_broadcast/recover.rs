@@ -16,7 +16,7 @@ use super::sync::{OwnStanding, Peer};
 use crate::actor::{Signed, SigningActor};
 use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
-use crate::membership::{Boundary, Founding, Generation, Genesis};
+use crate::membership::{Authorised, Boundary, Founding, Generation, Genesis};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
@@ -122,17 +122,14 @@ impl<A: Wire> Replica<A> {
             Record::Approved(consent) => {
                 let Consent { change, approval } = *consent;
                 let fact = self.committee.verify(&self.network, approval).ok()?;
-                self.closing
-                    .approvals
-                    .add(&self.boundary, &change, fact)
-                    .ok()
-                    .map(|_| ())
+                let approvals = &mut self.closing.approvals;
+                let reached = approvals.add(&self.boundary, &change, fact).ok()?;
+                // Of one member, who is a quorum: nobody else would say again what authorises the change.
+                reached.map_or(Some(()), |authorised| self.replay_frozen(authorised))
             }
             Record::Frozen(authorisation) => {
                 let authorised = authorisation.verify(&self.boundary).ok()?;
-                let key = authorised.change().key();
-                self.closing.changes.insert(key, authorised);
-                Some(())
+                self.replay_frozen(authorised)
             }
             Record::Reported(report) => {
                 let fact = self
@@ -191,6 +188,12 @@ impl<A: Wire> Replica<A> {
         self.lock(entry, ops, 1);
 
         self.outbox.drop_first(from_outbox as usize).then_some(())
+    }
+
+    fn replay_frozen(&mut self, authorised: Authorised) -> Option<()> {
+        let key = authorised.change().key();
+        self.closing.changes.insert(key, authorised);
+        Some(())
     }
 
     fn replay_foundings(&mut self, foundings: Vec<Arc<Founding>>) -> Option<()> {

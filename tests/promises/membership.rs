@@ -437,6 +437,36 @@ fn a_crash_at_any_record_of_a_change_loses_nothing() {
     assert!(tried > 60, "{tried} records are no story");
 }
 
+#[test]
+fn a_crash_at_any_record_of_a_lone_member_s_renewal_leaves_no_approval_without_its_generation() {
+    let renewal = |watch: &dyn Fn(&mut Net<Set>, &Actor)| {
+        let mut net = net(13, 1);
+        let member = net.members()[0];
+        watch(&mut net, &member);
+        net.renew(&member).expect("a member");
+        (records(&net, &member), net)
+    };
+    let (before, (after, _)) = (
+        records(&net(13, 1), &net(13, 1).members()[0]),
+        renewal(&|_, _| ()),
+    );
+    assert!(
+        after - before > 3,
+        "{before} to {after} records are no renewal"
+    );
+    for record in 0..after - before {
+        let (_, mut net) = renewal(&|net, member| net.crash_while_writing(member, record, 9));
+        let member = net.members()[0];
+        assert!(net.is_down(&member), "{record}");
+        net.restart(&member);
+        if record == 0 {
+            net.renew(&member).expect("its first wish was not written");
+        }
+        net.settle();
+        assert_eq!(net.committee().generation().number(), 1, "{record}");
+    }
+}
+
 // ---- how long a change holds everybody up
 
 /// Delays between the first member that freezes and the moment at which every member of the next generation may echo
