@@ -1,5 +1,6 @@
 //! The program as people and scripts use it: processes, exit codes, what is printed.
 
+mod attack;
 mod evidence;
 mod founding;
 mod hostile;

@@ -32,7 +32,7 @@ fn a_node_that_keeps_running_while_a_copy_of_it_runs_is_told_so_and_so_is_the_co
     let waiting = copy.start(&["add", "pear"]);
     until(|| json(&copy.done(&["status", "--json"]))["pending"] == 1);
     let _second = two.run();
-    assert_eq!(waiting.ended().code(), Some(1));
+    assert_eq!(waiting.ended().code(), Some(4));
     is_silenced(&copy);
     is_silenced(&one);
     let evidence = one.done(&["evidence"]);

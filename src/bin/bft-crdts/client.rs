@@ -83,13 +83,19 @@ pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
 
 /// The answer to a request that was said.
 pub(crate) fn wait(mut call: Call, request: &Request) -> Result<Reply, Failure> {
-    let reply = call.answer(|| {
+    let answer = call.answer(|| {
         crate::remark(match request.awaits_delivery() {
             true => {
                 "waiting for a quorum: `why` says for whom. Interrupted, it may be delivered yet"
             }
             false => "waiting for the node",
         });
+    });
+    let reply = answer.map_err(|failure| match failure {
+        Failure::Silent(directory, error) if request.awaits_delivery() => {
+            Failure::Unheard(directory, error)
+        }
+        failure => failure,
     })?;
     if *request == Request::Stop {
         await_end(&call.home)?;

@@ -4,7 +4,10 @@
 //! connections; those that may last long leave room for the others, so that `why` is answered while operations wait.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,21 +28,51 @@ use crate::view;
 const CONNECTIONS: usize = 64;
 /// Those of them that may wait for a delivery, or follow the events.
 const LASTING: usize = 48;
-/// How long a request may take to arrive.
+/// How long a request may take to arrive, and its answer to be taken.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
-/// The control socket, at its place and open to its owner alone. The store is ours, so what is there is left over.
-pub(crate) fn bind(home: &Home) -> Result<UnixListener, Failure> {
-    let path = home.socket();
-    let bind = || {
-        if path.exists() {
-            fs::remove_file(&path)?;
+/// Where the control socket is.
+pub(crate) struct Place {
+    path: PathBuf,
+    /// The file at it, which no other one is told by while the socket is open.
+    file: (u64, u64),
+    _socket: net::UnixListener,
+}
+
+impl Place {
+    /// The control socket, at its place and open to its owner alone. The store is ours, so what is there is left over.
+    pub(crate) fn take(home: &Home) -> Result<(Self, UnixListener), Failure> {
+        let path = home.socket();
+        let take = || {
+            if path.symlink_metadata().is_ok() {
+                fs::remove_file(&path)?;
+            }
+            let socket = net::UnixListener::bind(&path)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            socket.set_nonblocking(true)?;
+            let place = Self {
+                file: file(&path)?,
+                path: path.clone(),
+                _socket: socket.try_clone()?,
+            };
+            Ok((place, UnixListener::from_std(socket)?))
+        };
+        take().map_err(|error| Failure::File(path.clone(), error))
+    }
+
+    /// Takes the socket away. When the store is closed another node may have begun here: its socket stays.
+    pub(crate) fn leave(self) {
+        if file(&self.path).is_ok_and(|file| file == self.file) {
+            // Who cannot take it away leaves it to the next node.
+            let _ = fs::remove_file(&self.path);
         }
-        let listener = UnixListener::bind(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        Ok(listener)
-    };
-    bind().map_err(|error| Failure::File(path.clone(), error))
+    }
+}
+
+/// What tells the file at `path` from all others.
+fn file(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// Answers until it is dropped.
@@ -68,7 +101,7 @@ async fn converse<A: Service>(
     stream: UnixStream,
     desk: &Desk<A>,
     lasting: &Semaphore,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let request = match timeout(ARRIVAL, read(&mut reader)).await {
@@ -91,9 +124,12 @@ async fn respond<A: Service>(
     writer: &mut OwnedWriteHalf,
     desk: &Desk<A>,
     request: Request,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     if request != Request::Trace {
-        return say(writer, &desk.grant(request).await).await;
+        let answer = desk.grant(request).await;
+        // Whoever does not take it keeps nobody else out.
+        let said = timeout(ARRIVAL, say(writer, &answer)).await;
+        return said.unwrap_or_else(|late| Err(late.into()));
     }
     let mut events = desk.events();
     while let Some(event) = events.next().await {
@@ -116,7 +152,7 @@ async fn read(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<Request, Refus
     serde_json::from_slice(&line).map_err(|error| malformed(&error))
 }
 
-async fn say(writer: &mut OwnedWriteHalf, answer: &Answer) -> std::io::Result<()> {
+async fn say(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     writer.write_all(&line).await
@@ -126,4 +162,24 @@ async fn say(writer: &mut OwnedWriteHalf, answer: &Answer) -> std::io::Result<()
 async fn gone(mut reader: BufReader<OwnedReadHalf>) {
     let mut rest = [0; 1024];
     while reader.read(&mut rest).await.is_ok_and(|count| count > 0) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_a_node_leaves_the_socket_of_one_that_began_meanwhile() {
+        let directory = format!("bft-crdts-control-{}", std::process::id());
+        let home = Home::at(std::env::temp_dir().join(directory));
+        fs::create_dir(home.directory()).expect("a new directory");
+        let (first, listener) = Place::take(&home).expect("a socket");
+        drop(listener);
+        let (second, _listener) = Place::take(&home).expect("another socket");
+        first.leave();
+        assert!(UnixStream::connect(home.socket()).await.is_ok());
+        second.leave();
+        assert!(!home.socket().exists());
+        fs::remove_dir(home.directory()).expect("empty");
+    }
 }

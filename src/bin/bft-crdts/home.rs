@@ -3,10 +3,10 @@
 //! The secret key lies in the store alone. The other files can be read and edited as text; `run` writes them anew by putting
 //! a whole file in the old one's place. The address book is in others' words: it is a help, and no line of it is in the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ use rand::rngs::SysRng;
 
 use crate::failure::Failure;
 use crate::name::{self, NameError};
+use crate::protocol::Kind;
 
 /// Where actors are believed to listen, some at more than one address.
 pub(crate) type Peers = BTreeSet<(Actor, Address)>;
@@ -62,6 +63,20 @@ impl Home {
             .map_err(|_| Failure::LongDirectory(self.directory.clone()))
     }
 
+    /// Whether the directory is its owner's to write in: whoever else may could put another store, an old one, in the place of
+    /// ours.
+    fn guard(&self) -> Result<(), Failure> {
+        let metadata = match fs::metadata(&self.directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(|error| Failure::File(self.directory.clone(), error))?,
+        };
+        let mode = metadata.permissions().mode() & 0o7777;
+        match mode & 0o022 {
+            0 => Ok(()),
+            _ => Err(Failure::Shared(self.directory.clone(), mode)),
+        }
+    }
+
     /// What was typed at the prompt.
     pub(crate) fn history(&self) -> PathBuf {
         self.directory.join("history")
@@ -94,6 +109,7 @@ impl Home {
             .mode(0o700)
             .create(&self.directory);
         made.map_err(|error| Failure::File(self.directory.clone(), error))?;
+        self.guard()?;
         let key = SigningActor::from_secret(&draw()?);
         let store = DurableStore::create(self.store_file(), key);
         let store = store.map_err(|error| self.failed(error))?;
@@ -102,6 +118,7 @@ impl Home {
 
     /// The store. Nobody else can have it open meanwhile, so that one node at a time runs here.
     pub(crate) fn open(&self) -> Result<DurableStore, Failure> {
+        self.guard()?;
         DurableStore::open(self.store_file()).map_err(|error| self.failed(error))
     }
 
@@ -110,6 +127,7 @@ impl Home {
         self.check()?;
         let mut store = self.open()?;
         let failed = |error| self.failed(error);
+        Kind::of(&invitation.genesis, store.key().actor()).ok_or(Failure::UnknownKind)?;
         store.found(&invitation.genesis).map_err(failed)?;
         let text = invitation.to_string();
         store.set_note(text.as_bytes()).map_err(failed)?;
@@ -124,12 +142,10 @@ impl Home {
         let failed = |error| self.failed(error);
         let genesis = store.genesis().map_err(failed)?;
         let genesis = genesis.ok_or_else(|| Failure::NoNetwork(self.directory.clone()))?;
-        let text = store.note().map_err(failed)?.unwrap_or_default();
-        let invitation = if text.is_empty() {
-            Invitation::founding(genesis.clone(), BTreeMap::new())
-        } else {
-            String::from_utf8_lossy(&text).parse()?
-        };
+        let text = store.note().map_err(failed)?;
+        // Without the generation that it names, a chain would be believed that is forged: a `join` that was cut short is none.
+        let text = text.ok_or_else(|| Failure::NoNetwork(self.directory.clone()))?;
+        let invitation = String::from_utf8_lossy(&text).parse()?;
         Ok((genesis, invitation))
     }
 
@@ -171,8 +187,8 @@ impl Home {
         self.write(self.peers_file(), lines.collect::<String>().as_bytes())
     }
 
-    /// Who was invited here.
-    pub(crate) fn guests(&self) -> Result<BTreeSet<Actor>, Failure> {
+    /// Who was invited here, the newest last.
+    pub(crate) fn guests(&self) -> Result<Vec<Actor>, Failure> {
         let lines = self.lines(self.guests_file(), name::whole)?;
         lines.into_iter().collect()
     }
@@ -180,7 +196,8 @@ impl Home {
     /// Remembers a guest over a restart.
     pub(crate) fn add_guest(&self, guest: Actor) -> Result<(), Failure> {
         let mut guests = self.guests()?;
-        guests.insert(guest);
+        guests.retain(|other| *other != guest);
+        guests.push(guest);
         let lines = guests.iter().map(|guest| format!("{guest}\n"));
         self.write(self.guests_file(), lines.collect::<String>().as_bytes())
     }
@@ -209,8 +226,13 @@ impl Home {
     pub(crate) fn write(&self, file: PathBuf, bytes: &[u8]) -> Result<(), Failure> {
         let fresh = file.with_extension("new");
         let write = || -> io::Result<()> {
+            // Whatever is there was left over, or leads elsewhere.
+            match fs::remove_file(&fresh) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             let mut options = fs::OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
+            options.write(true).create_new(true).mode(0o600);
             let mut opened = options.open(&fresh)?;
             opened.write_all(bytes)?;
             opened.sync_all()?;
@@ -223,6 +245,25 @@ impl Home {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_join_that_was_cut_short_is_none() {
+        let directory = format!("bft-crdts-cut-{}", std::process::id());
+        let home = Home::at(std::env::temp_dir().join(directory));
+        let actor = home.create().expect("an identity");
+        let genesis = Kind::Set.found([actor].into(), [0; 32]);
+        let invitation = Invitation::founding(genesis.expect("one founder"), [].into());
+        let mut store = home.open().expect("a store");
+        store.found(&invitation.genesis).expect("durable");
+        let network = home.network(&store);
+        assert!(matches!(network, Err(Failure::NoNetwork(_))), "{network:?}");
+        drop(store);
+        home.join(&invitation).expect("taken");
+        let store = home.open().expect("a store");
+        assert_eq!(home.network(&store).expect("a network").1, invitation);
+        drop(store);
+        fs::remove_dir_all(home.directory()).expect("removed");
+    }
 
     #[test]
     fn lines_that_make_no_sense_are_skipped_and_an_actor_may_have_several_addresses() {

@@ -24,7 +24,7 @@ mod watch;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -40,11 +40,15 @@ use crate::protocol::{Event, Kind, Reply, Request};
 /// The fewest members of which one may lie.
 const LIAR_TOLERATED: usize = 4;
 
+/// Bytes of a text that are looked at for an invitation, which has half as many with all its spaces.
+const INVITATION: u64 = 8 << 20;
+
 const EXIT_CODES: &str = "\
 Actors are written with all 64 digits, or with the first few (at least 4) where the node knows the rest; never where somebody
 is let in.
 
-Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer.";
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer;
+4 the operation was taken and may be made yet: a script that asks again may make it twice.";
 
 /// Replicated data types that survive malicious replicas, without consensus on every operation.
 #[derive(Debug, Parser)]
@@ -211,8 +215,12 @@ pub(crate) fn founding(kind: Kind, founders: &[Contact]) -> Result<Invitation, F
 /// The invitation that an argument is, or names.
 fn invitation_of(argument: &str) -> Result<Invitation, Failure> {
     let text = match argument.strip_prefix('@') {
-        Some(file) => fs::read_to_string(file).map_err(|why| Failure::File(file.into(), why))?,
-        None if argument == "-" => io::read_to_string(io::stdin())?,
+        Some(file) => {
+            let opened = fs::File::open(file);
+            let read = opened.and_then(|opened| io::read_to_string(opened.take(INVITATION)));
+            read.map_err(|why| Failure::File(file.into(), why))?
+        }
+        None if argument == "-" => io::read_to_string(io::stdin().take(INVITATION))?,
         None => argument.to_owned(),
     };
     Ok(text.parse()?)
@@ -237,7 +245,7 @@ fn print_verdict(file: &Path, json: bool) -> Result<(), Failure> {
 
 fn print_reply(reply: &Reply, json: bool) -> io::Result<()> {
     match json {
-        true => print(&show::machine(reply).to_string()),
+        true => print(&show::machine(reply)),
         false => print(&show::human(reply)),
     }
 }

@@ -405,6 +405,10 @@ pub(crate) enum Refusal {
     LaneFull,
     #[error("this node signs no more: its own key contradicts it")]
     Silenced,
+    #[error(
+        "taken, and then its own key contradicted this node: the others decide whether it counts"
+    )]
+    Contradicted,
     #[error("taken and durable, but this node lost its seat first")]
     Unseated,
     #[error("the node stopped; the operation is durable")]
@@ -422,6 +426,14 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Whether what was asked for may be done although it was not granted: to ask again may do it twice.
+    pub(crate) fn may_be_done_yet(&self) -> bool {
+        matches!(
+            self,
+            Self::Contradicted | Self::Unseated | Self::StoppedDurable | Self::StoppedLost
+        )
+    }
+
     /// What to do about it.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         Some(match self {
@@ -444,7 +456,7 @@ impl Refusal {
             }
             Self::TooLarge { .. } => "spread it over several commands",
             Self::NoSeat => "a quorum of the members lets it in with `admit`; see `status`",
-            Self::Silenced => {
+            Self::Silenced | Self::Contradicted => {
                 "the directory was copied or put back: begin anew with `init`, and let the members expel this actor"
             }
             Self::Unseated => "it is delivered if the node is let in again: `ask`",

@@ -121,7 +121,8 @@ impl Start {
     async fn run<A: Service>(self) -> Result<(), Failure> {
         let (home, tethered) = (self.home.clone(), self.tethered);
         let desk = self.desk::<A>().await?;
-        let serving = tokio::spawn(control::serve(control::bind(&home)?, desk.clone()));
+        let (place, listener) = control::Place::take(&home)?;
+        let serving = tokio::spawn(control::serve(listener, desk.clone()));
         let watch = Watch::over(&desk);
         let ended = attend(&desk, &watch, tethered).await;
         serving.abort();
@@ -129,7 +130,7 @@ impl Start {
         let stopped = desk.node.shutdown().await;
         watch.end();
         // Last: who sees it go may start the node again.
-        let _ = std::fs::remove_file(home.socket());
+        place.leave();
         ended?;
         Ok(stopped?)
     }
@@ -186,7 +187,7 @@ async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Re
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
-    print(&format!("ready {listens}")).map_err(Failure::Unheard)?;
+    print(&format!("ready {listens}")).map_err(Failure::Unready)?;
     until_asked_to_stop(desk, interrupt, terminate).await
 }
 

@@ -15,11 +15,18 @@ pub(crate) fn short(actor: &str) -> &str {
     actor.get(..SHORT).unwrap_or(actor)
 }
 
-/// Whether a character moves the cursor, turns the direction of what follows, or cannot be seen.
+/// Whether a character moves the cursor, turns the direction of what follows, or cannot be seen: Unicode's
+/// `Default_Ignorable_Code_Point` and `Bidi_Control`, and blanks that are not the space.
 pub(crate) fn steers(c: char) -> bool {
-    let unseen =
-        matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}');
-    c.is_control() || unseen || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let ignorable = matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    );
+    let blank = c.is_whitespace() && c != ' ' || c == '\u{2800}';
+    c.is_control() || ignorable || blank
 }
 
 /// A text without control characters, in which different texts look different.
@@ -36,12 +43,25 @@ fn plain(text: &str) -> String {
     plain
 }
 
-/// The answer for programs: one line.
-pub(crate) fn machine(reply: &Reply) -> Value {
-    match serde_json::to_value(reply) {
+/// The answer for programs: one line of JSON, in which what would steer a terminal is escaped.
+pub(crate) fn machine(reply: &Reply) -> String {
+    let value = match serde_json::to_value(reply) {
         Ok(Value::Object(tagged)) => tagged.into_iter().next().map_or(Value::Null, |(_, it)| it),
         _ => json!({ "done": true }),
+    };
+    let mut line = String::new();
+    for c in value.to_string().chars() {
+        match steers(c) {
+            // It stands in a text: nowhere else does JSON have any of them.
+            true => line.extend(
+                c.encode_utf16(&mut [0; 2])
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}")),
+            ),
+            false => line.push(c),
+        }
     }
+    line
 }
 
 /// The answer for people: nothing, or some lines without the last end of line.
@@ -70,7 +90,8 @@ pub(crate) fn human(reply: &Reply) -> String {
         Reply::Value(value) => plain(value),
         Reply::Puts(puts) => lines(
             puts.iter()
-                .map(|put| format!("{} {}", plain(&put.key), plain(&put.value))),
+                // No text has a tab once it is plain.
+                .map(|put| format!("{}\t{}", plain(&put.key), plain(&put.value))),
         ),
         Reply::Accounts(accounts) => {
             let line = |it: &crate::protocol::Account| format!("{} {}", it.owner, it.balance);
@@ -265,6 +286,7 @@ fn wish(it: &Wish) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Put;
 
     #[test]
     fn texts_of_others_cannot_steer_a_terminal() {
@@ -275,11 +297,37 @@ mod tests {
 
     #[test]
     fn different_texts_look_different() {
-        let texts = ["a\\nb", "a\nb", "a\\\\nb", "ab", "a\u{200b}b", "a\u{202e}b"];
-        let shown = texts.map(|text| human(&Reply::List(vec![text.to_owned()])));
+        let unseen = [
+            "\u{200b}",
+            "\u{202e}",
+            "\u{e0061}",
+            "\u{3164}",
+            "\u{a0}",
+            "\u{2800}",
+        ];
+        let mut texts = ["a\\nb", "a\nb", "a\\\\nb", "ab", "a b"]
+            .map(str::to_owned)
+            .to_vec();
+        texts.extend(unseen.map(|unseen| format!("a{unseen}b")));
+        let shown = texts
+            .iter()
+            .map(|text| human(&Reply::List(vec![text.clone()])));
+        let shown: Vec<_> = shown.collect();
         let different: std::collections::BTreeSet<_> = shown.iter().collect();
         assert_eq!(different.len(), texts.len(), "{shown:?}");
         assert_eq!(shown[1], "a\\nb");
+        for text in &shown[5..] {
+            assert!(text.contains('\\'), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_and_its_value_are_told_from_another_key_and_value() {
+        let shown = [("a b", "c"), ("a", "b c")].map(|(key, value)| {
+            let (key, value) = (key.to_owned(), value.to_owned());
+            human(&Reply::Puts(vec![Put { key, value }]))
+        });
+        assert_ne!(shown[0], shown[1]);
     }
 
     #[test]
@@ -314,7 +362,16 @@ mod tests {
     #[test]
     fn programs_get_the_answer_without_its_name() {
         let list = Reply::List(vec!["a".to_owned()]);
-        assert_eq!(machine(&list), json!(["a"]));
-        assert_eq!(machine(&Reply::Done), json!({ "done": true }));
+        assert_eq!(machine(&list), "[\"a\"]");
+        assert_eq!(machine(&Reply::Done), "{\"done\":true}");
+    }
+
+    #[test]
+    fn texts_for_programs_are_the_same_texts_and_cannot_steer_a_terminal() {
+        let hostile = "a\u{9b}2J\u{7f}\u{202e}\u{e0061}\u{1b}\"\\".to_owned();
+        let line = machine(&Reply::List(vec![hostile.clone()]));
+        assert!(!line.chars().any(steers), "{line:?}");
+        let read: Vec<String> = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(read, [hostile]);
     }
 }

@@ -213,7 +213,7 @@ impl From<NotDelivered> for Refusal {
         match why {
             NotDelivered::Refused(error) => error.into(),
             NotDelivered::Unseated => Self::Unseated,
-            NotDelivered::Equivocated => Self::Silenced,
+            NotDelivered::Equivocated => Self::Contradicted,
             NotDelivered::Stopped { durable: true } => Self::StoppedDurable,
             NotDelivered::Stopped { durable: false } => Self::StoppedLost,
             other => Self::Invalid(other.to_string()),
