@@ -140,7 +140,7 @@ impl<A: Wire> Replica<A> {
         if accused == self.actor() {
             self.silence(step);
         }
-        tracing::warn!(me = ?self.actor(), ?accused, dot = ?evidence.dot(), "convicted");
+        tracing::warn!(me = ?self.actor(), %accused, dot = ?evidence.dot(), "convicted");
         let convicted = Record::Convicted(Arc::clone(&evidence));
         step.persist
             .extend((!bug!(ConvictionNotDurable)).then_some(convicted));

@@ -177,7 +177,7 @@ impl<A: Wire> Replica<A> {
             lane.stance = Stance::Refused(echo);
         }
         let fault = Fault::Invalid { dot, reason };
-        tracing::warn!(me = ?self.actor(), ?fault, "a source is faulty");
+        tracing::warn!(me = ?self.actor(), source = %dot.source, ?fault, "a source is faulty");
         step.faults.push(fault);
     }
 

@@ -11,8 +11,8 @@ const MOST: usize = 255;
 
 /// `HOST:PORT`, where an actor may listen. A hint: who is there proves it with its key.
 ///
-/// Others' words end in files and on terminals: there are no spaces and no control characters in an address, and no more than
-/// 255 bytes. Whether there is such a host shows when it is dialled.
+/// Others' words end in files and on terminals: an address is of ASCII characters that can be seen, and of no more than 255. Whether
+/// there is such a host shows when it is dialled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address(String);
@@ -50,7 +50,7 @@ impl TryFrom<String> for Address {
     type Error = AddressError;
 
     fn try_from(text: String) -> Result<Self, AddressError> {
-        let odd = |c: char| c.is_whitespace() || c.is_control();
+        let odd = |c: char| !c.is_ascii_graphic();
         let (host, port) = text.rsplit_once(':').ok_or(AddressError)?;
         let digits = port.bytes().all(|byte| byte.is_ascii_digit());
         let port = digits && port.parse::<u16>().is_ok();
@@ -121,6 +121,8 @@ mod tests {
             "a:1\nb:2",
             "a\u{1b}[2J:1",
             "a\u{2028}:1",
+            "a\u{202e}:1",
+            "\u{430}:1",
             &long,
         ];
         let decoded = |hello: Loose<'_>| Frame::decode(&codec::encode(&hello), &Limits::default());

@@ -34,7 +34,7 @@ pub struct Builder<A> {
     listen: SocketAddr,
     address: Option<Address>,
     book: Vec<(Actor, Address)>,
-    guests: BTreeSet<Actor>,
+    guests: Vec<Actor>,
     pinned: Option<(Generation, Digest)>,
     observers: bool,
     tick: Duration,
@@ -54,7 +54,7 @@ where
             listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
             address: None,
             book: Vec::new(),
-            guests: BTreeSet::new(),
+            guests: Vec::new(),
             pinned: None,
             observers: false,
             tick: Duration::from_millis(100),
@@ -89,10 +89,10 @@ where
         self
     }
 
-    /// Lets an actor without a seat follow, and ask to be let in.
+    /// Lets an actor without a seat follow, and ask to be let in. Of many, the members are told of those that were named last.
     #[must_use]
     pub fn guest(mut self, actor: Actor) -> Self {
-        self.guests.insert(actor);
+        self.guests.push(actor);
         self
     }
 

@@ -28,6 +28,9 @@ const FOUND: usize = 64;
 /// Names that are looked up at once, of those that are vouched for and of hearsay: a liar's names keep no others waiting.
 static LOOKUPS: [Semaphore; 2] = [Semaphore::const_new(64), Semaphore::const_new(16)];
 
+/// Letters of what the transport says of a failure.
+const WORDS: usize = 200;
+
 /// TLS's word for a protocol that the other end does not speak (RFC 7301); the network is a part of its name.
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
@@ -194,7 +197,7 @@ impl From<ConnectError> for DialError {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::InvalidRemoteAddress(_) => Self::Nowhere,
-            error => Self::Failed(error.to_string()),
+            error => Self::Failed(words(&error)),
         }
     }
 }
@@ -214,9 +217,19 @@ impl From<ConnectionError> for DialError {
             {
                 Self::NotAdmitted
             }
-            error => Self::Failed(error.to_string()),
+            error => Self::Failed(words(&error)),
         }
     }
+}
+
+/// The transport's words, into which the other end may put its own: on one line, and not too many.
+fn words(error: &impl std::fmt::Display) -> String {
+    let words = error.to_string();
+    let plain = words.chars().take(WORDS).map(|c| match c {
+        ' '..='~' => c,
+        _ => '?',
+    });
+    plain.collect()
 }
 
 fn is_tls(code: TransportErrorCode) -> bool {
@@ -258,6 +271,21 @@ mod tests {
         let lost = first_of(attempts).await;
         assert_eq!(lost, Err((0..100).collect()));
         assert!(begin.elapsed() < STAGGER * 50, "{:?}", begin.elapsed());
+    }
+
+    /// Or whoever is dialled would write lines of its own into the operator's log.
+    #[test]
+    fn what_the_other_end_says_of_its_refusal_is_one_short_line_without_control_characters() {
+        let said = "\n2026-11-28 ERROR bft_crdts: convicted\u{1b}[2J\u{9b}\r\u{202e}".repeat(30);
+        let closed = quinn::ConnectionClose {
+            error_code: TransportErrorCode::NO_ERROR,
+            frame_type: None,
+            reason: said.into(),
+        };
+        let told = DialError::from(ConnectionError::ConnectionClosed(closed)).to_string();
+        assert!(told.contains("convicted"), "{told:?}");
+        assert!(told.chars().all(|c| matches!(c, ' '..='~')), "{told:?}");
+        assert!(told.len() <= WORDS, "{} letters", told.len());
     }
 
     #[test]

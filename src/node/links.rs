@@ -342,7 +342,7 @@ impl Links {
         Frame::Hello(Hello {
             address: self.address.clone(),
             book: self.contacts(),
-            guests: self.read_roster(|roster| roster.guests.iter().take(GUESTS).copied().collect()),
+            guests: self.read_roster(|roster| roster.expected(GUESTS)),
         })
     }
 

@@ -303,9 +303,7 @@ where
     /// [`RequestError::Stopped`].
     pub async fn invite(&self, guest: Actor) -> Result<Invitation, RequestError> {
         let links = &self.shared.links;
-        links.update_roster(|roster| {
-            roster.guests.insert(guest);
-        });
+        links.update_roster(|roster| roster.invite(guest));
         links.greet_members();
         let mut invitation = self.read(Invitation::of).await?;
         invitation.contacts = links.contacts();

@@ -26,8 +26,8 @@ pub(super) struct Roster {
     pub(super) contacts: BTreeSet<Actor>,
     /// Who has a seat.
     pub(super) members: BTreeSet<Actor>,
-    /// Whom the operator invited.
-    pub(super) guests: BTreeSet<Actor>,
+    /// Whom the operator invited, the newest last.
+    pub(super) guests: Vec<Actor>,
     /// Whom each member invited, by its own word: a guest of one asks all.
     pub(super) guests_of: BTreeMap<Actor, BTreeSet<Actor>>,
     /// Whether this node has a seat.
@@ -49,6 +49,19 @@ impl Roster {
     fn is_guest(&self, actor: &Actor) -> bool {
         let mut told = self.guests_of.values();
         self.guests.contains(actor) || told.any(|guests| guests.contains(actor))
+    }
+
+    /// Lets an actor follow, as the newest guest.
+    pub(super) fn invite(&mut self, guest: Actor) {
+        self.guests.retain(|other| *other != guest);
+        self.guests.push(guest);
+    }
+
+    /// Of whom the others are told: the newest guests that have no seat. Those who never come keep nobody out.
+    pub(super) fn expected(&self, most: usize) -> BTreeSet<Actor> {
+        let seatless = |guest: &&Actor| !self.members.contains(guest);
+        let newest = self.guests.iter().rev().filter(seatless);
+        newest.take(most).copied().collect()
     }
 
     /// Takes in whom a member says that it invited; of each the newest word counts, and of others none.

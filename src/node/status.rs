@@ -136,10 +136,14 @@ impl Status {
         self.traffic = links.traffic();
     }
 
-    /// Messages that members said to have delivered and this node has not: what is left to catch up with.
+    /// Messages that members said to have delivered and this node has not: what is left to catch up with. More members say so than
+    /// may lie.
     #[must_use]
     pub fn behind(&self) -> u64 {
         let progress = self.members.iter().filter_map(|member| member.progress);
-        progress.map(|progress| progress.leads).max().unwrap_or(0)
+        let mut leads: Vec<_> = progress.map(|progress| progress.leads).collect();
+        leads.sort_unstable();
+        let tolerated = self.members.len() - self.quorum;
+        leads.into_iter().rev().nth(tolerated).unwrap_or(0)
     }
 }

@@ -124,6 +124,21 @@ fn an_invitation_to_what_cannot_be_run_here_binds_nobody() {
 // ---- the directory
 
 #[test]
+fn an_address_book_that_cannot_be_written_is_told_once() {
+    let sandbox = Sandbox::new("book");
+    let one = sandbox.found_alone("set");
+    fs::create_dir(one.directory.join("peers.new")).expect("a directory");
+    let log = one.directory.join("log");
+    let mut node = one.start_into(&["run"], fs::File::create(&log).expect("a file"));
+    assert!(node.line().starts_with("ready "));
+    let told = || fs::read_to_string(&log).expect("a text");
+    until(|| told().contains("is not kept"));
+    // It tries again each second.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(told().matches("is not kept").count(), 1, "{}", told());
+}
+
+#[test]
 fn where_others_may_write_no_node_runs() {
     let sandbox = Sandbox::new("shared");
     let one = sandbox.found_alone("set");

@@ -5,6 +5,8 @@
 mod attack;
 mod contacts;
 mod departed;
+mod flapping;
+mod guests;
 mod hostile;
 mod idle;
 mod ipv6;
@@ -16,4 +18,5 @@ mod process;
 mod readme;
 mod relay;
 mod restart;
+mod told;
 mod weather;

@@ -15,8 +15,15 @@ use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 use crate::protocol::{Account, Kind, Refusal, Reply};
 pub(crate) use family::Texts;
 
-/// Words that the prompt is given to complete.
+/// Words that the prompt is given to complete, and the most bytes of one.
 const WORDS: usize = 10_000;
+const WORD_BYTES: usize = 256;
+
+/// Those of the state's texts that may be completed: a few, and short ones, or a liar's would be copied with every line.
+fn words<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let short = texts.filter(|text| text.len() <= WORD_BYTES);
+    short.take(WORDS).cloned().collect()
+}
 
 /// The set that the program runs.
 pub(crate) type Set = Orswot<String>;
@@ -125,7 +132,7 @@ impl Service for Set {
     }
 
     fn words(&self) -> Vec<String> {
-        self.iter().take(WORDS).cloned().collect()
+        words(self.iter())
     }
 }
 
@@ -215,6 +222,15 @@ fn payment(bank: &Bank, to: Actor, amount: Money) -> Result<bank::Op, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_are_not_offered_for_completion() {
+        let mut set = Set::new(Actor::from_bytes([1; 32]));
+        for text in ["a".repeat(WORD_BYTES + 1), "b".repeat(WORD_BYTES)] {
+            set.apply(set.add(text));
+        }
+        assert_eq!(set.words(), ["b".repeat(WORD_BYTES)]);
+    }
 
     #[test]
     fn one_removal_takes_away_what_is_known_of_each_member_and_no_more() {

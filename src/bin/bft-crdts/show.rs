@@ -118,7 +118,8 @@ pub(crate) fn event(event: &Event) -> String {
             format!("delivered {}: {}", dot(place), ops.join(" "))
         }
         Event::Fault { accused, words, .. } => match accused {
-            Some(accused) => format!("{} lies: {words}", short(accused)),
+            // Whole: anybody can make a key that begins like another one, to be taken for it.
+            Some(accused) => format!("{accused} lies: {words}"),
             None => format!("fault: {words}"),
         },
         Event::Installed {
@@ -223,10 +224,9 @@ fn status(it: &Status) -> String {
         );
     }
     if !it.convicted.is_empty() {
-        let convicted: Vec<_> = it.convicted.iter().map(|actor| short(actor)).collect();
         row(
             "convicted",
-            format!("{}: see `evidence`", convicted.join(" ")),
+            format!("{}: see `evidence`", it.convicted.join(" ")),
         );
     }
     if it.silenced {
@@ -357,6 +357,18 @@ mod tests {
         let change = Wished::Join { actor };
         let told = event(&Event::Asked { change });
         assert!(told.ends_with(&format!("`admit {digits}`")), "{told}");
+    }
+
+    /// Or a liar makes a key that begins like that of a correct member, and that one is expelled.
+    #[test]
+    fn who_lies_is_named_with_all_digits() {
+        let digits = "ab".repeat(32);
+        let told = event(&Event::Fault {
+            kind: "equivocation".to_owned(),
+            accused: Some(digits.clone()),
+            words: "voted twice".to_owned(),
+        });
+        assert_eq!(told, format!("{digits} lies: voted twice"));
     }
 
     #[test]

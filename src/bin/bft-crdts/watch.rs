@@ -90,7 +90,7 @@ async fn kept<A: Service>(desk: &Desk<A>, evidence: &Equivocation) -> String {
     let accused = evidence.accused();
     let against = match accused == desk.node.actor() {
         true => "this node itself: its key is used twice, or its directory was put back".to_owned(),
-        false => show::short(&accused.to_string()).to_owned(),
+        false => accused.to_string(),
     };
     match desk.write_evidence(evidence).await {
         Ok(file) => format!("the evidence is in {file}, against {against}"),
@@ -111,12 +111,18 @@ impl Way {
     fn of<A: Service>(replica: &Replica<A>) -> Self {
         match replica.fetched() {
             Some((here, all)) => Self::State(here as u64, all as u64),
-            None => {
-                let progress = replica.progress().into_iter();
-                Self::Messages(progress.map(|member| member.leads).max().unwrap_or(0))
-            }
+            None => Self::Messages(behind(replica)),
         }
     }
+}
+
+/// Messages that more members than may lie said to have and this node has not.
+fn behind<A: Service>(replica: &Replica<A>) -> u64 {
+    let progress = replica.progress().into_iter();
+    let mut leads: Vec<_> = progress.map(|member| member.leads).collect();
+    leads.sort_unstable();
+    let tolerated = replica.committee().tolerated();
+    leads.into_iter().rev().nth(tolerated).unwrap_or(0)
 }
 
 /// Shows how a node that is far behind catches up, if somebody looks at a terminal.
@@ -169,7 +175,7 @@ fn style() -> ProgressStyle {
 
 /// Writes down where the others listen, for the next start.
 async fn keep_addresses<A: Service>(node: Node<A>, home: Home) {
-    let mut written = None;
+    let (mut written, mut told) = (None, false);
     loop {
         tokio::time::sleep(LOOK).await;
         let book = node.book();
@@ -177,8 +183,13 @@ async fn keep_addresses<A: Service>(node: Node<A>, home: Home) {
             continue;
         }
         match home.write_peers(&book) {
-            Ok(()) => written = Some(book),
-            Err(failure) => tracing::warn!(%failure, "the address book is not kept"),
+            Ok(()) => (written, told) = (Some(book), false),
+            // A disk that is full is not to be filled with this.
+            Err(_) if told => {}
+            Err(failure) => {
+                tracing::warn!(%failure, "the address book is not kept");
+                told = true;
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bft_crdts::types::{Counter, Map, counter, map};
 
-use super::{Question, Service, WORDS, Wanted};
+use super::{Question, Service, Wanted, words};
 use crate::protocol::{Kind, Put, Refusal, Reply};
 
 /// The map that the program runs.
@@ -68,8 +68,7 @@ impl Service for Texts {
     }
 
     fn words(&self) -> Vec<String> {
-        let keys = self.iter().map(|(key, _)| key.clone());
-        keys.take(WORDS).collect()
+        words(self.iter().map(|(key, _)| key))
     }
 }
 

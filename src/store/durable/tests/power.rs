@@ -162,3 +162,44 @@ fn a_power_cut_loses_nothing_acknowledged_and_leaves_whole_groups() {
     }
     assert!(under_way > 0, "no cut left what was under way");
 }
+
+/// The file is made smaller in several transactions.
+#[test]
+fn a_power_cut_while_the_file_shrinks_leaves_the_old_log_or_the_new_one() {
+    let full = Disk::default();
+    let mut store = DurableStore::begin(full.clone(), key()).expect("power is on");
+    let much = [Record::Queued(vec![1; 20 << 20].into())];
+    store.append(&much).expect("power is on");
+    drop(store);
+    let (mut old, mut new) = (0, 0);
+    for cut in (0u32..).step_by(5) {
+        let mut random = ChaCha8Rng::seed_from_u64(cut.into());
+        let disk = full.with(|platter| {
+            Disk(Arc::new(Mutex::new(Platter {
+                synced: platter.present.clone(),
+                present: platter.present.clone(),
+                left: None,
+            })))
+        });
+        let mut store = DurableStore::go_on(disk.clone()).expect("power is on");
+        disk.with(|platter| platter.left = Some(cut));
+        let replaced = store.replace(&records(0..9));
+        drop(store);
+        if replaced.is_ok() {
+            break;
+        }
+        let mut store = DurableStore::go_on(disk.after_cut(&mut random));
+        let store = store
+            .as_mut()
+            .unwrap_or_else(|e| panic!("cut {cut}: {e:?}"));
+        let found = store.load().unwrap_or_else(|e| panic!("cut {cut}: {e:?}"));
+        assert!(found == much || found == records(0..9), "cut {cut}");
+        if found == much {
+            old += 1
+        } else {
+            new += 1
+        }
+        store.append(&records(90..91)).expect("power is on");
+    }
+    assert!(old > 0 && new > 0, "{old} cuts before, {new} after");
+}

@@ -1,0 +1,59 @@
+//! What a node tells its operator is true, whoever lies to it.
+
+use std::time::Duration;
+
+use bft_crdts::codec::{Digest, Limits};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Standing};
+use bft_crdts::dot::{Head, Seq};
+use bft_crdts::node::{Link, Node, Status};
+use bft_crdts::store::MemoryStore;
+use tokio::time::{sleep, timeout};
+
+use crate::links::{Set, builder};
+use crate::process::{genesis, key};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// The member with this number says that it has so many messages of the second one, and then the node has heard it.
+async fn claim(node: &Node<Set>, number: usize, messages: u64) -> (Link, Status) {
+    let (member, to) = (key(number), node.actor());
+    let address = node.local_address().expect("bound");
+    let (network, limits) = (node.network(), Limits::default());
+    let link = Link::dial(&member, &network, &limits, to, address).await;
+    let mut link = link.expect("a member");
+    let ahead = Head {
+        seq: Seq::new(messages),
+        digest: Digest::from_bytes([0; 32]),
+    };
+    let standing = Standing {
+        generation: Default::default(),
+        frontier: [(key(1).actor(), ahead)].into(),
+        convicted: [].into(),
+    };
+    let standing = member.sign(&node.network(), standing).into_claim();
+    let (from, body) = (member.actor(), Body::Receipt(standing.into()));
+    link.send(Packet { from, to, body }).await.expect("sent");
+    let heard = async {
+        loop {
+            let status = node.status().await.expect("runs");
+            let mut said = status.members.iter().filter_map(|it| it.progress);
+            if said.any(|said| said.member == from && said.leads == messages) {
+                return status;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    (link, timeout(SOON, heard).await.expect("it is heard"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_behind_what_more_members_say_than_may_lie() {
+    let node = builder(key(0), genesis(4)).start(MemoryStore::new()).await;
+    let node = node.expect("started");
+    let (_liar, status) = claim(&node, 3, u64::MAX).await;
+    assert_eq!(status.behind(), 0, "one of four may lie");
+    let (_second, status) = claim(&node, 2, 5).await;
+    assert_eq!(status.behind(), 5);
+    let (_third, status) = claim(&node, 1, 7).await;
+    assert_eq!(status.behind(), 7);
+}
