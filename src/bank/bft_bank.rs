@@ -6,7 +6,8 @@
 //!   rise. Every verdict reads nothing else of other sources, hence the laws *stable*, *final* and *commuting*;
 //! - no sum overflows: see [`Bank::MOST_OPENING`].
 //!
-//! A transfer costs a few look-ups, a reading one; nothing kept grows with history.
+//! A transfer costs a few look-ups, a reading one. What is kept grows with the accounts, and by the payments under a reference that
+//! each of them remembers, [`Bank::REMEMBERED`] at most.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use std::slice;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::bank::reference::{Payment, Reference, References};
 use crate::codec;
 use crate::money::{Income, Money, Transfer, TransferId};
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
@@ -49,12 +51,14 @@ pub struct Bank {
 
 /// What all replicas that applied the same operations agree on.
 ///
-/// It decodes only when the sum of all balances is what was issued.
+/// It decodes only when the sum of all balances is what was issued, and each account can remember what it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct State {
     accounts: BTreeMap<Actor, Account>,
     issued: Money,
+    /// Of the accounts that remember any.
+    references: BTreeMap<Actor, References>,
 }
 
 /// A state as it was read.
@@ -62,16 +66,34 @@ pub struct State {
 struct Unchecked {
     accounts: BTreeMap<Actor, Account>,
     issued: Money,
+    /// Of the accounts that remember any.
+    references: BTreeMap<Actor, References>,
 }
 
 impl TryFrom<Unchecked> for State {
     type Error = &'static str;
 
-    fn try_from(Unchecked { accounts, issued }: Unchecked) -> Result<Self, &'static str> {
-        let state = Self { accounts, issued };
-        match state.is_conserved() {
+    fn try_from(unchecked: Unchecked) -> Result<Self, &'static str> {
+        let Unchecked {
+            accounts,
+            issued,
+            references,
+        } = unchecked;
+        let state = Self {
+            accounts,
+            issued,
+            references,
+        };
+        if !state.is_conserved() {
+            return Err("balances that are not what was issued");
+        }
+        let fit = |(owner, references): (&Actor, &References)| {
+            let account = state.accounts.get(owner);
+            account.is_some_and(|account| references.fits(owner, account.transfers))
+        };
+        match state.references.iter().all(fit) {
             true => Ok(state),
-            false => Err("balances that are not what was issued"),
+            false => Err("payments that their account cannot remember"),
         }
     }
 }
@@ -97,6 +119,20 @@ pub enum Op {
     },
     /// Moves money from the account of the op's source to another open one.
     Transfer(Transfer),
+    /// The same, once: as long as the account remembers a payment under this reference, another one is never valid.
+    Referenced(Transfer, Reference),
+}
+
+impl Op {
+    /// The transfer, and the reference that it was made under.
+    #[must_use]
+    pub fn transfer(&self) -> Option<(&Transfer, Option<&Reference>)> {
+        match self {
+            Self::OpenAccount { .. } => None,
+            Self::Transfer(transfer) => Some((transfer, None)),
+            Self::Referenced(transfer, reference) => Some((transfer, Some(reference))),
+        }
+    }
 }
 
 impl Bank {
@@ -106,6 +142,11 @@ impl Bank {
     /// a lane opens one account, and 2^26 times this is less than [`Money::MAX`]. So no opening has to ask how much
     /// others have issued; if it had, two of them could invalidate each other.
     pub const MOST_OPENING: Money = Money::new(u64::MAX >> 26);
+
+    /// A payment under a reference is remembered until its account has made so many transfers after it: 65,536.
+    ///
+    /// So a payer makes all others keep at most as many [`Payment`]s and [`Reference`]s, some 12 MB.
+    pub const REMEMBERED: u64 = 1 << 16;
 
     /// A replica of a bank whose money all comes from `issuer`.
     #[must_use]
@@ -128,14 +169,42 @@ impl Bank {
     /// It names the income since the last payment as its deps. Whether it is valid is the verdict's to say.
     #[must_use]
     pub fn transfer(&self, to: Actor, amount: Money) -> Op {
+        Op::Transfer(self.next_transfer(to, amount))
+    }
+
+    /// The same under a reference: while this account [remembers](Self::payment) a payment under it, the operation is never valid.
+    ///
+    /// Who pays again after an interruption asks [`payment`](Self::payment) first, on the state with its own pending operations
+    /// applied ([`Replica::ahead`](crate::deterministic_secure_broadcast::Replica::ahead)), and pays if there is none.
+    #[must_use]
+    pub fn transfer_once(&self, to: Actor, amount: Money, reference: Reference) -> Op {
+        Op::Referenced(self.next_transfer(to, amount), reference)
+    }
+
+    fn next_transfer(&self, to: Actor, amount: Money) -> Transfer {
         let source = self.actor;
         let number = self.transfers(&source).saturating_add(1);
-        Op::Transfer(Transfer {
+        Transfer {
             id: TransferId { source, number },
             to,
             amount,
             deps: self.income.deps(),
-        })
+        }
+    }
+
+    /// The payment that the account of `payer` remembers under a reference.
+    #[must_use]
+    pub fn payment(&self, payer: &Actor, reference: &Reference) -> Option<&Payment> {
+        self.state.references.get(payer)?.get(reference)
+    }
+
+    /// All payments that the account of `payer` remembers by their references, the oldest first.
+    pub fn payments(
+        &self,
+        payer: &Actor,
+    ) -> impl Iterator<Item = (&Reference, &Payment)> + use<'_> {
+        let references = self.state.references.get(payer);
+        references.into_iter().flat_map(References::iter)
     }
 
     /// The money on the account of `owner`, if it is open.
@@ -180,13 +249,46 @@ impl Bank {
     }
 }
 
-/// Judging: all that an operation changes for later ones of the same source is that source's own account, so
+/// The references that the operations of a batch have used so far, each with the number of the last transfer under it.
+type Used<'a> = BTreeMap<&'a Reference, u64>;
+
+/// Judging: all that an operation changes for later ones of the same source is that source's own account and what it remembers, so
 /// judging yields it, and a batch hands it on from operation to operation.
 impl Bank {
-    fn judge(&self, from: &Actor, own: Option<Account>, op: &Op) -> Result<Account, Verdict> {
+    fn judge<'a>(
+        &self,
+        from: &Actor,
+        own: Option<Account>,
+        used: &mut Used<'a>,
+        op: &'a Op,
+    ) -> Result<Account, Verdict> {
         match op {
             Op::OpenAccount { owner, balance } => self.judge_opening(from, own, owner, *balance),
             Op::Transfer(transfer) => self.judge_transfer(from, own, transfer),
+            Op::Referenced(transfer, reference) => {
+                self.judge_reference(from, own, used, reference)?;
+                let own = self.judge_transfer(from, own, transfer)?;
+                used.insert(reference, transfer.id.number);
+                Ok(own)
+            }
+        }
+    }
+
+    /// Only the account's own transfers make it remember and forget; the operation names its number among them, and is valid at
+    /// no later one.
+    fn judge_reference(
+        &self,
+        from: &Actor,
+        own: Option<Account>,
+        used: &Used<'_>,
+        reference: &Reference,
+    ) -> Result<(), Verdict> {
+        let transfers = own.map_or(0, |account| account.transfers);
+        let before = self.payment(from, reference).map(|payment| payment.number);
+        let last = used.get(reference).copied().or(before);
+        match last.is_some_and(|number| Payment::is_remembered(number, transfers)) {
+            true => Err(Verdict::Never("a payment was made under that reference")),
+            false => Ok(()),
         }
     }
 
@@ -240,7 +342,7 @@ impl SecureBroadcastAlgorithm for Bank {
     type Op = Op;
     type ReplicatedState = State;
 
-    const NAME: &'static str = "bank/1";
+    const NAME: &'static str = "bank/2";
 
     fn new(actor: Actor) -> Self {
         Self {
@@ -271,8 +373,9 @@ impl SecureBroadcastAlgorithm for Bank {
 
     fn verdict_batch(&self, from: &Actor, ops: &[Op]) -> Verdict {
         let mut own = self.account(from).copied();
+        let mut used = Used::new();
         for op in ops {
-            match self.judge(from, own, op) {
+            match self.judge(from, own, &mut used, op) {
                 Ok(after) => own = Some(after),
                 Err(verdict) => return verdict,
             }
@@ -284,12 +387,13 @@ impl SecureBroadcastAlgorithm for Bank {
     fn apply(&mut self, op: Op) {
         let applied = match &op {
             Op::OpenAccount { owner, balance } => self.state.open(*owner, *balance),
-            Op::Transfer(transfer) => self.state.transfer(transfer),
+            Op::Transfer(transfer) => self.state.transfer(transfer, None),
+            Op::Referenced(transfer, reference) => self.state.transfer(transfer, Some(reference)),
         };
-        match (applied, &op) {
+        match (applied, op.transfer()) {
             (None, _) => tracing::error!(%op, "an operation was applied that is not valid"),
-            (Some(()), Op::Transfer(transfer)) => self.income.observe(&self.actor, transfer),
-            (Some(()), Op::OpenAccount { .. }) => {}
+            (Some(()), Some((transfer, _))) => self.income.observe(&self.actor, transfer),
+            (Some(()), None) => {}
         }
     }
 
@@ -316,7 +420,7 @@ impl State {
         Some(())
     }
 
-    fn transfer(&mut self, transfer: &Transfer) -> Option<()> {
+    fn transfer(&mut self, transfer: &Transfer, reference: Option<&Reference>) -> Option<()> {
         let (source, to) = (transfer.id.source, transfer.to);
         if source == to {
             return None;
@@ -325,7 +429,20 @@ impl State {
         let payee = self.accounts.get(&to)?.credited(transfer.amount)?;
         self.accounts.insert(source, payer);
         self.accounts.insert(to, payee);
+        self.remember(transfer, reference);
         Some(())
+    }
+
+    fn remember(&mut self, transfer: &Transfer, reference: Option<&Reference>) {
+        let TransferId { source, number } = transfer.id;
+        let mut remembered = self.references.remove(&source).unwrap_or_default();
+        remembered.forget(number);
+        if let Some(reference) = reference {
+            remembered.insert(reference.clone(), Payment::of(transfer));
+        }
+        if !remembered.is_empty() {
+            self.references.insert(source, remembered);
+        }
     }
 }
 
@@ -355,7 +472,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OpenAccount { balance, .. } => write!(f, "open {balance}"),
-            Self::Transfer(transfer) => transfer.fmt(f),
+            Self::Transfer(transfer) | Self::Referenced(transfer, _) => transfer.fmt(f),
         }
     }
 }

@@ -24,6 +24,8 @@
 
 mod bft_bank;
 mod bft_bank_net;
+mod reference;
 
 pub use crate::money::{Money, Transfer, TransferId};
 pub use bft_bank::{Account, Bank, Op, State};
+pub use reference::{Payment, Reference, ReferenceError};

@@ -52,7 +52,7 @@ fn is_not_yet(verdict: Verdict) -> bool {
 
 fn transfer(op: Op) -> Transfer {
     match op {
-        Op::Transfer(transfer) => transfer,
+        Op::Transfer(transfer) | Op::Referenced(transfer, _) => transfer,
         Op::OpenAccount { .. } => panic!("{op:?} is no transfer"),
     }
 }
@@ -415,6 +415,9 @@ fn keeps_the_laws(fresh: impl Fn(Actor) -> Bank, seed: u64) {
     assert!(least >= Some(checked.cases), "{checked:?}");
 }
 
+/// References, of which some are used again.
+const INVOICES: [&str; 2] = ["invoice 7", "invoice 8"];
+
 /// An operation of `actor` on `state`: mostly what an honest one would do, else what a liar would.
 fn op(random: &mut ChaCha8Rng, state: &Bank, actor: &Actor, actors: &[Actor]) -> Op {
     let ledger = Ledger {
@@ -439,7 +442,11 @@ fn op(random: &mut ChaCha8Rng, state: &Bank, actor: &Actor, actors: &[Actor]) ->
         let balance = Money::new(balance);
         return Op::OpenAccount { owner, balance };
     }
-    Op::Transfer(ledger.transfer(random, actor))
+    let transfer = ledger.transfer(random, actor);
+    match random.random_range(0..6) {
+        number @ 0..2 => Op::Referenced(transfer, INVOICES[number].parse().expect("a short text")),
+        _ => Op::Transfer(transfer),
+    }
 }
 
 #[quickcheck]

@@ -75,7 +75,7 @@ fn by_the_books(net: &Net<Bank>, at: &Actor, start: i128) -> BTreeMap<Actor, i12
         for message in replica.messages(&source) {
             for op in message.decode::<Op>(replica.limits()).expect("canonical") {
                 match op {
-                    Op::Transfer(transfer) => {
+                    Op::Transfer(transfer) | Op::Referenced(transfer, _) => {
                         let amount = i128::from(transfer.amount.units());
                         *books.entry(source).or_default() -= amount;
                         *books.entry(transfer.to).or_default() += amount;
@@ -264,7 +264,7 @@ fn altered(op: Op, alter: impl FnOnce(&mut Transfer)) -> Op {
             alter(&mut transfer);
             Op::Transfer(transfer)
         }
-        open @ Op::OpenAccount { .. } => open,
+        other @ (Op::OpenAccount { .. } | Op::Referenced(..)) => other,
     }
 }
 

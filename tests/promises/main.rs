@@ -34,6 +34,7 @@ mod outbox;
 mod recordings;
 mod recovery;
 mod redteam;
+mod references;
 mod regressions;
 mod snapshots;
 mod succession;
