@@ -157,6 +157,12 @@ impl Bank {
         }
     }
 
+    /// Whose replica this is, and so whose account its own operations open and pay from.
+    #[must_use]
+    pub fn owner(&self) -> &Actor {
+        &self.actor
+    }
+
     /// The operation that opens this replica's account with `balance`.
     #[must_use]
     pub fn open(&self, balance: Money) -> Op {

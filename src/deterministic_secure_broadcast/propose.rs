@@ -149,6 +149,15 @@ impl<A: Wire> Replica<A> {
         self.outbox.len() > 0 || lane.is_some_and(|lane| lane.lock().is_some())
     }
 
+    /// Own operations that were accepted and are not delivered, the oldest first.
+    pub fn pending_operations(&self) -> impl Iterator<Item = &A::Op> {
+        let lane = self.lanes.get(&self.actor());
+        let in_flight = lane.and_then(|lane| lane.lock());
+        let in_flight = in_flight.map_or(&[][..], |lock| &lock.ops);
+        let waiting = self.outbox.waiting.iter().map(|(op, _)| op);
+        in_flight.iter().chain(waiting)
+    }
+
     /// Issues an operation of ours. It leaves at once if nothing of ours is in flight, and else with the next
     /// message. Once the step's records are durable it will be delivered, whatever is lost, as long as we stay a
     /// member.

@@ -1,10 +1,13 @@
 //! The program as people and scripts use it: processes, exit codes, what is printed.
 
+#![allow(clippy::print_stderr)]
+
 mod attack;
 mod evidence;
 mod founding;
 mod hostile;
 mod meeting;
+mod payments;
 mod sandbox;
 mod silenced;
 

@@ -76,27 +76,41 @@ impl Call {
     }
 }
 
-/// The answer to one request. Whoever waits for long is told what for; the wait has no end but the answer.
-pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
-    wait(Call::say(home, request)?, request)
+/// The answer to one request. Whoever waits for long is told what for; the wait has no end but the answer. `taken` is called
+/// with what comes before it.
+pub(crate) fn ask(
+    home: &Home,
+    request: &Request,
+    taken: impl FnOnce(&Reply) -> io::Result<()>,
+) -> Result<Reply, Failure> {
+    wait(Call::say(home, request)?, request, taken)
 }
 
 /// The answer to a request that was said.
-pub(crate) fn wait(mut call: Call, request: &Request) -> Result<Reply, Failure> {
-    let answer = call.answer(|| {
+pub(crate) fn wait(
+    mut call: Call,
+    request: &Request,
+    taken: impl FnOnce(&Reply) -> io::Result<()>,
+) -> Result<Reply, Failure> {
+    let meanwhile = || {
         crate::remark(match request.awaits_delivery() {
             true => {
                 "waiting for a quorum: `why` says for whom. Interrupted, it may be delivered yet"
             }
             false => "waiting for the node",
         });
-    });
-    let reply = answer.map_err(|failure| match failure {
+    };
+    let unheard = |failure| match failure {
         Failure::Silent(directory, error) if request.awaits_delivery() => {
             Failure::Unheard(directory, error)
         }
         failure => failure,
-    })?;
+    };
+    let mut reply = call.answer(meanwhile).map_err(unheard)?;
+    if matches!(reply, Reply::Taken(_)) {
+        taken(&reply)?;
+        reply = call.answer(meanwhile).map_err(unheard)?;
+    }
     if *request == Request::Stop {
         await_end(&call.home)?;
     }

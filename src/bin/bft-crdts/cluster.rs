@@ -331,7 +331,7 @@ impl Stage {
     }
 
     fn ask(&self, index: usize, words: &[&str]) -> Result<Reply, Failure> {
-        client::ask(&self.actors[index].home, &request(words)?)
+        client::ask(&self.actors[index].home, &request(words)?, |_| Ok(()))
     }
 
     /// Asks, and shows the command and its answer.

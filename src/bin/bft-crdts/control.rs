@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::failure::Failure;
@@ -126,10 +126,18 @@ async fn respond<A: Service>(
     request: Request,
 ) -> io::Result<()> {
     if request != Request::Trace {
-        let answer = desk.grant(request).await;
-        // Whoever does not take it keeps nobody else out.
-        let said = timeout(ARRIVAL, say(writer, &answer)).await;
-        return said.unwrap_or_else(|late| Err(late.into()));
+        let (tell, taken) = oneshot::channel();
+        let granted = desk.grant(request, tell);
+        tokio::pin!(granted);
+        let answer = tokio::select! {
+            biased;
+            Ok(reply) = taken => {
+                say_in_time(writer, &Ok(reply)).await?;
+                granted.await
+            }
+            answer = &mut granted => answer,
+        };
+        return say_in_time(writer, &answer).await;
     }
     let mut events = desk.events();
     while let Some(event) = events.next().await {
@@ -162,6 +170,12 @@ async fn say(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
 async fn gone(mut reader: BufReader<OwnedReadHalf>) {
     let mut rest = [0; 1024];
     while reader.read(&mut rest).await.is_ok_and(|count| count > 0) {}
+}
+
+/// Whoever does not take it keeps nobody else out.
+async fn say_in_time(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+    let said = timeout(ARRIVAL, say(writer, answer)).await;
+    said.unwrap_or_else(|late| Err(late.into()))
 }
 
 #[cfg(test)]

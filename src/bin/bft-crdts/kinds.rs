@@ -4,15 +4,17 @@ mod family;
 
 use std::collections::BTreeSet;
 
-use bft_crdts::bank::{self, Bank, Money};
+use bft_crdts::bank::{self, Bank, Money, Reference};
 use bft_crdts::codec::Limits;
+use bft_crdts::deterministic_secure_broadcast::Replica;
 use bft_crdts::membership::{Genesis, GenesisError};
 use bft_crdts::orswot::{self, Clock, Orswot};
 use bft_crdts::traits::Wire;
 use bft_crdts::types::Counter;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
-use crate::protocol::{Account, Kind, Refusal, Reply};
+use crate::payments::{self, Which};
+use crate::protocol::{Account, Kind, Payment, Refusal, Reply};
 pub(crate) use family::Texts;
 
 /// Words that the prompt is given to complete, and the most bytes of one.
@@ -34,7 +36,7 @@ pub(crate) enum Wanted {
     Add(Vec<String>),
     Remove(Vec<String>),
     Open(Money),
-    Pay(Actor, Money),
+    Pay(Actor, Money, Option<Reference>),
     Increase(i64),
     Put(String, String),
     Delete(String),
@@ -58,10 +60,22 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
     /// The operation on this state.
     fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal>;
 
-    /// The same, in as many operations as it takes for each to have at most `bytes`.
+    /// The same, in as many operations as it takes for each to have at most `bytes`; in none when it is done already.
     fn operations(&self, wanted: Wanted, bytes: usize) -> Result<Vec<Self::Op>, Refusal> {
         let _ = bytes;
         Ok(vec![self.operation(wanted)?])
+    }
+
+    /// A payment that is known here.
+    fn find_payment(replica: &Replica<Self>, which: &Which) -> Option<Payment> {
+        let _ = (replica, which);
+        None
+    }
+
+    /// The place of the payment that an operation makes.
+    fn payment_place(op: &Self::Op) -> Option<String> {
+        let _ = op;
+        None
     }
 
     /// What the state says.
@@ -165,9 +179,33 @@ impl Service for Bank {
                 most: Self::MOST_OPENING.units(),
             }),
             Wanted::Open(balance) => Ok(self.open(balance)),
-            Wanted::Pay(to, amount) => payment(self, to, amount),
+            Wanted::Pay(to, amount, reference) => payment(self, to, amount, reference),
             _ => Err(Refusal::OtherKind(Self::KIND)),
         }
+    }
+
+    fn operations(&self, wanted: Wanted, _: usize) -> Result<Vec<Self::Op>, Refusal> {
+        if let Wanted::Pay(to, amount, Some(reference)) = &wanted
+            && let Some(made) = self.payment(self.owner(), reference)
+        {
+            return match made.to == *to && made.amount == *amount {
+                true => Ok(Vec::new()),
+                false => Err(Refusal::OtherPayment {
+                    number: made.number,
+                    to: made.to.to_string(),
+                    amount: made.amount.units(),
+                }),
+            };
+        }
+        Ok(vec![self.operation(wanted)?])
+    }
+
+    fn find_payment(replica: &Replica<Self>, which: &Which) -> Option<Payment> {
+        payments::find(replica, which)
+    }
+
+    fn payment_place(op: &Self::Op) -> Option<String> {
+        payments::place_of(op)
     }
 
     fn look(&self, question: Question) -> Result<Reply, Refusal> {
@@ -200,23 +238,26 @@ impl Service for Bank {
 }
 
 /// A payment from this replica's account, if it is open, holds enough, and so is the payee's.
-fn payment(bank: &Bank, to: Actor, amount: Money) -> Result<bank::Op, Refusal> {
-    let operation = bank.transfer(to, amount);
-    let payer = match &operation {
-        bank::Op::Transfer(transfer) => transfer.id.source,
-        bank::Op::OpenAccount { owner, .. } => *owner,
-    };
+fn payment(
+    bank: &Bank,
+    to: Actor,
+    amount: Money,
+    reference: Option<Reference>,
+) -> Result<bank::Op, Refusal> {
     let balance_of = |owner: Actor| {
         let balance = bank.balance(&owner);
         balance.ok_or_else(|| Refusal::NoAccount(owner.to_string()))
     };
     balance_of(to)?;
-    let balance = balance_of(payer)?;
+    let balance = balance_of(*bank.owner())?;
     if amount > balance {
         let (balance, amount) = (balance.units(), amount.units());
         return Err(Refusal::TooLittleMoney { balance, amount });
     }
-    Ok(operation)
+    Ok(match reference {
+        Some(reference) => bank.transfer_once(to, amount, reference),
+        None => bank.transfer(to, amount),
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod failure;
 mod home;
 mod kinds;
 mod name;
+mod payments;
 mod prompt;
 mod protocol;
 mod run;
@@ -156,7 +157,10 @@ fn carry_out(program: Program) -> Result<(), Failure> {
             let call = client::Call::say(&home, &Request::Trace)?;
             client::follow(call, |event| print_event(&event, json))?;
         }
-        Command::Request(request) => print_reply(&client::ask(&home, &request)?, json)?,
+        Command::Request(request) => {
+            let taken = |reply: &Reply| print_taken(reply, json);
+            print_reply(&client::ask(&home, &request, taken)?, json)?;
+        }
     }
     Ok(())
 }
@@ -247,6 +251,17 @@ fn print_reply(reply: &Reply, json: bool) -> io::Result<()> {
     match json {
         true => print(&show::machine(reply)),
         false => print(&show::human(reply)),
+    }
+}
+
+/// Tells that a payment is durable: people beside the answer, programs before it.
+fn print_taken(reply: &Reply, json: bool) -> io::Result<()> {
+    match json {
+        true => print_reply(reply, json),
+        false => {
+            remark(&show::human(reply));
+            Ok(())
+        }
     }
 }
 

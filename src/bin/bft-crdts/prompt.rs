@@ -19,7 +19,7 @@ use crate::client::{self, Call};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::protocol::{Reply, Request, Words};
-use crate::{print_event, print_reply, show};
+use crate::{print_event, print_reply, print_taken, show};
 
 /// What ends the prompt.
 const QUIT: [&str; 2] = ["quit", "exit"];
@@ -69,14 +69,14 @@ pub(crate) fn run(home: &Home, json: bool) -> Result<(), Failure> {
 }
 
 fn whoami(home: &Home) -> Result<String, Failure> {
-    match client::ask(home, &Request::Status)? {
+    match client::ask(home, &Request::Status, |_| Ok(()))? {
         Reply::Status(status) => Ok(status.actor),
         _ => Ok(String::new()),
     }
 }
 
 fn words(home: &Home) -> Words {
-    match client::ask(home, &Request::Words) {
+    match client::ask(home, &Request::Words, |_| Ok(())) {
         Ok(Reply::Words(words)) => words,
         _ => Words::default(),
     }
@@ -107,7 +107,8 @@ fn say(home: &Home, request: &Request, json: bool, interrupts: &Interrupts) -> R
     let done = if *request == Request::Trace {
         client::follow(call, |event| print_event(&event, json))
     } else {
-        let reply = client::wait(call, request);
+        let taken = |reply: &Reply| print_taken(reply, json);
+        let reply = client::wait(call, request, taken);
         reply.and_then(|reply| Ok(print_reply(&reply, json)?))
     };
     interrupts.end(None);

@@ -75,6 +75,26 @@ pub(crate) enum Request {
         actor: Name,
         /// How much.
         amount: u64,
+        /// Your own name for this payment, such as the number of an invoice: under the same one it is made once, however often
+        /// you ask.
+        #[arg(long = "ref", value_name = "TEXT")]
+        #[serde(default)]
+        reference: Option<String>,
+    },
+    /// Bank: a payment of this actor's account, by its reference or its place, and whether it is accepted.
+    Payment {
+        /// The reference that it was made under, or its place: ACTOR/NUMBER.
+        which: String,
+    },
+    /// This actor's own operations that are not delivered yet, the oldest first.
+    Pending,
+    /// The newest operations of an actor that are kept here, the oldest of them first.
+    History {
+        /// Whose; without, this actor's own.
+        actor: Option<Name>,
+        /// At most so many, up to 10000.
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10000))]
+        last: u32,
     },
     /// Bank: the money on an account.
     Balance {
@@ -122,9 +142,11 @@ impl Request {
     pub(crate) fn kinds(&self) -> &'static [Kind] {
         match self {
             Self::Add { .. } | Self::Remove { .. } | Self::List => &[Kind::Set],
-            Self::Open { .. } | Self::Pay { .. } | Self::Balance { .. } | Self::Accounts => {
-                &[Kind::Bank]
-            }
+            Self::Open { .. }
+            | Self::Pay { .. }
+            | Self::Payment { .. }
+            | Self::Balance { .. }
+            | Self::Accounts => &[Kind::Bank],
             Self::Incr { .. } => &[Kind::Counter],
             Self::Get { .. } => &[Kind::Counter, Kind::Map],
             Self::Put { .. } | Self::Delete { .. } => &[Kind::Map],
@@ -206,6 +228,11 @@ pub(crate) enum Reply {
     },
     /// An operation was delivered here, hence is durable, and certified.
     Delivered(Place),
+    /// A payment was taken, and is durable here; another reply follows when it is delivered.
+    Taken(Payment),
+    Payment(Payment),
+    Pending(Vec<Operation>),
+    History(History),
     Status(Box<Status>),
     Members(Vec<Member>),
     Why(Vec<Waiting>),
@@ -227,6 +254,52 @@ pub(crate) enum Reply {
 pub(crate) struct Put {
     pub(crate) key: String,
     pub(crate) value: String,
+}
+
+/// A payment that a node has made durable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Payment {
+    /// Where it stands among all payments of its payer, which is its name for good: ACTOR/NUMBER.
+    pub(crate) place: String,
+    /// `None` when the operation is no longer kept.
+    pub(crate) paid: Option<Paid>,
+    pub(crate) reference: Option<String>,
+    pub(crate) state: PaymentState,
+}
+
+/// Who is paid, and how much.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Paid {
+    pub(crate) to: String,
+    pub(crate) amount: u64,
+}
+
+/// How far a payment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PaymentState {
+    /// Durable here, and not certified yet: it is made as soon as a quorum answers.
+    Pending,
+    /// Certified and applied.
+    Accepted,
+}
+
+/// Operations of one actor, as they were delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct History {
+    /// The first place that is kept here; what came before is in the state alone.
+    pub(crate) since: Option<Place>,
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// An operation of one actor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Operation {
+    /// Where it was delivered; `None` while it waits.
+    pub(crate) place: Option<Place>,
+    /// Its place among the actor's payments, if it is one.
+    pub(crate) payment: Option<String>,
+    pub(crate) operation: String,
 }
 
 /// A place in an actor's log.
@@ -391,6 +464,16 @@ pub(crate) enum Refusal {
     Invalid(String),
     #[error("not possible here yet, for want of {0}")]
     Early(String),
+    #[error("a reference: {0}")]
+    Reference(String),
+    #[error("under that reference {amount} go to {to}: payment {number} of this actor")]
+    OtherPayment {
+        number: u64,
+        to: String,
+        amount: u64,
+    },
+    #[error("no payment {0:?} is known here")]
+    NoPayment(String),
     #[error("the account holds {balance}, and {amount} are to be paid")]
     TooLittleMoney { balance: u64, amount: u64 },
     #[error("an account is opened with {most} at most, and {amount} are asked for")]
@@ -440,7 +523,9 @@ impl Refusal {
             Self::Malformed(_) => "use the same version of the program at both ends",
             Self::Busy => "end a `trace`, or see with `why` what operations wait for",
             Self::OtherKind(Kind::Set) => "its commands are add, remove and list",
-            Self::OtherKind(Kind::Bank) => "its commands are open, pay, balance and accounts",
+            Self::OtherKind(Kind::Bank) => {
+                "its commands are open, pay, payment, balance and accounts"
+            }
             Self::OtherKind(Kind::Counter) => "its commands are incr and get",
             Self::OtherKind(Kind::Map) => "its commands are put, get and delete",
             Self::Unknown(_) => "write all 64 digits; `members` shows them",
@@ -453,6 +538,12 @@ impl Refusal {
             Self::Early(_) => "it may be on its way: try again; `members` shows who has more",
             Self::TooLittleMoney { .. } => {
                 "`accounts` shows what is there; income that is not delivered here does not count"
+            }
+            Self::OtherPayment { .. } => {
+                "for another payment use another reference; nothing was paid"
+            }
+            Self::NoPayment(_) => {
+                "`pending` and `history` show what is known; it was not made from here"
             }
             Self::TooLarge { .. } => "spread it over several commands",
             Self::NoSeat => "a quorum of the members lets it in with `admit`; see `status`",
@@ -484,6 +575,7 @@ mod tests {
             r#"{"add":{"members":["apple"],"force":true}}"#,
             r#"{"admit":{"actor":"../x"}}"#,
             r#"{"pay":{"actor":"abcd","amount":-1}}"#,
+            r#"{"history":{"last":-1}}"#,
             "\"status\" \"stop\"",
             "{}",
             "",

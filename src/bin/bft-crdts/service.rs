@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bft_crdts::Actor;
-use bft_crdts::bank::Money;
-use bft_crdts::deterministic_secure_broadcast::Equivocation;
+use bft_crdts::bank::{Money, Reference};
+use bft_crdts::deterministic_secure_broadcast::{Equivocation, Replica};
+use bft_crdts::dot::Dot;
 use bft_crdts::membership::ChangeKey;
 use bft_crdts::node::{Address, Events, Node};
 use tokio::sync::{Mutex, Notify, oneshot};
@@ -14,6 +15,7 @@ use crate::evidence;
 use crate::home::Home;
 use crate::kinds::{Question, Service, Wanted};
 use crate::name::Name;
+use crate::payments::{self, PaymentPlace, Which};
 use crate::protocol::{Answer, Evidence, Refusal, Reply, Request, Wished, Words};
 use crate::view;
 
@@ -31,8 +33,9 @@ pub(crate) struct Desk<A: Service> {
 }
 
 impl<A: Service> Desk<A> {
-    /// Grants a request, or says why not. [`Request::Trace`] is answered by [`events`](Self::events).
-    pub(crate) async fn grant(&self, request: Request) -> Answer {
+    /// Grants a request, or says why not. [`Request::Trace`] is answered by [`events`](Self::events). `taken` is told of a payment
+    /// that is durable, while the answer waits for its delivery.
+    pub(crate) async fn grant(&self, request: Request, taken: oneshot::Sender<Reply>) -> Answer {
         match request {
             Request::Status
             | Request::Members
@@ -57,7 +60,12 @@ impl<A: Service> Desk<A> {
                 self.stop.notify_one();
                 Ok(Reply::Done)
             }
-            operation_or_question => self.use_state(operation_or_question).await,
+            Request::Pending => {
+                let pending = self.node.read(payments::pending).await?;
+                Ok(Reply::Pending(pending))
+            }
+            Request::History { actor, last } => self.history(actor, last).await,
+            operation_or_question => self.use_state(operation_or_question, taken).await,
         }
     }
 
@@ -117,7 +125,8 @@ impl<A: Service> Desk<A> {
         Ok(Reply::Approved { approvals, quorum })
     }
 
-    async fn evidence(&self) -> Answer {
+    /// Writes the evidence against each convicted actor into a file.
+    pub(crate) async fn evidence(&self) -> Answer {
         let convicted = self.node.read(|replica| replica.convicted().clone());
         let mut files = Vec::new();
         for (accused, evidence) in convicted.await? {
@@ -140,7 +149,7 @@ impl<A: Service> Desk<A> {
 
     // ---- the state
 
-    async fn use_state(&self, request: Request) -> Answer {
+    async fn use_state(&self, request: Request, taken: oneshot::Sender<Reply>) -> Answer {
         if !request.kinds().contains(&A::KIND) {
             return Err(Refusal::OtherKind(A::KIND));
         }
@@ -148,10 +157,15 @@ impl<A: Service> Desk<A> {
             Request::Add { members } => self.propose(Wanted::Add(members)).await,
             Request::Remove { members } => self.propose(Wanted::Remove(members)).await,
             Request::Open { amount } => self.propose(Wanted::Open(Money::new(amount))).await,
-            Request::Pay { actor, amount } => {
+            Request::Pay {
+                actor,
+                amount,
+                reference,
+            } => {
                 let payee = self.resolve(&actor).await?;
-                self.propose(Wanted::Pay(payee, Money::new(amount))).await
+                self.pay(payee, Money::new(amount), reference, taken).await
             }
+            Request::Payment { which } => self.payment(&which).await,
             Request::Balance { actor: Some(actor) } => {
                 let owner = self.resolve(&actor).await?;
                 self.look(Question::Balance(owner)).await
@@ -169,14 +183,25 @@ impl<A: Service> Desk<A> {
     }
 
     async fn look(&self, question: Question) -> Answer {
-        let read = move |replica: &bft_crdts::deterministic_secure_broadcast::Replica<A>| {
-            replica.algorithm().look(question)
-        };
+        let read = move |replica: &Replica<A>| replica.algorithm().look(question);
         self.node.read(read).await?
     }
 
     /// Makes the operation on the state that is ahead, and waits for its delivery; or several, when one is too large.
     async fn propose(&self, wanted: Wanted) -> Answer {
+        let delivered = self
+            .propose_unless_done(wanted, |_| std::future::ready(()))
+            .await?;
+        let delivered = delivered.expect("only a payment is done already");
+        Ok(Reply::Delivered(view::place(&delivered)))
+    }
+
+    /// The same; nothing when what is wanted was done before. The first operation is handed to `taken` when it was made.
+    async fn propose_unless_done<F: Future<Output = ()>>(
+        &self,
+        wanted: Wanted,
+        taken: impl FnOnce(Option<String>) -> F,
+    ) -> Result<Option<Dot>, Refusal> {
         let bytes = self
             .node
             .read(|replica| replica.limits().op_bytes())
@@ -185,20 +210,104 @@ impl<A: Service> Desk<A> {
         let make = move |state: &A| {
             let mut operations = state.operations(wanted, bytes).map(Vec::into_iter);
             let first = operations.as_mut().ok().and_then(Iterator::next);
+            let place = first.as_ref().map(A::payment_place);
             // Nobody waits for the rest when the connection is gone.
-            let _ = tell.send(operations);
+            let _ = tell.send(operations.map(|rest| (place, rest)));
             first
         };
-        let first = self.node.propose_with(make).await;
-        let Ok(rest) = told.await else {
+        let first = self.node.propose_with(make);
+        let rest = async {
+            let told = told.await;
+            if let Ok(Ok((Some(place), _))) = &told {
+                taken(place.clone()).await;
+            }
+            told
+        };
+        let (first, rest) = tokio::join!(first, rest);
+        let Ok(rest) = rest else {
             return Err(first.map_or_else(Refusal::from, |_| Refusal::Stopped));
         };
-        let rest = rest?;
+        let (made, rest) = rest?;
+        if made.is_none() {
+            return Ok(None);
+        }
         let mut last = first?;
         for operation in rest {
             last = self.node.propose(operation).await?;
         }
-        Ok(Reply::Delivered(view::place(&last)))
+        Ok(Some(last))
+    }
+
+    // ---- payments
+
+    async fn pay(
+        &self,
+        payee: Actor,
+        amount: Money,
+        reference: Option<String>,
+        taken: oneshot::Sender<Reply>,
+    ) -> Answer {
+        let reference = reference.map(Reference::try_from).transpose();
+        let reference = reference.map_err(|why| Refusal::Reference(why.to_string()))?;
+        let wanted = Wanted::Pay(payee, amount, reference.clone());
+        let tell = |place: Option<String>| self.tell_taken(place, taken);
+        match self.propose_unless_done(wanted, tell).await? {
+            Some(dot) => Ok(Reply::Delivered(view::place(&dot))),
+            None => {
+                let reference = reference.expect("only what has a reference is done already");
+                let text = reference.to_string();
+                let found = self.find(Which::Reference(reference)).await?;
+                found.ok_or(Refusal::NoPayment(text))
+            }
+        }
+    }
+
+    /// Tells of a payment that was made here, once it is durable.
+    async fn tell_taken(&self, place: Option<String>, taken: oneshot::Sender<Reply>) {
+        let place = place.as_deref().and_then(PaymentPlace::of);
+        if let Some(place) = place
+            && let Ok(which) = self.which(&place).await
+            && let Ok(Some(Reply::Payment(payment))) = self.find(which).await
+        {
+            // Whoever asked may be gone.
+            let _ = taken.send(Reply::Taken(payment));
+        }
+    }
+
+    /// By its reference, if this actor made a payment under it; else by its place.
+    async fn payment(&self, text: &str) -> Answer {
+        if let Ok(reference) = text.parse()
+            && let Some(found) = self.find(Which::Reference(reference)).await?
+        {
+            return Ok(found);
+        }
+        if let Some(place) = PaymentPlace::of(text)
+            && let Some(found) = self.find(self.which(&place).await?).await?
+        {
+            return Ok(found);
+        }
+        Err(Refusal::NoPayment(text.to_owned()))
+    }
+
+    async fn which(&self, place: &PaymentPlace) -> Result<Which, Refusal> {
+        let payer = self.resolve(&place.payer).await?;
+        Ok(Which::Number(payer, place.number))
+    }
+
+    async fn find(&self, which: Which) -> Result<Option<Reply>, Refusal> {
+        let found = self
+            .node
+            .read(move |replica| A::find_payment(replica, &which));
+        Ok(found.await?.map(Reply::Payment))
+    }
+
+    async fn history(&self, actor: Option<Name>, last: u32) -> Answer {
+        let source = match actor {
+            Some(actor) => self.resolve(&actor).await?,
+            None => self.node.actor(),
+        };
+        let read = move |replica: &Replica<A>| payments::history(replica, &source, last as usize);
+        Ok(Reply::History(self.node.read(read).await?))
     }
 
     // ---- names

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use bft_crdts::node::Address;
 use serde_json::{Value, json};
 
-use crate::protocol::{Event, Member, Place, Reply, Status, Unreached, Waiting, Wish, Wished};
+use crate::protocol::{
+    Event, History, Member, Operation, Paid, Payment, PaymentState, Place, Reply, Status,
+    Unreached, Waiting, Wish, Wished,
+};
 
 /// Digits by which an actor is told from the others; as many as the library writes.
 const SHORT: usize = 6;
@@ -75,6 +78,10 @@ pub(crate) fn human(reply: &Reply) -> String {
             format!("approved: all of {quorum} approvals; the members change")
         }
         Reply::Delivered(place) => format!("delivered {}", dot(place)),
+        Reply::Taken(it) | Reply::Payment(it) => payment(it),
+        Reply::Pending(waiting) if waiting.is_empty() => "nothing waits".to_owned(),
+        Reply::Pending(waiting) => lines(waiting.iter().map(operation)),
+        Reply::History(it) => history(it),
         Reply::Status(it) => status(it),
         Reply::Members(members) => lines(members.iter().map(member)),
         Reply::Why(held) if held.is_empty() => {
@@ -153,6 +160,41 @@ pub(crate) fn event(event: &Event) -> String {
             format!("{faults} faults were missed: `status` names who is convicted")
         }
     }
+}
+
+fn payment(it: &Payment) -> String {
+    let state = match it.state {
+        PaymentState::Pending => "pending",
+        PaymentState::Accepted => "accepted",
+    };
+    let paid = it
+        .paid
+        .as_ref()
+        .map(|Paid { to, amount }| format!(", {amount} to {to}"));
+    let reference = it
+        .reference
+        .as_ref()
+        .map(|text| format!(", under {}", plain(text)));
+    let [paid, reference] = [paid, reference].map(Option::unwrap_or_default);
+    format!("payment {} {state}{paid}{reference}", it.place)
+}
+
+fn operation(it: &Operation) -> String {
+    let place = it.place.as_ref().map(|place| format!("{} ", dot(place)));
+    let payment = it
+        .payment
+        .as_ref()
+        .map(|payment| format!(", payment {payment}"));
+    let [place, payment] = [place, payment].map(Option::unwrap_or_default);
+    format!("{place}{}{payment}", plain(&it.operation))
+}
+
+fn history(it: &History) -> String {
+    let Some(since) = &it.since else {
+        return "nothing is kept".to_owned();
+    };
+    let since = format!("kept since {}", dot(since));
+    lines(it.operations.iter().map(operation).chain([since]))
 }
 
 fn lines(lines: impl Iterator<Item = String>) -> String {

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::home::Home;
 use crate::kinds::Service;
-use crate::protocol::{Refusal, Request};
+use crate::protocol::Refusal;
 use crate::service::Desk;
 use crate::show;
 use crate::view;
@@ -76,7 +76,7 @@ async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
             }
             // Among them may be convictions.
             Event::FaultsMissed(_) => {
-                if let Err(refusal) = desk.grant(Request::Evidence).await {
+                if let Err(refusal) = desk.evidence().await {
                     say(&bar, &refusal.to_string());
                 }
             }

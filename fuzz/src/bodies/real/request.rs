@@ -69,6 +69,11 @@ pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         Request::Pay {
             actor: name(),
             amount: u64::MAX,
+            reference: Some("invoice 7".to_owned()),
+        },
+        Request::History {
+            actor: None,
+            last: 1000,
         },
         Request::Balance { actor: None },
     ];
