@@ -66,6 +66,33 @@ fn a_payment_whose_node_dies_is_not_called_failed() {
     homes[1].until(&["balance"], "110\n");
 }
 
+/// What the program says of each payment is true, wherever its node was killed.
+#[test]
+fn payments_that_are_called_made_are_made_once_and_those_that_are_called_failed_never() {
+    let sandbox = Sandbox::new("killed");
+    let (homes, [first, _second]) = bank(&sandbox);
+    let [payer, payee] = &homes;
+    let (mut node, mut codes) = (first, Vec::new());
+    for round in 0..8 {
+        let payments: Vec<_> = (0..4)
+            .map(|_| payer.start(&["pay", &payee.actor, "1"]))
+            .collect();
+        // A little later each time: before they are heard, while they are written, after they are certified.
+        std::thread::sleep(std::time::Duration::from_millis(10 * round));
+        drop(node);
+        codes.extend(payments.into_iter().map(|payment| payment.ended().code()));
+        node = payer.run();
+    }
+    until(|| json(&payer.done(&["status", "--json"]))["pending"] == 0);
+    let count = |code| codes.iter().filter(|found| **found == Some(code)).count();
+    let (made, failed, unknown) = (count(0), count(3), count(4));
+    assert_eq!(made + failed + unknown, codes.len(), "{codes:?}");
+    let paid = json(&payer.done(&["balance", "--json"]))["balance"].clone();
+    let paid = 100 - usize::try_from(paid.as_u64().expect("a number")).expect("a small one");
+    assert!((made..=made + unknown).contains(&paid), "{paid}: {codes:?}");
+    payee.until(&["balance"], &format!("{}\n", 100 + paid));
+}
+
 // ---- the control socket
 
 #[test]
