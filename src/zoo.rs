@@ -229,5 +229,7 @@ mod cage {
         SilencedSigns,
         /// Who is convicted is not shown the evidence.
         AccusedNotTold,
+        /// A record of a message whose source entered with a generation that is not installed yet is taken for a damaged one.
+        FarLaneForgotten,
     }
 }

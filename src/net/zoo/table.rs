@@ -36,6 +36,7 @@ pub(super) const AWAITING: &[Bug] = &[
     Bug::ApprovalsReplayed,
     Bug::Poison,
     Bug::AccusedNotTold,
+    Bug::FarLaneForgotten,
 ];
 
 /// Every other bug.

@@ -7,6 +7,7 @@ mod convicts;
 mod drowned;
 mod evict;
 mod evidence;
+mod far_lanes;
 mod garbage_lock;
 mod left_alone;
 mod marks;
