@@ -260,6 +260,10 @@ impl SecureBroadcastAlgorithm for At2 {
     }
 
     /// The balances of the genesis.
+    fn summary(op: &Transfer) -> String {
+        op.to_string()
+    }
+
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&*self.genesis)
     }

@@ -28,6 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::actor::Actor;
+use crate::recording::scribe::short;
 
 /// An eventually consistent algorithm: a set, a bank, your own. See the [module](self) for its laws.
 pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
@@ -50,6 +51,12 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
 
     /// Whether `op`, issued by `from`, may be applied to this very state.
     fn validate(&self, from: &Actor, op: &Self::Op) -> bool;
+
+    /// An operation in a word or two, for charts and recordings, of which more than a line is cut off. By default what
+    /// [`Debug`] shows of it.
+    fn summary(op: &Self::Op) -> String {
+        short(op)
+    }
 
     /// Applies an operation that is valid on this very state.
     fn apply(&mut self, op: Self::Op);

@@ -404,6 +404,10 @@ impl SecureBroadcastAlgorithm for Bank {
     }
 
     /// The issuer, if there is one.
+    fn summary(op: &Op) -> String {
+        op.to_string()
+    }
+
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.issuer)
     }

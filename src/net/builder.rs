@@ -20,7 +20,7 @@ use crate::actor::{Actor, Signatures, SigningActor};
 use crate::codec::Limits;
 use crate::deterministic_secure_broadcast::Replica;
 use crate::membership::{Boundary, Genesis};
-use crate::recording::{FORMAT, Run, World};
+use crate::recording::Run;
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -140,13 +140,7 @@ impl<A: Wire> NetBuilder<A> {
     /// proportion to what happens.
     #[must_use]
     pub fn recording(mut self, replay: impl Into<String>) -> Self {
-        self.recording = Some(Run {
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            world: World::Simulation,
-            seed: Some(self.seed.to_string()),
-            replay: Some(replay.into()),
-        });
+        self.recording = Some(Run::simulated(self.seed, replay.into()));
         self
     }
 

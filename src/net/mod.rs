@@ -265,12 +265,12 @@ impl<A: Wire> Net<A> {
                 Ok(())
             }
             Mind::Correct(replica) => {
-                if let Some(recorder) = &mut self.trace.recorder {
-                    recorder.proposes(&op);
-                }
+                let event = Event::Proposed {
+                    source: *actor,
+                    op: A::summary(&op),
+                };
                 let step = replica.propose(op)?;
-                self.trace
-                    .record(self.schedule.now(), Event::Proposed { source: *actor });
+                self.trace.record(self.schedule.now(), event);
                 self.act(*actor, step);
                 if !self.is_down(actor) {
                     *self.checks.proposed.entry(*actor).or_default() += 1;

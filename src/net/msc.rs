@@ -285,7 +285,7 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
                 LOST,
             )
         }
-        Event::Proposed { source } => note(names.lifeline(source), "proposes", WHITE),
+        Event::Proposed { source, .. } => note(names.lifeline(source), "proposes", WHITE),
         Event::Delivered { at, dot, digest } => {
             let what = names.message(dot, Some(digest));
             note(names.lifeline(at), &format!("delivers {what}"), GREEN)
@@ -383,7 +383,8 @@ mod tests {
         let mut trace = Trace::default();
         for byte in [1, 2, 1] {
             let source = member(byte);
-            trace.record(0, Event::Proposed { source });
+            let op = String::new();
+            trace.record(0, Event::Proposed { source, op });
         }
         let text = chart(&trace, &[member(1), member(2)], &founders(), &[], 7).expect("short");
         assert_eq!(text.lines().filter(|line| line.contains("box")).count(), 2);

@@ -6,11 +6,12 @@ use sha2::Digest as _;
 
 use super::recorder::Recorder;
 
-use crate::actor::{Actor, Statement};
+use crate::actor::Actor;
 use crate::codec::{Digest, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
 use crate::dot::Dot;
 use crate::membership::{ChangeKey, Generation, Round, Said, Speech};
+use crate::recording::scribe::digest;
 
 /// Events that are kept; the digest and the counts go on.
 const KEPT: usize = 50_000;
@@ -23,6 +24,8 @@ pub enum Event {
     Proposed {
         /// Who.
         source: Actor,
+        /// What, as [`summary`](crate::SecureBroadcastAlgorithm::summary) tells it.
+        op: String,
     },
     /// A packet reached its receiver.
     Arrived {
@@ -103,7 +106,7 @@ impl Event {
             to,
             kind: packet.body.kind(),
             dot: packet.body.dot(),
-            digest: digest(&packet.body, network),
+            digest: digest(packet, network),
             about: about(packet),
         }
     }
@@ -114,7 +117,7 @@ impl Event {
             to: packet.to,
             kind: packet.body.kind(),
             dot: packet.body.dot(),
-            digest: digest(&packet.body, network),
+            digest: digest(packet, network),
         }
     }
 }
@@ -122,7 +125,7 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Proposed { source } => write!(f, "{source:?} proposes"),
+            Self::Proposed { source, .. } => write!(f, "{source:?} proposes"),
             Self::Arrived {
                 from,
                 to,
@@ -258,15 +261,6 @@ impl Trace {
         lines
             .map(|(at, event)| format!("{at:>9} us  {event}\n"))
             .collect()
-    }
-}
-
-fn digest(body: &Body, network: &NetworkId) -> Option<Digest> {
-    match body {
-        Body::Proposal(proposal) => Some(proposal.message.digest(network)),
-        Body::Echo(echo) => Some(echo.statement.digest),
-        Body::Certificate(certificate) => Some(certificate.statement.digest),
-        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::book::Word;
 use super::driver::{Driver, Wiring};
 use super::error::{Failure, StartError};
 use super::events::Teller;
+use super::journal::Journal;
 use super::links::{Arrival, Links};
 use super::roster::Roster;
 use super::{Address, Invitation, Node, Shared};
@@ -38,6 +40,7 @@ pub struct Builder<A> {
     pinned: Option<(Generation, Digest)>,
     observers: bool,
     tick: Duration,
+    recording: Option<(PathBuf, u64)>,
 }
 
 impl<A> Node<A>
@@ -58,6 +61,7 @@ where
             pinned: None,
             observers: false,
             tick: Duration::from_millis(100),
+            recording: None,
         }
     }
 }
@@ -119,6 +123,19 @@ where
         self
     }
 
+    /// Writes what happens at this node into `file`, as a [recording](crate::recording) by this node's own clock, readable by its
+    /// owner alone: it holds operations and states. When the file has `bytes` it becomes `file` with `.old` after its
+    /// name, in the place of an older one, and another begins; so does at the start what is there of the last time. Twice as
+    /// many bytes are on disk at most, and a step's; whoever floods the node shortens how far it reaches back. A disk that
+    /// does not take it ends the recording and not the node.
+    ///
+    /// The state is written down after each write that changed it, which takes time in proportion to it.
+    #[must_use]
+    pub fn recording(mut self, file: impl Into<PathBuf>, bytes: u64) -> Self {
+        self.recording = Some((file.into(), bytes));
+        self
+    }
+
     /// Rebuilds the replica from `store`, opens the socket, and starts. Must be called within a tokio runtime with I/O and
     /// time, which carries the links.
     ///
@@ -129,6 +146,7 @@ where
         S: Store + Send + 'static,
     {
         let records = store.load().map_err(StartError::store)?;
+        let again = !records.is_empty();
         let (key, genesis) = (self.key.clone(), self.genesis.clone());
         let (mut replica, step) = Replica::recover(key, self.algorithm, genesis, records)?;
         let lanes: BTreeSet<_> = replica.sources().copied().collect();
@@ -141,6 +159,14 @@ where
         let socket = UdpSocket::bind(self.listen)?;
         let bound = socket.local_addr()?;
         let own = (!bound.ip().is_unspecified()).then(|| bound.into());
+        // What failed before leaves the last recording where it is.
+        let mut journal = match self.recording {
+            Some((file, bytes)) => Journal::open(replica.actor(), file, bytes)?,
+            None => Journal::none(),
+        };
+        if again {
+            journal.restarts(&replica);
+        }
         let members = replica.committee().actors().iter().copied();
         let roster = Roster {
             lanes,
@@ -170,6 +196,7 @@ where
             Arc::clone(&links),
             arrivals,
             self.tick,
+            journal,
         );
         if started.is_err() {
             links.close().await;
@@ -186,6 +213,7 @@ fn run<A, S>(
     links: Arc<Links>,
     arrivals: mpsc::Receiver<Arrival>,
     tick: Duration,
+    journal: Journal,
 ) -> Result<Node<A>, StartError>
 where
     A: Wire + Send,
@@ -216,6 +244,7 @@ where
         asked: Arc::clone(&shared.asked),
         stop: Arc::clone(&shared.stop),
         tick,
+        journal,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -11,6 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::error::{Failure, NotDelivered};
 use super::events::{Event, Teller};
+use super::journal::Journal;
 use super::links::{Arrival, Links};
 use super::{Asked, departed, open};
 use crate::actor::Actor;
@@ -64,6 +65,8 @@ pub(super) struct Driver<A: Wire, S> {
     prunable: bool,
     /// Whether the replica was leaving when we last looked.
     leaving: bool,
+    /// What happens is written down there.
+    journal: Journal,
 }
 
 /// What a driver is connected to.
@@ -78,6 +81,7 @@ pub(super) struct Wiring<A: Wire> {
     /// Set when the node is to stop, which it does after the next write.
     pub(super) stop: Arc<AtomicBool>,
     pub(super) tick: Duration,
+    pub(super) journal: Journal,
 }
 
 /// The steps of all inputs since the last write.
@@ -102,6 +106,7 @@ where
         let waiting = (0..replica.pending()).map(|_| None).collect();
         Self {
             leaving: replica.is_leaving(),
+            journal: wiring.journal,
             replica,
             store,
             links: wiring.links,
@@ -173,9 +178,13 @@ where
     // ---- inputs
 
     fn arrive(&mut self, arrival: Arrival, batch: &mut Batch<A::Op>) {
+        self.journal.arrives(&self.replica, &arrival.packet);
         match self.replica.handle_packet(arrival.packet) {
             Ok(step) => self.take(step, batch),
-            Err(refusal) => tracing::debug!(%refusal, "refused"),
+            Err(refusal) => {
+                self.journal.refuses(&refusal);
+                tracing::debug!(%refusal, "refused");
+            }
         }
     }
 
@@ -200,6 +209,7 @@ where
     fn propose(&mut self, op: A::Op, reply: Outcome, batch: &mut Batch<A::Op>) {
         match self.replica.propose(op.clone()) {
             Ok(step) => {
+                self.journal.proposes(|| A::summary(&op));
                 self.waiting.push_back(Some(reply));
                 self.take(step, batch);
             }
@@ -284,44 +294,64 @@ where
 
     fn spend(&mut self, batch: Batch<A::Op>) -> Result<(), Failure> {
         let (links, events, asked) = (&self.links, &self.events, &self.asked);
-        let replica = &self.replica;
-        spend(batch.step, &mut self.store, |effect| match effect {
-            Effect::Send(packet) if links.follows(&packet.to) => links.send(packet),
-            Effect::Send(Packet { from, to, body }) => {
-                if let Some(body) = departed::fit(replica, &to, body) {
-                    links.send(Packet { from, to, body });
+        let (replica, journal) = (&self.replica, &mut self.journal);
+        journal.will_write(replica, &batch.step.persist);
+        let spent = spend(batch.step, &mut self.store, |effect| {
+            journal.sees(replica, &effect);
+            match effect {
+                Effect::Send(packet) => send(replica, links, journal, packet),
+                Effect::Delivered(delivery) => events.tell(Event::Delivered(delivery)),
+                Effect::Fault(fault) => events.tell(Event::Fault(fault)),
+                Effect::Installed(installed) => {
+                    open(asked).clear();
+                    let members = replica.committee().actors().iter().copied().collect();
+                    links.update_roster(|roster| {
+                        roster.begin(
+                            replica.sources().copied().collect(),
+                            members,
+                            installed.seated,
+                        );
+                    });
+                    events.tell(Event::Installed(installed));
+                }
+                Effect::Refused(refusal) => tracing::debug!(%refusal, "a part refused"),
+                Effect::Asked(change) => {
+                    if note(&mut open(asked), change, |actor| links.knows(actor)) {
+                        events.tell(Event::Asked(change));
+                    }
                 }
             }
-            Effect::Delivered(delivery) => events.tell(Event::Delivered(delivery)),
-            Effect::Fault(fault) => events.tell(Event::Fault(fault)),
-            Effect::Installed(installed) => {
-                open(asked).clear();
-                let members = replica.committee().actors().iter().copied().collect();
-                links.update_roster(|roster| {
-                    roster.begin(
-                        replica.sources().copied().collect(),
-                        members,
-                        installed.seated,
-                    );
-                });
-                events.tell(Event::Installed(installed));
-            }
-            Effect::Refused(refusal) => tracing::debug!(%refusal, "a part refused"),
-            Effect::Asked(change) => {
-                if note(&mut open(asked), change, |actor| links.knows(actor)) {
-                    events.tell(Event::Asked(change));
-                }
-            }
-        })
-        .map_err(Failure::store)?;
+        });
+        spent.map_err(Failure::store)?;
+        self.journal.commit(&self.replica);
         batch.after.into_iter().for_each(|after| after());
         Ok(())
     }
 
     /// Tells those who wait that the node stops. `durable`: whether all that was taken in is written.
     pub(super) fn end(mut self, durable: bool) {
+        if durable {
+            self.journal.end(&self.replica);
+        }
         for waiting in self.waiting.drain(..).flatten() {
             let _ = waiting.send(Err(NotDelivered::Stopped { durable }));
+        }
+    }
+}
+
+/// Sends a packet; to whom does not follow us, what it is to have of it.
+fn send<A: Wire>(replica: &Replica<A>, links: &Arc<Links>, journal: &mut Journal, packet: Packet) {
+    let Packet { from, to, body } = packet;
+    let body = match links.follows(&to) {
+        true => Some(body),
+        false => departed::fit(replica, &to, body),
+    };
+    if let Some(body) = body {
+        let packet = Packet { from, to, body };
+        journal.sends(replica, &packet);
+        let kind = packet.body.kind();
+        if !links.send(packet) {
+            journal.loses(&to, kind);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
+pub use super::journal::JournalError;
 use crate::codec::DecodeError;
 use crate::deterministic_secure_broadcast::{
     ApproveError, CheckpointError, ProposeError, RecoverError,
@@ -25,6 +26,9 @@ pub enum StartError {
     /// The socket cannot be bound, or the operating system refuses a thread.
     #[error("cannot listen: {0}")]
     Io(#[from] io::Error),
+    /// The recording cannot be begun.
+    #[error("the recording: {0}")]
+    Recording(#[from] JournalError),
     /// TLS refuses the identity.
     #[error("tls: {0}")]
     Tls(#[from] rustls::Error),

@@ -366,15 +366,16 @@ impl Links {
         }
     }
 
-    /// Puts a packet into its receiver's queue, or drops it.
-    pub(super) fn send(self: &Arc<Self>, packet: Packet) {
+    /// Puts a packet into its receiver's queue, or drops it. Whether it is in the queue.
+    pub(super) fn send(self: &Arc<Self>, packet: Packet) -> bool {
         let to = packet.to;
         let mut peers = self.lock();
         let known = peers.known.contains_key(&to) || self.knows(&to);
         let peer = known.then(|| self.peer(&mut peers, to)).flatten();
         let room = Frame::limit(&self.limits);
         let Some(peer) = peer.filter(|peer| peer.waiting.load(Ordering::Relaxed) <= room) else {
-            return count(&self.counters.dropped);
+            count(&self.counters.dropped);
+            return false;
         };
         // Two nodes may have one key: the evidence against it is for both.
         let accused = matches!(&packet.body, Body::Evidence(evidence) if evidence.accused() == to);
@@ -384,10 +385,12 @@ impl Links {
             false => Outgoing::Frame(bytes),
         };
         let len = outgoing.len();
-        match peer.queue.try_send(outgoing) {
-            Ok(()) => drop(peer.waiting.fetch_add(len, Ordering::Relaxed)),
-            Err(_) => count(&self.counters.dropped),
+        let sent = peer.queue.try_send(outgoing).is_ok();
+        match sent {
+            true => drop(peer.waiting.fetch_add(len, Ordering::Relaxed)),
+            false => count(&self.counters.dropped),
         }
+        sent
     }
 
     /// The peer with its queue and its task; nobody when we have closed.

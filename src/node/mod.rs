@@ -33,6 +33,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzz;
 mod invitation;
+mod journal;
 mod link;
 mod links;
 mod listener;
@@ -52,7 +53,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use address::{Address, AddressError};
 pub use book::Unreached;
 pub use builder::Builder;
-pub use error::{DialError, Failure, LinkError, NotDelivered, RequestError, StartError};
+pub use error::{
+    DialError, Failure, JournalError, LinkError, NotDelivered, RequestError, StartError,
+};
 pub use events::{Event, Events};
 pub use invitation::{Invitation, InvitationError};
 pub use link::Link;

@@ -13,6 +13,7 @@ use super::{Clock, Dot, MEMBERS_PER_OP, Op, State};
 use crate::actor::Actor;
 use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
+use crate::recording::scribe::bare;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// What a set can hold. Implemented for all such types.
@@ -357,6 +358,10 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
     }
 
     /// The budget; of the default one no bytes.
+    fn summary(op: &Op<M>) -> String {
+        op.label(bare)
+    }
+
     fn configuration(&self) -> Vec<u8> {
         if self.budget == Self::BUDGET {
             return Vec::new();

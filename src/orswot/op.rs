@@ -136,22 +136,27 @@ impl<M> Op<M> {
 /// A label for charts, of at most 40 characters: `+apple`, `-apple,pear`.
 impl<M: fmt::Display> fmt::Display for Op<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut label = Label::default();
-        // The only error is the label's own: it is full.
-        let _full = self.label(&mut label);
-        f.write_str(&label.text)
+        f.write_str(&self.label(M::to_string))
     }
 }
 
-impl<M: fmt::Display> Op<M> {
-    fn label(&self, label: &mut Label) -> fmt::Result {
+impl<M> Op<M> {
+    /// A sign and the members, as far as they fit.
+    pub(super) fn label(&self, name: impl Fn(&M) -> String) -> String {
+        let mut label = Label::default();
+        // The only error is the label's own: it is full.
+        let _full = self.write_label(&mut label, name);
+        label.text
+    }
+
+    fn write_label(&self, label: &mut Label, name: impl Fn(&M) -> String) -> fmt::Result {
         label.write_char(match self {
             Self::Add { .. } => '+',
             Self::Rm { .. } => '-',
         })?;
         for (i, member) in self.members().iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
-            write!(label, "{comma}{member}")?;
+            write!(label, "{comma}{}", name(member))?;
         }
         Ok(())
     }

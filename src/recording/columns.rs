@@ -11,11 +11,11 @@ impl Recording {
     pub fn columns(&self) -> String {
         let mut text = String::new();
         let (seed, replay) = (&self.run.seed, &self.run.replay);
-        let seed = seed.as_deref().unwrap_or("none");
+        let seed = plain(seed.as_deref().unwrap_or("none"));
         let _ = writeln!(
             text,
             "# seed {seed}; {}",
-            replay.as_deref().unwrap_or_default()
+            plain(replay.as_deref().unwrap_or_default())
         );
         for (place, actor) in (0u32..).zip(&self.actors) {
             let byzantine = if actor.byzantine { ", Byzantine" } else { "" };
@@ -46,7 +46,7 @@ impl Recording {
             event.words.as_deref(),
         ];
         for word in words.into_iter().flatten() {
-            let _ = write!(text, " {}", word.replace(['\n', '\r'], " "));
+            let _ = write!(text, " {}", plain(word));
         }
         text.push('\n');
     }
@@ -56,26 +56,26 @@ impl Recording {
         let actor = actor.expect("events name actors that were introduced");
         match actor.name.as_str() {
             "" | "?" => actor.key.to_string()[..8].to_owned(),
-            name => name.to_owned(),
+            name => plain(name),
         }
     }
 }
 
+/// What a terminal prints as it stands: a recording may hold texts of anybody.
+fn plain(text: &str) -> String {
+    let shown = |letter: char| if letter.is_control() { ' ' } else { letter };
+    text.chars().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{FORMAT, Participant, Run, World};
+    use super::super::{Participant, Run};
     use super::*;
     use crate::actor::Actor;
 
     #[test]
-    fn an_event_is_a_line_with_a_letter_in_its_actor_s_column() {
-        let run = Run {
-            format: FORMAT,
-            version: String::new(),
-            world: World::Simulation,
-            seed: Some("7".to_owned()),
-            replay: None,
-        };
+    fn an_event_is_a_line_with_a_letter_in_its_actor_s_column_and_steers_no_terminal() {
+        let run = Run::simulated(7, String::new());
         let mut recording = Recording::new(run);
         for name in ["a", "b"] {
             recording.introduce(Participant {
@@ -85,12 +85,12 @@ mod tests {
             });
         }
         let mut event = Event::new(0, 12_345, Kind::Refuse, 1);
-        event.words = Some("two\nlines".to_owned());
+        event.words = Some("two\nlines\u{1b}[2J\u{9b}".to_owned());
         recording.push(event);
         let columns = recording.columns();
         assert_eq!(
             columns.lines().last(),
-            Some("    12.345 .R  b refuse two lines")
+            Some("    12.345 .R  b refuse two lines [2J ")
         );
     }
 

@@ -11,10 +11,19 @@ pub const FORMAT: u32 = 1;
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) enum Line {
+pub(crate) enum Line {
     Run(Run),
     Actor(Participant),
     Event(Event),
+}
+
+impl Line {
+    /// The line with its end.
+    pub(crate) fn text(&self) -> String {
+        let mut text = serde_json::to_string(self).expect("plain data is always JSON");
+        text.push('\n');
+        text
+    }
 }
 
 /// The first line: which run this is.
@@ -33,6 +42,36 @@ pub struct Run {
     /// What shows the same run again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
+    /// When a node began, by its own clock: microseconds since 1970 in UTC. Nothing is concluded from clocks but where to
+    /// draw what neither led to the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<u64>,
+}
+
+impl Run {
+    /// A run of a simulated network.
+    pub(crate) fn simulated(seed: u64, replay: String) -> Self {
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            world: World::Simulation,
+            seed: Some(seed.to_string()),
+            replay: Some(replay),
+            begun: None,
+        }
+    }
+
+    /// What nodes saw that began at this time.
+    pub(crate) fn real(world: World, begun: u64) -> Self {
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            world,
+            seed: None,
+            replay: None,
+            begun: Some(begun),
+        }
+    }
 }
 
 /// Where a run took place.
@@ -44,6 +83,8 @@ pub enum World {
     Simulation,
     /// At one node: what that node saw.
     Node,
+    /// At several nodes: what each saw, in an order in which nothing comes before what led to it.
+    Nodes,
 }
 
 /// An actor that events speak of. Events name it by its place among the actors, from 0.
@@ -84,6 +125,9 @@ pub struct Event {
     /// The kind of a packet, in a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packet: Option<String>,
+    /// Of a packet of a real network the first 16 hexadecimal digits of the SHA-256 of its bytes: the same at both ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<String>,
     /// The message that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dot: Option<Place>,
@@ -115,6 +159,7 @@ impl Event {
             generation: None,
             peer: None,
             packet: None,
+            bytes: None,
             dot: None,
             digest: None,
             signers: Vec::new(),

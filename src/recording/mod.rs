@@ -1,8 +1,8 @@
 //! A run as a file: what happened, one JSON object a line, written alike by the simulated network and by a node, and the
 //! page that shows it.
 //!
-//! The lines are documented in `docs/formats.md`. The first names the run, then come the actors, then the events in the
-//! order in which they happened, each with the events that led to it: happens-before (Lamport: Time, Clocks, and the Ordering
+//! The lines are documented in `docs/formats.md`. The first names the run, then come the events in the order in which they
+//! happened, each with the events that led to it, and before the first that speaks of an actor, that actor: happens-before (Lamport: Time, Clocks, and the Ordering
 //! of Events in a Distributed System, 1978) is the closure of these. [`Recording::page`] is one HTML file that draws all of
 //! it, explains a message's way, and compares two runs; it needs no server and no network.
 //!
@@ -11,14 +11,17 @@
 
 mod columns;
 mod line;
+mod merge;
 mod page;
+pub(crate) mod scribe;
 
 use sha2::Digest as _;
 
+pub(crate) use line::Line;
 pub use line::{Event, FORMAT, Hashed, Kind, Participant, Place, Run, World};
+pub use merge::MergeError;
 
 use crate::codec::{Digest, from_digits};
-use line::Line;
 
 /// Events in one recording, at most.
 pub const MOST_EVENTS: usize = 1_000_000;
@@ -100,16 +103,17 @@ impl Recording {
         &self.events
     }
 
+    /// A run in which these actors did this.
+    pub(crate) fn of(run: Run, actors: Vec<Participant>, events: Vec<Event>) -> Self {
+        let mut recording = Self::new(run);
+        recording.actors = actors;
+        events.into_iter().for_each(|event| recording.push(event));
+        recording
+    }
+
     /// Introduces an actor.
     pub(crate) fn introduce(&mut self, actor: Participant) {
         self.actors.push(actor);
-    }
-
-    /// Names the actors, and says which are Byzantine.
-    pub(crate) fn name_actors(&mut self, names: impl Fn(&crate::actor::Actor) -> (String, bool)) {
-        for actor in &mut self.actors {
-            (actor.name, actor.byzantine) = names(&actor.key);
-        }
     }
 
     /// Appends what happened next. Its number is its place.
@@ -122,11 +126,6 @@ impl Recording {
     #[must_use]
     pub fn event(&self, id: u64) -> Option<&Event> {
         self.events.get(usize::try_from(id).ok()?)
-    }
-
-    /// The event with this number, to be completed.
-    pub(crate) fn event_mut(&mut self, id: u64) -> Option<&mut Event> {
-        self.events.get_mut(usize::try_from(id).ok()?)
     }
 
     /// Whether an event can be the next.
@@ -165,24 +164,26 @@ impl Recording {
         let events = self.events.iter().cloned().map(Line::Event);
         let mut text = String::new();
         for line in std::iter::once(run).chain(actors).chain(events) {
-            text += &serde_json::to_string(&line).expect("plain data is always JSON");
-            text.push('\n');
+            text += &line.text();
         }
         text
     }
 
-    /// The recording in a file's text.
+    /// The recording in a file's text. A last line that breaks off, as a crash of the writer leaves it, is left out.
     ///
     /// # Errors
-    /// [`RecordingError`]; nothing is taken of a file that is not whole.
+    /// [`RecordingError`]; nothing is taken of a file with anything else that is not of the format.
     pub fn read(text: &str) -> Result<Self, RecordingError> {
         let mut recording: Option<Self> = None;
-        for (line, text) in (1..).zip(text.lines()) {
+        for (line, text) in (1..).zip(text.split_inclusive('\n')) {
             if text.len() > MOST_LINE {
                 return Err(RecordingError::TooLong { line });
             }
-            let parsed = serde_json::from_str(text);
-            let parsed = parsed.map_err(|error| RecordingError::Malformed { line, error })?;
+            let parsed = match serde_json::from_str(text) {
+                Ok(parsed) => parsed,
+                Err(error) if error.is_eof() && line > 1 && !text.ends_with('\n') => break,
+                Err(error) => return Err(RecordingError::Malformed { line, error }),
+            };
             match (&mut recording, parsed) {
                 (None, Line::Run(run)) if run.format == FORMAT => recording = Some(Self::new(run)),
                 (None, _) => return Err(RecordingError::NoRun),

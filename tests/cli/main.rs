@@ -10,6 +10,7 @@ mod meeting;
 mod payments;
 mod sandbox;
 mod silenced;
+mod traces;
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -175,16 +176,16 @@ fn a_signal_or_the_end_of_the_tether_stops_a_node_in_order() {
 }
 
 #[test]
-fn a_trace_follows_and_a_prompt_asks() {
-    let sandbox = Sandbox::new("trace");
+fn an_event_is_followed_and_a_prompt_asks() {
+    let sandbox = Sandbox::new("follow");
     let one = sandbox.found_alone("set");
     let _node = one.run();
-    let mut trace = one.start(&["trace", "--json"]);
+    let mut follower = one.start(&["follow", "--json"]);
     sandbox::until(|| {
         one.done(&["add", "apple"]);
-        trace.said()
+        follower.said()
     });
-    let event = json(&trace.line());
+    let event = json(&follower.line());
     assert_eq!(event["event"], "delivered");
     assert_eq!(event["ops"][0], "+apple");
     let said = one.told(&["prompt"], "add 'a pear'\nbogus\nlist\nquit\n");

@@ -3,7 +3,7 @@
 use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::net::{Equivocator, Faults, Net, Scenario};
 use bft_crdts::orswot::Orswot;
-use bft_crdts::recording::{Kind, Recording, RecordingError};
+use bft_crdts::recording::{self, Hashed, Kind, MergeError, Recording, RecordingError};
 use quickcheck_macros::quickcheck;
 
 use crate::convergence::pick;
@@ -163,4 +163,110 @@ fn what_is_harmed_is_refused_or_reads_the_same_again(at: usize, byte: u8) -> boo
         Ok(read) => Recording::read(&read.lines()).is_ok_and(|again| again == read),
         Err(_) => true,
     }
+}
+
+/// What each actor of a run would have written as a node, by a clock that is wrong by as much as `skews` says.
+fn as_nodes_saw_it(recording: &Recording, skews: &[u64]) -> Vec<Recording> {
+    let events = recording.events();
+    let bytes = |event: &recording::Event| match &event.hashed {
+        Some(Hashed::Sent(digits)) => Some(digits[..16].to_owned()),
+        _ => None,
+    };
+    let saw = (0..).zip(recording.actors()).map(|(place, _)| {
+        let skew = skews.get(place as usize).copied().unwrap_or_default();
+        let mut lines = format!(
+            "{{\"run\":{{\"format\":1,\"version\":\"\",\"world\":\"node\",\"begun\":{skew}}}}}\n"
+        );
+        for actor in recording.actors() {
+            lines += &serde_json::json!({ "actor": actor }).to_string();
+            lines.push('\n');
+        }
+        let own = events.iter().filter(|event| event.who == place);
+        for (id, event) in (0..).zip(own) {
+            let mut event = event.clone();
+            let sent = event.parents.iter().map(|id| &events[*id as usize]);
+            let sent = sent.filter(|sent| sent.peer == Some(place)).find_map(bytes);
+            event.bytes = bytes(&event).or(sent);
+            event.parents.clear();
+            event.id = id;
+            lines += &serde_json::json!({ "event": event }).to_string();
+            lines.push('\n');
+        }
+        Recording::read(&lines).expect("well formed")
+    });
+    saw.collect()
+}
+
+#[quickcheck]
+fn what_nodes_saw_is_merged_in_causal_order_whatever_their_clocks_say(skews: Vec<u64>) -> bool {
+    let whole = recorded(&hostile());
+    let merged = Recording::merge(&as_nodes_saw_it(&whole, &skews)).expect("nodes");
+    let events = merged.events();
+    let whose = |recording: &Recording, event: &recording::Event| {
+        recording.actors()[event.who as usize].key
+    };
+    for actor in whole.actors() {
+        let by = |recording: &Recording| -> Vec<_> {
+            let own = recording.events().iter();
+            let own = own.filter(|event| whose(recording, event) == actor.key);
+            own.map(|event| (event.kind, event.hashed.clone()))
+                .collect()
+        };
+        assert_eq!(by(&whole), by(&merged), "each keeps its own order");
+    }
+    let arrivals = events.iter().filter(|event| event.kind == Kind::Deliver);
+    let known = arrivals.filter(|arrival| arrival.bytes.is_some());
+    assert!(known.clone().count() > 20);
+    for arrival in known {
+        let left = |id: &u64| {
+            let sent = &events[*id as usize];
+            sent.kind == Kind::Send && sent.bytes == arrival.bytes
+        };
+        assert!(arrival.parents.iter().any(left), "{arrival:?}");
+    }
+    events.len() == whole.events().len()
+}
+
+#[test]
+fn recordings_that_contradict_each_other_are_merged_all_the_same() {
+    let whole = recorded(&hostile());
+    let mut saw = as_nodes_saw_it(&whole, &[]);
+    // One says that it took everything in before it said anything, as if the others knew beforehand.
+    let lines = saw[0].lines();
+    let (run, events): (Vec<_>, Vec<_>) = lines
+        .lines()
+        .partition(|line| !line.starts_with("{\"event\""));
+    let mut events: Vec<serde_json::Value> = events
+        .iter()
+        .map(|line| serde_json::from_str(line).expect("written here"))
+        .collect();
+    events.sort_by_key(|event| event["event"]["kind"] != "deliver");
+    let mut lines = run.join("\n");
+    for (id, mut event) in events.into_iter().enumerate() {
+        event["event"]["id"] = id.into();
+        lines = format!("{lines}\n{event}");
+    }
+    saw[0] = Recording::read(&lines).expect("well formed");
+    let merged = Recording::merge(&saw).expect("nodes");
+    assert_eq!(merged.events().len(), whole.events().len());
+    assert_eq!(Recording::read(&merged.lines()).expect("whole"), merged);
+}
+
+#[test]
+fn simulated_runs_are_not_merged() {
+    let whole = recorded(&hostile());
+    let refused = Recording::merge(&[whole.clone(), whole]);
+    assert_eq!(refused, Err(MergeError::NotOfANode));
+}
+
+#[test]
+fn a_line_that_breaks_off_at_the_end_is_left_out() {
+    let whole = recorded(&hostile()).lines();
+    let torn = &whole[..whole.len() - 10];
+    let read = Recording::read(torn).expect("all but the last");
+    assert_eq!(read.lines().lines().count() + 1, whole.lines().count());
+    assert!(matches!(
+        Recording::read(&format!("{torn}\n")),
+        Err(RecordingError::Malformed { .. })
+    ));
 }

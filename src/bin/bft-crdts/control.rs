@@ -1,6 +1,6 @@
 //! The control socket: who may open it owns the directory, and is believed to be careless rather than kind.
 //!
-//! A connection carries one request and its answer, or the events that follow a trace. Lines are bounded, and so are
+//! A connection carries one request and its answer, or the events that follow it. Lines are bounded, and so are
 //! connections; those that may last long leave room for the others, so that `why` is answered while operations wait.
 
 use std::fs;
@@ -109,7 +109,7 @@ async fn converse<A: Service>(
         Ok(Err(refusal)) => return say(&mut writer, &Err(refusal)).await,
         Err(_) => return Ok(()),
     };
-    let lasts = request == Request::Trace || request.awaits_delivery();
+    let lasts = request == Request::Follow || request.awaits_delivery();
     let permit = lasts.then(|| lasting.try_acquire());
     if matches!(permit, Some(Err(_))) {
         return say(&mut writer, &Err(Refusal::Busy)).await;
@@ -125,7 +125,7 @@ async fn respond<A: Service>(
     desk: &Desk<A>,
     request: Request,
 ) -> io::Result<()> {
-    if request != Request::Trace {
+    if request != Request::Follow {
         let (tell, taken) = oneshot::channel();
         let granted = desk.grant(request, tell);
         tokio::pin!(granted);

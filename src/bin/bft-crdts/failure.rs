@@ -8,6 +8,7 @@ use bft_crdts::codec::DecodeError;
 use bft_crdts::evidence::EvidenceError;
 use bft_crdts::membership::GenesisError;
 use bft_crdts::node::{Address, InvitationError, StartError};
+use bft_crdts::recording::{MergeError, RecordingError};
 use bft_crdts::store::DurableError;
 
 use crate::name::NameError;
@@ -70,6 +71,10 @@ pub(crate) enum Failure {
     Stopped(#[from] bft_crdts::node::Failure),
     #[error("{0} holds no evidence: {1}")]
     Evidence(PathBuf, #[source] NoEvidence),
+    #[error("{0} is no recording: {1}")]
+    Recording(PathBuf, #[source] RecordingError),
+    #[error("the recordings do not make one: {0}")]
+    Merge(#[from] MergeError),
     #[error("the prompt: {0}")]
     Prompt(#[from] rustyline::error::ReadlineError),
     #[error("the operating system refuses: {0}")]

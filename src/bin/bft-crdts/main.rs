@@ -20,6 +20,7 @@ mod protocol;
 mod run;
 mod service;
 mod show;
+mod trace;
 mod view;
 mod watch;
 
@@ -99,6 +100,8 @@ enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// Shows what nodes recorded with `run --trace`.
+    Trace(trace::Options),
     /// Asks for commands, and completes them.
     Prompt,
     /// Shows what a network does: starts one on this machine, and lets members crash, come and go.
@@ -111,7 +114,7 @@ fn main() -> ExitCode {
     let program = Program::parse();
     if program.json && matches!(program.command, Command::Run(_) | Command::Cluster(_)) {
         let why =
-            "--json is for answers and events; what a node does is followed with `trace --json`";
+            "--json is for answers and events; what a node does is followed with `follow --json`";
         let misuse = Program::command().error(clap::error::ErrorKind::ArgumentConflict, why);
         misuse.exit();
     }
@@ -151,10 +154,11 @@ fn carry_out(program: Program) -> Result<(), Failure> {
         }
         Command::Run(options) => run::run(home, options)?,
         Command::VerifyEvidence { file } => print_verdict(&file, json)?,
+        Command::Trace(options) => trace::show(&options, json)?,
         Command::Prompt => prompt::run(&home, json)?,
         Command::Cluster(options) => cluster::run(&options)?,
-        Command::Request(Request::Trace) => {
-            let call = client::Call::say(&home, &Request::Trace)?;
+        Command::Request(Request::Follow) => {
+            let call = client::Call::say(&home, &Request::Follow)?;
             client::follow(call, |event| print_event(&event, json))?;
         }
         Command::Request(request) => {

@@ -104,7 +104,7 @@ fn obey(home: &Home, line: &str, json: bool, interrupts: &Interrupts) -> Result<
 fn say(home: &Home, request: &Request, json: bool, interrupts: &Interrupts) -> Result<(), Failure> {
     let call = Call::say(home, request)?;
     interrupts.end(Some(call.stream()?));
-    let done = if *request == Request::Trace {
+    let done = if *request == Request::Follow {
         client::follow(call, |event| print_event(&event, json))
     } else {
         let taken = |reply: &Reply| print_taken(reply, json);

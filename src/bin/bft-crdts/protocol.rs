@@ -127,7 +127,7 @@ pub(crate) enum Request {
         key: String,
     },
     /// Follows what happens until interrupted.
-    Trace,
+    Follow,
     /// Writes the evidence against each convicted actor into a file.
     Evidence,
     /// Stops the node.
@@ -521,7 +521,7 @@ impl Refusal {
     pub(crate) fn advice(&self) -> Option<&'static str> {
         Some(match self {
             Self::Malformed(_) => "use the same version of the program at both ends",
-            Self::Busy => "end a `trace`, or see with `why` what operations wait for",
+            Self::Busy => "end a `follow`, or see with `why` what operations wait for",
             Self::OtherKind(Kind::Set) => "its commands are add, remove and list",
             Self::OtherKind(Kind::Bank) => {
                 "its commands are open, pay, payment, balance and accounts"

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bft_crdts::bank::Bank;
@@ -23,6 +24,9 @@ use crate::protocol::Kind;
 use crate::service::Desk;
 use crate::watch::Watch;
 
+/// Bytes of a recording, at most, before another begins: some 100,000 events.
+const TRACE_BYTES: u64 = 32 << 20;
+
 /// How to run a node.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
@@ -38,6 +42,9 @@ pub(crate) struct Options {
     /// Lets strangers follow the network
     #[arg(long)]
     observers: bool,
+    /// Records what happens in FILE, for `trace`. At 32 MiB it becomes FILE.old, in the place of an older one, and another begins
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Ends when standard input does, so that the node does not outlive the program that started it
     #[arg(long)]
     tethered: bool,
@@ -54,6 +61,7 @@ struct Start {
     listen: SocketAddr,
     address: Option<Address>,
     observers: bool,
+    trace: Option<PathBuf>,
     tethered: bool,
 }
 
@@ -76,6 +84,7 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
         listen,
         address,
         observers: options.observers,
+        trace: options.trace,
         tethered: options.tethered,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -150,6 +159,9 @@ impl Start {
         }
         if let Some(address) = &self.address {
             builder = builder.address(address.clone());
+        }
+        if let Some(file) = self.trace {
+            builder = builder.recording(file, TRACE_BYTES);
         }
         let node = builder.start(self.store).await?;
         for contact in self.contacts {

@@ -33,7 +33,7 @@ pub(crate) struct Desk<A: Service> {
 }
 
 impl<A: Service> Desk<A> {
-    /// Grants a request, or says why not. [`Request::Trace`] is answered by [`events`](Self::events). `taken` is told of a payment
+    /// Grants a request, or says why not. [`Request::Follow`] is answered by [`events`](Self::events). `taken` is told of a payment
     /// that is durable, while the answer waits for its delivery.
     pub(crate) async fn grant(&self, request: Request, taken: oneshot::Sender<Reply>) -> Answer {
         match request {

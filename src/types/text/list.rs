@@ -13,6 +13,7 @@ use super::tree::Tree;
 use crate::actor::Actor;
 use crate::budget::{Budget, Usage, size};
 use crate::codec;
+use crate::recording::scribe::bare;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// Elements that one source can insert, whatever the budget: without `u32::MAX` there is always a next number.
@@ -360,6 +361,10 @@ impl<T: Element> SecureBroadcastAlgorithm for List<T> {
             } => self.apply_insert(id, parent, side, elements),
             Op::Delete { spans } => spans.iter().for_each(|span| self.tree.delete(span)),
         }
+    }
+
+    fn summary(op: &Op<T>) -> String {
+        op.label(bare)
     }
 
     fn configuration(&self) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! What can be done to a list.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,28 +80,25 @@ impl Span {
 /// A label for charts, of at most 40 characters: `+word`, `-4`.
 impl<T: fmt::Display> fmt::Display for Op<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Insert { elements, .. } => {
-                f.write_char('+')?;
-                label(elements, f)
-            }
-            Self::Delete { spans } => {
-                let count: u64 = spans.iter().map(Span::len).sum();
-                write!(f, "-{count}")
-            }
-        }
+        f.write_str(&self.label(T::to_string))
     }
 }
 
-/// The first elements, in at most 39 characters.
-fn label<T: fmt::Display>(elements: &[T], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut text = String::new();
-    for element in elements.iter().take(39) {
-        write!(text, "{element}")?;
-    }
-    let cut = text.chars().count() > 39 || elements.len() > 39;
-    match cut {
-        true => write!(f, "{}…", text.chars().take(38).collect::<String>()),
-        false => f.write_str(&text),
+impl<T> Op<T> {
+    /// The first elements of an insertion, in at most 39 characters; how many a deletion takes away.
+    pub(super) fn label(&self, name: impl Fn(&T) -> String) -> String {
+        match self {
+            Self::Insert { elements, .. } => {
+                let text: String = elements.iter().take(39).map(name).collect();
+                match text.chars().count() > 39 || elements.len() > 39 {
+                    true => format!("+{}…", text.chars().take(38).collect::<String>()),
+                    false => format!("+{text}"),
+                }
+            }
+            Self::Delete { spans } => {
+                let count: u64 = spans.iter().map(Span::len).sum();
+                format!("-{count}")
+            }
+        }
     }
 }
