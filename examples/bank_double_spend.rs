@@ -3,18 +3,24 @@
 //! `cargo run --example bank_double_spend` writes its chart to msc/bank_double_spend.msc
 #![allow(clippy::print_stdout)]
 
+mod trace;
+
 use std::error::Error;
 
 use bft_crdts::bank::{Bank, Money};
 use bft_crdts::net::{Equivocator, Net};
+use clap::Parser;
+
+use trace::Arguments;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Four members with 100 each. One of them lies, which is what four can bear.
-    let mut net = Net::<Bank>::builder(3)
+    let given = Arguments::parse();
+    let net = Net::<Bank>::builder(3)
         .members(4)
         .byzantine(Equivocator::default())
-        .balances([Money::new(100); 4])
-        .build();
+        .balances([Money::new(100); 4]);
+    let mut net = given.record("bank_double_spend", net).build();
     let (thief, ann, bob) = (net.liars()[0], net.honest(0), net.honest(1));
 
     println!("{thief:?} signs two first payments with its 100:");
@@ -49,5 +55,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(net.read(&ann).is_conserved());
     std::fs::create_dir_all("msc")?;
     std::fs::write("msc/bank_double_spend.msc", net.chart()?)?;
-    Ok(())
+    Ok(given.write(&net)?)
 }

@@ -3,6 +3,8 @@
 //!
 //! Run it with `cargo run --release --example onboarding`. It writes the run as a chart to `msc/onboarding.msc`.
 
+mod trace;
+
 use std::error::Error;
 use std::fs;
 
@@ -10,14 +12,18 @@ use bft_crdts::deterministic_secure_broadcast::ProposeError;
 use bft_crdts::membership::Change;
 use bft_crdts::net::{Equivocator, Net};
 use bft_crdts::orswot::Orswot;
+use clap::Parser;
+
+use trace::Arguments;
 
 #[expect(clippy::print_stdout, reason = "an example is there to be read")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut net = Net::<Orswot<String>>::builder(1)
+    let given = Arguments::parse();
+    let net = Net::<Orswot<String>>::builder(1)
         .members(4)
         .byzantine(Equivocator::default())
-        .approving() // correct members consent to every change that they are asked for
-        .build();
+        .approving(); // correct members consent to every change that they are asked for
+    let mut net = given.record("onboarding", net).build();
     let ([ann, bob], liar) = ([net.honest(0), net.honest(1)], net.liars()[0]);
 
     println!("Four members, one of them a liar. Two add a fruit each.");
@@ -75,5 +81,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(net.members().contains(&newcomer) && !net.members().contains(&bob));
     fs::create_dir_all("msc")?;
     fs::write("msc/onboarding.msc", net.chart()?)?;
-    Ok(())
+    Ok(given.write(&net)?)
 }

@@ -3,12 +3,17 @@
 //!
 //! Run it with `cargo run --release --example orswot`. It writes the run as a chart to `msc/orswot.msc`.
 
+mod trace;
+
 use std::error::Error;
 use std::fs;
 
 use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::net::{Equivocator, Faults, Net};
 use bft_crdts::orswot::Orswot;
+use clap::Parser;
+
+use trace::Arguments;
 
 #[expect(clippy::print_stdout, reason = "an example is there to be read")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,11 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         drop: 0.1,
         ..Faults::default()
     };
-    let mut net = Net::<Orswot<String>>::builder(14)
+    let given = Arguments::parse();
+    let net = Net::<Orswot<String>>::builder(14)
         .members(4)
         .byzantine(Equivocator::default())
-        .faults(lossy)
-        .build();
+        .faults(lossy);
+    let mut net = given.record("orswot", net).build();
     let (honest, liar) = (net.honest_actors(), net.liars()[0]);
 
     println!("Three members add a fruit each.");
@@ -75,5 +81,5 @@ fn main() -> Result<(), Box<dyn Error>> {
             "only the liar is convicted"
         );
     }
-    Ok(())
+    Ok(given.write(&net)?)
 }

@@ -1,12 +1,17 @@
 //! A data type of your own: a poll in which each member has one vote. A liar would love to have two.
 
+mod trace;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 
 use bft_crdts::laws::{self, Trial};
 use bft_crdts::net::{Equivocator, Faults, Net};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
+use clap::Parser;
 use rand::RngExt;
+
+use trace::Arguments;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Poll(BTreeMap<Actor, bool>);
@@ -53,11 +58,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (valid, never) = (checked.valid, checked.never);
     println!("The laws hold: {valid} valid votes, {never} forged or second ones.");
 
-    let mut net = Net::<Poll>::builder(1)
+    let given = Arguments::parse();
+    let net = Net::<Poll>::builder(1)
         .members(4)
         .byzantine(Equivocator::default())
-        .faults(Faults::hostile())
-        .build();
+        .faults(Faults::hostile());
+    let mut net = given.record("own_algorithm", net).build();
     for voter in net.honest_actors() {
         net.propose(&voter, (voter, true))?;
         let second = net.propose(&voter, (voter, false));
@@ -75,5 +81,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let (yes, all) = (votes.values().filter(|yes| **yes).count(), votes.len());
     println!("The liar votes yes to some, no to others: all count {yes} yes of {all}.");
-    Ok(())
+    Ok(given.write(&net)?)
 }

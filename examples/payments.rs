@@ -3,26 +3,32 @@
 //! missing.
 #![allow(clippy::print_stdout)]
 
+mod trace;
+
 use std::error::Error;
 
 use bft_crdts::bank::{Bank, Money};
 use bft_crdts::net::{Faults, Net, TICK_MICROS, Twins};
+use clap::Parser;
 use indicatif::ProgressBar;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use trace::Arguments;
 
 const PAYMENTS: u64 = 400;
 const START: Money = Money::new(1_000);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut random = ChaCha8Rng::seed_from_u64(7);
-    let mut net = Net::<Bank>::builder(7)
+    let given = Arguments::parse();
+    let net = Net::<Bank>::builder(7)
         .members(7)
         .byzantine(Twins::new())
         .balances([START; 7])
         .faults(Faults::hostile())
-        .invariant(|bank| bank.is_conserved().then_some(()).ok_or("money".to_owned()))
-        .build();
+        .invariant(|bank| bank.is_conserved().then_some(()).ok_or("money".to_owned()));
+    let mut net = given.record("payments", net).build();
     let actors = net.actors();
 
     let (mut made, mut refused) = (0, 0);
@@ -74,5 +80,5 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .all(|of| net.balance(&honest, of) == net.balance(&at, of))
         );
     }
-    Ok(())
+    Ok(given.write(&net)?)
 }

@@ -4,8 +4,9 @@
 //! cargo run --release --example recording -- target/recording
 //! ```
 //!
-//! The folder then holds `run.jsonl`, the recording; `run.html`, a page that shows it; and `compare.html`, which shows it beside a
-//! run in which none is lost, from the first event in which they differ. Open the pages in a browser, as files.
+//! The folder then holds `run.jsonl`, the recording; `run.html`, a page that shows it; `compare.html`, which shows it beside a
+//! run in which none is lost, from the first event in which they differ; and `waiting.html`, the same run while messages are
+//! still under way. Open the pages in a browser, as files.
 
 use std::error::Error;
 use std::fs;
@@ -37,11 +38,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             return Ok(ExitCode::from(2));
         }
     };
-    let (run, other) = (play(0.1)?, play(0.0)?);
+    let (run, other) = (play(0.1, true)?, play(0.0, true)?);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("run.jsonl"), run.lines())?;
     fs::write(folder.join("run.html"), run.page())?;
     fs::write(folder.join("compare.html"), run.page_beside(&other))?;
+    fs::write(folder.join("waiting.html"), play(0.1, false)?.page())?;
 
     let count = |kind| {
         run.events()
@@ -59,8 +61,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One run; how many packets are lost is all that two of them differ in.
-fn play(drop: f64) -> Result<Recording, Box<dyn Error>> {
+/// One run, to its end or not; how many packets are lost is all that two of them differ in.
+fn play(drop: f64, to_the_end: bool) -> Result<Recording, Box<dyn Error>> {
     let lossy = Faults {
         drop,
         corrupt: 0.03,
@@ -82,7 +84,10 @@ fn play(drop: f64) -> Result<Recording, Box<dyn Error>> {
     }
     net.add(&liar, "dates".to_owned())?;
     net.add(&liar, "figs".to_owned())?;
-    net.run_for(1_000_000);
-    net.settle();
+    net.run_for(60_000);
+    if to_the_end {
+        net.run_for(940_000);
+        net.settle();
+    }
     Ok(net.recording().ok_or("it was asked for")?)
 }
