@@ -5,13 +5,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use bft_crdts::bank::{Bank, Money};
+use bft_crdts::deterministic_secure_broadcast::{Answer, Body, Chunk, Packet, Refusal};
 use bft_crdts::environment;
 use bft_crdts::membership::Generation;
-use bft_crdts::net::{Equivocator, Event, Net, TICK_MICROS};
+use bft_crdts::net::{Adversary, Equivocator, Event, Hand, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::traits::Wire;
+use bft_crdts::types::text::Text;
 
 type Set = Orswot<u8>;
 
@@ -161,6 +164,83 @@ fn a_double_spend_across_a_generation_change() {
         assert!(replica.convicted().keys().eq([&thief]));
     }
     compare(&net, "a_double_spend_across_a_generation_change");
+}
+
+/// A member wishes for a new generation; all report where they stand, agree on a value, and found it.
+#[test]
+fn a_generation_begins() {
+    let mut net = Net::<Set>::builder(1).members(4).approving().build();
+    let [a, b] = [net.honest(0), net.honest(1)];
+    net.add(&b, 1).expect("valid");
+    net.settle();
+    net.renew(&a).expect("a member");
+    net.settle();
+    assert!(net.committee().generation() > Generation::GENESIS);
+    compare(&net, "a_generation_begins");
+}
+
+/// Neither waits for the other, and both end with the same text.
+#[test]
+fn two_authors_of_one_text() {
+    let mut net = Net::<Text>::builder(1).members(4).build();
+    let [a, d] = [net.honest(0), net.honest(3)];
+    net.insert(&a, 0, "ink").expect("valid");
+    net.settle();
+    net.insert(&a, 0, "p").expect("valid");
+    net.insert(&d, 3, "s").expect("valid");
+    net.settle();
+    assert_eq!(net.read(&a).to_string(), "pinks");
+    assert_eq!(net.read(&d).to_string(), "pinks");
+    compare(&net, "two_authors_of_one_text");
+}
+
+/// Whatever is proposed to it, it pushes to all others as the answer to a question that nobody asked, without a certificate.
+struct Pusher;
+
+impl Adversary<Set> for Pusher {
+    fn on_packet(&mut self, hand: &mut Hand<'_, Set>, packet: Packet) -> Option<Packet> {
+        if let Body::Proposal(proposal) = &packet.body {
+            let others = hand.half().committee().actors().to_vec();
+            for other in others {
+                if [packet.from, packet.to].contains(&other) {
+                    continue;
+                }
+                let chunk = Chunk {
+                    source: packet.from,
+                    proposals: vec![Arc::clone(proposal)],
+                    certificate: None,
+                };
+                let answer = Answer {
+                    foundings: Vec::new(),
+                    pruned: false,
+                    chunks: vec![chunk],
+                    standing: None,
+                };
+                hand.send(other, Body::Answer(answer));
+            }
+        }
+        Some(packet)
+    }
+}
+
+#[test]
+fn an_enemy_pushes_what_nobody_asked_for() {
+    let mut net = Net::<Set>::builder(1).members(4).byzantine(Pusher).build();
+    let [a, b] = [net.honest(0), net.honest(1)];
+    net.add(&a, 1).expect("valid");
+    net.settle();
+    let unasked = |event: &Event| {
+        matches!(
+            event,
+            Event::Refused {
+                refusal: Refusal::UnaskedAnswer(_),
+                ..
+            }
+        )
+    };
+    assert!(net.trace().events().iter().any(|(_, event)| unasked(event)));
+    assert!(net.read(&b).contains(&1));
+    compare(&net, "an_enemy_pushes_what_nobody_asked_for");
 }
 
 fn compare<A: Wire>(net: &Net<A>, name: &str) {

@@ -2,30 +2,38 @@
 //!
 //! Lifelines are the members in seat order, named a, b, c; a liar's is red. `=>` is a proposal, `>>` an echo, `:>` a
 //! certificate, `-x` a loss, `->` anything else, each drawn when it arrives or is lost; what takes effect is a box.
-//! Boxes that follow one another share a row. `d.1` is the first message of d; `d.1'` is another one
-//! with the same source and number: a lie, or what a fault of the network made of a packet.
+//! `d.1` is the first message of d; `d.1'` is another one with the same source and number: a lie, or what a fault of the
+//! network made of a packet.
+//!
+//! What happens at a member is drawn from above to below in its order, and otherwise as high as there is room: what
+//! did not lead to one another may share a row. What a member says to several is one arrow with several heads. A packet that
+//! is sent again is drawn again only when one between the same two about the same message was lost; evidence, and what ended a
+//! generation, only where it is news.
 //!
 //! `---` is where a generation begins anywhere; boxes say who has installed it. What a member says to all about the end
 //! of a generation (approvals, reports, votes) is drawn once, as an arrow to all, when it first arrives, unless that
-//! generation is over. Who is no member repeats itself for ever: each arrow from or to it is drawn once a generation.
+//! generation is over.
 //!
 //! Announcements and receipts are left out: they say only how far their sender is, every replica repeats them until all
 //! are level, and they are the half of most runs. What they lead to, a request and its answer, is drawn.
 
+mod sheet;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use self::sheet::{Arc, Fan, rows};
 use super::trace::{About, Event, Trace};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
 use crate::membership::{ChangeKey, Generation};
 
-/// Arcs in one chart; mscgen draws each 36 pixels high.
+/// Arcs in one chart; mscgen draws a row of them 36 pixels high.
 pub const MOST_ARCS: usize = 800;
 
 /// Letters in one label.
-const MOST_LETTERS: usize = 40;
+const MOST_LETTERS: usize = 64;
 
 /// Why a run cannot be drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +70,7 @@ pub(super) fn chart(
     for liar in liars {
         let _ = write!(text, " {}", names.of(liar));
     }
-    text.push_str("\n# announcements and receipts are not drawn\nmsc {\n  hscale = \"1.5\", arcgradient = \"4\";\n  ");
+    text.push_str("\n# announcements and receipts are not drawn, and repetitions only after a loss\nmsc {\n  hscale = \"1.5\", arcgradient = \"0\";\n  ");
     let entities = members.iter().map(|member| {
         let name = names.of(member);
         if liars.contains(member) {
@@ -73,10 +81,10 @@ pub(super) fn chart(
     });
     text.push_str(&entities.collect::<Vec<_>>().join(", "));
     text.push_str(";\n");
-    for row in rows(&arcs) {
+    for row in rows(arcs, members.len()) {
         let _ = writeln!(text, "  {};", row.join(", "));
     }
-    if arcs.is_empty() {
+    if count == 0 {
         text.push_str("  |||;\n");
     }
     text.push_str("}\n");
@@ -92,32 +100,6 @@ const GREY: &str = "#d0d0d0";
 const BLUE: &str = "#d0d0f8";
 const WHITE: &str = "#ffffff";
 
-/// One line or box of a chart.
-struct Arc {
-    /// The lifeline of a box; none for an arrow.
-    at: Option<String>,
-    text: String,
-}
-
-/// Gathers boxes that follow one another at different lifelines into one row.
-fn rows(arcs: &[Arc]) -> Vec<Vec<&str>> {
-    let mut rows: Vec<Vec<&str>> = Vec::new();
-    let mut occupied: Vec<&String> = Vec::new();
-    for arc in arcs {
-        match (&arc.at, rows.last_mut()) {
-            (Some(at), Some(row)) if !occupied.is_empty() && !occupied.contains(&at) => {
-                row.push(&arc.text);
-            }
-            _ => {
-                rows.push(vec![&arc.text]);
-                occupied.clear();
-            }
-        }
-        occupied.extend(&arc.at);
-    }
-    rows
-}
-
 /// Members by letter, and the messages at each dot in the order in which they are first seen.
 struct Names<'a> {
     members: &'a [Actor],
@@ -127,15 +109,25 @@ struct Names<'a> {
     seated: BTreeSet<Actor>,
     /// What was said to all about its end, and what else is drawn only once in it.
     said: BTreeSet<(Actor, About)>,
-    drawn: BTreeSet<String>,
+    shown: BTreeSet<(usize, &'static str, Option<Dot>)>,
+    /// What was drawn between two about which message since something of it was lost.
+    drawn: BTreeMap<Exchange, BTreeSet<Fan>>,
+    lost: BTreeSet<(usize, Fan)>,
 }
+
+/// Two lifelines, the first one first, and the message that they speak of.
+type Exchange = ([usize; 2], Option<Dot>);
 
 /// A member's letter; who is no member has none.
 pub(super) fn name(members: &[Actor], actor: &Actor) -> String {
-    match members.iter().position(|member| member == actor) {
-        Some(index @ 0..=25) => char::from(b"abcdefghijklmnopqrstuvwxyz"[index]).to_string(),
-        Some(index) => format!("m{index}"),
-        None => "?".to_owned(),
+    let place = members.iter().position(|member| member == actor);
+    place.map_or_else(|| "?".to_owned(), name_of)
+}
+
+fn name_of(place: usize) -> String {
+    match place {
+        0..=25 => char::from(b"abcdefghijklmnopqrstuvwxyz"[place]).to_string(),
+        _ => format!("m{place}"),
     }
 }
 
@@ -147,7 +139,9 @@ impl<'a> Names<'a> {
             generation: Generation::GENESIS,
             seated: BTreeSet::new(),
             said: BTreeSet::new(),
-            drawn: BTreeSet::new(),
+            shown: BTreeSet::new(),
+            drawn: BTreeMap::new(),
+            lost: BTreeSet::new(),
         }
     }
 
@@ -157,10 +151,9 @@ impl<'a> Names<'a> {
 
     /// A packet can claim any sender, but mscgen refuses an arc to an undeclared lifeline: who is no member is drawn at
     /// the first.
-    fn lifeline(&self, actor: &Actor) -> String {
-        let known = self.members.contains(actor).then_some(actor);
-        let drawn = known.or(self.members.first());
-        drawn.map_or_else(|| "a".to_owned(), |actor| self.of(actor))
+    fn lifeline(&self, actor: &Actor) -> usize {
+        let place = self.members.iter().position(|member| member == actor);
+        place.unwrap_or_default()
     }
 
     fn message(&mut self, dot: &Dot, digest: Option<&Digest>) -> String {
@@ -177,6 +170,18 @@ impl<'a> Names<'a> {
         name + &"'".repeat(index)
     }
 
+    /// Whether an arrow is drawn: the first of its kind since something of the exchange was lost.
+    fn draws(&mut self, ends: [usize; 2], dot: Option<Dot>, fan: Fan) -> bool {
+        let exchange = exchange(ends, dot);
+        self.drawn.entry(exchange).or_default().insert(fan)
+    }
+
+    /// Whether a loss is drawn: the first of its kind. Either way, what is said again may be drawn again.
+    fn loses(&mut self, ends: [usize; 2], dot: Option<Dot>, fan: Fan) -> bool {
+        self.drawn.remove(&exchange(ends, dot));
+        self.lost.insert((ends[1], fan))
+    }
+
     /// `text` with each member's letter in the place of its key.
     fn in_letters(&self, text: &str) -> String {
         let named = self.members.iter();
@@ -184,6 +189,11 @@ impl<'a> Names<'a> {
             text.replace(&format!("{member:?}"), &self.of(member))
         })
     }
+}
+
+fn exchange(mut ends: [usize; 2], dot: Option<Dot>) -> Exchange {
+    ends.sort_unstable();
+    (ends, dot)
 }
 
 /// The line across the chart, when a generation begins for the first time.
@@ -202,11 +212,12 @@ fn opening(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
     names.generation = *generation;
     names.seated = members.iter().copied().collect();
     names.said.clear();
+    names.shown.clear();
     names.drawn.clear();
+    names.lost.clear();
     let members: Vec<_> = members.iter().map(|member| names.of(member)).collect();
     let what = label(&format!("{generation}: {}", members.join(" ")));
-    let text = format!("--- [label=\"{what}\"]");
-    Some(Arc { at: None, text })
+    Some(Arc::Whole(format!("--- [label=\"{what}\"]")))
 }
 
 /// What is said to all, once.
@@ -229,9 +240,9 @@ fn said(from: &Actor, said: (Generation, About), names: &mut Names<'_>) -> Optio
         About::Decision => "tells the decision".to_owned(),
     };
     let what = label(&format!("{} {what}", names.of(from)));
-    let from = names.lifeline(from);
+    let from = name_of(names.lifeline(from));
     let text = format!("\"{from}\" -> * [label=\"{what}\"]");
-    Some(Arc { at: None, text })
+    Some(Arc::Whole(text))
 }
 
 /// How an event is drawn, if it is.
@@ -258,16 +269,16 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
                 _ => "->",
             };
             let what = what(names, kind, dot.as_ref(), digest.as_ref());
-            let drawn = arrow_arc(&names.lifeline(from), arrow, &names.lifeline(to), &what, "");
-            let once = match *kind {
-                FOUNDING => Some(shown(names, to)),
-                _ if [from, to].iter().all(|end| names.seated.contains(end)) => None,
-                _ => Some(drawn.text.clone()),
-            };
-            if once.is_some_and(|once| !names.drawn.insert(once)) {
+            let ends = [from, to].map(|end| names.lifeline(end));
+            // Everybody shows these to everybody who may not know them yet: the first time counts.
+            let shown = matches!(*kind, FOUNDING | "evidence");
+            if shown && !names.shown.insert((ends[1], kind, *dot)) {
                 return None;
             }
-            drawn
+            let fan = (ends[0], arrow, format!("label=\"{}\"", label(&what)));
+            names
+                .draws(ends, *dot, fan.clone())
+                .then(|| arrow_of(ends, fan))?
         }
         Event::Lost {
             from,
@@ -277,15 +288,15 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
             digest,
         } => {
             let what = what(names, kind, dot.as_ref(), digest.as_ref());
-            arrow_arc(
-                &names.lifeline(from),
-                "-x",
-                &names.lifeline(to),
-                &what,
-                LOST,
-            )
+            let ends = [from, to].map(|end| names.lifeline(end));
+            let fan = (ends[0], "-x", format!("label=\"{}\"{LOST}", label(&what)));
+            names
+                .loses(ends, *dot, fan.clone())
+                .then(|| arrow_of(ends, fan))?
         }
-        Event::Proposed { source, .. } => note(names.lifeline(source), "proposes", WHITE),
+        Event::Proposed { source, op } => {
+            note(names.lifeline(source), &format!("proposes {op}"), WHITE)
+        }
         Event::Delivered { at, dot, digest } => {
             let what = names.message(dot, Some(digest));
             note(names.lifeline(at), &format!("delivers {what}"), GREEN)
@@ -300,9 +311,9 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
             note(names.lifeline(at), &what, RED)
         }
         Event::Installed { at, generation, .. } => {
-            let shown = shown(names, at);
-            names.drawn.insert(shown);
-            note(names.lifeline(at), &generation.to_string(), YELLOW)
+            let at = names.lifeline(at);
+            names.shown.insert((at, FOUNDING, None));
+            note(at, &generation.to_string(), YELLOW)
         }
         Event::Crashed { who } => note(names.lifeline(who), "crashes", GREY),
         Event::Restarted { who } => note(names.lifeline(who), "restarts", BLUE),
@@ -310,12 +321,8 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
     Some(drawn)
 }
 
-/// What ended a generation is shown by everybody to everybody who does not know it yet: the first time counts.
+/// The packet that says what ended a generation.
 const FOUNDING: &str = "generation";
-
-fn shown(names: &Names<'_>, to: &Actor) -> String {
-    format!("{FOUNDING} {}", names.lifeline(to))
-}
 
 fn is_chatter(kind: &str) -> bool {
     matches!(kind, "announce" | "receipt")
@@ -328,16 +335,19 @@ fn what(names: &mut Names<'_>, kind: &str, dot: Option<&Dot>, digest: Option<&Di
     }
 }
 
-fn arrow_arc(from: &str, arrow: &str, to: &str, what: &str, style: &str) -> Arc {
-    let what = label(what);
-    let text = format!("\"{from}\" {arrow} \"{to}\" [label=\"{what}\"{style}]");
-    Arc { at: None, text }
+fn arrow_of([from, to]: [usize; 2], (_, arrow, what): Fan) -> Arc {
+    Arc::Arrow {
+        from,
+        to,
+        arrow,
+        what,
+    }
 }
 
-fn note(at: String, what: &str, colour: &str) -> Arc {
-    let what = label(what);
-    let text = format!("\"{at}\" box \"{at}\" [label=\"{what}\", textbgcolour=\"{colour}\"]");
-    Arc { at: Some(at), text }
+fn note(at: usize, what: &str, colour: &str) -> Arc {
+    let (what, name) = (label(what), name_of(at));
+    let text = format!("\"{name}\" box \"{name}\" [label=\"{what}\", textbgcolour=\"{colour}\"]");
+    Arc::Note { at, text }
 }
 
 /// What mscgen draws as it stands: no quotes, backslashes or control characters, and not too long.
@@ -390,12 +400,72 @@ mod tests {
         assert_eq!(text.lines().filter(|line| line.contains("box")).count(), 2);
     }
 
+    fn arrived(from: u8, to: u8, kind: &'static str) -> Event {
+        Event::Arrived {
+            from: member(from),
+            to: member(to),
+            kind,
+            dot: None,
+            digest: None,
+            about: None,
+        }
+    }
+
+    fn drawn(events: impl IntoIterator<Item = Event>) -> Vec<String> {
+        let mut trace = Trace::default();
+        for event in events {
+            trace.record(0, event);
+        }
+        let members = [1, 2, 3, 4].map(member);
+        let text = chart(&trace, &members, &members.into(), &[], 7).expect("short");
+        let rows = text.lines().filter(|line| line.starts_with("  \""));
+        rows.skip(1).map(|row| row.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_one_says_to_several_is_one_arrow_with_several_heads() {
+        let rows = drawn([
+            arrived(2, 4, "proposal"),
+            arrived(2, 1, "proposal"),
+            arrived(2, 3, "proposal"),
+        ]);
+        let row = "\"b\" => \"d\", \"b\" => \"a\" [label=\"proposal\"], \"b\" => \"c\";";
+        assert_eq!(rows, [row]);
+    }
+
+    #[test]
+    fn what_did_not_lead_to_one_another_shares_a_row_and_nothing_is_drawn_over() {
+        let rows = drawn([
+            arrived(1, 2, "echo"),
+            arrived(2, 1, "request"),
+            arrived(3, 4, "echo"),
+            arrived(1, 4, "echo"),
+            arrived(2, 3, "request"),
+        ]);
+        assert_eq!(rows.len(), 3, "{rows:?}");
+        assert!(rows[0].contains("\"a\" >> \"b\"") && rows[0].contains("\"c\" >> \"d\""));
+    }
+
+    #[test]
+    fn a_repetition_is_drawn_only_after_a_loss() {
+        let lost = || Event::Lost {
+            from: member(2),
+            to: member(1),
+            kind: "echo",
+            dot: None,
+            digest: None,
+        };
+        let again = || arrived(1, 2, "proposal");
+        assert_eq!(drawn([again(), again()]).len(), 1);
+        assert_eq!(drawn([again(), lost(), again(), again(), lost()]).len(), 3);
+    }
+
     #[test]
     fn who_is_no_member_is_drawn_at_a_lifeline_and_named_nobody() {
         let members = [member(1)];
         let mut names = Names::new(&members);
         let (source, seq) = (member(9), Seq::new(1));
-        assert_eq!(names.lifeline(&source), "a");
+        assert_eq!(names.lifeline(&source), 0);
         assert_eq!(names.message(&Dot { source, seq }, None), "?.1");
     }
 
