@@ -4,6 +4,7 @@
 
 mod attack;
 mod evidence;
+mod family;
 mod founding;
 mod hostile;
 mod meeting;
@@ -220,7 +221,7 @@ fn hostile_lines_on_the_control_socket_are_refused() {
 #[test]
 fn the_demonstration_ends_well() {
     let sandbox = Sandbox::new("cluster");
-    for kind in ["set", "bank"] {
+    for kind in ["set", "bank", "counter", "map", "text"] {
         let said = sandbox.nobody("cluster").done(&["cluster", "--kind", kind]);
         assert!(said.ends_with("They agree, and nothing was lost.\n"));
     }

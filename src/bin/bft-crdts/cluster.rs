@@ -2,6 +2,7 @@
 //!
 //! Each node is this program, tethered: should the demonstration be killed, they end as well.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::net::UdpSocket;
@@ -164,6 +165,13 @@ impl Stage {
                 self.agree()?;
                 self.play(2, &["delete", "plum"])
             }
+            Kind::Text => {
+                self.play(0, &["insert", "0", "bread and "])?;
+                self.agree()?;
+                self.play(1, &["insert", "10", "butter"])?;
+                self.agree()?;
+                self.play(2, &["delete", "6", "4"])
+            }
         }
     }
 
@@ -182,6 +190,7 @@ impl Stage {
             }
             Kind::Counter => self.play(1, &["incr", "7"])?,
             Kind::Map => self.play(1, &["put", "apple", "green"])?,
+            Kind::Text => self.play(1, &["insert", "0", "fresh "])?,
         }
         tell("It starts again, and catches up.")?;
         self.actors[last].run()?;
@@ -209,6 +218,7 @@ impl Stage {
             Kind::Bank => self.play(newcomer, &["open", "7"]),
             Kind::Counter => self.play(newcomer, &["incr", "3"]),
             Kind::Map => self.play(newcomer, &["put", "mango", "yellow"]),
+            Kind::Text => self.play(newcomer, &["insert", "0", "some "]),
         }
     }
 
@@ -294,6 +304,11 @@ impl Stage {
                 puts.map(|put| (&*put.key, &*put.value))
                     .eq([("apple", "green"), ("mango", "yellow")])
             }
+            // Which of two words that were inserted at the start comes first is by lot, if neither was seen by the other's author.
+            Reply::Value(text) => {
+                let words: BTreeSet<_> = text.split(' ').collect();
+                words == BTreeSet::from(["bread", "butter", "fresh", "some"])
+            }
             _ => false,
         }
     }
@@ -302,7 +317,7 @@ impl Stage {
         match self.kind {
             Kind::Set => "list",
             Kind::Bank => "accounts",
-            Kind::Counter | Kind::Map => "get",
+            Kind::Counter | Kind::Map | Kind::Text => "get",
         }
     }
 

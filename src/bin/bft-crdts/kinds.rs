@@ -10,7 +10,7 @@ use bft_crdts::deterministic_secure_broadcast::Replica;
 use bft_crdts::membership::{Genesis, GenesisError};
 use bft_crdts::orswot::{self, Clock, Orswot};
 use bft_crdts::traits::Wire;
-use bft_crdts::types::Counter;
+use bft_crdts::types::{Counter, Text};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 use crate::payments::{self, Which};
@@ -39,7 +39,9 @@ pub(crate) enum Wanted {
     Pay(Actor, Money, Option<Reference>),
     Increase(i64),
     Put(String, String),
-    Delete(String),
+    Insert(usize, String),
+    /// What is deleted: a key; or the position of a character, and how many.
+    Delete(String, Option<usize>),
 }
 
 /// What somebody wishes to know of the state.
@@ -48,7 +50,7 @@ pub(crate) enum Question {
     List,
     Balance(Actor),
     Accounts,
-    /// The value of a counter, or all of a map; the value under a key.
+    /// The value of a counter, or all of a text or a map; the value under a key.
     Get(Option<String>),
 }
 
@@ -96,6 +98,7 @@ impl Kind {
             (Self::Bank, genesis.check(&Bank::new(actor))),
             (Self::Counter, genesis.check(&Counter::new(actor))),
             (Self::Map, genesis.check(&Texts::new(actor))),
+            (Self::Text, genesis.check(&Text::new(actor))),
         ];
         let described = kinds.into_iter().find(|(_, checked)| checked.is_ok());
         described.map(|(kind, _)| kind)
@@ -115,6 +118,7 @@ impl Kind {
             Self::Bank => Genesis::new(&Bank::new(anybody), members, limits, nonce),
             Self::Counter => Genesis::new(&Counter::new(anybody), members, limits, nonce),
             Self::Map => Genesis::new(&Texts::new(anybody), members, limits, nonce),
+            Self::Text => Genesis::new(&Text::new(anybody), members, limits, nonce),
         }
     }
 }

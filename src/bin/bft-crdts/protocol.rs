@@ -109,7 +109,7 @@ pub(crate) enum Request {
         #[arg(allow_negative_numbers = true)]
         amount: i64,
     },
-    /// Counter: its value. Map: the text under a key, or without one all of them.
+    /// Counter: its value. Text: all of it. Map: the text under a key, or without one all of them.
     Get {
         /// Which key.
         key: Option<String>,
@@ -121,10 +121,19 @@ pub(crate) enum Request {
         /// What is put.
         value: String,
     },
-    /// Map: deletes a key.
+    /// Text: inserts characters.
+    Insert {
+        /// Before which character, counted from 0; or the number of all.
+        at: usize,
+        /// What to insert.
+        text: String,
+    },
+    /// Map: deletes a key. Text: deletes characters.
     Delete {
-        /// Which key.
+        /// Which key; or the first of the characters, counted from 0.
         key: String,
+        /// How many characters; without, one.
+        count: Option<usize>,
     },
     /// Follows what happens until interrupted.
     Follow,
@@ -148,8 +157,10 @@ impl Request {
             | Self::Balance { .. }
             | Self::Accounts => &[Kind::Bank],
             Self::Incr { .. } => &[Kind::Counter],
-            Self::Get { .. } => &[Kind::Counter, Kind::Map],
-            Self::Put { .. } | Self::Delete { .. } => &[Kind::Map],
+            Self::Get { .. } => &[Kind::Counter, Kind::Map, Kind::Text],
+            Self::Put { .. } => &[Kind::Map],
+            Self::Insert { .. } => &[Kind::Text],
+            Self::Delete { .. } => &[Kind::Map, Kind::Text],
             _ => &[],
         }
     }
@@ -164,6 +175,7 @@ impl Request {
                 | Self::Pay { .. }
                 | Self::Incr { .. }
                 | Self::Put { .. }
+                | Self::Insert { .. }
                 | Self::Delete { .. }
         )
     }
@@ -199,6 +211,8 @@ pub(crate) enum Kind {
     Counter,
     /// Texts under keys.
     Map,
+    /// One text that all write.
+    Text,
 }
 
 impl std::fmt::Display for Kind {
@@ -208,6 +222,7 @@ impl std::fmt::Display for Kind {
             Self::Bank => "bank",
             Self::Counter => "counter",
             Self::Map => "map",
+            Self::Text => "text",
         })
     }
 }
@@ -458,6 +473,12 @@ pub(crate) enum Refusal {
     Absent(String),
     #[error("there is nothing under {0:?}")]
     NoValue(String),
+    #[error("the text has {len} characters, and {end} are asked for")]
+    BeyondTheEnd { end: usize, len: usize },
+    #[error("{0:?} is not the number of a character")]
+    NoPosition(String),
+    #[error("a key is deleted whole")]
+    Whole,
     #[error("no account is open for {0}")]
     NoAccount(String),
     #[error("not allowed: {0}")]
@@ -528,12 +549,17 @@ impl Refusal {
             }
             Self::OtherKind(Kind::Counter) => "its commands are incr and get",
             Self::OtherKind(Kind::Map) => "its commands are put, get and delete",
+            Self::OtherKind(Kind::Text) => "its commands are insert, get and delete",
             Self::Unknown(_) => "write all 64 digits; `members` shows them",
             Self::Ambiguous(_) => "write more digits; `members` shows them",
             Self::Short(_) => {
                 "write all 64 digits, as the newcomer itself shows them with `whoami` or `status`"
             }
             Self::Absent(_) => "`list` shows what is there; nothing was removed",
+            Self::NoPosition(_) => {
+                "characters are counted from 0: `delete 5 2` deletes the sixth and the one after it"
+            }
+            Self::Whole => "write `delete KEY`; a key with spaces between quotation marks",
             Self::NoAccount(_) => "its owner opens it with `open AMOUNT`",
             Self::Early(_) => "it may be on its way: try again; `members` shows who has more",
             Self::TooLittleMoney { .. } => {

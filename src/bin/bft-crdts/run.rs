@@ -9,7 +9,7 @@ use bft_crdts::bank::Bank;
 use bft_crdts::membership::Genesis;
 use bft_crdts::node::{Address, Invitation, Node};
 use bft_crdts::store::DurableStore;
-use bft_crdts::types::Counter;
+use bft_crdts::types::{Counter, Text};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
@@ -95,6 +95,7 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
         Kind::Bank => runtime.block_on(start.run::<Bank>()),
         Kind::Counter => runtime.block_on(start.run::<Counter>()),
         Kind::Map => runtime.block_on(start.run::<Texts>()),
+        Kind::Text => runtime.block_on(start.run::<Text>()),
     }
 }
 

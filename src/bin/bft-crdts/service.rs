@@ -176,7 +176,8 @@ impl<A: Service> Desk<A> {
             Request::Accounts => self.look(Question::Accounts).await,
             Request::Incr { amount } => self.propose(Wanted::Increase(amount)).await,
             Request::Put { key, value } => self.propose(Wanted::Put(key, value)).await,
-            Request::Delete { key } => self.propose(Wanted::Delete(key)).await,
+            Request::Insert { at, text } => self.propose(Wanted::Insert(at, text)).await,
+            Request::Delete { key, count } => self.propose(Wanted::Delete(key, count)).await,
             Request::Get { key } => self.look(Question::Get(key)).await,
             _ => self.look(Question::List).await,
         }

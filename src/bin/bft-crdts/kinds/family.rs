@@ -1,6 +1,6 @@
-//! Networks of the family of types: a counter, and a map of texts.
+//! Networks of the family of types: a counter, a map of texts, and a text.
 
-use bft_crdts::types::{Counter, Map, counter, map};
+use bft_crdts::types::{Counter, Map, Text, counter, map};
 
 use super::{Question, Service, Wanted, words};
 use crate::protocol::{Kind, Put, Refusal, Reply};
@@ -40,7 +40,8 @@ impl Service for Texts {
     fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal> {
         match wanted {
             Wanted::Put(key, value) => Ok(self.put(key, value)),
-            Wanted::Delete(key) => self.remove(&key).ok_or(Refusal::NoValue(key)),
+            Wanted::Delete(_, Some(_)) => Err(Refusal::Whole),
+            Wanted::Delete(key, None) => self.remove(&key).ok_or(Refusal::NoValue(key)),
             _ => Err(Refusal::OtherKind(Self::KIND)),
         }
     }
@@ -72,6 +73,43 @@ impl Service for Texts {
     }
 }
 
+impl Service for Text {
+    const KIND: Kind = Kind::Text;
+
+    fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal> {
+        let len = self.len();
+        let (operation, end) = match wanted {
+            Wanted::Insert(at, text) => (self.insert(at, &text), at),
+            Wanted::Delete(at, count) => {
+                let position: usize = at.parse().map_err(|_| Refusal::NoPosition(at))?;
+                let end = position.saturating_add(count.unwrap_or(1));
+                (self.delete(position..end), end)
+            }
+            _ => return Err(Refusal::OtherKind(Self::KIND)),
+        };
+        match operation {
+            Some(operation) => Ok(operation),
+            None if end > len => Err(Refusal::BeyondTheEnd { end, len }),
+            None => Err(Refusal::Invalid("a deletion of nothing".to_owned())),
+        }
+    }
+
+    fn look(&self, question: Question) -> Result<Reply, Refusal> {
+        match question {
+            Question::Get(None) => Ok(Reply::Value(self.to_string())),
+            _ => Err(Refusal::OtherKind(Self::KIND)),
+        }
+    }
+
+    fn label(op: &Self::Op) -> String {
+        op.to_string()
+    }
+
+    fn words(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bft_crdts::{Actor, SecureBroadcastAlgorithm};
@@ -87,11 +125,34 @@ mod tests {
         let put = texts.operation(Wanted::Put(word("a"), word("b")));
         texts.apply(put.expect("a put"));
         assert_eq!(get(&texts), Ok(Reply::Value(word("b"))));
-        let delete = texts.operation(Wanted::Delete(word("a")));
-        texts.apply(delete.expect("it is there"));
+        let delete = |texts: &Texts| texts.operation(Wanted::Delete(word("a"), None));
+        texts.apply(delete(&texts).expect("it is there"));
         assert_eq!(get(&texts), Err(Refusal::NoValue(word("a"))));
-        let delete = texts.operation(Wanted::Delete(word("a")));
-        assert_eq!(delete, Err(Refusal::NoValue(word("a"))));
+        assert_eq!(delete(&texts), Err(Refusal::NoValue(word("a"))));
+        let part = texts.operation(Wanted::Delete(word("a"), Some(1)));
+        assert_eq!(part, Err(Refusal::Whole));
+    }
+
+    #[test]
+    fn characters_are_inserted_and_deleted_and_those_beyond_the_end_are_told() {
+        let mut text = Text::new(Actor::from_bytes([1; 32]));
+        let word = |word: &str| word.to_owned();
+        let insert = text.operation(Wanted::Insert(0, word("bread")));
+        text.apply(insert.expect("the start"));
+        let delete = text.operation(Wanted::Delete(word("1"), Some(2)));
+        text.apply(delete.expect("two of five"));
+        let delete = text.operation(Wanted::Delete(word("2"), None));
+        text.apply(delete.expect("the last of three"));
+        let all = text.look(Question::Get(None));
+        assert_eq!(all, Ok(Reply::Value(word("ba"))));
+        let beyond = |end| Err(Refusal::BeyondTheEnd { end, len: 2 });
+        let insert = Wanted::Insert(3, word("x"));
+        assert_eq!(text.operation(insert), beyond(3));
+        let delete = |at: &str, count| text.operation(Wanted::Delete(word(at), count));
+        assert_eq!(delete("1", Some(2)), beyond(3));
+        assert_eq!(delete("1", Some(usize::MAX)), beyond(usize::MAX));
+        assert!(matches!(delete("1", Some(0)), Err(Refusal::Invalid(_))));
+        assert_eq!(delete("b", None), Err(Refusal::NoPosition(word("b"))));
     }
 
     #[test]
