@@ -1,7 +1,7 @@
 //! A registry of certificates of several organisations: on a simulated network with a liar, then, the same type, as a node.
 //!
 //! Everybody looks up; only the organisation that issued a certificate revokes it; look-ups are counted, for the audit; and all keep
-//! one text of policy.
+//! write one text of policy.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -11,7 +11,7 @@ use bft_crdts::membership::Genesis;
 use bft_crdts::net::{Equivocator, Faults, Net};
 use bft_crdts::node::Node;
 use bft_crdts::store::DurableStore;
-use bft_crdts::types::{Counter, LwwRegister, Map, map};
+use bft_crdts::types::{Counter, Map, Text, map};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor, Verdict, product};
 use rand::RngExt;
 use rand::rand_core::UnwrapErr;
@@ -49,10 +49,8 @@ impl SecureBroadcastAlgorithm for Certificates {
         let foreign = ops.iter().position(|op| match op {
             map::Op::Put { key, .. } | map::Op::Remove { key, .. } => key.0 != *from,
         });
-        match self
-            .0
-            .verdict_batch(from, &ops[..foreign.unwrap_or(ops.len())])
-        {
+        let own = &ops[..foreign.unwrap_or(ops.len())];
+        match self.0.verdict_batch(from, own) {
             Verdict::Valid if foreign.is_some() => Verdict::Never("another's certificate"),
             verdict => verdict,
         }
@@ -70,7 +68,7 @@ product! {
     struct Registry("registry/1"), op Change {
         certificates: Certificate(Certificates),
         audit: Audit(Counter),
-        policy: Policy(LwwRegister<String>),
+        policy: Policy(Text),
     }
 }
 
@@ -81,9 +79,8 @@ impl Registry {
         Change::Certificate(self.certificates.0.put(name, holds))
     }
     fn look_up(&self, issuer: Actor, subject: &str) -> (Option<bool>, Change) {
-        let name = (issuer, subject.to_owned());
-        let found = self.certificates.0.get(&name).copied();
-        (found, Change::Audit(self.audit.add(1)))
+        let found = self.certificates.0.get(&(issuer, subject.to_owned()));
+        (found.copied(), Change::Audit(self.audit.add(1)))
     }
 }
 
@@ -94,8 +91,8 @@ fn simulated() -> Result<(), Box<dyn Error>> {
         .faults(Faults::hostile())
         .build();
     let (liar, ann, bob) = (net.liars()[0], net.honest(0), net.honest(1));
-    let policy = net.ahead(&ann).policy.write("We meet them first.".into());
-    net.propose(&ann, Change::Policy(policy))?;
+    let policy = net.ahead(&ann).policy.insert(0, "We meet them.");
+    net.propose(&ann, Change::Policy(policy.expect("the start")))?;
     let op = net.ahead(&ann).certify(ann, "carol", true);
     net.propose(&ann, op)?;
     let op = net.ahead(&bob).certify(ann, "carol", false);
@@ -106,6 +103,8 @@ fn simulated() -> Result<(), Box<dyn Error>> {
         net.propose(&liar, op)?;
     }
     net.settle();
+    let policy = net.ahead(&bob).policy.insert(12, " first");
+    net.propose(&bob, Change::Policy(policy.expect("before the full stop")))?;
     let (found, audit) = net.ahead(&bob).look_up(ann, "carol");
     net.propose(&bob, audit)?;
     assert_eq!(found, Some(true));
@@ -117,6 +116,7 @@ fn simulated() -> Result<(), Box<dyn Error>> {
         assert_eq!(registry.look_up(ann, "carol").0, Some(false));
         assert_eq!(registry.look_up(liar, "dave").0, dave);
         assert_eq!(registry.audit.value(), 1);
+        assert_eq!(registry.policy.to_string(), "We meet them first.");
     }
     println!("Carol's is revoked; all see the liar's alike: {dave:?}");
     Ok(())
