@@ -5,11 +5,17 @@ use std::error::Error;
 use std::path::Path;
 
 use bft_crdts::types::Text;
-use bft_crdts::types::text::Op;
+use bft_crdts::types::text::{Id, Op};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 use serde_json::Value;
 
-use crate::trace::{Edit, edits, read, transactions};
+use crate::trace::{Edit, Trace, edits, read, transactions};
+
+/// Edits of each author that the others have not seen when they make theirs.
+const ROUND: usize = 64;
+
+/// Well below what the budget allows.
+const CHARACTERS_PER_OP: usize = 10_000;
 
 struct Author {
     actor: Actor,
@@ -71,7 +77,81 @@ pub(crate) fn replay(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Lets so many authors write at once what one wrote: the edits are cut into as many parts, and each author has a chapter of its
+/// own, which begins as the text before its part. All end with each chapter as the text after its part.
+pub(crate) fn chapters(trace: &Trace, count: u8) {
+    let part = trace.edits.len().div_ceil(count.into());
+    let bounds = (0..=usize::from(count)).map(|number| number * part);
+    let texts = trace.texts(&bounds.collect::<Vec<_>>());
+    let mut authors: Vec<_> = (1..=count).map(Author::new).collect();
+    let titles = begin(&mut authors, &texts);
+    let parts: Vec<_> = trace.edits.chunks(part).collect();
+    for round in 0..part.div_ceil(ROUND) {
+        let mut written = Vec::new();
+        for (number, author) in authors.iter_mut().enumerate() {
+            let own = parts[number].iter().skip(round * ROUND).take(ROUND);
+            let ops = own.flat_map(|edit| author.write_under(&titles[number], edit));
+            let ops: Vec<_> = ops.collect();
+            written.push((author.actor, ops));
+        }
+        for author in &mut authors {
+            let own = author.actor;
+            let others = written.iter().filter(|(by, _)| *by != own);
+            others.for_each(|(by, ops)| author.take(by, ops));
+        }
+    }
+    let expected: String = texts[1..].iter().map(|text| format!("\n{text}")).collect();
+    let state = authors[0].text.state();
+    for author in &authors {
+        assert_eq!(author.text.to_string(), expected);
+        assert!(author.text.state() == state, "all are in one state");
+    }
+    println!(
+        "{count} authors at once, {ROUND} edits each between exchanges: all end with {} characters alike",
+        expected.len()
+    );
+}
+
+/// The first author begins all chapters. Returns the names of the line breaks before them.
+fn begin(authors: &mut [Author], texts: &[String]) -> Vec<Id> {
+    let [first, others @ ..] = authors else {
+        return Vec::new();
+    };
+    let mut titles = Vec::new();
+    for text in &texts[..=others.len()] {
+        let title = first.text.len();
+        let text: Vec<char> = format!("\n{text}").chars().collect();
+        for part in text.chunks(CHARACTERS_PER_OP) {
+            let edit = Edit {
+                at: first.text.len(),
+                delete: 0,
+                insert: part.iter().collect(),
+            };
+            let ops = first.write(&edit);
+            others
+                .iter_mut()
+                .for_each(|author| author.take(&first.actor, &ops));
+        }
+        titles.push(first.text.id(title).expect("it was just inserted"));
+    }
+    titles
+}
+
 impl Author {
+    /// Makes an edit of the chapter under this title.
+    fn write_under(&mut self, title: &Id, edit: &Edit) -> Vec<Op<char>> {
+        let title = self.text.position(title).expect("titles stay");
+        let at = title + 1 + edit.at;
+        self.write(&Edit { at, ..edit.clone() })
+    }
+
+    fn take(&mut self, by: &Actor, ops: &[Op<char>]) {
+        for op in ops {
+            assert!(self.text.validate(by, op));
+            self.text.apply(op.clone());
+        }
+    }
+
     fn new(number: u8) -> Self {
         let actor = SigningActor::from_secret(&[number; 32]).actor();
         Self {
@@ -92,10 +172,7 @@ impl Author {
         }
         for number in missing {
             let Written { by, ops, .. } = &written[number];
-            for op in ops {
-                assert!(self.text.validate(&actors[*by], op));
-                self.text.apply(op.clone());
-            }
+            self.take(&actors[*by], ops);
             self.seen.insert(number);
         }
     }

@@ -6,8 +6,11 @@
 //! grows by. Then the trace goes through networks of four, in batches: a plain one, for its rate, and a simulated one with a liar.
 //!
 //! `cargo run --release --manifest-path benches/peers/text/Cargo.toml` takes some minutes once it is built; with `-- --test`
-//! it only shows that it runs. The concurrent traces of <https://github.com/josephg/editing-traces>, which no package carries, are
-//! replayed from files: `-- --concurrent FILE`.
+//! it only shows that it runs.
+//!
+//! In the end two to four authors write at once. No package carries a trace of several authors, so they share the edits of the
+//! one: each makes its part of them in a chapter of its own. Real ones, of <https://github.com/josephg/editing-traces>, are replayed
+//! from files: `-- --concurrent FILE`.
 
 #[path = "../../../cluster/mod.rs"]
 mod cluster;
@@ -92,6 +95,8 @@ fn race(trace: &Trace, rounds: usize) -> Result<(), Box<dyn Error>> {
         rounds,
     )?;
     networks::race(trace, &runs);
+    println!();
+    (2..=4).for_each(|authors| concurrent::chapters(trace, authors));
     Ok(())
 }
 

@@ -70,8 +70,8 @@ fn with_a_liar(edits: &[Edit], text: &str) {
         }
         net.settle();
         if round % 50 == 0 {
-            // It is refused once the liar is convicted.
-            let _ = net.insert(&liar, 0, "a lie ");
+            // The two take one place in its log. They are refused once the liar is convicted.
+            let _ = ["a lie ", "another "].map(|lie| net.insert(&liar, 0, lie));
         }
     }
     net.settle();

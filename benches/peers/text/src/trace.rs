@@ -60,13 +60,23 @@ impl Trace {
 
     /// Its first edits, and the text after them.
     pub(crate) fn beginning(&self, edits: usize) -> Self {
+        let text = self.texts(&[edits]).concat();
         let edits = self.edits[..edits].to_vec();
-        let mut text = Vec::new();
-        for Edit { at, delete, insert } in &edits {
-            text.splice(*at..at + delete, insert.chars());
-        }
-        let text = text.into_iter().collect();
         Self { edits, text }
+    }
+
+    /// The texts after so many edits each, which rise; no more than there are.
+    pub(crate) fn texts(&self, after: &[usize]) -> Vec<String> {
+        let (mut text, mut made) = (Vec::new(), 0);
+        let texts = after.iter().map(|after| {
+            let after = self.edits.len().min(*after);
+            for Edit { at, delete, insert } in &self.edits[made..after] {
+                text.splice(*at..at + delete, insert.chars());
+            }
+            made = after;
+            text.iter().collect()
+        });
+        texts.collect()
     }
 }
 
