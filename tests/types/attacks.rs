@@ -82,6 +82,25 @@ fn a_tree_with_a_node_created_in_the_trash_is_no_state() {
 }
 
 #[test]
+fn a_tree_with_a_node_under_a_later_one_of_whoever_moved_it_is_no_state() {
+    let stamp = |who: usize, rank| Stamp {
+        rank,
+        by: ACTORS[who],
+    };
+    let nodes = |moved: Stamp| {
+        BTreeMap::from([
+            (stamp(0, 1), (7u8, Parent::Under(stamp(1, 3)), moved)),
+            (stamp(1, 3), (7u8, Parent::Top, stamp(1, 3))),
+        ])
+    };
+    let last = ranks(&[(ACTORS[0], 1), (ACTORS[1], 9)]);
+    let state = read::<Tree<u8>>(&(&last, nodes(stamp(1, 2))));
+    assert_eq!(state, Err(DecodeError::Malformed));
+    let state = read::<Tree<u8>>(&(&last, nodes(stamp(1, 4))));
+    assert!(state.is_ok(), "{state:?}");
+}
+
+#[test]
 fn a_merkle_register_with_too_many_children_of_one_node_is_no_state() {
     let leaves = (0..=CHILDREN as u32).map(|value| Node {
         by: ACTORS[0],
@@ -114,6 +133,30 @@ fn a_text_whose_element_hangs_on_a_later_one_of_its_author_is_no_state() {
     let lane: Lane = (2, runs, vec![], vec!['a', 'b'], 2);
     let state = read::<Text>(&(vec![ACTORS[0]], vec![lane]));
     assert_eq!(state, Err(DecodeError::Malformed));
+}
+
+#[test]
+fn a_text_of_two_authors_who_each_waited_for_the_other_is_no_state() {
+    let lane = |other| -> Lane {
+        let runs = vec![(1, Some((other, 2)), Side::Right), (2, None, Side::Right)];
+        (2, runs, vec![], vec!['a', 'b'], 2)
+    };
+    let mut sources = [ACTORS[0], ACTORS[1]];
+    sources.sort_unstable();
+    let state = read::<Text>(&(sources.to_vec(), vec![lane(1), lane(0)]));
+    assert_eq!(state, Err(DecodeError::Malformed));
+}
+
+#[test]
+fn a_text_of_two_authors_who_wrote_in_turns_is_a_state() {
+    let runs = |other| vec![(1, None, Side::Right), (2, Some((other, 1)), Side::Right)];
+    let lane = |other| -> Lane { (2, runs(other), vec![], vec!['a', 'b'], 2) };
+    let mut sources = [ACTORS[0], ACTORS[1]];
+    sources.sort_unstable();
+    let state = read::<Text>(&(sources.to_vec(), vec![lane(1), lane(0)]));
+    let mut text = Text::new(ACTORS[2]);
+    text.sync_from(state.expect("both wrote, and then each after the other's"));
+    assert_eq!(text.to_string(), "abab");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::actor::Actor;
 /// A snapshot of a list: equal lists have equal snapshots and equal bytes, whatever their histories.
 ///
 /// It holds the tree of all elements, as the fewest runs, and of those that are not deleted what they are. It decodes only when
-/// each run hangs on an element that is there, all of them, in the end, on the start.
+/// there is an order in which its sources can have written it: each run hangs on the start or on an element that came before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<T>")]
 #[serde(bound(deserialize = "T: Serialize + Deserialize<'de>"))]
@@ -48,7 +48,7 @@ struct Run {
 }
 
 /// An element: the place of its source among the sources, and its counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Place {
     lane: u32,
     counter: u32,
@@ -63,13 +63,13 @@ impl From<Place> for Key {
 impl<T> Contribution<T> {
     /// How many elements the run of this number has.
     fn run_len(&self, run: usize) -> u32 {
-        let next = self.runs.get(run + 1);
-        next.map_or(self.count + 1, |next| next.first) - self.runs[run].first
+        self.last_before(run + 1) + 1 - self.runs[run].first
     }
 
-    /// The number of the run that has the element.
-    fn run_of(&self, counter: u32) -> usize {
-        self.runs.partition_point(|run| run.first <= counter) - 1
+    /// The last element before the run of this number; of all, if there is no such run.
+    fn last_before(&self, run: usize) -> u32 {
+        let next = self.runs.get(run);
+        next.map_or(self.count, |next| next.first - 1)
     }
 }
 
@@ -149,22 +149,35 @@ impl<T: Clone> Contribution<T> {
 }
 
 impl<T> State<T> {
-    /// Runs, by lane and number, parents before children: those that hang on the start.
+    /// Runs, by lane and number, as they can have come: those of each source in its order, and each after the element that it hangs
+    /// on. Without those that cannot have come at all.
     fn order(&self) -> Vec<(u32, usize)> {
-        let mut children = BTreeMap::<_, Vec<_>>::new();
-        for (number, lane) in (0..).zip(&self.lanes) {
-            for (index, run) in lane.runs.iter().enumerate() {
-                let parent = run.parent;
-                let parent = parent
-                    .map(|parent| (parent.lane, self.lane(parent.lane).run_of(parent.counter)));
-                children.entry(parent).or_default().push((number, index));
+        let mut order = Vec::new();
+        let mut next = vec![0; self.lanes.len()];
+        let mut ready: Vec<u32> = (0..).take(self.lanes.len()).collect();
+        let mut waiting = BTreeMap::<Place, Vec<u32>>::new();
+        while let Some(number) = ready.pop() {
+            let lane = self.lane(number);
+            while let Some(run) = lane.runs.get(next[number as usize]) {
+                let is_here = |parent: &Place| {
+                    let lane = self.lane(parent.lane);
+                    parent.counter <= lane.last_before(next[parent.lane as usize])
+                };
+                if let Some(parent) = run.parent.filter(|parent| !is_here(parent)) {
+                    waiting.entry(parent).or_default().push(number);
+                    break;
+                }
+                order.push((number, next[number as usize]));
+                next[number as usize] += 1;
             }
-        }
-        let mut order = children.remove(&None).unwrap_or_default();
-        let mut next = 0;
-        while let Some(run) = order.get(next) {
-            order.extend(children.remove(&Some(*run)).unwrap_or_default());
-            next += 1;
+            let place = |counter| Place {
+                lane: number,
+                counter,
+            };
+            let come = place(0)..=place(lane.last_before(next[number as usize]));
+            let come: Vec<_> = waiting.range(come).map(|(parent, _)| *parent).collect();
+            let lanes = come.iter().filter_map(|parent| waiting.remove(parent));
+            ready.extend(lanes.flatten());
         }
         order
     }
@@ -201,7 +214,7 @@ enum StateError {
     Count,
     #[error("runs that are not in order, or not the fewest, or a gap before them")]
     Runs,
-    #[error("a run that hangs on nothing, or on itself")]
+    #[error("a run that hangs on nothing, or on what cannot have come before it")]
     Parent,
 }
 

@@ -92,6 +92,9 @@ impl<V> TryFrom<Unchecked<V>> for State<V> {
             if !stays && !node.moved.beats(id, id) {
                 return Err("a move that lost against the creation");
             }
+            if matches!(node.parent, Parent::Under(_)) && is_after(node.parent, &node.moved) {
+                return Err("under a later node of whoever moved it");
+            }
             if let Parent::Under(parent) = node.parent
                 && (parent == *id || !nodes.contains_key(&parent))
             {
@@ -102,7 +105,7 @@ impl<V> TryFrom<Unchecked<V>> for State<V> {
     }
 }
 
-/// Whether no node can have been created there.
+/// Whether an operation of this stamp can have created no node there.
 fn is_after(parent: Parent, id: &Stamp) -> bool {
     match parent {
         Parent::Top => false,
