@@ -1,7 +1,11 @@
 //! What judging and applying one operation costs among few elements and among many, for each type.
 //!
-//! A source makes an operation on the state before it, at an element that chance chooses; making it is not measured. Verdict and
-//! `apply` are, on the clock, whose own cost is taken off; of all operations the median.
+//! A source makes an operation at an element that chance chooses, and applies it; another replica, which has not touched that
+//! element since its last turn, judges and applies it, and that is measured on the clock, whose own cost is taken off. The figure is the
+//! mean of the middle half of all operations. Among many elements chance chooses one of all of them, or always one of a few of them: the
+//! first waits for memory, the second shows what the type itself does more among many.
+//!
+//! How long one place in memory is waited for is measured as well: no operation at a random element is faster than that.
 //!
 //! `cargo bench --bench types` measures among 1,000 and 1,000,000 elements, and `Keyed` with 1 and 100,000 instances.
 #![allow(clippy::print_stdout)]
@@ -18,6 +22,7 @@ use bft_crdts::types::{
 };
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 use clap::Parser;
+use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -34,11 +39,13 @@ struct Arguments {
     thoroughness: arguments::Thoroughness,
 }
 
-/// How many elements are few, how many are many, and how many operations are measured among them.
+/// How many elements are few, how many are many, of how many one is chosen where few of many are used, and how many operations are
+/// measured.
 #[derive(Clone, Copy)]
 struct Sizes {
     few: u64,
     many: u64,
+    used: u64,
     ops: usize,
 }
 
@@ -49,15 +56,26 @@ fn main() {
     } else {
         (10, 20, 5)
     };
-    let sizes = Sizes { few, many, ops };
-    println!("{:<16} {few:>10} {many:>10}  ratio", "elements");
+    waits(measuring);
+    let used = few;
+    let sizes = Sizes {
+        few,
+        many,
+        used,
+        ops,
+    };
+    heading("elements", sizes);
     sums(sizes);
     registers(sizes);
     collections(sizes);
     histories(sizes);
     let many = if measuring { 100_000 } else { 10 };
-    println!("{:<16} {:>10} {many:>10}  ratio", "instances", 1);
-    let sizes = Sizes { few: 1, many, ops };
+    let sizes = Sizes {
+        few: 1,
+        many,
+        ..sizes
+    };
+    heading("instances", sizes);
     let filled = |count| {
         let mut all = Keyed::<u64, Counter>::of(source(), Counter::new(source()), WIDE);
         (0..count).for_each(|n| all.apply(all.on(n, |it| it.add(1))));
@@ -76,32 +94,82 @@ fn source() -> Actor {
 fn actor(number: u64) -> Actor {
     // Keys are as good as random: their first bytes differ.
     let mut bytes = [0; 32];
-    let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bytes[..8].copy_from_slice(&spread.to_be_bytes());
+    bytes[..8].copy_from_slice(&spread(number).to_be_bytes());
     Actor::from_bytes(bytes)
 }
 
-/// The median time of judging and applying `ops` operations on `all`, which `write` makes.
+fn spread(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Prints how long one place in memory is waited for, when the places that may be next are so many bytes.
+fn waits(measuring: bool) {
+    let kilobytes: &[usize] = if measuring {
+        &[256, 8 << 10, 128 << 10]
+    } else {
+        &[1]
+    };
+    for kilobytes in kilobytes {
+        let next = ring(kilobytes << 4);
+        let (mut at, steps) = (0, 1 << 20);
+        let began = Instant::now();
+        (0..steps).for_each(|_| at = next[at as usize][0]);
+        let wait = began.elapsed().as_secs_f64() * 1e9 / f64::from(steps);
+        println!(
+            "one place among {kilobytes} kB is waited for {wait:.0} ns{}",
+            if at == u32::MAX { "." } else { "" }
+        );
+    }
+}
+
+/// A ring through all so many lines of the cache, in an order that chance chooses; each tells which is next.
+fn ring(lines: usize) -> Vec<[u32; 16]> {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut order: Vec<u32> = (0..).take(lines).collect();
+    order.shuffle(&mut random);
+    let mut next = vec![[0; 16]; lines];
+    for (one, other) in order.iter().zip(order.iter().cycle().skip(1)) {
+        next[*one as usize][0] = *other;
+    }
+    next
+}
+
+fn heading(
+    what: &str,
+    Sizes {
+        few, many, used, ..
+    }: Sizes,
+) {
+    let some = format!("{used} of them");
+    println!("{what:<16} {few:>10} {many:>10}  ratio {some:>14}  ratio");
+}
+
+/// How long judging and applying takes a replica, for each of `ops` operations that `write` makes at another one.
 fn cost<A: SecureBroadcastAlgorithm>(
-    all: &mut A,
+    [author, replica]: &mut [A; 2],
     ops: usize,
     mut write: impl FnMut(&A) -> A::Op,
-) -> Duration {
+) -> f64 {
     let mut times = Vec::new();
     for _ in 0..ops {
-        let op = write(all);
+        let op = write(author);
+        author.apply(op.clone());
         let began = Instant::now();
-        let verdict = all.verdict(&source(), &op);
-        all.apply(op);
+        let verdict = replica.verdict(&source(), &op);
+        replica.apply(op);
         times.push(began.elapsed());
         assert!(verdict.is_valid(), "{verdict:?}");
     }
-    let median = |mut times: Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2]
-    };
-    let clock = (0..1_000).map(|_| Instant::now().elapsed()).collect();
-    median(times).saturating_sub(median(clock))
+    let clock = (0..10_000).map(|_| Instant::now().elapsed()).collect();
+    (middle(times) - middle(clock)).max(1.0)
+}
+
+/// The mean of the middle half, in nanoseconds.
+fn middle(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    let quarter = times.len() / 4;
+    let half = &times[quarter..times.len() - quarter];
+    half.iter().sum::<Duration>().as_secs_f64() * 1e9 / half.len() as f64
 }
 
 /// Prints what a type costs among few elements and among many. `write` is given an element and a number, both by chance.
@@ -111,16 +179,26 @@ fn row<A: SecureBroadcastAlgorithm>(
     filled: impl Fn(u64) -> A,
     write: impl Fn(&A, u64, u64) -> A::Op,
 ) {
-    let [few, many] = [sizes.few, sizes.many].map(|count| {
-        let mut random = ChaCha8Rng::seed_from_u64(1);
-        let mut all = filled(count);
-        let mut write = |it: &A| write(it, random.random_range(0..count), random.random());
-        cost(&mut all, sizes.ops / 10 + 1, &mut write);
-        cost(&mut all, sizes.ops, &mut write)
-    });
-    let ratio = many.as_secs_f64() / few.as_secs_f64().max(1e-9);
-    let [few, many] = [few, many].map(|time| format!("{} ns", time.as_nanos()));
-    println!("{name:<16} {few:>10} {many:>10} {ratio:>6.2}");
+    let measured = |replicas: &mut [A; 2], count, used: u64| {
+        let mut random = ChaCha8Rng::seed_from_u64(count + used);
+        // Elements that are used are far apart.
+        let mut write = |it: &A| {
+            let element = random.random_range(0..used) * (count / used);
+            write(it, element, random.random())
+        };
+        cost(replicas, sizes.ops / 4 + 1, &mut write);
+        cost(replicas, sizes.ops, &mut write)
+    };
+    let twice = |count| {
+        let one = filled(count);
+        [one.clone(), one]
+    };
+    let few = measured(&mut twice(sizes.few), sizes.few, sizes.few);
+    let mut replicas = twice(sizes.many);
+    let many = measured(&mut replicas, sizes.many, sizes.many);
+    let used = measured(&mut replicas, sizes.many, sizes.used);
+    let (all, some) = (many / few, used / few);
+    println!("{name:<16} {few:>7.0} ns {many:>7.0} ns {all:>6.2} {used:>11.0} ns {some:>6.2}");
 }
 
 /// Their elements are sources.
@@ -233,10 +311,8 @@ fn histories(sizes: Sizes) {
             ..poll::Rules::default()
         };
         let mut all = Poll::with_rules(source(), rules);
-        (0..count).for_each(|n| all.apply(all.vote(n)));
+        (0..count).for_each(|n| all.apply(all.vote(spread(n))));
         all
     };
-    row("poll", sizes, filled, |it, _, choice| {
-        it.vote(choice | 1 << 40)
-    });
+    row("poll", sizes, filled, |it, _, choice| it.vote(choice));
 }

@@ -111,6 +111,17 @@ impl Alive {
     }
 }
 
+/// Of entries of so many bytes each.
+impl FromIterator<(Actor, u64)> for Alive {
+    fn from_iter<I: IntoIterator<Item = (Actor, u64)>>(entries: I) -> Self {
+        let mut alive = Self::default();
+        for (source, bytes) in entries {
+            alive.add(source, Usage::entry(bytes));
+        }
+        alive
+    }
+}
+
 /// The bytes of the canonical encoding of `content`.
 pub(crate) fn size<T: Serialize + ?Sized>(content: &T) -> u64 {
     encoded_len(content) as u64

@@ -156,6 +156,8 @@ pub mod dot;
 #[doc(hidden)]
 pub mod environment;
 pub mod evidence;
+mod few;
+mod index;
 pub mod laws;
 pub mod membership;
 pub mod money;

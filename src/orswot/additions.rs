@@ -2,22 +2,22 @@
 
 use super::{Clock, Dot};
 use crate::actor::Actor;
+use crate::few::Few;
 
-/// The additions that hold a member in the set, the newest of each actor that has one, by actor. Never empty: most
-/// members have one, for which a map would take several times the room.
+/// The additions that hold a member in the set, the newest of each actor that has one, by actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Additions(Vec<Dot>);
+pub(super) struct Additions(Few<Dot>);
 
 impl Additions {
     pub(super) fn one(dot: Dot) -> Self {
-        Self(vec![dot])
+        Self(Few::One(dot))
     }
 
     /// `dot` is newer than all of its actor's before. Whether there was none.
     pub(super) fn add(&mut self, dot: Dot) -> bool {
         match self.place(&dot.actor) {
             Ok(place) => {
-                self.0[place] = dot;
+                self.0.as_mut_slice()[place] = dot;
                 false
             }
             Err(place) => {
@@ -35,29 +35,30 @@ impl Additions {
                 taken(&dot.actor);
             }
             stays
-        });
-        !self.0.is_empty()
+        })
     }
 
     /// The number of `actor`'s addition, or 0 for none.
     pub(super) fn number(&self, actor: &Actor) -> u64 {
-        self.place(actor).map_or(0, |place| self.0[place].counter)
+        let dots = self.0.as_slice();
+        self.place(actor).map_or(0, |place| dots[place].counter)
     }
 
     fn place(&self, actor: &Actor) -> Result<usize, usize> {
-        self.0.binary_search_by(|dot| dot.actor.cmp(actor))
+        let dots = self.0.as_slice();
+        dots.binary_search_by(|dot| dot.actor.cmp(actor))
     }
 
     pub(super) fn clock(&self) -> Clock {
-        self.0.iter().map(|dot| (dot.actor, dot.counter)).collect()
+        let dots = self.0.as_slice().iter();
+        dots.map(|dot| (dot.actor, dot.counter)).collect()
     }
 
+    /// Of a clock that is not empty.
     pub(super) fn of(clock: Clock) -> Self {
         let dots = clock.into_iter();
-        Self(
-            dots.map(|(actor, counter)| Dot { actor, counter })
-                .collect(),
-        )
+        let dots = dots.map(|(actor, counter)| Dot { actor, counter });
+        Self(Few::of(dots.collect()))
     }
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
+use crate::actor::Actor;
+use crate::budget::size;
 
 /// A snapshot of a set: equal sets have equal snapshots and equal bytes, whatever their histories.
 ///
@@ -39,6 +41,17 @@ impl<M: Ord> State<M> {
     /// The members, in order.
     pub fn iter(&self) -> impl Iterator<Item = &M> {
         self.members.keys()
+    }
+
+    /// The bytes of each member, once for each actor that has an addition of it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Actor, u64)>
+    where
+        M: Serialize,
+    {
+        self.members.iter().flat_map(|(member, dots)| {
+            let bytes = size(member);
+            dots.keys().map(move |actor| (*actor, bytes))
+        })
     }
 
     pub(super) fn into_parts(self) -> (Clock, BTreeMap<M, Clock>) {
@@ -96,7 +109,6 @@ impl<M> TryFrom<Unchecked<M>> for State<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::Actor;
     use crate::codec::{DecodeError, decode, encode};
 
     fn actor(byte: u8) -> Actor {

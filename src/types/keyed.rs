@@ -25,8 +25,10 @@
 //!   the inner type's budget allows. Keys stay open, so one more is `Never` valid.
 //! - *Write in another's name*: `Never`.
 //!
-//! Verdict and `apply` cost O(log n) for `n` keys, and what the instance's cost.
+//! Verdict and `apply` cost O(1) whatever the number of keys, O(log s) for `s` sources that opened the key, and what the instance's
+//! cost.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
@@ -37,6 +39,8 @@ use super::map::Key;
 use crate::actor::Actor;
 use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
+use crate::few::Few;
+use crate::index::Index;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict, Wire};
 
 /// Instances of `A` under keys. See the [module](self).
@@ -46,7 +50,7 @@ pub struct Keyed<K: Key, A: Wire> {
     budget: Budget,
     /// What each instance begins as.
     template: A,
-    instances: BTreeMap<K, Instance<A>>,
+    instances: Index<K, Opened<A>>,
     /// Derived from the instances.
     alive: Alive,
 }
@@ -62,7 +66,14 @@ pub struct Op<K, O> {
     pub op: O,
 }
 
-/// What is under one key: an instance, or its state.
+/// An instance, and who opened it, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Opened<A> {
+    sources: Few<Actor>,
+    inner: A,
+}
+
+/// The state of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Instance<T> {
     /// Who opened it, in order; at least one.
@@ -97,6 +108,23 @@ impl<K, S> TryFrom<Unchecked<K, S>> for State<K, S> {
     }
 }
 
+impl<K: Serialize, S> State<K, S> {
+    /// The bytes of each key, once for each source that opened it.
+    fn entries(&self) -> impl Iterator<Item = (Actor, u64)> {
+        self.instances.iter().flat_map(|(key, instance)| {
+            let bytes = size(key);
+            instance.sources.iter().map(move |by| (*by, bytes))
+        })
+    }
+}
+
+impl<A> Opened<A> {
+    /// Where `source` is among those who opened it, or would be.
+    fn place(&self, source: &Actor) -> Result<usize, usize> {
+        self.sources.as_slice().binary_search(source)
+    }
+}
+
 impl<K: Key, A: Wire> Keyed<K, A> {
     /// A replica in a network with this budget, whose instances begin as `template`: a fresh replica of the same actor, with its
     /// own configuration. The budget's entries are the keys that one source opens.
@@ -106,7 +134,7 @@ impl<K: Key, A: Wire> Keyed<K, A> {
             actor,
             budget,
             template,
-            instances: BTreeMap::new(),
+            instances: Index::default(),
             alive: Alive::default(),
         }
     }
@@ -124,9 +152,9 @@ impl<K: Key, A: Wire> Keyed<K, A> {
         Some(&self.instances.get(key)?.inner)
     }
 
-    /// The instances, by key.
+    /// The instances, by key, which takes O(n log n).
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &A)> + ExactSizeIterator {
-        let instances = self.instances.iter();
+        let instances = self.instances.sorted().into_iter();
         instances.map(|(key, instance)| (key, &instance.inner))
     }
 
@@ -163,7 +191,7 @@ impl<K: Key, A: Wire> Keyed<K, A> {
             return Err(Verdict::Never("in another's name"));
         }
         let instance = self.instances.get(&op.key);
-        let open = instance.is_some_and(|instance| instance.sources.binary_search(from).is_ok());
+        let open = instance.is_some_and(|instance| instance.place(from).is_ok());
         if open || own.opened.contains(&op.key) {
             return Ok(());
         }
@@ -218,8 +246,9 @@ impl<K: Key, A: Wire> SecureBroadcastAlgorithm for Keyed<K, A> {
     }
 
     fn state(&self) -> Self::ReplicatedState {
-        let instances = self.instances.iter().map(|(key, instance)| {
-            let sources = instance.sources.clone();
+        let instances = self.instances.sorted().into_iter();
+        let instances = instances.map(|(key, instance)| {
+            let sources = instance.sources.as_slice().to_vec();
             let inner = instance.inner.state();
             (key.clone(), Instance { sources, inner })
         });
@@ -228,15 +257,13 @@ impl<K: Key, A: Wire> SecureBroadcastAlgorithm for Keyed<K, A> {
     }
 
     fn sync_from(&mut self, other: Self::ReplicatedState) {
-        self.alive = Alive::default();
-        self.instances.clear();
+        self.alive = other.entries().collect();
+        self.instances = Index::default();
         for (key, Instance { sources, inner }) in other.instances {
-            let usage = Usage::entry(size(&key));
-            sources.iter().for_each(|by| self.alive.add(*by, usage));
             let mut instance = self.template.clone();
             instance.sync_from(inner);
-            let inner = instance;
-            self.instances.insert(key, Instance { sources, inner });
+            let (sources, inner) = (Few::of(sources), instance);
+            self.instances.insert(key, Opened { sources, inner });
         }
     }
 
@@ -271,14 +298,23 @@ impl<K: Key, A: Wire> SecureBroadcastAlgorithm for Keyed<K, A> {
     fn apply(&mut self, op: Self::Op) {
         let Op { by, key, op } = op;
         let usage = Usage::entry(size(&key));
-        let instance = self.instances.entry(key).or_insert_with(|| Instance {
-            sources: Vec::new(),
-            inner: self.template.clone(),
-        });
-        if let Err(place) = instance.sources.binary_search(&by) {
-            instance.sources.insert(place, by);
-            self.alive.add(by, usage);
-        }
+        let instance = match self.instances.entry(key) {
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                if let Err(place) = known.place(&by) {
+                    known.sources.insert(place, by);
+                    self.alive.add(by, usage);
+                }
+                known
+            }
+            Entry::Vacant(new) => {
+                self.alive.add(by, usage);
+                new.insert(Opened {
+                    sources: Few::One(by),
+                    inner: self.template.clone(),
+                })
+            }
+        };
         instance.inner.apply(op);
     }
 

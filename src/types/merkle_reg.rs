@@ -27,7 +27,7 @@
 //! - *Fill the memory*: a source has at most [`Budget::entries`] nodes, of [`Budget::bytes`] in all, and a node at most
 //!   [`CHILDREN`] children. History stays, so what is beyond is `Never` valid: choose the budget for the register's life.
 //!
-//! Verdict and `apply` cost a digest of the node, and O(log n) for `n` nodes and each child.
+//! Verdict and `apply` cost a digest of the node, O(1) for each child whatever the number of nodes, and O(log h) for `h` heads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +37,7 @@ use super::lww_register::Value;
 use crate::actor::Actor;
 use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec::{self, Digest, Domain, NetworkId};
+use crate::index::Index;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// Children of one node.
@@ -47,10 +48,10 @@ pub const CHILDREN: usize = 1024;
 pub struct MerkleReg<V: Value> {
     actor: Actor,
     budget: Budget,
-    state: State<V>,
-    /// Derived from the state: the nodes that are no node's children.
+    nodes: Index<Digest, Node<V>>,
+    /// Derived: the nodes that are no node's children.
     heads: BTreeSet<Digest>,
-    /// Derived from the state.
+    /// Derived: what each source has written.
     alive: Alive,
 }
 
@@ -113,6 +114,13 @@ impl<V> Default for State<V> {
     }
 }
 
+impl<V: Serialize> State<V> {
+    /// The bytes of each node, with its source.
+    fn entries(&self) -> impl Iterator<Item = (Actor, u64)> {
+        self.nodes.values().map(|node| (node.by, size(node)))
+    }
+}
+
 /// What a source's writes change for the verdict on its next.
 struct Own {
     usage: Usage,
@@ -126,7 +134,7 @@ impl<V: Value> MerkleReg<V> {
         Self {
             actor,
             budget,
-            state: State::default(),
+            nodes: Index::default(),
             heads: BTreeSet::new(),
             alive: Alive::default(),
         }
@@ -145,25 +153,25 @@ impl<V: Value> MerkleReg<V> {
     /// The nodes that no other replaces, in the order of their digests: one, when no two were written concurrently.
     pub fn heads(&self) -> impl Iterator<Item = (&Digest, &Node<V>)> {
         let heads = self.heads.iter();
-        heads.filter_map(|digest| self.state.nodes.get_key_value(digest))
+        heads.filter_map(|digest| self.nodes.get_key_value(digest))
     }
 
     /// The node of this digest.
     #[must_use]
     pub fn node(&self, digest: &Digest) -> Option<&Node<V>> {
-        self.state.nodes.get(digest)
+        self.nodes.get(digest)
     }
 
     /// How many nodes there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.state.nodes.len()
+        self.nodes.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.state.nodes.is_empty()
+        self.nodes.is_empty()
     }
 
     /// What `source` has alive.
@@ -193,7 +201,7 @@ impl<V: Value> MerkleReg<V> {
         }
         let digest = op.digest();
         let is_here =
-            |digest: &Digest| self.state.nodes.contains_key(digest) || own.written.contains(digest);
+            |digest: &Digest| self.nodes.contains_key(digest) || own.written.contains(digest);
         if is_here(&digest) {
             return Err(Verdict::Never("the same write again"));
         }
@@ -216,19 +224,22 @@ impl<V: Value> SecureBroadcastAlgorithm for MerkleReg<V> {
     }
 
     fn state(&self) -> State<V> {
-        self.state.clone()
+        let nodes = self.nodes.sorted().into_iter();
+        let nodes = nodes.map(|(digest, node)| (*digest, node.clone()));
+        State {
+            nodes: nodes.collect(),
+        }
     }
 
     fn sync_from(&mut self, other: State<V>) {
-        self.alive = Alive::default();
+        self.alive = other.entries().collect();
         self.heads = other.nodes.keys().copied().collect();
         for node in other.nodes.values() {
-            self.alive.add(node.by, Usage::entry(size(node)));
             for child in &node.children {
                 self.heads.remove(child);
             }
         }
-        self.state = other;
+        self.nodes = other.nodes.into_iter().collect();
     }
 
     judged_in_order!();
@@ -240,7 +251,7 @@ impl<V: Value> SecureBroadcastAlgorithm for MerkleReg<V> {
         }
         self.heads.insert(digest);
         self.alive.add(op.by, Usage::entry(size(&op)));
-        self.state.nodes.insert(digest, op);
+        self.nodes.insert(digest, op);
     }
 
     /// The budget.

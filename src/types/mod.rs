@@ -32,6 +32,8 @@
 //! - **Budgets.** What one source can make all others keep is bounded, per operation and in all: see [`Budget`].
 //! - **Canonical states.** Equal states have equal bytes, and what decodes is a state that the type can be in.
 //! - **No copies.** Judging one operation or a batch copies no state.
+//! - **Look-ups by hash.** An operation costs the same among few elements and among many, but for the memory that is waited for. The
+//!   hash has a random key, so that no liar makes elements collide; what is shown or encoded is sorted then.
 //!
 //! The laws are checked by [`laws::check`](crate::laws::check), with forged, early and batched operations.
 

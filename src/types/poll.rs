@@ -24,7 +24,7 @@
 //!   order in which a withdrawal and the last missing vote arrive.
 //! - *Fill the memory*: see [`Budget`]; the default is one vote each.
 //!
-//! Verdict and `apply` cost O(log n) for `n` choices and votes. Counting the approvals of one choice costs O(log n).
+//! Verdict and `apply` cost O(1) whatever the number of choices, and O(log v) for `v` votes for the choice. Counting them costs O(1).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,6 +35,7 @@ use super::map::Key;
 use crate::actor::Actor;
 use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
+use crate::index::Index;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// Votes for choices. See the [module](self).
@@ -42,8 +43,9 @@ use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 pub struct Poll<C: Key> {
     actor: Actor,
     rules: Arc<Rules>,
-    state: State<C>,
-    /// Derived from the state.
+    /// The voters of each choice that has one.
+    votes: Index<C, BTreeSet<Actor>>,
+    /// Derived from the votes.
     alive: Alive,
 }
 
@@ -114,6 +116,16 @@ impl<C> Default for State<C> {
     }
 }
 
+impl<C: Serialize> State<C> {
+    /// The bytes of each vote, with its source.
+    fn entries(&self) -> impl Iterator<Item = (Actor, u64)> {
+        self.votes.iter().flat_map(|(choice, voters)| {
+            let bytes = size(choice);
+            voters.iter().map(move |by| (*by, bytes))
+        })
+    }
+}
+
 /// What a source's votes change for the verdict on its next.
 struct Own<'a, C> {
     usage: Usage,
@@ -127,7 +139,7 @@ impl<C: Key> Poll<C> {
         Self {
             actor,
             rules: Arc::new(rules),
-            state: State::default(),
+            votes: Index::default(),
             alive: Alive::default(),
         }
     }
@@ -148,17 +160,17 @@ impl<C: Key> Poll<C> {
     /// How many voted for `choice`.
     #[must_use]
     pub fn count(&self, choice: &C) -> usize {
-        self.state.votes.get(choice).map_or(0, BTreeSet::len)
+        self.votes.get(choice).map_or(0, BTreeSet::len)
     }
 
     /// Who voted for `choice`.
     pub fn voters(&self, choice: &C) -> impl Iterator<Item = &Actor> {
-        self.state.votes.get(choice).into_iter().flatten()
+        self.votes.get(choice).into_iter().flatten()
     }
 
-    /// Each choice that has a vote, and how many.
+    /// Each choice that has a vote, and how many, in the order of the choices, which takes O(n log n).
     pub fn iter(&self) -> impl Iterator<Item = (&C, usize)> {
-        let votes = self.state.votes.iter();
+        let votes = self.votes.sorted().into_iter();
         votes.map(|(choice, voters)| (choice, voters.len()))
     }
 
@@ -195,7 +207,7 @@ impl<C: Key> Poll<C> {
         if voters.is_some_and(|voters| !voters.contains(from)) {
             return Err(Verdict::Never("a vote without a right to"));
         }
-        let voters = self.state.votes.get(&op.choice);
+        let voters = self.votes.get(&op.choice);
         if voters.is_some_and(|voters| voters.contains(from)) || own.cast.contains(&op.choice) {
             return Err(Verdict::Never("a second vote for the same"));
         }
@@ -221,23 +233,23 @@ impl<C: Key> SecureBroadcastAlgorithm for Poll<C> {
     }
 
     fn state(&self) -> State<C> {
-        self.state.clone()
+        let votes = self.votes.sorted().into_iter();
+        let votes = votes.map(|(choice, voters)| (choice.clone(), voters.clone()));
+        State {
+            votes: votes.collect(),
+        }
     }
 
     fn sync_from(&mut self, other: State<C>) {
-        self.alive = Alive::default();
-        for (choice, voters) in &other.votes {
-            let usage = Usage::entry(size(choice));
-            voters.iter().for_each(|by| self.alive.add(*by, usage));
-        }
-        self.state = other;
+        self.alive = other.entries().collect();
+        self.votes = other.votes.into_iter().collect();
     }
 
     judged_in_order!();
 
     fn apply(&mut self, op: Vote<C>) {
         self.alive.add(op.by, Usage::entry(size(&op.choice)));
-        self.state.votes.entry(op.choice).or_default().insert(op.by);
+        self.votes.entry(op.choice).or_default().insert(op.by);
     }
 
     /// The rules.

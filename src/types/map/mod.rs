@@ -28,7 +28,8 @@
 //! - *Fill the memory*: what one source has alive is within its [`Budget`]; more is `NotYet` valid, since others may remove some.
 //!   Of a removed key nothing is kept, and of each source one rank.
 //!
-//! Verdict and `apply` cost O(log n) for `n` keys, for each put in `over`, and the size of the value. A key has at most one
+//! Verdict and `apply` cost O(1) whatever the number of keys, O(log s) for `s` sources and each put in `over`, and the size of the
+//! value. A key has at most one
 //! put of each source.
 
 mod state;
@@ -39,11 +40,15 @@ use serde::Serialize;
 
 use super::lww_register::Value;
 use super::mv_register::Seen;
-use super::rank::Stamp;
+use super::rank::{Ranks, Stamp};
 use crate::actor::Actor;
-use crate::budget::{Alive, Budget, Usage, size};
+use crate::budget::{Alive, Budget, Usage};
 use crate::codec;
+use crate::few::Few;
+use crate::index::Index;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
+
+use state::bytes;
 
 pub use state::{Op, Put, State};
 
@@ -57,8 +62,10 @@ impl<K: Value + Ord> Key for K {}
 pub struct Map<K: Key, V: Value> {
     actor: Actor,
     budget: Budget,
-    state: State<K, V>,
-    /// Derived from the state.
+    ranks: Ranks,
+    /// Under each key that has one the puts, in the order of their sources.
+    puts: Index<K, Few<Put<V>>>,
+    /// Derived: what each source has alive.
     alive: Alive,
 }
 
@@ -77,7 +84,8 @@ impl<K: Key, V: Value> Map<K, V> {
         Self {
             actor,
             budget,
-            state: State::default(),
+            ranks: Ranks::default(),
+            puts: Index::default(),
             alive: Alive::default(),
         }
     }
@@ -85,7 +93,7 @@ impl<K: Key, V: Value> Map<K, V> {
     /// The operation that puts `value` under `key`, over all that is seen there.
     #[must_use]
     pub fn put(&self, key: K, value: V) -> Op<K, V> {
-        let (rank, by) = (self.state.ranks.next(), self.actor);
+        let (rank, by) = (self.ranks.next(), self.actor);
         let stamp = Stamp { rank, by };
         let mut over = self.seen(&key);
         over.remove(&by);
@@ -114,36 +122,40 @@ impl<K: Key, V: Value> Map<K, V> {
     /// The put that [`get`](Self::get) reads, with its source.
     #[must_use]
     pub fn winner(&self, key: &K) -> Option<&Put<V>> {
-        winner(key, self.state.puts.get(key)?)
+        winner(key, self.puts.get(key)?.as_slice())
     }
 
     /// All values under `key`, in the order of their sources: more than one when they were put concurrently.
     pub fn get_all(&self, key: &K) -> impl Iterator<Item = &Put<V>> {
-        self.state.puts.get(key).into_iter().flatten()
+        self.puts_under(key).iter()
+    }
+
+    fn puts_under(&self, key: &K) -> &[Put<V>] {
+        self.puts.get(key).map_or(&[], Few::as_slice)
     }
 
     /// Whether there is a value under `key`.
     #[must_use]
     pub fn contains_key(&self, key: &K) -> bool {
-        self.state.puts.contains_key(key)
+        self.puts.contains_key(key)
     }
 
     /// How many keys have a value.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.state.puts.len()
+        self.puts.len()
     }
 
     /// Whether no key has a value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.state.puts.is_empty()
+        self.puts.is_empty()
     }
 
-    /// The keys in order, each with the value that [`get`](Self::get) reads.
+    /// The keys in order, each with the value that [`get`](Self::get) reads. Takes O(n log n).
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        let puts = self.state.puts.iter();
-        puts.filter_map(|(key, puts)| Some((key, &winner(key, puts)?.value)))
+        let puts = self.puts.sorted().into_iter();
+        puts.filter_map(|(key, puts)| Some((key, &winner(key, puts.as_slice())?.value)))
     }
 
     /// What `source` has alive.
@@ -153,13 +165,13 @@ impl<K: Key, V: Value> Map<K, V> {
     }
 
     fn seen(&self, key: &K) -> Seen {
-        let puts = self.state.puts.get(key).into_iter().flatten();
+        let puts = self.puts_under(key).iter();
         puts.map(|put| (put.stamp.by, put.stamp.rank)).collect()
     }
 
     fn own(&self, from: &Actor) -> Own<'_, K> {
         Own {
-            rank: self.state.ranks.last(from),
+            rank: self.ranks.last(from),
             usage: self.alive.of(from),
             touched: BTreeMap::new(),
         }
@@ -211,7 +223,7 @@ impl<K: Key, V: Value> Map<K, V> {
         if !self.budget.allows_op(entry.bytes) {
             return Err(Verdict::Never("an entry beyond the budget"));
         }
-        self.state.ranks.judge(&mut own.rank, stamp.rank)?;
+        self.ranks.judge(&mut own.rank, stamp.rank)?;
         self.judge_seen(from, over)?;
         own.take(self.own_put(from, own, key));
         own.usage = own.usage.plus(entry);
@@ -244,9 +256,8 @@ impl<K: Key, V: Value> Map<K, V> {
 
     /// Ranks only rise, so what is named stays named.
     fn judge_seen(&self, from: &Actor, over: &Seen) -> Result<(), Verdict> {
-        let known = |(source, rank): (&Actor, &u64)| {
-            source == from || *rank <= self.state.ranks.last(source)
-        };
+        let known =
+            |(source, rank): (&Actor, &u64)| source == from || *rank <= self.ranks.last(source);
         if over.iter().all(known) {
             Ok(())
         } else {
@@ -259,17 +270,20 @@ impl<K: Key, V: Value> Map<K, V> {
         if let Some(put) = own.touched.get(key) {
             return *put;
         }
-        let puts = self.state.puts.get(key)?;
+        let puts = self.puts_under(key);
         let place = place(puts, from).ok()?;
         let put = &puts[place];
         Some((put.stamp.rank, entry(key, &put.value)))
     }
 
     fn take_away(&mut self, key: &K, over: &Seen) {
-        let Some(puts) = self.state.puts.get_mut(key) else {
+        if over.is_empty() {
+            return;
+        }
+        let Some(puts) = self.puts.get_mut(key) else {
             return;
         };
-        puts.retain(|put| {
+        let is_left = puts.retain(|put| {
             let named = over.get(&put.stamp.by);
             let stays = named.is_none_or(|&rank| put.stamp.rank > rank);
             if !stays {
@@ -277,24 +291,24 @@ impl<K: Key, V: Value> Map<K, V> {
             }
             stays
         });
-        if puts.is_empty() {
-            self.state.puts.remove(key);
+        if !is_left {
+            self.puts.remove(key);
         }
     }
 
     fn insert(&mut self, key: K, put: Put<V>) {
         let source = put.stamp.by;
         self.alive.add(source, entry(&key, &put.value));
-        if let Some(puts) = self.state.puts.get_mut(&key) {
-            match place(puts, &source) {
-                Ok(place) => {
-                    let old = std::mem::replace(&mut puts[place], put);
-                    self.alive.remove(&source, entry(&key, &old.value));
-                }
-                Err(place) => puts.insert(place, put),
+        let Some(puts) = self.puts.get_mut(&key) else {
+            self.puts.insert(key, Few::One(put));
+            return;
+        };
+        match place(puts.as_slice(), &source) {
+            Ok(place) => {
+                let old = std::mem::replace(&mut puts.as_mut_slice()[place], put);
+                self.alive.remove(&source, entry(&key, &old.value));
             }
-        } else {
-            self.state.puts.insert(key, vec![put]);
+            Err(place) => puts.insert(place, put),
         }
     }
 }
@@ -308,7 +322,7 @@ impl<K> Own<'_, K> {
 }
 
 fn entry<K: Serialize, V: Serialize>(key: &K, value: &V) -> Usage {
-    Usage::entry(size(key) + size(value))
+    Usage::entry(bytes(key, value))
 }
 
 fn place<V>(puts: &[Put<V>], source: &Actor) -> Result<usize, usize> {
@@ -336,17 +350,19 @@ impl<K: Key, V: Value> SecureBroadcastAlgorithm for Map<K, V> {
     }
 
     fn state(&self) -> State<K, V> {
-        self.state.clone()
+        let puts = self.puts.sorted().into_iter();
+        let puts = puts.map(|(key, puts)| (key.clone(), puts.as_slice().to_vec()));
+        State {
+            ranks: self.ranks.clone(),
+            puts: puts.collect(),
+        }
     }
 
     fn sync_from(&mut self, other: State<K, V>) {
-        self.alive = Alive::default();
-        for (key, puts) in &other.puts {
-            for put in puts {
-                self.alive.add(put.stamp.by, entry(key, &put.value));
-            }
-        }
-        self.state = other;
+        self.alive = other.entries().collect();
+        self.ranks = other.ranks;
+        let puts = other.puts.into_iter();
+        self.puts = puts.map(|(key, puts)| (key, Few::of(puts))).collect();
     }
 
     judged_in_order!();
@@ -359,7 +375,7 @@ impl<K: Key, V: Value> SecureBroadcastAlgorithm for Map<K, V> {
                 value,
                 over,
             } => {
-                self.state.ranks.insert(stamp.by, stamp.rank);
+                self.ranks.insert(stamp.by, stamp.rank);
                 self.take_away(&key, &over);
                 self.insert(key, Put { stamp, value });
             }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
+use crate::budget::size;
 use crate::types::mv_register::Seen;
 use crate::types::rank::{Ranks, Stamp};
 
@@ -47,6 +49,22 @@ pub struct Put<V> {
 pub struct State<K, V> {
     pub(super) ranks: Ranks,
     pub(super) puts: BTreeMap<K, Vec<Put<V>>>,
+}
+
+impl<K: Serialize, V: Serialize> State<K, V> {
+    /// The bytes of each put, with its source.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Actor, u64)> {
+        let puts = self.puts.iter();
+        puts.flat_map(|(key, puts)| {
+            puts.iter()
+                .map(move |put| (put.stamp.by, bytes(key, &put.value)))
+        })
+    }
+}
+
+/// What a put counts in its source's budget.
+pub(super) fn bytes<K: Serialize, V: Serialize>(key: &K, value: &V) -> u64 {
+    size(key) + size(value)
 }
 
 #[derive(Deserialize)]

@@ -33,17 +33,19 @@
 //!   node's place, and leaves nothing else behind.
 //! - *Exhaust the stack* by depth: no function recurses.
 //!
-//! Verdict and `apply` cost O(log n) for `n` nodes. Reading one node's shown place costs O(d log d) at depth `d`.
+//! Verdict and `apply` cost O(1) whatever the number of nodes, and O(log s) for `s` sources. Reading one node's shown place costs
+//! O(d log d) at depth `d`.
 
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lww_register::Value;
-use super::rank::Stamp;
+use super::rank::{Ranks, Stamp};
 use crate::actor::Actor;
 use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
+use crate::index::Index;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 pub use state::{Act, Node, Op, Parent, State};
@@ -53,10 +55,11 @@ pub use state::{Act, Node, Op, Parent, State};
 pub struct Tree<V: Value> {
     actor: Actor,
     budget: Budget,
-    state: State<V>,
-    /// Derived from the state: each node after its place.
-    below: BTreeSet<(Parent, Stamp)>,
-    /// Derived from the state.
+    ranks: Ranks,
+    nodes: Index<Stamp, Node<V>>,
+    /// Derived: at each place where there are nodes, which.
+    below: Index<Parent, Index<Stamp, ()>>,
+    /// Derived: what each source has created.
     alive: Alive,
 }
 
@@ -74,8 +77,9 @@ impl<V: Value> Tree<V> {
         Self {
             actor,
             budget,
-            state: State::default(),
-            below: BTreeSet::new(),
+            ranks: Ranks::default(),
+            nodes: Index::default(),
+            below: Index::default(),
             alive: Alive::default(),
         }
     }
@@ -93,7 +97,7 @@ impl<V: Value> Tree<V> {
     }
 
     fn op(&self, act: Act<V>) -> Op<V> {
-        let (rank, by) = (self.state.ranks.next(), self.actor);
+        let (rank, by) = (self.ranks.next(), self.actor);
         let stamp = Stamp { rank, by };
         Op { stamp, act }
     }
@@ -101,12 +105,12 @@ impl<V: Value> Tree<V> {
     /// The node of this name, shown or not.
     #[must_use]
     pub fn node(&self, node: &Stamp) -> Option<&Node<V>> {
-        self.state.nodes.get(node)
+        self.nodes.get(node)
     }
 
-    /// All nodes, shown or not.
+    /// All nodes, shown or not, in the order of their names, which takes O(n log n).
     pub fn nodes(&self) -> impl Iterator<Item = (&Stamp, &Node<V>)> {
-        self.state.nodes.iter()
+        self.nodes.sorted().into_iter()
     }
 
     /// Where a node is shown.
@@ -165,13 +169,8 @@ impl<V: Value> Tree<V> {
     }
 
     fn put_at(&self, parent: Parent) -> impl Iterator<Item = Stamp> {
-        let first = Stamp {
-            rank: 0,
-            by: Actor::from_bytes([0; 32]),
-        };
-        let from = self.below.range((parent, first)..);
-        from.take_while(move |(place, _)| *place == parent)
-            .map(|(_, node)| *node)
+        let nodes = self.below.get(&parent).map(Index::sorted);
+        nodes.into_iter().flatten().map(|(node, ())| *node)
     }
 
     /// Whether `node` is on a cycle, and its move is the last of those on it.
@@ -197,7 +196,7 @@ impl<V: Value> Tree<V> {
     fn overruled(&self) -> Vec<Stamp> {
         let mut passed = BTreeMap::new();
         let mut overruled = Vec::new();
-        for (way, start) in self.state.nodes.keys().enumerate() {
+        for (way, (start, _)) in self.nodes().enumerate() {
             let mut at = *start;
             let met = loop {
                 if let Some(earlier) = passed.insert(at, way) {
@@ -221,8 +220,8 @@ impl<V: Value> Tree<V> {
             if self.moved_after(&at, &last) {
                 last = at;
             }
-            match self.state.nodes[&at].parent {
-                Parent::Under(above) if above != start => at = above,
+            match self.node(&at).map(|node| node.parent) {
+                Some(Parent::Under(above)) if above != start => at = above,
                 _ => return last,
             }
         }
@@ -238,7 +237,7 @@ impl<V: Value> Tree<V> {
 
     fn own(&self, from: &Actor) -> Own {
         Own {
-            rank: self.state.ranks.last(from),
+            rank: self.ranks.last(from),
             usage: self.alive.of(from),
             created: BTreeSet::new(),
         }
@@ -259,7 +258,7 @@ impl<V: Value> Tree<V> {
                     return Err(Verdict::Never("beyond its source's budget"));
                 }
                 self.judge_node(from, own, parent)?;
-                self.state.ranks.judge(&mut own.rank, op.stamp.rank)?;
+                self.ranks.judge(&mut own.rank, op.stamp.rank)?;
                 own.created.insert(op.stamp);
                 Ok(())
             }
@@ -269,7 +268,7 @@ impl<V: Value> Tree<V> {
                 }
                 self.judge_node(from, own, &Parent::Under(*node))?;
                 self.judge_node(from, own, parent)?;
-                self.state.ranks.judge(&mut own.rank, op.stamp.rank)
+                self.ranks.judge(&mut own.rank, op.stamp.rank)
             }
         }
     }
@@ -279,7 +278,7 @@ impl<V: Value> Tree<V> {
         let Parent::Under(node) = parent else {
             return Ok(());
         };
-        if self.state.nodes.contains_key(node) || own.created.contains(node) {
+        if self.nodes.contains_key(node) || own.created.contains(node) {
             return Ok(());
         }
         Err(if node.by == *from {
@@ -291,23 +290,40 @@ impl<V: Value> Tree<V> {
 
     fn create_node(&mut self, id: Stamp, parent: Parent, value: V) {
         self.alive.add(id.by, Usage::entry(size(&value)));
-        self.below.insert((parent, id));
+        self.put_below(parent, id);
         let moved = id;
         let node = Node {
             value,
             parent,
             moved,
         };
-        self.state.nodes.insert(id, node);
+        self.nodes.insert(id, node);
     }
 
     fn move_node(&mut self, id: Stamp, parent: Parent, moved: Stamp) {
-        let node = self.state.nodes.get_mut(&id);
+        let node = self.nodes.get_mut(&id);
         let node = node.expect("a valid move is of a node that is here");
-        if moved.beats(&node.moved, &id) {
-            self.below.remove(&(node.parent, id));
-            self.below.insert((parent, id));
-            (node.parent, node.moved) = (parent, moved);
+        if !moved.beats(&node.moved, &id) {
+            return;
+        }
+        let before = std::mem::replace(&mut node.parent, parent);
+        node.moved = moved;
+        if before != parent {
+            self.take_from_below(before, &id);
+            self.put_below(parent, id);
+        }
+    }
+
+    fn put_below(&mut self, parent: Parent, node: Stamp) {
+        self.below.entry(parent).or_default().insert(node, ());
+    }
+
+    fn take_from_below(&mut self, parent: Parent, node: &Stamp) {
+        let nodes = self.below.get_mut(&parent);
+        let nodes = nodes.expect("each node is below its place");
+        nodes.remove(node);
+        if nodes.is_empty() {
+            self.below.remove(&parent);
         }
     }
 }
@@ -323,23 +339,27 @@ impl<V: Value> SecureBroadcastAlgorithm for Tree<V> {
     }
 
     fn state(&self) -> State<V> {
-        self.state.clone()
+        let nodes = self.nodes().map(|(id, node)| (*id, node.clone()));
+        State {
+            ranks: self.ranks.clone(),
+            nodes: nodes.collect(),
+        }
     }
 
     fn sync_from(&mut self, other: State<V>) {
-        self.alive = Alive::default();
-        self.below = BTreeSet::new();
+        self.alive = other.entries().collect();
+        self.below = Index::default();
         for (id, node) in &other.nodes {
-            self.alive.add(id.by, Usage::entry(size(&node.value)));
-            self.below.insert((node.parent, *id));
+            self.put_below(node.parent, *id);
         }
-        self.state = other;
+        self.ranks = other.ranks;
+        self.nodes = other.nodes.into_iter().collect();
     }
 
     judged_in_order!();
 
     fn apply(&mut self, op: Op<V>) {
-        self.state.ranks.insert(op.stamp.by, op.stamp.rank);
+        self.ranks.insert(op.stamp.by, op.stamp.rank);
         match op.act {
             Act::Create { parent, value } => self.create_node(op.stamp, parent, value),
             Act::Move { node, parent } => self.move_node(node, parent, op.stamp),

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
+use crate::budget::size;
 use crate::types::rank::{Ranks, Stamp};
 
 /// Where a node is. A node is named by the stamp of its creation.
@@ -63,6 +65,14 @@ pub struct Node<V> {
 pub struct State<V> {
     pub(super) ranks: Ranks,
     pub(super) nodes: BTreeMap<Stamp, Node<V>>,
+}
+
+impl<V: Serialize> State<V> {
+    /// The bytes of each node, with its source.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Actor, u64)> {
+        let nodes = self.nodes.iter();
+        nodes.map(|(id, node)| (id.by, size(&node.value)))
+    }
 }
 
 #[derive(Deserialize)]
