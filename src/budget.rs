@@ -45,6 +45,16 @@ impl Budget {
         usage.entries <= self.entries && usage.bytes <= self.bytes
     }
 
+    /// Whether sources may have these entries alive, of so many bytes each.
+    pub(crate) fn admits(&self, entries: impl IntoIterator<Item = (Actor, u64)>) -> bool {
+        let mut each = true;
+        let entries = entries.into_iter();
+        let alive: Alive = entries
+            .inspect(|(_, bytes)| each &= self.allows_op(*bytes))
+            .collect();
+        each && alive.0.values().all(|usage| self.allows(*usage))
+    }
+
     /// Whether one operation may bring so many bytes.
     pub(crate) fn allows_op(&self, bytes: u64) -> bool {
         bytes <= self.op_bytes

@@ -90,6 +90,15 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
         Verdict::Valid
     }
 
+    /// Whether valid operations can lead to `state` under this replica's configuration. What decodes as a state is one that the type
+    /// can be in; whether it is within the budgets, only the configuration tells. A snapshot that is not admitted is not installed.
+    ///
+    /// Must admit every state that a correct replica of the same configuration is in. The default admits all.
+    fn admits(&self, state: &Self::ReplicatedState) -> bool {
+        let _ = state;
+        true
+    }
+
     /// The canonical bytes of everything that `verdict` reads and `state()` does not hold; agreed in the genesis.
     fn configuration(&self) -> Vec<u8> {
         Vec::new()

@@ -398,6 +398,9 @@ impl<A: Wire> Replica<A> {
             return false;
         };
         let mut algorithm = self.pristine.clone();
+        if !algorithm.admits(&state) {
+            return false;
+        }
         algorithm.sync_from(state);
         let mut beyond = Vec::new();
         for (source, lane) in &self.lanes {

@@ -295,6 +295,10 @@ impl<'a, A: Wire> Run<'a, A> {
             }
         }
         for &actor in self.actors {
+            if !(self.fresh)(actor).admits(&state) {
+                let seen = format!("{actor:?} does not admit the state {state:?}");
+                return fault(Law::Faithful, Vec::new(), seen);
+            }
             let newcomer = self.replica_of(actor);
             let restored = newcomer.state();
             if restored != state {

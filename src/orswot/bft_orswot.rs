@@ -356,11 +356,16 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
         }
     }
 
-    /// The budget; of the default one no bytes.
+    /// Whether all sources are within the budget.
+    fn admits(&self, state: &Self::ReplicatedState) -> bool {
+        self.budget.admits(state.entries())
+    }
+
     fn summary(op: &Op<M>) -> String {
         op.label(bare)
     }
 
+    /// The budget; of the default one no bytes.
     fn configuration(&self) -> Vec<u8> {
         if self.budget == Self::BUDGET {
             return Vec::new();

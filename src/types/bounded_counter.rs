@@ -348,6 +348,13 @@ impl SecureBroadcastAlgorithm for BoundedCounter {
         }
     }
 
+    /// Whether each source is within its quota.
+    fn admits(&self, state: &State) -> bool {
+        let quota = |owner| self.quotas.get(owner).copied().unwrap_or(0);
+        let mut accounts = state.0.iter();
+        accounts.all(|(owner, account)| account.granted <= quota(owner))
+    }
+
     /// The quotas.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&*self.quotas)

@@ -197,6 +197,10 @@ impl<V: Member + DeserializeOwned + 'static> SecureBroadcastAlgorithm for Graph<
         }
     }
 
+    fn admits(&self, state: &State<V>) -> bool {
+        self.sets.admits(state)
+    }
+
     /// The budgets.
     fn configuration(&self) -> Vec<u8> {
         self.sets.configuration()

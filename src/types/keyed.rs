@@ -318,6 +318,13 @@ impl<K: Key, A: Wire> SecureBroadcastAlgorithm for Keyed<K, A> {
         instance.inner.apply(op);
     }
 
+    /// Whether all sources are within the budget, and each instance is one that the template admits.
+    fn admits(&self, state: &Self::ReplicatedState) -> bool {
+        let mut instances = state.instances.values();
+        self.budget.admits(state.entries())
+            && instances.all(|instance| self.template.admits(&instance.inner))
+    }
+
     /// The budget, and the name, the configuration and the state of what each instance begins as.
     fn configuration(&self) -> Vec<u8> {
         let inner = (A::NAME, self.template.configuration());

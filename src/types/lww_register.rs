@@ -176,6 +176,12 @@ impl<V: Value> SecureBroadcastAlgorithm for LwwRegister<V> {
         }
     }
 
+    /// Whether the value is within the budget.
+    fn admits(&self, state: &State<V>) -> bool {
+        let current = state.current.as_ref();
+        current.is_none_or(|write| self.budget.allows_op(size(&write.value)))
+    }
+
     /// The budget.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)

@@ -254,6 +254,11 @@ impl<V: Value> SecureBroadcastAlgorithm for MerkleReg<V> {
         self.nodes.insert(digest, op);
     }
 
+    /// Whether all sources are within the budget.
+    fn admits(&self, state: &Self::ReplicatedState) -> bool {
+        self.budget.admits(state.entries())
+    }
+
     /// The budget.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)

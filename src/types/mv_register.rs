@@ -204,6 +204,12 @@ impl<V: Value> SecureBroadcastAlgorithm for MvRegister<V> {
         self.state.values.insert(op.by, op.value);
     }
 
+    /// Whether each value is within the budget.
+    fn admits(&self, state: &State<V>) -> bool {
+        let mut values = state.values.values();
+        values.all(|value| self.budget.allows_op(size(value)))
+    }
+
     /// The budget.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)

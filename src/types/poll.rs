@@ -252,6 +252,13 @@ impl<C: Key> SecureBroadcastAlgorithm for Poll<C> {
         self.votes.entry(op.choice).or_default().insert(op.by);
     }
 
+    /// Whether all voters have the right to vote, and are within the budget.
+    fn admits(&self, state: &State<C>) -> bool {
+        let voters = self.rules.voters.as_ref();
+        let may_vote = |by: &Actor| voters.is_none_or(|voters| voters.contains(by));
+        state.votes.values().flatten().all(may_vote) && self.rules.budget.admits(state.entries())
+    }
+
     /// The rules.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&*self.rules)

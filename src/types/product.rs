@@ -104,6 +104,10 @@ impl<A: Wire, B: Wire> SecureBroadcastAlgorithm for (A, B) {
         }
     }
 
+    fn admits(&self, state: &Self::ReplicatedState) -> bool {
+        self.0.admits(&state.0) && self.1.admits(&state.1)
+    }
+
     /// The names and configurations of both.
     fn configuration(&self) -> Vec<u8> {
         let first = (A::NAME, self.0.configuration());
@@ -214,6 +218,11 @@ macro_rules! product {
                 match op {
                     $($op::$variant(op) => self.$part.apply(op),)+
                 }
+            }
+
+            fn admits(&self, state: &Self::ReplicatedState) -> bool {
+                let ($($part,)+) = state;
+                $(self.$part.admits($part))&&+
             }
 
             fn configuration(&self) -> Vec<u8> {

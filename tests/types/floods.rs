@@ -9,8 +9,8 @@ use bft_crdts::orswot::Orswot;
 use bft_crdts::traits::Wire;
 use bft_crdts::types::tree::Parent;
 use bft_crdts::types::{
-    BoundedCounter, Budget, Counter, Graph, Keyed, LwwRegister, Map, MerkleReg, MvRegister, Poll,
-    Tree, poll,
+    BoundedCounter, Budget, Counter, Graph, Keyed, LwwRegister, Map, MerkleReg, MvRegister, Part,
+    Poll, Text, Tree, mv_register, poll,
 };
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
@@ -186,6 +186,19 @@ fn one_source_fills_no_tree_with_nodes_and_none_with_moves() {
 }
 
 #[test]
+fn one_source_fills_no_text_and_deletes_to_no_end() {
+    let valid = flood(
+        Text::with_budget(liar(), BUDGET),
+        entries(20),
+        |it, number| match it.delete(0..1) {
+            Some(delete) if number % 2 == 1 => delete,
+            _ => it.insert(it.len() / 2, "a").expect("within"),
+        },
+    );
+    assert_eq!(valid, 40, "20 letters, each deleted");
+}
+
+#[test]
 fn one_source_fills_no_poll() {
     let rules = poll::Rules {
         budget: BUDGET,
@@ -218,4 +231,111 @@ fn one_source_leaves_no_more_in_at2_than_the_accounts_of_the_genesis() {
         payment.expect("there is enough")
     });
     assert_eq!(valid, FLOOD);
+}
+
+/// Lets `write` fill a replica of a wide budget beyond a narrow one. The narrow one admits what it holds itself, and not that.
+fn is_admitted_within_the_budget<A: Wire>(
+    of: impl Fn(Budget) -> A,
+    write: impl Fn(&A, usize) -> A::Op,
+) {
+    let wide = Budget {
+        op_bytes: 1 << 20,
+        entries: 1 << 20,
+        bytes: 1 << 30,
+    };
+    let (narrow, from) = (of(BUDGET), ACTORS[0]);
+    for (budget, admitted) in [(BUDGET, true), (wide, false)] {
+        let mut all = of(budget);
+        for number in 0..FLOOD {
+            let op = write(&all, number);
+            if all.validate(&from, &op) {
+                all.apply(op);
+            }
+        }
+        assert_eq!(narrow.admits(&all.state()), admitted, "{}", A::NAME);
+    }
+}
+
+#[test]
+fn a_state_beyond_the_budget_is_not_admitted() {
+    let large = |number: usize| text(number).repeat(1 + number % 9);
+    is_admitted_within_the_budget(
+        |budget| Orswot::with_budget(liar(), budget),
+        |it, n| it.add(n),
+    );
+    is_admitted_within_the_budget(
+        |budget| Map::with_budget(liar(), budget),
+        |it, n| it.put(n, n),
+    );
+    is_admitted_within_the_budget(
+        |budget| Graph::with_budgets(liar(), budget, budget),
+        |it, n| it.add_edge(n, n),
+    );
+    is_admitted_within_the_budget(
+        |budget| Tree::with_budget(liar(), budget),
+        |it, n| it.create(Parent::Top, n),
+    );
+    is_admitted_within_the_budget(
+        |budget| MerkleReg::with_budget(liar(), budget),
+        |it, n| it.write(n),
+    );
+    is_admitted_within_the_budget(
+        |budget| Keyed::of(liar(), Counter::new(liar()), budget),
+        |it, n| it.on(n, |inner| inner.add(1)),
+    );
+    is_admitted_within_the_budget(
+        |budget| {
+            let inner = LwwRegister::with_budget(liar(), budget);
+            Keyed::<u8, _>::of(liar(), inner, BUDGET)
+        },
+        |it, n| it.on(1, |inner| inner.write(large(n))),
+    );
+    is_admitted_within_the_budget(
+        |budget| {
+            (
+                Counter::new(liar()),
+                MvRegister::with_budget(liar(), budget),
+            )
+        },
+        |_, n| {
+            let (by, over, value) = (liar(), [].into(), large(n));
+            Part::Second(mv_register::Write { by, over, value })
+        },
+    );
+    is_admitted_within_the_budget(
+        |budget| {
+            let rules = poll::Rules {
+                budget,
+                ..poll::Rules::default()
+            };
+            Poll::with_rules(liar(), rules)
+        },
+        |it, n| it.vote(n),
+    );
+    is_admitted_within_the_budget(
+        |budget| Text::with_budget(liar(), budget),
+        |it, _| it.insert(0, "a").expect("the start"),
+    );
+    is_admitted_within_the_budget(
+        |budget| {
+            let quotas = BTreeMap::from([(liar(), budget.entries)]);
+            BoundedCounter::with_quotas(liar(), quotas).expect("one quota")
+        },
+        |it, n| if n == 0 { it.open() } else { it.grant(1) },
+    );
+}
+
+#[test]
+fn a_vote_without_a_right_to_is_not_admitted() {
+    let all = Poll::new(liar());
+    let voters = [ACTORS[1]].into();
+    let rules = poll::Rules {
+        voters: Some(voters),
+        ..poll::Rules::default()
+    };
+    let some = Poll::with_rules(ACTORS[1], rules);
+    let mut voted = all.clone();
+    voted.apply(all.vote(7u8));
+    assert!(all.admits(&voted.state()));
+    assert!(!some.admits(&voted.state()));
 }

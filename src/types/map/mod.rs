@@ -383,6 +383,11 @@ impl<K: Key, V: Value> SecureBroadcastAlgorithm for Map<K, V> {
         }
     }
 
+    /// Whether all sources are within the budget.
+    fn admits(&self, state: &Self::ReplicatedState) -> bool {
+        self.budget.admits(state.entries())
+    }
+
     /// The budget.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)

@@ -367,6 +367,11 @@ impl<T: Element> SecureBroadcastAlgorithm for List<T> {
         op.label(bare)
     }
 
+    /// Whether all sources are within the budget.
+    fn admits(&self, state: &State<T>) -> bool {
+        state.usages().all(|usage| self.budget.allows(usage))
+    }
+
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)
     }

@@ -9,6 +9,7 @@ use super::op::{Side, Span};
 use super::siblings::Key;
 use super::tree::{Tree, is_next};
 use crate::actor::Actor;
+use crate::budget::Usage;
 
 /// A snapshot of a list: equal lists have equal snapshots and equal bytes, whatever their histories.
 ///
@@ -180,6 +181,14 @@ impl<T> State<T> {
             ready.extend(lanes.flatten());
         }
         order
+    }
+
+    /// What each source has inserted.
+    pub(super) fn usages(&self) -> impl Iterator<Item = Usage> {
+        self.lanes.iter().map(|lane| Usage {
+            entries: lane.count.into(),
+            bytes: lane.bytes,
+        })
     }
 
     fn lane(&self, number: u32) -> &Contribution<T> {

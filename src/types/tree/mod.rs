@@ -366,6 +366,11 @@ impl<V: Value> SecureBroadcastAlgorithm for Tree<V> {
         }
     }
 
+    /// Whether all sources are within the budget.
+    fn admits(&self, state: &Self::ReplicatedState) -> bool {
+        self.budget.admits(state.entries())
+    }
+
     /// The budget.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)
