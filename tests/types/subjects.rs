@@ -59,6 +59,7 @@ pub(crate) fn subjects() -> Vec<Subject> {
         Subject::new("poll", plain, |it: &Poll<u16>, _, pick| {
             Some(it.vote(pick % 3))
         }),
+        Subject::text(),
     ]
 }
 

@@ -10,7 +10,7 @@ use bft_crdts::traits::Wire;
 use bft_crdts::types::tree::Parent;
 use bft_crdts::types::{
     BoundedCounter, Budget, Counter, Graph, Keyed, LwwRegister, Map, MerkleReg, MvRegister, Part,
-    Poll, Tree,
+    Poll, Text, Tree,
 };
 use bft_crdts::{Actor, Verdict};
 
@@ -113,6 +113,15 @@ const KINDS: &[Kind] = &[
         play: |input| play(set, input),
         seed: |kind| seed(kind, set, &[&|it| it.add(1), &|it| it.add_all([1, 2])]),
     },
+    Kind {
+        name: "text",
+        play: |input| play(text, input),
+        seed: |kind| {
+            let insert: Write<Text> = &|it| it.insert(it.len() / 2, "ab").expect("within");
+            let delete: Write<Text> = &|it| it.delete(0..1).expect("there is one");
+            seed(kind, text, &[insert, delete, insert])
+        },
+    },
 ];
 
 /// What a source writes when it looks at a replica.
@@ -156,6 +165,10 @@ fn poll(actor: Actor) -> Poll<u8> {
 
 fn set(actor: Actor) -> Orswot<u8> {
     Orswot::with_budget(actor, BUDGET)
+}
+
+fn text(actor: Actor) -> Text {
+    Text::with_budget(actor, BUDGET)
 }
 
 fn new<A: Wire>(actor: Actor) -> A {
