@@ -199,7 +199,7 @@ mod cage {
         /// The manifest of a snapshot is not checked.
         ManifestUnchecked,
 
-        // ---- awaiting their enemies
+        // ---- found by hand first, and by enemies that came later
         /// A lock counts whatever it is on, and what a boundary imposes is kept only while it may be echoed.
         GarbageLocked,
         /// A quorum of prevotes for a value is on record before the value is.
@@ -217,8 +217,6 @@ mod cage {
         /// Any answer is taken, asked for or not, and a copy of a message without its source's signature is kept and served
         /// in the place of a good one.
         Poison,
-        /// One bad segment of an answer takes the good ones beside it away.
-        AnswerRefusedWhole,
         /// Who knows that its generation is over, and has not installed the next, delivers what its retired members certify.
         PendingNotClosed,
         /// What can never be valid is reported each time that it is sent.
@@ -229,6 +227,8 @@ mod cage {
         SilencedSigns,
         /// Who is convicted is not shown the evidence.
         AccusedNotTold,
+
+        // ---- awaiting their enemies
         /// A record of a message whose source entered with a generation that is not installed yet is taken for a damaged one.
         FarLaneForgotten,
     }

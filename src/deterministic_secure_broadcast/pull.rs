@@ -196,9 +196,6 @@ impl<A: Wire> Replica<A> {
                 Err(refusal) => refused.push(refusal),
             }
         }
-        if bug!(AnswerRefusedWhole) && !refused.is_empty() {
-            worths.clear();
-        }
         worths
     }
 

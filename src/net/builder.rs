@@ -252,6 +252,8 @@ impl<A: Wire> NetBuilder<A> {
             wished: BTreeSet::new(),
             approvers: BTreeMap::new(),
             muted: false,
+            switches_off: false,
+            switched_off: BTreeSet::new(),
             reserved: BTreeSet::new(),
             passed: BTreeMap::new(),
             approving: self.approving,

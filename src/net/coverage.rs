@@ -45,7 +45,7 @@ impl Kind {
 }
 
 /// Faults that are not the links'.
-const FAULTS: [&str; 19] = [
+const FAULTS: [&str; 21] = [
     "a packet lost",
     "a packet twice",
     "a packet late",
@@ -65,6 +65,8 @@ const FAULTS: [&str; 19] = [
     "a vote on a link that carries none",
     "a packet on a network that is slow",
     "an agreement in a late round",
+    "an agreement past its 50th round",
+    "a member that left switched off for good",
 ];
 
 /// What nothing within the bound on liars can bring about on a simulated network.

@@ -66,6 +66,8 @@ pub(super) struct Links {
     carried: u64,
     /// Microseconds that each packet takes longer, at most.
     slowness: u64,
+    /// Microseconds that each packet takes longer.
+    lag: u64,
     cut: BTreeSet<(Actor, Actor)>,
     clogged: BTreeSet<(Actor, Actor)>,
     hushed: BTreeSet<(Actor, Actor)>,
@@ -86,6 +88,7 @@ impl Links {
             unruly,
             carried: 0,
             slowness: 0,
+            lag: 0,
             cut: BTreeSet::new(),
             clogged: BTreeSet::new(),
             hushed: BTreeSet::new(),
@@ -123,8 +126,14 @@ impl Links {
         self.slowness = micros;
     }
 
+    /// Makes each packet take `micros` longer, until the network heals.
+    pub(super) fn lag(&mut self, micros: u64) {
+        self.ever_faulty = true;
+        self.lag = micros;
+    }
+
     pub(super) fn heal(&mut self) {
-        self.slowness = 0;
+        (self.slowness, self.lag) = (0, 0);
         self.cut.clear();
         self.clogged.clear();
         self.hushed.clear();
@@ -187,8 +196,10 @@ impl Links {
         if self.slowness > 0 {
             delay = delay.saturating_add(random.random_range(0..=self.slowness));
         }
+        delay = delay.saturating_add(self.lag);
+        let slow = self.slowness > 0 || self.lag > 0;
         let hits = [
-            (self.slowness > 0, "a packet on a network that is slow"),
+            (slow, "a packet on a network that is slow"),
             (delayed && harmed, "a packet late"),
             (clogged, "a packet on a link that is slow"),
             (corrupted, "a bit of a packet flipped"),

@@ -174,4 +174,48 @@ impl<A: Wire> Net<A> {
     pub fn renew(&mut self, who: &Actor) -> Result<(), ApproveError> {
         self.approve(who, Change::Renew)
     }
+
+    /// All correct members of the newest committee consent at once to the entry of everybody correct who follows, and to the
+    /// leaving of each of them. Nothing happens while nobody follows.
+    pub fn hand_over(&mut self) {
+        let members = self.members();
+        let strangers = self.honest_actors().into_iter();
+        let strangers = strangers.filter(|who| !members.contains(who) && self.is_correct(who));
+        let joins: Vec<_> = strangers.filter_map(|who| self.entry(&who)).collect();
+        if joins.is_empty() {
+            return;
+        }
+        let leaves = members.iter().map(|who| Change::Leave(*who));
+        let changes: Vec<_> = joins.into_iter().chain(leaves).collect();
+        for (who, change) in members
+            .iter()
+            .flat_map(|who| changes.iter().map(move |c| (who, c)))
+        {
+            // What cannot be made is not approved.
+            let _ = self.approve(who, *change);
+        }
+    }
+
+    /// Switches off for good, from now on, every correct member that has no seat any more, as soon as it is
+    /// [told](Replica::is_leaving) that nobody needs it.
+    pub fn switch_off_leavers(&mut self) {
+        self.switches_off = true;
+    }
+
+    pub(super) fn switch_off(&mut self, who: &Actor) {
+        let Some(replica) = self.replica(who).filter(|_| self.switches_off) else {
+            return;
+        };
+        let here = replica.boundary();
+        let needed = here.committee().contains(who) || replica.is_leaving();
+        let had_a_seat = self.checks.rules.boundaries().any(|boundary| {
+            boundary.generation() < here.generation() && boundary.committee().contains(who)
+        });
+        if had_a_seat && !needed {
+            let what = "a member that left switched off for good";
+            self.coverage.hit(Kind::Fault(what));
+            self.switched_off.insert(*who);
+            self.down(*who);
+        }
+    }
 }

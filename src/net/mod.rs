@@ -22,6 +22,7 @@
 //! partitions and then asks for liveness: every correct proposal delivered by all, all states equal, and silence. [`Net::assert_live`]
 //! asks for it of correct members alone, after a restart of all.
 
+mod accountability;
 mod adversary;
 mod builder;
 mod campaign;
@@ -48,11 +49,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 pub use adversary::{
-    Adversary, Archivist, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie, Equivocator,
-    FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator, FalseMarker,
-    FalseProposal, FalseReporter, FalseServer, FalseSnapshot, FickleServer, Flooder, Forger,
-    Glutton, Hand, Impostor, Mute, MuteToSome, Nag, Poisoner, Procrastinator, Replayer, SlowLoris,
-    Substituter, Tick, Turncoat, Twins, Vice, Vices, Withholder,
+    Adversary, Archivist, Babbler, Backdater, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie,
+    Equivocator, FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator,
+    FalseMarker, FalseProposal, FalseReporter, FalseServer, FalseSnapshot, FickleServer, Flooder,
+    Forger, Glutton, Hand, Impostor, Mute, MuteToSome, Nag, Poisoner, Procrastinator, Replayer,
+    Revivalist, SlowLoris, Substituter, Tick, Turncoat, Twins, Vice, Vices, Withholder,
 };
 pub use builder::NetBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};
@@ -77,6 +78,7 @@ use crate::membership::{ChangeError, ChangeKey, Generation, Genesis};
 use crate::recording::{self, Recording};
 use crate::store::{Effect, Store, spend};
 use crate::traits::Wire;
+use accountability::Duty;
 use adversary::{Input, Origin};
 use check::{Broken, Checks};
 use faults::Links;
@@ -119,6 +121,9 @@ pub struct Net<A: Wire> {
     reserved: BTreeSet<Actor>,
     /// Whether liars say nothing any more.
     muted: bool,
+    /// Whether those who have left are switched off, and who is, for good.
+    switches_off: bool,
+    switched_off: BTreeSet<Actor>,
     /// Who has come how far in a change since the last order to crash all.
     passed: BTreeMap<Phase, BTreeSet<Actor>>,
     /// Whether what happens now began with a liar: see [`Happening::Arrival`].
@@ -344,7 +349,10 @@ impl<A: Wire> Net<A> {
             Mind::Down => {}
             Mind::Liar { .. } => self.lie(who, Input::Tick(Tick)),
             Mind::Correct(replica) => {
+                let duty = Duty::of(replica, None);
                 let step = replica.tick();
+                let judgement = duty.judge(replica);
+                self.hold_to(|_| judgement);
                 if !step.is_empty() {
                     self.act(who, step);
                 }
@@ -373,10 +381,17 @@ impl<A: Wire> Net<A> {
         match &mut participant.mind {
             Mind::Down => {}
             Mind::Liar { .. } => self.lie(to, Input::Packet(packet)),
-            Mind::Correct(replica) => match replica.handle_packet(packet) {
-                Ok(step) => self.act(to, step),
-                Err(refusal) => self.refuse(to, refusal),
-            },
+            Mind::Correct(replica) => {
+                let duty = Duty::of(replica, Some(&packet));
+                match replica.handle_packet(packet) {
+                    Ok(step) => {
+                        let judgement = duty.judge(replica);
+                        self.hold_to(|_| judgement);
+                        self.act(to, step);
+                    }
+                    Err(refusal) => self.refuse(to, refusal),
+                }
+            }
         }
     }
 
@@ -516,6 +531,7 @@ impl<A: Wire> Net<A> {
         }
         self.hold_to(|_| judgement);
         self.transmit_all(who, packets);
+        self.switch_off(&who);
         asked.retain(|change| self.approving && self.is_wished(&who, change));
         for change in asked {
             // What cannot be made is not approved.

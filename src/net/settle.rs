@@ -17,6 +17,9 @@ use crate::traits::Wire;
 /// Ticks for which each round of an agreement is awaited.
 const ROUND_TICKS: u64 = 100;
 
+/// The latest round of an agreement that a scenario is to get past.
+const LATEST_ROUND: u32 = 50;
+
 /// Ticks for which a phase of a change is awaited.
 const PHASE_TICKS: u64 = 40;
 
@@ -86,6 +89,11 @@ impl<A: Wire> Net<A> {
         self.links.slow_down(micros);
     }
 
+    /// Makes each packet take `micros` longer until the network heals.
+    pub fn lag(&mut self, micros: u64) {
+        self.links.lag(micros);
+    }
+
     /// Loses everything of the agreement from `from` to `to` until the network heals.
     pub fn hush(&mut self, from: &Actor, to: &Actor) {
         self.links.hush(*from, *to);
@@ -120,9 +128,13 @@ impl<A: Wire> Net<A> {
         for _ in 0..ROUND_TICKS * u64::from(many) {
             match self.latest_round() {
                 Some(round) if round < many => self.run_for(TICK_MICROS),
-                Some(_) => {
-                    self.coverage
-                        .hit(Kind::Fault("an agreement in a late round"));
+                Some(round) => {
+                    let late = "an agreement in a late round";
+                    self.coverage.hit(Kind::Fault(late));
+                    if round > LATEST_ROUND {
+                        let latest = "an agreement past its 50th round";
+                        self.coverage.hit(Kind::Fault(latest));
+                    }
                     return;
                 }
                 None => return,
@@ -170,7 +182,7 @@ impl<A: Wire> Net<A> {
         let Some(participant) = self.participants.get_mut(who) else {
             return;
         };
-        if !matches!(participant.mind, Mind::Down) {
+        if !matches!(participant.mind, Mind::Down) || self.switched_off.contains(who) {
             return;
         }
         self.coverage.hit(Kind::Fault("a restart"));
@@ -261,6 +273,7 @@ impl<A: Wire> Net<A> {
         }
         self.assert_agreement();
         self.assert_no_lock_out();
+        self.assert_told();
     }
 
     /// Asserts that all correct members that are up have delivered the same and are in one state.

@@ -51,6 +51,26 @@ pub enum Violation {
         /// Whom.
         accused: Actor,
     },
+    /// Two things that exclude each other were shown to a replica, both signed by one source, which it did not convict.
+    #[error("{at:?} does not convict {accused:?}, who contradicts what was delivered there")]
+    Unconvicted {
+        /// Where.
+        at: Actor,
+        /// Whom.
+        accused: Actor,
+    },
+    /// A replica that knows that its key has signed what it does not remember went on signing.
+    #[error("{who:?} signs though its key has signed what it does not remember")]
+    SignedSilenced {
+        /// Who.
+        who: Actor,
+    },
+    /// A member was convicted, and does not know it.
+    #[error("{who:?} is convicted and was not told")]
+    NotTold {
+        /// Who.
+        who: Actor,
+    },
     /// Evidence does not verify.
     #[error("{by:?} reports evidence that does not verify")]
     BadEvidence {

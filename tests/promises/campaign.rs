@@ -131,6 +131,11 @@ fn a_scenario_that_is_no_scenario_is_refused() {
                 Act::RobSleepers { pick: 1 },
                 Act::Invite { pick: 2 },
                 Act::Reserved { who: 3 },
+                Act::Lag { ticks: 4 },
+                Act::Insist { who: 5 },
+                Act::Follow,
+                Act::HandOver,
+                Act::SwitchOff,
             ])
             .collect(),
         ..Scenario::default()

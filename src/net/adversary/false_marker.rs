@@ -1,5 +1,5 @@
 //! The false marker: at the end of a generation it reports locks on messages that nobody can ever deliver, or in the lanes of
-//! keys that it made up, as many as there may be.
+//! keys that it made up, as many as there may be and fit a packet.
 //!
 //! It attacks what the next generation begins with. A boundary adopts what was reported: if that is worth nothing and only the
 //! liar has it, every later change waits for it; if it is much, it outgrows what a packet holds. What stops it: what no correct
@@ -13,14 +13,18 @@ use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, SigningActor, Statement};
-use crate::codec::{Bytes, encode};
+use crate::codec::{Bytes, Digest, encode};
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::{Dot, Seq};
+use crate::evidence::Conflict;
 use crate::membership::{Generation, Mark, Report};
 use crate::traits::Wire;
 
 /// Lanes of nobody that it reports a lock in, mostly.
 const FEW: u32 = 4;
+
+/// Bytes around a report in its packet, as long as no change is shown with it.
+const AROUND: usize = 512;
 
 /// What it reports a lock on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +81,12 @@ impl FalseMarker {
             return;
         }
         let op = self.op.clone().unwrap_or_default();
-        let most = hand.half().limits().lanes as usize;
         let said = self.said(hand);
         let mut other = report.statement.clone();
         if said.lie == Lie::Foreign {
             let marks = said.foreign.entry(packet.to);
             let marks = marks.or_insert_with(|| marks_of_nobody(hand));
-            let room = most.saturating_sub(other.marks.len());
+            let room = room_for(hand, &other, marks);
             let fitting = marks.iter().take(room);
             other
                 .marks
@@ -123,25 +126,44 @@ fn mark_own<A: Wire>(
     }
 }
 
-/// Some locks in lanes of nobody, or as many as there may be marks.
+/// How many of these marks the report still may have, and its packet holds.
+fn room_for<A: Wire>(hand: &Hand<'_, A>, report: &Report, marks: &BTreeMap<Actor, Mark>) -> usize {
+    let limits = hand.half().limits();
+    let lanes = (limits.lanes as usize).saturating_sub(report.marks.len());
+    let taken = encode(report).len() + AROUND;
+    let bytes = (limits.packet_bytes as usize).saturating_sub(taken);
+    let longest = marks.iter().map(|mark| encode(&mark).len()).max();
+    longest.map_or(lanes, |longest| lanes.min(bytes / longest))
+}
+
+/// Some locks in lanes of nobody, or as many seals as there may be marks: nobody needs a message to back those.
 fn marks_of_nobody<A: Wire>(hand: &mut Hand<'_, A>) -> BTreeMap<Actor, Mark> {
-    let most = match hand.random().random_range(0..4u8) {
-        0 => hand.half().limits().lanes,
-        _ => FEW,
+    let many = hand.random().random_range(0..4u8) == 0;
+    let most = if many {
+        hand.half().limits().lanes
+    } else {
+        FEW
     };
     let (generation, network) = (hand.half().generation(), *hand.half().network());
     let mark = |_| {
         let nobody = SigningActor::generate(hand.random());
         let source = nobody.actor();
-        let echo = Echo {
-            generation,
-            dot: Dot {
-                source,
-                seq: Seq::new(1),
-            },
-            digest: network.digest(),
+        let seq = Seq::new(1);
+        let digests = [network.digest(), Digest::from_bytes([1; 32])];
+        let [left, right] = digests.map(|digest| {
+            let dot = Dot { source, seq };
+            let echo = Echo {
+                generation,
+                dot,
+                digest,
+            };
+            nobody.sign(&network, echo).into_claim()
+        });
+        let mark = match many {
+            true => Mark::Seal(Conflict { left, right }),
+            false => Mark::Lock(left),
         };
-        (source, Mark::Lock(nobody.sign(&network, echo).into_claim()))
+        (source, mark)
     };
     (0..most).map(mark).collect()
 }

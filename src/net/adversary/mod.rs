@@ -2,6 +2,7 @@
 
 mod archivist;
 mod babbler;
+mod backdater;
 mod claims;
 mod double_echoer;
 mod double_voter;
@@ -27,6 +28,7 @@ mod nag;
 mod poisoner;
 mod procrastinator;
 mod replayer;
+mod revivalist;
 mod slow_loris;
 mod substituter;
 mod turncoat;
@@ -37,6 +39,7 @@ mod withholder;
 
 pub use archivist::Archivist;
 pub use babbler::Babbler;
+pub use backdater::Backdater;
 pub use double_echoer::DoubleEchoer;
 pub use double_voter::DoubleVoter;
 pub use early_author::{EarlyAuthor, EarlyLie};
@@ -62,6 +65,7 @@ pub use nag::Nag;
 pub use poisoner::Poisoner;
 pub use procrastinator::Procrastinator;
 pub use replayer::Replayer;
+pub use revivalist::Revivalist;
 pub use slow_loris::SlowLoris;
 pub use substituter::Substituter;
 pub use turncoat::Turncoat;

@@ -5,11 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adversary, Archivist, Babbler, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator,
+    Adversary, Archivist, Babbler, Backdater, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator,
     FalseAccuser, FalseApprover, FalseCertifier, FalseCoordinator, FalseMarker, FalseReporter,
     FalseServer, FalseSnapshot, FickleServer, Flooder, Forger, Glutton, Impostor, Mute, MuteToSome,
-    Nag, Poisoner, Procrastinator, Replayer, SlowLoris, Substituter, Turncoat, Twins, Vices,
-    Withholder,
+    Nag, Poisoner, Procrastinator, Replayer, Revivalist, SlowLoris, Substituter, Turncoat, Twins,
+    Vices, Withholder,
 };
 use crate::traits::Wire;
 
@@ -78,11 +78,15 @@ pub enum Vice {
     Archivist,
     /// [`Nag`].
     Nag,
+    /// [`Revivalist`].
+    Revivalist,
+    /// [`Backdater`].
+    Backdater,
 }
 
 impl Vice {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Mute,
         Self::Equivocator,
         Self::Twins,
@@ -113,6 +117,8 @@ impl Vice {
         Self::FalseMarker,
         Self::Poisoner,
         Self::Nag,
+        Self::Revivalist,
+        Self::Backdater,
     ];
 
     /// Its name, under which its lies are counted; unique among [`Vice::ALL`].
@@ -149,6 +155,8 @@ impl Vice {
             Self::FickleServer => "fickle-server",
             Self::Archivist => "archivist",
             Self::Nag => "nag",
+            Self::Revivalist => "revivalist",
+            Self::Backdater => "backdater",
         }
     }
 
@@ -213,6 +221,8 @@ impl Vice {
             Self::FickleServer => Box::new(FickleServer::default()),
             Self::Archivist => Box::new(Archivist::default()),
             Self::Nag => Box::new(Nag::default()),
+            Self::Revivalist => Box::new(Revivalist::default()),
+            Self::Backdater => Box::new(Backdater::default()),
         }
     }
 }

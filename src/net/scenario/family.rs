@@ -245,7 +245,7 @@ families! {
     };
     /// A generation ends on a network that is slow.
     Sluggish, "sluggish", Plan {
-        members: &[4, 4, 7], liars: &[&[Vice::Mute], &[Vice::DoubleVoter]], least_liars: 0, hostile: 0, most: 2,
+        members: &[2, 3, 4, 4], liars: &[&[Vice::Mute], &[Vice::DoubleVoter]], least_liars: 0, hostile: 0, most: 2,
         kinds: &[(1, Propose), (3, Sluggish)],
         ..VOTES
     };
@@ -310,5 +310,35 @@ families! {
         most: 8,
         kinds: &[(3, Propose), (3, Blink), (2, Wait), (1, Crash), (1, Restart), (2, Successors), (1, Blackout)],
         ..LIARS
+    };
+    /// All members hand over to others, and are switched off.
+    HandOvers, "hand-overs", Plan {
+        members: &[1, 2, 2, 3], hostile: 3, most: 4, focus: 0,
+        kinds: &[(2, Propose), (1, Blink), (3, HandOver)],
+        ..QUIET
+    };
+    /// Members start again from old copies of their stores.
+    Lapses, "lapses", Plan {
+        members: &[4, 4, 5], liars: &[], least_liars: 0, most_liars: 0, hostile: 2, most: 12, focus: 4,
+        kinds: &[(3, Propose), (4, Blink), (2, Wait), (1, Cut), (1, Heal), (3, Lapse), (2, Renew), (1, Isolate)],
+        ..LIARS
+    };
+    /// Somebody says of an old dot something new, in the name of another generation.
+    Backdaters, "backdaters", Plan {
+        liars: &[&[Vice::Backdater]],
+        kinds: &[(4, Propose), (4, Blink), (4, Wait), (1, Crash), (1, Restart), (2, Successors)],
+        ..LIARS
+    };
+    /// Somebody brings back old wishes, while one member alone has more of them than it may have.
+    Revivals, "revivals", Plan {
+        members: &[4], liars: &[&[Vice::Revivalist]], hostile: 0, most: 2, focus: 0,
+        kinds: &[(1, Propose), (3, Recant)],
+        ..LIARS
+    };
+    /// One member decides alone, the others crash with what they are locked on, and the next coordinator proposes something else.
+    Locks, "locks", Plan {
+        members: &[4], liars: &[&[Vice::Turncoat]], hostile: 0, most: 3,
+        kinds: &[(1, Blink), (4, ForgottenLock)],
+        ..VOTES
     };
 }

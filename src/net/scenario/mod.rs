@@ -3,6 +3,7 @@
 #[cfg(feature = "quickcheck")]
 mod arbitrary;
 mod code;
+mod course;
 mod draw;
 mod family;
 mod phase;
@@ -164,6 +165,22 @@ pub enum Act {
         /// Who.
         who: u8,
     },
+    /// Each packet takes so much longer until the network heals.
+    Lag {
+        /// In ticks.
+        ticks: u8,
+    },
+    /// Like [`Act::Renew`], of a founder.
+    Insist {
+        /// Which of the founders, modulo their number.
+        who: u8,
+    },
+    /// Somebody new follows the network, and asks for nothing.
+    Follow,
+    /// All members consent at once to the entry of everybody who follows, and to their own leaving.
+    HandOver,
+    /// From now on who has left is switched off for good as soon as it may be.
+    SwitchOff,
 }
 
 /// A network and what is done to it.
@@ -211,6 +228,8 @@ impl Scenario {
                     | Act::Retire { .. }
                     | Act::Knock
                     | Act::Invite { .. }
+                    | Act::Insist { .. }
+                    | Act::HandOver
             )
         };
         self.acts.retain(|act| !changes(act));
@@ -338,7 +357,19 @@ impl<A: Wire> Stage<A> {
                 let founders: Vec<_> = net.genesis().members().iter().copied().collect();
                 let _ = net.leave(&founders[usize::from(who) % founders.len()]);
             }
+            Act::Lag { ticks } => net.lag(u64::from(ticks) * TICK_MICROS),
+            Act::Insist { who } => {
+                let founders: Vec<_> = net.genesis().members().iter().copied().collect();
+                let _ = net.renew(&founders[usize::from(who) % founders.len()]);
+            }
+            Act::Follow if actors.len() < MOST_ACTORS && somebody_is_up(net) => {
+                net.follow();
+            }
+            Act::HandOver if may_hand_over(net) => net.hand_over(),
+            Act::SwitchOff => net.switch_off_leavers(),
             Act::Knock
+            | Act::Follow
+            | Act::HandOver
             | Act::Retire { .. }
             | Act::Join
             | Act::Leave { .. }
@@ -391,6 +422,11 @@ fn sided(actors: &[Actor], side: u16) -> Vec<Actor> {
 /// Whether those that stay still tolerate the liars. Leaves that are under way count.
 fn may_shrink<A: Wire>(net: &Net<A>) -> bool {
     somebody_is_up(net) && !net.is_changing() && net.committee().size() > 3 * faulty(net) + 2
+}
+
+/// Whether nobody lies, or ever did: those who stay are others then, of whom nobody does.
+fn may_hand_over<A: Wire>(net: &Net<A>) -> bool {
+    somebody_is_up(net) && !net.is_changing() && faulty(net) == 0
 }
 
 /// Whether one more of the committee may lie.

@@ -3,7 +3,8 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Act, Phase, Scenario, Shape};
+use super::course::*;
+use super::{Act, Scenario, Shape};
 use crate::net::{Faults, Vice};
 
 /// What the scenarios of a family have in common.
@@ -86,6 +87,14 @@ pub(super) enum Kind {
     /// Only a member that is not heard can decide in the first round; there is time for some more rounds, in which the others
     /// may crash.
     LoneDecision,
+    /// All members leave at once while messages are under way, to others who enter, and are switched off as soon as they may be.
+    HandOver,
+    /// A member starts again from an old copy of its store, and goes on speaking.
+    Lapse,
+    /// One member alone wishes for as many newcomers as it may, and then for what all others come to wish for too.
+    Recant,
+    /// Only a member that is not heard can decide in the first round, and the others crash.
+    ForgottenLock,
 }
 
 impl Kind {
@@ -107,6 +116,9 @@ impl Kind {
                 | Self::Siege
                 | Self::Sluggish
                 | Self::Petition
+                | Self::HandOver
+                | Self::Recant
+                | Self::ForgottenLock
         )
     }
 
@@ -120,6 +132,8 @@ impl Kind {
                 | Self::LateVotes
                 | Self::Blackout
                 | Self::Sleep
+                | Self::Lapse
+                | Self::ForgottenLock
         )
     }
 
@@ -144,10 +158,13 @@ impl Kind {
                 | Self::Successors
                 | Self::Sleep
                 | Self::Inherit
+                | Self::HandOver
+                | Self::Recant
+                | Self::ForgottenLock
         )
     }
 
-    fn perform(self, who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    pub(super) fn perform(self, who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
         let run = |tenths| Act::Run { tenths };
         let cut = |from, to| Act::Cut { from, to };
         acts.push(match self {
@@ -213,6 +230,10 @@ impl Kind {
             Self::Sleep => return sleep(who, acts, random),
             Self::Inherit => return inherit(acts, random),
             Self::Petition => return petition(who, acts, random),
+            Self::HandOver => return hand_over(acts, random),
+            Self::Lapse => return lapse(who, acts, random),
+            Self::Recant => return recant(who, acts, random),
+            Self::ForgottenLock => return forgotten_lock(who, acts, random),
             Self::Successors => {
                 for _ in 0..2 {
                     renew(acts, random);
@@ -222,170 +243,6 @@ impl Kind {
             }
         });
     }
-}
-
-/// The other founders of four.
-fn others_than(who: u8) -> impl Iterator<Item = u8> {
-    (0..4).filter(move |other| *other != who % 4)
-}
-
-/// Everybody is heard until the change is approved.
-fn renew(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    acts.extend((0..3).map(|who| Act::Renew { who }));
-    let tenths = random.random_range(0..6);
-    acts.push(Act::Run { tenths });
-}
-
-/// The agreement begins.
-const REPORTED: Act = Act::Await {
-    phase: Phase::Reported,
-    many: 3,
-};
-
-fn await_phase(random: &mut ChaCha8Rng) -> Act {
-    let phase = Phase::ALL[random.random_range(0..Phase::ALL.len())];
-    let many = random.random_range(1..=4);
-    Act::Await { phase, many }
-}
-
-fn blackout(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    renew(acts, random);
-    if random.random() {
-        let ticks = random.random_range(1..16);
-        acts.push(Act::Slow { ticks });
-    }
-    acts.push(await_phase(random));
-    darken(acts, random);
-}
-
-/// All crash, what is under way is lost or not, and all start again.
-fn darken(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    let tenths = random.random_range(0..=250);
-    acts.extend([Act::CrashAll, Act::Run { tenths }, Act::RestartAll]);
-    Kind::Run.perform(0, acts, random);
-    if random.random() {
-        acts.push(Act::Heal);
-    }
-}
-
-/// The first coordinator is not heard by one, and one of its two voters is not heard by the other nor by it, until all have voted
-/// for nothing; then the votes arrive after all, and all crash.
-fn late_votes(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    let mut others = vec![1, 2, 3];
-    let mut draw = || others.swap_remove(random.random_range(0..others.len()));
-    let (late, silent, voter) = (draw(), draw(), draw());
-    let hush = |from, to| Act::Hush { from, to };
-    acts.push(hush(0, late));
-    acts.extend((0..4).map(|who| Act::Renew { who }));
-    let (phase, many) = (Phase::Proposed, 1);
-    acts.push(Act::Await { phase, many });
-    acts.extend([hush(silent, 0), hush(silent, voter), hush(voter, silent)]);
-    let tenths = random.random_range(70..110);
-    acts.extend([Act::Run { tenths }, Act::Heal]);
-    let (phase, many) = (Phase::Valid, random.random_range(3..=4));
-    acts.push(Act::Await { phase, many });
-    darken(acts, random);
-}
-
-fn siege(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    let friend = random.random_range(0..3);
-    let enemies = others_than(who).enumerate();
-    let enemies = enemies.filter(|(index, _)| *index != friend);
-    let both = |other| {
-        let (from, to) = (who % 4, other);
-        [Act::Hush { from, to }, Act::Hush { from: to, to: from }]
-    };
-    acts.extend(enemies.flat_map(|(_, other)| both(other)));
-    renew(acts, random);
-    acts.push(REPORTED);
-    let many = random.random_range(32..=50);
-    acts.extend([Act::Rounds { many }, Act::Heal]);
-}
-
-fn sluggish(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    renew(acts, random);
-    acts.push(REPORTED);
-    let ticks = random.random_range(100..=250);
-    acts.extend([Act::Slow { ticks }, Act::Rounds { many: 8 }, Act::Heal]);
-}
-
-fn petition(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    let (who, side) = (who % 4, 1 << (who % 4));
-    acts.extend([Act::Reserved { who }, Act::Partition { side }]);
-    for _ in 0..9 {
-        let tenths = random.random_range(5..15);
-        acts.extend([Act::Knock, Act::Run { tenths }]);
-    }
-    acts.extend((0..13).map(|who| Act::Renew { who }));
-    acts.extend([Act::Run { tenths: 250 }, Act::Heal]);
-}
-
-fn sleep(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    acts.push(Act::Crash { who: who % 4 });
-    for other in others_than(who) {
-        succeed(other, acts);
-        let speaker = random.random();
-        Kind::Propose.perform(speaker, acts, random);
-    }
-    Kind::Wait.perform(who, acts, random);
-    acts.push(Act::RestartAll);
-    Kind::RobSleepers.perform(who, acts, random);
-}
-
-/// Somebody new enters, a founder leaves, and there is time for both.
-fn succeed(who: u8, acts: &mut Vec<Act>) {
-    let run = Act::Run { tenths: 60 };
-    acts.extend([Act::Join, run, Act::Retire { who }, run]);
-}
-
-fn inherit(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    acts.extend([Act::Join, Act::Run { tenths: 60 }]);
-    (0..4).for_each(|who| succeed(who, acts));
-    Kind::Invite.perform(0, acts, random);
-    Kind::Wait.perform(0, acts, random);
-}
-
-fn slowed(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    renew(acts, random);
-    let from = who % 4;
-    acts.extend(others_than(who).map(|to| Act::Clog { from, to }));
-}
-
-/// One passes all on to a second, which passes it on to a third, while a fourth does not hear of the first.
-fn relay(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    let seat = |more: u8| who.wrapping_add(more) % 4;
-    let pass = |from, to| Act::Propose {
-        who: seat(from),
-        pick: 16 * u16::from(seat(to)),
-    };
-    let (from, to) = (seat(0), seat(3));
-    acts.extend([Act::Cut { from, to }, pass(0, 1)]);
-    let tenths = random.random_range(5..12);
-    acts.extend([Act::Run { tenths }, pass(1, 2)]);
-    Kind::Wait.perform(who, acts, random);
-    acts.push(Act::Heal);
-}
-
-fn unheard(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    for tenths in [4, 12] {
-        renew(acts, random);
-        Kind::Gag.perform(who, acts, random);
-        let tenths = random.random_range(2..tenths);
-        acts.push(Act::Run { tenths });
-    }
-}
-
-fn lone_decision(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
-    renew(acts, random);
-    Kind::Gag.perform(who, acts, random);
-    let tenths = random.random_range(1..40);
-    acts.push(Act::Run { tenths });
-    if random.random() {
-        let again = |who| [Act::Crash { who }, Act::Restart { who }];
-        acts.extend(others_than(who).flat_map(again));
-    }
-    acts.extend([Act::Run { tenths: 250 }; 4]);
-    acts.push(Act::Heal);
 }
 
 impl Plan {

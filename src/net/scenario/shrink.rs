@@ -95,6 +95,11 @@ fn plainly_named(scenario: &Scenario) -> impl Iterator<Item = Vec<Act>> + use<> 
             | Act::Slow { .. }
             | Act::Rounds { .. }
             | Act::RobSleepers { .. }
+            | Act::Lag { .. }
+            | Act::Insist { .. }
+            | Act::Follow
+            | Act::HandOver
+            | Act::SwitchOff
             | Act::Invite { .. } => {}
         }
     }
@@ -114,6 +119,7 @@ fn simpler_acts(acts: &[Act]) -> impl Iterator<Item = Vec<Act>> + 'static {
                 pick: pick / 16,
             },
             Act::Slow { ticks } if ticks > 0 => Act::Slow { ticks: ticks / 2 },
+            Act::Lag { ticks } if ticks > 0 => Act::Lag { ticks: ticks / 2 },
             Act::Rounds { many } if many > 0 => Act::Rounds { many: many / 2 },
             _ => return None,
         };

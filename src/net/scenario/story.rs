@@ -106,6 +106,17 @@ impl fmt::Display for Told<'_> {
             ),
             Act::Knock => write!(f, "somebody new asks to be let in, room or not"),
             Act::Retire { who } => write!(f, "founder {who} asks to leave"),
+            Act::Lag { ticks } => write!(f, "each packet takes {ticks} ticks more"),
+            Act::Insist { who } => write!(f, "founder {who} asks for a new generation"),
+            Act::Follow => write!(f, "somebody new follows the network"),
+            Act::HandOver => write!(
+                f,
+                "all members want to leave, and everybody who follows to enter"
+            ),
+            Act::SwitchOff => write!(
+                f,
+                "from now on who has left is switched off as soon as it may be"
+            ),
             Act::Reserved { who } => {
                 write!(f, "{} approves no more what others wish", name(who))
             }

@@ -55,7 +55,7 @@
 //! | `PrevoteWithoutHolding` | coordinators | 4 | a member reports diverged |
 //! | `StateUnchecked` | coordinators | 14 | a member reports diverged |
 //! | `RoundsMixed` | coordinators | 1 | quiescence |
-//! | `LockedForgotten` | turncoats | 2 in one of three searches of 400 | two values |
+//! | `LockedForgotten` | locks | 110 | two values |
 //! | `UnlockedFreely` | turncoats | 50 in one search | two values |
 //! | `ValidNotPassedOn` | turncoats | 7 | quiescence |
 //! | `NoClosingRule` | heirs | 4 | a member reports broken law |
@@ -63,10 +63,21 @@
 //! | `ManifestUnchecked` | fetches | 287 | a member reports broken law |
 //! | `CheckpointUnheeded` | invitations | 1 | consistency |
 //! | `FaultsRepeated` | nags | 1 | an invalid operation told again and again |
+//! | `GarbageLocked` | marks | 2 | quiescence |
+//! | `MarksUnbounded` | marks, packets no larger than they have to be | 23 | quiescence |
+//! | `ValidWithoutValue` | blackouts | 7 | an assertion of the replica |
+//! | `ValuesEvicted` | floods | 2 | quiescence |
+//! | `PendingNotClosed` | sleepers | 9 | quiescence, consistency, broken law |
+//! | `ApprovalsReplayed` | revivals | 14 | liveness |
+//! | `LeftTooSoon` | hand-overs | 11 | quiescence, liveness |
+//! | `Poison` | poisons | 3 | quiescence |
+//! | `EvidenceUnused` | backdaters | 2 | a source that contradicts itself is not convicted |
+//! | `SilencedSigns` | lapses | 2 | a silenced member signs |
+//! | `AccusedNotTold` | lapses | 42 | a convict is not told |
 //!
 //! Each was searched for in the scenarios from 0, from 400 and from 800 on, 300 at most; `ManifestUnchecked` twice only.
-//! The test begins at 0 but for what is rare, and each bug has its bound there. The rows of `LockedForgotten` and `UnlockedFreely` were measured
-//! again on a later drawing.
+//! The test begins at 0 but for what is rare, and each bug has its bound there. The rows of `LockedForgotten` and
+//! `UnlockedFreely` were measured on later drawings, as were those from `GarbageLocked` on.
 
 mod survey;
 mod table;
@@ -85,25 +96,42 @@ const MOST: u64 = 400;
 
 /// A bank with small bounds, so that they are reached.
 fn bank() -> Subject {
-    Subject::new("bank", small, pick)
+    Subject::new("bank", |builder| bounded(builder, loose()), pick)
+}
+
+/// The same, with packets that hold hardly more than the fullest reports of a quorum.
+fn tight_bank() -> Subject {
+    Subject::new("tight bank", |builder| bounded(builder, tight()), pick)
+}
+
+fn loose() -> Limits {
+    Limits {
+        message_bytes: 256,
+        outbox_bytes: 256,
+        message_ops: 8,
+        seats: 10,
+        chunk_messages: 4,
+        ..Limits::default()
+    }
+}
+
+fn tight() -> Limits {
+    Limits {
+        packet_bytes: 168 << 10,
+        chunk_bytes: 1 << 10,
+        ..loose()
+    }
 }
 
 /// Every member begins with 100, and nobody makes money.
-fn small(builder: NetBuilder<Bank>) -> NetBuilder<Bank> {
+fn bounded(builder: NetBuilder<Bank>, limits: Limits) -> NetBuilder<Bank> {
     let members = builder.actors().len();
     let conserved = |bank: &Bank| {
         let told = || format!("{bank:?}");
         bank.is_conserved().then_some(()).ok_or_else(told)
     };
     builder
-        .limits(Limits {
-            message_bytes: 256,
-            outbox_bytes: 256,
-            message_ops: 8,
-            seats: 10,
-            chunk_messages: 4,
-            ..Limits::default()
-        })
+        .limits(limits)
         .balances(vec![Money::new(100); members])
         .invariant(conserved)
 }
@@ -124,13 +152,13 @@ fn pick(bank: &Bank, actor: &Actor, number: u16) -> Option<Op> {
     Some(bank.transfer(to, Money::new(amount)))
 }
 
-/// An ordinary campaign, or one of these families alone.
-fn campaign(families: &[Family]) -> Campaign {
+/// An ordinary campaign against this, or one of these families alone.
+fn campaign(subject: Subject, families: &[Family]) -> Campaign {
     let shape = match families {
         [] => Shape::default(),
         families => Shape::of(families),
     };
-    let campaign = Campaign::new([bank()]).shape(shape);
+    let campaign = Campaign::new([subject]).shape(shape);
     campaign.signatures(Signatures::default())
 }
 
@@ -150,9 +178,10 @@ fn every_bug_is_caught() {
         families,
         first,
         most,
+        subject,
     } in CAUGHT
     {
-        if hunt(*bug, &campaign(families), *first, *most).is_none() {
+        if hunt(*bug, &campaign(subject(), families), *first, *most).is_none() {
             escaped.push((bug, most));
         }
     }
@@ -170,7 +199,7 @@ fn every_bug_is_caught_or_awaits_its_enemy() {
 #[test]
 fn without_a_bug_nothing_is_caught() {
     for family in Family::ALL {
-        let campaign = campaign(&[*family]);
+        let campaign = campaign(bank(), &[*family]);
         for number in 0..4 {
             if let Err(defeat) = campaign.play(number) {
                 panic!("{family} {number}: {}", defeat.what);

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use super::table::CAUGHT;
-use super::{Family, MOST, campaign, hunt};
+use super::{Family, MOST, bank, campaign, hunt};
 use crate::environment::{self, number};
 use crate::net::{Campaign, Coverage, Kind, Scenario, Signatures};
 use crate::zoo::{self, Bug};
@@ -89,7 +89,9 @@ fn survey() {
         if index % parts != part {
             continue;
         }
-        let campaign = campaign(&families(*bug));
+        let way = CAUGHT.iter().find(|way| way.bug == *bug);
+        let subject = way.map_or_else(bank, |way| (way.subject)());
+        let campaign = campaign(subject, &families(*bug));
         for range in 0..number("ZOO_RANGES", 1).unwrap_or(1) {
             let (start, began) = (first + range * MOST, Instant::now());
             let found = hunt(*bug, &campaign, start, most);
@@ -112,7 +114,7 @@ fn survey() {
 fn without_a_bug_nothing_breaks() {
     let (first, most) = scenarios(100);
     for family in families_named().unwrap_or_else(|| Family::ALL.to_vec()) {
-        let (campaign, began) = (campaign(&[family]), Instant::now());
+        let (campaign, began) = (campaign(bank(), &[family]), Instant::now());
         let mut coverage = Coverage::default();
         for number in first..first + most {
             match campaign.play(number) {

@@ -1,0 +1,73 @@
+//! The backdater: once a message of its own is delivered, it signs another one at the same dot, in the name of a generation
+//! before or after the present one.
+//!
+//! It attacks accountability: the two signatures are in no one generation's echoes. What stops it: a source signs one message a
+//! dot, in whatever generation, so that two of its signatures convict it wherever they meet.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::{Adversary, Hand, Tick, Vice};
+use crate::actor::{Sig, Statement};
+use crate::deterministic_secure_broadcast::{Body, Echo, Message, Proposal};
+use crate::membership::Generation;
+use crate::traits::Wire;
+
+/// Times that it shows the other message to somebody.
+const TIMES: u8 = 4;
+
+/// Says of the end of its own lane something else than it said before, some times, to one member each time. Otherwise it behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Backdater {
+    times: u8,
+}
+
+/// A generation near to the present one.
+fn another<A: Wire>(hand: &mut Hand<'_, A>) -> Generation {
+    let now = hand.half().generation();
+    let earlier = now.number().checked_sub(1).map(Generation::numbered);
+    let later = now.next().unwrap_or(now);
+    match hand.random().random_range(0..3u8) {
+        0 => earlier.unwrap_or(later),
+        1 => now,
+        _ => later,
+    }
+}
+
+impl<A: Wire> Adversary<A> for Backdater {
+    fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
+        let me = hand.actor();
+        let head = hand.half().head(&me).filter(|head| head.seq.number() > 0);
+        if self.times >= TIMES || !hand.random().random_bool(0.1) {
+            return Some(tick);
+        }
+        if let (Some(head), Some(to)) = (head, hand.draw_other()) {
+            let message = Message {
+                source: me,
+                seq: head.seq,
+                parent: head.digest,
+                ops: vec![0xff; 9].into(),
+            };
+            let echo = Echo {
+                generation: another(hand),
+                dot: message.dot(),
+                digest: message.digest(hand.half().network()),
+            };
+            let claim = hand.sign(echo).into_claim();
+            let (generation, sig): (_, Sig) = (echo.generation, claim.sig);
+            let body = match hand.random().random() {
+                true => Body::Echo(claim),
+                false => Body::Proposal(Arc::new(Proposal {
+                    message,
+                    generation,
+                    sig,
+                })),
+            };
+            self.times += 1;
+            hand.send(to, body);
+            hand.lied(Vice::Backdater.name());
+        }
+        Some(tick)
+    }
+}
