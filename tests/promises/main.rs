@@ -22,6 +22,7 @@ mod exhaustive;
 mod floors;
 mod held;
 mod judging;
+mod large;
 mod laws;
 mod leaving;
 mod liveness;
