@@ -6,7 +6,7 @@ use super::schedule::Happening;
 use super::{Net, TICK_MICROS};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{ApproveError, Replica};
-use crate::membership::{Change, ChangeKey, Committee, Entry};
+use crate::membership::{Change, ChangeKey, Committee, Entry, Generation};
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -175,12 +175,14 @@ impl<A: Wire> Net<A> {
         self.approve(who, Change::Renew)
     }
 
-    /// All correct members of the newest committee consent at once to the entry of everybody correct who follows, and to the
-    /// leaving of each of them. Nothing happens while nobody follows.
+    /// All correct members of the newest committee consent at once to the entry of everybody correct who follows and never had a
+    /// seat, and to the leaving of each of them. Nothing happens while nobody follows.
     pub fn hand_over(&mut self) {
         let members = self.members();
+        let newest = self.committee().generation();
+        let seated = |who: &Actor| members.contains(who) || self.had_a_seat(who, newest);
         let strangers = self.honest_actors().into_iter();
-        let strangers = strangers.filter(|who| !members.contains(who) && self.is_correct(who));
+        let strangers = strangers.filter(|who| !seated(who) && self.is_correct(who));
         let joins: Vec<_> = strangers.filter_map(|who| self.entry(&who)).collect();
         if joins.is_empty() {
             return;
@@ -208,14 +210,20 @@ impl<A: Wire> Net<A> {
         };
         let here = replica.boundary();
         let needed = here.committee().contains(who) || replica.is_leaving();
-        let had_a_seat = self.checks.rules.boundaries().any(|boundary| {
-            boundary.generation() < here.generation() && boundary.committee().contains(who)
-        });
+        let had_a_seat = self.had_a_seat(who, here.generation());
         if had_a_seat && !needed {
             let what = "a member that left switched off for good";
             self.coverage.hit(Kind::Fault(what));
             self.switched_off.insert(*who);
             self.down(*who);
         }
+    }
+
+    /// Whether somebody was a member before this generation.
+    fn had_a_seat(&self, who: &Actor, generation: Generation) -> bool {
+        let mut before = self.checks.rules.boundaries();
+        before.any(|boundary| {
+            boundary.generation() < generation && boundary.committee().contains(who)
+        })
     }
 }
