@@ -131,6 +131,8 @@ pub enum Record {
     Said(Signed<Ballot>),
     /// A quorum prevoted this: the valid value and its round.
     Valid(Arc<Certificate<Ballot>>),
+    /// A quorum precommitted in one round, this or that, and the member went on to the next: who is behind follows by these.
+    Left(Vec<Signed<Ballot>>),
 }
 
 impl Record {
@@ -140,6 +142,7 @@ impl Record {
         match self {
             Self::Said(ballot) => ballot.statement.said.value(),
             Self::Valid(quorum) => quorum.statement.said.value(),
+            Self::Left(_) => None,
         }
     }
 }

@@ -10,6 +10,8 @@
 //! - on [`Agreement::tick`] a member says again what it said in its round, the precommits with which it left the
 //!   last one, and the prevotes of its valid round, from which others take the valid value too (else a liar
 //!   whose prevote reaches one member only locks it away from all others);
+//!   the precommits with which it left are durable, or a crash of all could leave one member alone in a later round, where it
+//!   has nothing to take the others along with, and they too few in theirs;
 //! - who has decided answers everything with the decision.
 //!
 //! Invariants:

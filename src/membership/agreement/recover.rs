@@ -1,7 +1,9 @@
 //! The machine again, from what it made durable.
 
-use super::{Agreement, Ballot, Polka, Record, Said, Stage};
-use crate::actor::Verified;
+use std::collections::BTreeSet;
+
+use super::{Agreement, Ballot, Polka, Record, Round, Said, Stage};
+use crate::actor::{Signed, Verified};
 use crate::membership::{CertificateError, VerifyError};
 
 impl Agreement {
@@ -24,6 +26,7 @@ impl Agreement {
                     }
                     polkas.push(Polka::of(quorum).ok_or(RecoverError::NotOurs)?);
                 }
+                Record::Left(left) => self.leave(left)?,
             }
         }
         let proposed = self.proposed();
@@ -36,6 +39,30 @@ impl Agreement {
         self.newest.clone_from(&self.valid);
         if let Some(polka) = &self.valid {
             self.opinions.insert(polka.value, true);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, left: Vec<Signed<Ballot>>) -> Result<(), RecoverError> {
+        let round = left.first().map(|ballot| ballot.statement.round);
+        let mut signers = BTreeSet::new();
+        for ballot in &left {
+            let fact = self.committee.verify(&self.network, *ballot)?;
+            let said = fact.statement;
+            let precommits = matches!(said.said, Said::Precommit(_));
+            let here = said.generation == self.committee.generation() && Some(said.round) == round;
+            if !precommits || !here || !signers.insert(fact.signer) {
+                return Err(RecoverError::NotOurs);
+            }
+        }
+        if signers.len() < self.committee.quorum() {
+            return Err(RecoverError::NotOurs);
+        }
+        if let Some(next) = round
+            .and_then(Round::next)
+            .filter(|next| *next > self.round)
+        {
+            self.line_11_start_round(next, left);
         }
         Ok(())
     }
@@ -54,9 +81,7 @@ impl Agreement {
             self.locked = Some((round, value)).filter(|_| !bug!(LockedForgotten));
         }
         if round > self.round {
-            self.round = round;
-            self.stage = Stage::Propose;
-            self.slots.enter(round);
+            self.line_11_start_round(round, Vec::new());
         }
         if round < self.round {
             return Ok(());

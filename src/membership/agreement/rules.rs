@@ -225,7 +225,7 @@ impl Agreement {
             self.lines_61_to_64_on_prevote_timeout(turn);
         }
         if precommit {
-            self.lines_65_to_67_on_precommit_timeout();
+            self.lines_65_to_67_on_precommit_timeout(turn);
         }
     }
 
@@ -240,13 +240,15 @@ impl Agreement {
         }
     }
 
-    fn lines_65_to_67_on_precommit_timeout(&mut self) {
+    /// What takes those who are behind along must outlast a crash of all, in which their memory of our votes is lost too.
+    fn lines_65_to_67_on_precommit_timeout(&mut self, turn: &mut Turn) {
         if let Some(next) = self.round.next() {
             let left = self
                 .slots
                 .votes(Vote::Precommit)
                 .take(self.committee.quorum());
-            let left = left.map(|fact| Signed::clone(fact)).collect();
+            let left: Vec<_> = left.map(|fact| Signed::clone(fact)).collect();
+            turn.persist.push(Record::Left(left.clone()));
             self.line_11_start_round(next, left);
         }
     }

@@ -137,7 +137,7 @@ fn signed(turn: &Turn) -> Vec<Said> {
     let records = turn.persist.iter();
     let said = records.filter_map(|record| match record {
         Record::Said(claim) => Some(claim.statement.said),
-        Record::Valid(_) => None,
+        Record::Valid(_) | Record::Left(_) => None,
     });
     said.collect()
 }
@@ -352,6 +352,40 @@ fn lines_47_to_48_and_65_to_67_any_quorum_of_precommits_ends_the_round_and_is_pa
     assert_eq!(precommits.count(), 3);
 }
 
+/// Nobody lies; the fourth says nothing. One member has left the first round, in which the two others are, and all crash.
+#[test]
+fn who_left_a_round_takes_the_others_along_after_a_crash_of_all() {
+    let table = Table::of(4);
+    let mut records = [vec![], vec![], vec![]];
+    let mut ahead = table.member(0, vec![]);
+    records[0].extend(wait(&mut ahead).persist);
+    for (said, seats) in [(NO_PREVOTE, [1, 2]), (NO_PRECOMMIT, [1, 2])] {
+        let turn = table.all_say(&mut ahead, &seats, 0, said);
+        records[0].extend(turn.persist);
+        for seat in seats {
+            records[seat].push(Record::Said(*table.ballot(seat, 0, said)));
+        }
+    }
+    records[0].extend(wait(&mut ahead).persist);
+    assert_eq!(ahead.round(), Round::new(1));
+    records[0].extend(wait(&mut ahead).persist);
+    let mut seat = 0..;
+    let mut members = records.map(|records| table.member(seat.next().expect("endless"), records));
+    for _ in 0..100 {
+        let said = members.each_mut().map(|member| member.tick().send);
+        for speech in said.iter().flatten() {
+            for member in &mut members {
+                let _ = member.hear(speech).expect("a member's statements");
+            }
+        }
+    }
+    let rounds = members.map(|member| member.round());
+    assert!(
+        rounds.iter().all(|round| *round > Round::new(1)),
+        "{rounds:?}"
+    );
+}
+
 #[test]
 fn lines_49_to_54_a_quorum_of_precommits_of_one_round_decides_and_answers_from_then_on() {
     let table = Table::of(4);
@@ -439,7 +473,7 @@ fn a_crash_at_any_record_never_makes_a_second_vote() {
             .chain(&records[..kept])
             .filter_map(|record| match record {
                 Record::Said(claim) => Some(claim),
-                Record::Valid(_) => None,
+                Record::Valid(_) | Record::Left(_) => None,
             });
         let said: Vec<_> = said.collect();
         for (left, right) in said.iter().flat_map(|l| said.iter().map(move |r| (l, r))) {
