@@ -168,6 +168,7 @@ pub mod orswot;
 pub mod recording;
 pub mod snapshot;
 pub mod store;
+mod summary;
 pub mod traits;
 pub mod types;
 

@@ -28,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::actor::Actor;
-use crate::recording::scribe::short;
+use crate::summary::short;
 
 /// An eventually consistent algorithm: a set, a bank, your own. See the [module](self) for its laws.
 pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {

@@ -14,7 +14,7 @@ use crate::actor::Actor;
 use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
 use crate::index::Index;
-use crate::recording::scribe::bare;
+use crate::summary::bare;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// What a set can hold. Implemented for all such types.

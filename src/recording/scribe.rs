@@ -1,7 +1,7 @@
 //! Makes events of what replicas do: what the recorder of a simulated network and the journal of a node have in common.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use super::{Event, Kind, MOST_ACTORS, MOST_EVENTS, Participant, Place};
 use crate::actor::{Actor, Statement};
@@ -9,10 +9,8 @@ use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Record, Refusal, Replica};
 use crate::dot::Dot;
 use crate::membership::{self, Generation, Said};
+use crate::summary::short;
 use crate::traits::Wire;
-
-/// Letters of a state or an operation that are kept.
-const MOST_LETTERS: usize = 240;
 
 /// Actors at which nothing happens, at most: packets can name anybody.
 const MOST_STRANGERS: usize = MOST_ACTORS / 2;
@@ -243,29 +241,4 @@ pub(crate) fn digits(digest: &Digest) -> String {
     let mut digits = digest.to_string();
     digits.truncate(16);
     digits
-}
-
-/// What `Debug` shows of an element, without the quotation marks around it.
-pub(crate) fn bare(element: &impl fmt::Debug) -> String {
-    short(element).trim_matches(['"', '\'']).to_owned()
-}
-
-/// The first letters of a text, written no further than that.
-pub(crate) fn short(what: &impl fmt::Debug) -> String {
-    struct Bounded(String);
-    impl Write for Bounded {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = MOST_LETTERS.saturating_sub(self.0.chars().count());
-            self.0.extend(text.chars().take(room));
-            if text.chars().nth(room).is_some() {
-                self.0.push('…');
-                return Err(fmt::Error);
-            }
-            Ok(())
-        }
-    }
-    let mut text = Bounded(String::new());
-    // An error is the end of the room.
-    let _ = write!(text, "{what:?}");
-    text.0
 }

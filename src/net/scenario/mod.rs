@@ -230,6 +230,7 @@ impl Scenario {
                     | Act::Invite { .. }
                     | Act::Insist { .. }
                     | Act::HandOver
+                    | Act::Follow
             )
         };
         self.acts.retain(|act| !changes(act));

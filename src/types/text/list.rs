@@ -13,7 +13,7 @@ use super::tree::Tree;
 use crate::actor::Actor;
 use crate::budget::{Budget, Usage, size};
 use crate::codec;
-use crate::recording::scribe::bare;
+use crate::summary::bare;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// Elements that one source can insert, whatever the budget: without `u32::MAX` there is always a next number.
