@@ -259,11 +259,11 @@ impl SecureBroadcastAlgorithm for At2 {
         self.deps.observe(&self.actor, &op);
     }
 
-    /// The balances of the genesis.
     fn summary(op: &Transfer) -> String {
         op.to_string()
     }
 
+    /// The balances of the genesis.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&*self.genesis)
     }

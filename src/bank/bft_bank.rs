@@ -403,11 +403,11 @@ impl SecureBroadcastAlgorithm for Bank {
         }
     }
 
-    /// The issuer, if there is one.
     fn summary(op: &Op) -> String {
         op.to_string()
     }
 
+    /// The issuer, if there is one.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.issuer)
     }

@@ -108,6 +108,17 @@ pub struct Progress {
     pub leads: u64,
 }
 
+impl Progress {
+    /// Messages that more members than `tolerated` said to have delivered and we have not, so that one at least does not lie.
+    #[must_use]
+    pub fn behind(progress: impl IntoIterator<Item = Self>, tolerated: usize) -> u64 {
+        let progress = progress.into_iter();
+        let mut leads: Vec<_> = progress.map(|member| member.leads).collect();
+        leads.sort_unstable();
+        leads.into_iter().rev().nth(tolerated).unwrap_or(0)
+    }
+}
+
 impl<A: Wire> Replica<A> {
     /// What is known here and not delivered, at most one message a lane, in the order of the sources. Of a certified
     /// stretch it is the first message. Judges what waits: as costly as delivering it.

@@ -142,10 +142,7 @@ impl<A: Wire> Replica<A> {
     /// A generation is founded: what it names gets lanes here, and its members are asked for what we lack.
     pub(super) fn expect_generation(&mut self, founding: Arc<Founding>, next: Boundary) {
         for source in next.lanes() {
-            let network = &self.network;
-            self.lanes
-                .entry(source)
-                .or_insert_with(|| Lane::new(network));
+            self.begin_lane(source);
         }
         let (me, now) = (self.actor(), self.now);
         for member in next
@@ -161,6 +158,13 @@ impl<A: Wire> Replica<A> {
         self.peers.values_mut().for_each(Peer::forget_last);
         self.pending.push((founding, next));
         self.vouch_again();
+    }
+
+    /// A lane for `source`, if it has none.
+    pub(super) fn begin_lane(&mut self, source: Actor) {
+        let network = &self.network;
+        let lane = self.lanes.entry(source);
+        lane.or_insert_with(|| Lane::new(network));
     }
 
     /// Whether each lane is here up to where `frontier` says.

@@ -208,9 +208,7 @@ impl<A: Wire> Replica<A> {
         // What was certified was believed of a generation that we had heard of, and may not have installed: it is on record when
         // it is.
         if !bug!(FarLaneForgotten) {
-            let network = &self.network;
-            let lane = self.lanes.entry(chunk.source);
-            lane.or_insert_with(|| Lane::new(network));
+            self.begin_lane(chunk.source);
         }
         let lane = self.lanes.get_mut(&chunk.source)?;
         let mut head = lane.head();

@@ -74,18 +74,12 @@ fn source_claim(packet: &Packet, network: &NetworkId) -> Option<Signed<Echo>> {
 /// Whether another message of the source was delivered at that dot and is still kept, and nobody has been convicted for it yet.
 fn is_contradiction<A: Wire>(replica: &Replica<A>, claim: &Signed<Echo>) -> bool {
     let Echo { dot, digest, .. } = claim.statement;
-    let network = replica.network();
-    let head = replica.head(&dot.source);
-    if head.is_none_or(|head| head.seq < dot.seq) || replica.convicted().contains_key(&dot.source) {
+    let other = replica.delivered(&dot).is_some_and(|kept| kept != digest);
+    if !other || replica.convicted().contains_key(&dot.source) {
         return false;
     }
-    let mut kept = replica.messages(&dot.source);
-    let other = kept.any(|kept| kept.dot() == dot && kept.digest(network) != digest);
-    let verifies = || {
-        let key = claim.signer.public_key();
-        key.is_ok_and(|key| claim.verify(network, &key).is_ok())
-    };
-    other && verifies()
+    let key = claim.signer.public_key();
+    key.is_ok_and(|key| claim.verify(replica.network(), &key).is_ok())
 }
 
 impl<A: Wire> Net<A> {

@@ -117,10 +117,9 @@ impl Journal {
         (kind, end): (Kind, &Actor),
     ) {
         self.note(kind, |scribe, event| {
+            let (body, dot) = (packet.body.kind(), packet.body.dot());
             let message = digest(packet, replica.network());
-            let about = (packet.body.dot(), message);
-            let body = packet.body.kind();
-            scribe.carries(event, end, body, (about.0.as_ref(), about.1.as_ref()));
+            scribe.carries(event, end, body, (dot.as_ref(), message.as_ref()));
             let bytes = Sha256::digest(packet.encode());
             event.bytes = Some(digits(&Digest::from_bytes(bytes.into())));
         });

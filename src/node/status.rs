@@ -141,9 +141,6 @@ impl Status {
     #[must_use]
     pub fn behind(&self) -> u64 {
         let progress = self.members.iter().filter_map(|member| member.progress);
-        let mut leads: Vec<_> = progress.map(|progress| progress.leads).collect();
-        leads.sort_unstable();
-        let tolerated = self.members.len() - self.quorum;
-        leads.into_iter().rev().nth(tolerated).unwrap_or(0)
+        Progress::behind(progress, self.members.len() - self.quorum)
     }
 }

@@ -76,17 +76,12 @@ impl Call {
     }
 }
 
-/// The answer to one request. Whoever waits for long is told what for; the wait has no end but the answer. `taken` is called
-/// with what comes before it.
-pub(crate) fn ask(
-    home: &Home,
-    request: &Request,
-    taken: impl FnOnce(&Reply) -> io::Result<()>,
-) -> Result<Reply, Failure> {
-    wait(Call::say(home, request)?, request, taken)
+/// The answer to one request. Whoever waits for long is told what for; the wait has no end but the answer.
+pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
+    wait(Call::say(home, request)?, request, |_| Ok(()))
 }
 
-/// The answer to a request that was said.
+/// The answer to a request that was said; `taken` is called with what comes before it.
 pub(crate) fn wait(
     mut call: Call,
     request: &Request,

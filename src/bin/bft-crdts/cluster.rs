@@ -346,7 +346,7 @@ impl Stage {
     }
 
     fn ask(&self, index: usize, words: &[&str]) -> Result<Reply, Failure> {
-        client::ask(&self.actors[index].home, &request(words)?, |_| Ok(()))
+        client::ask(&self.actors[index].home, &request(words)?)
     }
 
     /// Asks, and shows the command and its answer.

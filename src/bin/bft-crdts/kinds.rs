@@ -4,7 +4,7 @@ mod family;
 
 use std::collections::BTreeSet;
 
-use bft_crdts::bank::{self, Bank, Money, Reference};
+use bft_crdts::bank::{self, Bank, Money, Reference, TransferId};
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::Replica;
 use bft_crdts::membership::{Genesis, GenesisError};
@@ -74,8 +74,8 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
         None
     }
 
-    /// The place of the payment that an operation makes.
-    fn payment_place(op: &Self::Op) -> Option<String> {
+    /// The payment that an operation makes.
+    fn payment_id(op: &Self::Op) -> Option<TransferId> {
         let _ = op;
         None
     }
@@ -208,8 +208,9 @@ impl Service for Bank {
         payments::find(replica, which)
     }
 
-    fn payment_place(op: &Self::Op) -> Option<String> {
-        payments::place_of(op)
+    fn payment_id(op: &Self::Op) -> Option<TransferId> {
+        let (transfer, _) = op.transfer()?;
+        Some(transfer.id)
     }
 
     fn look(&self, question: Question) -> Result<Reply, Refusal> {

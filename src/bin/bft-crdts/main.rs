@@ -163,7 +163,8 @@ fn carry_out(program: Program) -> Result<(), Failure> {
         }
         Command::Request(request) => {
             let taken = |reply: &Reply| print_taken(reply, json);
-            print_reply(&client::ask(&home, &request, taken)?, json)?;
+            let call = client::Call::say(&home, &request)?;
+            print_reply(&client::wait(call, &request, taken)?, json)?;
         }
     }
     Ok(())

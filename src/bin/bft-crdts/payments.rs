@@ -1,12 +1,12 @@
 //! What a node knows of payments and of other operations: which wait, which were delivered, and which payment a reference names.
 
 use bft_crdts::Actor;
-use bft_crdts::bank::{self, Bank, Reference};
+use bft_crdts::bank::{self, Bank, Money, Reference, TransferId};
 use bft_crdts::deterministic_secure_broadcast::{Message, Replica};
 
 use crate::kinds::Service;
 use crate::name::Name;
-use crate::protocol::{History, Operation, Paid, Payment, PaymentState};
+use crate::protocol::{History, Operation, Paid, Payment, PaymentState, Place};
 use crate::view;
 
 /// A payment's place: all payments of one payer are numbered.
@@ -30,7 +30,7 @@ impl PaymentPlace {
 pub(crate) enum Which {
     /// One of this actor's own.
     Reference(Reference),
-    Number(Actor, u64),
+    Place(TransferId),
 }
 
 impl Which {
@@ -38,9 +38,7 @@ impl Which {
         op.transfer()
             .is_some_and(|(transfer, reference)| match self {
                 Self::Reference(wanted) => reference == Some(wanted),
-                Self::Number(payer, number) => {
-                    transfer.id.source == *payer && transfer.id.number == *number
-                }
+                Self::Place(id) => transfer.id == *id,
             })
     }
 }
@@ -57,31 +55,26 @@ pub(crate) fn find(replica: &Replica<Bank>, which: &Which) -> Option<Payment> {
             let found = bank.payment(&payer, reference)?;
             Some(remembered(payer, reference, found))
         }
-        Which::Number(payer, number) => {
-            let made = bank.account(payer)?.transfers;
-            if *number > made {
+        Which::Place(id) => {
+            let payer = id.source;
+            if id.number > bank.account(&payer)?.transfers {
                 return None;
             }
-            let mut known = bank.payments(payer);
-            let known = known.find(|(_, known)| known.number == *number);
-            let known = known.map(|(reference, known)| remembered(*payer, reference, known));
+            let mut known = bank.payments(&payer);
+            let known = known.find(|(_, known)| known.number == id.number);
+            let known = known.map(|(reference, known)| remembered(payer, reference, known));
             known
-                .or_else(|| kept(replica, payer, which))
-                .or_else(|| Some(forgotten(*payer, *number)))
+                .or_else(|| kept(replica, &payer, which))
+                .or_else(|| Some(told(id, None, None, PaymentState::Accepted)))
         }
     }
 }
 
-fn remembered(payer: Actor, reference: &Reference, known: &bank::Payment) -> Payment {
-    Payment {
-        place: place(&payer, known.number),
-        paid: Some(Paid {
-            to: known.to.to_string(),
-            amount: known.amount.units(),
-        }),
-        reference: Some(reference.to_string()),
-        state: PaymentState::Accepted,
-    }
+fn remembered(source: Actor, reference: &Reference, known: &bank::Payment) -> Payment {
+    let number = known.number;
+    let paid = Some((&known.to, known.amount));
+    let id = TransferId { source, number };
+    told(&id, paid, Some(reference), PaymentState::Accepted)
 }
 
 fn kept(replica: &Replica<Bank>, payer: &Actor, which: &Which) -> Option<Payment> {
@@ -91,47 +84,45 @@ fn kept(replica: &Replica<Bank>, payer: &Actor, which: &Which) -> Option<Payment
     payment(&op, PaymentState::Accepted)
 }
 
-fn forgotten(payer: Actor, number: u64) -> Payment {
-    Payment {
-        place: place(&payer, number),
-        paid: None,
-        reference: None,
-        state: PaymentState::Accepted,
-    }
-}
-
 fn payment(op: &bank::Op, state: PaymentState) -> Option<Payment> {
     let (transfer, reference) = op.transfer()?;
-    Some(Payment {
-        place: place_of(op)?,
-        paid: Some(Paid {
-            to: transfer.to.to_string(),
-            amount: transfer.amount.units(),
+    let paid = Some((&transfer.to, transfer.amount));
+    Some(told(&transfer.id, paid, reference, state))
+}
+
+fn told(
+    id: &TransferId,
+    paid: Option<(&Actor, Money)>,
+    reference: Option<&Reference>,
+    state: PaymentState,
+) -> Payment {
+    Payment {
+        place: place(id),
+        paid: paid.map(|(to, amount)| Paid {
+            to: to.to_string(),
+            amount: amount.units(),
         }),
         reference: reference.map(Reference::to_string),
         state,
-    })
+    }
 }
 
-fn place(payer: &Actor, number: u64) -> String {
-    format!("{payer}/{number}")
+fn place(TransferId { source, number }: &TransferId) -> String {
+    format!("{source}/{number}")
 }
 
-/// Where an operation of the bank stands among its payer's payments, if it is one.
-pub(crate) fn place_of(op: &bank::Op) -> Option<String> {
-    let (transfer, _) = op.transfer()?;
-    Some(place(&transfer.id.source, transfer.id.number))
+fn operation<A: Service>(place: Option<Place>, op: &A::Op) -> Operation {
+    Operation {
+        place,
+        payment: A::payment_id(op).as_ref().map(self::place),
+        operation: A::label(op),
+    }
 }
 
 /// This actor's own operations that wait, the oldest first.
 pub(crate) fn pending<A: Service>(replica: &Replica<A>) -> Vec<Operation> {
     let waiting = replica.pending_operations();
-    let operation = |op: &A::Op| Operation {
-        place: None,
-        payment: A::payment_place(op),
-        operation: A::label(op),
-    };
-    waiting.map(operation).collect()
+    waiting.map(|op| operation::<A>(None, op)).collect()
 }
 
 /// The last operations of an actor that are kept, at most `most` of them.
@@ -141,11 +132,8 @@ pub(crate) fn history<A: Service>(replica: &Replica<A>, source: &Actor, most: us
     for message in messages.iter().rev() {
         let place = view::place(&message.dot());
         let ops = operations_of(replica, message);
-        let shown = ops.iter().rev().map(|op| Operation {
-            place: Some(place.clone()),
-            payment: A::payment_place(op),
-            operation: A::label(op),
-        });
+        let shown = ops.iter().rev();
+        let shown = shown.map(|op| operation::<A>(Some(place.clone()), op));
         operations.extend(shown.take(most - operations.len()));
         if operations.len() == most {
             break;

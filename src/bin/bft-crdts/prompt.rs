@@ -69,14 +69,14 @@ pub(crate) fn run(home: &Home, json: bool) -> Result<(), Failure> {
 }
 
 fn whoami(home: &Home) -> Result<String, Failure> {
-    match client::ask(home, &Request::Status, |_| Ok(()))? {
+    match client::ask(home, &Request::Status)? {
         Reply::Status(status) => Ok(status.actor),
         _ => Ok(String::new()),
     }
 }
 
 fn words(home: &Home) -> Words {
-    match client::ask(home, &Request::Words, |_| Ok(())) {
+    match client::ask(home, &Request::Words) {
         Ok(Reply::Words(words)) => words,
         _ => Words::default(),
     }

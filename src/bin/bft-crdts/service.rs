@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bft_crdts::Actor;
-use bft_crdts::bank::{Money, Reference};
+use bft_crdts::bank::{Money, Reference, TransferId};
 use bft_crdts::deterministic_secure_broadcast::{Equivocation, Replica};
 use bft_crdts::dot::Dot;
 use bft_crdts::membership::ChangeKey;
@@ -201,7 +201,7 @@ impl<A: Service> Desk<A> {
     async fn propose_unless_done<F: Future<Output = ()>>(
         &self,
         wanted: Wanted,
-        taken: impl FnOnce(Option<String>) -> F,
+        taken: impl FnOnce(Option<TransferId>) -> F,
     ) -> Result<Option<Dot>, Refusal> {
         let bytes = self
             .node
@@ -211,16 +211,16 @@ impl<A: Service> Desk<A> {
         let make = move |state: &A| {
             let mut operations = state.operations(wanted, bytes).map(Vec::into_iter);
             let first = operations.as_mut().ok().and_then(Iterator::next);
-            let place = first.as_ref().map(A::payment_place);
+            let made = first.as_ref().map(A::payment_id);
             // Nobody waits for the rest when the connection is gone.
-            let _ = tell.send(operations.map(|rest| (place, rest)));
+            let _ = tell.send(operations.map(|rest| (made, rest)));
             first
         };
         let first = self.node.propose_with(make);
         let rest = async {
             let told = told.await;
-            if let Ok(Ok((Some(place), _))) = &told {
-                taken(place.clone()).await;
+            if let Ok(Ok((Some(made), _))) = &told {
+                taken(*made).await;
             }
             told
         };
@@ -251,7 +251,7 @@ impl<A: Service> Desk<A> {
         let reference = reference.map(Reference::try_from).transpose();
         let reference = reference.map_err(|why| Refusal::Reference(why.to_string()))?;
         let wanted = Wanted::Pay(payee, amount, reference.clone());
-        let tell = |place: Option<String>| self.tell_taken(place, taken);
+        let tell = |made: Option<TransferId>| self.tell_taken(made, taken);
         match self.propose_unless_done(wanted, tell).await? {
             Some(dot) => Ok(Reply::Delivered(view::place(&dot))),
             None => {
@@ -264,11 +264,9 @@ impl<A: Service> Desk<A> {
     }
 
     /// Tells of a payment that was made here, once it is durable.
-    async fn tell_taken(&self, place: Option<String>, taken: oneshot::Sender<Reply>) {
-        let place = place.as_deref().and_then(PaymentPlace::of);
-        if let Some(place) = place
-            && let Ok(which) = self.which(&place).await
-            && let Ok(Some(Reply::Payment(payment))) = self.find(which).await
+    async fn tell_taken(&self, made: Option<TransferId>, taken: oneshot::Sender<Reply>) {
+        if let Some(id) = made
+            && let Ok(Some(Reply::Payment(payment))) = self.find(Which::Place(id)).await
         {
             // Whoever asked may be gone.
             let _ = taken.send(Reply::Taken(payment));
@@ -282,17 +280,14 @@ impl<A: Service> Desk<A> {
         {
             return Ok(found);
         }
-        if let Some(place) = PaymentPlace::of(text)
-            && let Some(found) = self.find(self.which(&place).await?).await?
-        {
-            return Ok(found);
+        if let Some(place) = PaymentPlace::of(text) {
+            let (source, number) = (self.resolve(&place.payer).await?, place.number);
+            let found = self.find(Which::Place(TransferId { source, number }));
+            if let Some(found) = found.await? {
+                return Ok(found);
+            }
         }
         Err(Refusal::NoPayment(text.to_owned()))
-    }
-
-    async fn which(&self, place: &PaymentPlace) -> Result<Which, Refusal> {
-        let payer = self.resolve(&place.payer).await?;
-        Ok(Which::Number(payer, place.number))
     }
 
     async fn find(&self, which: Which) -> Result<Option<Reply>, Refusal> {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use bft_crdts::deterministic_secure_broadcast::{Equivocation, Fault, Replica};
+use bft_crdts::deterministic_secure_broadcast::{Equivocation, Fault, Progress, Replica};
 use bft_crdts::node::{Event, Node};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinHandle;
@@ -111,18 +111,12 @@ impl Way {
     fn of<A: Service>(replica: &Replica<A>) -> Self {
         match replica.fetched() {
             Some((here, all)) => Self::State(here as u64, all as u64),
-            None => Self::Messages(behind(replica)),
+            None => {
+                let tolerated = replica.committee().tolerated();
+                Self::Messages(Progress::behind(replica.progress(), tolerated))
+            }
         }
     }
-}
-
-/// Messages that more members than may lie said to have and this node has not.
-fn behind<A: Service>(replica: &Replica<A>) -> u64 {
-    let progress = replica.progress().into_iter();
-    let mut leads: Vec<_> = progress.map(|member| member.leads).collect();
-    leads.sort_unstable();
-    let tolerated = replica.committee().tolerated();
-    leads.into_iter().rev().nth(tolerated).unwrap_or(0)
 }
 
 /// Shows how a node that is far behind catches up, if somebody looks at a terminal.
