@@ -17,8 +17,8 @@ mod bodies;
 #[allow(dead_code, unreachable_pub, reason = "the program uses the rest")]
 mod name;
 #[cfg(feature = "cli")]
-#[path = "../src/bin/bft-crdts/protocol.rs"]
-#[allow(dead_code, reason = "the program uses the rest")]
+#[path = "../src/bin/bft-crdts/protocol/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the program uses the rest")]
 mod protocol;
 
 use std::path::Path;

@@ -6,8 +6,8 @@ pub mod bodies;
 mod common;
 
 #[path = "../../src/bin/bft-crdts/name.rs"]
-#[allow(dead_code, reason = "the program uses the rest")]
+#[allow(dead_code, unused_imports, reason = "the program uses the rest")]
 mod name;
-#[path = "../../src/bin/bft-crdts/protocol.rs"]
-#[allow(dead_code, reason = "the program uses the rest")]
+#[path = "../../src/bin/bft-crdts/protocol/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the program uses the rest")]
 mod protocol;

@@ -1,0 +1,51 @@
+//! What a node tells of operations and payments.
+
+use serde::{Deserialize, Serialize};
+
+use super::Place;
+
+/// A payment that a node has made durable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Payment {
+    /// Where it stands among all payments of its payer, which is its name for good: ACTOR/NUMBER.
+    pub(crate) place: String,
+    /// `None` when the operation is no longer kept.
+    pub(crate) paid: Option<Paid>,
+    pub(crate) reference: Option<String>,
+    pub(crate) state: PaymentState,
+}
+
+/// Who is paid, and how much.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Paid {
+    pub(crate) to: String,
+    pub(crate) amount: u64,
+}
+
+/// How far a payment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PaymentState {
+    /// Durable here, and not certified yet: it is made as soon as a quorum answers.
+    Pending,
+    /// Certified and applied.
+    Accepted,
+}
+
+/// Operations of one actor, as they were delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct History {
+    /// The first place that is kept here; what came before is in the state alone.
+    pub(crate) since: Option<Place>,
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// An operation of one actor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Operation {
+    /// Where it was delivered; `None` while it waits.
+    pub(crate) place: Option<Place>,
+    /// Its place among the actor's payments, if it is one.
+    pub(crate) payment: Option<String>,
+    pub(crate) operation: String,
+}

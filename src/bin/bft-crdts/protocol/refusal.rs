@@ -1,0 +1,138 @@
+//! Why a node does not grant a request, and what to do about it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+
+/// Why a request was not granted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Refusal {
+    #[error("the request is not understood: {0}")]
+    Malformed(String),
+    #[error("too many requests are open at this node")]
+    Busy,
+    #[error("this network replicates a {0}")]
+    OtherKind(Kind),
+    #[error("no actor that the node knows begins with {0}")]
+    Unknown(String),
+    #[error("more than one actor begins with {0}")]
+    Ambiguous(String),
+    #[error("anybody can make a key that begins with {0}")]
+    Short(String),
+    #[error("{0:?} is not in the set")]
+    Absent(String),
+    #[error("there is nothing under {0:?}")]
+    NoValue(String),
+    #[error("the text has {len} characters, and {end} are asked for")]
+    BeyondTheEnd { end: usize, len: usize },
+    #[error("{0:?} is not the number of a character")]
+    NoPosition(String),
+    #[error("a key is deleted whole")]
+    Whole,
+    #[error("no account is open for {0}")]
+    NoAccount(String),
+    #[error("not allowed: {0}")]
+    Invalid(String),
+    #[error("not possible here yet, for want of {0}")]
+    Early(String),
+    #[error("a reference: {0}")]
+    Reference(String),
+    #[error("under that reference {amount} go to {to}: payment {number} of this actor")]
+    OtherPayment {
+        number: u64,
+        to: String,
+        amount: u64,
+    },
+    #[error("no payment {0:?} is known here")]
+    NoPayment(String),
+    #[error("the account holds {balance}, and {amount} are to be paid")]
+    TooLittleMoney { balance: u64, amount: u64 },
+    #[error("an account is opened with {most} at most, and {amount} are asked for")]
+    TooMuchMoney { amount: u64, most: u64 },
+    #[error("that actor is a member already")]
+    Member,
+    #[error("{len} bytes in one operation, at most {limit} fit")]
+    TooLarge { len: usize, limit: usize },
+    #[error("this node has no seat")]
+    NoSeat,
+    #[error("this actor's log has no numbers left")]
+    LaneFull,
+    #[error("this node signs no more: its own key contradicts it")]
+    Silenced,
+    #[error(
+        "taken, and then its own key contradicted this node: the others decide whether it counts"
+    )]
+    Contradicted,
+    #[error("taken and durable, but this node lost its seat first")]
+    Unseated,
+    #[error("the node stopped; the operation is durable")]
+    StoppedDurable,
+    #[error("the node stopped; the operation may be lost")]
+    StoppedLost,
+    #[error("the node stopped")]
+    Stopped,
+    #[error("the change cannot be made: {0}")]
+    Change(String),
+    #[error("that actor does not ask to be let in")]
+    Unasked,
+    #[error("the node cannot write to its directory: {0}")]
+    Directory(String),
+}
+
+impl Refusal {
+    /// Whether what was asked for may be done although it was not granted: to ask again may do it twice.
+    pub(crate) fn may_be_done_yet(&self) -> bool {
+        matches!(
+            self,
+            Self::Contradicted | Self::Unseated | Self::StoppedDurable | Self::StoppedLost
+        )
+    }
+
+    /// What to do about it.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Malformed(_) => "use the same version of the program at both ends",
+            Self::Busy => "end a `follow`, or see with `why` what operations wait for",
+            Self::OtherKind(Kind::Set) => "its commands are add, remove and list",
+            Self::OtherKind(Kind::Bank) => {
+                "its commands are open, pay, payment, balance and accounts"
+            }
+            Self::OtherKind(Kind::Counter) => "its commands are incr and get",
+            Self::OtherKind(Kind::Map) => "its commands are put, get and delete",
+            Self::OtherKind(Kind::Text) => "its commands are insert, get and delete",
+            Self::Unknown(_) => "write all 64 digits; `members` shows them",
+            Self::Ambiguous(_) => "write more digits; `members` shows them",
+            Self::Short(_) => {
+                "write all 64 digits, as the newcomer itself shows them with `whoami` or `status`"
+            }
+            Self::Absent(_) => "`list` shows what is there; nothing was removed",
+            Self::NoPosition(_) => {
+                "characters are counted from 0: `delete 5 2` deletes the sixth and the one after it"
+            }
+            Self::Whole => "write `delete KEY`; a key with spaces between quotation marks",
+            Self::NoAccount(_) => "its owner opens it with `open AMOUNT`",
+            Self::Early(_) => "it may be on its way: try again; `members` shows who has more",
+            Self::TooLittleMoney { .. } => {
+                "`accounts` shows what is there; income that is not delivered here does not count"
+            }
+            Self::OtherPayment { .. } => {
+                "for another payment use another reference; nothing was paid"
+            }
+            Self::NoPayment(_) => {
+                "`pending` and `history` show what is known; it was not made from here"
+            }
+            Self::TooLarge { .. } => "spread it over several commands",
+            Self::NoSeat => "a quorum of the members lets it in with `admit`; see `status`",
+            Self::Silenced | Self::Contradicted => {
+                "the directory was copied or put back: begin anew with `init`, and let the members expel this actor"
+            }
+            Self::Unseated => "it is delivered if the node is let in again: `ask`",
+            Self::StoppedDurable => "it is delivered when the node runs again",
+            Self::StoppedLost => "run the node again, and look whether it is there",
+            Self::Stopped => "start it with `run`",
+            Self::Unasked => "`invite` it; its own `join` and `run` make it ask; see `requests`",
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! What can be asked of a running node. The same list is the program's subcommands and the prompt's: whoever adds one adds it here.
+
+use clap::{Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::name::Name;
+
+/// What can be asked of a running node.
+#[derive(Clone, Debug, PartialEq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// Where the node stands.
+    Status,
+    /// The members, and how far each is known to be.
+    Members,
+    /// What is held and not delivered, and what it waits for.
+    Why,
+    /// Lets a newcomer follow and ask to be let in; prints the invitation for it.
+    Invite {
+        /// The newcomer, with all 64 digits.
+        actor: Name,
+    },
+    /// What waits for approval, and who has approved it.
+    Requests,
+    /// Approves a change of the members. It is made when a quorum has.
+    Approve {
+        /// Which change.
+        #[command(subcommand)]
+        change: Wished,
+    },
+    /// Short for `approve join ACTOR`.
+    Admit {
+        /// Who asks to be let in, with all 64 digits.
+        actor: Name,
+    },
+    /// Short for `approve leave ACTOR`.
+    Expel {
+        /// The member that is to go.
+        actor: Name,
+    },
+    /// Approves a new generation with the same members, and so a new snapshot.
+    Renew,
+    /// Asks to leave. Keep the node running until it says that it may be switched off; `status` tells, too.
+    Leave,
+    /// Asks to be let in, again after having left; first a member has to invite it.
+    Ask,
+    /// Set: adds members, all in one operation.
+    Add {
+        /// What to add.
+        #[arg(required = true)]
+        members: Vec<String>,
+    },
+    /// Set: removes members, all in one operation.
+    Remove {
+        /// What to remove.
+        #[arg(required = true)]
+        members: Vec<String>,
+    },
+    /// Set: all members of the set.
+    List,
+    /// Bank: opens this actor's account.
+    Open {
+        /// The money that is issued with it.
+        amount: u64,
+    },
+    /// Bank: pays from this actor's account.
+    Pay {
+        /// Who is paid.
+        actor: Name,
+        /// How much.
+        amount: u64,
+        /// Your own name for this payment, such as the number of an invoice: under the same one it is made once, however often
+        /// you ask.
+        #[arg(long = "ref", value_name = "TEXT")]
+        #[serde(default)]
+        reference: Option<String>,
+    },
+    /// Bank: a payment of this actor's account, by its reference or its place, and whether it is accepted.
+    Payment {
+        /// The reference that it was made under, or its place: ACTOR/NUMBER.
+        which: String,
+    },
+    /// This actor's own operations that are not delivered yet, the oldest first.
+    Pending,
+    /// The newest operations of an actor that are kept here, the oldest of them first.
+    History {
+        /// Whose; without, this actor's own.
+        actor: Option<Name>,
+        /// At most so many, up to 10000.
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10000))]
+        last: u32,
+    },
+    /// Bank: the money on an account.
+    Balance {
+        /// Whose; without, this actor's own.
+        actor: Option<Name>,
+    },
+    /// Bank: all accounts.
+    Accounts,
+    /// Counter: increases it, or decreases it by less than 0.
+    Incr {
+        /// By how much.
+        #[arg(allow_negative_numbers = true)]
+        amount: i64,
+    },
+    /// Counter: its value. Text: all of it. Map: the text under a key, or without one all of them.
+    Get {
+        /// Which key.
+        key: Option<String>,
+    },
+    /// Map: puts a text under a key.
+    Put {
+        /// Which key.
+        key: String,
+        /// What is put.
+        value: String,
+    },
+    /// Text: inserts characters.
+    Insert {
+        /// Before which character, counted from 0; or the number of all.
+        at: usize,
+        /// What to insert.
+        text: String,
+    },
+    /// Map: deletes a key. Text: deletes characters.
+    Delete {
+        /// Which key; or the first of the characters, counted from 0.
+        key: String,
+        /// How many characters; without, one.
+        count: Option<usize>,
+    },
+    /// Follows what happens until interrupted.
+    Follow,
+    /// Writes the evidence against each convicted actor into a file.
+    Evidence,
+    /// Stops the node.
+    Stop,
+    /// What the prompt completes.
+    #[command(skip)]
+    Words,
+}
+
+impl Request {
+    /// The kinds of networks that it makes sense in; none when it is any.
+    pub(crate) fn kinds(&self) -> &'static [Kind] {
+        match self {
+            Self::Add { .. } | Self::Remove { .. } | Self::List => &[Kind::Set],
+            Self::Open { .. }
+            | Self::Pay { .. }
+            | Self::Payment { .. }
+            | Self::Balance { .. }
+            | Self::Accounts => &[Kind::Bank],
+            Self::Incr { .. } => &[Kind::Counter],
+            Self::Get { .. } => &[Kind::Counter, Kind::Map, Kind::Text],
+            Self::Put { .. } => &[Kind::Map],
+            Self::Insert { .. } => &[Kind::Text],
+            Self::Delete { .. } => &[Kind::Map, Kind::Text],
+            _ => &[],
+        }
+    }
+
+    /// Whether its answer waits until a quorum has signed an operation.
+    pub(crate) fn awaits_delivery(&self) -> bool {
+        matches!(
+            self,
+            Self::Add { .. }
+                | Self::Remove { .. }
+                | Self::Open { .. }
+                | Self::Pay { .. }
+                | Self::Incr { .. }
+                | Self::Put { .. }
+                | Self::Insert { .. }
+                | Self::Delete { .. }
+        )
+    }
+}
+
+/// A change of the members.
+#[derive(Clone, Debug, PartialEq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Wished {
+    /// This actor enters.
+    Join {
+        /// Who asks to be let in, with all 64 digits.
+        actor: Name,
+    },
+    /// This member leaves, asked or not.
+    Leave {
+        /// The member that is to go.
+        actor: Name,
+    },
+    /// Nobody enters or leaves: a new generation, hence a new snapshot.
+    Renew,
+}
+
+/// What a network replicates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// A set of texts.
+    Set,
+    /// Accounts and payments; anybody may open one.
+    Bank,
+    /// A number that all increase and decrease.
+    Counter,
+    /// Texts under keys.
+    Map,
+    /// One text that all write.
+    Text,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Set => "set",
+            Self::Bank => "bank",
+            Self::Counter => "counter",
+            Self::Map => "map",
+            Self::Text => "text",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_taken_as_they_are_written_and_nothing_beside() {
+        let parse = |line: &str| serde_json::from_str::<Request>(line);
+        assert_eq!(parse("\"status\"").ok(), Some(Request::Status));
+        let members = vec!["apple".to_owned()];
+        let add = parse(r#"{"add":{"members":["apple"]}}"#);
+        assert_eq!(add.ok(), Some(Request::Add { members }));
+        for bad in [
+            r#"{"add":{"members":["apple"],"force":true}}"#,
+            r#"{"admit":{"actor":"../x"}}"#,
+            r#"{"pay":{"actor":"abcd","amount":-1}}"#,
+            r#"{"history":{"last":-1}}"#,
+            "\"status\" \"stop\"",
+            "{}",
+            "",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}
