@@ -77,6 +77,35 @@ pub enum Refusal {
     Evidence(#[from] EvidenceError),
 }
 
+impl Refusal {
+    /// The reason in a word or two, without what a sender can choose: for metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Decode(_) => "malformed",
+            Self::Misdelivered(_) => "misdelivered",
+            Self::NoLane(_) => "no lane",
+            Self::Unsigned(_) => "unsigned",
+            Self::NoDot(_) => "no dot",
+            Self::WrongParent(_) => "wrong parent",
+            Self::Invalid(_) => "invalid",
+            Self::Silenced => "silenced",
+            Self::Unasked(_) => "unasked echo",
+            Self::UnaskedAnswer(_) => "unasked answer",
+            Self::Certificate(_) => "certificate",
+            Self::Chunk(_) => "chunk",
+            Self::Closed(_) => "too late",
+            Self::Change(_) => "change",
+            Self::Report(_) => "report",
+            Self::Speech(_) => "speech",
+            Self::Founding(_) => "generation",
+            Self::Forged(_) => "forged chain",
+            Self::Snapshot(_) => "snapshot",
+            Self::Evidence(_) => "evidence",
+        }
+    }
+}
+
 impl From<BadSignature> for Refusal {
     fn from(bad: BadSignature) -> Self {
         Self::Unsigned(bad.into())

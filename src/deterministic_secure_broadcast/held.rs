@@ -59,6 +59,41 @@ pub enum Why {
     Ready,
 }
 
+impl Why {
+    /// Every kind, in a word or two each.
+    pub const KINDS: [&str; 11] = [
+        "echoes missing",
+        "early",
+        "message missing",
+        "not covered",
+        "frozen",
+        "convicted",
+        "sealed",
+        "invalid",
+        "silenced",
+        "broken law",
+        "ready",
+    ];
+
+    /// The kind, in a word or two: for metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::EchoesMissing { .. } => "echoes missing",
+            Self::Early(_) => "early",
+            Self::MessageMissing => "message missing",
+            Self::NotCovered => "not covered",
+            Self::Frozen => "frozen",
+            Self::Convicted => "convicted",
+            Self::Sealed => "sealed",
+            Self::Invalid => "invalid",
+            Self::Silenced => "silenced",
+            Self::BrokenLaw => "broken law",
+            Self::Ready => "ready",
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -244,6 +279,35 @@ impl<A: Wire> Replica<A> {
             wishes.entry(change).or_default().push(actor);
         }
         wishes.into_iter().collect()
+    }
+
+    /// Our message that waits for echoes, if one does.
+    #[must_use]
+    pub fn in_flight(&self) -> Option<Dot> {
+        let source = self.actor();
+        let lane = self.lanes.get(&source)?;
+        lane.lock()?;
+        let seq = lane.head().seq.next()?;
+        Some(Dot { source, seq })
+    }
+
+    /// While a generation ends: the other members of whom nothing is known here that it takes next. That is their report, as long
+    /// as there is no quorum of reports; after that, anything that they said in our round of the agreement.
+    #[must_use]
+    pub fn awaited(&self) -> Vec<Actor> {
+        if !self.is_frozen() {
+            return Vec::new();
+        }
+        let reports = &self.closing.reports;
+        let reported = reports.len() >= self.committee.quorum();
+        let agreement = self.closing.agreement.as_ref().filter(|_| reported);
+        let mut seats = self.committee.seats().collect::<Vec<_>>();
+        seats.retain(|(seat, actor)| match agreement {
+            Some(agreement) => !agreement.has_heard(*seat),
+            None => !reports.contains_key(actor),
+        });
+        let others = seats.into_iter().map(|(_, actor)| actor);
+        others.filter(|actor| *actor != self.actor()).collect()
     }
 
     /// Own operations that were accepted and are not delivered: those of the message that is in flight, and those that

@@ -328,6 +328,19 @@ impl<A: Wire> Replica<A> {
         }
     }
 
+    /// Says to all other members where we stand, though they may know it. A correct member that hears it answers, with where it
+    /// stands itself or with a question: so whoever counts on the members learns which of them answer, although nobody
+    /// speaks while all are level. A replica that has signed nothing and signs no more says nothing.
+    pub fn probe(&mut self) -> Step<A::Op> {
+        let mut step = Step::default();
+        let me = self.actor();
+        let members = self.committee.actors().to_vec();
+        for member in members.into_iter().filter(|member| *member != me) {
+            self.announce(member, &mut step);
+        }
+        step
+    }
+
     pub(super) fn announce(&mut self, to: Actor, step: &mut Step<A::Op>) {
         if let Some(standing) = self.standing() {
             self.send(to, Body::Announce(standing), step);

@@ -15,6 +15,7 @@ use super::error::{Failure, StartError};
 use super::events::Teller;
 use super::journal::Journal;
 use super::links::{Arrival, Links};
+use super::meter::Meter;
 use super::roster::Roster;
 use super::{Address, Invitation, Node, Shared};
 use crate::actor::{Actor, SigningActor};
@@ -232,6 +233,7 @@ where
         events: events.downgrade(),
         asked: super::Asked::default(),
         links: Arc::clone(&links),
+        meter: Arc::new(Meter::new()),
         stop: Arc::default(),
         end,
     };
@@ -242,6 +244,7 @@ where
         arrivals,
         events,
         asked: Arc::clone(&shared.asked),
+        meter: Arc::clone(&shared.meter),
         stop: Arc::clone(&shared.stop),
         tick,
         journal,

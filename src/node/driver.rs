@@ -13,6 +13,7 @@ use super::error::{Failure, NotDelivered};
 use super::events::{Event, Teller};
 use super::journal::Journal;
 use super::links::{Arrival, Links};
+use super::meter::{self, Meter};
 use super::{Asked, departed, open};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Fault, Packet, ProposeError, Replica, Step};
@@ -55,6 +56,7 @@ pub(super) struct Driver<A: Wire, S> {
     arrivals: mpsc::Receiver<Arrival>,
     events: Teller<A::Op>,
     asked: Asked,
+    meter: Arc<Meter>,
     stop: Arc<AtomicBool>,
     tick: Duration,
     /// Who waits for our own pending operations, in their order. Nobody, for those of before a restart.
@@ -78,6 +80,7 @@ pub(super) struct Wiring<A: Wire> {
     pub(super) events: Teller<A::Op>,
     /// The changes that others wish.
     pub(super) asked: Asked,
+    pub(super) meter: Arc<Meter>,
     /// Set when the node is to stop, which it does after the next write.
     pub(super) stop: Arc<AtomicBool>,
     pub(super) tick: Duration,
@@ -115,6 +118,7 @@ where
             arrivals: wiring.arrivals,
             events: wiring.events,
             asked: wiring.asked,
+            meter: wiring.meter,
             stop: wiring.stop,
             tick: wiring.tick,
             waiting,
@@ -179,10 +183,13 @@ where
 
     fn arrive(&mut self, arrival: Arrival, batch: &mut Batch<A::Op>) {
         self.journal.arrives(&self.replica, &arrival.packet);
+        let kind = arrival.packet.body.kind();
+        meter::count(&mut self.meter.open().counts.received, kind);
         match self.replica.handle_packet(arrival.packet) {
             Ok(step) => self.take(step, batch),
             Err(refusal) => {
                 self.journal.refuses(&refusal);
+                meter::count(&mut self.meter.open().counts.refused, refusal.kind());
                 tracing::debug!(%refusal, "refused");
             }
         }
@@ -277,6 +284,7 @@ where
             && let Some(records) = self.replica.checkpoint()
         {
             self.store.replace(&records).map_err(Failure::store)?;
+            self.meter.open().counts.writes += 1;
             self.prunable = false;
         }
         Ok(())
@@ -294,12 +302,14 @@ where
 
     fn spend(&mut self, batch: Batch<A::Op>) -> Result<(), Failure> {
         let (links, events, asked) = (&self.links, &self.events, &self.asked);
-        let (replica, journal) = (&self.replica, &mut self.journal);
+        let (replica, journal, meter) = (&self.replica, &mut self.journal, &self.meter);
+        let writes = !batch.step.persist.is_empty();
         journal.will_write(replica, &batch.step.persist);
         let spent = spend(batch.step, &mut self.store, |effect| {
             journal.sees(replica, &effect);
+            count(meter, &effect);
             match effect {
-                Effect::Send(packet) => send(replica, links, journal, packet),
+                Effect::Send(packet) => send(replica, links, journal, meter, packet),
                 Effect::Delivered(delivery) => events.tell(Event::Delivered(delivery)),
                 Effect::Fault(fault) => events.tell(Event::Fault(fault)),
                 Effect::Installed(installed) => {
@@ -323,6 +333,8 @@ where
             }
         });
         spent.map_err(Failure::store)?;
+        self.meter.open().counts.writes += u64::from(writes);
+        self.meter.look(&self.replica);
         self.journal.commit(&self.replica);
         batch.after.into_iter().for_each(|after| after());
         Ok(())
@@ -339,8 +351,25 @@ where
     }
 }
 
+/// Counts what follows a write.
+fn count<Op>(meter: &Meter, effect: &Effect<Op>) {
+    let counts = &mut meter.open().counts;
+    match effect {
+        Effect::Delivered(_) => counts.deliveries += 1,
+        Effect::Installed(_) => counts.generations += 1,
+        Effect::Refused(refusal) => meter::count(&mut counts.refused, refusal.kind()),
+        Effect::Send(_) | Effect::Fault(_) | Effect::Asked(_) => {}
+    }
+}
+
 /// Sends a packet; to whom does not follow us, what it is to have of it.
-fn send<A: Wire>(replica: &Replica<A>, links: &Arc<Links>, journal: &mut Journal, packet: Packet) {
+fn send<A: Wire>(
+    replica: &Replica<A>,
+    links: &Arc<Links>,
+    journal: &mut Journal,
+    meter: &Meter,
+    packet: Packet,
+) {
     let Packet { from, to, body } = packet;
     let body = match links.follows(&to) {
         true => Some(body),
@@ -350,7 +379,9 @@ fn send<A: Wire>(replica: &Replica<A>, links: &Arc<Links>, journal: &mut Journal
         let packet = Packet { from, to, body };
         journal.sends(replica, &packet);
         let kind = packet.body.kind();
-        if !links.send(packet) {
+        if links.send(packet) {
+            meter::count(&mut meter.open().counts.sent, kind);
+        } else {
             journal.loses(&to, kind);
         }
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quinn::{
     Connection, Endpoint, EndpointConfig, Incoming, TokioRuntime, TransportConfig, VarInt,
@@ -62,6 +62,10 @@ pub struct Traffic {
     pub dropped: u64,
     /// Connections that were refused, and frames for which one was closed.
     pub refused: u64,
+    /// Bytes of the packets that were written, with their frames.
+    pub sent_bytes: u64,
+    /// Bytes of the frames that came in.
+    pub received_bytes: u64,
 }
 
 #[derive(Default)]
@@ -70,10 +74,30 @@ struct Counters {
     received: AtomicU64,
     dropped: AtomicU64,
     refused: AtomicU64,
+    sent_bytes: AtomicU64,
+    received_bytes: AtomicU64,
 }
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+fn add(counter: &AtomicU64, len: usize) {
+    counter.fetch_add(len as u64, Ordering::Relaxed);
+}
+
+/// When an actor was heard last, on whatever connection.
+#[derive(Debug, Default)]
+pub(super) struct LastHeard(Mutex<Option<Instant>>);
+
+impl LastHeard {
+    pub(super) fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn read(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// All links of one node.
@@ -106,6 +130,7 @@ struct Peer {
     connections: watch::Sender<Vec<Connection>>,
     addresses: Addresses,
     attempts: Attempts,
+    heard: Arc<LastHeard>,
     /// Bytes of this actor that may wait for the replica.
     room: Arc<Semaphore>,
 }
@@ -115,6 +140,8 @@ pub(super) struct Reach {
     /// Its best address, hearsay too.
     pub(super) address: Option<Address>,
     pub(super) linked: bool,
+    /// When it was heard last.
+    pub(super) heard: Option<Instant>,
     /// Why the last attempt failed.
     pub(super) unreached: Vec<Unreached>,
 }
@@ -171,6 +198,8 @@ impl Links {
             received: read(&self.counters.received),
             dropped: read(&self.counters.dropped),
             refused: read(&self.counters.refused),
+            sent_bytes: read(&self.counters.sent_bytes),
+            received_bytes: read(&self.counters.received_bytes),
         }
     }
 
@@ -212,12 +241,19 @@ impl Links {
         &self.endpoint
     }
 
-    pub(super) fn note_written(&self, written: bool) {
-        count(if written {
-            &self.counters.sent
+    /// A packet's frame of this length was written, or not.
+    pub(super) fn note_written(&self, len: usize, written: bool) {
+        if written {
+            count(&self.counters.sent);
+            add(&self.counters.sent_bytes, len);
         } else {
-            &self.counters.dropped
-        });
+            count(&self.counters.dropped);
+        }
+    }
+
+    /// A frame of this length came in.
+    pub(super) fn note_read(&self, len: usize) {
+        add(&self.counters.received_bytes, len);
     }
 
     pub(super) fn note_refused(&self) {
@@ -286,6 +322,7 @@ impl Links {
             let reach = Reach {
                 address: best.map(|known| known.address),
                 linked: peer.is_linked(),
+                heard: peer.heard.read(),
                 unreached: peer.attempts.failed().to_vec(),
             };
             (*actor, reach)
@@ -303,6 +340,14 @@ impl Links {
             let address = address.as_ref().map_or("?", Address::as_str);
             tracing::warn!(%actor, %address, %why, "not reached");
         }
+    }
+
+    /// Those of `actors` that were heard after `begin`.
+    pub(super) fn heard_since(&self, begin: Instant, actors: &[Actor]) -> Vec<Actor> {
+        let peers = self.lock();
+        let last = |actor: &Actor| peers.known.get(actor).and_then(|peer| peer.heard.read());
+        let heard = |actor: &&Actor| last(actor).is_some_and(|heard| heard > begin);
+        actors.iter().filter(heard).copied().collect()
     }
 
     /// An actor speaks to us: it takes our link.
@@ -412,6 +457,7 @@ impl Links {
             connections,
             addresses: Addresses::default(),
             attempts: Attempts::default(),
+            heard: Arc::default(),
             room: Arc::new(Semaphore::new(2 * Frame::limit(&self.limits))),
         }
     }
@@ -494,6 +540,7 @@ impl Links {
             actor,
             dialled,
             room: Arc::clone(&peer.room),
+            heard: Arc::clone(&peer.heard),
         };
         self.runtime.spawn(listener.run(connection.clone()));
         true

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::book::{Unreached, Word};
 use super::error::{DialError, LinkError};
 use super::frame::{self, Frame, Hearing, Hello};
-use super::links::{Arrival, Close, Links};
+use super::links::{Arrival, Close, LastHeard, Links};
 use super::roster::Role;
 use crate::actor::Actor;
 
@@ -19,6 +19,7 @@ pub(super) struct Listener {
     pub(super) dialled: bool,
     /// Bytes of this actor that may wait for the replica, on whatever connection.
     pub(super) room: Arc<Semaphore>,
+    pub(super) heard: Arc<LastHeard>,
 }
 
 impl Listener {
@@ -74,7 +75,10 @@ impl Listener {
             let room = Arc::clone(&self.room).acquire_many_owned(room).await;
             let room = room.map_err(|_| LinkError::Lost)?;
             let bytes = frame::body(stream, len).await?;
-            match hearing.hear(&bytes, self.role()?)? {
+            self.links.note_read(len + size_of::<u32>());
+            let frame = hearing.hear(&bytes, self.role()?)?;
+            self.heard.note();
+            match frame {
                 Frame::Hello(hello) => self.greet(hello)?,
                 Frame::Packet(packet) => {
                     let arrival = Arrival {
@@ -142,6 +146,7 @@ mod tests {
                 actor,
                 dialled,
                 room: Arc::new(Semaphore::new(1)),
+                heard: Arc::default(),
             };
             let elsewhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
             let hello = Hello {

@@ -37,6 +37,7 @@ mod journal;
 mod link;
 mod links;
 mod listener;
+mod meter;
 mod roster;
 mod speaker;
 mod status;
@@ -47,6 +48,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -60,7 +62,8 @@ pub use events::{Event, Events};
 pub use invitation::{Invitation, InvitationError};
 pub use link::Link;
 pub use links::Traffic;
-pub use status::{LaneStatus, MemberStatus, Status};
+pub use meter::Counts;
+pub use status::{Ending, LaneStatus, MemberStatus, Status};
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;
@@ -72,6 +75,10 @@ use book::Word;
 use driver::{Ask, Wish};
 use events::WeakTeller;
 use links::Links;
+use meter::Meter;
+
+/// How often a probe looks who has answered.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// The changes that others wish, the oldest first.
 type Asked = Arc<Mutex<Vec<Change>>>;
@@ -113,6 +120,7 @@ struct Shared<A: Wire> {
     events: WeakTeller<A::Op>,
     asked: Asked,
     links: Arc<Links>,
+    meter: Arc<Meter>,
     stop: Arc<AtomicBool>,
     end: watch::Receiver<End>,
 }
@@ -233,8 +241,30 @@ where
     /// [`RequestError::Stopped`].
     pub async fn status(&self) -> Result<Status, RequestError> {
         let mut status = self.read(status::of).await?;
-        status.complete(&self.shared.links, self.asked());
+        status.complete(&self.shared.links, &self.shared.meter, self.asked());
         Ok(status)
+    }
+
+    /// Asks all other members whether they are there, and waits until each has said something or `patience` is over: those
+    /// that did. Who is silent may be stopped, cut off, or slower than that; [`MemberStatus::heard`] tells since when.
+    ///
+    /// # Errors
+    /// [`RequestError::Stopped`].
+    pub async fn probe(&self, patience: Duration) -> Result<Vec<Actor>, RequestError> {
+        let begin = Instant::now();
+        let others = self.ask(|replica| {
+            let (me, members) = (replica.actor(), replica.committee().actors().to_vec());
+            let others = members.into_iter().filter(move |member| *member != me);
+            (replica.probe(), others.collect::<Vec<_>>())
+        });
+        let others = others.await?;
+        loop {
+            let heard = self.shared.links.heard_since(begin, &others);
+            if heard.len() == others.len() || begin.elapsed() >= patience {
+                return Ok(heard);
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     // ---- members

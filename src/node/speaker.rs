@@ -93,7 +93,7 @@ impl Speaker {
 
     async fn note(&mut self, bytes: &Bytes) {
         let written = self.write(bytes).await;
-        self.links.note_written(written.is_ok());
+        self.links.note_written(bytes.len(), written.is_ok());
     }
 
     /// Writes to the connections beside the newest one, on a stream of its own for each.

@@ -1,10 +1,13 @@
 //! Where a node stands, for whoever operates it.
 
+use std::time::Duration;
+
 use super::address::Address;
 use super::book::Unreached;
 use super::links::{Links, Traffic};
+use super::meter::{Counts, Meter};
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{Held, Holdings, Progress, Replica};
+use crate::deterministic_secure_broadcast::{Held, Holdings, Progress, Replica, Why};
 use crate::dot::Head;
 use crate::membership::{ChangeKey, Generation};
 use crate::traits::Wire;
@@ -21,6 +24,8 @@ pub struct Status {
     pub quorum: usize,
     /// Whether it has a seat.
     pub seated: bool,
+    /// Whether it has or had a seat, as far as it knows the chain of generations.
+    pub had_seat: bool,
     /// While it had a seat, has none, and is still needed: how many members have all that it has. A quorum of them has to,
     /// before it may be switched off.
     pub leaving: Option<usize>,
@@ -46,6 +51,24 @@ pub struct Status {
     pub asked: Vec<ChangeKey>,
     /// What crossed the links since the start.
     pub traffic: Traffic,
+    /// How long the node has been running.
+    pub uptime: Duration,
+    /// How the present generation ends, while it does.
+    pub ending: Option<Ending>,
+    /// What the node counted since its start.
+    pub counts: Counts,
+}
+
+/// The end of a generation, as a node sees it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Ending {
+    /// For how long this node has known that it ends.
+    pub lasts: Duration,
+    /// The round of the agreement on the next one, from 0; none before there is a quorum of reports, or without a seat.
+    pub round: Option<u32>,
+    /// The other members of whom nothing is known here that it takes next: a report, or a vote in this round.
+    pub awaited: Vec<Actor>,
 }
 
 /// A member, as this node sees it.
@@ -58,6 +81,11 @@ pub struct MemberStatus {
     pub progress: Option<Progress>,
     /// Where it listens.
     pub address: Option<Address>,
+    /// How long ago it was last heard by this node itself, over a link that proved its key; none when it was not since the
+    /// start. While all members are level nobody speaks: [`Node::probe`](super::Node::probe) tells who answers.
+    pub heard: Option<Duration>,
+    /// For how long its echo of our message that is in flight has been missing.
+    pub owes: Option<Duration>,
     /// Whether there is a link. Links end when nobody speaks: none is no bad sign.
     pub linked: bool,
     /// Why the last attempt to make a link failed, at each address; empty when it did not.
@@ -86,6 +114,8 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
             .find(|progress| progress.member == *actor)
             .copied(),
         address: None,
+        heard: None,
+        owes: None,
         linked: false,
         unreached: Vec::new(),
     };
@@ -102,6 +132,7 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
         generation: replica.generation(),
         quorum: committee.quorum(),
         seated: committee.contains(&replica.actor()),
+        had_seat: replica.sources().any(|source| *source == replica.actor()),
         leaving: replica.is_leaving().then(|| replica.level_members()),
         awaits_checkpoint: replica.awaits_checkpoint(),
         silenced: replica.is_silenced(),
@@ -119,21 +150,49 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
         wishes: replica.wishes(),
         asked: Vec::new(),
         traffic: Traffic::default(),
+        uptime: Duration::ZERO,
+        ending: replica.is_frozen().then(|| Ending {
+            lasts: Duration::ZERO,
+            round: replica.round(),
+            awaited: replica.awaited(),
+        }),
+        counts: Counts::default(),
     }
 }
 
 impl Status {
-    pub(super) fn complete(&mut self, links: &Links, asked: Vec<ChangeKey>) {
+    pub(super) fn complete(&mut self, links: &Links, meter: &Meter, asked: Vec<ChangeKey>) {
         let mut book = links.reach();
+        let notes = meter.open();
+        let missing = self.unechoed().to_vec();
         for member in &mut self.members {
+            if missing.contains(&member.actor) {
+                member.owes = notes.proposed_for();
+            }
             if let Some(reach) = book.remove(&member.actor) {
                 member.address = reach.address;
+                member.heard = reach.heard.map(|heard| heard.elapsed());
                 member.linked = reach.linked;
                 member.unreached = reach.unreached;
             }
         }
+        if let Some(ending) = &mut self.ending {
+            ending.lasts = notes.ending_for().unwrap_or_default();
+        }
+        self.counts = notes.counts.clone();
+        drop(notes);
+        self.uptime = meter.uptime();
         self.asked = asked;
         self.traffic = links.traffic();
+    }
+
+    /// The members whose echo of our message in flight is not known here.
+    fn unechoed(&self) -> &[Actor] {
+        let own = self.lanes.iter().find(|lane| lane.source == self.actor);
+        match own.and_then(|own| own.held.as_ref()).map(|held| &held.why) {
+            Some(Why::EchoesMissing { missing, .. }) => missing,
+            _ => &[],
+        }
     }
 
     /// Messages that members said to have delivered and this node has not: what is left to catch up with. More members say so than

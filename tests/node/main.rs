@@ -13,6 +13,7 @@ mod ipv6;
 mod killed;
 mod leaving;
 mod liar;
+mod life;
 mod links;
 mod process;
 mod readme;

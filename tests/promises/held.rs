@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::common::{Table, add, remove};
-use bft_crdts::deterministic_secure_broadcast::{Body, Fault, Held, ProposeError, Why};
+use bft_crdts::deterministic_secure_broadcast::{Body, Fault, Held, Packet, ProposeError, Why};
 use bft_crdts::membership::{Change, ChangeKey};
 
 /// The one message that is held at `seat`.
@@ -185,4 +185,76 @@ fn who_is_convicted_and_missed_the_evidence_is_told_when_it_speaks_again() {
         table.carry_all();
         assert!(table.replicas[0].is_silenced(), "{speaks}");
     }
+}
+
+#[test]
+fn a_probe_is_answered_by_each_member_though_all_are_level_and_changes_nothing() {
+    let mut table = Table::of(4);
+    table.add(0, 7);
+    table.carry_all();
+    table.run(200);
+    assert!(table.wire.is_empty(), "all are level");
+    let before: Vec<_> = table.delivered.clone();
+    for _ in 0..2 {
+        let step = table.replicas[0].probe();
+        assert!(step.persist.is_empty());
+        table.spend(0, step);
+        assert_eq!(table.wire.len(), 3);
+        let mut answers = Vec::new();
+        table.carry(|packet| {
+            let is_answer = packet.to != packet.from && packet.body.kind() == "receipt";
+            answers.extend(is_answer.then_some(packet.from));
+            true
+        });
+        answers.sort_unstable();
+        let mut others: Vec<_> = (1..4).map(|seat| table.actor(seat)).collect();
+        others.sort_unstable();
+        assert_eq!(answers, others);
+        assert!(table.wire.is_empty(), "one answer each, and no more");
+    }
+    assert_eq!(table.delivered, before);
+}
+
+#[test]
+fn a_generation_that_ends_waits_for_reports_and_then_for_what_is_said_in_its_round() {
+    let mut table = Table::of(4);
+    let actors: Vec<_> = (0..4).map(|seat| table.actor(seat)).collect();
+    let awaited = |table: &Table| table.replicas[0].awaited();
+    assert_eq!(awaited(&table), []);
+    let among = |seats: &[usize]| {
+        let some: Vec<_> = seats.iter().map(|seat| actors[*seat]).collect();
+        move |packet: &Packet| some.contains(&packet.from) && some.contains(&packet.to)
+    };
+    for seat in 0..3 {
+        let step = table.replicas[seat].approve(Change::Renew);
+        table.spend(seat, step.expect("a member"));
+    }
+    // The third one's approval freezes the first; its own report is not let through.
+    let all = among(&[0, 1, 2]);
+    table.carry(|packet| all(packet) && packet.body.kind() == "approve");
+    assert!(table.replicas[0].is_frozen());
+    assert_eq!(awaited(&table), [1, 2, 3].map(|seat| actors[seat]));
+    for _ in 0..400 {
+        (0..2).for_each(|seat| table.tick(seat));
+        table.carry(among(&[0, 1]));
+    }
+    assert_eq!(awaited(&table), [2, 3].map(|seat| actors[seat]));
+    // With its report there is a quorum; then it says nothing more.
+    (0..3).for_each(|seat| table.tick(seat));
+    table.carry(|packet| all(packet) && packet.body.kind() == "report");
+    let step = table.replicas[2].tick();
+    table.spend(2, step);
+    table.carry(|packet| all(packet) && packet.body.kind() == "report");
+    for _ in 0..400 {
+        (0..2).for_each(|seat| table.tick(seat));
+        table.carry(among(&[0, 1]));
+    }
+    assert!(table.replicas[0].round().is_some());
+    assert_eq!(awaited(&table), [2, 3].map(|seat| actors[seat]));
+    for _ in 0..400 {
+        (0..3).for_each(|seat| table.tick(seat));
+        table.carry(&all);
+    }
+    assert_eq!(table.replicas[0].generation().number(), 1);
+    assert_eq!(awaited(&table), []);
 }

@@ -197,6 +197,12 @@ impl Agreement {
         self.round
     }
 
+    /// Whether the member at `seat` is known to have said anything in our round.
+    #[must_use]
+    pub fn has_heard(&self, seat: Seat) -> bool {
+        self.slots.said(seat).next().is_some()
+    }
+
     /// Whether we precommitted to a value, and prevote for no other without a newer quorum.
     #[must_use]
     pub fn is_locked(&self) -> bool {
