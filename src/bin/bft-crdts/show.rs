@@ -282,7 +282,10 @@ fn status(it: &Status) -> String {
 
 fn member(it: &Member) -> String {
     let address = it.address.as_ref().map_or("?", Address::as_str);
-    let state = match (it.this, it.lacks, it.leads) {
+    // Others may pass on what a member signed that this node has not heard.
+    let heard = it.this || it.heard_seconds.is_some();
+    let (lacks, leads) = (it.lacks.filter(|_| heard), it.leads.filter(|_| heard));
+    let state = match (it.this, lacks, leads) {
         (true, ..) => "this node".to_owned(),
         (_, Some(0), Some(0)) => "level".to_owned(),
         (_, Some(lacks), Some(0)) => format!("not known to have {lacks}"),
@@ -296,7 +299,22 @@ fn member(it: &Member) -> String {
         true => ", linked".to_owned(),
         false => it.unreached.iter().map(unreached).collect(),
     };
-    format!("{} {} {state}{link}", it.actor, plain(address))
+    let heard = it.heard_seconds;
+    let heard = heard.map(|ago| format!(", heard {} ago", span(ago)));
+    let owes = it.owes_seconds.filter(|lasts| *lasts > 0);
+    let owes = owes.map(|lasts| format!(", has not echoed for {}", span(lasts)));
+    let [heard, owes] = [heard, owes].map(Option::unwrap_or_default);
+    format!("{} {} {state}{heard}{owes}{link}", it.actor, plain(address))
+}
+
+/// So many seconds, in the unit that tells most.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
 }
 
 fn unreached(it: &Unreached) -> String {
@@ -374,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_member_that_has_not_spoken_is_not_called_level() {
-        let member = Member {
+        let silent = Member {
             actor: "ab".repeat(32),
             this: false,
             address: None,
@@ -382,14 +400,32 @@ mod tests {
             generation: None,
             lacks: None,
             leads: None,
+            heard_seconds: None,
+            heard_at: None,
+            owes_seconds: None,
             unreached: vec![Unreached {
                 address: "there:1".parse().ok(),
                 why: "nobody answers there".to_owned(),
             }],
         };
-        let shown = human(&Reply::Members(vec![member]));
+        let shown = human(&Reply::Members(vec![silent.clone()]));
         let told = "not heard of; not reached at there:1: nobody answers there";
         assert!(shown.ends_with(told), "{shown}");
+        let passed_on = Member {
+            lacks: Some(0),
+            leads: Some(0),
+            ..silent.clone()
+        };
+        let shown = human(&Reply::Members(vec![passed_on.clone()]));
+        assert!(!shown.contains("level"), "{shown}");
+        let heard = Member {
+            heard_seconds: Some(7300),
+            owes_seconds: Some(130),
+            ..passed_on
+        };
+        let shown = human(&Reply::Members(vec![heard]));
+        let told = "level, heard 2 h ago, has not echoed for 2 min; not reached at ";
+        assert!(shown.contains(told), "{shown}");
     }
 
     #[test]

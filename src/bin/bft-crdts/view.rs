@@ -1,5 +1,7 @@
 //! What the node says, in the words of the control socket.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use bft_crdts::Actor;
 use bft_crdts::deterministic_secure_broadcast::{ApproveError, Fault, Held, ProposeError, Why};
 use bft_crdts::dot::{Dot, Seq};
@@ -83,10 +85,21 @@ pub(crate) fn members(status: &node::Status, listens: Option<&Address>) -> Vec<M
             generation: progress.map(|progress| progress.generation.number()),
             lacks: progress.map(|progress| progress.lacks),
             leads: progress.map(|progress| progress.leads),
+            heard_seconds: member.heard.map(|ago| ago.as_secs()),
+            heard_at: member.heard.map(since),
+            owes_seconds: member.owes.map(|lasts| lasts.as_secs()),
             unreached: member.unreached.iter().map(unreached).collect(),
         }
     };
     status.members.iter().map(member).collect()
+}
+
+/// When something was that is so long ago, by this machine's clock: seconds since 1970.
+pub(crate) fn since(ago: Duration) -> u64 {
+    let then = SystemTime::now().checked_sub(ago);
+    let then = then.and_then(|then| then.duration_since(UNIX_EPOCH).ok());
+    // A clock before 1970 is none.
+    then.unwrap_or_default().as_secs()
 }
 
 fn unreached(unreached: &node::Unreached) -> Unreached {

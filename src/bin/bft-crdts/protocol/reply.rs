@@ -106,6 +106,12 @@ pub(crate) struct Member {
     pub(crate) lacks: Option<u64>,
     /// Messages that it has and the node has not.
     pub(crate) leads: Option<u64>,
+    /// Seconds since the node itself heard it last; `None` when it has not since it was started.
+    pub(crate) heard_seconds: Option<u64>,
+    /// When that was, by the node's clock: seconds since 1970.
+    pub(crate) heard_at: Option<u64>,
+    /// Seconds for which its echo of the node's message in flight has been missing.
+    pub(crate) owes_seconds: Option<u64>,
     /// Why the last attempt to reach it failed, at each address.
     pub(crate) unreached: Vec<Unreached>,
 }
