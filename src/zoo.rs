@@ -227,8 +227,8 @@ mod cage {
         SilencedSigns,
         /// Who is convicted is not shown the evidence.
         AccusedNotTold,
-
-        // ---- awaiting their enemies
+        /// The precommits with which we left a round are not durable.
+        LeftForgotten,
         /// A record of a message whose source entered with a generation that is not installed yet is taken for a damaged one.
         FarLaneForgotten,
     }

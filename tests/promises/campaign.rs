@@ -2,7 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use bft_crdts::net::{Act, Campaign, Kind, Phase, Scenario, Shape, Signatures, Subject, Violation};
+use bft_crdts::net::{
+    Act, Campaign, Family, Kind, Phase, Scenario, Shape, Signatures, Subject, Violation,
+};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
@@ -37,6 +39,24 @@ fn last_wins() -> Subject {
         |builder| builder,
         |_: &LastWins, _, pick| Some(pick),
     )
+}
+
+/// An act of a family rests on those before it: without the last ones nothing is seen that the family is for.
+#[test]
+fn a_directed_scenario_is_played_whole_however_short_others_are() {
+    let shape = Shape {
+        acts: 0,
+        ..Shape::default()
+    };
+    let drawn = (0..400).map(|number| (number, Scenario::draw(number, &shape)));
+    let directed: Vec<_> = drawn
+        .filter(|(_, scenario)| !scenario.acts.is_empty())
+        .collect();
+    assert!(directed.len() > 100);
+    for (number, scenario) in directed {
+        let whole = |family: &Family| family.draw(number) == scenario;
+        assert!(Family::ALL.iter().any(whole), "scenario {number} is cut");
+    }
 }
 
 #[test]

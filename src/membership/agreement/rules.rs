@@ -248,7 +248,9 @@ impl Agreement {
                 .votes(Vote::Precommit)
                 .take(self.committee.quorum());
             let left: Vec<_> = left.map(|fact| Signed::clone(fact)).collect();
-            turn.persist.push(Record::Left(left.clone()));
+            if !bug!(LeftForgotten) {
+                turn.persist.push(Record::Left(left.clone()));
+            }
             self.line_11_start_round(next, left);
         }
     }

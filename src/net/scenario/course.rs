@@ -120,6 +120,43 @@ pub(super) fn sleep(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     Kind::RobSleepers.perform(who, acts, random);
 }
 
+/// Somebody new speaks in a generation that a founder sleeps through, and who wakes up has much to catch up with and falls asleep
+/// again.
+pub(super) fn doze(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    let who = who % 4;
+    let speak = |speaker: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng| {
+        for _ in 0..random.random_range(2..6) {
+            Kind::Propose.perform(speaker, acts, random);
+        }
+    };
+    acts.extend([Act::Crash { who }, Act::Join, Act::Run { tenths: 60 }]);
+    (0..5).for_each(|speaker| speak(speaker, acts, random));
+    acts.push(Act::Run { tenths: 60 });
+    renew(acts, random);
+    acts.extend([Act::Run { tenths: 60 }, Act::Restart { who }]);
+    let tenths = random.random_range(1..8);
+    acts.extend([
+        Act::Run { tenths },
+        Act::Crash { who },
+        Act::Restart { who },
+    ]);
+}
+
+/// One member, which is heard by nobody, leaves a round in which the others remain, and all crash.
+pub(super) fn straggle(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
+    // The first coordinator would get its value through.
+    let who = 1 + who % 3;
+    let all = |hush: fn(u8, u8) -> Act| others_than(who).map(move |other| hush(who, other));
+    acts.extend(all(|who, from| Act::Hush { from, to: who }));
+    renew(acts, random);
+    let (phase, many) = (Phase::Precommitted, 2);
+    acts.extend([Act::Await { phase, many }, Act::Heal]);
+    acts.extend(all(|who, to| Act::Hush { from: who, to }));
+    let (phase, many) = (Phase::Prevoted, 1);
+    acts.push(Act::Await { phase, many });
+    darken(acts, random);
+}
+
 /// Somebody new enters, a founder leaves, and there is time for both.
 pub(super) fn succeed(who: u8, acts: &mut Vec<Act>) {
     let run = Act::Run { tenths: 60 };

@@ -12,7 +12,7 @@ use crate::net::{Faults, Vice};
 pub struct Shape {
     /// The numbers of members, drawn evenly.
     pub members: Vec<u8>,
-    /// How many acts, at most.
+    /// How many acts a scenario has at most, if it is not directed: a family has its own length, and half of one leads nowhere.
     pub acts: u8,
     /// Whether there are liars, up to what the committee tolerates, and members that lose their memory.
     pub liars: bool,
@@ -45,12 +45,11 @@ impl Default for Shape {
 }
 
 impl Shape {
-    /// The scenarios of these families alone, as long as they are.
+    /// The scenarios of these families alone.
     #[must_use]
     pub fn of(families: &[Family]) -> Self {
         Self {
             members: (1..=16).collect(),
-            acts: u8::MAX,
             directed: 8,
             families: families.to_vec(),
             ..Self::default()
@@ -134,9 +133,7 @@ impl Scenario {
     #[must_use]
     pub fn draw(number: u64, shape: &Shape) -> Self {
         if let Some(family) = shape.family(number) {
-            let mut scenario = family.draw(number);
-            scenario.acts.truncate(shape.acts.into());
-            return scenario;
+            return family.draw(number);
         }
         let random = &mut ChaCha8Rng::seed_from_u64(number);
         let most = shape.members.len().max(1);

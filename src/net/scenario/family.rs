@@ -341,4 +341,16 @@ families! {
         kinds: &[(1, Blink), (4, ForgottenLock)],
         ..VOTES
     };
+    /// Somebody new speaks while a member is down, which crashes again while it catches up.
+    Dozers, "dozers", Plan {
+        members: &[4], liars: &[], least_liars: 0, most_liars: 0, hostile: 1, most: 2, focus: 0,
+        kinds: &[(1, Blink), (3, Doze)],
+        ..LIARS
+    };
+    /// A member leaves a round of the agreement before all others and crashes with them, while a liar says nothing.
+    Stragglers, "stragglers", Plan {
+        members: &[4], liars: &[&[Vice::Mute]], hostile: 0, most: 2, focus: 0,
+        kinds: &[(1, Blink), (3, Straggle)],
+        ..VOTES
+    };
 }

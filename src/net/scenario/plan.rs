@@ -82,6 +82,10 @@ pub(super) enum Kind {
     Successors,
     /// A founder is down while others leave, and is lied to when it comes back.
     Sleep,
+    /// A founder is down while somebody new speaks, and again while it catches up.
+    Doze,
+    /// Who left a round crashes with those who are in it still.
+    Straggle,
     /// All founders leave, and somebody is invited.
     Inherit,
     /// Only a member that is not heard can decide in the first round; there is time for some more rounds, in which the others
@@ -119,6 +123,7 @@ impl Kind {
                 | Self::HandOver
                 | Self::Recant
                 | Self::ForgottenLock
+                | Self::Straggle
         )
     }
 
@@ -134,6 +139,8 @@ impl Kind {
                 | Self::Sleep
                 | Self::Lapse
                 | Self::ForgottenLock
+                | Self::Doze
+                | Self::Straggle
         )
     }
 
@@ -161,6 +168,8 @@ impl Kind {
                 | Self::HandOver
                 | Self::Recant
                 | Self::ForgottenLock
+                | Self::Doze
+                | Self::Straggle
         )
     }
 
@@ -228,6 +237,8 @@ impl Kind {
             Self::Siege => return siege(who, acts, random),
             Self::Sluggish => return sluggish(acts, random),
             Self::Sleep => return sleep(who, acts, random),
+            Self::Doze => return doze(who, acts, random),
+            Self::Straggle => return straggle(who, acts, random),
             Self::Inherit => return inherit(acts, random),
             Self::Petition => return petition(who, acts, random),
             Self::HandOver => return hand_over(acts, random),

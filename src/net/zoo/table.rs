@@ -38,10 +38,7 @@ const fn way_tight(bug: Bug, families: &'static [Family], first: u64, most: u64)
     }
 }
 
-/// Bugs that no family shows yet, each with a test of its own. Whoever writes its enemy moves it to [`CAUGHT`].
-pub(super) const AWAITING: &[Bug] = &[Bug::FarLaneForgotten];
-
-/// Every other bug.
+/// Every bug.
 pub(super) const CAUGHT: &[Way] = &[
     way(Bug::QuorumOfOneLess, &[Calm, Thieves], 10),
     way(Bug::ShortCertificate, &[Certifiers], 40),
@@ -115,4 +112,6 @@ pub(super) const CAUGHT: &[Way] = &[
     way(Bug::SilencedSigns, &[Lapses], 10),
     way(Bug::AccusedNotTold, &[Lapses], 100),
     way(Bug::ApprovalsReplayed, &[Revivals], 40),
+    way(Bug::FarLaneForgotten, &[Dozers], 40),
+    way(Bug::LeftForgotten, &[Stragglers], 10),
 ];
