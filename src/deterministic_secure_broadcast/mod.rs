@@ -210,6 +210,13 @@ impl<A: Wire> Replica<A> {
         lane.into_iter().flat_map(|lane| lane.log.messages())
     }
 
+    /// Those of them that come after a number; what is no longer kept is left out.
+    pub fn messages_after(&self, source: &Actor, after: Seq) -> impl Iterator<Item = &Message> {
+        let lane = self.lanes.get(source);
+        let entries = lane.map(|lane| lane.log.after(after.max(lane.log.base())));
+        entries.into_iter().flatten().map(message::Entry::message)
+    }
+
     /// The evidence against each actor that is convicted here.
     #[must_use]
     pub fn convicted(&self) -> &BTreeMap<Actor, Arc<Equivocation>> {

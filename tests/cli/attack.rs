@@ -107,7 +107,8 @@ fn answers_that_nobody_reads_keep_no_other_request_out() {
     let unread: Vec<_> = (0..64)
         .map(|_| {
             let mut call = UnixStream::connect(one.directory.join("control.sock")).expect("a node");
-            call.write_all(b"\"list\"\n").expect("it reads");
+            let list = b"{\"version\":1,\"request\":\"list\"}\n";
+            call.write_all(list).expect("it reads");
             call
         })
         .collect();

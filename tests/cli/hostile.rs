@@ -110,7 +110,8 @@ fn of_guests_that_are_invited_at_once_none_is_forgotten() {
     let calls = guests.map(|guest| {
         let socket = one.directory.join("control.sock");
         let mut call = UnixStream::connect(socket).expect("a node");
-        let request = serde_json::json!({ "invite": { "actor": guest } });
+        let invite = serde_json::json!({ "invite": { "actor": guest } });
+        let request = serde_json::json!({ "version": 1, "request": invite });
         writeln!(call, "{request}").expect("it reads");
         call
     });
@@ -147,7 +148,7 @@ fn only_who_waits_for_a_quorum_is_told_of_one() {
         let asked = [(); 2].map(|()| listener.accept().expect("a request").0);
         std::thread::sleep(Duration::from_secs(8));
         for mut call in asked {
-            writeln!(call, r#"{{"Ok":"done"}}"#).expect("it reads");
+            writeln!(call, r#"{{"version":1,"reply":"done"}}"#).expect("it reads");
         }
     });
     std::thread::scope(|scope| {

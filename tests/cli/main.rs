@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)]
 
 mod attack;
+mod control;
 mod evidence;
 mod family;
 mod founding;
@@ -182,13 +183,11 @@ fn an_event_is_followed_and_a_prompt_asks() {
     let one = sandbox.found_alone("set");
     let _node = one.run();
     let mut follower = one.start(&["follow", "--json"]);
-    sandbox::until(|| {
-        one.done(&["add", "apple"]);
-        follower.said()
-    });
+    assert_eq!(json(&follower.line())["event"], "following");
+    one.done(&["add", "apple"]);
     let event = json(&follower.line());
     assert_eq!(event["event"], "delivered");
-    assert_eq!(event["ops"][0], "+apple");
+    assert_eq!(event["ops"][0]["add"]["members"][0], "apple");
     let said = one.told(&["prompt"], "add 'a pear'\nbogus\nlist\nquit\n");
     assert!(said.ends_with("a pear\napple\n"), "{said}");
 }
@@ -205,7 +204,8 @@ fn hostile_lines_on_the_control_socket_are_refused() {
         b"{}\n",
         b"[[[[[[[[\n",
         b"\xff\n",
-        b"\"stop\" 1\n",
+        b"\"stop\"\n",
+        b"{\"version\":1,\"request\":\"stop\"} 1\n",
     ] {
         let socket = one.directory.join("control.sock");
         let mut stream = std::os::unix::net::UnixStream::connect(socket).expect("a node");

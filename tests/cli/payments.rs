@@ -60,7 +60,10 @@ fn a_payment_under_a_reference_is_made_once_and_its_reference_and_place_tell_of_
     assert_eq!(history["since"]["seq"], 1);
     let operations = history["operations"].as_array().expect("two of three");
     assert_eq!(
-        (operations.len(), &operations[0]["payment"]),
+        (
+            operations.len(),
+            &operations[0]["operation"]["pay"]["payment"]
+        ),
         (2, &place.into())
     );
     assert_eq!(one.done(&["pending"]), "nothing waits\n");

@@ -38,7 +38,7 @@ pub(crate) struct Home {
 }
 
 /// A process that ends with the test.
-pub(crate) struct Process(pub(crate) Child, mpsc::Receiver<String>, Option<String>);
+pub(crate) struct Process(pub(crate) Child, mpsc::Receiver<String>);
 
 impl Sandbox {
     pub(crate) fn new(name: &str) -> Self {
@@ -229,20 +229,11 @@ impl Process {
             let lines = lines.map_while(Result::ok);
             lines.into_iter().try_for_each(|line| say.send(line))
         });
-        Self(child, said, None)
-    }
-
-    /// Whether it has printed a line that nobody took.
-    pub(crate) fn said(&mut self) -> bool {
-        if self.2.is_none() {
-            self.2 = self.1.recv_timeout(Duration::from_millis(20)).ok();
-        }
-        self.2.is_some()
+        Self(child, said)
     }
 
     pub(crate) fn line(&mut self) -> String {
-        let line = self.2.take();
-        line.unwrap_or_else(|| self.1.recv_timeout(PATIENCE).expect("it says something"))
+        self.1.recv_timeout(PATIENCE).expect("it says something")
     }
 
     pub(crate) fn ended(mut self) -> ExitStatus {

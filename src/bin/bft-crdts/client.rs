@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::protocol::{Answer, Event, REQUEST_BYTES, Refusal, Reply, Request};
+use crate::protocol::{self, Line, REQUEST_BYTES, Refusal, Reply, Request, Told, Unreadable};
 
 /// After this time somebody who waits is told so.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -22,8 +22,7 @@ pub(crate) struct Call {
 impl Call {
     /// Says a request.
     pub(crate) fn say(home: &Home, request: &Request) -> Result<Self, Failure> {
-        let mut line = serde_json::to_vec(request).map_err(io::Error::from)?;
-        line.push(b'\n');
+        let line = protocol::ask(request).map_err(io::Error::from)?;
         if line.len() as u64 > REQUEST_BYTES {
             return Err(Failure::TooLong(line.len()));
         }
@@ -48,8 +47,8 @@ impl Call {
         self.reader.get_ref().try_clone()
     }
 
-    /// The next answer. `meanwhile` is called once if it takes long.
-    fn answer(&mut self, meanwhile: impl FnOnce()) -> Result<Reply, Failure> {
+    /// The next reply, and whether another one follows. `meanwhile` is called once if it takes long.
+    fn answer(&mut self, meanwhile: impl FnOnce()) -> Result<(Reply, bool), Failure> {
         let mut meanwhile = Some(meanwhile);
         let mut line = Vec::new();
         self.reader.get_ref().set_read_timeout(Some(PATIENCE))?;
@@ -66,9 +65,12 @@ impl Call {
                 Err(error) => return Err(self.silent(error)),
             }
         }
-        let answer: Answer =
-            serde_json::from_slice(&line).map_err(|error| self.silent(error.into()))?;
-        Ok(answer?)
+        let line = Line::read(&line).map_err(|why| self.unreadable(why))?;
+        Ok((line.answer?, line.more))
+    }
+
+    fn unreadable(&self, why: Unreadable) -> Failure {
+        Failure::Unreadable(self.home.directory().to_owned(), why)
     }
 
     fn silent(&self, error: io::Error) -> Failure {
@@ -85,8 +87,31 @@ pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
 pub(crate) fn wait(
     mut call: Call,
     request: &Request,
-    taken: impl FnOnce(&Reply) -> io::Result<()>,
+    mut taken: impl FnMut(&Reply) -> io::Result<()>,
 ) -> Result<Reply, Failure> {
+    let mut whole: Option<Reply> = None;
+    answers(&mut call, request, |reply| {
+        match (reply, &mut whole) {
+            (reply @ Reply::Taken(_), _) => taken(&reply)?,
+            (page, Some(whole)) => whole.append(page),
+            (first, none) => *none = Some(first),
+        }
+        Ok(())
+    })?;
+    let silent = ErrorKind::UnexpectedEof.into();
+    let whole = whole.ok_or_else(|| call.silent(silent))?;
+    if *request == Request::Stop {
+        await_end(&call.home)?;
+    }
+    Ok(whole)
+}
+
+/// Hands each reply to a request that was said to `take`.
+fn answers(
+    call: &mut Call,
+    request: &Request,
+    mut take: impl FnMut(Reply) -> io::Result<()>,
+) -> Result<(), Failure> {
     let meanwhile = || {
         crate::remark(match request.awaits_delivery() {
             true => {
@@ -99,27 +124,28 @@ pub(crate) fn wait(
         Failure::Silent(directory, error) if request.awaits_delivery() => {
             Failure::Unheard(directory, error)
         }
+        Failure::Unreadable(directory, why) if request.awaits_delivery() => {
+            Failure::Unheard(directory, io::Error::other(why))
+        }
         failure => failure,
     };
-    let mut reply = call.answer(meanwhile).map_err(unheard)?;
-    if matches!(reply, Reply::Taken(_)) {
-        taken(&reply)?;
-        reply = call.answer(meanwhile).map_err(unheard)?;
+    loop {
+        let (reply, more) = call.answer(meanwhile).map_err(unheard)?;
+        take(reply)?;
+        if !more {
+            return Ok(());
+        }
     }
-    if *request == Request::Stop {
-        await_end(&call.home)?;
-    }
-    Ok(reply)
 }
 
 /// Hands each event to `take`, until the node stops or the connection is shut down.
 pub(crate) fn follow(
     mut call: Call,
-    mut take: impl FnMut(Event) -> io::Result<()>,
+    mut take: impl FnMut(Told) -> io::Result<()>,
 ) -> Result<(), Failure> {
     loop {
         match call.answer(|| {}) {
-            Ok(Reply::Event(event)) => take(event)?,
+            Ok((Reply::Event(told), _)) => take(told)?,
             Ok(_) => {}
             Err(Failure::Refused(Refusal::Stopped)) => return Ok(()),
             Err(Failure::Silent(_, error)) if error.kind() == ErrorKind::UnexpectedEof => {

@@ -20,9 +20,9 @@ use tokio::time::timeout;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::kinds::Service;
-use crate::protocol::{Answer, REQUEST_BYTES, Refusal, Reply, Request};
+use crate::protocol::{self, Line, REQUEST_BYTES, Refusal, Reply, Request};
 use crate::service::Desk;
-use crate::view;
+use crate::stream::Stream;
 
 /// Connections at once.
 const CONNECTIONS: usize = 64;
@@ -106,13 +106,12 @@ async fn converse<A: Service>(
     let mut reader = BufReader::new(reader);
     let request = match timeout(ARRIVAL, read(&mut reader)).await {
         Ok(Ok(request)) => request,
-        Ok(Err(refusal)) => return say(&mut writer, &Err(refusal)).await,
+        Ok(Err(refusal)) => return say_in_time(&mut writer, Line::last(Err(refusal))).await,
         Err(_) => return Ok(()),
     };
-    let lasts = request == Request::Follow || request.awaits_delivery();
-    let permit = lasts.then(|| lasting.try_acquire());
+    let permit = request.lasts().then(|| lasting.try_acquire());
     if matches!(permit, Some(Err(_))) {
-        return say(&mut writer, &Err(Refusal::Busy)).await;
+        return say_in_time(&mut writer, Line::last(Err(Refusal::Busy))).await;
     }
     tokio::select! {
         said = respond(&mut writer, desk, request) => said,
@@ -125,27 +124,52 @@ async fn respond<A: Service>(
     desk: &Desk<A>,
     request: Request,
 ) -> io::Result<()> {
-    if request != Request::Follow {
-        let (tell, taken) = oneshot::channel();
-        let granted = desk.grant(request, tell);
-        tokio::pin!(granted);
-        let answer = tokio::select! {
-            biased;
-            Ok(reply) = taken => {
-                say_in_time(writer, &Ok(reply)).await?;
-                granted.await
-            }
-            answer = &mut granted => answer,
-        };
-        return say_in_time(writer, &answer).await;
+    if let Request::Events { since } = request {
+        return tell_events(writer, desk, since.as_deref()).await;
     }
-    let mut events = desk.events();
-    while let Some(event) = events.next().await {
-        if let Some(event) = view::event::<A>(&event) {
-            say(writer, &Ok(Reply::Event(event))).await?;
+    let (tell, taken) = oneshot::channel();
+    let granted = desk.grant(request, tell);
+    tokio::pin!(granted);
+    let answer = tokio::select! {
+        biased;
+        Ok(reply) = taken => {
+            say_in_time(writer, Line::before_another(reply)).await?;
+            granted.await
         }
+        answer = &mut granted => answer,
+    };
+    match answer {
+        Ok(reply) => say_pages(writer, reply).await,
+        Err(refusal) => say_in_time(writer, Line::last(Err(refusal))).await,
     }
-    say(writer, &Err(Refusal::Stopped)).await
+}
+
+async fn say_pages(writer: &mut OwnedWriteHalf, reply: Reply) -> io::Result<()> {
+    let mut pages = reply.pages().into_iter().peekable();
+    while let Some(page) = pages.next() {
+        let line = match pages.peek() {
+            Some(_) => Line::before_another(page),
+            None => Line::last(Ok(page)),
+        };
+        say_in_time(writer, line).await?;
+    }
+    Ok(())
+}
+
+/// Who is slow to take them waits for nobody, and nobody for it: what it has not taken is read from the lanes.
+async fn tell_events<A: Service>(
+    writer: &mut OwnedWriteHalf,
+    desk: &Desk<A>,
+    since: Option<&str>,
+) -> io::Result<()> {
+    let mut stream = match Stream::open(desk.clone(), since).await {
+        Ok(stream) => stream,
+        Err(refusal) => return say_in_time(writer, Line::last(Err(refusal))).await,
+    };
+    while let Some(told) = stream.next().await {
+        say(writer, Line::before_another(Reply::Event(told))).await?;
+    }
+    say(writer, Line::last(Err(Refusal::Stopped))).await
 }
 
 async fn read(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<Request, Refusal> {
@@ -157,13 +181,11 @@ async fn read(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<Request, Refus
     if line.pop() != Some(b'\n') {
         return Err(malformed(&"no end of line within the bound"));
     }
-    serde_json::from_slice(&line).map_err(|error| malformed(&error))
+    protocol::hear(&line)
 }
 
-async fn say(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
-    let mut line = serde_json::to_vec(answer)?;
-    line.push(b'\n');
-    writer.write_all(&line).await
+async fn say(writer: &mut OwnedWriteHalf, line: Line) -> io::Result<()> {
+    writer.write_all(&line.write()?).await
 }
 
 /// Waits until the other end has closed. Whatever else it says is ignored.
@@ -173,8 +195,8 @@ async fn gone(mut reader: BufReader<OwnedReadHalf>) {
 }
 
 /// Whoever does not take it keeps nobody else out.
-async fn say_in_time(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
-    let said = timeout(ARRIVAL, say(writer, answer)).await;
+async fn say_in_time(writer: &mut OwnedWriteHalf, line: Line) -> io::Result<()> {
+    let said = timeout(ARRIVAL, say(writer, line)).await;
     said.unwrap_or_else(|late| Err(late.into()))
 }
 

@@ -10,9 +10,10 @@ use bft_crdts::membership::GenesisError;
 use bft_crdts::node::{Address, InvitationError, StartError};
 use bft_crdts::recording::{MergeError, RecordingError};
 use bft_crdts::store::DurableError;
+use serde_json::json;
 
 use crate::name::NameError;
-use crate::protocol::{REQUEST_BYTES, Refusal};
+use crate::protocol::{self, REQUEST_BYTES, Refusal, Unreadable};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,8 @@ pub(crate) enum Failure {
         "the node in {0} stopped answering: the operation may be made, now or when the node runs again"
     )]
     Unheard(PathBuf, #[source] io::Error),
+    #[error("the node in {0} is not understood: {1}")]
+    Unreadable(PathBuf, #[source] Unreadable),
     #[error("a request of {0} bytes, and a node reads {REQUEST_BYTES}")]
     TooLong(usize),
     #[error("the path {0} is too long for a control socket in it")]
@@ -81,6 +84,8 @@ pub(crate) enum Failure {
     System(#[from] io::Error),
     #[error("the demonstration went wrong: {0}")]
     Demonstration(&'static str),
+    #[error("{0}")]
+    Usage(String),
 }
 
 /// Why a file convicts nobody.
@@ -95,15 +100,68 @@ pub(crate) enum NoEvidence {
 }
 
 impl Failure {
-    /// 3 when there is no node to talk to, 4 when what was asked for may be done yet, 1 otherwise. 2 is for what clap does not
-    /// understand.
+    /// 2 when the command line is not understood, 3 when there is no node to talk to, 4 when what was asked for may be done yet, 1
+    /// otherwise.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NotRunning(_) | Self::Silent(..) => 3,
+            Self::Usage(_) => 2,
+            Self::NotRunning(_) | Self::Silent(..) | Self::Unreadable(..) => 3,
             Self::Unheard(..) => 4,
             Self::Refused(refusal) if refusal.may_be_done_yet() => 4,
             _ => 1,
         }
+    }
+
+    /// What happened, for programs: `docs/control.md` lists the codes, which stay.
+    pub(crate) fn machine(&self) -> serde_json::Value {
+        let mut told = self.told();
+        if let Some(advice) = self.advice() {
+            told["advice"] = advice.into();
+        }
+        told["exit"] = self.exit_code().into();
+        json!({ "error": told })
+    }
+
+    /// The code, which stays when the words change, and the words. Refusals have codes of their own.
+    fn told(&self) -> serde_json::Value {
+        let code = match self {
+            Self::Refused(refusal) => {
+                return protocol::told(refusal).expect("a refusal is plain data");
+            }
+            Self::NotRunning(_) => "not-running",
+            Self::Silent(..) => "silent",
+            Self::Unheard(..) => "unheard",
+            Self::Unreadable(..) => "unreadable",
+            Self::TooLong(_) => "too-long",
+            Self::LongDirectory(_) => "long-directory",
+            Self::Shared(..) => "shared",
+            Self::Exists(_) => "exists",
+            Self::NoIdentity(_) => "no-identity",
+            Self::NoNetwork(_) => "no-network",
+            Self::InUse(_) => "in-use",
+            Self::OtherNetwork(_) => "other-network",
+            Self::Store(..) => "store",
+            Self::File(..) => "file",
+            Self::Line(..) => "line",
+            Self::Invitation(_) => "invitation",
+            Self::UnknownKind => "unknown-kind",
+            Self::Genesis(_) => "genesis",
+            Self::FounderTwice(_) => "founder-twice",
+            Self::AddressTwice(_) => "address-twice",
+            Self::NowhereToListen => "nowhere-to-listen",
+            Self::Address(..) => "address",
+            Self::Start(_) => "start",
+            Self::Unready(_) => "unready",
+            Self::Stopped(_) => "node-stopped",
+            Self::Evidence(..) => "evidence",
+            Self::Recording(..) => "recording",
+            Self::Merge(_) => "merge",
+            Self::Prompt(_) => "prompt",
+            Self::System(_) => "system",
+            Self::Demonstration(_) => "demonstration",
+            Self::Usage(_) => "usage",
+        };
+        json!({ "code": code, "message": self.to_string() })
     }
 
     /// What to do about it.
@@ -115,6 +173,7 @@ impl Failure {
             Self::Unheard(..) => {
                 "run the node again, and look whether it is made, before asking again"
             }
+            Self::Unreadable(..) => "use the same version of the program at both ends",
             Self::TooLong(_) => "spread it over several commands",
             Self::LongDirectory(_) => {
                 "name a directory with --dir by a shorter path; a relative one counts as it is written"
@@ -154,5 +213,26 @@ impl Failure {
             Self::Evidence(..) => "nobody is convicted by it",
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The codes stand in this file between quotation marks, after the arrows of one function.
+    #[test]
+    fn every_code_is_documented() {
+        let source = include_str!("failure.rs");
+        let (_, after) = source
+            .split_once("let code = match self")
+            .expect("it is there");
+        let (codes, _) = after.split_once("};").expect("it ends");
+        let codes = codes.split("=> \"").skip(1);
+        let codes = codes.map(|code| code.split('"').next().expect("a code"));
+        let codes: Vec<_> = codes.collect();
+        assert!(codes.len() > 30);
+        let page = include_str!("../../../docs/control.md");
+        for code in codes {
+            assert!(page.contains(&format!("| `{code}` |")), "{code}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use bft_crdts::types::{Counter, Text};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 use crate::payments::{self, Which};
-use crate::protocol::{Account, Kind, Payment, Refusal, Reply};
+use crate::protocol::{Account, Effect, Kind, Payment, Refusal, Reply};
 pub(crate) use family::Texts;
 
 /// Words that the prompt is given to complete, and the most bytes of one.
@@ -83,8 +83,8 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
     /// What the state says.
     fn look(&self, question: Question) -> Result<Reply, Refusal>;
 
-    /// The operation in a word or two.
-    fn label(op: &Self::Op) -> String;
+    /// What an operation does.
+    fn effect(op: &Self::Op) -> Effect;
 
     /// What may be typed where this state's own words are wanted.
     fn words(&self) -> Vec<String>;
@@ -145,8 +145,12 @@ impl Service for Set {
         }
     }
 
-    fn label(op: &Self::Op) -> String {
-        op.to_string()
+    fn effect(op: &Self::Op) -> Effect {
+        let members = op.members().iter().cloned().collect();
+        match op {
+            orswot::Op::Add { .. } => Effect::Add { members },
+            orswot::Op::Rm { .. } => Effect::Remove { members },
+        }
     }
 
     fn words(&self) -> Vec<String> {
@@ -233,8 +237,17 @@ impl Service for Bank {
         }
     }
 
-    fn label(op: &Self::Op) -> String {
-        op.to_string()
+    fn effect(op: &Self::Op) -> Effect {
+        match op {
+            bank::Op::OpenAccount { balance, .. } => {
+                let amount = balance.units();
+                Effect::Open { amount }
+            }
+            bank::Op::Transfer(transfer) => payments::effect(transfer, None),
+            bank::Op::Referenced(transfer, reference) => {
+                payments::effect(transfer, Some(reference))
+            }
+        }
     }
 
     fn words(&self) -> Vec<String> {

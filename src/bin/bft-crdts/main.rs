@@ -9,6 +9,7 @@ compile_error!("the program talks to its node over a Unix socket");
 mod client;
 mod cluster;
 mod control;
+mod cursor;
 mod evidence;
 mod failure;
 mod home;
@@ -20,24 +21,27 @@ mod protocol;
 mod run;
 mod service;
 mod show;
+mod stream;
+mod times;
 mod trace;
 mod view;
 mod watch;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bft_crdts::node::Invitation;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::name::Contact;
-use crate::protocol::{Event, Kind, Reply, Request};
+use crate::protocol::{Kind, Reply, Request, Told};
 
 /// The fewest members of which one may lie.
 const LIAR_TOLERATED: usize = 4;
@@ -65,7 +69,7 @@ struct Program {
         value_name = "DIR"
     )]
     dir: PathBuf,
-    /// Prints for programs: JSON, one line an answer or event. Not with `run` and `cluster`.
+    /// Prints for programs, on standard output: JSON, one line an answer, an event or an error. Not with `run` and `cluster`.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -111,26 +115,52 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let program = Program::parse();
-    if program.json && matches!(program.command, Command::Run(_) | Command::Cluster(_)) {
-        let why =
-            "--json is for answers and events; what a node does is followed with `follow --json`";
-        let misuse = Program::command().error(clap::error::ErrorKind::ArgumentConflict, why);
-        misuse.exit();
-    }
+    let program = match parse() {
+        Ok(program) => program,
+        Err(misuse) => return tell_misuse(&misuse),
+    };
+    let json = program.json;
     match carry_out(program) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read what we print has read enough.
-        Err(Failure::System(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::System(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
-            complain(&failure);
+            complain(&failure, json);
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-/// What happened, and what to do.
-fn complain(failure: &Failure) {
+fn parse() -> Result<Program, clap::Error> {
+    let program = Program::try_parse()?;
+    if program.json && matches!(program.command, Command::Run(_) | Command::Cluster(_)) {
+        let why =
+            "--json is for answers and events; what a node does is followed with `events --json`";
+        return Err(Program::command().error(ErrorKind::ArgumentConflict, why));
+    }
+    Ok(program)
+}
+
+/// Prints what was asked for, such as the help, or what was wrong with the command line.
+fn tell_misuse(misuse: &clap::Error) -> ExitCode {
+    if misuse.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+        let failure = Failure::Usage(misuse.to_string().trim_end().to_owned());
+        complain(&failure, true);
+        return ExitCode::from(failure.exit_code());
+    }
+    // Nobody reads it: there is nothing more to do.
+    let _ = misuse.print();
+    ExitCode::from(u8::try_from(misuse.exit_code()).unwrap_or(1))
+}
+
+/// What happened, and what to do: for people on standard error, for programs where the answer would be.
+fn complain(failure: &Failure, json: bool) {
+    if json {
+        let _ = print(&show::line(&failure.machine()));
+        return;
+    }
     match failure.advice() {
         Some(advice) => remark(&format!("bft-crdts: {failure}\n  {advice}")),
         None => remark(&format!("bft-crdts: {failure}")),
@@ -157,9 +187,9 @@ fn carry_out(program: Program) -> Result<(), Failure> {
         Command::Trace(options) => trace::show(&options, json)?,
         Command::Prompt => prompt::run(&home, json)?,
         Command::Cluster(options) => cluster::run(&options)?,
-        Command::Request(Request::Follow) => {
-            let call = client::Call::say(&home, &Request::Follow)?;
-            client::follow(call, |event| print_event(&event, json))?;
+        Command::Request(request @ Request::Events { .. }) => {
+            let call = client::Call::say(&home, &request)?;
+            client::follow(call, |told| print_event(told, json))?;
         }
         Command::Request(request) => {
             let taken = |reply: &Reply| print_taken(reply, json);
@@ -270,6 +300,6 @@ fn print_taken(reply: &Reply, json: bool) -> io::Result<()> {
     }
 }
 
-fn print_event(event: &Event, json: bool) -> io::Result<()> {
-    print_reply(&Reply::Event(event.clone()), json)
+fn print_event(told: Told, json: bool) -> io::Result<()> {
+    print_reply(&Reply::Event(told), json)
 }

@@ -6,7 +6,7 @@ use bft_crdts::deterministic_secure_broadcast::{Message, Replica};
 
 use crate::kinds::Service;
 use crate::name::Name;
-use crate::protocol::{History, Operation, Paid, Payment, PaymentState, Place};
+use crate::protocol::{Effect, History, Operation, Paid, Payment, PaymentState, Place};
 use crate::view;
 
 /// A payment's place: all payments of one payer are numbered.
@@ -111,12 +111,19 @@ fn place(TransferId { source, number }: &TransferId) -> String {
     format!("{source}/{number}")
 }
 
-fn operation<A: Service>(place: Option<Place>, op: &A::Op) -> Operation {
-    Operation {
-        place,
-        payment: A::payment_id(op).as_ref().map(self::place),
-        operation: A::label(op),
+/// What a transfer does.
+pub(crate) fn effect(transfer: &bank::Transfer, reference: Option<&Reference>) -> Effect {
+    Effect::Pay {
+        payment: place(&transfer.id),
+        to: transfer.to.to_string(),
+        amount: transfer.amount.units(),
+        reference: reference.map(Reference::to_string),
     }
+}
+
+fn operation<A: Service>(place: Option<Place>, op: &A::Op) -> Operation {
+    let operation = A::effect(op);
+    Operation { place, operation }
 }
 
 /// This actor's own operations that wait, the oldest first.

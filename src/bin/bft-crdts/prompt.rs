@@ -96,7 +96,7 @@ fn obey(home: &Home, line: &str, json: bool, interrupts: &Interrupts) -> Result<
         Err(usage) => return Ok(usage.print()?),
     };
     if let Err(failure) = say(home, &request, json, interrupts) {
-        crate::complain(&failure);
+        crate::complain(&failure, json);
     }
     Ok(())
 }
@@ -104,8 +104,8 @@ fn obey(home: &Home, line: &str, json: bool, interrupts: &Interrupts) -> Result<
 fn say(home: &Home, request: &Request, json: bool, interrupts: &Interrupts) -> Result<(), Failure> {
     let call = Call::say(home, request)?;
     interrupts.end(Some(call.stream()?));
-    let done = if *request == Request::Follow {
-        client::follow(call, |event| print_event(&event, json))
+    let done = if matches!(request, Request::Events { .. }) {
+        client::follow(call, |told| print_event(told, json))
     } else {
         let taken = |reply: &Reply| print_taken(reply, json);
         let reply = client::wait(call, request, taken);

@@ -174,6 +174,7 @@ impl Start {
             node,
             home: self.home,
             writing: Arc::default(),
+            times: Arc::default(),
             listens: self.address.or(bound),
             stop: Arc::new(Notify::new()),
         })

@@ -8,7 +8,7 @@ use bft_crdts::bank::{Money, Reference, TransferId};
 use bft_crdts::deterministic_secure_broadcast::{Equivocation, Replica};
 use bft_crdts::dot::Dot;
 use bft_crdts::membership::ChangeKey;
-use bft_crdts::node::{Address, Events, Node};
+use bft_crdts::node::{Address, Node};
 use tokio::sync::{Mutex, Notify, oneshot};
 
 use crate::evidence;
@@ -17,6 +17,7 @@ use crate::kinds::{Question, Service, Wanted};
 use crate::name::Name;
 use crate::payments::{self, PaymentPlace, Which};
 use crate::protocol::{Answer, Evidence, Refusal, Reply, Request, Wished, Words};
+use crate::times::Times;
 use crate::view;
 
 /// A running node and the directory that it runs in. Clones speak of the same one.
@@ -28,12 +29,14 @@ pub(crate) struct Desk<A: Service> {
     pub(crate) writing: Arc<Mutex<()>>,
     /// What is told of where it listens.
     pub(crate) listens: Option<Address>,
+    /// When messages took effect here.
+    pub(crate) times: Arc<Times>,
     /// Notified when somebody asks the node to stop.
     pub(crate) stop: Arc<Notify>,
 }
 
 impl<A: Service> Desk<A> {
-    /// Grants a request, or says why not. [`Request::Follow`] is answered by [`events`](Self::events). `taken` is told of a payment
+    /// Grants a request, or says why not. [`Request::Events`] is answered by a [`Stream`](crate::stream::Stream). `taken` is told of a payment
     /// that is durable, while the answer waits for its delivery.
     pub(crate) async fn grant(&self, request: Request, taken: oneshot::Sender<Reply>) -> Answer {
         match request {
@@ -67,11 +70,6 @@ impl<A: Service> Desk<A> {
             Request::History { actor, last } => self.history(actor, last).await,
             operation_or_question => self.use_state(operation_or_question, taken).await,
         }
-    }
-
-    /// What happens from now on.
-    pub(crate) fn events(&self) -> Events<A::Op> {
-        self.node.events()
     }
 
     // ---- the node

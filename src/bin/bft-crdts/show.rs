@@ -6,12 +6,14 @@ use bft_crdts::node::Address;
 use serde_json::{Value, json};
 
 use crate::protocol::{
-    Event, History, Member, Operation, Paid, Payment, PaymentState, Place, Reply, Status,
-    Unreached, Waiting, Wish, Wished,
+    Effect, Event, History, Member, Operation, Paid, Payment, PaymentState, Place, Reply, Status,
+    Told, Unreached, Waiting, Wish, Wished,
 };
 
 /// Digits by which an actor is told from the others; as many as the library writes.
 const SHORT: usize = 6;
+/// Characters by which an operation is shown, at most.
+const LABEL: usize = 40;
 
 /// The beginning of an actor's name.
 pub(crate) fn short(actor: &str) -> &str {
@@ -52,6 +54,11 @@ pub(crate) fn machine(reply: &Reply) -> String {
         Ok(Value::Object(tagged)) => tagged.into_iter().next().map_or(Value::Null, |(_, it)| it),
         _ => json!({ "done": true }),
     };
+    line(&value)
+}
+
+/// JSON in one line, in which what would steer a terminal is escaped.
+pub(crate) fn line(value: &Value) -> String {
     let mut line = String::new();
     for c in value.to_string().chars() {
         match steers(c) {
@@ -109,7 +116,7 @@ pub(crate) fn human(reply: &Reply) -> String {
             let line = |it: &crate::protocol::Evidence| format!("{} {}", it.accused, it.file);
             lines(files.iter().map(line))
         }
-        Reply::Event(it) => event(it),
+        Reply::Event(it) => told(it),
         Reply::Words(words) => {
             let words = words.actors.iter().chain(&words.members);
             lines(words.map(|word| plain(word)))
@@ -117,12 +124,27 @@ pub(crate) fn human(reply: &Reply) -> String {
     }
 }
 
+/// What happened and when, in a line.
+fn told(it: &Told) -> String {
+    match &it.time {
+        Some(time) => format!("{time} {}", event(&it.event)),
+        None => event(&it.event),
+    }
+}
+
 /// What happened, in a line.
 pub(crate) fn event(event: &Event) -> String {
     match event {
+        Event::Following => "following".to_owned(),
         Event::Delivered { place, ops } => {
-            let ops: Vec<_> = ops.iter().map(|op| plain(op)).collect();
+            let ops: Vec<_> = ops.iter().map(effect).collect();
             format!("delivered {}: {}", dot(place), ops.join(" "))
+        }
+        Event::Forgotten { source, from, to } => {
+            format!(
+                "{}.{from} to {to} are no longer kept: the state has what they did",
+                short(source)
+            )
         }
         Event::Fault { accused, words, .. } => match accused {
             // Whole: anybody can make a key that begins like another one, to be taken for it.
@@ -181,12 +203,40 @@ fn payment(it: &Payment) -> String {
 
 fn operation(it: &Operation) -> String {
     let place = it.place.as_ref().map(|place| format!("{} ", dot(place)));
-    let payment = it
-        .payment
-        .as_ref()
-        .map(|payment| format!(", payment {payment}"));
-    let [place, payment] = [place, payment].map(Option::unwrap_or_default);
-    format!("{place}{}{payment}", plain(&it.operation))
+    let payment = match &it.operation {
+        Effect::Pay { payment, .. } => format!(", payment {payment}"),
+        _ => String::new(),
+    };
+    format!(
+        "{}{}{payment}",
+        place.unwrap_or_default(),
+        effect(&it.operation)
+    )
+}
+
+/// What an operation does, in a word or two: people are shown the beginning of what is long.
+fn effect(it: &Effect) -> String {
+    let shown = match it {
+        Effect::Add { members } => format!("+{}", some(members)),
+        Effect::Remove { members } => format!("-{}", some(members)),
+        Effect::Open { amount } => format!("open {amount}"),
+        Effect::Pay { to, amount, .. } => format!("pay {} {amount}", short(to)),
+        Effect::Incr { amount } => format!("{amount:+}"),
+        Effect::Put { key, value } => format!("{key}={value}"),
+        Effect::Delete { key } => format!("-{key}"),
+        Effect::Insert { text } => format!("+{text}"),
+        Effect::Shorten { count } => format!("-{count}"),
+    };
+    match shown.char_indices().nth(LABEL) {
+        Some((end, _)) => format!("{}…", plain(&shown[..end])),
+        None => plain(&shown),
+    }
+}
+
+/// The first members of many.
+fn some(members: &[String]) -> String {
+    let some: Vec<_> = members.iter().take(LABEL).map(String::as_str).collect();
+    some.join(",")
 }
 
 fn history(it: &History) -> String {

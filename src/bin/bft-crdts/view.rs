@@ -175,7 +175,7 @@ pub(crate) fn event<A: Service>(event: &node::Event<A::Op>) -> Option<Event> {
     Some(match event {
         node::Event::Delivered(delivery) => Event::Delivered {
             place: place(&delivery.dot()),
-            ops: delivery.ops().iter().map(A::label).collect(),
+            ops: delivery.ops().iter().map(A::effect).collect(),
         },
         node::Event::Fault(fault) => Event::Fault {
             kind: fault.kind().to_owned(),

@@ -58,8 +58,11 @@ fn say(bar: &ProgressBar, line: &str) {
 
 /// One line for each thing that an operator should know of. What is delivered is no news.
 async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
-    let mut events = desk.events();
+    let mut events = desk.node.events();
     while let Some(event) = events.next().await {
+        if let Event::Delivered(delivery) = &event {
+            desk.times.note(delivery.dot());
+        }
         if matches!(event, Event::Delivered(_) | Event::Missed(_)) {
             continue;
         }

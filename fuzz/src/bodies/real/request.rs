@@ -3,39 +3,42 @@
 use std::collections::BTreeSet;
 
 use bft_crdts::Actor;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::super::scene::scenes;
 use crate::name::{Contact, Name};
 use crate::protocol::{
-    Account, Answer, Event, Kind, Place, Refusal, Reply, Request, Waiting, Wished, Words,
+    self, Account, Answer, Effect, Event, Kind, Line, Place, Refusal, Reply, Request, Told,
+    Waiting, Wished, Words,
 };
 
 /// Reads `input` as a request, as an answer, and as an actor.
 pub fn request(input: &[u8]) {
-    if let Some(request) = same::<Request>(input) {
+    if let Ok(request) = protocol::hear(input) {
+        let line = protocol::ask(&request).expect("plain data");
+        assert!(protocol::hear(one_line(&line)) == Ok(request.clone()));
         let kinds = request.kinds().iter();
         assert!(kinds.clone().all(|kind| !kind.to_string().is_empty()));
-        assert!(!request.awaits_delivery() || kinds.len() == 1);
+        assert!(!request.awaits_delivery() || (kinds.len() > 0 && request.lasts()));
     }
-    if let Some(Err(refusal)) = same::<Answer>(input) {
-        assert!(!refusal.to_string().is_empty());
-        assert!(refusal.advice() != Some(""));
+    if let Ok(answered) = Line::read(input) {
+        let line = answered.clone().write().expect("plain data");
+        let again = Line::read(one_line(&line)).expect("it was written");
+        assert!(again == answered, "{line:?}");
+        if let Err(refusal) = answered.answer {
+            assert!(!refusal.to_string().is_empty());
+            assert!(refusal.advice() != Some(""));
+        }
     }
     if let Ok(text) = std::str::from_utf8(input) {
         names(text);
     }
 }
 
-/// What is read is written as one line, and read again.
-fn same<T: Serialize + DeserializeOwned + PartialEq>(input: &[u8]) -> Option<T> {
-    let value = serde_json::from_slice::<T>(input).ok()?;
-    let line = serde_json::to_vec(&value).expect("plain data");
-    assert!(!line.contains(&b'\n'));
-    let again = serde_json::from_slice::<T>(&line).ok();
-    assert!(again.as_ref() == Some(&value), "{line:?}");
-    Some(value)
+/// The same, of which the only end of line is the last byte.
+fn one_line(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|byte| *byte == b'\n');
+    assert!(end == Some(line.len() - 1), "{line:?}");
+    line
 }
 
 fn names(text: &str) {
@@ -76,17 +79,18 @@ pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
             last: 1000,
         },
         Request::Balance { actor: None },
+        Request::Events {
+            since: Some("start".to_owned()),
+        },
     ];
-    let mut lines: Vec<Vec<u8>> = requests.iter().map(line).collect();
-    lines.extend(answers(actor.to_string()).iter().map(line));
+    let asked = |request| protocol::ask(request).expect("plain data");
+    let answered = |answer| Line::last(answer).write().expect("plain data");
+    let mut lines: Vec<Vec<u8>> = requests.iter().map(asked).collect();
+    lines.extend(answers(actor.to_string()).into_iter().map(answered));
     lines.push(format!("{actor}@somewhere:4433").into_bytes());
     lines.push(actor.to_string().as_bytes()[..4].to_vec());
     let seed = |(number, line)| ("request", format!("line-{number}"), line);
     lines.into_iter().enumerate().map(seed).collect()
-}
-
-fn line(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("plain data")
 }
 
 fn answers(actor: String) -> Vec<Answer> {
@@ -105,7 +109,14 @@ fn answers(actor: String) -> Vec<Answer> {
     };
     let delivered = Event::Delivered {
         place: place(),
-        ops: vec!["add apple".to_owned()],
+        ops: vec![Effect::Add {
+            members: vec!["apple".to_owned()],
+        }],
+    };
+    let told = |event| Told {
+        cursor: "start".to_owned(),
+        time: Some("2026-11-30T23:59:59.000Z".to_owned()),
+        event,
     };
     let fault = Event::Fault {
         kind: "equivocation".to_owned(),
@@ -119,9 +130,9 @@ fn answers(actor: String) -> Vec<Answer> {
         Ok(Reply::List(vec!["apple".to_owned()])),
         Ok(Reply::Balance(account)),
         Ok(Reply::Words(Words::default())),
-        Ok(Reply::Event(delivered)),
-        Ok(Reply::Event(fault)),
-        Ok(Reply::Event(Event::Missed { events: 3 })),
+        Ok(Reply::Event(told(delivered))),
+        Ok(Reply::Event(told(fault))),
+        Ok(Reply::Event(told(Event::Missed { events: 3 }))),
         Err(Refusal::OtherKind(Kind::Set)),
         Err(Refusal::TooLarge { len: 9, limit: 8 }),
         Err(Refusal::Unknown(actor)),

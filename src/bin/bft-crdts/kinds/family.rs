@@ -1,9 +1,9 @@
 //! Networks of the family of types: a counter, a map of texts, and a text.
 
-use bft_crdts::types::{Counter, Map, Text, counter, map};
+use bft_crdts::types::{Counter, Map, Text, counter, map, text};
 
 use super::{Question, Service, Wanted, words};
-use crate::protocol::{Kind, Put, Refusal, Reply};
+use crate::protocol::{Effect, Kind, Put, Refusal, Reply};
 
 /// The map that the program runs.
 pub(crate) type Texts = Map<String, String>;
@@ -25,8 +25,9 @@ impl Service for Counter {
         }
     }
 
-    fn label(op: &counter::Add) -> String {
-        format!("{:+}", op.amount)
+    fn effect(op: &counter::Add) -> Effect {
+        let amount = op.amount;
+        Effect::Incr { amount }
     }
 
     fn words(&self) -> Vec<String> {
@@ -61,10 +62,10 @@ impl Service for Texts {
         }
     }
 
-    fn label(op: &Self::Op) -> String {
-        match op {
-            map::Op::Put { key, value, .. } => format!("{key}={value}"),
-            map::Op::Remove { key, .. } => format!("-{key}"),
+    fn effect(op: &Self::Op) -> Effect {
+        match op.clone() {
+            map::Op::Put { key, value, .. } => Effect::Put { key, value },
+            map::Op::Remove { key, .. } => Effect::Delete { key },
         }
     }
 
@@ -101,8 +102,17 @@ impl Service for Text {
         }
     }
 
-    fn label(op: &Self::Op) -> String {
-        op.to_string()
+    fn effect(op: &Self::Op) -> Effect {
+        match op {
+            text::Op::Insert { elements, .. } => Effect::Insert {
+                text: elements.iter().collect(),
+            },
+            text::Op::Delete { spans } => {
+                let len = |span: &text::Span| u64::from(span.last) + 1 - u64::from(span.first);
+                let count = spans.iter().map(len).sum();
+                Effect::Shorten { count }
+            }
+        }
     }
 
     fn words(&self) -> Vec<String> {

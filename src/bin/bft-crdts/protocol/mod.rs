@@ -1,18 +1,28 @@
-//! What is said over the control socket: one request and one answer, each a line of JSON.
+//! What is said over the control socket: a request and its answer in one line of JSON or several. `docs/control.md` describes it for
+//! programs in other languages.
 
+#[cfg(test)]
+mod documented;
+mod envelope;
 mod event;
 mod operations;
+mod pages;
 mod refusal;
 mod reply;
 mod request;
 
-pub(crate) use event::Event;
-pub(crate) use operations::{History, Operation, Paid, Payment, PaymentState};
+pub(crate) use envelope::{Line, Unreadable, ask, hear, told};
+pub(crate) use event::{Event, Told};
+pub(crate) use operations::{Effect, History, Operation, Paid, Payment, PaymentState};
 pub(crate) use refusal::Refusal;
 pub(crate) use reply::{
     Account, Answer, Evidence, Member, Place, Put, Reply, Status, Unreached, Waiting, Wish, Words,
 };
 pub(crate) use request::{Kind, Request, Wished};
+
+/// The version of the protocol. It rises when a client of the one before would misunderstand: requests, replies, events, codes and
+/// fields may be added without.
+pub(crate) const VERSION: u64 = 1;
 
 /// Bytes of a request, with its end of line.
 pub(crate) const REQUEST_BYTES: u64 = 1 << 20;

@@ -45,7 +45,50 @@ pub(crate) struct History {
 pub(crate) struct Operation {
     /// Where it was delivered; `None` while it waits.
     pub(crate) place: Option<Place>,
-    /// Its place among the actor's payments, if it is one.
-    pub(crate) payment: Option<String>,
-    pub(crate) operation: String,
+    pub(crate) operation: Effect,
+}
+
+/// What an operation does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Effect {
+    /// Set: these members are added.
+    Add { members: Vec<String> },
+    /// Set: these members are removed.
+    Remove { members: Vec<String> },
+    /// Bank: the source's account is opened.
+    Open { amount: u64 },
+    /// Bank: the source pays.
+    Pay {
+        /// The payment's place: ACTOR/NUMBER.
+        payment: String,
+        to: String,
+        amount: u64,
+        reference: Option<String>,
+    },
+    /// Counter: it is increased.
+    Incr { amount: i64 },
+    /// Map: a text is put under a key.
+    Put { key: String, value: String },
+    /// Map: a key is deleted.
+    Delete { key: String },
+    /// Text: characters are inserted, somewhere.
+    Insert { text: String },
+    /// Text: so many characters are deleted, somewhere.
+    Shorten { count: u64 },
+}
+
+impl Effect {
+    /// Bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Add { members } | Self::Remove { members } => {
+                members.iter().map(String::len).sum()
+            }
+            Self::Put { key, value } => key.len() + value.len(),
+            Self::Delete { key } => key.len(),
+            Self::Insert { text } => text.len(),
+            Self::Open { .. } | Self::Pay { .. } | Self::Incr { .. } | Self::Shorten { .. } => 0,
+        }
+    }
 }

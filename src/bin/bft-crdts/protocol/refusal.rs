@@ -6,10 +6,16 @@ use super::Kind;
 
 /// Why a request was not granted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "code", content = "details", rename_all = "kebab-case")]
 pub(crate) enum Refusal {
     #[error("the request is not understood: {0}")]
     Malformed(String),
+    #[error(
+        "the request is written in version {asked} of the control protocol, and the node speaks {spoken}"
+    )]
+    Version { asked: u64, spoken: u64 },
+    #[error("{0:?} is no cursor of this network's events")]
+    Cursor(String),
     #[error("too many requests are open at this node")]
     Busy,
     #[error("this network replicates a {0}")]
@@ -92,8 +98,13 @@ impl Refusal {
     /// What to do about it.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Malformed(_) => "use the same version of the program at both ends",
-            Self::Busy => "end a `follow`, or see with `why` what operations wait for",
+            Self::Malformed(_) | Self::Version { .. } => {
+                "use the same version of the program at both ends"
+            }
+            Self::Cursor(_) => {
+                "`start` stands for all that is kept; without, events are told from now on"
+            }
+            Self::Busy => "end an `events`, or see with `why` what operations wait for",
             Self::OtherKind(Kind::Set) => "its commands are add, remove and list",
             Self::OtherKind(Kind::Bank) => {
                 "its commands are open, pay, payment, balance and accounts"

@@ -4,7 +4,7 @@ use bft_crdts::node::Address;
 use serde::{Deserialize, Serialize};
 
 use super::operations::{History, Operation, Payment};
-use super::{Event, Kind, Refusal, Wished};
+use super::{Kind, Refusal, Told, Wished};
 
 /// The answer to a request.
 pub(crate) type Answer = Result<Reply, Refusal>;
@@ -39,7 +39,7 @@ pub(crate) enum Reply {
     Value(String),
     Puts(Vec<Put>),
     Evidence(Vec<Evidence>),
-    Event(Event),
+    Event(Told),
     Words(Words),
 }
 
