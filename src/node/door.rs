@@ -1,7 +1,9 @@
-//! Handshakes that others began: a few at a time, and whoever has most of them loses one first.
+//! Handshakes that others began: a few at a time, and whoever has most of them loses one first; and no more from one place than
+//! a small part of a processor can make.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
@@ -28,6 +30,92 @@ impl Handshakes {
         let loser = crowded.then(|| oldest_of_most(places)).flatten();
         let lost = loser.and_then(|index| self.0.remove(index));
         lost.inspect(|(_, handshake)| handshake.abort()).is_some()
+    }
+}
+
+/// Handshakes that a place may begin at once, after a rest: all nodes of an organisation may start together.
+const BURST: u32 = 256;
+/// After how long it may begin another. One costs about half a millisecond of a processor.
+const PAUSE: Duration = Duration::from_millis(16);
+/// Places that are remembered, of those that began a handshake lately.
+const PLACES: usize = 1024;
+
+/// What becomes of a wish for a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It begins.
+    Begin,
+    /// The sender has to prove its address first.
+    Validate,
+    /// Its place has begun too many.
+    Refuse,
+}
+
+/// How fast handshakes of one place begin.
+#[derive(Default)]
+pub(super) struct Pace(BTreeMap<IpAddr, Begun>);
+
+/// Handshakes of a place that are not paid for by time yet.
+#[derive(Clone, Copy)]
+struct Begun {
+    many: u32,
+    since: Instant,
+}
+
+impl Begun {
+    /// What is left of them by now.
+    fn by(self, now: Instant) -> Self {
+        let rested = now.saturating_duration_since(self.since).as_nanos() / PAUSE.as_nanos();
+        let rested = u32::try_from(rested).unwrap_or(u32::MAX);
+        match self.many.checked_sub(rested) {
+            Some(many) if many > 0 => Self {
+                many,
+                since: self.since + PAUSE * rested,
+            },
+            _ => Self {
+                many: 0,
+                since: now,
+            },
+        }
+    }
+}
+
+impl Pace {
+    /// Whether a handshake from there may begin, which is noted. Anybody can write the address of another on a packet: what is not
+    /// proven takes half of a place's share at most, and nobody's turn who proves it.
+    pub(super) fn turn(&mut self, from: SocketAddr, validated: bool, now: Instant) -> Turn {
+        let place = place(from);
+        let begun = self.0.get(&place).copied();
+        let Begun { many, since } = begun.map_or(
+            Begun {
+                many: 0,
+                since: now,
+            },
+            |it| it.by(now),
+        );
+        if many >= BURST / 2 && !validated {
+            return Turn::Validate;
+        }
+        if many >= BURST {
+            return Turn::Refuse;
+        }
+        self.make_room(now);
+        let many = many + 1;
+        self.0.insert(place, Begun { many, since });
+        Turn::Begin
+    }
+
+    /// Forgets those that have rested, and if none has, the one that began fewest.
+    fn make_room(&mut self, now: Instant) {
+        if self.0.len() < PLACES {
+            return;
+        }
+        self.0.retain(|_, begun| begun.by(now).many > 0);
+        if self.0.len() >= PLACES {
+            let fewest = self.0.iter().min_by_key(|(_, begun)| begun.by(now).many);
+            let fewest = fewest.map(|(place, _)| *place).expect("there are many");
+            self.0.remove(&fewest);
+        }
     }
 }
 
@@ -84,6 +172,52 @@ mod tests {
         assert_eq!(oldest_of_most(places.clone()), Some(0));
         assert_eq!(oldest_of_most(places.rev()), Some(0));
         assert_eq!(oldest_of_most([].into_iter()), None);
+    }
+
+    #[test]
+    fn a_place_begins_so_many_handshakes_at_once_and_then_one_a_pause_however_long_it_tries() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let begun = |pace: &mut Pace, from: &str, tries: u32, now| {
+            let turns = (0..tries).map(|_| pace.turn(self::from(from), true, now));
+            turns.filter(|turn| *turn == Turn::Begin).count() as u32
+        };
+        assert_eq!(begun(&mut pace, "10.0.0.1:1", 10_000, start), BURST);
+        for pauses in [1, 5, 60] {
+            let late = start + PAUSE * pauses;
+            let (mut pace, first) = (Pace::default(), start);
+            begun(&mut pace, "10.0.0.1:1", 10_000, first);
+            assert_eq!(begun(&mut pace, "10.0.0.1:2", 10_000, late), pauses);
+        }
+        assert_eq!(begun(&mut pace, "10.0.0.2:1", 10_000, start), BURST);
+        let rested = start + PAUSE * BURST;
+        assert_eq!(begun(&mut pace, "10.0.0.1:1", 10_000, rested), BURST);
+    }
+
+    /// What it costs is an answer of some bytes, and no handshake.
+    #[test]
+    fn who_writes_the_address_of_another_on_its_packets_takes_none_of_its_turns() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let victim = from("10.0.0.1:1");
+        let turns: Vec<_> = (0..10_000)
+            .map(|_| pace.turn(victim, false, start))
+            .collect();
+        assert_eq!(turns.last(), Some(&Turn::Validate));
+        let proven = (0..10_000).map(|_| pace.turn(victim, true, start));
+        let begun = proven.filter(|turn| *turn == Turn::Begin);
+        assert_eq!(begun.count() as u32, BURST / 2);
+    }
+
+    #[test]
+    fn however_many_places_there_are_few_are_remembered_and_the_busiest_among_them() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let busy = from("10.0.0.1:1");
+        while pace.turn(busy, true, start) == Turn::Begin {}
+        for number in 0..20_000 {
+            let other = SocketAddr::from((Ipv4Addr::from_bits((11 << 24) + number), 1));
+            assert_eq!(pace.turn(other, true, start), Turn::Begin);
+            assert!(pace.0.len() <= PLACES);
+        }
+        assert_eq!(pace.turn(busy, true, start), Turn::Refuse);
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use super::book::{Addresses, Attempts, Known, Unreached, Word};
-use super::door::{self, Handshakes};
+use super::door::{self, Handshakes, Pace, Turn};
 use super::error::{LinkError, StartError};
 use super::frame::{BOOK, Frame, GUESTS, Hello};
 use super::listener::Listener;
@@ -479,13 +479,26 @@ impl Links {
     }
 
     async fn accept(self: Arc<Self>) {
-        let mut handshakes = Handshakes::default();
+        let (mut handshakes, mut pace) = (Handshakes::default(), Pace::default());
         while let Some(incoming) = self.endpoint.accept().await {
-            if handshakes.are_many() && !incoming.remote_address_validated() {
-                let _ = incoming.retry();
-                continue;
-            }
             let from = incoming.remote_address();
+            let validated = incoming.remote_address_validated();
+            let turn = match handshakes.are_many() && !validated {
+                true => Turn::Validate,
+                false => pace.turn(from, validated, Instant::now()),
+            };
+            match turn {
+                Turn::Begin => {}
+                Turn::Validate => {
+                    let _ = incoming.retry();
+                    continue;
+                }
+                Turn::Refuse => {
+                    count(&self.counters.refused);
+                    incoming.refuse();
+                    continue;
+                }
+            }
             let handshake = self.runtime.spawn(Arc::clone(&self).shake_hands(incoming));
             if handshakes.begin(from, handshake.abort_handle()) {
                 count(&self.counters.refused);
