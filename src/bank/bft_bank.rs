@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::bank::reference::{Payment, Reference, References};
+use crate::bank::rules::Rules;
 use crate::codec;
 use crate::money::{Income, Money, Transfer, TransferId};
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
@@ -25,7 +26,7 @@ use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 ///
 /// Without an issuer, anybody may open an account with up to [`Bank::MOST_OPENING`]: money for research. With one,
 /// all money is the issuer's opening balance, and reaches others by transfers; there is no other minting, so an
-/// issuer that wants room to grow opens with more and keeps it.
+/// issuer that wants room to grow opens with more and keeps it. [`Rules`] say which, and what else is allowed.
 ///
 /// ```
 /// use bft_crdts::bank::{Bank, Money};
@@ -44,7 +45,7 @@ use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bank {
     actor: Actor,
-    issuer: Option<Actor>,
+    rules: Rules,
     state: State,
     income: Income,
 }
@@ -151,10 +152,22 @@ impl Bank {
     /// A replica of a bank whose money all comes from `issuer`.
     #[must_use]
     pub fn with_issuer(actor: Actor, issuer: Actor) -> Self {
+        Self::with_rules(actor, Rules::issued_by(issuer, Money::MAX))
+    }
+
+    /// A replica of a bank with these rules.
+    #[must_use]
+    pub fn with_rules(actor: Actor, rules: Rules) -> Self {
         Self {
-            issuer: Some(issuer),
+            rules,
             ..Self::new(actor)
         }
+    }
+
+    /// What this bank allows.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Whose replica this is, and so whose account its own operations open and pay from.
@@ -245,14 +258,6 @@ impl Bank {
     fn transfers(&self, owner: &Actor) -> u64 {
         self.account(owner).map_or(0, |account| account.transfers)
     }
-
-    fn most_opening(&self, owner: &Actor) -> Money {
-        match self.issuer {
-            None => Self::MOST_OPENING,
-            Some(issuer) if issuer == *owner => Money::MAX,
-            Some(_) => Money::ZERO,
-        }
-    }
 }
 
 /// The references that the operations of a batch have used so far, each with the number of the last transfer under it.
@@ -311,7 +316,7 @@ impl Bank {
         if own.is_some() {
             return Err(Verdict::Never("the account is already open"));
         }
-        if balance > self.most_opening(owner) {
+        if balance > self.rules.opening(owner) {
             return Err(Verdict::Never("issues more than it may"));
         }
         Ok(Account::opened_with(balance))
@@ -327,6 +332,9 @@ impl Bank {
         if let Some(flaw) = transfer.flaw(from) {
             return Err(Verdict::Never(flaw));
         }
+        if transfer.amount > self.rules.payment() {
+            return Err(Verdict::Never("moves more than a payment may"));
+        }
         let own = own.ok_or(Verdict::Never("pays before its account is open"))?;
         // A source's operations come in order: a gap is never filled.
         if own.transfers.checked_add(1) != Some(transfer.id.number) {
@@ -340,6 +348,7 @@ impl Bank {
             return Err(Verdict::NotYet("the payee's account"));
         }
         own.debited(transfer.amount)
+            .filter(|after| after.balance >= self.rules.floor())
             .ok_or(Verdict::NotYet("enough money"))
     }
 }
@@ -348,12 +357,12 @@ impl SecureBroadcastAlgorithm for Bank {
     type Op = Op;
     type ReplicatedState = State;
 
-    const NAME: &'static str = "bank/2";
+    const NAME: &'static str = "bank/3";
 
     fn new(actor: Actor) -> Self {
         Self {
             actor,
-            issuer: None,
+            rules: Rules::default(),
             state: State::default(),
             income: Income::default(),
         }
@@ -407,9 +416,15 @@ impl SecureBroadcastAlgorithm for Bank {
         op.to_string()
     }
 
-    /// The issuer, if there is one.
+    /// The issuer's opening is all money that was ever issued.
+    fn admits(&self, state: &State) -> bool {
+        let issuer = self.rules.issuer();
+        issuer.is_none_or(|issuer| state.issued <= self.rules.opening(issuer))
+    }
+
+    /// The [`Rules`].
     fn configuration(&self) -> Vec<u8> {
-        codec::encode(&self.issuer)
+        codec::encode(&self.rules)
     }
 }
 

@@ -25,7 +25,9 @@
 mod bft_bank;
 mod bft_bank_net;
 mod reference;
+mod rules;
 
 pub use crate::money::{Money, Transfer, TransferId};
 pub use bft_bank::{Account, Bank, Op, State};
 pub use reference::{Payment, Reference, ReferenceError};
+pub use rules::{Rules, RulesError};

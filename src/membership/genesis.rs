@@ -61,6 +61,13 @@ impl Genesis {
         &self.algorithm
     }
 
+    /// How the algorithm is configured, as its
+    /// [`configuration`](crate::SecureBroadcastAlgorithm::configuration) says it.
+    #[must_use]
+    pub fn configuration(&self) -> &[u8] {
+        &self.configuration
+    }
+
     /// The bounds.
     #[must_use]
     pub fn limits(&self) -> &Limits {

@@ -1,6 +1,6 @@
 //! A network is founded only as its founders mean it.
 
-use crate::sandbox::{Sandbox, json, text};
+use crate::sandbox::{self, Home, Sandbox, json, text};
 
 #[test]
 fn each_founder_is_another_one_at_another_address_where_others_can_reach_it() {
@@ -82,6 +82,96 @@ fn what_is_refused_names_the_bound_that_it_is_over() {
     let rich = one.refused(&["open", "274877906944"]);
     assert!(rich.contains("with 274877906943 at most"), "{rich}");
     one.done(&["open", "274877906943"]);
+}
+
+#[test]
+fn all_money_of_a_bank_with_an_issuer_comes_from_it_and_the_rules_hold_at_every_member() {
+    let sandbox = Sandbox::new("issuer");
+    let homes = sandbox.found_by(|homes| {
+        let options = [
+            "--kind",
+            "bank",
+            "--issuer",
+            &homes[0].actor,
+            "--supply",
+            "1000",
+        ];
+        let more = ["--floor", "10", "--most-payment", "600"];
+        sandbox::found_with(&[&options[..], &more].concat(), homes)
+    });
+    let [issuer, other] = &homes;
+    let nodes = homes.each_ref().map(|home| home.run());
+    let refused = |home: &Home, words: &[&str], why: &str| {
+        let complaint = home.refused(words);
+        assert!(complaint.contains(why), "{words:?}: {complaint}");
+    };
+    refused(issuer, &["open", "1001"], "with 1000 at most");
+    refused(other, &["open", "1"], "with 0 at most");
+    refused(other, &["open", "1"], "all money is the issuer's");
+    issuer.done(&["open"]);
+    other.done(&["open"]);
+    issuer.until(&["balance", &other.actor], "0\n");
+    refused(issuer, &["pay", &other.actor, "601"], "moves 600 at most");
+    issuer.done(&["pay", &other.actor, "600"]);
+    refused(
+        issuer,
+        &["pay", &other.actor, "391"],
+        "of which 10 stay there",
+    );
+    issuer.done(&["pay", &other.actor, "390"]);
+    other.until(&["balance"], "990\n");
+    other.done(&["pay", &issuer.actor, "5"]);
+    drop(nodes);
+    let _nodes = homes.each_ref().map(|home| home.run());
+    for home in &homes {
+        home.until(&["balance", &issuer.actor], "15\n");
+        let rules = json(&home.done(&["rules", "--json"]));
+        assert_eq!(rules["issuer"], issuer.actor);
+        let told = ["floor", "payment", "issued"].map(|rule| rules[rule].as_u64());
+        assert_eq!(told, [Some(10), Some(600), Some(1000)]);
+    }
+    assert!(other.done(&["rules"]).contains(&issuer.actor));
+}
+
+#[test]
+fn a_bank_is_founded_only_by_rules_under_which_there_can_be_money() {
+    let sandbox = Sandbox::new("rules");
+    let one = sandbox.home("one");
+    let founder = format!("{}@127.0.0.1:1", one.actor);
+    let found = |kind: &str, options: &[&str]| {
+        let output = one.ask(&[&["found", "--kind", kind], options, &[founder.as_str()]].concat());
+        (output.status.code(), text(&output.stderr))
+    };
+    let stranger = "2".repeat(64);
+    for (kind, options, code, why) in [
+        (
+            "bank",
+            &["--issuer", &stranger, "--supply", "5"][..],
+            1,
+            "none of the founders",
+        ),
+        ("bank", &["--issuer", &one.actor], 2, "--supply"),
+        ("bank", &["--supply", "5"], 2, "--issuer"),
+        (
+            "bank",
+            &["--issuer", "abcd", "--supply", "5"],
+            2,
+            "all 64 digits",
+        ),
+        (
+            "bank",
+            &["--most-opening", "274877906944"],
+            1,
+            "with 274877906943 at most",
+        ),
+        ("bank", &["--most-payment", "0"], 1, "no payment"),
+        ("set", &["--floor", "5"], 2, "no rules of a bank"),
+    ] {
+        let (told, complaint) = found(kind, options);
+        assert_eq!(told, Some(code), "{options:?}: {complaint}");
+        assert!(complaint.contains(why), "{options:?}: {complaint}");
+    }
+    assert_eq!(found("bank", &["--most-opening", "7"]).0, Some(0));
 }
 
 #[test]

@@ -65,13 +65,18 @@ impl Sandbox {
     }
 
     pub(crate) fn found(&self, kind: &str) -> [Home; 2] {
+        self.found_by(|homes| found(kind, homes))
+    }
+
+    /// Two members of the network to which `invite` writes the invitation.
+    pub(crate) fn found_by(&self, invite: impl FnOnce(&[Home]) -> String) -> [Home; 2] {
         let sockets = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").expect("a port"));
         let addresses = sockets.map(|socket| socket.local_addr().expect("bound").to_string());
         let mut homes = ["one", "two"].map(|name| self.home(name));
         for (home, address) in homes.iter_mut().zip(addresses) {
             home.address = address;
         }
-        let invitation = found(kind, &homes);
+        let invitation = invite(&homes);
         homes[0].told(&["join", "-"], &invitation);
         let file = self.0.join("invitation");
         std::fs::write(&file, &invitation).expect("written");
@@ -96,11 +101,15 @@ pub(crate) fn free_address() -> String {
 }
 
 pub(crate) fn found(kind: &str, homes: &[Home]) -> String {
+    found_with(&["--kind", kind], homes)
+}
+
+pub(crate) fn found_with(options: &[&str], homes: &[Home]) -> String {
     let founders = homes
         .iter()
         .map(|home| format!("{}@{}", home.actor, home.address));
     let founders: Vec<_> = founders.collect();
-    let mut words = vec!["found", "--kind", kind];
+    let mut words = [&["create-network"], options].concat();
     words.extend(founders.iter().map(String::as_str));
     homes[0].done(&words)
 }

@@ -1,7 +1,9 @@
 //! The bank's promises: money is moved only by its owner, is never made or lost, and no operation is a bomb.
 
 use crate::transfers::{Ledger, actor};
-use bft_crdts::bank::{Bank, Money, Op, Transfer, TransferId};
+use std::collections::BTreeSet;
+
+use bft_crdts::bank::{Bank, Money, Op, Rules, Transfer, TransferId};
 use bft_crdts::codec::{Limits, decode, encode};
 use bft_crdts::laws::{self, Trial};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
@@ -202,12 +204,66 @@ fn with_an_issuer_all_money_is_its_own_opening(units: u64, other: u64) {
 }
 
 #[test]
-fn the_issuer_is_part_of_the_configuration() {
-    let open = Bank::new(actor(1)).configuration();
-    let mine = Bank::with_issuer(actor(1), actor(1)).configuration();
-    let others = Bank::with_issuer(actor(1), actor(2)).configuration();
-    assert!(open != mine && mine != others && open != others);
-    assert_eq!(Bank::new(actor(2)).configuration(), open);
+fn the_rules_are_part_of_the_configuration() {
+    let issued = |issuer, supply| Rules::issued_by(actor(issuer), Money::new(supply));
+    let opening = Rules::default().with_opening(Money::new(7));
+    let payment = Rules::default().with_payment(Money::new(7));
+    let different = [
+        Rules::default(),
+        issued(1, 5),
+        issued(2, 5),
+        issued(1, 6),
+        opening.expect("small"),
+        Rules::default().with_floor(Money::new(7)),
+        payment.expect("something"),
+    ];
+    let configurations: BTreeSet<_> = different
+        .iter()
+        .map(|rules| Bank::with_rules(actor(1), rules.clone()).configuration())
+        .collect();
+    assert_eq!(configurations.len(), different.len());
+    for rules in different {
+        let other = Bank::with_rules(actor(2), rules.clone()).configuration();
+        assert!(configurations.contains(&other), "whoever looks at it");
+        assert_eq!(Rules::decode(&other), Ok(rules));
+    }
+}
+
+#[test]
+fn the_issuer_opens_with_no_more_than_the_supply_and_a_snapshot_with_more_is_not_admitted() {
+    let rules = |supply| Rules::issued_by(actor(1), Money::new(supply));
+    let mut bank = Bank::with_rules(actor(1), rules(100));
+    let beyond = bank.open(Money::new(101));
+    assert!(is_never(bank.verdict(&actor(1), &beyond)));
+    let all = bank.open(Money::new(100));
+    deliver(&mut bank, 1, all);
+    assert!(bank.admits(&bank.state()));
+    assert!(!Bank::with_rules(actor(1), rules(99)).admits(&bank.state()));
+}
+
+#[test]
+fn no_payment_leaves_less_than_the_floor_or_moves_more_than_one_may() {
+    let rules = Rules::issued_by(actor(1), Money::new(100)).with_floor(Money::new(10));
+    let rules = rules.with_payment(Money::new(60)).expect("something");
+    let [mut bank, other] = [1, 2].map(|n| Bank::with_rules(actor(n), rules.clone()));
+    let opening = bank.open(Money::new(100));
+    deliver(&mut bank, 1, opening);
+    deliver(&mut bank, 2, other.open(Money::ZERO));
+    let large = pay(&bank, 1, 2, 61);
+    assert!(is_never(bank.verdict(&actor(1), &large)));
+    let first = pay(&bank, 1, 2, 60);
+    deliver(&mut bank, 1, first);
+    let below = pay(&bank, 1, 2, 31);
+    assert!(is_not_yet(bank.verdict(&actor(1), &below)));
+    let floor = pay(&bank, 1, 2, 30);
+    let mut one_more = transfer(pay(&bank, 1, 2, 1));
+    one_more.id.number += 1;
+    let one_more = Op::Transfer(one_more);
+    assert!(is_not_yet(
+        bank.verdict_batch(&actor(1), &[floor.clone(), one_more])
+    ));
+    deliver(&mut bank, 1, floor);
+    assert_eq!(balances(&bank), [10, 90]);
 }
 
 #[test]
@@ -393,6 +449,13 @@ fn the_bank_without_an_issuer_keeps_the_laws() {
 fn the_bank_with_an_issuer_keeps_the_laws() {
     let issuer = laws::actors(2)[1];
     keeps_the_laws(move |owner| Bank::with_issuer(owner, issuer), 2);
+}
+
+#[test]
+fn the_bank_with_a_floor_and_bounded_payments_keeps_the_laws() {
+    let rules = Rules::default().with_floor(Money::new(50));
+    let rules = rules.with_payment(Money::new(300)).expect("something");
+    keeps_the_laws(move |owner| Bank::with_rules(owner, rules.clone()), 3);
 }
 
 fn keeps_the_laws(fresh: impl Fn(Actor) -> Bank, seed: u64) {

@@ -11,10 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bft_crdts::Actor;
+use bft_crdts::bank::Rules;
 use bft_crdts::node::{Address, Invitation};
 
 use crate::client;
 use crate::failure::Failure;
+use crate::founding;
 use crate::home::Home;
 use crate::name::Contact;
 use crate::print;
@@ -120,7 +122,8 @@ impl Stage {
             actor: player.actor,
             address: player.address.clone(),
         });
-        let invitation = crate::founding(self.kind, &contacts.collect::<Vec<_>>())?;
+        let invitation =
+            founding::found(self.kind, Rules::default(), &contacts.collect::<Vec<_>>())?;
         for player in &mut self.actors {
             player.start(&invitation)?;
             let actor = player.actor.to_string();

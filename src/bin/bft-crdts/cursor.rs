@@ -106,13 +106,14 @@ fn lane(text: &str) -> Option<(String, u64)> {
 #[cfg(test)]
 mod tests {
     use bft_crdts::SigningActor;
+    use bft_crdts::bank::Rules;
 
     use super::*;
     use crate::protocol::Kind;
 
     fn network() -> NetworkId {
         let member = SigningActor::from_secret(&[1; 32]).actor();
-        let genesis = Kind::Set.found([member].into(), [0; 32]);
+        let genesis = Kind::Set.found(Rules::default(), [member].into(), [0; 32]);
         genesis.expect("one member").network()
     }
 

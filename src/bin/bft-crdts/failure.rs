@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bft_crdts::Actor;
+use bft_crdts::bank::RulesError;
 use bft_crdts::codec::DecodeError;
 use bft_crdts::evidence::EvidenceError;
 use bft_crdts::membership::GenesisError;
@@ -62,6 +63,10 @@ pub(crate) enum Failure {
     FounderTwice(Actor),
     #[error("two founders are named at {0}")]
     AddressTwice(Address),
+    #[error("the issuer {0} is none of the founders")]
+    IssuerElsewhere(Actor),
+    #[error("no bank has such rules: {0}")]
+    Rules(#[from] RulesError),
     #[error("it is not known where to listen")]
     NowhereToListen,
     #[error("{0} is no address: {1}")]
@@ -148,6 +153,8 @@ impl Failure {
             Self::Genesis(_) => "genesis",
             Self::FounderTwice(_) => "founder-twice",
             Self::AddressTwice(_) => "address-twice",
+            Self::IssuerElsewhere(_) => "issuer-elsewhere",
+            Self::Rules(_) => "rules",
             Self::NowhereToListen => "nowhere-to-listen",
             Self::Address(..) => "address",
             Self::Start(_) => "start",
@@ -205,6 +212,9 @@ impl Failure {
             }
             Self::AddressTwice(_) => {
                 "name the address and the port at which each node itself listens"
+            }
+            Self::IssuerElsewhere(_) => {
+                "name it among the founders, or there would be no money until it is let in"
             }
             Self::NowhereToListen => "say it with --listen HOST:PORT",
             Self::Stopped(_) => {

@@ -244,6 +244,8 @@ impl Home {
 
 #[cfg(test)]
 mod tests {
+    use bft_crdts::bank::Rules;
+
     use super::*;
 
     #[test]
@@ -251,7 +253,7 @@ mod tests {
         let directory = format!("bft-crdts-cut-{}", std::process::id());
         let home = Home::at(std::env::temp_dir().join(directory));
         let actor = home.create().expect("an identity");
-        let genesis = Kind::Set.found([actor].into(), [0; 32]);
+        let genesis = Kind::Set.found(Rules::default(), [actor].into(), [0; 32]);
         let invitation = Invitation::founding(genesis.expect("one founder"), [].into());
         let mut store = home.open().expect("a store");
         store.found(&invitation.genesis).expect("durable");

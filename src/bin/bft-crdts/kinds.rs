@@ -4,7 +4,7 @@ mod family;
 
 use std::collections::BTreeSet;
 
-use bft_crdts::bank::{self, Bank, Money, Reference, TransferId};
+use bft_crdts::bank::{self, Bank, Money, Reference, Rules, TransferId};
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::Replica;
 use bft_crdts::membership::{Genesis, GenesisError};
@@ -14,7 +14,7 @@ use bft_crdts::types::{Counter, Text};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 use crate::payments::{self, Which};
-use crate::protocol::{Account, Effect, Kind, Payment, Refusal, Reply};
+use crate::protocol::{Account, BankRules, Effect, Kind, Payment, Refusal, Reply};
 pub(crate) use family::Texts;
 
 /// Words that the prompt is given to complete, and the most bytes of one.
@@ -35,7 +35,7 @@ pub(crate) type Set = Orswot<String>;
 pub(crate) enum Wanted {
     Add(Vec<String>),
     Remove(Vec<String>),
-    Open(Money),
+    Open(Option<Money>),
     Pay(Actor, Money, Option<Reference>),
     Increase(i64),
     Put(String, String),
@@ -50,6 +50,8 @@ pub(crate) enum Question {
     List,
     Balance(Actor),
     Accounts,
+    /// What a bank allows.
+    Rules,
     /// The value of a counter, or all of a text or a map; the value under a key.
     Get(Option<String>),
 }
@@ -58,6 +60,12 @@ pub(crate) enum Question {
 pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Send {
     /// Which one it is.
     const KIND: Kind;
+
+    /// The first state of the network that `genesis` describes, if it is one of this kind.
+    fn begin(genesis: &Genesis, actor: Actor) -> Option<Self> {
+        let first = Self::new(actor);
+        genesis.check(&first).ok().map(|()| first)
+    }
 
     /// The operation on this state.
     fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal>;
@@ -94,19 +102,20 @@ impl Kind {
     /// The kind that `genesis` describes, if it is one that the program can run. `actor` is any.
     pub(crate) fn of(genesis: &Genesis, actor: Actor) -> Option<Self> {
         let kinds = [
-            (Self::Set, genesis.check(&Set::new(actor))),
-            (Self::Bank, genesis.check(&Bank::new(actor))),
-            (Self::Counter, genesis.check(&Counter::new(actor))),
-            (Self::Map, genesis.check(&Texts::new(actor))),
-            (Self::Text, genesis.check(&Text::new(actor))),
+            (Self::Set, Set::begin(genesis, actor).is_some()),
+            (Self::Bank, Bank::begin(genesis, actor).is_some()),
+            (Self::Counter, Counter::begin(genesis, actor).is_some()),
+            (Self::Map, Texts::begin(genesis, actor).is_some()),
+            (Self::Text, Text::begin(genesis, actor).is_some()),
         ];
-        let described = kinds.into_iter().find(|(_, checked)| checked.is_ok());
+        let described = kinds.into_iter().find(|(_, is)| *is);
         described.map(|(kind, _)| kind)
     }
 
-    /// The description of a network of this kind that begins with these members.
+    /// The description of a network of this kind that begins with these members. A bank has these rules.
     pub(crate) fn found(
         self,
+        rules: Rules,
         members: BTreeSet<Actor>,
         nonce: [u8; 32],
     ) -> Result<Genesis, GenesisError> {
@@ -115,7 +124,10 @@ impl Kind {
         let anybody = Actor::from_bytes([0; 32]);
         match self {
             Self::Set => Genesis::new(&Set::new(anybody), members, limits, nonce),
-            Self::Bank => Genesis::new(&Bank::new(anybody), members, limits, nonce),
+            Self::Bank => {
+                let bank = Bank::with_rules(anybody, rules);
+                Genesis::new(&bank, members, limits, nonce)
+            }
             Self::Counter => Genesis::new(&Counter::new(anybody), members, limits, nonce),
             Self::Map => Genesis::new(&Texts::new(anybody), members, limits, nonce),
             Self::Text => Genesis::new(&Text::new(anybody), members, limits, nonce),
@@ -180,13 +192,15 @@ fn removal(set: &Set, members: Vec<String>) -> Result<orswot::Op<String>, Refusa
 impl Service for Bank {
     const KIND: Kind = Kind::Bank;
 
+    fn begin(genesis: &Genesis, actor: Actor) -> Option<Self> {
+        let rules = Rules::decode(genesis.configuration()).ok()?;
+        let first = Self::with_rules(actor, rules);
+        genesis.check(&first).ok().map(|()| first)
+    }
+
     fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal> {
         match wanted {
-            Wanted::Open(balance) if balance > Self::MOST_OPENING => Err(Refusal::TooMuchMoney {
-                amount: balance.units(),
-                most: Self::MOST_OPENING.units(),
-            }),
-            Wanted::Open(balance) => Ok(self.open(balance)),
+            Wanted::Open(balance) => opening(self, balance),
             Wanted::Pay(to, amount, reference) => payment(self, to, amount, reference),
             _ => Err(Refusal::OtherKind(Self::KIND)),
         }
@@ -233,6 +247,13 @@ impl Service for Bank {
                 let accounts = accounts.map(|(owner, found)| account(owner, found.balance));
                 Ok(Reply::Accounts(accounts.collect()))
             }
+            Question::Rules => Ok(Reply::Rules(BankRules {
+                issuer: self.rules().issuer().map(Actor::to_string),
+                opening: self.rules().opening(self.owner()).units(),
+                floor: self.rules().floor().units(),
+                payment: self.rules().payment().units(),
+                issued: self.issued().units(),
+            })),
             _ => Err(Refusal::OtherKind(Self::KIND)),
         }
     }
@@ -255,6 +276,22 @@ impl Service for Bank {
     }
 }
 
+/// The opening of this replica's account, with as much as it may where all money is this actor's, or with nothing, unless it is said.
+fn opening(bank: &Bank, balance: Option<Money>) -> Result<bank::Op, Refusal> {
+    let (rules, owner) = (bank.rules(), bank.owner());
+    let most = rules.opening(owner);
+    let unsaid = match rules.issuer() == Some(owner) {
+        true => most,
+        false => Money::ZERO,
+    };
+    let balance = balance.unwrap_or(unsaid);
+    if balance > most {
+        let (amount, most) = (balance.units(), most.units());
+        return Err(Refusal::TooMuchMoney { amount, most });
+    }
+    Ok(bank.open(balance))
+}
+
 /// A payment from this replica's account, if it is open, holds enough, and so is the payee's.
 fn payment(
     bank: &Bank,
@@ -268,9 +305,22 @@ fn payment(
     };
     balance_of(to)?;
     let balance = balance_of(*bank.owner())?;
-    if amount > balance {
-        let (balance, amount) = (balance.units(), amount.units());
-        return Err(Refusal::TooLittleMoney { balance, amount });
+    let (floor, most) = (bank.rules().floor(), bank.rules().payment());
+    if amount > most {
+        let (amount, most) = (amount.units(), most.units());
+        return Err(Refusal::PaysTooMuch { amount, most });
+    }
+    let left = balance.checked_sub(amount);
+    if left.is_none_or(|left| left < floor) {
+        let (balance, amount, floor) = (balance.units(), amount.units(), floor.units());
+        return Err(match floor {
+            0 => Refusal::TooLittleMoney { balance, amount },
+            _ => Refusal::BelowTheFloor {
+                balance,
+                amount,
+                floor,
+            },
+        });
     }
     Ok(match reference {
         Some(reference) => bank.transfer_once(to, amount, reference),

@@ -12,6 +12,7 @@ mod control;
 mod cursor;
 mod evidence;
 mod failure;
+mod founding;
 mod home;
 mod kinds;
 mod name;
@@ -27,7 +28,6 @@ mod trace;
 mod view;
 mod watch;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -40,11 +40,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::name::Contact;
-use crate::protocol::{Kind, Reply, Request, Told};
-
-/// The fewest members of which one may lie.
-const LIAR_TOLERATED: usize = 4;
+use crate::protocol::{Reply, Request, Told};
 
 /// Bytes of a text that are looked at for an invitation, which has half as many with all its spaces.
 const INVITATION: u64 = 8 << 20;
@@ -83,14 +79,8 @@ enum Command {
     /// Prints the actor. Not while its node runs; then `status` does.
     Whoami,
     /// Prints the invitation with which a network begins. Each founder takes it with `join`.
-    Found {
-        /// What is replicated.
-        #[arg(long, value_enum)]
-        kind: Kind,
-        /// The founders, and where each will listen.
-        #[arg(required = true, value_name = "ACTOR@HOST:PORT")]
-        founders: Vec<Contact>,
-    },
+    #[command(visible_alias = "found")]
+    CreateNetwork(founding::Options),
     /// Takes an invitation. A later `run` follows the network, and asks to be let in if it has no seat.
     Join {
         /// The text, or @FILE, or - for standard input.
@@ -178,7 +168,7 @@ fn carry_out(program: Program) -> Result<(), Failure> {
     match program.command {
         Command::Init => print_actor(home.create()?, json)?,
         Command::Whoami => print_actor(home.open()?.key().actor(), json)?,
-        Command::Found { kind, founders } => print_founding(kind, &founders, json)?,
+        Command::CreateNetwork(options) => founding::print(&options, json)?,
         Command::Join { invitation } => {
             print_actor(home.join(&invitation_of(&invitation)?)?, json)?;
         }
@@ -216,39 +206,6 @@ fn print_actor(actor: bft_crdts::Actor, json: bool) -> io::Result<()> {
         true => print(&json!({ "actor": actor }).to_string()),
         false => print(&actor),
     }
-}
-
-fn print_founding(kind: Kind, founders: &[Contact], json: bool) -> Result<(), Failure> {
-    let invitation = founding(kind, founders)?.to_string();
-    if founders.len() < LIAR_TOLERATED {
-        remark(
-            "with fewer than 4 founders the network tolerates no liar, and no member that is lost for good",
-        );
-    }
-    match json {
-        true => print(&json!({ "invitation": invitation }).to_string())?,
-        false => print(&invitation)?,
-    }
-    Ok(())
-}
-
-/// The invitation to a network of these founders, each of them another one at another address: a new network each time, though the
-/// founders may be the same.
-pub(crate) fn founding(kind: Kind, founders: &[Contact]) -> Result<Invitation, Failure> {
-    let (mut named, mut taken) = (BTreeSet::new(), BTreeSet::new());
-    for founder in founders {
-        if !named.insert(founder.actor) {
-            return Err(Failure::FounderTwice(founder.actor));
-        }
-        if !taken.insert(name::canonical(&founder.address)) {
-            return Err(Failure::AddressTwice(founder.address.clone()));
-        }
-    }
-    let members = founders.iter().map(|founder| founder.actor).collect();
-    let contacts = founders.iter();
-    let contacts = contacts.map(|founder| (founder.actor, founder.address.clone()));
-    let genesis = kind.found(members, home::draw()?)?;
-    Ok(Invitation::founding(genesis, contacts.collect()))
 }
 
 /// The invitation that an argument is, or names.

@@ -147,7 +147,7 @@ impl Start {
 
     async fn desk<A: Service>(self) -> Result<Desk<A>, Failure> {
         let key = self.store.key();
-        let algorithm = A::new(key.actor());
+        let algorithm = A::begin(&self.genesis, key.actor()).ok_or(Failure::UnknownKind)?;
         let mut builder = Node::builder(key, algorithm, self.genesis)
             .listen(self.listen)
             .invitation(&self.invitation)

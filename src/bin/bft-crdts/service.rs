@@ -154,7 +154,7 @@ impl<A: Service> Desk<A> {
         match request {
             Request::Add { members } => self.propose(Wanted::Add(members)).await,
             Request::Remove { members } => self.propose(Wanted::Remove(members)).await,
-            Request::Open { amount } => self.propose(Wanted::Open(Money::new(amount))).await,
+            Request::Open { amount } => self.propose(Wanted::Open(amount.map(Money::new))).await,
             Request::Pay {
                 actor,
                 amount,
@@ -172,6 +172,7 @@ impl<A: Service> Desk<A> {
                 self.look(Question::Balance(self.node.actor())).await
             }
             Request::Accounts => self.look(Question::Accounts).await,
+            Request::Rules => self.look(Question::Rules).await,
             Request::Incr { amount } => self.propose(Wanted::Increase(amount)).await,
             Request::Put { key, value } => self.propose(Wanted::Put(key, value)).await,
             Request::Insert { at, text } => self.propose(Wanted::Insert(at, text)).await,

@@ -6,8 +6,8 @@ use bft_crdts::node::Address;
 use serde_json::{Value, json};
 
 use crate::protocol::{
-    Effect, Event, History, Member, Operation, Paid, Payment, PaymentState, Place, Reply, Status,
-    Told, Unreached, Waiting, Wish, Wished,
+    BankRules, Effect, Event, History, Member, Operation, Paid, Payment, PaymentState, Place,
+    Reply, Status, Told, Unreached, Waiting, Wish, Wished,
 };
 
 /// Digits by which an actor is told from the others; as many as the library writes.
@@ -111,6 +111,7 @@ pub(crate) fn human(reply: &Reply) -> String {
             let line = |it: &crate::protocol::Account| format!("{} {}", it.owner, it.balance);
             lines(accounts.iter().map(line))
         }
+        Reply::Rules(it) => rules(it),
         Reply::Evidence(files) if files.is_empty() => "nobody is convicted".to_owned(),
         Reply::Evidence(files) => {
             let line = |it: &crate::protocol::Evidence| format!("{} {}", it.accused, it.file);
@@ -182,6 +183,21 @@ pub(crate) fn event(event: &Event) -> String {
             format!("{faults} faults were missed: `status` names who is convicted")
         }
     }
+}
+
+fn rules(it: &BankRules) -> String {
+    let issuer = match &it.issuer {
+        Some(issuer) => format!("all money is issued by {issuer}"),
+        None => "anybody may open an account with money".to_owned(),
+    };
+    let opening = format!("this node opens its account with {} at most", it.opening);
+    let floor = format!(
+        "no payment leaves less than {} on the payer's account",
+        it.floor
+    );
+    let payment = format!("one payment moves {} at most", it.payment);
+    let issued = format!("{} are issued so far", it.issued);
+    [issuer, opening, floor, payment, issued].join("\n")
 }
 
 fn payment(it: &Payment) -> String {

@@ -68,7 +68,7 @@ pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         Request::Invite { actor: name() },
         Request::Approve { change: change() },
         Request::Add { members: members() },
-        Request::Open { amount: 1 },
+        Request::Open { amount: Some(1) },
         Request::Pay {
             actor: name(),
             amount: u64::MAX,

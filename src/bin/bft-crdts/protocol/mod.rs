@@ -16,7 +16,8 @@ pub(crate) use event::{Event, Told};
 pub(crate) use operations::{Effect, History, Operation, Paid, Payment, PaymentState};
 pub(crate) use refusal::Refusal;
 pub(crate) use reply::{
-    Account, Answer, Evidence, Member, Place, Put, Reply, Status, Unreached, Waiting, Wish, Words,
+    Account, Answer, BankRules, Evidence, Member, Place, Put, Reply, Status, Unreached, Waiting,
+    Wish, Words,
 };
 pub(crate) use request::{Kind, Request, Wished};
 

@@ -56,6 +56,16 @@ pub(crate) enum Refusal {
     TooLittleMoney { balance: u64, amount: u64 },
     #[error("an account is opened with {most} at most, and {amount} are asked for")]
     TooMuchMoney { amount: u64, most: u64 },
+    #[error(
+        "the account holds {balance}, of which {floor} stay there, and {amount} are to be paid"
+    )]
+    BelowTheFloor {
+        balance: u64,
+        amount: u64,
+        floor: u64,
+    },
+    #[error("one payment moves {most} at most, and {amount} are to be paid")]
+    PaysTooMuch { amount: u64, most: u64 },
     #[error("that actor is a member already")]
     Member,
     #[error("{len} bytes in one operation, at most {limit} fit")]
@@ -107,7 +117,7 @@ impl Refusal {
             Self::Busy => "end an `events`, or see with `why` what operations wait for",
             Self::OtherKind(Kind::Set) => "its commands are add, remove and list",
             Self::OtherKind(Kind::Bank) => {
-                "its commands are open, pay, payment, balance and accounts"
+                "its commands are open, pay, payment, balance, accounts and rules"
             }
             Self::OtherKind(Kind::Counter) => "its commands are incr and get",
             Self::OtherKind(Kind::Map) => "its commands are put, get and delete",
@@ -124,7 +134,12 @@ impl Refusal {
             Self::Whole => "write `delete KEY`; a key with spaces between quotation marks",
             Self::NoAccount(_) => "its owner opens it with `open AMOUNT`",
             Self::Early(_) => "it may be on its way: try again; `members` shows who has more",
-            Self::TooLittleMoney { .. } => {
+            Self::TooMuchMoney { most: 0, .. } => {
+                "all money is the issuer's, see `rules`: `open` the account with nothing, and be paid"
+            }
+            Self::TooMuchMoney { .. } => "`rules` shows what this bank allows",
+            Self::PaysTooMuch { .. } => "make several payments of it",
+            Self::TooLittleMoney { .. } | Self::BelowTheFloor { .. } => {
                 "`accounts` shows what is there; income that is not delivered here does not count"
             }
             Self::OtherPayment { .. } => {

@@ -35,6 +35,7 @@ pub(crate) enum Reply {
     List(Vec<String>),
     Balance(Account),
     Accounts(Vec<Account>),
+    Rules(BankRules),
     Number(i64),
     Value(String),
     Puts(Vec<Put>),
@@ -148,6 +149,21 @@ pub(crate) struct Wish {
 pub(crate) struct Account {
     pub(crate) owner: String,
     pub(crate) balance: u64,
+}
+
+/// What a bank allows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BankRules {
+    /// From whom all money comes; `None` where anybody may open an account with money.
+    pub(crate) issuer: Option<String>,
+    /// The most that this node may open its account with.
+    pub(crate) opening: u64,
+    /// What no payment leaves less than on the payer's account.
+    pub(crate) floor: u64,
+    /// The most that one payment moves.
+    pub(crate) payment: u64,
+    /// All money that was issued so far.
+    pub(crate) issued: u64,
 }
 
 /// Evidence that lies in a file.

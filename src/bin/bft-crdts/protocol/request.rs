@@ -60,8 +60,9 @@ pub(crate) enum Request {
     List,
     /// Bank: opens this actor's account.
     Open {
-        /// The money that is issued with it.
-        amount: u64,
+        /// The money that is issued with it. Without, none; the issuer's, all that it may issue.
+        #[serde(default)]
+        amount: Option<u64>,
     },
     /// Bank: pays from this actor's account.
     Pay {
@@ -97,6 +98,8 @@ pub(crate) enum Request {
     },
     /// Bank: all accounts.
     Accounts,
+    /// Bank: who issues its money, and what it allows.
+    Rules,
     /// Counter: increases it, or decreases it by less than 0.
     Incr {
         /// By how much.
@@ -155,7 +158,8 @@ impl Request {
             | Self::Pay { .. }
             | Self::Payment { .. }
             | Self::Balance { .. }
-            | Self::Accounts => &[Kind::Bank],
+            | Self::Accounts
+            | Self::Rules => &[Kind::Bank],
             Self::Incr { .. } => &[Kind::Counter],
             Self::Get { .. } => &[Kind::Counter, Kind::Map, Kind::Text],
             Self::Put { .. } => &[Kind::Map],
@@ -210,7 +214,7 @@ pub(crate) enum Wished {
 pub(crate) enum Kind {
     /// A set of texts.
     Set,
-    /// Accounts and payments; anybody may open one.
+    /// Accounts and payments; only the issuer begins with money, or anybody where there is none.
     Bank,
     /// A number that all increase and decrease.
     Counter,
