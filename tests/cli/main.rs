@@ -7,6 +7,7 @@ mod control;
 mod evidence;
 mod family;
 mod founding;
+mod health;
 mod hostile;
 mod meeting;
 mod payments;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 
-use crate::sandbox::{self, Home, Sandbox, free_address, json, until};
+use crate::sandbox::{self, Home, Sandbox, free_address, json, text, until};
 
 /// The first of two founders, and how it speaks of the second one, whom it has to find at this address.
 struct Seeker {
@@ -55,6 +55,14 @@ impl Seeker {
             "{members}"
         );
         assert!(!members.contains("level"), "{members}");
+        let health = self.one.ask(&["health"]);
+        assert_eq!(health.status.code(), Some(5));
+        let health = text(&health.stdout);
+        let silent = format!("{} is silent: not heard since", self.two);
+        assert!(
+            health.contains(&silent) && health.contains(&told),
+            "{health}"
+        );
         let log = fs::read_to_string(log).expect("a file");
         let lines: Vec<_> = log
             .lines()

@@ -84,6 +84,23 @@ impl Sandbox {
         homes
     }
 
+    /// So many founders, each with the invitation.
+    pub(crate) fn found_many<const N: usize>(&self, kind: &str) -> [Home; N] {
+        let sockets = [(); N].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a port"));
+        let mut number = 0;
+        let homes = sockets.map(|socket| {
+            number += 1;
+            let mut home = self.home(&number.to_string());
+            home.address = socket.local_addr().expect("bound").to_string();
+            home
+        });
+        let invitation = found(kind, &homes);
+        for home in &homes {
+            home.done(&["join", invitation.trim()]);
+        }
+        homes
+    }
+
     pub(crate) fn found_alone(&self, kind: &str) -> Home {
         let mut home = self.home("one");
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
@@ -217,6 +234,22 @@ impl Home {
     pub(crate) fn run_noting(&self, filter: &str, stderr: impl Into<Stdio>) -> Process {
         let mut command = self.command(&["run"]);
         let mut node = Process::of(command.env("RUST_LOG", filter).stderr(stderr));
+        assert_eq!(node.line(), format!("ready {}", self.address));
+        node
+    }
+
+    /// A node that runs within bounds that the shell sets.
+    pub(crate) fn run_limited(&self, bounds: &str) -> Process {
+        let script = format!("{bounds}; exec \"$0\" \"$@\"");
+        let program = env!("CARGO_BIN_EXE_bft-crdts");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, program, "--dir"]);
+        command.arg(&self.directory).arg("run");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut node = Process::of(&mut command);
         assert_eq!(node.line(), format!("ready {}", self.address));
         node
     }

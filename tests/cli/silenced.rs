@@ -9,6 +9,10 @@ fn is_silenced(home: &Home) {
     let complaint = home.refused_soon(&["add", "fig"]);
     assert!(complaint.contains("signs no more"), "{complaint}");
     assert_eq!(json(&home.done(&["status", "--json"]))["silenced"], true);
+    let health = home.ask(&["health", "--json"]);
+    assert_eq!(health.status.code(), Some(5));
+    let health = json(&crate::sandbox::text(&health.stdout));
+    assert_eq!(health["findings"][0]["code"], "convicted", "{health}");
     let why = home.done(&["why"]);
     let own = why.lines().find(|line| line.starts_with(&home.actor[..6]));
     assert!(own.is_some_and(|own| own.contains("own key")), "{why}");

@@ -73,6 +73,11 @@ impl Call {
         Failure::Unreadable(self.home.directory().to_owned(), why)
     }
 
+    /// The first line of the answer, however long it takes.
+    pub(crate) fn reply(mut self) -> Result<Reply, Failure> {
+        Ok(self.answer(|| {})?.0)
+    }
+
     fn silent(&self, error: io::Error) -> Failure {
         Failure::Silent(self.home.directory().to_owned(), error)
     }

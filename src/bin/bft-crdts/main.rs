@@ -6,6 +6,7 @@
 #[cfg(not(unix))]
 compile_error!("the program talks to its node over a Unix socket");
 
+mod checkup;
 mod client;
 mod cluster;
 mod control;
@@ -13,8 +14,10 @@ mod cursor;
 mod evidence;
 mod failure;
 mod founding;
+mod health;
 mod home;
 mod kinds;
+mod last_run;
 mod name;
 mod payments;
 mod prompt;
@@ -50,7 +53,8 @@ Actors are written with all 64 digits, or with the first few (at least 4) where 
 is let in.
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer;
-4 the operation was taken and may be made yet: a script that asks again may make it twice.";
+4 the operation was taken and may be made yet: a script that asks again may make it twice;
+5 and 6 `health` alone: no operation can be made here now; operations are made, and something wants attention.";
 
 /// Replicated data types that survive malicious replicas, without consensus on every operation.
 #[derive(Debug, Parser)]
@@ -89,6 +93,8 @@ enum Command {
     /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when it listens: the address that others are
     /// told, unless it is 0.0.0.0, which leads nowhere.
     Run(run::Options),
+    /// Tells whether this node and the members work, since when not, and what it means; answers within its time limit.
+    Health(health::Options),
     /// Checks evidence with nothing but its file.
     VerifyEvidence {
         /// The file.
@@ -111,7 +117,7 @@ fn main() -> ExitCode {
     };
     let json = program.json;
     match carry_out(program) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Whoever read what we print has read enough.
         Err(Failure::System(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
@@ -162,7 +168,7 @@ pub(crate) fn remark(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-fn carry_out(program: Program) -> Result<(), Failure> {
+fn carry_out(program: Program) -> Result<ExitCode, Failure> {
     let home = Home::at(program.dir);
     let json = program.json;
     match program.command {
@@ -173,6 +179,12 @@ fn carry_out(program: Program) -> Result<(), Failure> {
             print_actor(home.join(&invitation_of(&invitation)?)?, json)?;
         }
         Command::Run(options) => run::run(home, options)?,
+        Command::Health(options) => {
+            let health = health::of(&home, &options)?;
+            let code = options.exit_code(health.state);
+            print_reply(&Reply::Health(health), json)?;
+            return Ok(ExitCode::from(code));
+        }
         Command::VerifyEvidence { file } => print_verdict(&file, json)?,
         Command::Trace(options) => trace::show(&options, json)?,
         Command::Prompt => prompt::run(&home, json)?,
@@ -187,7 +199,7 @@ fn carry_out(program: Program) -> Result<(), Failure> {
             print_reply(&client::wait(call, &request, taken)?, json)?;
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints a line, or nothing when there is nothing to say.

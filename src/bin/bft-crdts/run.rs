@@ -70,6 +70,16 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
     take_notes();
     home.check()?;
     let store = home.open()?;
+    // Nobody else runs here now.
+    if let Err(failure) = home.note_run() {
+        crate::remark(&format!("how this run ends will not be kept: {failure}"));
+    }
+    let ended = serve(home.clone(), store, options);
+    home.note_end(ended.as_ref().copied());
+    ended
+}
+
+fn serve(home: Home, store: DurableStore, options: Options) -> Result<(), Failure> {
     let (genesis, invitation) = home.network(&store)?;
     let actor = store.key().actor();
     let (listen, address) = places(&options, invitation.contacts.get(&actor))?;
@@ -139,10 +149,11 @@ impl Start {
         // First what matters: the store.
         let stopped = desk.node.shutdown().await;
         watch.end();
+        let ended = ended.and_then(|()| Ok(stopped?));
+        home.note_end(ended.as_ref().copied());
         // Last: who sees it go may start the node again.
         place.leave();
-        ended?;
-        Ok(stopped?)
+        ended
     }
 
     async fn desk<A: Service>(self) -> Result<Desk<A>, Failure> {

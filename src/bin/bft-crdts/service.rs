@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bft_crdts::Actor;
 use bft_crdts::bank::{Money, Reference, TransferId};
@@ -11,6 +12,7 @@ use bft_crdts::membership::ChangeKey;
 use bft_crdts::node::{Address, Node};
 use tokio::sync::{Mutex, Notify, oneshot};
 
+use crate::checkup;
 use crate::evidence;
 use crate::home::Home;
 use crate::kinds::{Question, Service, Wanted};
@@ -19,6 +21,9 @@ use crate::payments::{self, PaymentPlace, Which};
 use crate::protocol::{Answer, Evidence, Refusal, Reply, Request, Wished, Words};
 use crate::times::Times;
 use crate::view;
+
+/// The longest that a node may take to say how it is.
+const LONGEST_CHECKUP: Duration = Duration::from_secs(60);
 
 /// A running node and the directory that it runs in. Clones speak of the same one.
 #[derive(Clone)]
@@ -59,6 +64,10 @@ impl<A: Service> Desk<A> {
                 Ok(Reply::Done)
             }
             Request::Evidence => self.evidence().await,
+            Request::Health { millis } => {
+                let patience = Duration::from_millis(millis).min(LONGEST_CHECKUP);
+                checkup::of(&self.node, patience).await
+            }
             Request::Stop => {
                 self.stop.notify_one();
                 Ok(Reply::Done)

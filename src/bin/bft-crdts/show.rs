@@ -6,8 +6,8 @@ use bft_crdts::node::Address;
 use serde_json::{Value, json};
 
 use crate::protocol::{
-    BankRules, Effect, Event, History, Member, Operation, Paid, Payment, PaymentState, Place,
-    Reply, Status, Told, Unreached, Waiting, Wish, Wished,
+    BankRules, Echoing, Effect, Event, Health, History, Member, Operation, Paid, Payment,
+    PaymentState, Place, Reply, Status, Told, Unreached, Waiting, Wish, Wished,
 };
 
 /// Digits by which an actor is told from the others; as many as the library writes.
@@ -118,6 +118,7 @@ pub(crate) fn human(reply: &Reply) -> String {
             lines(files.iter().map(line))
         }
         Reply::Event(it) => told(it),
+        Reply::Health(it) => health(it),
         Reply::Words(words) => {
             let words = words.actors.iter().chain(&words.members);
             lines(words.map(|word| plain(word)))
@@ -381,6 +382,27 @@ pub(crate) fn span(seconds: u64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86_400),
     }
+}
+
+fn health(it: &Health) -> String {
+    let echoing = it.committee.iter().map(echoing);
+    let findings = it.findings.iter().map(|finding| plain(&finding.words));
+    lines(echoing.chain(findings))
+}
+
+/// How many members echo, and what it would take to stop everything.
+fn echoing(it: &Echoing) -> String {
+    let Echoing {
+        echo,
+        members,
+        quorum,
+    } = it;
+    let spare = match echo.checked_sub(*quorum) {
+        None => "too few".to_owned(),
+        Some(0) => "one more loss stops everything".to_owned(),
+        Some(spare) => format!("{spare} may be lost before everything stops"),
+    };
+    format!("{echo} of {members} echo, a quorum is {quorum}: {spare}")
 }
 
 fn unreached(it: &Unreached) -> String {

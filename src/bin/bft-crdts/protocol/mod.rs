@@ -5,6 +5,7 @@
 mod documented;
 mod envelope;
 mod event;
+mod health;
 mod operations;
 mod pages;
 mod refusal;
@@ -13,6 +14,7 @@ mod request;
 
 pub(crate) use envelope::{Line, Unreadable, ask, hear, told};
 pub(crate) use event::{Event, Told};
+pub(crate) use health::{Echoing, Finding, FindingCode, Health, HealthState};
 pub(crate) use operations::{Effect, History, Operation, Paid, Payment, PaymentState};
 pub(crate) use refusal::Refusal;
 pub(crate) use reply::{

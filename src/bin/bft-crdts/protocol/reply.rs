@@ -4,7 +4,7 @@ use bft_crdts::node::Address;
 use serde::{Deserialize, Serialize};
 
 use super::operations::{History, Operation, Payment};
-use super::{Kind, Refusal, Told, Wished};
+use super::{Health, Kind, Refusal, Told, Wished};
 
 /// The answer to a request.
 pub(crate) type Answer = Result<Reply, Refusal>;
@@ -42,6 +42,7 @@ pub(crate) enum Reply {
     Evidence(Vec<Evidence>),
     Event(Told),
     Words(Words),
+    Health(Health),
 }
 
 /// A text under a key.

@@ -147,6 +147,9 @@ pub(crate) enum Request {
     /// What the prompt completes.
     #[command(skip)]
     Words,
+    /// How the node is, told within so many milliseconds, a minute at most: `health` asks it, with a time limit of its own.
+    #[command(skip)]
+    Health { millis: u64 },
 }
 
 impl Request {

@@ -1,0 +1,219 @@
+//! What a running node finds of itself: who echoes, what is wrong, since when.
+
+use std::time::Duration;
+
+use bft_crdts::Actor;
+use bft_crdts::node::{MemberStatus, Node, Status, Unreached};
+
+use crate::kinds::Service;
+use crate::protocol::{Answer, Echoing, Finding, FindingCode, Health, HealthState, Reply};
+use crate::show::span;
+use crate::view::since;
+
+/// For how long an echo may be missing, and a generation may take to end, before it is worth a word.
+const GRACE: Duration = Duration::from_secs(5);
+/// Messages that a node may lack before it is worth a word.
+const FAR: u64 = 200;
+
+/// How the node is, told within `patience`; half of it the members have to answer.
+pub(crate) async fn of<A: Service>(node: &Node<A>, patience: Duration) -> Answer {
+    let look = async {
+        let answered = node.probe(patience / 2).await?;
+        Ok((node.status().await?, answered))
+    };
+    match tokio::time::timeout(patience, look).await {
+        Ok(Ok((status, answered))) => Ok(Reply::Health(health(&status, &answered))),
+        Ok(Err(error)) => Err(bft_crdts::node::RequestError::into(error)),
+        Err(_) => Ok(Reply::Health(busy(patience))),
+    }
+}
+
+fn busy(patience: Duration) -> Health {
+    let words = format!(
+        "the node is busy: its replica has not answered for {} ms; the disk may be slow",
+        patience.as_millis()
+    );
+    Health {
+        state: HealthState::NotReady,
+        committee: None,
+        findings: vec![finding(FindingCode::Busy, None, words)],
+    }
+}
+
+/// What is wrong with a node of which these members have just answered.
+fn health(status: &Status, answered: &[Actor]) -> Health {
+    let echoes = |member: &&MemberStatus| {
+        let here = member.actor == status.actor && !status.silenced;
+        let there = answered.contains(&member.actor) && !owes(member);
+        here || there
+    };
+    let committee = Echoing {
+        echo: status.members.iter().filter(echoes).count(),
+        members: status.members.len(),
+        quorum: status.quorum,
+    };
+    let mut findings: Vec<_> = own(status).into_iter().collect();
+    let ready = findings.is_empty() && committee.echo >= committee.quorum;
+    if committee.echo < committee.quorum {
+        findings.push(finding(FindingCode::NoQuorum, None, no_quorum(&committee)));
+    }
+    let others = status.members.iter().filter(|it| it.actor != status.actor);
+    findings.extend(others.filter_map(|member| of_member(status, member, answered)));
+    findings.extend(generation_waits(status));
+    findings.extend(convicted(status));
+    findings.extend(behind(status));
+    let state = match (ready, findings.is_empty()) {
+        (false, _) => HealthState::NotReady,
+        (true, false) => HealthState::Attention,
+        (true, true) => HealthState::Well,
+    };
+    Health {
+        state,
+        committee: Some(committee),
+        findings,
+    }
+}
+
+fn finding(code: FindingCode, lasts: Option<Duration>, words: String) -> Finding {
+    Finding {
+        code,
+        actor: None,
+        seconds: lasts.map(|lasts| lasts.as_secs()),
+        since: lasts.map(since),
+        words,
+    }
+}
+
+fn about(member: &Actor, code: FindingCode, lasts: Option<Duration>, words: String) -> Finding {
+    Finding {
+        actor: Some(member.to_string()),
+        ..finding(code, lasts, words)
+    }
+}
+
+// ---- the node itself
+
+/// Why the node can have no operation made, whoever echoes.
+fn own(status: &Status) -> Option<Finding> {
+    let generation = status.generation;
+    let (code, words) = if status.silenced || status.convicted.contains(&status.actor) {
+        (
+            FindingCode::Convicted,
+            "this node is convicted: its own key has signed what it does not remember, so that it signs no more; its directory \
+             was copied or put back. Begin anew with `init` in another directory, and let the members expel this actor"
+                .to_owned(),
+        )
+    } else if status.awaits_checkpoint {
+        (
+            FindingCode::Unproven,
+            "the chain of generations has not reached the one that the invitation names: a member of today has to be reached"
+                .to_owned(),
+        )
+    } else if status.seated {
+        return None;
+    } else if status.had_seat {
+        (
+            FindingCode::SeatLost,
+            format!(
+                "this node has no seat any more in {generation}: it left or was expelled. What it proposes waits; invited by a \
+                 member again, it can `ask` to be let in"
+            ),
+        )
+    } else {
+        (
+            FindingCode::NoSeat,
+            "this node has no seat yet: it follows, and a quorum of the members has to `admit` it"
+                .to_owned(),
+        )
+    };
+    Some(finding(code, None, words))
+}
+
+fn no_quorum(committee: &Echoing) -> String {
+    let Echoing {
+        echo,
+        members,
+        quorum,
+    } = committee;
+    format!(
+        "{echo} of {members} echo, a quorum is {quorum}: nothing is delivered, and what is proposed waits, until {} more do",
+        quorum - echo
+    )
+}
+
+fn behind(status: &Status) -> Option<Finding> {
+    let behind = status.behind();
+    let words = format!("this node lacks {behind} messages that the members have; it fetches them");
+    (behind >= FAR).then(|| finding(FindingCode::Behind, None, words))
+}
+
+// ---- the members
+
+/// Whether a member has not echoed for longer than that takes.
+fn owes(member: &MemberStatus) -> bool {
+    member.owes.is_some_and(|lasts| lasts > GRACE)
+}
+
+fn of_member(status: &Status, member: &MemberStatus, answered: &[Actor]) -> Option<Finding> {
+    let actor = &member.actor;
+    if !answered.contains(actor) {
+        let words = silent(status, member);
+        return Some(about(actor, FindingCode::Silent, member.heard, words));
+    }
+    let lasts = member.owes.filter(|_| owes(member))?;
+    let words = format!(
+        "{actor} answers, and has not echoed this node's last operation for {}",
+        span(lasts.as_secs())
+    );
+    Some(about(actor, FindingCode::NoEcho, Some(lasts), words))
+}
+
+fn silent(status: &Status, member: &MemberStatus) -> String {
+    let heard = match member.heard {
+        Some(ago) => format!("silent: last heard {} ago", span(ago.as_secs())),
+        None => format!(
+            "silent: not heard since this node was started {} ago",
+            span(status.uptime.as_secs())
+        ),
+    };
+    let unreached = member
+        .unreached
+        .iter()
+        .map(|Unreached { address, why, .. }| {
+            let address = address.as_ref().map(|address| format!(" at {address}"));
+            format!("; not reached{}: {why}", address.unwrap_or_default())
+        });
+    format!(
+        "{} is {heard}{}",
+        member.actor,
+        unreached.collect::<String>()
+    )
+}
+
+fn generation_waits(status: &Status) -> Option<Finding> {
+    let ending = status.ending.as_ref()?;
+    let names: Vec<_> = ending.awaited.iter().map(Actor::to_string).collect();
+    let whom = match names.is_empty() {
+        true => String::new(),
+        false => format!(" and waits for {}", names.join(" ")),
+    };
+    let lasts = ending.lasts;
+    let words = format!(
+        "the members change: {} has been ending for {}{whom}",
+        status.generation,
+        span(lasts.as_secs())
+    );
+    (lasts > GRACE).then(|| finding(FindingCode::GenerationWaits, Some(lasts), words))
+}
+
+fn convicted(status: &Status) -> impl Iterator<Item = Finding> {
+    let members = status.members.iter().map(|member| &member.actor);
+    let convicted = members.filter(|actor| status.convicted.contains(actor));
+    let others = convicted.filter(|actor| **actor != status.actor);
+    others.map(|actor| {
+        let words = format!(
+            "{actor} is convicted of signing two things, and has a seat: `evidence` shows it, `expel {actor}` takes its seat"
+        );
+        about(actor, FindingCode::MemberConvicted, None, words)
+    })
+}
