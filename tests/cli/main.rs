@@ -9,6 +9,7 @@ mod family;
 mod founding;
 mod health;
 mod hostile;
+mod logs;
 mod meeting;
 mod payments;
 mod sandbox;
