@@ -114,6 +114,8 @@ pub enum Domain {
     Tie,
     /// A node of a Merkle register.
     Node,
+    /// What a member is asked with that is to tell what our key has signed.
+    Challenge,
     /// An event of a simulated run.
     Trace,
 }
@@ -134,6 +136,7 @@ impl Domain {
             Self::Value => b"bft-crdts/1 value",
             Self::Tie => b"bft-crdts/1 tie",
             Self::Node => b"bft-crdts/1 node",
+            Self::Challenge => b"bft-crdts/1 challenge",
             Self::Trace => b"bft-crdts/1 trace",
         }
     }

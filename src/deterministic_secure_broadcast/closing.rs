@@ -145,6 +145,9 @@ impl<A: Wire> Replica<A> {
         if !self.committee.contains(&self.actor()) || self.awaits_checkpoint() {
             return Err(ApproveError::NotAMember);
         }
+        if self.is_in_doubt() {
+            return Err(ApproveError::InDoubt);
+        }
         change.check(&self.boundary)?;
         let approval = Approval {
             generation: self.generation(),

@@ -154,6 +154,11 @@ pub enum ApproveError {
     /// We sign no more.
     #[error("silenced")]
     Silenced,
+    /// We sign nothing yet: the members have not told what our key has signed before.
+    #[error(
+        "nothing is signed before the members have told what this key has signed; ask again soon"
+    )]
+    InDoubt,
 }
 
 /// Another value than the trusted one founded this generation here: the replica has followed another chain. Begin again with

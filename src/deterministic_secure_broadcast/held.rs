@@ -17,7 +17,7 @@ use crate::traits::{Verdict, Wire};
 pub struct Held {
     /// Whose message, and which of them.
     pub dot: Dot,
-    /// Its digest; `None` when two are known, of which neither counts yet.
+    /// Its digest; `None` when two are known, of which neither counts yet, or when it is not made yet.
     pub digest: Option<Digest>,
     /// What it waits for.
     pub why: Why,
@@ -34,6 +34,13 @@ pub enum Why {
         /// Echoes that certify.
         quorum: usize,
         /// The members whose echo is not known here.
+        missing: Vec<Actor>,
+    },
+    /// Ours, and nothing is signed before members have told what our key has signed: our store may be an old copy.
+    InDoubt {
+        /// Answers that are awaited, at least.
+        needed: usize,
+        /// The members that have not answered.
         missing: Vec<Actor>,
     },
     /// It rests on operations that are not delivered here. The algorithm's words.
@@ -61,7 +68,7 @@ pub enum Why {
 
 impl Why {
     /// Every kind, in a word or two each.
-    pub const KINDS: [&str; 11] = [
+    pub const KINDS: [&str; 12] = [
         "echoes missing",
         "early",
         "message missing",
@@ -72,6 +79,7 @@ impl Why {
         "invalid",
         "silenced",
         "broken law",
+        "in doubt",
         "ready",
     ];
 
@@ -89,6 +97,7 @@ impl Why {
             Self::Invalid => "invalid",
             Self::Silenced => "silenced",
             Self::BrokenLaw => "broken law",
+            Self::InDoubt { .. } => "in doubt",
             Self::Ready => "ready",
         }
     }
@@ -103,6 +112,10 @@ impl fmt::Display for Why {
                 missing,
             } => {
                 write!(f, "{have} of {quorum} echoes are here; none of")?;
+                missing.iter().try_for_each(|actor| write!(f, " {actor:?}"))
+            }
+            Self::InDoubt { needed, missing } => {
+                write!(f, "nothing is signed before members have told what this key has signed; of these, {needed} are needed:")?;
                 missing.iter().try_for_each(|actor| write!(f, " {actor:?}"))
             }
             Self::Early(reason) => write!(f, "it rests on what is not delivered here: {reason}"),
@@ -175,6 +188,12 @@ impl<A: Wire> Replica<A> {
         if let Some(certified) = &lane.certified {
             let digest = certified.tail.front().map(|entry| entry.digest);
             return held(digest, self.why_certified(lane, certified));
+        }
+        if *source == self.actor()
+            && let Some(why) = self.held_in_doubt(lane)
+        {
+            let digest = lane.lock().map(|lock| lock.entry.digest);
+            return held(digest, why);
         }
         let seal = self.boundary.sealed().get(source);
         if seal.is_some_and(|seal| seal.dot() == dot) {

@@ -234,6 +234,7 @@ impl<A: Wire> Replica<A> {
         }
         let previous = std::mem::replace(&mut self.boundary, next);
         self.committee = Arc::clone(self.boundary.committee());
+        self.heed_doubt();
         self.snapshots.push_back((self.generation(), snapshot));
         if self.snapshots.len() > SNAPSHOTS {
             self.snapshots.pop_front();
@@ -378,7 +379,7 @@ impl<A: Wire> Replica<A> {
     }
 
     /// Echoes our locks for the new generation; those that everybody adopts go to everybody.
-    fn echo_adopted(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn echo_adopted(&mut self, step: &mut Step<A::Op>) {
         for source in self.lanes.keys().copied().collect::<Vec<_>>() {
             if let Some(echo) = self.own_echo(source, step)
                 && self

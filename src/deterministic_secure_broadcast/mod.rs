@@ -40,6 +40,7 @@ mod install;
 mod lane;
 mod leave;
 mod log;
+mod memory;
 mod message;
 mod onboard;
 mod packet;
@@ -63,7 +64,7 @@ pub use held::{Held, Progress, Why};
 pub use message::{
     Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
 };
-pub use packet::{Answer, Body, Chunk, Consent, Packet, Request, SnapshotPart, Want};
+pub use packet::{Answer, Body, Chunk, Consent, Packet, Recollection, Request, SnapshotPart, Want};
 pub use step::{Delivery, Fault, Installed, Record, Step};
 
 use crate::actor::Actor;
@@ -75,6 +76,7 @@ use crate::traits::Wire;
 use backoff::Backoff;
 use closing::Closing;
 use lane::Lane;
+use memory::Doubt;
 use onboard::Fetching;
 use propose::Outbox;
 use signer::Signer;
@@ -104,6 +106,8 @@ pub struct Replica<A: Wire> {
     joining: Option<Backoff>,
     /// What the chain of generations has to pass through, until it does.
     trusted: Option<Checkpoint>,
+    /// Until it is known whether our store remembers what our key has signed.
+    doubt: Option<Doubt>,
     replays: bool,
     diverged: bool,
     /// The algorithm as it was at genesis.
@@ -277,6 +281,7 @@ impl<A: Wire> Replica<A> {
             _ if self.awaits_checkpoint() && !concerns_the_chain(&body) => {
                 self.pull(from, &mut step);
             }
+            _ if self.is_in_doubt() && !concerns_the_chain(&body) => self.pull(from, &mut step),
             Some(Ordering::Equal) | None => self.handle(from, body, &mut step)?,
         }
         self.settle(&mut step);
@@ -312,6 +317,11 @@ impl<A: Wire> Replica<A> {
                 self.handle_fetch(from, generation, chunk, step);
                 Ok(())
             }
+            Body::Recall(challenge) => {
+                self.handle_recall(from, challenge, step);
+                Ok(())
+            }
+            Body::Recollection(recollection) => self.handle_recollection(from, &recollection, step),
         }
     }
 
@@ -322,6 +332,10 @@ impl<A: Wire> Replica<A> {
         let mut step = Step::default();
         if self.awaits_checkpoint() {
             self.pull_from_all(&mut step);
+            return step;
+        }
+        if self.is_in_doubt() {
+            self.tick_in_doubt(&mut step);
             return step;
         }
         self.resend_locks(&mut step);

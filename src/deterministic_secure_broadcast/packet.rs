@@ -14,7 +14,8 @@ use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, DecodeError, Digest, Limits};
 use crate::dot::{Dot, Seq};
 use crate::membership::{
-    self, Approval, Authorisation, CHANGES, Change, Founding, Generation, Report, Speech, Value,
+    self, Approval, Authorisation, Ballot, CHANGES, Change, Founding, Generation, Report, Speech,
+    Value,
 };
 use crate::snapshot::Manifest;
 
@@ -89,6 +90,10 @@ pub enum Body {
         /// Which part.
         part: SnapshotPart,
     },
+    /// Asks what the receiver holds of the sender's own statements, with a challenge that the answer repeats.
+    Recall(Digest),
+    /// The answer to that.
+    Recollection(Recollection),
 }
 
 /// A member's consent to a change.
@@ -108,6 +113,24 @@ pub struct Want {
     /// Messages, by dot and digest.
     pub payloads: Vec<(Dot, Digest)>,
 }
+
+/// What a member holds of another's statements: each signed by the one that asks, the newest of each kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recollection {
+    /// That of the question: nobody else can know it.
+    pub challenge: Digest,
+    /// Where it stood, by its own word.
+    pub standing: Option<Arc<Signed<Standing>>>,
+    /// What it echoed last in each lane; in its own lane its newest message.
+    pub echoes: Vec<Signed<Echo>>,
+    /// What it reported of this generation.
+    pub report: Option<Box<Signed<Report>>>,
+    /// What it said in the agreement on the next one.
+    pub ballots: Vec<Signed<Ballot>>,
+}
+
+/// Statements of one seat that the agreement holds, at most: three of each of two rounds.
+const BALLOTS: u32 = 6;
 
 /// A part of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +225,15 @@ impl Body {
             }
             Self::Report { changes, .. } => most(changes.len(), CHANGES as u32),
             Self::Want(want) => most(want.payloads.len(), limits.lanes),
+            Self::Recollection(told) => {
+                // Of a lane that is its own one more.
+                most(
+                    told.echoes.len(),
+                    limits.lanes.saturating_mul(2).saturating_add(1),
+                )?;
+                most(told.ballots.len(), BALLOTS)?;
+                check_standings(told.standing.as_ref(), limits)
+            }
             // These hold nothing without a bound of its own, checked where they are taken in.
             Self::Echo(_)
             | Self::Evidence(_)
@@ -211,12 +243,13 @@ impl Body {
             | Self::Value(_)
             | Self::Founding(_)
             | Self::Fetch { .. }
-            | Self::Snapshot { .. } => Ok(()),
+            | Self::Snapshot { .. }
+            | Self::Recall(_) => Ok(()),
         }
     }
 
     /// Every kind, in a word each.
-    pub const KINDS: [&str; 17] = [
+    pub const KINDS: [&str; 19] = [
         "proposal",
         "echo",
         "certificate",
@@ -234,6 +267,8 @@ impl Body {
         "generation",
         "fetch",
         "snapshot",
+        "recall",
+        "recollection",
     ];
 
     /// The kind, in a word: for logs and charts.
@@ -257,6 +292,8 @@ impl Body {
             Self::Founding(_) => "generation",
             Self::Fetch { .. } => "fetch",
             Self::Snapshot { .. } => "snapshot",
+            Self::Recall(_) => "recall",
+            Self::Recollection(_) => "recollection",
         }
     }
 }

@@ -53,7 +53,7 @@ impl<A: Wire> Replica<A> {
         }
         peer.asked = true;
         // What a standing does not say any more is said without a signature: it is only asked for.
-        let unsaid = self.signer.is_silenced();
+        let unsaid = !self.signer.may_sign();
         let held = self.lanes.iter().filter_map(|(source, lane)| {
             let head = Some(lane.head().seq).filter(|seq| unsaid && *seq > Seq::ZERO);
             let certified = lane.certified.as_ref();

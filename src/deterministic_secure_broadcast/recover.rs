@@ -36,6 +36,19 @@ impl<A: Wire> Replica<A> {
         genesis: Genesis,
         records: impl IntoIterator<Item = Record>,
     ) -> Result<(Self, Step<A::Op>), RecoverError> {
+        let mut replica = Self::rebuilt(key, algorithm, genesis, records)?;
+        let mut step = Step::default();
+        replica.speak_again(&mut step);
+        Ok((replica, step))
+    }
+
+    /// The replica as the records left it; it has said nothing yet.
+    pub(super) fn rebuilt(
+        key: SigningActor,
+        algorithm: A,
+        genesis: Genesis,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<Self, RecoverError> {
         let mut replica = Self::fresh(key, algorithm, genesis)?;
         for (index, record) in records.into_iter().enumerate() {
             replica
@@ -45,20 +58,23 @@ impl<A: Wire> Replica<A> {
         // A store that was cut or put together wrongly may hold what no generation admits any more.
         replica.vouch_again();
         replica.signer.begin();
-        let mut step = Step::default();
-        if replica.committee.contains(&replica.actor()) {
-            for member in replica.committee.actors().to_vec() {
-                replica.announce(member, &mut step);
+        Ok(replica)
+    }
+
+    /// Says where we stand and what we are bound to, and goes on with what is under way.
+    pub(super) fn speak_again(&mut self, step: &mut Step<A::Op>) {
+        if self.committee.contains(&self.actor()) {
+            for member in self.committee.actors().to_vec() {
+                self.announce(member, step);
             }
         }
-        replica.echo_locks(&mut step);
-        replica.ready.extend(replica.lanes.keys().copied());
-        replica.flush(replica.outbox.len(), &mut step);
-        replica.settle(&mut step);
-        if replica.is_frozen() {
-            replica.go_on_closing(&mut step);
+        self.echo_locks(step);
+        self.ready.extend(self.lanes.keys().copied());
+        self.flush(self.outbox.len(), step);
+        self.settle(step);
+        if self.is_frozen() {
+            self.go_on_closing(step);
         }
-        Ok((replica, step))
     }
 
     fn fresh(key: SigningActor, algorithm: A, genesis: Genesis) -> Result<Self, RecoverError> {
@@ -87,6 +103,7 @@ impl<A: Wire> Replica<A> {
             fetching: None,
             joining: None,
             trusted: None,
+            doubt: None,
             replays: false,
             diverged: false,
             algorithm,

@@ -15,6 +15,8 @@ pub(super) struct Signer {
     /// While records are replayed nothing is signed: what was signed is in the records.
     replaying: bool,
     silenced: bool,
+    /// What the key has signed before is not known yet.
+    doubting: bool,
 }
 
 impl Signer {
@@ -25,6 +27,7 @@ impl Signer {
             network,
             replaying: true,
             silenced: false,
+            doubting: false,
         }
     }
 
@@ -56,8 +59,13 @@ impl Signer {
         self.silenced
     }
 
+    /// Whether nothing is signed until it is known what the key has signed before.
+    pub(super) fn doubt(&mut self, doubting: bool) {
+        self.doubting = doubting;
+    }
+
     pub(super) fn may_sign(&self) -> bool {
-        !self.replaying && !self.silenced
+        !self.replaying && !self.silenced && !self.doubting
     }
 
     /// A fact that we have just signed; `None` when we may not.

@@ -29,6 +29,8 @@ pub(super) struct Peer {
     heard: bool,
     /// The last standing that was checked: the same bytes need no second check.
     last: Option<Arc<Signed<Standing>>>,
+    /// That which says most: for the peer, when it asks what it has signed.
+    newest: Option<Arc<Signed<Standing>>>,
     pub(super) announce: Backoff,
     pub(super) pull: Backoff,
     /// Our standing, by its number, beside which neither was known to have more.
@@ -46,6 +48,7 @@ impl Peer {
             convicted: BTreeSet::new(),
             heard: false,
             last: None,
+            newest: None,
             announce: Backoff::starting(now + 1),
             pull: Backoff::starting(now),
             even: None,
@@ -66,6 +69,11 @@ impl Peer {
         self.generation
     }
 
+    /// The standing of its that says most.
+    pub(super) fn newest(&self) -> Option<Arc<Signed<Standing>>> {
+        self.newest.clone()
+    }
+
     /// Whether a standing of its has been checked, of this generation or of one before.
     pub(super) fn is_heard(&self) -> bool {
         self.heard
@@ -79,6 +87,13 @@ impl Peer {
     fn has(&self, source: &Actor, seq: Seq) -> bool {
         self.seq(source) >= seq
     }
+}
+
+/// How far a standing says that its signer is: of two of a correct one, the later has the larger.
+fn reach(standing: &Signed<Standing>) -> (Generation, u128) {
+    let ends = standing.statement.frontier.values();
+    let reach = ends.map(|head| u128::from(head.seq.number())).sum();
+    (standing.statement.generation, reach)
 }
 
 /// The standing that we signed last.
@@ -221,6 +236,10 @@ impl<A: Wire> Replica<A> {
         peer.generation = peer.generation.max(fact.statement.generation);
         peer.heard = true;
         (peer.last, peer.even) = (Some(Arc::clone(standing)), None);
+        let newest = peer.newest.as_ref();
+        if newest.is_none_or(|newest| reach(newest) <= reach(standing)) {
+            peer.newest = Some(Arc::clone(standing));
+        }
         peer.announce = Backoff::starting(now + 1);
         peer.pull.hurry(now);
         self.end_leaving();

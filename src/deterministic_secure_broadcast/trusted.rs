@@ -175,7 +175,9 @@ pub(super) fn concerns_the_chain(body: &Body) -> bool {
         | Body::Answer(_)
         | Body::Evidence(_)
         | Body::Founding(_)
-        | Body::Fetch { .. } => true,
+        | Body::Fetch { .. }
+        | Body::Recall(_)
+        | Body::Recollection(_) => true,
         Body::Proposal(_)
         | Body::Echo(_)
         | Body::Certificate(_)

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::TryRng;
+use rand::rngs::SysRng;
 use tokio::sync::{mpsc, watch};
 
 use super::book::Word;
@@ -137,7 +139,9 @@ where
         self
     }
 
-    /// Rebuilds the replica from `store`, opens the socket, and starts. Must be called within a tokio runtime with I/O and
+    /// Rebuilds the replica from `store`, opens the socket, and starts. The store may be an old copy that was put back; so a
+    /// member signs nothing before a quorum of the members has told it what its key has signed
+    /// ([`Status::missing_answers`](super::Status)). Must be called within a tokio runtime with I/O and
     /// time, which carries the links.
     ///
     /// # Errors
@@ -149,7 +153,12 @@ where
         let records = store.load().map_err(StartError::store)?;
         let again = !records.is_empty();
         let (key, genesis) = (self.key.clone(), self.genesis.clone());
-        let (mut replica, step) = Replica::recover(key, self.algorithm, genesis, records)?;
+        // Whether the store was put back from a copy, only the members can tell.
+        let mut secret = [0; 32];
+        let drawn = SysRng.try_fill_bytes(&mut secret);
+        drawn.map_err(std::io::Error::other)?;
+        let (mut replica, step) =
+            Replica::recover_in_doubt(key, self.algorithm, genesis, records, secret)?;
         let lanes: BTreeSet<_> = replica.sources().copied().collect();
         let named = self.book.iter().map(|(actor, _)| *actor);
         let contacts: BTreeSet<_> = named.filter(|actor| !lanes.contains(actor)).collect();

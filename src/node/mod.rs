@@ -18,7 +18,8 @@
 //! speaks, nothing is written, and links end by themselves until they are needed.
 //!
 //! Never run two nodes with one key, and never start one from a copy of its store: its key would contradict itself,
-//! others would take it for a liar, and it would sign no more.
+//! others would take it for a liar, and it would sign no more. A node whose store was put back is told so by the members before
+//! it signs anything ([`Status::missing_answers`], [`Fault::Silenced`](crate::deterministic_secure_broadcast::Fault)).
 
 mod address;
 mod book;
@@ -101,6 +102,9 @@ fn unasked<A: Wire>(replica: &Replica<A>, newcomer: Actor) -> Result<(), Request
         Err(RequestError::Unasked)
     }
 }
+
+/// How often it is looked whether a node may sign by now.
+const DOUBT: Duration = Duration::from_millis(50);
 
 /// How a node ended; nothing while it runs.
 type End = Option<Result<(), Failure>>;
@@ -276,7 +280,8 @@ where
         asked.iter().map(Change::key).collect()
     }
 
-    /// Approves a change. It is made when a quorum of the members has approved it.
+    /// Approves a change. It is made when a quorum of the members has approved it. A node that signs nothing yet
+    /// ([`Status::missing_answers`]) waits until it may.
     ///
     /// # Errors
     /// [`RequestError`]; a [`ChangeKey::Join`] can only be approved after the newcomer asked. Again is nothing.
@@ -289,12 +294,17 @@ where
                 None => return self.read(move |replica| unasked(replica, newcomer)).await?,
             },
         };
-        let approved = self.ask(move |replica| match replica.approve(change) {
-            Ok(step) => (step, Ok(())),
-            Err(error) => (Step::default(), Err(error)),
-        });
-        let approved: Result<(), ApproveError> = approved.await?;
-        approved?;
+        loop {
+            let approved = self.ask(move |replica| match replica.approve(change) {
+                Ok(step) => (step, Ok(())),
+                Err(error) => (Step::default(), Err(error)),
+            });
+            match approved.await? {
+                // As an operation does, an approval waits until something may be signed.
+                Err(ApproveError::InDoubt) => tokio::time::sleep(DOUBT).await,
+                approved => break approved?,
+            }
+        }
         open(&self.shared.asked).retain(|asked| asked.key() != change.key());
         Ok(())
     }

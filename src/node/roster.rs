@@ -103,7 +103,11 @@ impl Role {
     pub(super) fn may_say(self, body: &Body) -> bool {
         let asks = matches!(
             body,
-            Body::Request(_) | Body::Fetch { .. } | Body::Enter(_) | Body::Announce(_)
+            Body::Request(_)
+                | Body::Fetch { .. }
+                | Body::Enter(_)
+                | Body::Announce(_)
+                | Body::Recall(_)
         );
         self == Self::Peer || asks
     }

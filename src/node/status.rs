@@ -31,6 +31,9 @@ pub struct Status {
     pub leaving: Option<usize>,
     /// Whether the chain of generations has not reached the one that the invitation names: until then it only follows.
     pub awaits_checkpoint: bool,
+    /// While it signs nothing, because it is not known yet whether its store is an old copy: members whose answer is awaited, at
+    /// least. It ends some ticks after none is.
+    pub missing_answers: Option<usize>,
     /// Whether its own key contradicts it, so that it signs no more.
     pub silenced: bool,
     /// Whether a change of the members is being agreed on.
@@ -135,6 +138,7 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
         had_seat: replica.sources().any(|source| *source == replica.actor()),
         leaving: replica.is_leaving().then(|| replica.level_members()),
         awaits_checkpoint: replica.awaits_checkpoint(),
+        missing_answers: replica.missing_answers(),
         silenced: replica.is_silenced(),
         changing: replica.is_frozen(),
         members: committee.actors().iter().map(member).collect(),

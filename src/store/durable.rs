@@ -47,6 +47,8 @@ const GENESIS: &str = "genesis";
 /// The application's note, in the word of the first version.
 const NOTE: &str = "book";
 const END: &str = "end";
+/// How often the store was written to. Stores of before it was counted have none.
+const WRITES: &str = "writes";
 
 /// The file is made smaller when its log was that many times as long as the new one, and that many bytes more.
 const SHRINK_FACTOR: u64 = 4;
@@ -108,7 +110,9 @@ impl DurableStore {
         let secret = entry(&database, SECRET)?.and_then(|bytes| bytes.try_into().ok());
         let secret = secret.ok_or(DurableError::Entry { name: SECRET })?;
         let key = SigningActor::from_secret(&secret);
-        Ok(Self { database, key })
+        let store = Self { database, key };
+        store.writes()?;
+        Ok(store)
     }
 
     /// The identity that this store belongs to.
@@ -160,6 +164,16 @@ impl DurableStore {
         self.write(|transaction| put(transaction, NOTE, note))
     }
 
+    /// How often this store was written to since it was made; a copy that is put back has the smaller number of when it was
+    /// taken. Whoever keeps the number elsewhere can tell.
+    ///
+    /// # Errors
+    /// [`DurableError`] when reading fails.
+    pub fn writes(&self) -> Result<u64, DurableError> {
+        let transaction = self.database.begin_read().map_err(failed)?;
+        writes(&transaction.open_table(META).map_err(failed)?)
+    }
+
     fn nothing(&self) -> End {
         End::of_nothing(&self.key.actor())
     }
@@ -175,6 +189,8 @@ impl DurableStore {
             .map_err(failed)?;
         transaction.set_two_phase_commit(true);
         let result = change(&transaction)?;
+        let before = writes(&transaction.open_table(META).map_err(failed)?)?;
+        put(&transaction, WRITES, &encode(&before.saturating_add(1)))?;
         transaction.commit().map_err(failed)?;
         Ok(result)
     }
@@ -246,6 +262,14 @@ fn entry(database: &Database, name: &str) -> Result<Option<Vec<u8>>, DurableErro
     let table = transaction.open_table(META).map_err(failed)?;
     let value = table.get(name).map_err(failed)?;
     Ok(value.map(|value| value.value().to_vec()))
+}
+
+fn writes(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<u64, DurableError> {
+    match table.get(WRITES).map_err(failed)? {
+        None => Ok(0),
+        Some(count) => decode(count.value(), size_of::<u64>())
+            .map_err(|_| DurableError::Entry { name: WRITES }),
+    }
 }
 
 fn end(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<End, DurableError> {

@@ -59,20 +59,24 @@ async fn a_node_at_all_addresses_is_found_over_both_and_finds_both() {
     if is_missing() {
         return;
     }
-    let start = async |number: usize, listen: &str, peer: Option<(&Node<Set>, SocketAddr)>| {
-        let mut builder = builder(key(number), genesis(3)).listen(address(listen));
-        if let Some((node, address)) = peer {
-            builder = builder.peer(node.actor(), address);
+    let start = async |number: usize, listen: &str, peers: &[(&Node<Set>, SocketAddr)]| {
+        let mut builder = builder(key(number), genesis(4)).listen(address(listen));
+        for (node, address) in peers {
+            builder = builder.peer(node.actor(), *address);
         }
         builder.start(MemoryStore::new()).await.expect("started")
     };
-    let old = start(1, "127.0.0.1:0", None).await;
+    let old = start(1, "127.0.0.1:0", &[]).await;
     let there = old.local_address().expect("bound");
-    // It dials the one and is dialled by the other.
-    let middle = start(0, "[::]:0", Some((&old, there))).await;
-    let port = middle.local_address().expect("bound").port();
-    let here = SocketAddr::new(address("[::1]:0").ip(), port);
-    let new = start(2, "[::1]:0", Some((&middle, here))).await;
+    // It dials the one and is dialled by the other; so does a second one, for each node has to reach a quorum itself.
+    let middle = start(0, "[::]:0", &[(&old, there)]).await;
+    let second = start(3, "[::]:0", &[(&old, there)]).await;
+    let here = |node: &Node<Set>| {
+        let port = node.local_address().expect("bound").port();
+        SocketAddr::new(address("[::1]:0").ip(), port)
+    };
+    let (first, other) = (here(&middle), here(&second));
+    let new = start(2, "[::1]:0", &[(&middle, first), (&second, other)]).await;
     add(&middle, "apple").await;
     has_soon(&old, "apple").await;
     has_soon(&new, "apple").await;

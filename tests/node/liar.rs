@@ -43,6 +43,8 @@ fn proposal(liar: &SigningActor, item: &str) -> Arc<Proposal> {
 async fn a_process_that_equivocates_is_convicted_by_evidence_that_anybody_can_check() {
     let place = Place::new("liar", 4);
     let mut nodes: Vec<_> = (0..3).map(|number| place.start(number)).collect();
+    // What is said once is heard by those who sign already.
+    nodes.iter_mut().for_each(|node| node.add("begun"));
     let (liar, network) = (key(3), genesis(4).network());
     let mut links = Vec::new();
     for (number, address) in place.addresses.iter().enumerate().take(3) {

@@ -17,6 +17,7 @@ mod common;
 mod contacts;
 mod convergence;
 mod determinism;
+mod doubt;
 mod environment;
 mod exhaustive;
 mod floors;

@@ -47,6 +47,10 @@ pub(crate) enum Failure {
     InUse(PathBuf),
     #[error("{0} belongs to another network")]
     OtherNetwork(PathBuf),
+    #[error(
+        "the store in {directory} is an old copy: of {forgotten} writes that were made after it, it knows nothing"
+    )]
+    OldStore { directory: PathBuf, forgotten: u64 },
     #[error("{0}: {1}")]
     Store(PathBuf, #[source] DurableError),
     #[error("{0}: {1}")]
@@ -145,6 +149,7 @@ impl Failure {
             Self::NoNetwork(_) => "no-network",
             Self::InUse(_) => "in-use",
             Self::OtherNetwork(_) => "other-network",
+            Self::OldStore { .. } => "old-store",
             Self::Store(..) => "store",
             Self::File(..) => "file",
             Self::Line(..) => "line",
@@ -190,6 +195,10 @@ impl Failure {
             Self::NoIdentity(_) => "make one with `init`, or name its directory with --dir",
             Self::NoNetwork(_) => "take an invitation with `join`",
             Self::InUse(_) => "ask it over its control socket, or end it with `stop`",
+            Self::OldStore { .. } => {
+                "it would sign again in places where it has signed, and be convicted; so it does not start. Put the newest store back, if \
+                 there is one; else begin anew with `init` and another --dir, let the members `admit` that, and `expel` this actor"
+            }
             Self::Store(_, DurableError::Exposed { .. }) => {
                 "`chmod go=` it; if somebody may have read it, begin anew"
             }

@@ -87,6 +87,11 @@ impl Home {
         self.directory.join(format!("evidence-{accused}.bin"))
     }
 
+    /// How often the store was written to, for when an old one is put in its place.
+    pub(crate) fn witness(&self) -> PathBuf {
+        self.directory.join("writes")
+    }
+
     fn store_file(&self) -> PathBuf {
         self.directory.join("store.redb")
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bft_crdts::SigningActor;
 use bft_crdts::bank::Bank;
 use bft_crdts::membership::Genesis;
 use bft_crdts::node::{Address, Invitation, Node};
@@ -12,17 +13,18 @@ use bft_crdts::store::DurableStore;
 use bft_crdts::types::{Counter, Text};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+use tracing_subscriber::EnvFilter;
 
 use crate::control;
 use crate::failure::Failure;
 use crate::home::{Home, Peers};
 use crate::kinds::{Service, Set, Texts};
-use crate::log::{self, LogFormat};
 use crate::name::{self, Contact};
 use crate::print;
 use crate::protocol::Kind;
 use crate::service::Desk;
 use crate::watch::Watch;
+use crate::witness::Witnessed;
 
 /// Bytes of a recording, at most, before another begins: some 100,000 events.
 const TRACE_BYTES: u64 = 32 << 20;
@@ -45,9 +47,6 @@ pub(crate) struct Options {
     /// Records what happens in FILE, for `trace`. At 32 MiB it becomes FILE.old, in the place of an older one, and another begins
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// How to write what the node notes on standard error; RUST_LOG says what that is
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    log_format: LogFormat,
     /// Ends when standard input does, so that the node does not outlive the program that started it
     #[arg(long)]
     tethered: bool,
@@ -56,7 +55,8 @@ pub(crate) struct Options {
 /// All that a node starts from.
 struct Start {
     home: Home,
-    store: DurableStore,
+    store: Witnessed,
+    key: SigningActor,
     genesis: Genesis,
     invitation: Invitation,
     peers: Peers,
@@ -70,7 +70,7 @@ struct Start {
 
 /// Runs the node of this directory until a signal or a request ends it.
 pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
-    log::begin(options.log_format);
+    take_notes();
     home.check()?;
     let store = home.open()?;
     // Nobody else runs here now.
@@ -84,7 +84,9 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
 
 fn serve(home: Home, store: DurableStore, options: Options) -> Result<(), Failure> {
     let (genesis, invitation) = home.network(&store)?;
-    let actor = store.key().actor();
+    let key = store.key();
+    let actor = key.actor();
+    let store = Witnessed::over(&home, store)?;
     let (listen, address) = places(&options, invitation.contacts.get(&actor))?;
     let kind = Kind::of(&genesis, actor).ok_or(Failure::UnknownKind)?;
     let start = Start {
@@ -92,6 +94,7 @@ fn serve(home: Home, store: DurableStore, options: Options) -> Result<(), Failur
         contacts: options.peers,
         home,
         store,
+        key,
         genesis,
         invitation,
         listen,
@@ -110,6 +113,18 @@ fn serve(home: Home, store: DurableStore, options: Options) -> Result<(), Failur
         Kind::Map => runtime.block_on(start.run::<Texts>()),
         Kind::Text => runtime.block_on(start.run::<Text>()),
     }
+}
+
+/// What the node notes goes to standard error: what `RUST_LOG` asks for; without, who is proven faulty and what is broken.
+fn take_notes() {
+    let ours = "bft_crdts=warn".parse().expect("a directive");
+    let filter = EnvFilter::builder().with_default_directive(ours);
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.from_env_lossy())
+        .with_writer(io::stderr)
+        // Told on standard error too, where it panics if nobody reads that.
+        .log_internal_errors(false)
+        .init();
 }
 
 /// Where to listen, and what to tell others of it; `named` is what others were told when they were invited.
@@ -148,9 +163,8 @@ impl Start {
     }
 
     async fn desk<A: Service>(self) -> Result<Desk<A>, Failure> {
-        let key = self.store.key();
-        let algorithm = A::begin(&self.genesis, key.actor()).ok_or(Failure::UnknownKind)?;
-        let mut builder = Node::builder(key, algorithm, self.genesis)
+        let algorithm = A::begin(&self.genesis, self.key.actor()).ok_or(Failure::UnknownKind)?;
+        let mut builder = Node::builder(self.key, algorithm, self.genesis)
             .listen(self.listen)
             .invitation(&self.invitation)
             .observers(self.observers);

@@ -338,6 +338,14 @@ fn status(it: &Status) -> String {
             format!("{}: see `evidence`", it.convicted.join(" ")),
         );
     }
+    if let Some(missing) = it.missing_answers {
+        row(
+            "asking",
+            format!(
+                "signs nothing until members have told what this key has signed; {missing} more are needed"
+            ),
+        );
+    }
     if it.silenced {
         row(
             "silenced",

@@ -45,6 +45,7 @@ pub(crate) fn status(
         seated: status.seated,
         leaving: status.leaving,
         unproven: status.awaits_checkpoint,
+        missing_answers: status.missing_answers,
         silenced: status.silenced,
         changing: status.changing,
         behind: status.behind(),
@@ -131,7 +132,7 @@ pub(crate) fn why(status: &node::Status) -> Vec<Waiting> {
 
 fn waiting(held: &Held) -> Waiting {
     let missing = match &held.why {
-        Why::EchoesMissing { missing, .. } => names(missing),
+        Why::EchoesMissing { missing, .. } | Why::InDoubt { missing, .. } => names(missing),
         _ => Vec::new(),
     };
     Waiting {
@@ -210,7 +211,7 @@ fn words(fault: &Fault) -> String {
             )
         }
         Fault::Silenced => {
-            "our own key has signed what we do not remember; we sign no more".to_owned()
+            "our own key has signed what this store does not know: it is an old copy, or the key is used twice; we sign no more".to_owned()
         }
         Fault::Diverged { generation } => {
             format!("our state is not the certified one of {generation}")

@@ -59,11 +59,23 @@ fn say(bar: &ProgressBar, line: &str) {
 /// One line for each thing that an operator should know of. What is delivered is no news.
 async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
     let mut events = desk.node.events();
+    // Members may have told the node before anybody listened, or before it was started again.
+    let silenced = desk.node.read(|replica| replica.is_silenced()).await;
+    let mut silenced = silenced.unwrap_or(false);
+    if silenced {
+        say_silenced::<A>(&bar);
+    }
     while let Some(event) = events.next().await {
         if let Event::Delivered(delivery) = &event {
             desk.times.note(delivery.dot());
         }
         if matches!(event, Event::Delivered(_) | Event::Missed(_)) {
+            continue;
+        }
+        if matches!(&event, Event::Fault(Fault::Silenced)) {
+            if !std::mem::replace(&mut silenced, true) {
+                say_silenced::<A>(&bar);
+            }
             continue;
         }
         if let Some(told) = view::event::<A>(&event) {
@@ -72,10 +84,6 @@ async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
         match &event {
             Event::Fault(Fault::Equivocation(evidence)) => {
                 say(&bar, &kept(&desk, evidence).await);
-            }
-            Event::Fault(Fault::Silenced) => {
-                let advice = Refusal::Silenced.advice().unwrap_or_default();
-                say(&bar, &format!("  {advice}"));
             }
             // Among them may be convictions.
             Event::FaultsMissed(_) => {
@@ -86,6 +94,16 @@ async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
             _ => {}
         }
     }
+}
+
+/// Tells that this node signs no more, and what to do.
+fn say_silenced<A: Service>(bar: &ProgressBar) {
+    let event = Event::Fault(Fault::Silenced);
+    if let Some(told) = view::event::<A>(&event) {
+        say(bar, &show::event(&told));
+    }
+    let advice = Refusal::Silenced.advice().unwrap_or_default();
+    say(bar, &format!("  {advice}"));
 }
 
 /// Writes evidence into its file, and says so.

@@ -203,6 +203,14 @@ impl Agreement {
         self.slots.said(seat).next().is_some()
     }
 
+    /// All that is held of what a member has said: at most three statements of each of two rounds.
+    #[must_use]
+    pub fn said_by(&self, member: &Actor) -> Vec<Signed<Ballot>> {
+        let seat = self.committee.seat(member);
+        let said = seat.into_iter().flat_map(|seat| self.slots.all_said(seat));
+        said.map(|fact| Signed::clone(fact)).collect()
+    }
+
     /// Whether we precommitted to a value, and prevote for no other without a newer quorum.
     #[must_use]
     pub fn is_locked(&self) -> bool {

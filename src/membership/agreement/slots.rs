@@ -117,6 +117,15 @@ impl Slots {
         spoken.flat_map(|spoken| spoken.here.all())
     }
 
+    /// All that is held of what the member at `seat` has said.
+    pub(super) fn all_said(&self, seat: Seat) -> impl Iterator<Item = &Verified<Ballot>> {
+        let spoken = self.seats.get(seat.index()).into_iter();
+        spoken.flat_map(|spoken| {
+            let beyond = spoken.beyond.iter().flat_map(|(_, slot)| slot.all());
+            spoken.here.all().chain(beyond)
+        })
+    }
+
     /// What the member at `seat` proposed in our round.
     pub(super) fn proposal(&self, seat: Seat) -> Option<&Verified<Ballot>> {
         self.seats.get(seat.index())?.here.proposal.as_ref()

@@ -36,12 +36,22 @@ pub(super) fn each_claim(body: &mut Body, mut see: impl FnMut(&mut Actor, &mut S
             let ballots = speech.ballots.iter_mut();
             ballots.for_each(|ballot| see(&mut ballot.signer, &mut ballot.sig));
         }
+        Body::Recollection(told) => {
+            see_standing(&mut told.standing, &mut see);
+            let echoes = told.echoes.iter_mut();
+            echoes.for_each(|echo| see(&mut echo.signer, &mut echo.sig));
+            let ballots = told.ballots.iter_mut();
+            ballots.for_each(|ballot| see(&mut ballot.signer, &mut ballot.sig));
+            let reports = told.report.iter_mut();
+            reports.for_each(|report| see(&mut report.signer, &mut report.sig));
+        }
         Body::Certificate(_)
         | Body::Want(_)
         | Body::Value(_)
         | Body::Founding(_)
         | Body::Fetch { .. }
-        | Body::Snapshot { .. } => {}
+        | Body::Snapshot { .. }
+        | Body::Recall(_) => {}
     }
 }
 

@@ -253,6 +253,28 @@ fn the_rows_of_the_second_version_are_read() {
 }
 
 #[test]
+fn each_write_is_counted_and_a_store_of_before_they_were_counted_begins_with_none() {
+    let folder = Folder::new();
+    let mut store = create(&folder.path());
+    let writes = |store: &DurableStore| store.writes().expect("readable");
+    assert_eq!(writes(&store), 1);
+    store.append(&records(0..3)).expect("durable");
+    store.replace(&records(0..1)).expect("durable");
+    assert_eq!(writes(&store), 3);
+    drop(store);
+    let mut store = open(&folder.path());
+    assert_eq!(writes(&store), 3, "reading is no write");
+    let transaction = store.database.begin_write().expect("writable");
+    let mut table = transaction.open_table(META).expect("entries");
+    table.remove(WRITES).expect("writable");
+    drop(table);
+    transaction.commit().expect("durable");
+    assert_eq!(writes(&store), 0);
+    store.append(&records(1..2)).expect("durable");
+    assert_eq!(writes(&store), 1);
+}
+
+#[test]
 fn a_replica_goes_on_from_its_file() {
     use crate::deterministic_secure_broadcast::Replica;
     use crate::store::spend;

@@ -151,7 +151,8 @@ impl Refusal {
             Self::TooLarge { .. } => "spread it over several commands",
             Self::NoSeat => "a quorum of the members lets it in with `admit`; see `status`",
             Self::Silenced | Self::Contradicted => {
-                "the directory was copied or put back: begin anew with `init`, and let the members expel this actor"
+                "its store is an old copy, or another node uses its key: end it, and put the newest store back, if there is one; \
+                 else begin anew with `init` and another --dir, let the members `admit` that, and `expel` this actor"
             }
             Self::Unseated => "it is delivered if the node is let in again: `ask`",
             Self::StoppedDurable => "it is delivered when the node runs again",

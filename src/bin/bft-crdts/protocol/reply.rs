@@ -75,6 +75,8 @@ pub(crate) struct Status {
     pub(crate) leaving: Option<usize>,
     /// Whether the chain of generations has not reached the one that the invitation names.
     pub(crate) unproven: bool,
+    /// While nothing is signed, because members have not told what this key has signed: how many are awaited, at least.
+    pub(crate) missing_answers: Option<usize>,
     pub(crate) silenced: bool,
     pub(crate) changing: bool,
     /// Messages that members have and this node has not.

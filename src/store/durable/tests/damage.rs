@@ -112,21 +112,21 @@ fn another_key_does_not_go_on_with_the_log() {
 
 #[test]
 fn a_missing_or_malformed_entry_is_named() {
-    for name in [VERSION, SECRET, END] {
-        for value in [None, Some(&b"?"[..])] {
-            let folder = Folder::new();
-            five_rows(&folder);
-            tamper(&folder.path(), |log| {
-                let mut table = log.open_table(META).expect("the entries");
-                match value {
-                    Some(value) => table.insert(name, value).map(|_| ()),
-                    None => table.remove(name).map(|_| ()),
-                }
-                .expect("writable");
-            });
-            let loaded = DurableStore::open(folder.path()).and_then(|mut store| store.load());
-            assert!(matches!(loaded, Err(DurableError::Entry { name: found }) if found == name));
-        }
+    let names = [VERSION, SECRET, END].into_iter();
+    let harms = names.flat_map(|name| [(name, None), (name, Some(&b"?"[..]))]);
+    for (name, value) in harms.chain([(WRITES, Some(&b"?"[..]))]) {
+        let folder = Folder::new();
+        five_rows(&folder);
+        tamper(&folder.path(), |log| {
+            let mut table = log.open_table(META).expect("the entries");
+            match value {
+                Some(value) => table.insert(name, value).map(|_| ()),
+                None => table.remove(name).map(|_| ()),
+            }
+            .expect("writable");
+        });
+        let loaded = DurableStore::open(folder.path()).and_then(|mut store| store.load());
+        assert!(matches!(loaded, Err(DurableError::Entry { name: found }) if found == name));
     }
 }
 

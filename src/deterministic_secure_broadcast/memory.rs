@@ -1,0 +1,346 @@
+//! Whether our store remembers all that our key has signed: asked of the members before the key signs anything more.
+//!
+//! A store that was put back, or a machine that went back to a snapshot, does not know what it forgot. What it signs next may
+//! contradict what its key has said, and would convict a correct operator's key. So a replica that starts in doubt signs
+//! nothing until members have told it what they hold of its statements. Each of these is signed by its own key, so that no
+//! liar can invent one; one that the store does not know silences the replica before it has signed.
+//!
+//! It waits for a quorum, counting itself, and some ticks more for the rest. The store in doubt is the one that may be
+//! faulty, so that of the others at most `f - 1` are. Whatever a quorum certified with its signature is held by a correct
+//! one among those who answer. What only a liar ever received, or only members who do not answer, it cannot learn.
+//!
+//! Questions are answered in any state and without a signature: members that start all at once do not wait for each other.
+//! Each question is a challenge of its own, so that only who received it can answer it, and none of an earlier start counts.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Replica;
+use super::backoff::Backoff;
+use super::error::{RecoverError, Refusal};
+use super::held::Why;
+use super::lane::{Lane, Stance};
+use super::message::{Echo, Entry, Standing};
+use super::packet::{Body, Recollection};
+use super::step::{Record, Step};
+use crate::actor::{Actor, BadSignature, Signed, SigningActor};
+use crate::codec::{Digest, Domain};
+use crate::dot::Seq;
+use crate::membership::{self, Ballot, Genesis, Report};
+use crate::traits::Wire;
+
+/// Ticks for which those who have not answered are waited for, after a quorum has.
+const GRACE: u64 = 10;
+
+/// A start of which it is not known whether the store remembers everything.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    /// Not to be guessed, and drawn anew for each start: an answer to an earlier question is none.
+    secret: [u8; 32],
+    answered: BTreeSet<Actor>,
+    again: Backoff,
+    /// When a quorum had answered.
+    enough: Option<u64>,
+}
+
+/// What one member is asked with.
+#[derive(Serialize, Deserialize)]
+struct Challenge {
+    secret: [u8; 32],
+    member: Actor,
+}
+
+impl<A: Wire> Replica<A> {
+    /// As [`recover`](Self::recover), for a store that may be an old copy: a backup that was put back, a machine that went back
+    /// to a snapshot. Where it has a seat, the replica signs nothing until a quorum of the members, counting itself, has told
+    /// it what they hold of its key's statements; [`missing_answers`](Self::missing_answers) counts those that are awaited. When
+    /// they hold one that the records do not have, it signs nothing ever again and reports
+    /// [`Fault::Silenced`](super::Fault::Silenced). Operations are taken meanwhile, and leave when it may sign.
+    ///
+    /// `secret` is drawn anew for each start, from what nobody can guess.
+    ///
+    /// # Errors
+    /// As [`recover`](Self::recover).
+    pub fn recover_in_doubt(
+        key: SigningActor,
+        algorithm: A,
+        genesis: Genesis,
+        records: impl IntoIterator<Item = Record>,
+        secret: [u8; 32],
+    ) -> Result<(Self, Step<A::Op>), RecoverError> {
+        let mut replica = Self::rebuilt(key, algorithm, genesis, records)?;
+        let mut step = Step::default();
+        replica.doubt = Some(Doubt {
+            secret,
+            answered: BTreeSet::new(),
+            again: Backoff::starting(replica.now),
+            enough: None,
+        });
+        replica.heed_doubt();
+        if replica.is_in_doubt() {
+            replica.ready.extend(replica.lanes.keys().copied());
+            replica.settle(&mut step);
+            replica.dispel(&mut step);
+        } else {
+            replica.speak_again(&mut step);
+        }
+        Ok((replica, step))
+    }
+
+    /// Members whose answer is awaited before this replica signs, at least; `None` when it need not ask, or no more.
+    #[must_use]
+    pub fn missing_answers(&self) -> Option<usize> {
+        let doubt = self.doubt.as_ref().filter(|_| self.is_in_doubt())?;
+        Some(self.needed_answers().saturating_sub(self.answers(doubt)))
+    }
+
+    /// Whether nothing is signed because what was signed before is not known yet. Who has no seat signs nothing that another
+    /// signature could contradict.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let seated = self.committee.contains(&self.actor());
+        self.doubt.is_some() && seated && !self.signer.is_silenced()
+    }
+
+    /// The committee or the doubt has changed.
+    pub(super) fn heed_doubt(&mut self) {
+        let (doubts, now) = (self.is_in_doubt(), self.now);
+        self.signer.doubt(doubts);
+        if let Some(doubt) = &mut self.doubt {
+            doubt.again = Backoff::starting(now);
+        }
+    }
+
+    fn needed_answers(&self) -> usize {
+        self.committee.quorum() - 1
+    }
+
+    fn answers(&self, doubt: &Doubt) -> usize {
+        let answered = doubt.answered.iter();
+        answered
+            .filter(|member| self.committee.contains(member))
+            .count()
+    }
+
+    fn challenge(&self, member: Actor) -> Option<Digest> {
+        let secret = self.doubt.as_ref()?.secret;
+        let challenge = Challenge { secret, member };
+        Some(Digest::of(Domain::Challenge, &self.network, &challenge))
+    }
+
+    /// As [`tick`](Self::tick), in doubt: asks again, and catches up.
+    pub(super) fn tick_in_doubt(&mut self, step: &mut Step<A::Op>) {
+        self.dispel(step);
+        if self.is_in_doubt() {
+            self.pull_from_all(step);
+            self.repeat_fetch(step);
+        }
+    }
+
+    /// What waits in our own lane for the answers of members, if anything does.
+    pub(super) fn held_in_doubt(&self, lane: &Lane<A::Op>) -> Option<Why> {
+        let doubt = self.doubt.as_ref().filter(|_| self.is_in_doubt())?;
+        let waits = lane.lock().is_some() || self.outbox.len() > 0;
+        let (me, members) = (self.actor(), self.committee.actors().iter().copied());
+        let unheard = members.filter(|member| *member != me && !doubt.answered.contains(member));
+        waits.then(|| Why::InDoubt {
+            needed: self.needed_answers().saturating_sub(self.answers(doubt)),
+            missing: unheard.collect(),
+        })
+    }
+
+    /// Asks those who have not answered. When enough have, the doubt is over, and what was not said is said.
+    fn dispel(&mut self, step: &mut Step<A::Op>) {
+        let me = self.actor();
+        let others: Vec<_> = self.committee.actors().to_vec();
+        let (needed, now) = (self.needed_answers(), self.now);
+        let Some(doubt) = &self.doubt else {
+            return;
+        };
+        let answers = self.answers(doubt);
+        let Some(doubt) = &mut self.doubt else {
+            return;
+        };
+        if answers >= needed {
+            doubt.enough.get_or_insert(now);
+        }
+        let waited = doubt.enough.is_some_and(|since| now >= since + GRACE);
+        if answers >= needed && (waited || answers + 1 == others.len()) && self.trusted.is_none() {
+            tracing::info!(%me, answers, "the members know of nothing that our store does not");
+            self.doubt = None;
+            self.heed_doubt();
+            self.echo_adopted(step);
+            self.speak_again(step);
+            return;
+        }
+        if doubt.again.fire(now) {
+            let unheard = |member: &Actor| *member != me && !doubt.answered.contains(member);
+            let unheard: Vec<_> = others.into_iter().filter(unheard).collect();
+            for member in unheard {
+                if let Some(challenge) = self.challenge(member) {
+                    self.send(member, Body::Recall(challenge), step);
+                }
+            }
+        }
+    }
+
+    // ---- the one who is asked
+
+    /// Tells whoever asks what is held here of its key's statements.
+    pub(super) fn handle_recall(&self, from: Actor, challenge: Digest, step: &mut Step<A::Op>) {
+        let lanes = self.lanes.iter();
+        let echoes = lanes.flat_map(|(source, lane)| self.echoes_by(&from, source, lane));
+        let reports = &self.closing.reports;
+        let report = reports.get(&from).map(|report| Signed::clone(report));
+        let agreement = self.closing.agreement.as_ref();
+        let ballots = agreement.map(|agreement| agreement.said_by(&from));
+        let recollection = Recollection {
+            challenge,
+            standing: self.peers.get(&from).and_then(super::sync::Peer::newest),
+            echoes: echoes.collect(),
+            report: report.map(Box::new),
+            ballots: ballots.unwrap_or_default(),
+        };
+        self.send(from, Body::Recollection(recollection), step);
+    }
+
+    /// What `signer` is known to have said last in a lane: as its source, or as a member.
+    fn echoes_by(
+        &self,
+        signer: &Actor,
+        source: &Actor,
+        lane: &Lane<A::Op>,
+    ) -> impl Iterator<Item = Signed<Echo>> {
+        let own = (signer == source).then(|| said_last(lane)).flatten();
+        let seat = self.committee.seat(signer);
+        let counted = lane.lock().zip(seat).and_then(|(lock, seat)| {
+            let sig = lock.tally.signature(seat)?;
+            Some((*lock.tally.statement(), sig))
+        });
+        let certified = lane.log.newest().and_then(|certificate| {
+            let committee = self.committee_of(certificate.statement.generation)?;
+            let seat = committee.seat(signer)?;
+            let mut signatures = certificate.signatures.iter();
+            let (_, sig) = signatures.find(|(signed, _)| *signed == seat)?;
+            Some((certificate.statement, *sig))
+        });
+        let signer = *signer;
+        let claim = move |(statement, sig)| Signed {
+            statement,
+            signer,
+            sig,
+        };
+        let member = counted.into_iter().chain(certified).map(claim);
+        own.into_iter().chain(member)
+    }
+
+    // ---- the one who asks
+
+    /// Takes a member's answer. One statement of ours that is not on record here is enough.
+    pub(super) fn handle_recollection(
+        &mut self,
+        from: Actor,
+        recollection: &Recollection,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        let asked = self.challenge(from) == Some(recollection.challenge);
+        if !asked || !self.committee.contains(&from) {
+            return Err(Refusal::UnaskedAnswer(from));
+        }
+        self.check_ours(recollection)?;
+        if !self.remembers(recollection) {
+            self.doubt = None;
+            self.silence(step);
+            self.heed_doubt();
+            return Ok(());
+        }
+        if let Some(doubt) = &mut self.doubt {
+            doubt.answered.insert(from);
+        }
+        if self.is_in_doubt() {
+            self.dispel(step);
+        }
+        Ok(())
+    }
+
+    /// Whether we signed all that is in there.
+    fn check_ours(&self, recollection: &Recollection) -> Result<(), Refusal> {
+        let me = self.actor();
+        let key = me.public_key().map_err(|_| Refusal::NoLane(me))?;
+        let ours = |signer: Actor| (signer == me).then_some(()).ok_or(BadSignature(signer));
+        if let Some(standing) = &recollection.standing {
+            ours(standing.signer)?;
+            Signed::clone(standing).verify(&self.network, &key)?;
+        }
+        if let Some(report) = &recollection.report {
+            ours(report.signer)?;
+            Signed::clone(report).verify(&self.network, &key)?;
+        }
+        for echo in &recollection.echoes {
+            ours(echo.signer)?;
+            echo.verify(&self.network, &key)?;
+        }
+        for ballot in &recollection.ballots {
+            ours(ballot.signer)?;
+            ballot.verify(&self.network, &key)?;
+        }
+        Ok(())
+    }
+
+    fn remembers(&self, recollection: &Recollection) -> bool {
+        let standing = recollection.standing.as_ref();
+        let report = recollection.report.as_ref();
+        let mut echoes = recollection.echoes.iter();
+        let mut ballots = recollection.ballots.iter();
+        standing.is_none_or(|standing| self.remembers_standing(&standing.statement))
+            && report.is_none_or(|report| self.remembers_report(&report.statement))
+            && echoes.all(|echo| self.remembers_echo(&echo.statement))
+            && ballots.all(|ballot| self.remembers_ballot(&ballot.statement))
+    }
+
+    /// What we said to have delivered was on record before we said it.
+    fn remembers_standing(&self, standing: &Standing) -> bool {
+        let mut frontier = standing.frontier.iter();
+        standing.generation <= self.generation()
+            && frontier.all(|(source, end)| self.head(source).is_none_or(|own| own.seq >= end.seq))
+    }
+
+    /// What we echoed was locked, and is locked or delivered. Of an earlier generation everything was on record before the
+    /// next one was.
+    fn remembers_echo(&self, echo: &Echo) -> bool {
+        let lane = self.lanes.get(&echo.dot.source);
+        let known = lane.is_some_and(|lane| {
+            let locked = lane.lock().map(|lock| lock.entry.digest);
+            echo.dot.seq <= lane.head().seq
+                || (echo.dot.seq.follows(lane.head().seq) && locked == Some(echo.digest))
+        });
+        known || echo.generation < self.generation()
+    }
+
+    fn remembers_report(&self, report: &Report) -> bool {
+        let own = self.closing.own_report.as_ref();
+        report.generation < self.generation() || own.is_some_and(|own| own.statement == *report)
+    }
+
+    /// In doubt the agreement is not open: what we said in it is as it was on record.
+    fn remembers_ballot(&self, ballot: &Ballot) -> bool {
+        let mut records = self.closing.ballots.iter();
+        let known = records.any(
+            |record| matches!(record, membership::Record::Said(said) if said.statement == *ballot),
+        );
+        known || ballot.generation < self.generation()
+    }
+}
+
+/// The newest message of a lane that its source is known here to have signed.
+fn said_last<Op>(lane: &Lane<Op>) -> Option<Signed<Echo>> {
+    let refused = match &lane.stance {
+        Stance::Refused(echo) => Some(*echo),
+        Stance::Open | Stance::Waiting(_) | Stance::Echoed(_) => None,
+    };
+    let certified = lane.certified.iter().filter_map(|held| held.tail.back());
+    let head = lane.log.entry(lane.head().seq);
+    let entries = lane.bound().into_iter().chain(certified).chain(head);
+    let said = entries.map(Entry::echo).chain(refused);
+    said.max_by_key(|echo: &Signed<Echo>| -> Seq { echo.statement.dot.seq })
+}
