@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)]
 
 mod attack;
+mod bulk;
 mod control;
 mod evidence;
 mod family;

@@ -112,7 +112,7 @@ pub(crate) fn wait(
 }
 
 /// Hands each reply to a request that was said to `take`.
-fn answers(
+pub(crate) fn answers(
     call: &mut Call,
     request: &Request,
     mut take: impl FnMut(Reply) -> io::Result<()>,

@@ -93,6 +93,8 @@ pub(crate) enum Failure {
     System(#[from] io::Error),
     #[error("the demonstration went wrong: {0}")]
     Demonstration(&'static str),
+    #[error("{0} elements were left out")]
+    LeftOut(u64),
     #[error("{0}")]
     Usage(String),
 }
@@ -171,6 +173,7 @@ impl Failure {
             Self::Prompt(_) => "prompt",
             Self::System(_) => "system",
             Self::Demonstration(_) => "demonstration",
+            Self::LeftOut(_) => "left-out",
             Self::Usage(_) => "usage",
         };
         json!({ "code": code, "message": self.to_string() })
@@ -228,6 +231,9 @@ impl Failure {
             Self::NowhereToListen => "say it with --listen HOST:PORT",
             Self::Stopped(_) => {
                 "what was acknowledged is in the store: mend the cause, and `run` it again"
+            }
+            Self::LeftOut(_) => {
+                "all others are done; without --lines nothing needs to be left out of an export"
             }
             Self::Evidence(..) => "nobody is convicted by it",
             _ => return None,

@@ -35,6 +35,8 @@ pub(crate) type Set = Orswot<String>;
 pub(crate) enum Wanted {
     Add(Vec<String>),
     Remove(Vec<String>),
+    AddMissing(Vec<String>),
+    RemovePresent(Vec<String>),
     Open(Option<Money>),
     Pay(Actor, Money, Option<Reference>),
     Increase(i64),
@@ -86,6 +88,12 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
     fn payment_id(op: &Self::Op) -> Option<TransferId> {
         let _ = op;
         None
+    }
+
+    /// How many elements an operation changes, all operations that were made together if there are several.
+    fn elements(op: &Self::Op) -> u64 {
+        let _ = op;
+        1
     }
 
     /// What the state says.
@@ -147,7 +155,25 @@ impl Service for Set {
     }
 
     fn operations(&self, wanted: Wanted, bytes: usize) -> Result<Vec<Self::Op>, Refusal> {
-        Ok(self.operation(wanted)?.within(bytes))
+        let wanted = match wanted {
+            Wanted::AddMissing(mut members) => {
+                members.retain(|member| !self.contains(member));
+                Wanted::Add(members)
+            }
+            Wanted::RemovePresent(mut members) => {
+                members.retain(|member| self.contains(member));
+                Wanted::Remove(members)
+            }
+            wanted => return Ok(self.operation(wanted)?.within(bytes)),
+        };
+        match &wanted {
+            Wanted::Add(none) | Wanted::Remove(none) if none.is_empty() => Ok(Vec::new()),
+            _ => Ok(self.operation(wanted)?.within(bytes)),
+        }
+    }
+
+    fn elements(op: &Self::Op) -> u64 {
+        op.members().len() as u64
     }
 
     fn look(&self, question: Question) -> Result<Reply, Refusal> {

@@ -6,6 +6,8 @@
 #[cfg(not(unix))]
 compile_error!("the program talks to its node over a Unix socket");
 
+mod bulk;
+mod changes;
 mod checkup;
 mod client;
 mod cluster;
@@ -103,6 +105,10 @@ enum Command {
     },
     /// Shows what nodes recorded with `run --trace`.
     Trace(trace::Options),
+    /// Adds what `export` wrote to a set or a map, as far as it is missing. Interrupted, it may be run again.
+    Import(bulk::ImportOptions),
+    /// Prints all of the state, an element a line, as JSON.
+    Export(bulk::ExportOptions),
     /// Asks for commands, and completes them.
     Prompt,
     /// Shows what a network does: starts one on this machine, and lets members crash, come and go.
@@ -193,6 +199,11 @@ fn carry_out(program: Program) -> Result<ExitCode, Failure> {
         Command::Request(request @ Request::Events { .. }) => {
             let call = client::Call::say(&home, &request)?;
             client::follow(call, |told| print_event(told, json))?;
+        }
+        Command::Import(options) => bulk::import(&home, &options, json)?,
+        Command::Export(options) => bulk::export(&home, &options)?,
+        Command::Request(request) if bulk::source(&request).is_some() => {
+            bulk::change(&home, &request, json)?;
         }
         Command::Request(request) => {
             let taken = |reply: &Reply| print_taken(reply, json);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{CommandFactory, Parser};
@@ -15,6 +16,7 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
+use crate::bulk;
 use crate::client::{self, Call};
 use crate::failure::Failure;
 use crate::home::Home;
@@ -102,6 +104,10 @@ fn obey(home: &Home, line: &str, json: bool, interrupts: &Interrupts) -> Result<
 }
 
 fn say(home: &Home, request: &Request, json: bool, interrupts: &Interrupts) -> Result<(), Failure> {
+    // A member named - is one: the standard input is the prompt's.
+    if bulk::source(request).is_some_and(|lines| lines != Path::new("-")) {
+        return bulk::change(home, request, json);
+    }
     let call = Call::say(home, request)?;
     interrupts.end(Some(call.stream()?));
     let done = if matches!(request, Request::Events { .. }) {
@@ -269,7 +275,13 @@ mod tests {
     #[test]
     fn a_line_is_a_request_and_every_request_has_a_name() {
         let members = vec!["a b".to_owned()];
-        assert_eq!(parse(&["add", "a b"]).ok(), Some(Request::Add { members }));
+        assert_eq!(
+            parse(&["add", "a b"]).ok(),
+            Some(Request::Add {
+                members,
+                file: None
+            })
+        );
         assert_eq!(parse(&["words"]).ok(), None);
         assert_eq!(parse(&["approve", "join", "xx"]).ok(), None);
         Line::command().debug_assert();

@@ -161,8 +161,11 @@ impl<A: Service> Desk<A> {
             return Err(Refusal::OtherKind(A::KIND));
         }
         match request {
-            Request::Add { members } => self.propose(Wanted::Add(members)).await,
-            Request::Remove { members } => self.propose(Wanted::Remove(members)).await,
+            Request::Add { members, .. } => self.propose(Wanted::Add(members)).await,
+            Request::Remove { members, .. } => self.propose(Wanted::Remove(members)).await,
+            Request::AddMissing { members } => self.change(Wanted::AddMissing(members)).await,
+            Request::RemovePresent { members } => self.change(Wanted::RemovePresent(members)).await,
+            Request::PutMissing { puts } => self.put_missing(puts).await,
             Request::Open { amount } => self.propose(Wanted::Open(amount.map(Money::new))).await,
             Request::Pay {
                 actor,
@@ -201,16 +204,17 @@ impl<A: Service> Desk<A> {
         let delivered = self
             .propose_unless_done(wanted, |_| std::future::ready(()))
             .await?;
-        let delivered = delivered.expect("only a payment is done already");
+        let (delivered, _) = delivered.expect("only a payment is done already");
         Ok(Reply::Delivered(view::place(&delivered)))
     }
 
-    /// The same; nothing when what is wanted was done before. The first operation is handed to `taken` when it was made.
-    async fn propose_unless_done<F: Future<Output = ()>>(
+    /// The same; nothing when what is wanted was done before. The first operation is handed to `taken` when it was made. With the
+    /// place of the last one, how many elements are changed.
+    pub(crate) async fn propose_unless_done<F: Future<Output = ()>>(
         &self,
         wanted: Wanted,
         taken: impl FnOnce(Option<TransferId>) -> F,
-    ) -> Result<Option<Dot>, Refusal> {
+    ) -> Result<Option<(Dot, u64)>, Refusal> {
         let bytes = self
             .node
             .read(|replica| replica.limits().op_bytes())
@@ -219,7 +223,9 @@ impl<A: Service> Desk<A> {
         let make = move |state: &A| {
             let mut operations = state.operations(wanted, bytes).map(Vec::into_iter);
             let first = operations.as_mut().ok().and_then(Iterator::next);
-            let made = first.as_ref().map(A::payment_id);
+            let made = first
+                .as_ref()
+                .map(|op| (A::payment_id(op), A::elements(op)));
             // Nobody waits for the rest when the connection is gone.
             let _ = tell.send(operations.map(|rest| (made, rest)));
             first
@@ -227,8 +233,8 @@ impl<A: Service> Desk<A> {
         let first = self.node.propose_with(make);
         let rest = async {
             let told = told.await;
-            if let Ok(Ok((Some(made), _))) = &told {
-                taken(*made).await;
+            if let Ok(Ok((Some((payment, _)), _))) = &told {
+                taken(*payment).await;
             }
             told
         };
@@ -237,14 +243,14 @@ impl<A: Service> Desk<A> {
             return Err(first.map_or_else(Refusal::from, |_| Refusal::Stopped));
         };
         let (made, rest) = rest?;
-        if made.is_none() {
+        let Some((_, elements)) = made else {
             return Ok(None);
-        }
+        };
         let mut last = first?;
         for operation in rest {
             last = self.node.propose(operation).await?;
         }
-        Ok(Some(last))
+        Ok(Some((last, elements)))
     }
 
     // ---- payments
@@ -261,7 +267,7 @@ impl<A: Service> Desk<A> {
         let wanted = Wanted::Pay(payee, amount, reference.clone());
         let tell = |made: Option<TransferId>| self.tell_taken(made, taken);
         match self.propose_unless_done(wanted, tell).await? {
-            Some(dot) => Ok(Reply::Delivered(view::place(&dot))),
+            Some((dot, _)) => Ok(Reply::Delivered(view::place(&dot))),
             None => {
                 let reference = reference.expect("only what has a reference is done already");
                 let text = reference.to_string();

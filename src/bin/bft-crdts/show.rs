@@ -84,6 +84,7 @@ pub(crate) fn human(reply: &Reply) -> String {
         Reply::Approved { quorum, .. } => {
             format!("approved: all of {quorum} approvals; the members change")
         }
+        Reply::Changed(count) => format!("{count} changed"),
         Reply::Delivered(place) => format!("delivered {}", dot(place)),
         Reply::Taken(it) | Reply::Payment(it) => payment(it),
         Reply::Pending(waiting) if waiting.is_empty() => "nothing waits".to_owned(),

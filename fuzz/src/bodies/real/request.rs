@@ -67,7 +67,11 @@ pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         Request::Status,
         Request::Invite { actor: name() },
         Request::Approve { change: change() },
-        Request::Add { members: members() },
+        Request::Add {
+            members: members(),
+            file: None,
+        },
+        Request::AddMissing { members: members() },
         Request::Open { amount: Some(1) },
         Request::Pay {
             actor: name(),

@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn requests_are_taken_as_they_are_written_and_nothing_beside() {
         let members = vec!["apple".to_owned()];
-        let add = Request::Add { members };
+        let file = None;
+        let add = Request::Add { members, file };
         for request in [Request::Status, add] {
             let line = ask(&request).expect("plain data");
             assert_eq!(hear(&line), Ok(request));

@@ -22,6 +22,8 @@ pub(crate) enum Reply {
     },
     /// An operation was delivered here, hence is durable, and certified.
     Delivered(Place),
+    /// So many members or keys were changed by operations that were delivered here; the others were as they were to be.
+    Changed(u64),
     /// A payment was taken, and is durable here; another reply follows when it is delivered.
     Taken(Payment),
     Payment(Payment),

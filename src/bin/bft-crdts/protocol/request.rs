@@ -1,8 +1,11 @@
 //! What can be asked of a running node. The same list is the program's subcommands and the prompt's: whoever adds one adds it here.
 
+use std::path::PathBuf;
+
 use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::Put;
 use crate::name::Name;
 
 /// What can be asked of a running node.
@@ -44,18 +47,35 @@ pub(crate) enum Request {
     Leave,
     /// Asks to be let in, again after having left; first a member has to invite it.
     Ask,
-    /// Set: adds members, all in one operation.
+    /// Set: adds members, all in one operation; of the lines of a file, in several, those that are missing.
     Add {
-        /// What to add.
-        #[arg(required = true)]
+        /// What to add; a single - stands for the lines of standard input.
+        #[arg(required_unless_present = "file")]
         members: Vec<String>,
+        /// Adds the lines of this file.
+        #[arg(long, value_name = "FILE", conflicts_with = "members")]
+        #[serde(skip)]
+        file: Option<PathBuf>,
     },
-    /// Set: removes members, all in one operation.
+    /// Set: removes members, all in one operation; of the lines of a file, in several, those that are there.
     Remove {
-        /// What to remove.
-        #[arg(required = true)]
+        /// What to remove; a single - stands for the lines of standard input.
+        #[arg(required_unless_present = "file")]
         members: Vec<String>,
+        /// Removes the lines of this file.
+        #[arg(long, value_name = "FILE", conflicts_with = "members")]
+        #[serde(skip)]
+        file: Option<PathBuf>,
     },
+    /// Set: adds those of these members that are missing, in one operation.
+    #[command(skip)]
+    AddMissing { members: Vec<String> },
+    /// Set: removes those of these members that are there, in one operation.
+    #[command(skip)]
+    RemovePresent { members: Vec<String> },
+    /// Map: puts those of these texts that are not there under their keys. Of several under one key the last counts.
+    #[command(skip)]
+    PutMissing { puts: Vec<Put> },
     /// Set: all members of the set.
     List,
     /// Bank: opens this actor's account.
@@ -156,7 +176,11 @@ impl Request {
     /// The kinds of networks that it makes sense in; none when it is any.
     pub(crate) fn kinds(&self) -> &'static [Kind] {
         match self {
-            Self::Add { .. } | Self::Remove { .. } | Self::List => &[Kind::Set],
+            Self::Add { .. }
+            | Self::Remove { .. }
+            | Self::AddMissing { .. }
+            | Self::RemovePresent { .. }
+            | Self::List => &[Kind::Set],
             Self::Open { .. }
             | Self::Pay { .. }
             | Self::Payment { .. }
@@ -165,7 +189,7 @@ impl Request {
             | Self::Rules => &[Kind::Bank],
             Self::Incr { .. } => &[Kind::Counter],
             Self::Get { .. } => &[Kind::Counter, Kind::Map, Kind::Text],
-            Self::Put { .. } => &[Kind::Map],
+            Self::Put { .. } | Self::PutMissing { .. } => &[Kind::Map],
             Self::Insert { .. } => &[Kind::Text],
             Self::Delete { .. } => &[Kind::Map, Kind::Text],
             _ => &[],
@@ -183,6 +207,9 @@ impl Request {
             self,
             Self::Add { .. }
                 | Self::Remove { .. }
+                | Self::AddMissing { .. }
+                | Self::RemovePresent { .. }
+                | Self::PutMissing { .. }
                 | Self::Open { .. }
                 | Self::Pay { .. }
                 | Self::Incr { .. }
