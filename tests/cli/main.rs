@@ -10,6 +10,7 @@ mod family;
 mod founding;
 mod health;
 mod hostile;
+mod logs;
 mod meeting;
 mod payments;
 mod restored;

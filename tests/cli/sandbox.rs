@@ -232,7 +232,16 @@ impl Home {
 
     /// A node that others can reach, and that notes on standard error what `filter` lets through.
     pub(crate) fn run_noting(&self, filter: &str, stderr: impl Into<Stdio>) -> Process {
-        let mut command = self.command(&["run"]);
+        self.run_noting_with(&[], filter, stderr)
+    }
+
+    pub(crate) fn run_noting_with(
+        &self,
+        options: &[&str],
+        filter: &str,
+        stderr: impl Into<Stdio>,
+    ) -> Process {
+        let mut command = self.command(&[&["run"], options].concat());
         let mut node = Process::of(command.env("RUST_LOG", filter).stderr(stderr));
         assert_eq!(node.line(), format!("ready {}", self.address));
         node

@@ -20,6 +20,7 @@ mod health;
 mod home;
 mod kinds;
 mod last_run;
+mod log;
 mod name;
 mod payments;
 mod prompt;
@@ -46,6 +47,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::home::Home;
+pub(crate) use crate::log::remark;
 use crate::protocol::{Reply, Request, Told};
 
 /// Bytes of a text that are looked at for an invitation, which has half as many with all its spaces.
@@ -164,15 +166,7 @@ fn complain(failure: &Failure, json: bool) {
         let _ = print(&show::line(&failure.machine()));
         return;
     }
-    match failure.advice() {
-        Some(advice) => remark(&format!("bft-crdts: {failure}\n  {advice}")),
-        None => remark(&format!("bft-crdts: {failure}")),
-    }
-}
-
-/// Tells the operator a line, on standard error. That nobody reads it is no reason to stop.
-pub(crate) fn remark(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    log::complain(failure);
 }
 
 fn carry_out(program: Program) -> Result<ExitCode, Failure> {

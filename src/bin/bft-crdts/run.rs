@@ -13,12 +13,12 @@ use bft_crdts::store::DurableStore;
 use bft_crdts::types::{Counter, Text};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
-use tracing_subscriber::EnvFilter;
 
 use crate::control;
 use crate::failure::Failure;
 use crate::home::{Home, Peers};
 use crate::kinds::{Service, Set, Texts};
+use crate::log::{self, LogFormat};
 use crate::name::{self, Contact};
 use crate::print;
 use crate::protocol::Kind;
@@ -47,6 +47,9 @@ pub(crate) struct Options {
     /// Records what happens in FILE, for `trace`. At 32 MiB it becomes FILE.old, in the place of an older one, and another begins
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// How to write what the node notes on standard error; RUST_LOG says what that is
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
     /// Ends when standard input does, so that the node does not outlive the program that started it
     #[arg(long)]
     tethered: bool,
@@ -70,7 +73,7 @@ struct Start {
 
 /// Runs the node of this directory until a signal or a request ends it.
 pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
-    take_notes();
+    log::begin(options.log_format);
     home.check()?;
     let store = home.open()?;
     // Nobody else runs here now.
@@ -113,18 +116,6 @@ fn serve(home: Home, store: DurableStore, options: Options) -> Result<(), Failur
         Kind::Map => runtime.block_on(start.run::<Texts>()),
         Kind::Text => runtime.block_on(start.run::<Text>()),
     }
-}
-
-/// What the node notes goes to standard error: what `RUST_LOG` asks for; without, who is proven faulty and what is broken.
-fn take_notes() {
-    let ours = "bft_crdts=warn".parse().expect("a directive");
-    let filter = EnvFilter::builder().with_default_directive(ours);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.from_env_lossy())
-        .with_writer(io::stderr)
-        // Told on standard error too, where it panics if nobody reads that.
-        .log_internal_errors(false)
-        .init();
 }
 
 /// Where to listen, and what to tell others of it; `named` is what others were told when they were invited.
