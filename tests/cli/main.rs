@@ -12,6 +12,7 @@ mod health;
 mod hostile;
 mod logs;
 mod meeting;
+mod metrics;
 mod payments;
 mod restored;
 mod sandbox;

@@ -75,6 +75,8 @@ pub(crate) enum Failure {
     NowhereToListen,
     #[error("{0} is no address: {1}")]
     Address(Address, #[source] io::Error),
+    #[error("metrics cannot be served at {0}: {1}")]
+    Metrics(Address, #[source] io::Error),
     #[error("the node does not start: {0}")]
     Start(#[from] StartError),
     #[error("nobody can be told that the node is ready: {0}")]
@@ -164,6 +166,7 @@ impl Failure {
             Self::Rules(_) => "rules",
             Self::NowhereToListen => "nowhere-to-listen",
             Self::Address(..) => "address",
+            Self::Metrics(..) => "metrics",
             Self::Start(_) => "start",
             Self::Unready(_) => "unready",
             Self::Stopped(_) => "node-stopped",

@@ -92,6 +92,11 @@ impl Home {
         self.directory.join("writes")
     }
 
+    /// Bytes of the store's file; 0 where it cannot be looked at.
+    pub(crate) fn store_bytes(&self) -> u64 {
+        fs::metadata(self.store_file()).map_or(0, |metadata| metadata.len())
+    }
+
     fn store_file(&self) -> PathBuf {
         self.directory.join("store.redb")
     }

@@ -21,6 +21,7 @@ mod home;
 mod kinds;
 mod last_run;
 mod log;
+mod metrics;
 mod name;
 mod payments;
 mod prompt;

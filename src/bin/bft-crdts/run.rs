@@ -13,12 +13,14 @@ use bft_crdts::store::DurableStore;
 use bft_crdts::types::{Counter, Text};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::control;
 use crate::failure::Failure;
 use crate::home::{Home, Peers};
 use crate::kinds::{Service, Set, Texts};
 use crate::log::{self, LogFormat};
+use crate::metrics::{self, Endpoint};
 use crate::name::{self, Contact};
 use crate::print;
 use crate::protocol::Kind;
@@ -47,6 +49,9 @@ pub(crate) struct Options {
     /// Records what happens in FILE, for `trace`. At 32 MiB it becomes FILE.old, in the place of an older one, and another begins
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Serves metrics over HTTP at /metrics there, in OpenMetrics text; a port alone is one of this machine alone
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<Endpoint>,
     /// How to write what the node notes on standard error; RUST_LOG says what that is
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     log_format: LogFormat,
@@ -68,6 +73,7 @@ struct Start {
     address: Option<Address>,
     observers: bool,
     trace: Option<PathBuf>,
+    metrics: Option<Endpoint>,
     tethered: bool,
 }
 
@@ -104,6 +110,7 @@ fn serve(home: Home, store: DurableStore, options: Options) -> Result<(), Failur
         address,
         observers: options.observers,
         trace: options.trace,
+        metrics: options.metrics,
         tethered: options.tethered,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -137,12 +144,21 @@ fn places(
 impl Start {
     async fn run<A: Service>(self) -> Result<(), Failure> {
         let (home, tethered) = (self.home.clone(), self.tethered);
+        let metrics = match &self.metrics {
+            Some(endpoint) => Some(metrics::listen(endpoint).await?),
+            None => None,
+        };
         let desk = self.desk::<A>().await?;
         let (place, listener) = control::Place::take(&home)?;
-        let serving = tokio::spawn(control::serve(listener, desk.clone()));
+        let mut serving = JoinSet::new();
+        serving.spawn(control::serve(listener, desk.clone()));
         let watch = Watch::over(&desk);
+        if let Some((listener, bound)) = metrics {
+            serving.spawn(metrics::serve(listener, desk.clone()));
+            watch.say(&format!("metrics are at http://{bound}/metrics"));
+        }
         let ended = attend(&desk, &watch, tethered).await;
-        serving.abort();
+        serving.abort_all();
         // First what matters: the store.
         let stopped = desk.node.shutdown().await;
         watch.end();
