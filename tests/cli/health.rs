@@ -258,3 +258,20 @@ fn whatever_has_the_socket_the_answer_comes_within_its_time_limit() {
         assert_eq!(health(&one, misuse).0, Some(2), "{misuse:?}");
     }
 }
+
+#[test]
+fn a_node_that_starts_alone_says_for_whose_word_it_waits() {
+    let sandbox = Sandbox::new("doubt");
+    let homes: [Home; 4] = sandbox.found_many("set");
+    let _first = homes[0].run();
+    let doubt = found(&homes[0], "in-doubt", None);
+    let words = doubt["words"].as_str().expect("a text");
+    assert!(words.ends_with("2 more are needed"), "{words}");
+    for home in &homes[1..] {
+        found(&homes[0], "silent", Some(&home.actor));
+    }
+    assert_eq!(health(&homes[0], &["--ready"]).0, Some(5));
+    assert_eq!(health(&homes[0], &["--live"]).0, Some(0));
+    let _others: Vec<_> = homes[1..].iter().map(Home::run).collect();
+    ends_with(&homes[0], &[], 0);
+}

@@ -2,23 +2,26 @@
 //! who ask.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use crate::sandbox::{Home, Process, Sandbox, text, until};
 
-/// An address at which nobody serves, for now.
-fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound")
-}
-
+/// A node, and where it says that it serves.
 fn run(home: &Home) -> (Process, SocketAddr) {
-    let at = free();
-    let node = home.run_with(&["--metrics", &at.port().to_string()]);
-    (node, at)
+    let log = home.directory.join("log");
+    let stderr = File::create(&log).expect("a file");
+    let mut node = home.start_into(&["run", "--metrics", "0"], stderr);
+    assert!(node.line().starts_with("ready "));
+    let said = fs::read_to_string(&log).expect("a file");
+    let at = said.lines().find_map(|line| {
+        let at = line.strip_prefix("metrics are at http://")?;
+        at.strip_suffix("/metrics")
+    });
+    let at = at.and_then(|at| at.parse().ok());
+    (node, at.expect("it is said"))
 }
 
 /// What answers these bytes: the head and the body.

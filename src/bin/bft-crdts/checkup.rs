@@ -109,6 +109,12 @@ fn own(status: &Status) -> Option<Finding> {
             "the chain of generations has not reached the one that the invitation names: a member of today has to be reached"
                 .to_owned(),
         )
+    } else if let Some(missing) = status.missing_answers.filter(|_| status.seated) {
+        let words = format!(
+            "this node signs nothing until members have told what its key has signed, so that an old copy of its store \
+             contradicts nothing: {missing} more are needed"
+        );
+        (FindingCode::InDoubt, words)
     } else if status.seated {
         return None;
     } else if status.had_seat {

@@ -150,6 +150,8 @@ impl Page<'_> {
         )?;
         self.gauge("members", "Members of it.", status.members.len())?;
         self.gauge("quorum", "Signatures that certify in it.", status.quorum)?;
+        let help = "Members whose word is missing before this node signs anything.";
+        self.gauge("missing_answers", help, status.missing_answers.unwrap_or(0))?;
         self.gauge("seated", "Whether this node is a member.", status.seated)?;
         self.gauge(
             "silenced",

@@ -64,6 +64,8 @@ pub(crate) enum FindingCode {
     SeatLost,
     /// The node has no seat yet.
     NoSeat,
+    /// The node has not heard yet from as many members as it needs to know that its store is no old copy.
+    InDoubt,
     /// The chain of generations has not reached the one that the invitation names.
     Unproven,
     /// Fewer members echo than a quorum.
