@@ -51,7 +51,7 @@ def events(directory, since="start"):
 
 def main(directory, *names):
     for name in names:
-        (delivered,) = replies(directory, {"add": {"members": [name]}})
+        *_, delivered = replies(directory, {"add": {"members": [name]}})
         print("delivered", delivered["delivered"]["seq"])
     print("members", *members(directory))
     first = list(itertools.islice(events(directory), 1 + len(names) // 2))

@@ -67,6 +67,24 @@ impl fmt::Display for Dot {
     }
 }
 
+/// Where one operation stands in its source's log, which is its name for good: the message, and which of its operations it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Place {
+    /// The message.
+    pub dot: Dot,
+    /// Operations of the message before it.
+    pub index: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            0 => self.dot.fmt(f),
+            index => write!(f, "{}#{}", self.dot, u64::from(index) + 1),
+        }
+    }
+}
+
 /// The end of a lane: the number of its last message and its digest, which proves all before it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Head {

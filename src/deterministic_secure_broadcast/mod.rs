@@ -44,6 +44,7 @@ mod memory;
 mod message;
 mod onboard;
 mod packet;
+mod place;
 mod propose;
 mod pull;
 mod recover;
@@ -65,6 +66,7 @@ pub use message::{
     Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
 };
 pub use packet::{Answer, Body, Chunk, Consent, Packet, Recollection, Request, SnapshotPart, Want};
+pub use place::Outcome;
 pub use step::{Delivery, Fault, Installed, Record, Step};
 
 use crate::actor::Actor;

@@ -16,6 +16,7 @@ use super::error::ProposeError;
 use super::lane::{Lock, Stance};
 use super::message::{Echo, Entry, Message, Proposal, Tally};
 use super::packet::Body;
+use super::place::Slot;
 use super::step::{Record, Step};
 use crate::actor::Statement;
 use crate::codec::{Bytes, encode};
@@ -27,12 +28,14 @@ const REST: u32 = 16;
 /// Own operations that are accepted and not delivered.
 #[derive(Debug)]
 pub(super) struct Outbox<A: SecureBroadcastAlgorithm> {
-    waiting: VecDeque<(A::Op, Bytes)>,
+    pub(super) waiting: VecDeque<(A::Op, Bytes)>,
     bytes: usize,
     /// The algorithm with all pending operations applied, once it was needed.
     ahead: Option<A>,
     /// Ticks since anything was last pending.
     idle: u32,
+    /// Where the last operation stands, once one was proposed since the start.
+    pub(super) last: Option<Slot>,
 }
 
 impl<A: Wire> Outbox<A> {
@@ -42,6 +45,7 @@ impl<A: Wire> Outbox<A> {
             bytes: 0,
             ahead: None,
             idle: 0,
+            last: None,
         }
     }
 
@@ -149,15 +153,6 @@ impl<A: Wire> Replica<A> {
         self.outbox.len() > 0 || lane.is_some_and(|lane| lane.lock().is_some())
     }
 
-    /// Own operations that were accepted and are not delivered, the oldest first.
-    pub fn pending_operations(&self) -> impl Iterator<Item = &A::Op> {
-        let lane = self.lanes.get(&self.actor());
-        let in_flight = lane.and_then(|lane| lane.lock());
-        let in_flight = in_flight.map_or(&[][..], |lock| &lock.ops);
-        let waiting = self.outbox.waiting.iter().map(|(op, _)| op);
-        in_flight.iter().chain(waiting)
-    }
-
     /// Issues an operation of ours. It leaves at once if nothing of ours is in flight, and else with the next
     /// message. Once the step's records are durable it will be delivered, whatever is lost, as long as we stay a
     /// member.
@@ -172,6 +167,7 @@ impl<A: Wire> Replica<A> {
             ahead.apply(op.clone());
         }
         let queued = self.is_pending();
+        self.outbox.last = self.next_slot(encoded.len());
         self.outbox.push(op, encoded.clone());
         if (queued || !self.flush(0, &mut step)) && !bug!(OutboxNotDurable) {
             step.persist.push(Record::Queued(encoded));

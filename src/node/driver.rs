@@ -17,7 +17,7 @@ use super::meter::{self, Meter};
 use super::{Asked, departed, open};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Fault, Packet, ProposeError, Replica, Step};
-use crate::dot::Dot;
+use crate::dot::{Dot, Place};
 use crate::membership::{Change, ChangeKey};
 use crate::store::{Effect, Store, spend};
 use crate::traits::{SecureBroadcastAlgorithm, Verdict, Wire};
@@ -41,10 +41,16 @@ pub(super) type Ask<A> =
 /// Where somebody waits for what becomes of an operation.
 pub(super) type Outcome = oneshot::Sender<Result<Dot, NotDelivered>>;
 
+/// Whom to tell of an operation: where it stands, once it is durable, and what became of it.
+pub(super) struct Replies {
+    pub(super) accepted: oneshot::Sender<Place>,
+    pub(super) outcome: Outcome,
+}
+
 /// An operation that somebody waits for.
 pub(super) struct Wish<A: Wire> {
     pub(super) make: Make<A>,
-    pub(super) reply: Outcome,
+    pub(super) replies: Replies,
 }
 
 pub(super) struct Driver<A: Wire, S> {
@@ -62,7 +68,7 @@ pub(super) struct Driver<A: Wire, S> {
     /// Who waits for our own pending operations, in their order. Nobody, for those of before a restart.
     waiting: VecDeque<Option<Outcome>>,
     /// A wish for which the outbox has no room yet.
-    stalled: Option<(A::Op, Outcome)>,
+    stalled: Option<(A::Op, Replies)>,
     /// Whether the store holds more than it needs.
     prunable: bool,
     /// Whether the replica was leaving when we last looked.
@@ -203,25 +209,35 @@ where
 
     fn wish(&mut self, wish: Wish<A>, batch: &mut Batch<A::Op>) {
         match (wish.make)(self.replica.ahead()) {
-            Some(op) => self.propose(op, wish.reply, batch),
+            Some(op) => self.propose(op, wish.replies, batch),
             None => {
                 let refused = ProposeError::NotValid(Verdict::NotYet("not possible here"));
                 batch.after.push(Box::new(move || {
-                    let _ = wish.reply.send(Err(NotDelivered::Refused(refused)));
+                    let _ = wish
+                        .replies
+                        .outcome
+                        .send(Err(NotDelivered::Refused(refused)));
                 }));
             }
         }
     }
 
-    fn propose(&mut self, op: A::Op, reply: Outcome, batch: &mut Batch<A::Op>) {
+    fn propose(&mut self, op: A::Op, replies: Replies, batch: &mut Batch<A::Op>) {
         match self.replica.propose(op.clone()) {
             Ok(step) => {
                 self.journal.proposes(|| A::summary(&op));
-                self.waiting.push_back(Some(reply));
+                let place = self.replica.last_place();
+                let place = place.expect("an operation was just proposed");
+                let Replies { accepted, outcome } = replies;
+                batch.after.push(Box::new(move || {
+                    // Who does not wait for it needs no place.
+                    let _ = accepted.send(place);
+                }));
+                self.waiting.push_back(Some(outcome));
                 self.take(step, batch);
             }
-            Err(ProposeError::OutboxFull) => self.stalled = Some((op, reply)),
-            Err(refused) => drop(reply.send(Err(NotDelivered::Refused(refused)))),
+            Err(ProposeError::OutboxFull) => self.stalled = Some((op, replies)),
+            Err(refused) => drop(replies.outcome.send(Err(NotDelivered::Refused(refused)))),
         }
     }
 
@@ -274,8 +290,8 @@ where
     // ---- outputs
 
     fn commit(&mut self, mut batch: Batch<A::Op>) -> Result<(), Failure> {
-        if let Some((op, reply)) = self.stalled.take() {
-            self.propose(op, reply, &mut batch);
+        if let Some((op, replies)) = self.stalled.take() {
+            self.propose(op, replies, &mut batch);
         }
         self.prunable |= !batch.step.installed.is_empty();
         self.spend(batch)?;

@@ -42,6 +42,7 @@ mod meter;
 mod roster;
 mod speaker;
 mod status;
+mod submit;
 mod tls;
 
 use std::collections::BTreeSet;
@@ -65,11 +66,11 @@ pub use link::Link;
 pub use links::Traffic;
 pub use meter::Counts;
 pub use status::{Ending, LaneStatus, MemberStatus, Status};
+pub use submit::Ticket;
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{ApproveError, Replica, Step};
-use crate::dot::Dot;
 use crate::membership::{Change, ChangeError, ChangeKey};
 use crate::traits::Wire;
 use book::Word;
@@ -167,53 +168,7 @@ where
         self.shared.links.local_address()
     }
 
-    // ---- operations
-
-    /// Proposes an operation and waits until it is delivered here, which means: it is durable here, a quorum of the members
-    /// has signed it, and every correct member will deliver it.
-    ///
-    /// Waits for room when the outbox is full. When the future is dropped the operation may be proposed all the same.
-    ///
-    /// # Errors
-    /// [`NotDelivered`] tells a refusal, after which nothing has changed, from the rest.
-    pub async fn propose(&self, op: A::Op) -> Result<Dot, NotDelivered> {
-        self.propose_with(|_| Some(op)).await
-    }
-
-    /// Makes an operation on the state with our own pending operations applied, and proposes it as
-    /// [`propose`](Self::propose) does; no other operation of ours comes between. With `None` nothing is proposed.
-    ///
-    /// # Errors
-    /// [`NotDelivered`].
-    ///
-    /// # Panics
-    /// When `make` panics: here, and nowhere else.
-    pub async fn propose_with(
-        &self,
-        make: impl FnOnce(&A) -> Option<A::Op> + Send + 'static,
-    ) -> Result<Dot, NotDelivered>
-    where
-        A::Op: 'static,
-    {
-        let (reply, delivered) = oneshot::channel();
-        let (panicked, payload) = oneshot::channel();
-        let make = Box::new(move |ahead: &A| {
-            let made = catch_unwind(AssertUnwindSafe(|| make(ahead)));
-            made.unwrap_or_else(|payload| {
-                let _ = panicked.send(payload);
-                None
-            })
-        });
-        let stopped = NotDelivered::Stopped { durable: false };
-        if self.shared.wishes.send(Wish { make, reply }).await.is_err() {
-            return Err(stopped);
-        }
-        let outcome = delivered.await.unwrap_or(Err(stopped));
-        match payload.await {
-            Ok(payload) => resume_unwind(payload),
-            Err(_) => outcome,
-        }
-    }
+    // ---- the state
 
     /// Reads the replica. What is read is durable when this returns.
     ///

@@ -149,7 +149,10 @@ fn a_reader_that_is_slow_misses_no_delivery() {
         .collect();
     for members in &whole {
         let request = json!({ "version": 1, "request": { "add": { "members": members } } });
-        let answer = line(&mut said(&one, &request.to_string()));
+        let mut answers = said(&one, &request.to_string());
+        let taken = line(&mut answers);
+        assert_eq!(taken["reply"]["taken"]["index"], 0, "{taken}");
+        let answer = line(&mut answers);
         assert!(answer["reply"]["delivered"].is_object(), "{answer}");
     }
     for members in &whole {

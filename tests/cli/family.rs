@@ -1,6 +1,9 @@
 //! Networks of the family of types.
 
-use crate::sandbox::{Sandbox, json};
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::sandbox::{self, Sandbox, json};
 
 #[test]
 fn two_nodes_count_together() {
@@ -77,4 +80,72 @@ fn two_nodes_write_one_text() {
         "bread butter nd käse\n",
         "nothing changed"
     );
+}
+
+#[test]
+fn an_increment_that_is_interrupted_is_looked_up_by_its_place_and_not_made_again() {
+    let sandbox = Sandbox::new("counted once");
+    let [one, two] = sandbox.found("counter");
+    let (first, second) = (one.run(), two.run());
+    one.done(&["incr", "1"]);
+    two.until(&["get"], "1\n");
+    drop(second);
+    let mut asking = [5, 6, 7].map(|amount: i32| {
+        let mut asking = one.start_into(&["incr", &amount.to_string()], Stdio::piped());
+        let stderr = asking.0.stderr.take().expect("piped");
+        sandbox::until(|| one.done(&["pending"]).contains(&format!("{amount:+}")));
+        (asking, stderr)
+    });
+    let told = asking.each_mut().map(|(asking, stderr)| {
+        let _ = asking.0.kill();
+        let mut told = String::new();
+        stderr.read_to_string(&mut told).expect("texts");
+        told
+    });
+    let short = &one.actor[..6];
+    let places = ["2", "3", "3#2"].map(|place| format!("{short}.{place}"));
+    let say = |place: &str, state: &str, amount| format!("operation {place} {state}: +{amount}\n");
+    for ((told, place), amount) in told.iter().zip(&places).zip(5..) {
+        assert_eq!(*told, say(place, "pending", amount));
+    }
+    drop(first);
+    let _first = one.run();
+    for (place, amount) in places.iter().zip(5..) {
+        assert_eq!(
+            one.done(&["operation", place]),
+            say(place, "pending", amount)
+        );
+    }
+    let unknown = format!("{short}.4");
+    assert!(
+        one.refused(&["operation", &unknown])
+            .contains("no operation")
+    );
+    assert!(
+        one.refused(&["operation", "seven"])
+            .contains("no operation")
+    );
+    let _second = two.run();
+    one.until(&["get"], "19\n");
+    two.until(&["get"], "19\n");
+    for home in [&one, &two] {
+        for (place, amount) in places.iter().zip(5..) {
+            assert_eq!(
+                home.done(&["operation", place]),
+                say(place, "accepted", amount)
+            );
+        }
+    }
+    let whole = json(&one.done(&["operation", &places[2], "--json"]));
+    assert_eq!(
+        (&whole["index"], &whole["state"]),
+        (&1.into(), &"accepted".into())
+    );
+    let lines = one.done(&["incr", "1", "--json"]);
+    let mut lines = lines.lines().map(json);
+    let (taken, delivered) = (
+        lines.next().expect("taken"),
+        lines.next().expect("delivered"),
+    );
+    assert_eq!(taken["place"], delivered);
 }

@@ -19,5 +19,6 @@ mod process;
 mod readme;
 mod relay;
 mod restart;
+mod tickets;
 mod told;
 mod weather;

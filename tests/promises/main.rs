@@ -33,6 +33,7 @@ mod money;
 mod onboarding;
 mod orswot;
 mod outbox;
+mod places;
 mod recordings;
 mod recovery;
 mod redteam;

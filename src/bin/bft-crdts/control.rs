@@ -127,16 +127,21 @@ async fn respond<A: Service>(
     if let Request::Events { since } = request {
         return tell_events(writer, desk, since.as_deref()).await;
     }
-    let (tell, taken) = oneshot::channel();
+    let (tell, mut taken) = oneshot::channel();
     let granted = desk.grant(request, tell);
     tokio::pin!(granted);
     let answer = tokio::select! {
-        biased;
-        Ok(reply) = taken => {
+        Ok(reply) = &mut taken => {
             say_in_time(writer, Line::before_another(reply)).await?;
             granted.await
         }
-        answer = &mut granted => answer,
+        answer = &mut granted => {
+            // It may have been taken and delivered at once.
+            if let Ok(reply) = taken.try_recv() {
+                say_in_time(writer, Line::before_another(reply)).await?;
+            }
+            answer
+        }
     };
     match answer {
         Ok(reply) => say_pages(writer, reply).await,

@@ -4,7 +4,7 @@ mod family;
 
 use std::collections::BTreeSet;
 
-use bft_crdts::bank::{self, Bank, Money, Reference, Rules, TransferId};
+use bft_crdts::bank::{self, Bank, Money, Reference, Rules};
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::Replica;
 use bft_crdts::membership::{Genesis, GenesisError};
@@ -81,12 +81,6 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
     /// A payment that is known here.
     fn find_payment(replica: &Replica<Self>, which: &Which) -> Option<Payment> {
         let _ = (replica, which);
-        None
-    }
-
-    /// The payment that an operation makes.
-    fn payment_id(op: &Self::Op) -> Option<TransferId> {
-        let _ = op;
         None
     }
 
@@ -250,11 +244,6 @@ impl Service for Bank {
 
     fn find_payment(replica: &Replica<Self>, which: &Which) -> Option<Payment> {
         payments::find(replica, which)
-    }
-
-    fn payment_id(op: &Self::Op) -> Option<TransferId> {
-        let (transfer, _) = op.transfer()?;
-        Some(transfer.id)
     }
 
     fn look(&self, question: Question) -> Result<Reply, Refusal> {

@@ -59,7 +59,7 @@ Actors are written with all 64 digits, or with the first few (at least 4) where 
 is let in.
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer;
-4 the operation was taken and may be made yet: a script that asks again may make it twice;
+4 the operation was taken and may be made yet, so that asking again may make it twice: `operation PLACE` tells;
 5 and 6 `health` alone: no operation can be made here now; operations are made, and something wants attention.";
 
 /// Replicated data types that survive malicious replicas, without consensus on every operation.
@@ -265,7 +265,7 @@ fn print_reply(reply: &Reply, json: bool) -> io::Result<()> {
     }
 }
 
-/// Tells that a payment is durable: people beside the answer, programs before it.
+/// Tells that an operation is durable: people beside the answer, programs before it.
 fn print_taken(reply: &Reply, json: bool) -> io::Result<()> {
     match json {
         true => print_reply(reply, json),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bft_crdts::Actor;
 use bft_crdts::bank::{Money, Reference, TransferId};
 use bft_crdts::deterministic_secure_broadcast::{Equivocation, Replica};
-use bft_crdts::dot::Dot;
+use bft_crdts::dot::{Dot, Place};
 use bft_crdts::membership::ChangeKey;
 use bft_crdts::node::{Address, Node};
 use tokio::sync::{Mutex, Notify, oneshot};
@@ -17,8 +17,8 @@ use crate::evidence;
 use crate::home::Home;
 use crate::kinds::{Question, Service, Wanted};
 use crate::name::Name;
-use crate::payments::{self, PaymentPlace, Which};
-use crate::protocol::{Answer, Evidence, Refusal, Reply, Request, Wished, Words};
+use crate::payments::{self, OperationPlace, PaymentPlace, Which};
+use crate::protocol::{Answer, Evidence, Operation, Refusal, Reply, Request, Wished, Words};
 use crate::times::Times;
 use crate::view;
 
@@ -41,8 +41,8 @@ pub(crate) struct Desk<A: Service> {
 }
 
 impl<A: Service> Desk<A> {
-    /// Grants a request, or says why not. [`Request::Events`] is answered by a [`Stream`](crate::stream::Stream). `taken` is told of a payment
-    /// that is durable, while the answer waits for its delivery.
+    /// Grants a request, or says why not. [`Request::Events`] is answered by a [`Stream`](crate::stream::Stream). `taken` is told of an
+    /// operation that is durable, while the answer waits for its delivery.
     pub(crate) async fn grant(&self, request: Request, taken: oneshot::Sender<Reply>) -> Answer {
         match request {
             Request::Status
@@ -72,6 +72,7 @@ impl<A: Service> Desk<A> {
                 self.stop.notify_one();
                 Ok(Reply::Done)
             }
+            Request::Operation { place } => self.operation(&place).await,
             Request::Pending => {
                 let pending = self.node.read(payments::pending).await?;
                 Ok(Reply::Pending(pending))
@@ -161,12 +162,15 @@ impl<A: Service> Desk<A> {
             return Err(Refusal::OtherKind(A::KIND));
         }
         match request {
-            Request::Add { members, .. } => self.propose(Wanted::Add(members)).await,
-            Request::Remove { members, .. } => self.propose(Wanted::Remove(members)).await,
+            Request::Add { members, .. } => self.propose(Wanted::Add(members), taken).await,
+            Request::Remove { members, .. } => self.propose(Wanted::Remove(members), taken).await,
             Request::AddMissing { members } => self.change(Wanted::AddMissing(members)).await,
             Request::RemovePresent { members } => self.change(Wanted::RemovePresent(members)).await,
             Request::PutMissing { puts } => self.put_missing(puts).await,
-            Request::Open { amount } => self.propose(Wanted::Open(amount.map(Money::new))).await,
+            Request::Open { amount } => {
+                self.propose(Wanted::Open(amount.map(Money::new)), taken)
+                    .await
+            }
             Request::Pay {
                 actor,
                 amount,
@@ -185,10 +189,10 @@ impl<A: Service> Desk<A> {
             }
             Request::Accounts => self.look(Question::Accounts).await,
             Request::Rules => self.look(Question::Rules).await,
-            Request::Incr { amount } => self.propose(Wanted::Increase(amount)).await,
-            Request::Put { key, value } => self.propose(Wanted::Put(key, value)).await,
-            Request::Insert { at, text } => self.propose(Wanted::Insert(at, text)).await,
-            Request::Delete { key, count } => self.propose(Wanted::Delete(key, count)).await,
+            Request::Incr { amount } => self.propose(Wanted::Increase(amount), taken).await,
+            Request::Put { key, value } => self.propose(Wanted::Put(key, value), taken).await,
+            Request::Insert { at, text } => self.propose(Wanted::Insert(at, text), taken).await,
+            Request::Delete { key, count } => self.propose(Wanted::Delete(key, count), taken).await,
             Request::Get { key } => self.look(Question::Get(key)).await,
             _ => self.look(Question::List).await,
         }
@@ -199,21 +203,21 @@ impl<A: Service> Desk<A> {
         self.node.read(read).await?
     }
 
-    /// Makes the operation on the state that is ahead, and waits for its delivery; or several, when one is too large.
-    async fn propose(&self, wanted: Wanted) -> Answer {
-        let delivered = self
-            .propose_unless_done(wanted, |_| std::future::ready(()))
-            .await?;
+    /// Makes the operation on the state that is ahead, and waits for its delivery; or several, when one is too large. `taken` is
+    /// told of the first when it is durable.
+    async fn propose(&self, wanted: Wanted, taken: oneshot::Sender<Reply>) -> Answer {
+        let tell = |place| self.tell_taken(place, taken);
+        let delivered = self.propose_unless_done(wanted, tell).await?;
         let (delivered, _) = delivered.expect("only a payment is done already");
         Ok(Reply::Delivered(view::place(&delivered)))
     }
 
-    /// The same; nothing when what is wanted was done before. The first operation is handed to `taken` when it was made. With the
-    /// place of the last one, how many elements are changed.
+    /// The same; nothing when what is wanted was done before. The place of the first operation is handed to `taken` when it is
+    /// durable. With the message of the last one, how many elements are changed.
     pub(crate) async fn propose_unless_done<F: Future<Output = ()>>(
         &self,
         wanted: Wanted,
-        taken: impl FnOnce(Option<TransferId>) -> F,
+        taken: impl FnOnce(Place) -> F,
     ) -> Result<Option<(Dot, u64)>, Refusal> {
         let bytes = self
             .node
@@ -223,34 +227,47 @@ impl<A: Service> Desk<A> {
         let make = move |state: &A| {
             let mut operations = state.operations(wanted, bytes).map(Vec::into_iter);
             let first = operations.as_mut().ok().and_then(Iterator::next);
-            let made = first
-                .as_ref()
-                .map(|op| (A::payment_id(op), A::elements(op)));
+            let elements = first.as_ref().map(A::elements);
             // Nobody waits for the rest when the connection is gone.
-            let _ = tell.send(operations.map(|rest| (made, rest)));
+            let _ = tell.send(operations.map(|rest| (elements, rest)));
             first
         };
-        let first = self.node.propose_with(make);
-        let rest = async {
-            let told = told.await;
-            if let Ok(Ok((Some((payment, _)), _))) = &told {
-                taken(*payment).await;
-            }
-            told
-        };
-        let (first, rest) = tokio::join!(first, rest);
-        let Ok(rest) = rest else {
+        let first = self.node.submit_with(make).await;
+        let Ok(made) = told.await else {
             return Err(first.map_or_else(Refusal::from, |_| Refusal::Stopped));
         };
-        let (made, rest) = rest?;
-        let Some((_, elements)) = made else {
+        let (elements, rest) = made?;
+        let Some(elements) = elements else {
             return Ok(None);
         };
-        let mut last = first?;
+        let first = first?;
+        taken(first.place()).await;
+        let mut last = first.delivered().await?;
         for operation in rest {
             last = self.node.propose(operation).await?;
         }
         Ok(Some((last, elements)))
+    }
+
+    /// Tells of an operation that is durable.
+    async fn tell_taken(&self, place: Place, taken: oneshot::Sender<Reply>) {
+        if let Ok(Some(operation)) = self.find_operation(place).await {
+            // Whoever asked may be gone.
+            let _ = taken.send(Reply::Taken(operation));
+        }
+    }
+
+    async fn operation(&self, text: &str) -> Answer {
+        let unknown = || Refusal::NoOperation(text.to_owned());
+        let place = OperationPlace::of(text).ok_or_else(unknown)?;
+        let place = place.at(self.resolve(&place.source).await?);
+        let found = self.find_operation(place).await?;
+        Ok(Reply::Operation(found.ok_or_else(unknown)?))
+    }
+
+    async fn find_operation(&self, place: Place) -> Result<Option<Operation>, Refusal> {
+        let find = move |replica: &Replica<A>| payments::find_operation(replica, &place);
+        Ok(self.node.read(find).await?)
     }
 
     // ---- payments
@@ -265,7 +282,7 @@ impl<A: Service> Desk<A> {
         let reference = reference.map(Reference::try_from).transpose();
         let reference = reference.map_err(|why| Refusal::Reference(why.to_string()))?;
         let wanted = Wanted::Pay(payee, amount, reference.clone());
-        let tell = |made: Option<TransferId>| self.tell_taken(made, taken);
+        let tell = |place| self.tell_taken(place, taken);
         match self.propose_unless_done(wanted, tell).await? {
             Some((dot, _)) => Ok(Reply::Delivered(view::place(&dot))),
             None => {
@@ -274,16 +291,6 @@ impl<A: Service> Desk<A> {
                 let found = self.find(Which::Reference(reference)).await?;
                 found.ok_or(Refusal::NoPayment(text))
             }
-        }
-    }
-
-    /// Tells of a payment that was made here, once it is durable.
-    async fn tell_taken(&self, made: Option<TransferId>, taken: oneshot::Sender<Reply>) {
-        if let Some(id) = made
-            && let Ok(Some(Reply::Payment(payment))) = self.find(Which::Place(id)).await
-        {
-            // Whoever asked may be gone.
-            let _ = taken.send(Reply::Taken(payment));
         }
     }
 

@@ -6,8 +6,8 @@ use bft_crdts::node::Address;
 use serde_json::{Value, json};
 
 use crate::protocol::{
-    BankRules, Echoing, Effect, Event, Health, History, Member, Operation, Paid, Payment,
-    PaymentState, Place, Reply, Status, Told, Unreached, Waiting, Wish, Wished,
+    BankRules, Echoing, Effect, Event, Health, History, Member, Operation, Paid, Payment, Place,
+    Reply, State, Status, Told, Unreached, Waiting, Wish, Wished,
 };
 
 /// Digits by which an actor is told from the others; as many as the library writes.
@@ -86,7 +86,8 @@ pub(crate) fn human(reply: &Reply) -> String {
         }
         Reply::Changed(count) => format!("{count} changed"),
         Reply::Delivered(place) => format!("delivered {}", dot(place)),
-        Reply::Taken(it) | Reply::Payment(it) => payment(it),
+        Reply::Taken(it) | Reply::Operation(it) => outcome(it),
+        Reply::Payment(it) => payment(it),
         Reply::Pending(waiting) if waiting.is_empty() => "nothing waits".to_owned(),
         Reply::Pending(waiting) => lines(waiting.iter().map(operation)),
         Reply::History(it) => history(it),
@@ -203,33 +204,64 @@ fn rules(it: &BankRules) -> String {
 }
 
 fn payment(it: &Payment) -> String {
-    let state = match it.state {
-        PaymentState::Pending => "pending",
-        PaymentState::Accepted => "accepted",
-    };
-    let paid = it
-        .paid
-        .as_ref()
-        .map(|Paid { to, amount }| format!(", {amount} to {to}"));
-    let reference = it
-        .reference
-        .as_ref()
-        .map(|text| format!(", under {}", plain(text)));
-    let [paid, reference] = [paid, reference].map(Option::unwrap_or_default);
-    format!("payment {} {state}{paid}{reference}", it.place)
+    let paid = it.paid.as_ref();
+    let paid = paid.map(|Paid { to, amount }| format!(", {amount} to {to}"));
+    let place = &it.place;
+    let (state, under) = (state(it.state), under(it.reference.as_ref()));
+    format!("payment {place} {state}{}{under}", paid.unwrap_or_default())
+}
+
+fn state(it: State) -> &'static str {
+    match it {
+        State::Pending => "pending",
+        State::Accepted => "accepted",
+    }
+}
+
+fn under(reference: Option<&String>) -> String {
+    let under = reference.map(|text| format!(", under {}", plain(text)));
+    under.unwrap_or_default()
+}
+
+/// What became of an operation. A payment has a place of its own.
+fn outcome(it: &Operation) -> String {
+    let state = state(it.state);
+    match &it.operation {
+        Some(Effect::Pay {
+            payment,
+            to,
+            amount,
+            reference,
+        }) => {
+            let under = under(reference.as_ref());
+            format!("payment {payment} {state}, {amount} to {to}{under}")
+        }
+        Some(known) => format!(
+            "operation {} {state}: {}",
+            operation_place(it),
+            effect(known)
+        ),
+        None => format!(
+            "operation {} {state}, and no longer kept",
+            operation_place(it)
+        ),
+    }
+}
+
+fn operation_place(it: &Operation) -> String {
+    match it.index {
+        0 => dot(&it.place),
+        index => format!("{}#{}", dot(&it.place), u64::from(index) + 1),
+    }
 }
 
 fn operation(it: &Operation) -> String {
-    let place = it.place.as_ref().map(|place| format!("{} ", dot(place)));
     let payment = match &it.operation {
-        Effect::Pay { payment, .. } => format!(", payment {payment}"),
+        Some(Effect::Pay { payment, .. }) => format!(", payment {payment}"),
         _ => String::new(),
     };
-    format!(
-        "{}{}{payment}",
-        place.unwrap_or_default(),
-        effect(&it.operation)
-    )
+    let effect = it.operation.as_ref().map(effect).unwrap_or_default();
+    format!("{} {effect}{payment}", operation_place(it))
 }
 
 /// What an operation does, in a word or two: people are shown the beginning of what is long.

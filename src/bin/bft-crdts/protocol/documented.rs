@@ -6,7 +6,9 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Effect, Event, Line, REQUEST_BYTES, Refusal, Reply, Request, VERSION, ask, hear};
+use super::{
+    Effect, Event, History, Line, REQUEST_BYTES, Refusal, Reply, Request, VERSION, ask, hear,
+};
 
 const PAGE: &str = include_str!("../../../../docs/control.md");
 
@@ -89,9 +91,14 @@ fn note(reply: &Reply, events: &mut BTreeSet<String>, effects: &mut BTreeSet<Str
                 effects.extend(ops.iter().map(tag));
             }
         }
-        Reply::Pending(all) => effects.extend(all.iter().map(|it| tag(&it.operation))),
-        Reply::History(all) => {
-            effects.extend(all.operations.iter().map(|it| tag(&it.operation)));
+        Reply::Pending(all)
+        | Reply::History(History {
+            operations: all, ..
+        }) => {
+            effects.extend(all.iter().filter_map(|it| it.operation.as_ref()).map(tag));
+        }
+        Reply::Taken(it) | Reply::Operation(it) => {
+            effects.extend(it.operation.as_ref().map(tag));
         }
         _ => {}
     }

@@ -15,7 +15,7 @@ mod request;
 pub(crate) use envelope::{Line, Unreadable, ask, hear, told};
 pub(crate) use event::{Event, Told};
 pub(crate) use health::{Echoing, Finding, FindingCode, Health, HealthState};
-pub(crate) use operations::{Effect, History, Operation, Paid, Payment, PaymentState};
+pub(crate) use operations::{Effect, History, Operation, Paid, Payment, State};
 pub(crate) use refusal::Refusal;
 pub(crate) use reply::{
     Account, Answer, BankRules, Evidence, Member, Place, Put, Reply, Status, Unreached, Waiting,

@@ -12,7 +12,7 @@ pub(crate) struct Payment {
     /// `None` when the operation is no longer kept.
     pub(crate) paid: Option<Paid>,
     pub(crate) reference: Option<String>,
-    pub(crate) state: PaymentState,
+    pub(crate) state: State,
 }
 
 /// Who is paid, and how much.
@@ -22,11 +22,11 @@ pub(crate) struct Paid {
     pub(crate) amount: u64,
 }
 
-/// How far a payment is.
+/// How far an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum PaymentState {
-    /// Durable here, and not certified yet: it is made as soon as a quorum answers.
+pub(crate) enum State {
+    /// Durable here, and not certified yet: it will be delivered as soon as a quorum answers.
     Pending,
     /// Certified and applied.
     Accepted,
@@ -43,9 +43,20 @@ pub(crate) struct History {
 /// An operation of one actor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Operation {
-    /// Where it was delivered; `None` while it waits.
-    pub(crate) place: Option<Place>,
-    pub(crate) operation: Effect,
+    /// The message that it is part of, or will be.
+    pub(crate) place: Place,
+    /// Operations of that message before it.
+    pub(crate) index: u32,
+    pub(crate) state: State,
+    /// `None` when it is no longer kept.
+    pub(crate) operation: Option<Effect>,
+}
+
+impl Operation {
+    /// Bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.operation.as_ref().map_or(0, Effect::bytes)
+    }
 }
 
 /// What an operation does.
@@ -79,8 +90,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// Bytes of its texts.
-    pub(crate) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         match self {
             Self::Add { members } | Self::Remove { members } => {
                 members.iter().map(String::len).sum()

@@ -1,6 +1,6 @@
 //! Long replies are said in pages, of which each is a reply of the same kind, and put together at the other end.
 
-use super::{History, Reply};
+use super::{History, Operation, Reply};
 
 /// Bytes of texts in one page, at most, unless a single item has more.
 const PAGE_BYTES: usize = 64 << 10;
@@ -14,16 +14,14 @@ impl Reply {
             Self::List(items) => split(items, String::len, Self::List),
             Self::Accounts(items) => split(items, |it| it.owner.len(), Self::Accounts),
             Self::Puts(items) => split(items, |it| it.key.len() + it.value.len(), Self::Puts),
-            Self::Pending(items) => split(items, |it| it.operation.bytes(), Self::Pending),
+            Self::Pending(items) => split(items, Operation::bytes, Self::Pending),
             Self::Value(text) => pieces(text).into_iter().map(Self::Value).collect(),
-            Self::History(History { since, operations }) => split(
-                operations,
-                |it| it.operation.bytes(),
-                |operations| {
+            Self::History(History { since, operations }) => {
+                split(operations, Operation::bytes, |operations| {
                     let since = since.clone();
                     Self::History(History { since, operations })
-                },
-            ),
+                })
+            }
             short => vec![short],
         }
     }
@@ -78,7 +76,7 @@ fn pieces(text: String) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Account, Effect, Operation, Put};
+    use crate::protocol::{Account, Effect, Place, Put, State};
 
     #[test]
     fn nothing_is_cut_from_a_reply_that_takes_several_pages() {
@@ -90,8 +88,13 @@ mod tests {
             key,
         };
         let operation = |text| Operation {
-            place: None,
-            operation: Effect::Insert { text },
+            place: Place {
+                source: String::new(),
+                seq: 1,
+            },
+            index: 0,
+            state: State::Pending,
+            operation: Some(Effect::Insert { text }),
         };
         let operations: Vec<_> = texts().map(operation).collect();
         for reply in [

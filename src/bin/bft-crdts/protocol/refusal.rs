@@ -52,6 +52,8 @@ pub(crate) enum Refusal {
     },
     #[error("no payment {0:?} is known here")]
     NoPayment(String),
+    #[error("no operation {0:?} is known here")]
+    NoOperation(String),
     #[error("the account holds {balance}, and {amount} are to be paid")]
     TooLittleMoney { balance: u64, amount: u64 },
     #[error("an account is opened with {most} at most, and {amount} are asked for")]
@@ -145,7 +147,7 @@ impl Refusal {
             Self::OtherPayment { .. } => {
                 "for another payment use another reference; nothing was paid"
             }
-            Self::NoPayment(_) => {
+            Self::NoPayment(_) | Self::NoOperation(_) => {
                 "`pending` and `history` show what is known; it was not made from here"
             }
             Self::TooLarge { .. } => "spread it over several commands",

@@ -24,8 +24,9 @@ pub(crate) enum Reply {
     Delivered(Place),
     /// So many members or keys were changed by operations that were delivered here; the others were as they were to be.
     Changed(u64),
-    /// A payment was taken, and is durable here; another reply follows when it is delivered.
-    Taken(Payment),
+    /// An operation was taken, and is durable here; another reply follows when it is delivered.
+    Taken(Operation),
+    Operation(Operation),
     Payment(Payment),
     Pending(Vec<Operation>),
     History(History),

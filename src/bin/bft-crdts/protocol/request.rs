@@ -101,6 +101,11 @@ pub(crate) enum Request {
         /// The reference that it was made under, or its place: ACTOR/NUMBER.
         which: String,
     },
+    /// What became of an operation, by its place: a command names it before it waits, `pending` and `history` show it.
+    Operation {
+        /// ACTOR.NUMBER, with #N for the Nth operation of a message.
+        place: String,
+    },
     /// This actor's own operations that are not delivered yet, the oldest first.
     Pending,
     /// The newest operations of an actor that are kept here, the oldest of them first.

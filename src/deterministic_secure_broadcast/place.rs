@@ -1,0 +1,139 @@
+//! Where an operation of ours stands in our log, known from the moment at which it is accepted: messages take what waits in its order
+//! and as much as fits, whenever they leave, and one that is signed stays.
+
+use super::{Message, Replica};
+use crate::actor::Actor;
+use crate::codec::Limits;
+use crate::dot::{Dot, Place, Seq};
+use crate::traits::Wire;
+
+/// A message of ours, filled up to an operation and with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    seq: Seq,
+    ops: u32,
+    bytes: usize,
+}
+
+impl Slot {
+    /// A message that takes no more: the last one that is signed.
+    fn signed(seq: Seq) -> Self {
+        let (ops, bytes) = (u32::MAX, usize::MAX);
+        Self { seq, ops, bytes }
+    }
+
+    /// Where an operation of so many bytes stands after this one, if our log has a number left.
+    fn next(self, len: usize, limits: &Limits) -> Option<Self> {
+        let bytes = self.bytes.saturating_add(len);
+        if self.ops < limits.message_ops && bytes <= limits.message_bytes as usize {
+            let ops = self.ops + 1;
+            return Some(Self { ops, bytes, ..self });
+        }
+        Some(Self {
+            seq: self.seq.next()?,
+            ops: 1,
+            bytes: size_of::<u64>() + len,
+        })
+    }
+
+    fn place(self, source: Actor) -> Place {
+        let dot = Dot {
+            source,
+            seq: self.seq,
+        };
+        let index = self.ops - 1;
+        Place { dot, index }
+    }
+}
+
+/// What is known of an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Accepted here and not delivered: it will be, as long as we stay a member.
+    Pending,
+    /// Delivered here, hence certified.
+    Delivered,
+}
+
+impl<A: Wire> Replica<A> {
+    /// Own operations that were accepted and are not delivered, the oldest first, each with the place at which it will be.
+    pub fn pending_operations(&self) -> impl Iterator<Item = (Place, &A::Op)> {
+        let me = self.actor();
+        let lane = self.lanes.get(&me);
+        let in_flight = lane.and_then(|lane| lane.lock());
+        let in_flight = in_flight.into_iter().flat_map(move |lock| {
+            let dot = lock.entry.message().dot();
+            let indices = (0..).map(move |index| Place { dot, index });
+            indices.zip(&lock.ops)
+        });
+        let limits = self.genesis.limits();
+        let waiting = self.outbox.waiting.iter();
+        let waiting = waiting.scan(self.signed(), move |slot, (op, bytes)| {
+            *slot = slot.next(bytes.len(), limits)?;
+            Some((slot.place(me), op))
+        });
+        in_flight.chain(waiting)
+    }
+
+    /// Where the operation that was proposed last stands, or will when it is delivered; none since the start.
+    #[must_use]
+    pub fn last_place(&self) -> Option<Place> {
+        let last = self.outbox.last?;
+        Some(last.place(self.actor()))
+    }
+
+    /// What became of the operation at `place`; nothing is known here of one that this replica neither accepted nor delivered. Of a
+    /// message that is no longer kept, any index is taken to be there.
+    ///
+    /// After our store was put back to an earlier state a place of ours may name another operation than before.
+    #[must_use]
+    pub fn outcome(&self, place: &Place) -> Option<Outcome> {
+        let Place { dot, index } = place;
+        let delivered = self.head(&dot.source)?.seq >= dot.seq && dot.seq > Seq::ZERO;
+        if !delivered {
+            let mut pending = self.pending_operations();
+            return pending
+                .any(|(pending, _)| pending == *place)
+                .then_some(Outcome::Pending);
+        }
+        let there = match self.kept(dot) {
+            Some(message) => {
+                let ops: Result<Vec<A::Op>, _> = message.decode(self.genesis.limits());
+                ops.is_ok_and(|ops| (*index as usize) < ops.len())
+            }
+            None => true,
+        };
+        there.then_some(Outcome::Delivered)
+    }
+
+    /// The message, if it was delivered and is kept.
+    fn kept(&self, dot: &Dot) -> Option<&Message> {
+        let before = Seq::new(dot.seq.number().checked_sub(1)?);
+        let mut messages = self.messages_after(&dot.source, before);
+        messages.next().filter(|message| message.seq == dot.seq)
+    }
+
+    /// The last message of ours that is signed.
+    fn signed(&self) -> Slot {
+        let lane = self.lanes.get(&self.actor());
+        let in_flight = lane.and_then(|lane| lane.lock());
+        let in_flight = in_flight.map(|lock| lock.entry.message().seq);
+        let head = lane.map_or(Seq::ZERO, |lane| lane.head().seq);
+        Slot::signed(in_flight.unwrap_or(head))
+    }
+
+    /// Where an operation of so many bytes will stand that is proposed now.
+    pub(super) fn next_slot(&self, len: usize) -> Option<Slot> {
+        let limits = self.genesis.limits();
+        let signed = self.signed();
+        let last = match self.outbox.last.filter(|last| last.seq > signed.seq) {
+            Some(last) => last,
+            // After a start it is not known of what waits.
+            None => {
+                let mut waiting = self.outbox.waiting();
+                waiting.try_fold(signed, |slot, bytes| slot.next(bytes.len(), limits))?
+            }
+        };
+        last.next(len, limits)
+    }
+}
