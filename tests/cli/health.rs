@@ -2,18 +2,12 @@
 
 use std::fs;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::sandbox::{Home, Process, Sandbox, json, text, until};
-
-fn signal(process: &Process, name: &str) {
-    let id = process.0.id().to_string();
-    let sent = Command::new("kill").args([name, &id]).status();
-    assert!(sent.expect("a signal").success());
-}
+use crate::sandbox::{Home, Sandbox, json, text, until};
 
 /// What it says, with its exit code.
 fn health(home: &Home, options: &[&str]) -> (Option<i32>, String) {
@@ -57,7 +51,7 @@ fn of_four_nodes_the_one_that_is_stopped_is_named_with_since_when_and_what_it_me
     let well = ends_with(&homes[0], &[], 0);
     let all = "4 of 4 echo, a quorum is 3: 1 may be lost before everything stops\n";
     assert_eq!(well, all);
-    signal(&nodes[3], "-STOP");
+    nodes[3].signal("-STOP");
     let silent = found(&homes[0], "silent", Some(&homes[3].actor));
     assert!(silent["since"].as_u64() > Some(1_700_000_000), "{silent}");
     assert!(silent["seconds"].is_u64(), "{silent}");
@@ -83,14 +77,14 @@ fn of_four_nodes_the_one_that_is_stopped_is_named_with_since_when_and_what_it_me
         "{said}"
     );
     assert_eq!(health(&homes[3], &["--live"]).0, Some(3));
-    signal(&nodes[2], "-STOP");
+    nodes[2].signal("-STOP");
     let said = ends_with(&homes[0], &["--ready"], 5);
     assert!(
         said.contains("2 of 4 echo, a quorum is 3: nothing is delivered"),
         "{said}"
     );
     assert_eq!(health(&homes[0], &["--live"]).0, Some(0));
-    nodes[2..].iter().for_each(|node| signal(node, "-CONT"));
+    nodes[2..].iter().for_each(|node| node.signal("-CONT"));
     assert_eq!(ends_with(&homes[0], &[], 0), all);
 }
 
@@ -100,7 +94,7 @@ fn who_answers_and_does_not_echo_is_told_apart_from_who_is_silent() {
     let homes: [Home; 4] = sandbox.found_many("set");
     let nodes: Vec<_> = homes.iter().map(Home::run).collect();
     homes[0].done(&["add", "apple"]);
-    nodes[2..].iter().for_each(|node| signal(node, "-STOP"));
+    nodes[2..].iter().for_each(|node| node.signal("-STOP"));
     let _waits = homes[0].start(&["add", "pear"]);
     let owes = |home: &Home| {
         let members = json(&home.done(&["members", "--json"]));
@@ -126,7 +120,7 @@ fn a_generation_that_cannot_end_tells_for_whom_it_waits() {
         home.until(&["list"], "apple\n");
         ends_with(home, &[], 0);
     }
-    signal(&nodes[3], "-STOP");
+    nodes[3].signal("-STOP");
     for home in &homes[..2] {
         home.done(&["renew"]);
     }
@@ -136,13 +130,13 @@ fn a_generation_that_cannot_end_tells_for_whom_it_waits() {
         approved.is_some_and(|by| by.len() == 2)
     });
     // The third approval arrives while those who wait for it are stopped, and the third member falls silent after it.
-    nodes[..2].iter().for_each(|node| signal(node, "-STOP"));
+    nodes[..2].iter().for_each(|node| node.signal("-STOP"));
     homes[2].done(&["renew"]);
     let sent = || json(&homes[2].done(&["status", "--json"]))["sent"].clone();
     let mut before = sent();
     until(|| std::mem::replace(&mut before, sent()) == before);
-    signal(&nodes[2], "-STOP");
-    nodes[..2].iter().for_each(|node| signal(node, "-CONT"));
+    nodes[2].signal("-STOP");
+    nodes[..2].iter().for_each(|node| node.signal("-CONT"));
     let waits = found(&homes[0], "generation-waits", None);
     let words = waits["words"].as_str().expect("a text");
     assert!(waits["seconds"].as_u64() >= Some(5), "{waits}");

@@ -17,6 +17,7 @@ mod payments;
 mod restored;
 mod sandbox;
 mod silenced;
+mod supervised;
 mod traces;
 
 use std::os::unix::fs::PermissionsExt;
@@ -179,10 +180,7 @@ fn a_signal_or_the_end_of_the_tether_stops_a_node_in_order() {
     let sandbox = Sandbox::new("stop");
     let one = sandbox.found_alone("set");
     let mut node = one.run();
-    let terminated = std::process::Command::new("kill")
-        .args(["-TERM", &node.0.id().to_string()])
-        .status();
-    assert!(terminated.expect("a signal").success());
+    node.signal("-TERM");
     assert!(node.ended().success());
     assert!(!one.directory.join("control.sock").exists());
     node = one.run_with(&["--tethered"]);

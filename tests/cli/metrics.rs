@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::sandbox::{Home, Process, Sandbox, text, until};
 
 /// A node, and where it says that it serves.
-fn run(home: &Home) -> (Process, SocketAddr) {
+pub(crate) fn run(home: &Home) -> (Process, SocketAddr) {
     let log = home.directory.join("log");
     let stderr = File::create(&log).expect("a file");
     let mut node = home.start_into(&["run", "--metrics", "0"], stderr);

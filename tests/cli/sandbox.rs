@@ -111,6 +111,11 @@ impl Sandbox {
     }
 }
 
+/// Whether something was refused, or a node was that will never start so.
+fn is_refusal(status: ExitStatus) -> bool {
+    matches!(status.code(), Some(1 | 7))
+}
+
 /// An address at which nobody listens, for now.
 pub(crate) fn free_address() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
@@ -163,7 +168,7 @@ impl Home {
     /// What it complains of.
     pub(crate) fn refused(&self, words: &[&str]) -> String {
         let output = self.ask(words);
-        assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
+        assert!(is_refusal(output.status), "{words:?}: {output:?}");
         text(&output.stderr)
     }
 
@@ -172,7 +177,7 @@ impl Home {
         let mut process = self.start_into(words, Stdio::piped());
         let mut stderr = process.0.stderr.take().expect("piped");
         let status = process.ended();
-        assert_eq!(status.code(), Some(1), "{words:?}");
+        assert!(is_refusal(status), "{words:?}");
         let mut complaint = String::new();
         stderr.read_to_string(&mut complaint).expect("texts");
         complaint
@@ -247,6 +252,12 @@ impl Home {
         node
     }
 
+    /// A node that tells `supervisor` how far it is.
+    pub(crate) fn run_for(&self, supervisor: &str, stderr: impl Into<Stdio>) -> Process {
+        let mut command = self.command(&["run"]);
+        Process::of(command.env("NOTIFY_SOCKET", supervisor).stderr(stderr))
+    }
+
     /// A node that runs within bounds that the shell sets.
     pub(crate) fn run_limited(&self, bounds: &str) -> Process {
         let script = format!("{bounds}; exec \"$0\" \"$@\"");
@@ -281,6 +292,12 @@ impl Process {
             lines.into_iter().try_for_each(|line| say.send(line))
         });
         Self(child, said)
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(sent.expect("it runs").success());
     }
 
     pub(crate) fn line(&mut self) -> String {

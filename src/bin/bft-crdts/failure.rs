@@ -125,6 +125,31 @@ impl Failure {
         }
     }
 
+    /// Whether a node that did not start for this reason never will, until somebody mends what is named.
+    pub(crate) fn lasts(&self) -> bool {
+        match self {
+            Self::LongDirectory(_)
+            | Self::Shared(..)
+            | Self::NoIdentity(_)
+            | Self::NoNetwork(_)
+            | Self::OldStore { .. }
+            | Self::Line(..)
+            | Self::Invitation(_)
+            | Self::UnknownKind
+            | Self::NowhereToListen
+            | Self::Start(StartError::Recover(_) | StartError::Checkpoint(_)) => true,
+            Self::Store(_, error) => matches!(
+                error,
+                DurableError::Exposed { .. }
+                    | DurableError::NotAStore
+                    | DurableError::Version { .. }
+                    | DurableError::Corrupt { .. }
+                    | DurableError::Entry { .. }
+            ),
+            _ => false,
+        }
+    }
+
     /// What happened, for programs: `docs/control.md` lists the codes, which stay.
     pub(crate) fn machine(&self) -> serde_json::Value {
         let mut told = self.told();

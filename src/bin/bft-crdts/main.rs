@@ -30,6 +30,7 @@ mod run;
 mod service;
 mod show;
 mod stream;
+mod supervisor;
 mod times;
 mod trace;
 mod view;
@@ -60,7 +61,11 @@ is let in.
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer;
 4 the operation was taken and may be made yet, so that asking again may make it twice: `operation PLACE` tells;
-5 and 6 `health` alone: no operation can be made here now; operations are made, and something wants attention.";
+5 and 6 `health` alone: no operation can be made here now; operations are made, and something wants attention;
+7 `run` alone: no node starts there, however often it is tried, until somebody does what the words say.";
+
+/// The exit code that tells a supervisor not to start the node again.
+const IN_VAIN: u8 = 7;
 
 /// Replicated data types that survive malicious replicas, without consensus on every operation.
 #[derive(Debug, Parser)]
@@ -180,7 +185,13 @@ fn carry_out(program: Program) -> Result<ExitCode, Failure> {
         Command::Join { invitation } => {
             print_actor(home.join(&invitation_of(&invitation)?)?, json)?;
         }
-        Command::Run(options) => run::run(home, options)?,
+        Command::Run(options) => match run::run(home, options) {
+            Err(failure) if failure.lasts() => {
+                complain(&failure, json);
+                return Ok(ExitCode::from(IN_VAIN));
+            }
+            ended => ended?,
+        },
         Command::Health(options) => {
             let health = health::of(&home, &options)?;
             let code = options.exit_code(health.state);

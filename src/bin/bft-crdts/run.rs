@@ -11,7 +11,7 @@ use bft_crdts::membership::Genesis;
 use bft_crdts::node::{Address, Invitation, Node};
 use bft_crdts::store::DurableStore;
 use bft_crdts::types::{Counter, Text};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -25,6 +25,7 @@ use crate::name::{self, Contact};
 use crate::print;
 use crate::protocol::Kind;
 use crate::service::Desk;
+use crate::supervisor::{self, Phase, Signals};
 use crate::watch::Watch;
 use crate::witness::Witnessed;
 
@@ -81,17 +82,27 @@ struct Start {
 pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
     log::begin(options.log_format);
     home.check()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let signals = runtime.block_on(async { Signals::take() })?;
     let store = home.open()?;
     // Nobody else runs here now.
     if let Err(failure) = home.note_run() {
         crate::remark(&format!("how this run ends will not be kept: {failure}"));
     }
-    let ended = serve(home.clone(), store, options);
+    let ended = serve(&runtime, signals, home.clone(), store, options);
     home.note_end(ended.as_ref().copied());
     ended
 }
 
-fn serve(home: Home, store: DurableStore, options: Options) -> Result<(), Failure> {
+fn serve(
+    runtime: &Runtime,
+    signals: Signals,
+    home: Home,
+    store: DurableStore,
+    options: Options,
+) -> Result<(), Failure> {
     let (genesis, invitation) = home.network(&store)?;
     let key = store.key();
     let actor = key.actor();
@@ -113,15 +124,12 @@ fn serve(home: Home, store: DurableStore, options: Options) -> Result<(), Failur
         metrics: options.metrics,
         tethered: options.tethered,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     match kind {
-        Kind::Set => runtime.block_on(start.run::<Set>()),
-        Kind::Bank => runtime.block_on(start.run::<Bank>()),
-        Kind::Counter => runtime.block_on(start.run::<Counter>()),
-        Kind::Map => runtime.block_on(start.run::<Texts>()),
-        Kind::Text => runtime.block_on(start.run::<Text>()),
+        Kind::Set => runtime.block_on(start.run::<Set>(signals)),
+        Kind::Bank => runtime.block_on(start.run::<Bank>(signals)),
+        Kind::Counter => runtime.block_on(start.run::<Counter>(signals)),
+        Kind::Map => runtime.block_on(start.run::<Texts>(signals)),
+        Kind::Text => runtime.block_on(start.run::<Text>(signals)),
     }
 }
 
@@ -142,7 +150,7 @@ fn places(
 }
 
 impl Start {
-    async fn run<A: Service>(self) -> Result<(), Failure> {
+    async fn run<A: Service>(self, signals: Signals) -> Result<(), Failure> {
         let (home, tethered) = (self.home.clone(), self.tethered);
         let metrics = match &self.metrics {
             Some(endpoint) => Some(metrics::listen(endpoint).await?),
@@ -157,7 +165,8 @@ impl Start {
             serving.spawn(metrics::serve(listener, desk.clone()));
             watch.say(&format!("metrics are at http://{bound}/metrics"));
         }
-        let ended = attend(&desk, &watch, tethered).await;
+        let ended = attend(&desk, &watch, tethered, signals).await;
+        supervisor::tell(Phase::Stopping);
         serving.abort_all();
         // First what matters: the store.
         let stopped = desk.node.shutdown().await;
@@ -205,7 +214,12 @@ impl Start {
 }
 
 /// Lets the node run, until it is to end or something fails.
-async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Result<(), Failure> {
+async fn attend<A: Service>(
+    desk: &Desk<A>,
+    watch: &Watch,
+    tethered: bool,
+    signals: Signals,
+) -> Result<(), Failure> {
     ask_to_be_let_in(desk, watch).await?;
     if tethered {
         stop_with_input(Arc::clone(&desk.stop))?;
@@ -219,13 +233,9 @@ async fn attend<A: Service>(desk: &Desk<A>, watch: &Watch, tethered: bool) -> Re
     if bound.is_ok_and(|bound| bound.ip().is_unspecified()) {
         watch.say("nobody is told where this node listens: say it with --address HOST:PORT");
     }
-    // Whoever hears that it is ready may send a signal at once.
-    let (interrupt, terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
     print(&format!("ready {listens}")).map_err(Failure::Unready)?;
-    until_asked_to_stop(desk, interrupt, terminate).await
+    supervisor::tell(Phase::Ready);
+    until_asked_to_stop(desk, signals).await
 }
 
 /// A newcomer asks. Who had a seat and has none any more left or was sent away, and asks only when told to.
@@ -262,12 +272,10 @@ fn stop_with_input(stop: Arc<Notify>) -> io::Result<()> {
 
 async fn until_asked_to_stop<A: Service>(
     desk: &Desk<A>,
-    mut interrupt: Signal,
-    mut terminate: Signal,
+    mut signals: Signals,
 ) -> Result<(), Failure> {
     tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        () = signals.next() => Ok(()),
         () = desk.stop.notified() => Ok(()),
         stopped = desk.node.stopped() => Ok(stopped?),
     }
