@@ -230,8 +230,9 @@ impl Limits {
         let standing = self.standing_bytes();
         // A request names lanes beside the standing.
         let request = standing + u64::from(self.lanes) * 40;
+        let told = self.fullest_recollection();
         let value = self.fullest_value() + self.around_value();
-        let most = (chunk + standing).max(request).max(value);
+        let most = (chunk + standing).max(request).max(told).max(value);
         if most > u64::from(self.packet_bytes) {
             return Err(LimitsError::Packet);
         }
@@ -268,10 +269,20 @@ impl Limits {
     fn fullest_value(&self) -> u64 {
         let seats = u64::from(self.seats);
         let quorum = seats - (seats - 1) / 3;
-        let seal = 36 + 2 * Self::BINDING;
-        let report = u64::from(self.speakers()) * Self::HEAD + seats * seal + 160;
         let change = 200 + quorum * Self::SEATED;
-        quorum * report + Self::CHANGES as u64 * change + 128
+        quorum * self.fullest_report() + Self::CHANGES as u64 * change + 128
+    }
+
+    fn fullest_report(&self) -> u64 {
+        let seal = 36 + 2 * Self::BINDING;
+        u64::from(self.speakers()) * Self::HEAD + u64::from(self.seats) * seal + 160
+    }
+
+    /// What a member is told that its key has signed: a standing, a report, what it voted in two rounds, and two echoes a lane, of its
+    /// own one more.
+    fn fullest_recollection(&self) -> u64 {
+        let echoes = (2 * u64::from(self.lanes) + 1) * Self::BINDING;
+        self.standing_bytes() + self.fullest_report() + 6 * 152 + echoes
     }
 }
 

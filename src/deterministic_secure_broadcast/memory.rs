@@ -24,10 +24,10 @@ use super::lane::{Lane, Stance};
 use super::message::{Echo, Entry, Standing};
 use super::packet::{Body, Recollection};
 use super::step::{Record, Step};
-use crate::actor::{Actor, BadSignature, Signed, SigningActor};
+use crate::actor::{Actor, Signed, SigningActor, Statement};
 use crate::codec::{Digest, Domain};
 use crate::dot::Seq;
-use crate::membership::{self, Ballot, Genesis, Report};
+use crate::membership::{self, Ballot, Genesis, Report, VerifyError};
 use crate::traits::Wire;
 
 /// Ticks for which those who have not answered are waited for, after a quorum has.
@@ -186,8 +186,25 @@ impl<A: Wire> Replica<A> {
 
     // ---- the one who is asked
 
-    /// Tells whoever asks what is held here of its key's statements.
-    pub(super) fn handle_recall(&self, from: Actor, challenge: Digest, step: &mut Step<A::Op>) {
+    /// Tells a member what is held here of its key's statements, once a tick: all lanes are looked at for it.
+    pub(super) fn handle_recall(
+        &mut self,
+        from: Actor,
+        challenge: Digest,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), Refusal> {
+        if !self.committee.contains(&from) {
+            return Err(VerifyError::NoSeat(from).into());
+        }
+        let now = self.now;
+        let peer = self
+            .peers
+            .get_mut(&from)
+            .expect("every other member is a peer");
+        if !peer.recalls(now) {
+            return Ok(());
+        }
+        let standing = peer.newest();
         let lanes = self.lanes.iter();
         let echoes = lanes.flat_map(|(source, lane)| self.echoes_by(&from, source, lane));
         let reports = &self.closing.reports;
@@ -196,12 +213,13 @@ impl<A: Wire> Replica<A> {
         let ballots = agreement.map(|agreement| agreement.said_by(&from));
         let recollection = Recollection {
             challenge,
-            standing: self.peers.get(&from).and_then(super::sync::Peer::newest),
+            standing,
             echoes: echoes.collect(),
             report: report.map(Box::new),
             ballots: ballots.unwrap_or_default(),
         };
         self.send(from, Body::Recollection(recollection), step);
+        Ok(())
     }
 
     /// What `signer` is known to have said last in a lane: as its source, or as a member.
@@ -247,8 +265,7 @@ impl<A: Wire> Replica<A> {
         if !asked || !self.committee.contains(&from) {
             return Err(Refusal::UnaskedAnswer(from));
         }
-        self.check_ours(recollection)?;
-        if !self.remembers(recollection) {
+        if self.forgot(recollection)? {
             self.doubt = None;
             self.silence(step);
             self.heed_doubt();
@@ -263,39 +280,35 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Whether we signed all that is in there.
-    fn check_ours(&self, recollection: &Recollection) -> Result<(), Refusal> {
-        let me = self.actor();
-        let key = me.public_key().map_err(|_| Refusal::NoLane(me))?;
-        let ours = |signer: Actor| (signer == me).then_some(()).ok_or(BadSignature(signer));
-        if let Some(standing) = &recollection.standing {
-            ours(standing.signer)?;
-            Signed::clone(standing).verify(&self.network, &key)?;
+    /// Whether we signed something that is in there and not on record here. The first such statement decides: a liar makes us
+    /// check one signature an answer, however many are in it.
+    fn forgot(&self, told: &Recollection) -> Result<bool, Refusal> {
+        let standing = told.standing.as_deref();
+        if let Some(standing) = standing.filter(|it| !self.remembers_standing(&it.statement)) {
+            return self.is_ours(standing.clone());
         }
-        if let Some(report) = &recollection.report {
-            ours(report.signer)?;
-            Signed::clone(report).verify(&self.network, &key)?;
+        let report = told.report.as_deref();
+        if let Some(report) = report.filter(|it| !self.remembers_report(&it.statement)) {
+            return self.is_ours(report.clone());
         }
-        for echo in &recollection.echoes {
-            ours(echo.signer)?;
-            echo.verify(&self.network, &key)?;
+        let mut echoes = told.echoes.iter();
+        if let Some(echo) = echoes.find(|it| !self.remembers_echo(&it.statement)) {
+            return self.is_ours(*echo);
         }
-        for ballot in &recollection.ballots {
-            ours(ballot.signer)?;
-            ballot.verify(&self.network, &key)?;
+        let mut ballots = told.ballots.iter();
+        match ballots.find(|it| !self.remembers_ballot(&it.statement)) {
+            Some(ballot) => self.is_ours(*ballot),
+            None => Ok(false),
         }
-        Ok(())
     }
 
-    fn remembers(&self, recollection: &Recollection) -> bool {
-        let standing = recollection.standing.as_ref();
-        let report = recollection.report.as_ref();
-        let mut echoes = recollection.echoes.iter();
-        let mut ballots = recollection.ballots.iter();
-        standing.is_none_or(|standing| self.remembers_standing(&standing.statement))
-            && report.is_none_or(|report| self.remembers_report(&report.statement))
-            && echoes.all(|echo| self.remembers_echo(&echo.statement))
-            && ballots.all(|ballot| self.remembers_ballot(&ballot.statement))
+    fn is_ours<T: Statement>(&self, claim: Signed<T>) -> Result<bool, Refusal> {
+        let key = self
+            .actor()
+            .public_key()
+            .expect("our own key is a good one");
+        claim.verify(&self.network, &key)?;
+        Ok(true)
     }
 
     /// What we said to have delivered was on record before we said it.

@@ -319,10 +319,7 @@ impl<A: Wire> Replica<A> {
                 self.handle_fetch(from, generation, chunk, step);
                 Ok(())
             }
-            Body::Recall(challenge) => {
-                self.handle_recall(from, challenge, step);
-                Ok(())
-            }
+            Body::Recall(challenge) => self.handle_recall(from, challenge, step),
             Body::Recollection(recollection) => self.handle_recollection(from, &recollection, step),
         }
     }

@@ -254,6 +254,7 @@ impl<A: Wire> NetBuilder<A> {
             muted: false,
             switches_off: false,
             switched_off: BTreeSet::new(),
+            doubting: false,
             reserved: BTreeSet::new(),
             passed: BTreeMap::new(),
             approving: self.approving,

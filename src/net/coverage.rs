@@ -70,7 +70,7 @@ const FAULTS: [&str; 21] = [
 ];
 
 /// What nothing within the bound on liars can bring about on a simulated network.
-const IMPOSSIBLE: [Kind; 10] = [
+const IMPOSSIBLE: [Kind; 8] = [
     // Nobody lies to a committee of one.
     Kind::Refusal("change: the last member"),
     // Only who has a lane is accused or believed, and lanes are those of actors whose keys are good.
@@ -81,9 +81,6 @@ const IMPOSSIBLE: [Kind; 10] = [
     Kind::Refusal("generation: not that of the invitation"),
     // A proposal of nothing is no packet that is refused but a fault that is reported.
     Kind::Refusal("packet: a message of nothing"),
-    // Only who starts in doubt asks, which no participant of a simulated network does.
-    Kind::Packet("recall"),
-    Kind::Packet("recollection"),
     // The algorithm would have to break a law.
     Kind::Report("broken law"),
     Kind::Report("diverged"),

@@ -124,6 +124,8 @@ pub struct Net<A: Wire> {
     /// Whether those who have left are switched off, and who is, for good.
     switches_off: bool,
     switched_off: BTreeSet<Actor>,
+    /// Whether who starts again asks first what its key has signed.
+    doubting: bool,
     /// Who has come how far in a change since the last order to crash all.
     passed: BTreeMap<Phase, BTreeSet<Actor>>,
     /// Whether what happens now began with a liar: see [`Happening::Arrival`].

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use rand::RngExt;
+
 use super::coverage::Kind;
 use super::participant::{Mind, Participant};
 use super::scenario::Phase;
@@ -194,8 +196,14 @@ impl<A: Wire> Net<A> {
         let recovered = records
             .map_err(|error| error.to_string())
             .and_then(|records| {
-                Replica::recover(key, algorithm, genesis, records)
-                    .map_err(|error| error.to_string())
+                let recovered = match self.doubting {
+                    true => {
+                        let secret = self.random.random();
+                        Replica::recover_in_doubt(key, algorithm, genesis, records, secret)
+                    }
+                    false => Replica::recover(key, algorithm, genesis, records),
+                };
+                recovered.map_err(|error| error.to_string())
             });
         match recovered {
             Err(why) => self.hold_to(|_| Err(Violation::Recovery { who: *who, why })),
@@ -215,6 +223,11 @@ impl<A: Wire> Net<A> {
     #[must_use]
     pub fn is_correct(&self, who: &Actor) -> bool {
         self.checks.is_correct(who)
+    }
+
+    /// From now on who starts again signs nothing before members have told it what its key has signed.
+    pub fn doubt(&mut self) {
+        self.doubting = true;
     }
 
     /// A copy of a member's store as it is now, as a backup makes it.

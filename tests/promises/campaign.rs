@@ -156,6 +156,7 @@ fn a_scenario_that_is_no_scenario_is_refused() {
                 Act::Follow,
                 Act::HandOver,
                 Act::SwitchOff,
+                Act::Doubt,
             ])
             .collect(),
         ..Scenario::default()

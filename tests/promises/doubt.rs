@@ -5,7 +5,7 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Fault, Packet, ProposeError, Refusal, Replica,
 };
 use bft_crdts::environment;
-use bft_crdts::membership::Change;
+use bft_crdts::membership::{Change, VerifyError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -255,6 +255,8 @@ fn answers_that_were_not_asked_for_or_are_of_another_start_count_nothing() {
     table.carry(|packet| packet.from == table_actor(0));
     let answers = table.take_wire();
     assert!(answers.is_empty());
+    (1..4).for_each(|seat| table.tick(seat));
+    table.take_wire();
     start(&mut table, 0, 1);
     let questions = table.take_wire();
     for question in questions {
@@ -280,6 +282,28 @@ fn answers_that_were_not_asked_for_or_are_of_another_start_count_nothing() {
     forged.from = answers[1].from;
     let refused = table.hand_over(forged.clone());
     assert_eq!(refused, Err(Refusal::UnaskedAnswer(forged.from)));
+}
+
+#[test]
+fn a_member_is_told_once_a_tick_what_it_signed_and_nobody_else_is() {
+    let mut table = Table::of(4);
+    start(&mut table, 0, 1);
+    let question = table.take_wire().remove(0);
+    let answers = |table: &mut Table| {
+        table.hand_over(question.clone()).expect("a question");
+        table.take_wire().len()
+    };
+    assert_eq!(answers(&mut table), 1);
+    assert_eq!(answers(&mut table), 0);
+    table.tick(1);
+    table.take_wire();
+    assert_eq!(answers(&mut table), 1);
+    let guest = table.enter(9, |_| {});
+    let mut asked = question.clone();
+    asked.from = table.actor(guest);
+    let refused = table.hand_over(asked);
+    let seatless = VerifyError::NoSeat(table.actor(guest));
+    assert_eq!(refused, Err(seatless.into()));
 }
 
 fn table_actor(seat: usize) -> bft_crdts::Actor {

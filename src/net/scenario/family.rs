@@ -353,4 +353,18 @@ families! {
         kinds: &[(1, Blink), (3, Straggle)],
         ..VOTES
     };
+    /// Members crash in the middle of everything, and ask when they come back what their keys have signed.
+    Doubters, "doubters", Plan {
+        members: &[1, 2, 4, 4, 4, 5, 7],
+        liars: &[
+            &[Vice::Equivocator], &[Vice::Twins], &[Vice::Replayer], &[Vice::Mute], &[Vice::DoubleVoter], &[Vice::Archivist],
+        ],
+        least_liars: 0,
+        most_liars: 1,
+        kinds: &[
+            (6, Propose), (6, Blink), (2, Wait), (3, Doubt), (2, Crash), (2, CrashWhileWriting), (4, Restart), (1, CrashAll),
+            (1, RestartAll), (2, Renew), (1, Join), (1, Blackout), (1, Cut), (1, Heal),
+        ],
+        ..LIARS
+    };
 }

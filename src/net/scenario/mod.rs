@@ -181,6 +181,8 @@ pub enum Act {
     HandOver,
     /// From now on who has left is switched off for good as soon as it may be.
     SwitchOff,
+    /// From now on who starts again signs nothing before members have told it what its key has signed.
+    Doubt,
 }
 
 /// A network and what is done to it.
@@ -368,6 +370,7 @@ impl<A: Wire> Stage<A> {
             }
             Act::HandOver if may_hand_over(net) => net.hand_over(),
             Act::SwitchOff => net.switch_off_leavers(),
+            Act::Doubt => net.doubt(),
             Act::Knock
             | Act::Follow
             | Act::HandOver

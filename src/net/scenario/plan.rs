@@ -82,6 +82,8 @@ pub(super) enum Kind {
     Successors,
     /// A founder is down while others leave, and is lied to when it comes back.
     Sleep,
+    /// Who starts again asks what its key has signed.
+    Doubt,
     /// A founder is down while somebody new speaks, and again while it catches up.
     Doze,
     /// Who left a round crashes with those who are in it still.
@@ -237,6 +239,7 @@ impl Kind {
             Self::Siege => return siege(who, acts, random),
             Self::Sluggish => return sluggish(acts, random),
             Self::Sleep => return sleep(who, acts, random),
+            Self::Doubt => Act::Doubt,
             Self::Doze => return doze(who, acts, random),
             Self::Straggle => return straggle(who, acts, random),
             Self::Inherit => return inherit(acts, random),

@@ -100,6 +100,7 @@ fn plainly_named(scenario: &Scenario) -> impl Iterator<Item = Vec<Act>> + use<> 
             | Act::Follow
             | Act::HandOver
             | Act::SwitchOff
+            | Act::Doubt
             | Act::Invite { .. } => {}
         }
     }

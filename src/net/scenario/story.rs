@@ -117,6 +117,10 @@ impl fmt::Display for Told<'_> {
                 f,
                 "from now on who has left is switched off as soon as it may be"
             ),
+            Act::Doubt => write!(
+                f,
+                "from now on who starts again asks first what its key has signed"
+            ),
             Act::Reserved { who } => {
                 write!(f, "{} approves no more what others wish", name(who))
             }

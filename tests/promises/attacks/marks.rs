@@ -7,7 +7,9 @@ use std::sync::Arc;
 use bft_crdts::SigningActor;
 use bft_crdts::actor::{Actor, Sig, Signed, Verified};
 use bft_crdts::codec::{Digest, Limits, encode};
-use bft_crdts::deterministic_secure_broadcast::{Answer, Body, Echo, Packet, Refusal, Standing};
+use bft_crdts::deterministic_secure_broadcast::{
+    Answer, Body, Echo, Packet, Recollection, Refusal, Standing,
+};
 use bft_crdts::dot::{Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
@@ -234,8 +236,33 @@ fn vote(said: Said) -> Ballot {
     }
 }
 
-/// Every packet that carries a value: its proposal beside a speech of the longest, its founding beside the longest standing.
-fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 3] {
+/// All of a member's statements that another may hold: two echoes a lane, of its own one more, and what it voted in two rounds.
+fn fullest_recollection(last: &Boundary, me: Actor, standing: Standing) -> Recollection {
+    let echo = |source| Echo {
+        generation: Generation::GENESIS,
+        dot: dot(source, 1),
+        digest: head(0).digest,
+    };
+    let lanes = actors(last.limits().lanes).flat_map(|source| [source, source]);
+    let proposal = Said::Proposal {
+        value: head(0).digest,
+        valid_round: Some(Round::FIRST),
+    };
+    Recollection {
+        challenge: head(0).digest,
+        standing: Some(Arc::new(unsigned(me, standing))),
+        echoes: lanes
+            .chain([me])
+            .map(|source| unsigned(me, echo(source)))
+            .collect(),
+        report: Some(Box::new(fullest_report(last.limits(), me))),
+        ballots: vec![unsigned(me, vote(proposal)); 6],
+    }
+}
+
+/// Every packet that carries a value: its proposal beside a speech of the longest, its founding beside the longest standing. And
+/// what a member is told of itself.
+fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 4] {
     let (limits, me) = (last.limits(), Actor::from_bytes([6; 32]));
     let quorum = last.committee().quorum();
     let proposal = Said::Proposal {
@@ -263,8 +290,9 @@ fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 3] {
         foundings: vec![Arc::new(founding.clone())],
         pruned: false,
         chunks: vec![],
-        standing: Some(Arc::new(unsigned(me, standing))),
+        standing: Some(Arc::new(unsigned(me, standing.clone()))),
     };
+    let told = fullest_recollection(last, me, standing);
     let bodies = [
         Body::Speech {
             generation: Generation::GENESIS,
@@ -273,6 +301,7 @@ fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 3] {
         },
         Body::Founding(Arc::new(founding)),
         Body::Answer(answer),
+        Body::Recollection(told),
     ];
     bodies.map(|body| Packet {
         from: me,
@@ -282,10 +311,11 @@ fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 3] {
 }
 
 #[test]
-fn the_fullest_value_of_a_quorum_fits_every_packet_that_carries_it() {
+fn the_fullest_value_and_the_fullest_recollection_fit_every_packet_that_carries_them() {
     for (seats, lanes) in [
         (1, 1),
         (1, 9),
+        (1, 1024),
         (2, 3),
         (4, 4),
         (4, 64),
