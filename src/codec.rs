@@ -116,6 +116,8 @@ pub enum Domain {
     Node,
     /// What a member is asked with that is to tell what our key has signed.
     Challenge,
+    /// With whose state a network begins.
+    Origin,
     /// An event of a simulated run.
     Trace,
 }
@@ -137,6 +139,7 @@ impl Domain {
             Self::Tie => b"bft-crdts/1 tie",
             Self::Node => b"bft-crdts/1 node",
             Self::Challenge => b"bft-crdts/1 challenge",
+            Self::Origin => b"bft-crdts/1 origin",
             Self::Trace => b"bft-crdts/1 trace",
         }
     }

@@ -46,7 +46,7 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
     /// A snapshot of the replicated state, equal on all replicas that applied the same operations.
     fn state(&self) -> Self::ReplicatedState;
 
-    /// Starts a fresh replica from a snapshot.
+    /// Starts a replica from a snapshot: nothing of the state that it was in is left.
     fn sync_from(&mut self, other: Self::ReplicatedState);
 
     /// Whether `op`, issued by `from`, may be applied to this very state.

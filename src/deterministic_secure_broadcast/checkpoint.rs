@@ -9,6 +9,7 @@ use super::packet::Chunk;
 use super::step::Record;
 use crate::actor::Actor;
 use crate::dot::Seq;
+use crate::membership::CertifiedState;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
@@ -37,6 +38,16 @@ impl<A: Wire> Replica<A> {
         records.extend(self.outbox.waiting().map(Record::Queued));
         records.extend(self.signer.is_silenced().then_some(Record::Silenced));
         Some(records)
+    }
+
+    /// The state with which the present generation began, with the proof that its members agreed on it. `None` in the first
+    /// generation, on which nobody had to agree.
+    #[must_use]
+    pub fn certified_state(&self) -> Option<CertifiedState> {
+        let (_, snapshot) = self.snapshots.back().filter(|_| !self.chain.is_empty())?;
+        let (genesis, foundings) = (self.genesis.clone(), self.chain.clone());
+        let bytes = snapshot.bytes().clone();
+        Some(CertifiedState::new(genesis, foundings, bytes))
     }
 }
 

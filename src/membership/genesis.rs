@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::committee::{Committee, CommitteeError, Generation};
+use super::origin::Origin;
 use crate::actor::Actor;
 use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, fixed};
 use crate::snapshot::Snapshot;
@@ -47,6 +48,28 @@ impl Genesis {
             limits,
             nonce,
         })
+    }
+
+    /// The genesis of a network that goes on from a state that another one had certified: `algorithm` is in that state. Its nonce
+    /// is made of `salt`, drawn as a nonce is, and of `origin`, so that its name tells the networks that go on from there from all others.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn succeeding<A: Wire>(
+        algorithm: &A,
+        members: BTreeSet<Actor>,
+        limits: Limits,
+        origin: &Origin,
+        salt: [u8; 16],
+    ) -> Result<Self, GenesisError> {
+        Self::new(algorithm, members, limits, nonce_after(origin, salt))
+    }
+
+    /// Whether this network was founded to go on from `origin`.
+    #[must_use]
+    pub fn succeeds(&self, origin: &Origin) -> bool {
+        let salt = self.nonce.first_chunk().copied();
+        salt.is_some_and(|salt| nonce_after(origin, salt) == self.nonce)
     }
 
     /// The network's name: two networks that differ in anything above do not understand each other.
@@ -115,6 +138,14 @@ impl Genesis {
         }
         Ok(())
     }
+}
+
+/// The salt, and half of a digest of it and of the origin.
+fn nonce_after(origin: &Origin, salt: [u8; 16]) -> [u8; 32] {
+    let digest = Digest::of(Domain::Origin, &origin.network, &(origin.generation, salt));
+    let mut nonce = *digest.as_bytes();
+    nonce[..16].copy_from_slice(&salt);
+    nonce
 }
 
 fn state_digest<A: Wire>(algorithm: &A) -> Digest {

@@ -25,6 +25,7 @@ mod change;
 mod committee;
 mod echo;
 mod genesis;
+mod origin;
 mod report;
 mod value;
 
@@ -39,5 +40,6 @@ pub use change::{
 pub use committee::{Committee, CommitteeError, Generation, Seat, VerifyError};
 pub use echo::Echo;
 pub use genesis::{Genesis, GenesisError};
+pub use origin::{CertifiedState, CertifiedStateError, Origin};
 pub use report::{Mark, Report, ReportError};
 pub use value::{Founding, FoundingError, Obligations, Succession, Terms, Value, ValueError};

@@ -33,7 +33,7 @@ use super::Store;
 use crate::actor::SigningActor;
 use crate::codec::{decode, encode};
 use crate::deterministic_secure_broadcast::Record;
-use crate::membership::Genesis;
+use crate::membership::{Genesis, Origin};
 
 /// The version of what is in the tables. The second has a nonce in the network's description.
 const FORMAT: u32 = 2;
@@ -145,6 +145,29 @@ impl DurableStore {
             Some(_) => Err(DurableError::Founded),
             None => self.write(|transaction| put(transaction, GENESIS, &encode(genesis))),
         }
+    }
+
+    /// Moves this store from its network to the one that `genesis` describes, which goes on from it at `origin`. The log and the
+    /// note of the old one are forgotten, so that the key signs nothing there any more.
+    ///
+    /// # Errors
+    /// [`DurableError::Founded`] when it is bound to another network, or that one does not go on from it; else what writing failed
+    /// with.
+    pub fn succeed(&mut self, genesis: &Genesis, origin: &Origin) -> Result<(), DurableError> {
+        let present = self.genesis()?;
+        let bound = present.is_some_and(|present| present.network() == origin.network);
+        if !bound || !genesis.succeeds(origin) {
+            return Err(DurableError::Founded);
+        }
+        self.write(|transaction| {
+            transaction.delete_table(RECORDS).map_err(failed)?;
+            transaction.open_table(RECORDS).map_err(failed)?;
+            let mut meta = transaction.open_table(META).map_err(failed)?;
+            meta.remove(NOTE).map_err(failed)?;
+            drop(meta);
+            put(transaction, END, &encode(&self.nothing()))?;
+            put(transaction, GENESIS, &encode(genesis))
+        })
     }
 
     /// The application's note beside the log, for example the invitation that it follows; `None` until it is set. Nothing here

@@ -7,6 +7,7 @@ mod bulk;
 mod control;
 mod evidence;
 mod family;
+mod founded_again;
 mod founding;
 mod health;
 mod hostile;

@@ -38,6 +38,7 @@ mod recordings;
 mod recovery;
 mod redteam;
 mod references;
+mod refounding;
 mod regressions;
 mod snapshots;
 mod succession;

@@ -54,6 +54,7 @@ impl Scene {
         let mut table = Table {
             keys: self.table.keys.clone(),
             genesis: self.table.genesis.clone(),
+            first: None,
             replicas: Vec::new(),
             records: self.table.records.clone(),
             wire: self.table.wire.clone(),
@@ -232,6 +233,7 @@ impl Film {
             table: Table {
                 keys: self.table.keys.clone(),
                 genesis: self.table.genesis.clone(),
+                first: None,
                 replicas: Vec::new(),
                 records: self.table.records.clone(),
                 wire: self.table.wire.clone(),

@@ -383,7 +383,7 @@ impl Drop for Stage {
 impl Player {
     /// Takes the invitation, and runs.
     fn start(&mut self, invitation: &Invitation) -> Result<(), Failure> {
-        self.home.join(invitation)?;
+        self.home.join(invitation, None)?;
         self.run()
     }
 

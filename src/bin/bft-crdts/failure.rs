@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use bft_crdts::Actor;
 use bft_crdts::bank::RulesError;
-use bft_crdts::codec::DecodeError;
+use bft_crdts::codec::{DecodeError, Digest};
 use bft_crdts::evidence::EvidenceError;
-use bft_crdts::membership::GenesisError;
+use bft_crdts::membership::{CertifiedStateError, GenesisError};
 use bft_crdts::node::{Address, InvitationError, StartError};
 use bft_crdts::recording::{MergeError, RecordingError};
 use bft_crdts::store::DurableError;
@@ -51,6 +51,18 @@ pub(crate) enum Failure {
         "the store in {directory} is an old copy: of {forgotten} writes that were made after it, it knows nothing"
     )]
     OldStore { directory: PathBuf, forgotten: u64 },
+    #[error("{0} holds no certified state: {1}")]
+    Snapshot(PathBuf, #[source] NoSnapshot),
+    #[error(
+        "{file} is of generation {generation} of network {network}, and not of the one that is meant"
+    )]
+    OtherSnapshot {
+        file: PathBuf,
+        network: Digest,
+        generation: u64,
+    },
+    #[error("the network begins with a state that is not here")]
+    OtherOrigin,
     #[error("{0}: {1}")]
     Store(PathBuf, #[source] DurableError),
     #[error("{0}: {1}")]
@@ -112,6 +124,17 @@ pub(crate) enum NoEvidence {
     Claim(#[from] EvidenceError),
 }
 
+/// Why a file is no state to go on from.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoSnapshot {
+    #[error("it does not begin as a snapshot of this version")]
+    Magic,
+    #[error("{0}")]
+    Decode(#[from] DecodeError),
+    #[error("{0}")]
+    State(#[from] CertifiedStateError),
+}
+
 impl Failure {
     /// 2 when the command line is not understood, 3 when there is no node to talk to, 4 when what was asked for may be done yet, 1
     /// otherwise.
@@ -133,6 +156,8 @@ impl Failure {
             | Self::NoIdentity(_)
             | Self::NoNetwork(_)
             | Self::OldStore { .. }
+            | Self::Snapshot(..)
+            | Self::OtherOrigin
             | Self::Line(..)
             | Self::Invitation(_)
             | Self::UnknownKind
@@ -178,6 +203,9 @@ impl Failure {
             Self::NoNetwork(_) => "no-network",
             Self::InUse(_) => "in-use",
             Self::OtherNetwork(_) => "other-network",
+            Self::Snapshot(..) => "snapshot",
+            Self::OtherSnapshot { .. } => "other-snapshot",
+            Self::OtherOrigin => "other-origin",
             Self::OldStore { .. } => "old-store",
             Self::Store(..) => "store",
             Self::File(..) => "file",
@@ -226,6 +254,13 @@ impl Failure {
             Self::NoIdentity(_) => "make one with `init`, or name its directory with --dir",
             Self::NoNetwork(_) => "take an invitation with `join`",
             Self::InUse(_) => "ask it over its control socket, or end it with `stop`",
+            Self::Snapshot(..) | Self::OtherSnapshot { .. } => {
+                "name the file that `snapshot` wrote at a member of the old network"
+            }
+            Self::OtherOrigin => {
+                "`join INVITATION --from-snapshot FILE`, with the file from which the network was created: the members have it as \
+                 `origin-...` in their directories"
+            }
             Self::OldStore { .. } => {
                 "it would sign again in places where it has signed, and be convicted; so it does not start. Put the newest store back, if \
                  there is one; else begin anew with `init` and another --dir, let the members `admit` that, and `expel` this actor"

@@ -1,16 +1,20 @@
 //! How a network begins: who founds it, what it replicates, and by which rules.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use bft_crdts::Actor;
 use bft_crdts::bank::{Money, Rules};
+use bft_crdts::membership::{Genesis, Origin};
 use bft_crdts::node::Invitation;
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::home;
+use crate::kinds::{Service, by_kind};
 use crate::name::{self, Contact};
 use crate::protocol::Kind;
+use crate::snapshot::Certified;
 
 /// The fewest members of which one may lie.
 const LIAR_TOLERATED: usize = 4;
@@ -19,8 +23,14 @@ const LIAR_TOLERATED: usize = 4;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// What is replicated
-    #[arg(long, value_enum)]
-    kind: Kind,
+    #[arg(long, value_enum, required_unless_present = "from_snapshot")]
+    kind: Option<Kind>,
+    /// Goes on from the state of another network that `snapshot` wrote, with its rules: what was accepted there later is lost
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "supply", "most_opening", "floor", "most_payment"])]
+    from_snapshot: Option<PathBuf>,
+    /// The other network, as its `status` names it: the file is refused if it is of any other
+    #[arg(long, value_name = "NETWORK", requires = "from_snapshot")]
+    expect: Option<String>,
     /// Bank: the founder from whom all money comes. Without, anybody may open an account with money
     #[arg(long, value_name = "ACTOR", value_parser = name::whole, requires = "supply")]
     issuer: Option<Actor>,
@@ -44,14 +54,32 @@ pub(crate) struct Options {
 /// Prints the invitation with which the network begins.
 pub(crate) fn print(options: &Options, json: bool) -> Result<(), Failure> {
     let founders = &options.founders;
-    let invitation = found(options.kind, options.rules()?, founders)?.to_string();
+    let mut answer = json!({});
+    let invitation = match (&options.from_snapshot, options.kind) {
+        (Some(file), _) => {
+            let (invitation, origin) = succeed(file, options.expect.as_deref(), founders)?;
+            let (network, generation) = (origin.network.digest(), origin.generation.number());
+            answer["origin"] = json!({ "network": network.to_string(), "generation": generation });
+            crate::remark(&format!(
+                "it goes on from generation {generation} of network {network}, with the state in which that generation began.\n\
+                 What was accepted there later is lost. That network is over: end its nodes, and let none of them run again"
+            ));
+            invitation
+        }
+        (None, Some(kind)) => found(kind, options.rules(kind)?, founders)?,
+        (None, None) => return Err(Failure::Usage("what is to be replicated?".to_owned())),
+    };
+    let invitation = invitation.to_string();
     if founders.len() < LIAR_TOLERATED {
         crate::remark(
             "with fewer than 4 founders the network tolerates no liar, and no member that is lost for good",
         );
     }
     match json {
-        true => crate::print(&json!({ "invitation": invitation }).to_string())?,
+        true => {
+            answer["invitation"] = invitation.into();
+            crate::print(&answer.to_string())?;
+        }
         false => crate::print(&invitation)?,
     }
     Ok(())
@@ -59,15 +87,15 @@ pub(crate) fn print(options: &Options, json: bool) -> Result<(), Failure> {
 
 impl Options {
     /// The rules of a bank. Any other network has none to be told.
-    fn rules(&self) -> Result<Rules, Failure> {
+    fn rules(&self, kind: Kind) -> Result<Rules, Failure> {
         let asked = [
             self.supply,
             self.most_opening,
             self.floor,
             self.most_payment,
         ];
-        if self.kind != Kind::Bank && asked.iter().any(Option::is_some) {
-            let words = format!("a network of the kind {} has no rules of a bank", self.kind);
+        if kind != Kind::Bank && asked.iter().any(Option::is_some) {
+            let words = format!("a network of the kind {kind} has no rules of a bank");
             return Err(Failure::Usage(words));
         }
         let mut rules = match (self.issuer, self.supply) {
@@ -102,6 +130,53 @@ impl Options {
 /// The invitation to a network of these founders, each of them another one at another address: a new network each time, though the
 /// founders may be the same.
 pub(crate) fn found(kind: Kind, rules: Rules, founders: &[Contact]) -> Result<Invitation, Failure> {
+    let genesis = kind.found(rules, members(founders)?, home::draw()?)?;
+    Ok(invite(genesis, founders))
+}
+
+/// The same, to a network that goes on from the state in this file.
+fn succeed(
+    file: &Path,
+    expected: Option<&str>,
+    founders: &[Contact],
+) -> Result<(Invitation, Origin), Failure> {
+    let Certified { state, origin } = Certified::read(file)?;
+    let network = origin.network.digest().to_string();
+    if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(&network)) {
+        return Err(other(file, &origin));
+    }
+    let (members, drawn) = (members(founders)?, home::draw()?);
+    let salt = *drawn.first_chunk().expect("32 bytes are more than 16");
+    let (old, anybody) = (state.genesis(), Actor::from_bytes([0; 32]));
+    let limits = old.limits().clone();
+    let kind = Kind::of(old, anybody).ok_or(Failure::UnknownKind)?;
+    let genesis = by_kind!(kind, A => {
+        let fresh = A::fresh(old, anybody).ok_or(Failure::UnknownKind)?;
+        let first = state.into_fresh(fresh);
+        let first = first.map_err(|why| Failure::Snapshot(file.to_owned(), why.into()))?;
+        Genesis::succeeding(&first, members, limits, &origin, salt)?
+    });
+    Ok((invite(genesis, founders), origin))
+}
+
+/// The state in this file, if the network to which this is an invitation goes on from it.
+pub(crate) fn origin_of(invitation: &Invitation, file: &Path) -> Result<Certified, Failure> {
+    let certified = Certified::read(file)?;
+    match invitation.genesis.succeeds(&certified.origin) {
+        true => Ok(certified),
+        false => Err(other(file, &certified.origin)),
+    }
+}
+
+fn other(file: &Path, origin: &Origin) -> Failure {
+    Failure::OtherSnapshot {
+        file: file.to_owned(),
+        network: origin.network.digest(),
+        generation: origin.generation.number(),
+    }
+}
+
+fn members(founders: &[Contact]) -> Result<BTreeSet<Actor>, Failure> {
     let (mut named, mut taken) = (BTreeSet::new(), BTreeSet::new());
     for founder in founders {
         if !named.insert(founder.actor) {
@@ -111,9 +186,11 @@ pub(crate) fn found(kind: Kind, rules: Rules, founders: &[Contact]) -> Result<In
             return Err(Failure::AddressTwice(founder.address.clone()));
         }
     }
-    let members = founders.iter().map(|founder| founder.actor).collect();
+    Ok(named)
+}
+
+fn invite(genesis: Genesis, founders: &[Contact]) -> Invitation {
     let contacts = founders.iter();
     let contacts = contacts.map(|founder| (founder.actor, founder.address.clone()));
-    let genesis = kind.found(rules, members, home::draw()?)?;
-    Ok(Invitation::founding(genesis, contacts.collect()))
+    Invitation::founding(genesis, contacts.collect())
 }

@@ -18,8 +18,10 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 use crate::failure::Failure;
+use crate::kinds::{Service, by_kind};
 use crate::name::{self, NameError};
 use crate::protocol::Kind;
+use crate::snapshot::Certified;
 
 /// Where actors are believed to listen, some at more than one address.
 pub(crate) type Peers = BTreeSet<(Actor, Address)>;
@@ -87,6 +89,11 @@ impl Home {
         self.directory.join(format!("evidence-{accused}.bin"))
     }
 
+    /// The file for a certified state, from where whoever asks for it takes it.
+    pub(crate) fn snapshot(&self) -> PathBuf {
+        self.directory.join("snapshot.tmp")
+    }
+
     /// How often the store was written to, for when an old one is put in its place.
     pub(crate) fn witness(&self) -> PathBuf {
         self.directory.join("writes")
@@ -132,19 +139,54 @@ impl Home {
         DurableStore::open(self.store_file()).map_err(|error| self.failed(error))
     }
 
-    /// Binds the identity to the network that it was invited to.
-    pub(crate) fn join(&self, invitation: &Invitation) -> Result<Actor, Failure> {
+    /// Binds the identity to the network that it was invited to. A network that goes on from a state of another one takes over the
+    /// identities of that one, and begins with `origin`.
+    pub(crate) fn join(
+        &self,
+        invitation: &Invitation,
+        origin: Option<&Certified>,
+    ) -> Result<Actor, Failure> {
         self.check()?;
         let mut store = self.open()?;
         let failed = |error| self.failed(error);
-        Kind::of(&invitation.genesis, store.key().actor()).ok_or(Failure::UnknownKind)?;
-        store.found(&invitation.genesis).map_err(failed)?;
+        let (genesis, actor) = (&invitation.genesis, store.key().actor());
+        let kept = self.origin(genesis)?;
+        let first = origin.or(kept.as_ref()).map(|origin| &origin.state);
+        let kind = Kind::of(genesis, actor).ok_or(Failure::UnknownKind)?;
+        by_kind!(kind, A => A::begin(genesis, actor, first).map(drop))?;
+        let mut peers = self.peers()?;
+        let bound = store.genesis().map_err(failed)?;
+        match (origin, bound) {
+            (Some(origin), Some(bound)) if bound.network() == origin.origin.network => {
+                store.succeed(genesis, &origin.origin).map_err(failed)?;
+                self.write(self.guests_file(), &[])?;
+                peers.clear();
+            }
+            _ => store.found(genesis).map_err(failed)?,
+        }
+        if let Some(origin) = origin {
+            self.write(self.origin_file(genesis), &origin.encode())?;
+        }
+        // Last: without it a `join` that was cut short is none.
         let text = invitation.to_string();
         store.set_note(text.as_bytes()).map_err(failed)?;
-        let mut peers = self.peers()?;
         peers.extend(invitation.contacts.clone());
         self.write_peers(&peers)?;
-        Ok(store.key().actor())
+        Ok(actor)
+    }
+
+    /// The state with which the network begins that `genesis` describes, if it goes on from one.
+    pub(crate) fn origin(&self, genesis: &Genesis) -> Result<Option<Certified>, Failure> {
+        let file = self.origin_file(genesis);
+        match file.exists() {
+            true => Certified::read(&file).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn origin_file(&self, genesis: &Genesis) -> PathBuf {
+        let network = genesis.network().digest();
+        self.directory.join(format!("origin-{network}"))
     }
 
     /// The network, and the invitation to it that was taken last.
@@ -153,7 +195,7 @@ impl Home {
         let genesis = store.genesis().map_err(failed)?;
         let genesis = genesis.ok_or_else(|| Failure::NoNetwork(self.directory.clone()))?;
         let text = store.note().map_err(failed)?;
-        // Without the generation that it names, a chain would be believed that is forged: a `join` that was cut short is none.
+        // Without the generation that it names, a chain would be believed that is forged.
         let text = text.ok_or_else(|| Failure::NoNetwork(self.directory.clone()))?;
         let invitation = String::from_utf8_lossy(&text).parse()?;
         Ok((genesis, invitation))
@@ -234,7 +276,8 @@ impl Home {
 
     /// Writes a file whole, in the place of the one that was there.
     pub(crate) fn write(&self, file: PathBuf, bytes: &[u8]) -> Result<(), Failure> {
-        let fresh = file.with_extension("new");
+        let mut fresh = file.clone().into_os_string();
+        fresh.push(".new");
         let write = || -> io::Result<()> {
             // Whatever is there was left over, or leads elsewhere.
             match fs::remove_file(&fresh) {
@@ -270,7 +313,7 @@ mod tests {
         let network = home.network(&store);
         assert!(matches!(network, Err(Failure::NoNetwork(_))), "{network:?}");
         drop(store);
-        home.join(&invitation).expect("taken");
+        home.join(&invitation, None).expect("taken");
         let store = home.open().expect("a store");
         assert_eq!(home.network(&store).expect("a network").1, invitation);
         drop(store);

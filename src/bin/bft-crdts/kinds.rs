@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use bft_crdts::bank::{self, Bank, Money, Reference, Rules};
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::Replica;
-use bft_crdts::membership::{Genesis, GenesisError};
+use bft_crdts::membership::{CertifiedState, Genesis, GenesisError};
 use bft_crdts::orswot::{self, Clock, Orswot};
 use bft_crdts::traits::Wire;
 use bft_crdts::types::{Counter, Text};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
+use crate::failure::Failure;
 use crate::payments::{self, Which};
 use crate::protocol::{Account, BankRules, Effect, Kind, Payment, Refusal, Reply};
 pub(crate) use family::Texts;
@@ -58,15 +59,61 @@ pub(crate) enum Question {
     Get(Option<String>),
 }
 
+/// The same expression for the algorithm of each kind, which it calls by the name that is given.
+macro_rules! by_kind {
+    ($kind:expr, $algorithm:ident => $value:expr) => {{
+        use $crate::protocol::Kind;
+        match $kind {
+            Kind::Set => {
+                type $algorithm = $crate::kinds::Set;
+                $value
+            }
+            Kind::Bank => {
+                type $algorithm = bft_crdts::bank::Bank;
+                $value
+            }
+            Kind::Counter => {
+                type $algorithm = bft_crdts::types::Counter;
+                $value
+            }
+            Kind::Map => {
+                type $algorithm = $crate::kinds::Texts;
+                $value
+            }
+            Kind::Text => {
+                type $algorithm = bft_crdts::types::Text;
+                $value
+            }
+        }
+    }};
+}
+pub(crate) use by_kind;
+
 /// An algorithm that the program can run.
 pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Send {
     /// Which one it is.
     const KIND: Kind;
 
-    /// The first state of the network that `genesis` describes, if it is one of this kind.
-    fn begin(genesis: &Genesis, actor: Actor) -> Option<Self> {
-        let first = Self::new(actor);
-        genesis.check(&first).ok().map(|()| first)
+    /// A network of this kind and with the rules that `genesis` describes, before anything was said in it.
+    fn fresh(genesis: &Genesis, actor: Actor) -> Option<Self> {
+        of_that_kind(genesis, Self::new(actor))
+    }
+
+    /// The first state of the network that `genesis` describes: a fresh one, or the one from which it goes on.
+    fn begin(
+        genesis: &Genesis,
+        actor: Actor,
+        origin: Option<&CertifiedState>,
+    ) -> Result<Self, Failure> {
+        let fresh = Self::fresh(genesis, actor).ok_or(Failure::UnknownKind)?;
+        let first = match origin {
+            Some(state) => state.into_fresh(fresh).map_err(|_| Failure::OtherOrigin)?,
+            None => fresh,
+        };
+        match genesis.check(&first) {
+            Ok(()) => Ok(first),
+            Err(_) => Err(Failure::OtherOrigin),
+        }
     }
 
     /// The operation on this state.
@@ -100,15 +147,23 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
     fn words(&self) -> Vec<String>;
 }
 
+/// This algorithm, if `genesis` describes it, in whatever state it begins.
+fn of_that_kind<A: Wire>(genesis: &Genesis, fresh: A) -> Option<A> {
+    match genesis.check(&fresh) {
+        Ok(()) | Err(GenesisError::State) => Some(fresh),
+        Err(_) => None,
+    }
+}
+
 impl Kind {
     /// The kind that `genesis` describes, if it is one that the program can run. `actor` is any.
     pub(crate) fn of(genesis: &Genesis, actor: Actor) -> Option<Self> {
         let kinds = [
-            (Self::Set, Set::begin(genesis, actor).is_some()),
-            (Self::Bank, Bank::begin(genesis, actor).is_some()),
-            (Self::Counter, Counter::begin(genesis, actor).is_some()),
-            (Self::Map, Texts::begin(genesis, actor).is_some()),
-            (Self::Text, Text::begin(genesis, actor).is_some()),
+            (Self::Set, Set::fresh(genesis, actor).is_some()),
+            (Self::Bank, Bank::fresh(genesis, actor).is_some()),
+            (Self::Counter, Counter::fresh(genesis, actor).is_some()),
+            (Self::Map, Texts::fresh(genesis, actor).is_some()),
+            (Self::Text, Text::fresh(genesis, actor).is_some()),
         ];
         let described = kinds.into_iter().find(|(_, is)| *is);
         described.map(|(kind, _)| kind)
@@ -124,16 +179,11 @@ impl Kind {
         let limits = Limits::default();
         // The first state is the same whoever looks at it.
         let anybody = Actor::from_bytes([0; 32]);
-        match self {
-            Self::Set => Genesis::new(&Set::new(anybody), members, limits, nonce),
-            Self::Bank => {
-                let bank = Bank::with_rules(anybody, rules);
-                Genesis::new(&bank, members, limits, nonce)
-            }
-            Self::Counter => Genesis::new(&Counter::new(anybody), members, limits, nonce),
-            Self::Map => Genesis::new(&Texts::new(anybody), members, limits, nonce),
-            Self::Text => Genesis::new(&Text::new(anybody), members, limits, nonce),
+        if self == Self::Bank {
+            let bank = Bank::with_rules(anybody, rules);
+            return Genesis::new(&bank, members, limits, nonce);
         }
+        by_kind!(self, A => Genesis::new(&A::new(anybody), members, limits, nonce))
     }
 }
 
@@ -212,10 +262,9 @@ fn removal(set: &Set, members: Vec<String>) -> Result<orswot::Op<String>, Refusa
 impl Service for Bank {
     const KIND: Kind = Kind::Bank;
 
-    fn begin(genesis: &Genesis, actor: Actor) -> Option<Self> {
+    fn fresh(genesis: &Genesis, actor: Actor) -> Option<Self> {
         let rules = Rules::decode(genesis.configuration()).ok()?;
-        let first = Self::with_rules(actor, rules);
-        genesis.check(&first).ok().map(|()| first)
+        of_that_kind(genesis, Self::with_rules(actor, rules))
     }
 
     fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal> {

@@ -29,6 +29,7 @@ mod protocol;
 mod run;
 mod service;
 mod show;
+mod snapshot;
 mod stream;
 mod supervisor;
 mod times;
@@ -100,12 +101,21 @@ enum Command {
     Join {
         /// The text, or @FILE, or - for standard input.
         invitation: String,
+        /// The file from which the network was created. An identity of the network whose state it holds leaves that one for good
+        #[arg(long, value_name = "FILE")]
+        from_snapshot: Option<PathBuf>,
     },
     /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when it listens: the address that others are
     /// told, unless it is 0.0.0.0, which leads nowhere.
     Run(run::Options),
     /// Tells whether this node and the members work, since when not, and what it means; answers within its time limit.
     Health(health::Options),
+    /// Writes the state that the network certified last into a file that proves itself: from it a new network can go on when too
+    /// many members are lost. Also while the node does not run. `renew` certifies today's state.
+    Snapshot {
+        /// The file, in the place of one that is there.
+        file: PathBuf,
+    },
     /// Checks evidence with nothing but its file.
     VerifyEvidence {
         /// The file.
@@ -182,8 +192,14 @@ fn carry_out(program: Program) -> Result<ExitCode, Failure> {
         Command::Init => print_actor(home.create()?, json)?,
         Command::Whoami => print_actor(home.open()?.key().actor(), json)?,
         Command::CreateNetwork(options) => founding::print(&options, json)?,
-        Command::Join { invitation } => {
-            print_actor(home.join(&invitation_of(&invitation)?)?, json)?;
+        Command::Join {
+            invitation,
+            from_snapshot,
+        } => {
+            let invitation = invitation_of(&invitation)?;
+            let origin = from_snapshot.map(|file| founding::origin_of(&invitation, &file));
+            let origin = origin.transpose()?;
+            print_actor(home.join(&invitation, origin.as_ref())?, json)?;
         }
         Command::Run(options) => match run::run(home, options) {
             Err(failure) if failure.lasts() => {
@@ -192,6 +208,7 @@ fn carry_out(program: Program) -> Result<ExitCode, Failure> {
             }
             ended => ended?,
         },
+        Command::Snapshot { file } => print_reply(&snapshot::take(&home, file)?, json)?,
         Command::Health(options) => {
             let health = health::of(&home, &options)?;
             let code = options.exit_code(health.state);

@@ -6,11 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bft_crdts::SigningActor;
-use bft_crdts::bank::Bank;
 use bft_crdts::membership::Genesis;
 use bft_crdts::node::{Address, Invitation, Node};
 use bft_crdts::store::DurableStore;
-use bft_crdts::types::{Counter, Text};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -18,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::control;
 use crate::failure::Failure;
 use crate::home::{Home, Peers};
-use crate::kinds::{Service, Set, Texts};
+use crate::kinds::{Service, by_kind};
 use crate::log::{self, LogFormat};
 use crate::metrics::{self, Endpoint};
 use crate::name::{self, Contact};
@@ -124,13 +122,7 @@ fn serve(
         metrics: options.metrics,
         tethered: options.tethered,
     };
-    match kind {
-        Kind::Set => runtime.block_on(start.run::<Set>(signals)),
-        Kind::Bank => runtime.block_on(start.run::<Bank>(signals)),
-        Kind::Counter => runtime.block_on(start.run::<Counter>(signals)),
-        Kind::Map => runtime.block_on(start.run::<Texts>(signals)),
-        Kind::Text => runtime.block_on(start.run::<Text>(signals)),
-    }
+    by_kind!(kind, A => runtime.block_on(start.run::<A>(signals)))
 }
 
 /// Where to listen, and what to tell others of it; `named` is what others were told when they were invited.
@@ -179,7 +171,9 @@ impl Start {
     }
 
     async fn desk<A: Service>(self) -> Result<Desk<A>, Failure> {
-        let algorithm = A::begin(&self.genesis, self.key.actor()).ok_or(Failure::UnknownKind)?;
+        let origin = self.home.origin(&self.genesis)?;
+        let origin = origin.as_ref().map(|origin| &origin.state);
+        let algorithm = A::begin(&self.genesis, self.key.actor(), origin)?;
         let mut builder = Node::builder(self.key, algorithm, self.genesis)
             .listen(self.listen)
             .invitation(&self.invitation)

@@ -19,6 +19,7 @@ use crate::kinds::{Question, Service, Wanted};
 use crate::name::Name;
 use crate::payments::{self, OperationPlace, PaymentPlace, Which};
 use crate::protocol::{Answer, Evidence, Operation, Refusal, Reply, Request, Wished, Words};
+use crate::snapshot;
 use crate::times::Times;
 use crate::view;
 
@@ -64,6 +65,11 @@ impl<A: Service> Desk<A> {
                 Ok(Reply::Done)
             }
             Request::Evidence => self.evidence().await,
+            Request::Snapshot => {
+                let _writing = self.writing.lock().await;
+                let certified = self.node.read(Replica::certified_state).await?;
+                Ok(Reply::Snapshot(snapshot::write(&self.home, certified)?))
+            }
             Request::Health { millis } => {
                 let patience = Duration::from_millis(millis).min(LONGEST_CHECKUP);
                 checkup::of(&self.node, patience).await

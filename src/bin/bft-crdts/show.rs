@@ -119,6 +119,10 @@ pub(crate) fn human(reply: &Reply) -> String {
             let line = |it: &crate::protocol::Evidence| format!("{} {}", it.accused, it.file);
             lines(files.iter().map(line))
         }
+        Reply::Snapshot(it) => format!(
+            "the state with which generation {} of network {} began is in {}",
+            it.generation, it.network, it.file
+        ),
         Reply::Event(it) => told(it),
         Reply::Health(it) => health(it),
         Reply::Words(words) => {

@@ -299,3 +299,49 @@ fn a_replica_goes_on_from_its_file() {
         spend(step, &mut store, |_| {}).expect("durable");
     }
 }
+
+#[test]
+fn a_store_moves_to_a_network_that_goes_on_from_its_own_and_to_no_other() {
+    use crate::membership::{Generation, Origin};
+
+    let folder = Folder::new();
+    let mut store = create(&folder.path());
+    let old = genesis(Limits::default());
+    let generation = Generation::GENESIS;
+    let origin = |network| Origin {
+        network,
+        generation,
+    };
+    let succeeding = |origin: &Origin| {
+        let set = Set::new(key().actor());
+        let (members, limits) = ([key().actor()].into(), Limits::default());
+        Genesis::succeeding(&set, members, limits, origin, [1; 16]).expect("a network")
+    };
+    let from_old = origin(old.network());
+    let new = succeeding(&from_old);
+    let unbound = store.succeed(&new, &from_old);
+    assert!(matches!(unbound, Err(DurableError::Founded)));
+    store.found(&old).expect("bound");
+    store.set_note(b"old").expect("durable");
+    store.append(&records(0..3)).expect("durable");
+    let from_elsewhere = origin(new.network());
+    for (genesis, origin) in [
+        (succeeding(&from_elsewhere), from_elsewhere),
+        (succeeding(&from_elsewhere), from_old),
+        (old.clone(), from_old),
+    ] {
+        let refused = store.succeed(&genesis, &origin);
+        assert!(matches!(refused, Err(DurableError::Founded)));
+    }
+    assert_eq!(store.load().expect("a log"), records(0..3));
+    let writes = store.writes().expect("a number");
+    store.succeed(&new, &from_old).expect("moved");
+    drop(store);
+    let mut store = open(&folder.path());
+    assert_eq!(store.genesis().expect("readable"), Some(new));
+    assert_eq!(store.note().expect("readable"), None);
+    assert_eq!(store.load().expect("a log"), []);
+    assert_eq!(store.writes().expect("a number"), writes + 1);
+    store.append(&records(5..7)).expect("durable");
+    assert_eq!(store.load().expect("a log"), records(5..7));
+}

@@ -58,6 +58,8 @@ pub(crate) fn remove(of: Actor, count: u64, member: u8) -> Op<u8> {
 pub(crate) struct Table {
     pub(crate) keys: Vec<SigningActor>,
     pub(crate) genesis: Genesis,
+    /// The state with which the network begins, if it is not a fresh one.
+    pub(crate) first: Option<<Set as SecureBroadcastAlgorithm>::ReplicatedState>,
     pub(crate) replicas: Vec<Replica<Set>>,
     pub(crate) records: Vec<Vec<Record>>,
     /// Packets under way, oldest first.
@@ -76,6 +78,15 @@ impl Table {
     pub(crate) fn bounded(n: u8, limits: Limits) -> Self {
         let keys = keys(n);
         let genesis = genesis_of(&keys, limits);
+        Self::seated(keys, genesis, None)
+    }
+
+    /// Members in seat order, of a network that begins in this state.
+    pub(crate) fn seated(
+        keys: Vec<SigningActor>,
+        genesis: Genesis,
+        first: Option<<Set as SecureBroadcastAlgorithm>::ReplicatedState>,
+    ) -> Self {
         let mut table = Self {
             replicas: Vec::new(),
             records: vec![Vec::new(); keys.len()],
@@ -85,8 +96,9 @@ impl Table {
             refused: Vec::new(),
             keys,
             genesis,
+            first,
         };
-        for seat in 0..usize::from(n) {
+        for seat in 0..table.keys.len() {
             let (replica, _) = table.rebuild(seat);
             table.replicas.push(replica);
         }
@@ -96,7 +108,10 @@ impl Table {
     /// A replica as its records would leave it.
     pub(crate) fn rebuild(&self, seat: usize) -> (Replica<Set>, Step<Op<u8>>) {
         let key = self.keys[seat].clone();
-        let set = Set::new(key.actor());
+        let mut set = Set::new(key.actor());
+        if let Some(first) = &self.first {
+            set.sync_from(first.clone());
+        }
         let records = self.records[seat].clone();
         Replica::recover(key, set, self.genesis.clone(), records).expect("its own records")
     }

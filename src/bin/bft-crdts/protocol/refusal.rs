@@ -94,6 +94,8 @@ pub(crate) enum Refusal {
     Change(String),
     #[error("that actor does not ask to be let in")]
     Unasked,
+    #[error("the network has certified no state yet")]
+    NothingCertified,
     #[error("the node cannot write to its directory: {0}")]
     Directory(String),
 }
@@ -160,6 +162,9 @@ impl Refusal {
             Self::StoppedDurable => "it is delivered when the node runs again",
             Self::StoppedLost => "run the node again, and look whether it is there",
             Self::Stopped => "start it with `run`",
+            Self::NothingCertified => {
+                "`renew` at a quorum of the members: the state with which a generation begins is certified"
+            }
             Self::Unasked => "`invite` it; its own `join` and `run` make it ask; see `requests`",
             _ => return None,
         })

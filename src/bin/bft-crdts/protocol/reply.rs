@@ -43,6 +43,7 @@ pub(crate) enum Reply {
     Value(String),
     Puts(Vec<Put>),
     Evidence(Vec<Evidence>),
+    Snapshot(SnapshotFile),
     Event(Told),
     Words(Words),
     Health(Health),
@@ -170,6 +171,15 @@ pub(crate) struct BankRules {
     pub(crate) payment: u64,
     /// All money that was issued so far.
     pub(crate) issued: u64,
+}
+
+/// A certified state that lies in a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SnapshotFile {
+    pub(crate) network: String,
+    /// The generation that began with it.
+    pub(crate) generation: u64,
+    pub(crate) file: String,
 }
 
 /// Evidence that lies in a file.

@@ -169,6 +169,9 @@ pub(crate) enum Request {
     Evidence,
     /// Stops the node.
     Stop,
+    /// Writes the state that the network certified last into a file, which proves itself: `snapshot` takes it from there.
+    #[command(skip)]
+    Snapshot,
     /// What the prompt completes.
     #[command(skip)]
     Words,
