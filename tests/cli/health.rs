@@ -173,6 +173,24 @@ fn a_node_whose_disk_takes_no_more_says_so_after_its_end() {
         "{said}"
     );
     assert!(said.contains("File too large"), "{said}");
+    // Started again it looks well, as long as it has nothing to write.
+    let killed = one.run();
+    let after = |words: &str| {
+        let said = ends_with(&one, &[], 6);
+        let told = said.contains("this node was started ") && said.contains(words);
+        assert!(told, "{said}");
+        assert_eq!(health(&one, &["--ready"]).0, Some(0));
+    };
+    after("ago; the last one failed ");
+    after("File too large");
+    drop(killed);
+    let stopped = one.run();
+    after("; the last one, started ");
+    after("ended without a word");
+    one.done(&["stop"]);
+    assert!(stopped.ended().success());
+    let _node = one.run();
+    ends_with(&one, &[], 0);
 }
 
 #[test]

@@ -3,26 +3,31 @@
 use std::time::Duration;
 
 use bft_crdts::Actor;
-use bft_crdts::node::{MemberStatus, Node, Status, Unreached};
+use bft_crdts::node::{MemberStatus, Status, Unreached};
 
 use crate::kinds::Service;
+use crate::last_run::{LastRun, RunState};
 use crate::protocol::{Answer, Echoing, Finding, FindingCode, Health, HealthState, Reply};
+use crate::service::Desk;
 use crate::show::span;
 use crate::view::since;
 
 /// For how long an echo may be missing, and a generation may take to end, before it is worth a word.
 const GRACE: Duration = Duration::from_secs(5);
+/// For how long it is worth a word how the last node ended.
+const RECENT: Duration = Duration::from_secs(600);
 /// Messages that a node may lack before it is worth a word.
 const FAR: u64 = 200;
 
 /// How the node is, told within `patience`; half of it the members have to answer.
-pub(crate) async fn of<A: Service>(node: &Node<A>, patience: Duration) -> Answer {
+pub(crate) async fn of<A: Service>(desk: &Desk<A>, patience: Duration) -> Answer {
     let look = async {
-        let answered = node.probe(patience / 2).await?;
-        Ok((node.status().await?, answered))
+        let answered = desk.node.probe(patience / 2).await?;
+        Ok((desk.node.status().await?, answered))
     };
+    let last = desk.last.as_ref().as_ref();
     match tokio::time::timeout(patience, look).await {
-        Ok(Ok((status, answered))) => Ok(Reply::Health(health(&status, &answered))),
+        Ok(Ok((status, answered))) => Ok(Reply::Health(health(&status, &answered, last))),
         Ok(Err(error)) => Err(bft_crdts::node::RequestError::into(error)),
         Err(_) => Ok(Reply::Health(busy(patience))),
     }
@@ -40,8 +45,8 @@ fn busy(patience: Duration) -> Health {
     }
 }
 
-/// What is wrong with a node of which these members have just answered.
-fn health(status: &Status, answered: &[Actor]) -> Health {
+/// What is wrong with a node of which these members have just answered, and which came after this one.
+fn health(status: &Status, answered: &[Actor], last: Option<&LastRun>) -> Health {
     let echoes = |member: &&MemberStatus| {
         let here = member.actor == status.actor && !status.silenced;
         let there = answered.contains(&member.actor) && !owes(member);
@@ -62,6 +67,7 @@ fn health(status: &Status, answered: &[Actor]) -> Health {
     findings.extend(generation_waits(status));
     findings.extend(convicted(status));
     findings.extend(behind(status));
+    findings.extend(restarted(status, last));
     let state = match (ready, findings.is_empty()) {
         (false, _) => HealthState::NotReady,
         (true, false) => HealthState::Attention,
@@ -145,6 +151,22 @@ fn no_quorum(committee: &Echoing) -> String {
         "{echo} of {members} echo, a quorum is {quorum}: nothing is delivered, and what is proposed waits, until {} more do",
         quorum - echo
     )
+}
+
+/// Or a node that fails again and again, and is started each time, would look well in between.
+fn restarted(status: &Status, last: Option<&LastRun>) -> Option<Finding> {
+    let last = last.filter(|last| last.state != RunState::Ended)?;
+    let words = format!(
+        "this node was started {} ago; the last one{}",
+        span(status.uptime.as_secs()),
+        last.ended()
+    );
+    let finding = Finding {
+        seconds: last.seconds_ago(),
+        since: Some(last.at),
+        ..finding(FindingCode::Restarted, None, words)
+    };
+    (status.uptime < RECENT).then_some(finding)
 }
 
 fn behind(status: &Status) -> Option<Finding> {

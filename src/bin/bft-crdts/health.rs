@@ -10,7 +10,6 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::last_run::{LastRun, RunState};
 use crate::protocol::{Finding, FindingCode, Health, HealthState, Refusal, Reply, Request};
-use crate::show::span;
 
 /// What to ask of a node's health.
 #[derive(Debug, clap::Args)]
@@ -89,19 +88,11 @@ fn found(code: FindingCode, last: Option<&LastRun>, words: String) -> Health {
 /// No node runs; how the last one ended.
 fn down(home: &Home) -> Health {
     let last = home.last_run();
-    let ago = last.as_ref().and_then(LastRun::seconds_ago);
-    let ago = ago.map_or_else(String::new, |ago| format!(" {} ago", span(ago)));
-    let ended = match last.as_ref().map(|last| &last.state) {
-        None => "; none has run yet, or what it left is gone".to_owned(),
-        Some(RunState::Running { .. }) => {
-            format!(
-                "; the last one, started{ago}, ended without a word: it was killed, or the machine stopped"
-            )
-        }
-        Some(RunState::Ended) => format!("; the last one was asked to end{ago}"),
-        Some(RunState::Failed { why }) => format!("; the last one failed{ago}: {why}"),
+    let ended = match &last {
+        None => "none has run yet, or what it left is gone".to_owned(),
+        Some(last) => format!("the last one{}", last.ended()),
     };
-    let words = format!("no node is running here{ended}. `run` starts it");
+    let words = format!("no node is running here; {ended}. `run` starts it");
     found(FindingCode::NotRunning, last.as_ref(), words)
 }
 

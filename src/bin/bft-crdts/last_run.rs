@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::show::span;
 use crate::view;
 
 /// Characters of a reason that are kept: with all that JSON makes of them they fit.
@@ -50,6 +51,19 @@ impl LastRun {
         view::since(Duration::ZERO).checked_sub(self.at)
     }
 
+    /// How it ended, in words that follow its name.
+    pub(crate) fn ended(&self) -> String {
+        let ago = self.seconds_ago();
+        let ago = ago.map_or_else(String::new, |ago| format!(" {} ago", span(ago)));
+        match &self.state {
+            RunState::Running { .. } => format!(
+                ", started{ago}, ended without a word: it was killed, or the machine stopped"
+            ),
+            RunState::Ended => format!(" was asked to end{ago}"),
+            RunState::Failed { why } => format!(" failed{ago}: {why}"),
+        }
+    }
+
     /// A line of always the same length.
     fn line(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).expect("numbers and texts are JSON");
@@ -68,7 +82,7 @@ fn excerpt(text: &str) -> String {
 }
 
 impl Home {
-    /// Writes down that a node runs here. The room for how it ends is taken now: a full disk lets no file grow.
+    /// Writes down that a node runs here, and no longer how the last one ended. The room for how it ends is taken now: a full disk lets no file grow.
     pub(crate) fn note_run(&self) -> Result<(), Failure> {
         let run = LastRun::now(RunState::Running {
             process: std::process::id(),

@@ -17,6 +17,7 @@ use crate::control;
 use crate::failure::Failure;
 use crate::home::{Home, Peers};
 use crate::kinds::{Service, by_kind};
+use crate::last_run::LastRun;
 use crate::log::{self, LogFormat};
 use crate::metrics::{self, Endpoint};
 use crate::name::{self, Contact};
@@ -62,6 +63,7 @@ pub(crate) struct Options {
 /// All that a node starts from.
 struct Start {
     home: Home,
+    last: Option<LastRun>,
     store: Witnessed,
     key: SigningActor,
     genesis: Genesis,
@@ -86,10 +88,11 @@ pub(crate) fn run(home: Home, options: Options) -> Result<(), Failure> {
     let signals = runtime.block_on(async { Signals::take() })?;
     let store = home.open()?;
     // Nobody else runs here now.
+    let last = home.last_run();
     if let Err(failure) = home.note_run() {
         crate::remark(&format!("how this run ends will not be kept: {failure}"));
     }
-    let ended = serve(&runtime, signals, home.clone(), store, options);
+    let ended = serve(&runtime, signals, home.clone(), last, store, options);
     home.note_end(ended.as_ref().copied());
     ended
 }
@@ -98,6 +101,7 @@ fn serve(
     runtime: &Runtime,
     signals: Signals,
     home: Home,
+    last: Option<LastRun>,
     store: DurableStore,
     options: Options,
 ) -> Result<(), Failure> {
@@ -111,6 +115,7 @@ fn serve(
         peers: home.peers()?,
         contacts: options.peers,
         home,
+        last,
         store,
         key,
         genesis,
@@ -199,6 +204,7 @@ impl Start {
         Ok(Desk {
             node,
             home: self.home,
+            last: Arc::new(self.last),
             writing: Arc::default(),
             times: Arc::default(),
             listens: self.address.or(bound),

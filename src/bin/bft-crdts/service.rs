@@ -16,6 +16,7 @@ use crate::checkup;
 use crate::evidence;
 use crate::home::Home;
 use crate::kinds::{Question, Service, Wanted};
+use crate::last_run::LastRun;
 use crate::name::Name;
 use crate::payments::{self, OperationPlace, PaymentPlace, Which};
 use crate::protocol::{Answer, Evidence, Operation, Refusal, Reply, Request, Wished, Words};
@@ -33,6 +34,8 @@ pub(crate) struct Desk<A: Service> {
     pub(crate) home: Home,
     /// Held by who writes a file of guests or evidence: requests come at once.
     pub(crate) writing: Arc<Mutex<()>>,
+    /// How the node that ran here last was.
+    pub(crate) last: Arc<Option<LastRun>>,
     /// What is told of where it listens.
     pub(crate) listens: Option<Address>,
     /// When messages took effect here.
@@ -72,7 +75,7 @@ impl<A: Service> Desk<A> {
             }
             Request::Health { millis } => {
                 let patience = Duration::from_millis(millis).min(LONGEST_CHECKUP);
-                checkup::of(&self.node, patience).await
+                checkup::of(self, patience).await
             }
             Request::Stop => {
                 self.stop.notify_one();

@@ -68,6 +68,8 @@ pub(crate) enum FindingCode {
     InDoubt,
     /// The chain of generations has not reached the one that the invitation names.
     Unproven,
+    /// The node was started not long ago, after the last one had failed or had ended without a word.
+    Restarted,
     /// Fewer members echo than a quorum.
     NoQuorum,
     /// A member does not answer.
