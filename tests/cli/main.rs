@@ -231,10 +231,22 @@ fn hostile_lines_on_the_control_socket_are_refused() {
 }
 
 #[test]
-fn the_demonstration_ends_well() {
+fn the_demonstration_ends_well_and_its_liar_is_convicted() {
     let sandbox = Sandbox::new("cluster");
     for kind in ["set", "bank", "counter", "map", "text"] {
         let said = sandbox.nobody("cluster").done(&["cluster", "--kind", kind]);
-        assert!(said.ends_with("They agree, and nothing was lost.\n"));
+        assert!(
+            said.contains("is convicted: it signed two things"),
+            "{said}"
+        );
+        assert!(
+            said.contains("They agree, and nothing was lost.\n"),
+            "{said}"
+        );
+        assert!(!said.contains('\u{1b}'), "no colours but on a terminal");
     }
+    let mut coloured = sandbox.nobody("cluster").command(&["cluster", "--fast"]);
+    let coloured = coloured.env("CLICOLOR_FORCE", "1").output();
+    let said = text(&coloured.expect("it starts").stdout);
+    assert!(said.contains("\u{1b}["), "{said}");
 }

@@ -143,7 +143,7 @@ impl Drop for Sandbox {
 }
 
 impl Home {
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bft-crdts"));
         command.arg("--dir").arg(&self.directory).args(words);
         command

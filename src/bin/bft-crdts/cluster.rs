@@ -2,30 +2,23 @@
 //!
 //! Each node is this program, tethered: should the demonstration be killed, they end as well.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
-use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod liar;
+mod stage;
+mod voice;
 
-use bft_crdts::Actor;
-use bft_crdts::bank::Rules;
-use bft_crdts::node::{Address, Invitation};
+use std::path::PathBuf;
 
-use crate::client;
+use bft_crdts::bank::{Money, Rules};
+use bft_crdts::node::Invitation;
+
+use self::stage::{Stage, free_socket};
+use crate::evidence;
 use crate::failure::Failure;
 use crate::founding;
-use crate::home::Home;
-use crate::name::Contact;
-use crate::print;
-use crate::prompt;
-use crate::protocol::{Kind, Reply, Request};
+use crate::kinds::Wanted;
+use crate::name::{self, Contact};
+use crate::protocol::{Kind, Reply};
 use crate::show;
-
-/// How long the others may take for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to demonstrate.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,6 +35,9 @@ pub(crate) struct Options {
     /// Keeps the nodes running afterwards, until interrupted.
     #[arg(long)]
     stay: bool,
+    /// Leaves no time to read, as it is where no terminal shows it.
+    #[arg(long)]
+    fast: bool,
 }
 
 /// Plays it from beginning to end.
@@ -51,70 +47,18 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     stage.operate()?;
     stage.crash()?;
     stage.admit()?;
+    stage.be_lied_to()?;
     stage.expel()?;
     stage.compare()?;
-    if options.stay {
-        stage.stay()?;
+    match options.stay {
+        true => stage.stay(),
+        false => stage.suggest(),
     }
-    Ok(())
-}
-
-/// The nodes, and where they live. They end and vanish with it.
-struct Stage {
-    directory: PathBuf,
-    keep: bool,
-    kind: Kind,
-    actors: Vec<Player>,
-}
-
-/// One node.
-struct Player {
-    name: String,
-    home: Home,
-    actor: Actor,
-    address: Address,
-    process: Option<Child>,
 }
 
 impl Stage {
-    fn new(options: &Options) -> Result<Self, Failure> {
-        let temporary = || std::env::temp_dir().join(format!("bft-crdts-{}", std::process::id()));
-        let directory = options.keep.clone().unwrap_or_else(temporary);
-        let made = fs::create_dir(&directory);
-        made.map_err(|error| Failure::File(directory.clone(), error))?;
-        let mut stage = Self {
-            directory,
-            keep: options.keep.is_some(),
-            kind: options.kind,
-            actors: Vec::new(),
-        };
-        // Held together, so that no two get the same port.
-        let sockets: Vec<_> = (0..options.nodes).map(|_| free_socket()).collect();
-        for socket in sockets {
-            stage.cast(socket?.local_addr()?.into())?;
-        }
-        Ok(stage)
-    }
-
-    /// A new identity that will listen at `address`.
-    fn cast(&mut self, address: Address) -> Result<(), Failure> {
-        let name = format!("node-{}", self.actors.len() + 1);
-        let home = Home::at(self.directory.join(&name));
-        let actor = home.create()?;
-        self.actors.push(Player {
-            name,
-            home,
-            actor,
-            address,
-            process: None,
-        });
-        Ok(())
-    }
-
-    // ---- the acts
-
     fn found(&mut self) -> Result<(), Failure> {
-        tell(&format!(
+        self.voice.tell(&format!(
             "{} actors, of whom nobody trusts another, found a network.",
             self.actors.len()
         ))?;
@@ -127,8 +71,8 @@ impl Stage {
         for player in &mut self.actors {
             player.start(&invitation)?;
             let actor = player.actor.to_string();
-            print(&format!(
-                "  {} is {}, at {}",
+            self.voice.note(&format!(
+                "{} is {}, at {}",
                 player.name,
                 show::short(&actor),
                 player.address
@@ -138,7 +82,8 @@ impl Stage {
     }
 
     fn operate(&mut self) -> Result<(), Failure> {
-        tell("Each acts on its own. An answer means: durable, and signed by a quorum.")?;
+        self.voice
+            .tell("Each acts on its own. An answer means: durable, and signed by a quorum.")?;
         match self.kind {
             Kind::Set => {
                 let fruit = ["apple", "pear", "plum", "fig"].into_iter().cycle();
@@ -180,7 +125,7 @@ impl Stage {
 
     fn crash(&mut self) -> Result<(), Failure> {
         let last = self.actors.len() - 1;
-        tell(&format!(
+        self.voice.tell(&format!(
             "{} is killed without warning. The others go on.",
             self.actors[last].name
         ))?;
@@ -195,14 +140,15 @@ impl Stage {
             Kind::Map => self.play(1, &["put", "apple", "green"])?,
             Kind::Text => self.play(1, &["insert", "0", "fresh "])?,
         }
-        tell("It starts again, and catches up.")?;
+        self.voice.tell("It starts again, and catches up.")?;
         self.actors[last].run()?;
         self.agree()?;
         self.play(last, &[self.question()])
     }
 
     fn admit(&mut self) -> Result<(), Failure> {
-        tell("Somebody new is invited by one member, and let in by a quorum.")?;
+        self.voice
+            .tell("Somebody new is invited by one member, and let in by a quorum.")?;
         self.cast(free_socket()?.local_addr()?.into())?;
         let newcomer = self.actors.len() - 1;
         let name = self.actors[newcomer].actor.to_string();
@@ -210,7 +156,7 @@ impl Stage {
             Reply::Invitation(text) => text.parse::<Invitation>()?,
             _ => return Err(Failure::Demonstration("no invitation")),
         };
-        print(&format!("  $ {} invite {name}", self.command(0)))?;
+        self.command(0, &format!("invite {name}"))?;
         self.actors[newcomer].start(&invitation)?;
         self.approve("admit", &name, newcomer)?;
         self.until("the newcomer has no seat", |stage| {
@@ -225,20 +171,93 @@ impl Stage {
         }
     }
 
-    fn expel(&mut self) -> Result<(), Failure> {
-        let name = self.actors[1].actor.to_string();
-        tell(&format!("A quorum sends {} away.", self.actors[1].name))?;
-        self.approve("expel", &name, 1)?;
-        self.until("the expelled one keeps its seat", |stage| {
-            Ok(!stage.is_seated(1)?)
+    /// The newcomer's node ends, and who has its key signs two operations as one.
+    fn be_lied_to(&mut self) -> Result<(), Failure> {
+        let liar = self.actors.len() - 1;
+        let name = self.actors[liar].name.clone();
+        self.voice.tell(&format!(
+            "{name} turns liar: it signs two operations as one, and shows each of them to half of the others."
+        ))?;
+        self.actors[liar].kill();
+        let (one, other) = (liar / 2, liar);
+        let halves = [0..one, one..other];
+        let lies = self.lies();
+        let (mut told, mut shown) = (Vec::new(), Vec::new());
+        for (half, (wanted, words)) in halves.into_iter().zip(lies) {
+            let players = &self.actors[half];
+            let names: Vec<_> = players.iter().map(|player| &*player.name).collect();
+            shown.push(format!("{words}, to {}", names.join(" and ")));
+            let address = |address| name::socket(address).map_err(Failure::System);
+            let to = players
+                .iter()
+                .map(|it| Ok((it.actor, address(&it.address)?)));
+            told.push((wanted, to.collect::<Result<_, Failure>>()?));
+        }
+        let lies = told.try_into().expect("as many as there are halves");
+        let _telling = liar::lie(self.kind, &self.actors[liar].home, lies)?;
+        for line in shown {
+            self.voice.note(&line)?;
+        }
+        let accused = self.actors[liar].actor.to_string();
+        self.until("the liar was not convicted", |stage| {
+            stage.all(0..liar, |reply| {
+                matches!(reply, Reply::Status(status) if status.convicted.contains(&accused))
+            })
         })?;
-        let expelled = self.actors.remove(1);
-        print(&format!("  {} has no seat any more", expelled.name))?;
+        self.voice.proof(&format!(
+            "All others have convicted {name}: they hold both signatures."
+        ))?;
+        self.voice.tell(
+            "Neither had a quorum, so neither was made. The evidence is checked by anybody, without a network.",
+        )?;
+        self.play(0, &["evidence"])?;
+        let file = self.actors[0].home.evidence(&self.actors[liar].actor);
+        let command = format!("anybody $ bft-crdts verify-evidence {}", file.display());
+        self.voice.command(&command)?;
+        self.voice.answer(&evidence::verify(&file)?.to_string())
+    }
+
+    /// What the newcomer says to one half and to the other, and how it is told.
+    fn lies(&self) -> [(Wanted, String); 2] {
+        let [one, other] = [0, 1].map(|index| self.actors[index].actor);
+        let pay = |payee| Wanted::Pay(payee, Money::new(7), None);
+        match self.kind {
+            Kind::Set => ["durian", "lychee"]
+                .map(|fruit| (Wanted::Add(vec![fruit.to_owned()]), format!("add {fruit}"))),
+            Kind::Bank => [one, other].map(|payee| {
+                let words = format!("pay all of its 7 to {}", show::short(&payee.to_string()));
+                (pay(payee), words)
+            }),
+            Kind::Counter => {
+                [100, -100].map(|amount| (Wanted::Increase(amount), format!("incr {amount}")))
+            }
+            Kind::Map => ["ripe", "rotten"].map(|word| {
+                let wanted = Wanted::Put("mango".to_owned(), word.to_owned());
+                (wanted, format!("put mango {word}"))
+            }),
+            Kind::Text => ["salt ", "sugar "].map(|word| {
+                let wanted = Wanted::Insert(0, word.to_owned());
+                (wanted, format!("insert 0 {word:?}"))
+            }),
+        }
+    }
+
+    fn expel(&mut self) -> Result<(), Failure> {
+        let liar = self.actors.len() - 1;
+        let name = self.actors[liar].actor.to_string();
+        self.voice
+            .tell(&format!("A quorum sends {} away.", self.actors[liar].name))?;
+        self.approve("expel", &name, liar)?;
+        self.until("the expelled one keeps its seat", |stage| {
+            let members = stage.ask(0, &["members"])?;
+            Ok(matches!(members, Reply::Members(members) if members.iter().all(|it| it.actor != name)))
+        })?;
+        self.actors.truncate(liar);
         self.play(0, &["members"])
     }
 
     fn compare(&mut self) -> Result<(), Failure> {
-        tell("All that remain show the same.")?;
+        self.voice.tell("All that remain show the same.")?;
         self.agree()?;
         for index in 0..self.actors.len() {
             self.play(index, &[self.question()])?;
@@ -247,202 +266,48 @@ impl Stage {
         if !self.is_expected(&state) {
             return Err(Failure::Demonstration("something was lost, or made up"));
         }
-        tell("They agree, and nothing was lost.")
+        self.voice.tell("They agree, and nothing was lost.")
     }
 
     fn stay(&self) -> Result<(), Failure> {
-        tell("Try it, in another terminal; interrupt here to end it:")?;
-        let command = self.command(0);
+        self.voice
+            .tell("Try it, in another terminal; interrupt here to end it:")?;
+        let directory = self.actors[0].home.directory();
         for request in ["prompt", "status", "members", self.question()] {
-            print(&format!("  {command} {request}"))?;
+            let command = format!("{} --dir {} {request}", program(), directory.display());
+            self.voice.note(&command)?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         Ok(runtime.block_on(tokio::signal::ctrl_c())?)
     }
-
-    // ---- the means
-
-    /// As many approvals as make the change, from others than `about`.
-    fn approve(&self, verb: &str, name: &str, about: usize) -> Result<(), Failure> {
-        let quorum = match self.ask(0, &["status"])? {
-            Reply::Status(status) => status.quorum,
-            _ => 0,
+    /// What the reader may do next.
+    fn suggest(&self) -> Result<(), Failure> {
+        self.voice.tell("Try next:")?;
+        let program = program();
+        let other = match self.kind {
+            Kind::Bank => "set",
+            _ => "bank",
         };
-        let others = (0..self.actors.len()).filter(|index| *index != about);
-        for index in others.take(quorum) {
-            if verb == "admit" {
-                self.until("a member was not asked", |stage| stage.is_asked(index))?;
-            }
-            self.play(index, &[verb, name])?;
+        for line in [
+            format!(
+                "{program} cluster --stay         # keeps the nodes running, for commands of yours"
+            ),
+            format!("{program} cluster --kind {other:<4}    # the same with a {other}"),
+            format!(
+                "{program} --help                 # for a network of your own: init, create-network, join, run"
+            ),
+        ] {
+            self.voice.note(&line)?;
         }
         Ok(())
     }
-
-    fn is_asked(&self, index: usize) -> Result<bool, Failure> {
-        let reply = self.ask(index, &["requests"])?;
-        Ok(matches!(reply, Reply::Requests(wishes) if wishes.iter().any(|wish| wish.waits)))
-    }
-
-    fn is_seated(&self, index: usize) -> Result<bool, Failure> {
-        let reply = self.ask(index, &["status"])?;
-        Ok(matches!(reply, Reply::Status(status) if status.seated))
-    }
-
-    fn is_expected(&self, state: &Reply) -> bool {
-        match state {
-            Reply::List(members) => {
-                members == &["apple", "mango", "pear", "plum", "while one was away"]
-            }
-            Reply::Accounts(accounts) => {
-                // Somebody was sent away; the money stays.
-                let opened = 100 * accounts.len() as u64 - 93;
-                accounts.iter().map(|account| account.balance).sum::<u64>() == opened
-            }
-            // One of each founder, of whom one left as another came.
-            Reply::Number(sum) => *sum == self.actors.len() as i64 + 15,
-            Reply::Puts(puts) => {
-                let puts = puts.iter();
-                puts.map(|put| (&*put.key, &*put.value))
-                    .eq([("apple", "green"), ("mango", "yellow")])
-            }
-            // Which of two words that were inserted at the start comes first is by lot, if neither was seen by the other's author.
-            Reply::Value(text) => {
-                let words: BTreeSet<_> = text.split(' ').collect();
-                words == BTreeSet::from(["bread", "butter", "fresh", "some"])
-            }
-            _ => false,
-        }
-    }
-
-    fn question(&self) -> &'static str {
-        match self.kind {
-            Kind::Set => "list",
-            Kind::Bank => "accounts",
-            Kind::Counter | Kind::Map | Kind::Text => "get",
-        }
-    }
-
-    /// Waits until all that run show the same state.
-    fn agree(&self) -> Result<(), Failure> {
-        self.until("the nodes do not agree", |stage| {
-            let states = (0..stage.actors.len()).map(|index| stage.ask(index, &[stage.question()]));
-            let states = states.collect::<Result<Vec<_>, _>>()?;
-            Ok(states.windows(2).all(|pair| pair[0] == pair[1]))
-        })
-    }
-
-    fn until(
-        &self,
-        otherwise: &'static str,
-        holds: impl Fn(&Self) -> Result<bool, Failure>,
-    ) -> Result<(), Failure> {
-        let begin = Instant::now();
-        while !holds(self)? {
-            if begin.elapsed() > PATIENCE {
-                return Err(Failure::Demonstration(otherwise));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
-    fn ask(&self, index: usize, words: &[&str]) -> Result<Reply, Failure> {
-        client::ask(&self.actors[index].home, &request(words)?)
-    }
-
-    /// Asks, and shows the command and its answer.
-    fn play(&self, index: usize, words: &[&str]) -> Result<(), Failure> {
-        let quoted = words.iter().map(|word| match word.contains(' ') {
-            true => format!("{word:?}"),
-            false => (*word).to_owned(),
-        });
-        let quoted = quoted.collect::<Vec<_>>().join(" ");
-        print(&format!("  $ {} {quoted}", self.command(index)))?;
-        let reply = self.ask(index, words)?;
-        Ok(print(&indented(&show::human(&reply)))?)
-    }
-
-    fn command(&self, index: usize) -> String {
-        let directory = self.actors[index].home.directory();
-        format!("bft-crdts --dir {}", directory.display())
-    }
 }
 
-impl Drop for Stage {
-    fn drop(&mut self) {
-        self.actors.iter_mut().for_each(Player::kill);
-        if !self.keep {
-            // What is left of it is in the way of nobody.
-            let _ = fs::remove_dir_all(&self.directory);
-        }
-    }
-}
-
-impl Player {
-    /// Takes the invitation, and runs.
-    fn start(&mut self, invitation: &Invitation) -> Result<(), Failure> {
-        self.home.join(invitation, None)?;
-        self.run()
-    }
-
-    /// Runs, and waits until it says that it does.
-    fn run(&mut self) -> Result<(), Failure> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .arg("--dir")
-            .arg(self.home.directory())
-            .args(["run", "--tethered", "--listen", self.address.as_str()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log(&self.home.directory().join("log"))?);
-        let mut process = command.spawn()?;
-        let said = process.stdout.take();
-        self.process = Some(process);
-        let mut ready = String::new();
-        if let Some(said) = said {
-            BufReader::new(said).read_line(&mut ready)?;
-        }
-        match ready.starts_with("ready ") {
-            true => Ok(()),
-            false => Err(Failure::Demonstration("a node did not start; see its log")),
-        }
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // It may have ended by itself.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
-}
-
-impl Drop for Player {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn tell(text: &str) -> Result<(), Failure> {
-    Ok(print(&format!("\n{text}"))?)
-}
-
-fn indented(text: &str) -> String {
-    let lines = text.lines().map(|line| format!("    {line}"));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn request(words: &[&str]) -> Result<Request, Failure> {
-    prompt::parse(words).map_err(|_| Failure::Demonstration("a command is not understood"))
-}
-
-fn log(path: &Path) -> io::Result<File> {
-    File::options().create(true).append(true).open(path)
-}
-
-/// A port that is free now; whoever takes it within the next moment makes a node fail to start.
-fn free_socket() -> io::Result<UdpSocket> {
-    UdpSocket::bind("127.0.0.1:0")
+/// This program, as it was called.
+fn program() -> String {
+    std::env::args()
+        .next()
+        .unwrap_or_else(|| "bft-crdts".to_owned())
 }

@@ -3,6 +3,7 @@
 //! Before the canonical bytes stands a line that says what they are, so that a file of another version is told from a damaged
 //! one.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -26,6 +27,17 @@ pub(crate) struct Verdict {
     pub(crate) accused: Actor,
     /// Where it said two things; none when it voted twice.
     pub(crate) dot: Option<Dot>,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is convicted: it ", self.accused)?;
+        match self.dot {
+            Some(dot) => write!(f, "signed two things about {dot}")?,
+            None => f.write_str("voted twice in one round")?,
+        }
+        write!(f, " in network {}", self.network.digest())
+    }
 }
 
 /// The bytes of a file.

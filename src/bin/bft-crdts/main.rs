@@ -272,16 +272,12 @@ fn invitation_of(argument: &str) -> Result<Invitation, Failure> {
 fn print_verdict(file: &Path, json: bool) -> Result<(), Failure> {
     let verdict = evidence::verify(file)?;
     let (accused, network) = (verdict.accused, verdict.network.digest());
-    let crime = match verdict.dot {
-        Some(dot) => format!("signed two things about {dot}"),
-        None => "voted twice in one round".to_owned(),
-    };
     let text = if json {
         let dot = verdict.dot.map(|dot| view::place(&dot));
         let (accused, network) = (accused.to_string(), network.to_string());
         json!({ "accused": accused, "network": network, "place": dot }).to_string()
     } else {
-        format!("{accused} is convicted: it {crime} in network {network}")
+        verdict.to_string()
     };
     Ok(print(&text)?)
 }
