@@ -238,3 +238,20 @@ fn an_identity_goes_on_only_from_the_network_to_which_it_belongs() {
     let none = one.refused(&["snapshot", &file(&one, "none")]);
     assert!(none.contains("certified no state yet"), "{none}");
 }
+
+/// Whoever lost all has a snapshot, and a copy of each key.
+#[test]
+fn an_old_copy_of_an_identity_goes_on_in_a_network_in_which_its_key_has_signed_nothing() {
+    let sandbox = Sandbox::new("copies");
+    let lost = sandbox.found_alone("set");
+    let copy = lost.copy("copy");
+    let good = certified(&lost, "good");
+    fs::remove_dir_all(&lost.directory).expect("a directory");
+    let named = founders(&[&copy]);
+    let invitation = copy.done(&create(&good, &[], &named));
+    copy.done(&["join", invitation.trim(), "--from-snapshot", &good]);
+    let node = copy.run();
+    copy.done(&["add", "more"]);
+    assert_eq!(copy.done(&["list"]), "good\nmore\n");
+    stop(&copy, node);
+}
