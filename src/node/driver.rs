@@ -113,6 +113,7 @@ where
 {
     pub(super) fn new(replica: Replica<A>, store: S, wiring: Wiring<A>) -> Self {
         let waiting = (0..replica.pending()).map(|_| None).collect();
+        wiring.meter.begin(&replica);
         Self {
             leaving: replica.is_leaving(),
             journal: wiring.journal,

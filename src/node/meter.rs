@@ -56,6 +56,10 @@ pub(super) struct Notes {
     proposed: Option<(Dot, Instant)>,
     /// The generation that ends, since when, and the rounds of its agreement.
     ending: Option<(Generation, Instant, u64)>,
+    /// Since when the node has had no seat.
+    unseated: Option<Instant>,
+    /// Since when its own key has contradicted it.
+    silenced: Option<Instant>,
 }
 
 impl Meter {
@@ -76,9 +80,17 @@ impl Meter {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Looks at the replica before anything is done. What it finds may have begun long before.
+    pub(super) fn begin<A: Wire>(&self, replica: &Replica<A>) {
+        self.look_at(replica, self.begun);
+    }
+
     /// Looks at the replica after a write.
     pub(super) fn look<A: Wire>(&self, replica: &Replica<A>) {
-        let now = Instant::now();
+        self.look_at(replica, Instant::now());
+    }
+
+    fn look_at<A: Wire>(&self, replica: &Replica<A>, now: Instant) {
         let ending = replica.is_frozen().then(|| {
             let rounds = replica.round().map_or(0, |round| u64::from(round) + 1);
             (replica.generation(), rounds)
@@ -87,7 +99,15 @@ impl Meter {
         notes.counts.work = Work::so_far();
         notes.note_proposed(replica.in_flight(), now);
         notes.note_ending(ending, now);
+        let seated = replica.committee().contains(&replica.actor());
+        note(&mut notes.unseated, !seated, now);
+        note(&mut notes.silenced, replica.is_silenced(), now);
     }
+}
+
+/// Notes since when something holds, if it does.
+fn note(since: &mut Option<Instant>, holds: bool, now: Instant) {
+    *since = holds.then(|| since.unwrap_or(now));
 }
 
 impl Notes {
@@ -124,6 +144,16 @@ impl Notes {
     pub(super) fn ending_for(&self) -> Option<Duration> {
         self.ending.map(|(_, since, _)| since.elapsed())
     }
+
+    /// For how long the node has had no seat.
+    pub(super) fn unseated_for(&self) -> Option<Duration> {
+        self.unseated.map(|since| since.elapsed())
+    }
+
+    /// For how long its own key has contradicted it.
+    pub(super) fn silenced_for(&self) -> Option<Duration> {
+        self.silenced.map(|since| since.elapsed())
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +182,22 @@ mod tests {
             notes.note_proposed(in_flight.map(dot), at(seconds));
             let noted = notes.proposed.map(|(_, since)| since);
             assert_eq!(noted, since.map(at), "after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn what_holds_has_held_since_it_was_first_seen_and_not_since_it_held_before() {
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let mut since = None;
+        for (seconds, holds, noted) in [
+            (1, true, Some(1)),
+            (2, true, Some(1)),
+            (3, false, None),
+            (4, true, Some(4)),
+        ] {
+            note(&mut since, holds, at(seconds));
+            assert_eq!(since, noted.map(at), "after {seconds} s");
         }
     }
 

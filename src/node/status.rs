@@ -24,6 +24,8 @@ pub struct Status {
     pub quorum: usize,
     /// Whether it has a seat.
     pub seated: bool,
+    /// For how long it has had none. What was so at its start counts from there, and may have begun long before.
+    pub unseated_for: Option<Duration>,
     /// Whether it has or had a seat, as far as it knows the chain of generations.
     pub had_seat: bool,
     /// While it had a seat, has none, and is still needed: how many members have all that it has. A quorum of them has to,
@@ -36,6 +38,8 @@ pub struct Status {
     pub missing_answers: Option<usize>,
     /// Whether its own key contradicts it, so that it signs no more.
     pub silenced: bool,
+    /// For how long it has been so, counted like [`unseated_for`](Self::unseated_for).
+    pub silenced_for: Option<Duration>,
     /// Whether a change of the members is being agreed on.
     pub changing: bool,
     /// The members.
@@ -135,11 +139,13 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
         generation: replica.generation(),
         quorum: committee.quorum(),
         seated: committee.contains(&replica.actor()),
+        unseated_for: None,
         had_seat: replica.sources().any(|source| *source == replica.actor()),
         leaving: replica.is_leaving().then(|| replica.level_members()),
         awaits_checkpoint: replica.awaits_checkpoint(),
         missing_answers: replica.missing_answers(),
         silenced: replica.is_silenced(),
+        silenced_for: None,
         changing: replica.is_frozen(),
         members: committee.actors().iter().map(member).collect(),
         lanes: replica
@@ -167,6 +173,8 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
 impl Status {
     pub(super) fn complete(&mut self, links: &Links, meter: &Meter, asked: Vec<ChangeKey>) {
         let mut book = links.reach();
+        // Before what is counted from the same start, so that it is never the longer one.
+        self.uptime = meter.uptime();
         let notes = meter.open();
         let missing = self.unechoed().to_vec();
         for member in &mut self.members {
@@ -183,9 +191,10 @@ impl Status {
         if let Some(ending) = &mut self.ending {
             ending.lasts = notes.ending_for().unwrap_or_default();
         }
+        self.unseated_for = notes.unseated_for();
+        self.silenced_for = notes.silenced_for();
         self.counts = notes.counts.clone();
         drop(notes);
-        self.uptime = meter.uptime();
         self.asked = asked;
         self.traffic = links.traffic();
     }

@@ -197,7 +197,7 @@ fn a_node_whose_disk_takes_no_more_says_so_after_its_end() {
 fn a_node_that_was_expelled_says_so() {
     let sandbox = Sandbox::new("expelled");
     let homes: [Home; 4] = sandbox.found_many("set");
-    let _nodes: Vec<_> = homes.iter().map(Home::run).collect();
+    let mut nodes: Vec<_> = homes.iter().map(Home::run).collect();
     homes[0].done(&["add", "apple"]);
     for home in &homes[..3] {
         // Who comes last may find it done.
@@ -206,9 +206,16 @@ fn a_node_that_was_expelled_says_so() {
     let lost = found(&homes[3], "seat-lost", None);
     let words = lost["words"].as_str().expect("a text");
     assert!(words.contains("left or was expelled"), "{words}");
+    assert!(words.contains(", for ") && lost["since"].is_u64(), "{lost}");
     assert_eq!(health(&homes[3], &[]).0, Some(5));
     assert_eq!(health(&homes[3], &["--live"]).0, Some(0));
     assert_eq!(json(&ends_with(&homes[0], &["--json"], 0))["state"], "well");
+    homes[3].done(&["stop"]);
+    assert!(nodes.pop().expect("four").ended().success());
+    let _again = homes[3].run();
+    let lost = found(&homes[3], "seat-lost", None);
+    let words = lost["words"].as_str().expect("a text");
+    assert!(words.contains(", since before it was started "), "{words}");
 }
 
 #[test]
@@ -280,8 +287,10 @@ fn a_node_that_starts_alone_says_for_whose_word_it_waits() {
     let words = doubt["words"].as_str().expect("a text");
     assert!(words.ends_with("2 more are needed"), "{words}");
     for home in &homes[1..] {
-        found(&homes[0], "silent", Some(&home.actor));
+        let silent = found(&homes[0], "silent", Some(&home.actor));
+        assert!(silent["since"].is_u64(), "{silent}");
     }
+    assert!(doubt["since"].is_u64(), "{doubt}");
     assert_eq!(health(&homes[0], &["--ready"]).0, Some(5));
     assert_eq!(health(&homes[0], &["--live"]).0, Some(0));
     let _others: Vec<_> = homes[1..].iter().map(Home::run).collect();

@@ -12,7 +12,11 @@ fn is_silenced(home: &Home) {
     let health = home.ask(&["health", "--json"]);
     assert_eq!(health.status.code(), Some(5));
     let health = json(&crate::sandbox::text(&health.stdout));
-    assert_eq!(health["findings"][0]["code"], "convicted", "{health}");
+    let convicted = &health["findings"][0];
+    assert_eq!(convicted["code"], "convicted", "{health}");
+    assert!(convicted["since"].is_u64(), "{health}");
+    let words = convicted["words"].as_str().expect("a text");
+    assert!(words.contains("is convicted, for "), "{words}");
     let why = home.done(&["why"]);
     let own = why.lines().find(|line| line.starts_with(&home.actor[..6]));
     assert!(own.is_some_and(|own| own.contains("own key")), "{why}");

@@ -102,43 +102,62 @@ fn about(member: &Actor, code: FindingCode, lasts: Option<Duration>, words: Stri
 /// Why the node can have no operation made, whoever echoes.
 fn own(status: &Status) -> Option<Finding> {
     let generation = status.generation;
-    let (code, words) = if status.silenced || status.convicted.contains(&status.actor) {
+    let uptime = status.uptime;
+    let (code, lasts, words) = if status.silenced || status.convicted.contains(&status.actor) {
         (
             FindingCode::Convicted,
-            "this node is convicted: its own key has signed what it does not remember, so that it signs no more; its directory \
-             was copied or put back. Begin anew with `init` in another directory, and let the members expel this actor"
-                .to_owned(),
+            status.silenced_for,
+            format!(
+                "this node is convicted{}: its own key has signed what it does not remember, so that it signs no more; its \
+                 directory was copied or put back. Begin anew with `init` in another directory, and let the members expel this \
+                 actor",
+                known_for(status.silenced_for, uptime)
+            ),
         )
     } else if status.awaits_checkpoint {
         (
             FindingCode::Unproven,
+            Some(uptime),
             "the chain of generations has not reached the one that the invitation names: a member of today has to be reached"
                 .to_owned(),
         )
     } else if let Some(missing) = status.missing_answers.filter(|_| status.seated) {
         let words = format!(
-            "this node signs nothing until members have told what its key has signed, so that an old copy of its store \
-             contradicts nothing: {missing} more are needed"
+            "since its start {} ago this node signs nothing until members have told what its key has signed, so that an old \
+             copy of its store contradicts nothing: {missing} more are needed",
+            span(uptime.as_secs())
         );
-        (FindingCode::InDoubt, words)
+        (FindingCode::InDoubt, Some(uptime), words)
     } else if status.seated {
         return None;
     } else if status.had_seat {
         (
             FindingCode::SeatLost,
+            status.unseated_for,
             format!(
-                "this node has no seat any more in {generation}: it left or was expelled. What it proposes waits; invited by a \
-                 member again, it can `ask` to be let in"
+                "this node has no seat any more in {generation}{}: it left or was expelled. What it proposes waits; invited by \
+                 a member again, it can `ask` to be let in",
+                known_for(status.unseated_for, uptime)
             ),
         )
     } else {
         (
             FindingCode::NoSeat,
+            status.unseated_for,
             "this node has no seat yet: it follows, and a quorum of the members has to `admit` it"
                 .to_owned(),
         )
     };
-    Some(finding(code, None, words))
+    Some(finding(code, lasts, words))
+}
+
+/// Since when something is so, of a node that has been up for so long.
+fn known_for(lasts: Option<Duration>, uptime: Duration) -> String {
+    match lasts.map(|lasts| (lasts < uptime, span(lasts.as_secs()))) {
+        None => String::new(),
+        Some((true, span)) => format!(", for {span}"),
+        Some((false, span)) => format!(", since before it was started {span} ago"),
+    }
 }
 
 fn no_quorum(committee: &Echoing) -> String {
@@ -186,7 +205,8 @@ fn of_member(status: &Status, member: &MemberStatus, answered: &[Actor]) -> Opti
     let actor = &member.actor;
     if !answered.contains(actor) {
         let words = silent(status, member);
-        return Some(about(actor, FindingCode::Silent, member.heard, words));
+        let lasts = member.heard.unwrap_or(status.uptime);
+        return Some(about(actor, FindingCode::Silent, Some(lasts), words));
     }
     let lasts = member.owes.filter(|_| owes(member))?;
     let words = format!(
