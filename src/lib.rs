@@ -180,7 +180,15 @@ pub use traits::{SecureBroadcastAlgorithm, Verdict};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// And so are those in the page on designing a type.
+/// And so are those in the pages on embedding, on verifying and on designing a type.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/embed.md")]
+struct Embed;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/verify.md")]
+struct Verify;
+
 #[cfg(doctest)]
 #[doc = include_str!("../docs/types.md")]
 struct DesignYourOwnType;
