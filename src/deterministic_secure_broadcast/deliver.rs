@@ -282,7 +282,13 @@ impl<A: Wire> Replica<A> {
         let Some(lane) = self.lanes.get_mut(&source) else {
             return false;
         };
-        let (ops, verdict) = judge(&self.algorithm, lane, &entry, self.genesis.limits());
+        let Some((ops, verdict)) = judge(&self.algorithm, lane, &entry, self.genesis.limits())
+        else {
+            lane.stopped = true;
+            tracing::error!(%dot, "a certified message cannot be read: a later version of the program is needed");
+            step.faults.push(Fault::Unreadable { dot });
+            return false;
+        };
         let ops = match (ops, verdict) {
             (ops, verdict) if verdict.is_valid() || bug!(DeliveredUnjudged) => ops,
             (_, Verdict::Valid | Verdict::NotYet(_)) => return false,
@@ -379,13 +385,14 @@ impl<Op> Lane<Op> {
     }
 }
 
-/// The operations of a certified message and their verdict. Those of our own lock are decoded already.
+/// The operations of a certified message and their verdict; `None` when they cannot be read. Those of our own lock are decoded
+/// already.
 fn judge<A: Wire>(
     algorithm: &A,
     lane: &mut Lane<A::Op>,
     entry: &Entry,
     limits: &crate::codec::Limits,
-) -> (Vec<A::Op>, Verdict) {
+) -> Option<(Vec<A::Op>, Verdict)> {
     let source = entry.message().source;
     if let Some(lock) = lane
         .lock_mut()
@@ -398,15 +405,11 @@ fn judge<A: Wire>(
         } else {
             Vec::new()
         };
-        return (ops, verdict);
+        return Some((ops, verdict));
     }
-    match entry.message().decode::<A::Op>(limits) {
-        Ok(ops) => {
-            let verdict = algorithm.verdict_batch(&source, &ops);
-            (ops, verdict)
-        }
-        Err(_) => (Vec::new(), Verdict::Never("operations that do not decode")),
-    }
+    let ops = entry.message().decode::<A::Op>(limits).ok()?;
+    let verdict = algorithm.verdict_batch(&source, &ops);
+    Some((ops, verdict))
 }
 
 /// A certificate whose message is still to come.

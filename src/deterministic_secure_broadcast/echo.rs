@@ -136,7 +136,7 @@ impl<A: Wire> Replica<A> {
         let entry = &early.entry;
         let dot = entry.message().dot();
         let Ok(ops) = entry.message().decode::<A::Op>(self.genesis.limits()) else {
-            return self.report_invalid(entry.echo(), "operations that do not decode", step);
+            return self.refuse(entry.echo(), None, step);
         };
         let verdict = match self.algorithm.verdict_batch(&dot.source, &ops) {
             // 5. Nothing is echoed at the end of a generation.
@@ -153,7 +153,7 @@ impl<A: Wire> Replica<A> {
         match verdict {
             Verdict::NotYet(_) => lane.stance = Stance::Waiting(early),
             Verdict::Valid if !seated => lane.stance = Stance::Waiting(early),
-            Verdict::Never(reason) => self.report_invalid(entry.echo(), reason, step),
+            Verdict::Never(reason) => self.refuse(entry.echo(), Some(reason), step),
             Verdict::Valid => {
                 let proposal = Arc::clone(&entry.proposal);
                 let locked = Record::Locked {
@@ -170,12 +170,15 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Told once: whoever sends it again is refused.
-    fn report_invalid(&mut self, echo: Signed<Echo>, reason: &'static str, step: &mut Step<A::Op>) {
+    /// Told once: whoever sends it again is refused. Without a reason it could not be read, which is no proof against its source:
+    /// that may have a later version of the algorithm.
+    fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>, step: &mut Step<A::Op>) {
         let dot = echo.statement.dot;
         if let Some(lane) = self.lanes.get_mut(&dot.source) {
-            lane.stance = Stance::Refused(echo);
+            let readable = reason.is_some();
+            lane.stance = Stance::Refused { echo, readable };
         }
+        let reason = reason.unwrap_or("operations that this version cannot read");
         let fault = Fault::Invalid { dot, reason };
         tracing::warn!(me = ?self.actor(), source = %dot.source, ?fault, "a source is faulty");
         step.faults.push(fault);

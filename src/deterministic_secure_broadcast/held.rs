@@ -60,6 +60,12 @@ pub enum Why {
     /// We sign no more: our own key has signed what we do not remember. What is ours is refused by who knows it; what is of
     /// others they may certify without us.
     Silenced,
+    /// Its operations do not decode here: its source has a later version of the algorithm, or lies; once it is certified, a quorum
+    /// has that version. A replica of the later version reads it from the same store.
+    Unreadable {
+        /// Whether a quorum has certified it.
+        certified: bool,
+    },
     /// Certified, and never valid: a law of the algorithm is broken, or more members lie than are tolerated.
     BrokenLaw,
     /// Nothing: it takes effect with the next input.
@@ -68,7 +74,7 @@ pub enum Why {
 
 impl Why {
     /// Every kind, in a word or two each.
-    pub const KINDS: [&str; 12] = [
+    pub const KINDS: [&str; 13] = [
         "echoes missing",
         "early",
         "message missing",
@@ -78,6 +84,7 @@ impl Why {
         "sealed",
         "invalid",
         "silenced",
+        "unreadable",
         "broken law",
         "in doubt",
         "ready",
@@ -96,6 +103,7 @@ impl Why {
             Self::Sealed => "sealed",
             Self::Invalid => "invalid",
             Self::Silenced => "silenced",
+            Self::Unreadable { .. } => "unreadable",
             Self::BrokenLaw => "broken law",
             Self::InDoubt { .. } => "in doubt",
             Self::Ready => "ready",
@@ -134,6 +142,12 @@ impl fmt::Display for Why {
                 f.write_str("this replica signs no more, for its own key contradicts it; others may still certify it")
             }
             Self::Invalid => f.write_str("its source signed operations that can never be valid"),
+            Self::Unreadable { certified: false } => f.write_str(
+                "it cannot be read by the version of this node: its source has a later one, or lies",
+            ),
+            Self::Unreadable { certified: true } => f.write_str(
+                "it is certified and cannot be read by the version of this node: give it the version of its source",
+            ),
             Self::BrokenLaw => f.write_str(
                 "it is certified and can never be valid: a law is broken, or too many lie",
             ),
@@ -204,23 +218,32 @@ impl<A: Wire> Replica<A> {
             Stance::Waiting(Early { entry, .. }) => {
                 held(Some(entry.digest), self.why_unsigned(source, entry))
             }
-            Stance::Refused(echo) => held(Some(echo.statement.digest), Why::Invalid),
+            Stance::Refused { echo, readable } => {
+                let why = match readable {
+                    true => Why::Invalid,
+                    false => Why::Unreadable { certified: false },
+                };
+                held(Some(echo.statement.digest), why)
+            }
             Stance::Echoed(lock) => held(Some(lock.entry.digest), self.why_locked(lock)),
         }
     }
 
     fn why_certified(&self, lane: &Lane<A::Op>, certified: &Certified) -> Why {
         match certified.tail.front() {
-            _ if lane.stopped => Why::BrokenLaw,
             None => Why::MessageMissing,
             Some(_) if certified.provisional => Why::NotCovered,
-            Some(entry) => self.why_early(entry),
+            Some(entry) => match self.why_early(entry) {
+                Why::Unreadable { .. } => Why::Unreadable { certified: true },
+                _ if lane.stopped => Why::BrokenLaw,
+                why => why,
+            },
         }
     }
 
     fn why_early(&self, entry: &Entry) -> Why {
         let Ok(ops) = entry.message().decode::<A::Op>(self.limits()) else {
-            return Why::BrokenLaw;
+            return Why::Unreadable { certified: false };
         };
         match self.algorithm.verdict_batch(&entry.message().source, &ops) {
             Verdict::Valid => Why::Ready,

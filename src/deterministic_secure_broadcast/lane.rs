@@ -33,8 +33,9 @@ pub(super) enum Stance<Op> {
     Open,
     /// Its source signed it, but we cannot judge it yet.
     Waiting(Early),
-    /// Its source signed this, which can never be valid: told once, and half of what convicts it if it signs another.
-    Refused(Signed<Echo>),
+    /// Its source signed this, which can never be valid, or which our version of the algorithm cannot read: told once, and half
+    /// of what convicts it if it signs another.
+    Refused { echo: Signed<Echo>, readable: bool },
     /// We echoed it, and echo no other.
     Echoed(Lock<Op>),
 }
@@ -96,28 +97,28 @@ impl<Op> Lane<Op> {
     pub(super) fn lock(&self) -> Option<&Lock<Op>> {
         match &self.stance {
             Stance::Echoed(lock) => Some(lock),
-            Stance::Open | Stance::Waiting(_) | Stance::Refused(_) => None,
+            Stance::Open | Stance::Waiting(_) | Stance::Refused { .. } => None,
         }
     }
 
     pub(super) fn early(&self) -> Option<&Early> {
         match &self.stance {
             Stance::Waiting(early) => Some(early),
-            Stance::Open | Stance::Echoed(_) | Stance::Refused(_) => None,
+            Stance::Open | Stance::Echoed(_) | Stance::Refused { .. } => None,
         }
     }
 
     pub(super) fn lock_mut(&mut self) -> Option<&mut Lock<Op>> {
         match &mut self.stance {
             Stance::Echoed(lock) => Some(lock),
-            Stance::Open | Stance::Waiting(_) | Stance::Refused(_) => None,
+            Stance::Open | Stance::Waiting(_) | Stance::Refused { .. } => None,
         }
     }
 
     /// The message that its source is known to have put after the head; the signature is checked.
     pub(super) fn bound(&self) -> Option<&Entry> {
         match &self.stance {
-            Stance::Open | Stance::Refused(_) => None,
+            Stance::Open | Stance::Refused { .. } => None,
             Stance::Waiting(early) => Some(&early.entry),
             Stance::Echoed(lock) => Some(&lock.entry),
         }
@@ -126,7 +127,7 @@ impl<Op> Lane<Op> {
     /// What its source has signed at this dot, if it is another digest and known here: held, refused or delivered.
     pub(super) fn said_otherwise(&self, dot: &Dot, digest: &Digest) -> Option<Signed<Echo>> {
         let refused = match &self.stance {
-            Stance::Refused(echo) => Some(*echo),
+            Stance::Refused { echo, .. } => Some(*echo),
             Stance::Open | Stance::Waiting(_) | Stance::Echoed(_) => None,
         };
         let held = self.certified.iter().flat_map(|held| &held.tail);
@@ -138,7 +139,7 @@ impl<Op> Lane<Op> {
 
     /// Whether this message is known never to be valid.
     pub(super) fn refuses(&self, digest: &Digest) -> bool {
-        matches!(&self.stance, Stance::Refused(echo) if echo.statement.digest == *digest)
+        matches!(&self.stance, Stance::Refused { echo, .. } if echo.statement.digest == *digest)
     }
 
     /// This message, if it is held or delivered here.

@@ -348,7 +348,7 @@ impl<A: Wire> Replica<A> {
 /// The newest message of a lane that its source is known here to have signed.
 fn said_last<Op>(lane: &Lane<Op>) -> Option<Signed<Echo>> {
     let refused = match &lane.stance {
-        Stance::Refused(echo) => Some(*echo),
+        Stance::Refused { echo, .. } => Some(*echo),
         Stance::Open | Stance::Waiting(_) | Stance::Echoed(_) => None,
     };
     let certified = lane.certified.iter().filter_map(|held| held.tail.back());

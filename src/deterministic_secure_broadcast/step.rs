@@ -203,6 +203,12 @@ pub enum Fault {
         /// What the algorithm says.
         reason: &'static str,
     },
+    /// A quorum certified operations that do not decode here: members have a later version of the algorithm. The lane is stopped,
+    /// until a replica of that version goes on from the store.
+    Unreadable {
+        /// The certified message.
+        dot: Dot,
+    },
     /// Our own key has signed what we do not remember: the store is an old copy, or the key is used twice. We sign
     /// no more.
     Silenced,
@@ -216,10 +222,11 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind, in a word or two each.
-    pub const KINDS: [&str; 5] = [
+    pub const KINDS: [&str; 6] = [
         "equivocation",
         "invalid operations",
         "broken law",
+        "unreadable",
         "silenced",
         "diverged",
     ];
@@ -231,6 +238,7 @@ impl Fault {
             Self::Equivocation(_) => "equivocation",
             Self::Invalid { .. } => "invalid operations",
             Self::BrokenLaw { .. } => "broken law",
+            Self::Unreadable { .. } => "unreadable",
             Self::Silenced => "silenced",
             Self::Diverged { .. } => "diverged",
         }
@@ -241,7 +249,10 @@ impl Fault {
         match self {
             Self::Equivocation(evidence) => Some(evidence.accused()),
             Self::Invalid { dot, .. } => Some(dot.source),
-            Self::BrokenLaw { .. } | Self::Silenced | Self::Diverged { .. } => None,
+            Self::BrokenLaw { .. }
+            | Self::Unreadable { .. }
+            | Self::Silenced
+            | Self::Diverged { .. } => None,
         }
     }
 }

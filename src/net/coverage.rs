@@ -70,7 +70,7 @@ const FAULTS: [&str; 21] = [
 ];
 
 /// What nothing within the bound on liars can bring about on a simulated network.
-const IMPOSSIBLE: [Kind; 8] = [
+const IMPOSSIBLE: [Kind; 9] = [
     // Nobody lies to a committee of one.
     Kind::Refusal("change: the last member"),
     // Only who has a lane is accused or believed, and lanes are those of actors whose keys are good.
@@ -84,6 +84,8 @@ const IMPOSSIBLE: [Kind; 8] = [
     // The algorithm would have to break a law.
     Kind::Report("broken law"),
     Kind::Report("diverged"),
+    // All have one version of it.
+    Kind::Report("unreadable"),
 ];
 
 /// How often what happened.

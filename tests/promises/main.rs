@@ -45,5 +45,6 @@ mod succession;
 mod support;
 mod text;
 mod transfers;
+mod versions;
 mod vices;
 mod wire;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bft_crdts::Actor;
+use bft_crdts::deterministic_secure_broadcast::Why;
 use bft_crdts::node::{MemberStatus, Status, Unreached};
 
 use crate::kinds::Service;
@@ -66,6 +67,7 @@ fn health(status: &Status, answered: &[Actor], last: Option<&LastRun>) -> Health
     findings.extend(others.filter_map(|member| of_member(status, member, answered)));
     findings.extend(generation_waits(status));
     findings.extend(convicted(status));
+    findings.extend(unreadable(status));
     findings.extend(behind(status));
     findings.extend(restarted(status, last));
     let state = match (ready, findings.is_empty()) {
@@ -186,6 +188,20 @@ fn restarted(status: &Status, last: Option<&LastRun>) -> Option<Finding> {
         ..finding(FindingCode::Restarted, None, words)
     };
     (status.uptime < RECENT).then_some(finding)
+}
+
+/// What is not certified may be a liar's.
+fn unreadable(status: &Status) -> impl Iterator<Item = Finding> {
+    let held = status.lanes.iter().filter_map(|lane| lane.held.as_ref());
+    let unreadable = held.filter(|held| held.why == Why::Unreadable { certified: true });
+    unreadable.map(|held| {
+        let (source, number) = (held.dot.source, held.dot.seq.number());
+        let words = format!(
+            "message {number} of {source} cannot be read by the version of this node, and a quorum has certified it: nothing of \
+             that source is delivered here until the node has the version of its source"
+        );
+        about(&source, FindingCode::Unreadable, None, words)
+    })
 }
 
 fn behind(status: &Status) -> Option<Finding> {

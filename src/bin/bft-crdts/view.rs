@@ -210,6 +210,9 @@ fn words(fault: &Fault) -> String {
                 "certified at {dot}, and never valid: {reason}; a law is broken or too many lie"
             )
         }
+        Fault::Unreadable { dot } => {
+            format!("certified at {dot}, and not readable by the version of this node: give it a later one")
+        }
         Fault::Silenced => {
             "our own key has signed what this store does not know: it is an old copy, or the key is used twice; we sign no more".to_owned()
         }

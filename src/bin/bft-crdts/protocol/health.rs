@@ -80,6 +80,8 @@ pub(crate) enum FindingCode {
     GenerationWaits,
     /// A member is convicted, and still has its seat.
     MemberConvicted,
+    /// The node cannot read what a quorum has certified.
+    Unreadable,
     /// The node has far less than the members.
     Behind,
 }

@@ -17,6 +17,7 @@ pub(crate) enum Request {
     /// The members, and how far each is known to be.
     Members,
     /// What is held and not delivered, and what it waits for.
+    #[command(visible_alias = "diagnose")]
     Why,
     /// Lets a newcomer follow and ask to be let in; prints the invitation for it.
     Invite {
