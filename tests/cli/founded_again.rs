@@ -128,6 +128,12 @@ fn a_bank_that_lost_two_of_four_goes_on_with_two_new_ones_and_the_balances_of_it
     }
     let _nodes: Vec<_> = [one, two, five, six].map(Home::run).into();
     assert_ne!(network(one), lost);
+    let status = json(&six.done(&["status", "--json"]));
+    let origin = json!({ "network": lost, "generation": 1 });
+    assert_eq!(status["origin"], origin);
+    let status = six.done(&["status"]);
+    let begun = format!("the state of generation 1 of network {lost}");
+    assert!(status.contains(&begun), "{status}");
     for home in [one, six] {
         assert_hold(home, &[(one, 70), (two, 80), (three, 10)]);
     }
@@ -252,6 +258,25 @@ fn an_old_copy_of_an_identity_goes_on_in_a_network_in_which_its_key_has_signed_n
     copy.done(&["join", invitation.trim(), "--from-snapshot", &good]);
     let node = copy.run();
     copy.done(&["add", "more"]);
+    assert_eq!(copy.done(&["list"]), "good\nmore\n");
+    stop(&copy, node);
+    // What the node begins with is damaged, or not there: no start mends that.
+    let kept = fs::read_dir(&copy.directory).expect("a directory");
+    let mut kept = kept.map(|entry| entry.expect("an entry").path());
+    let kept = kept.find(|path| path.display().to_string().contains("/origin-"));
+    let kept = kept.expect("the state");
+    let bytes = fs::read(&kept).expect("a file");
+    fs::write(&kept, &bytes[..bytes.len() - 1]).expect("written");
+    for (words, put_right) in [("holds no certified state", false), ("not here", true)] {
+        let output = copy.ask(&["run"]);
+        assert_eq!(output.status.code(), Some(7), "{output:?}");
+        assert!(text(&output.stderr).contains(words), "{output:?}");
+        match put_right {
+            true => fs::write(&kept, &bytes).expect("written"),
+            false => fs::remove_file(&kept).expect("a file"),
+        }
+    }
+    let node = copy.run();
     assert_eq!(copy.done(&["list"]), "good\nmore\n");
     stop(&copy, node);
 }

@@ -176,9 +176,10 @@ impl Start {
     }
 
     async fn desk<A: Service>(self) -> Result<Desk<A>, Failure> {
-        let origin = self.home.origin(&self.genesis)?;
-        let origin = origin.as_ref().map(|origin| &origin.state);
-        let algorithm = A::begin(&self.genesis, self.key.actor(), origin)?;
+        let certified = self.home.origin(&self.genesis)?;
+        let first = certified.as_ref().map(|certified| &certified.state);
+        let algorithm = A::begin(&self.genesis, self.key.actor(), first)?;
+        let origin = certified.map(|certified| certified.origin);
         let mut builder = Node::builder(self.key, algorithm, self.genesis)
             .listen(self.listen)
             .invitation(&self.invitation)
@@ -207,6 +208,7 @@ impl Start {
             last: Arc::new(self.last),
             writing: Arc::default(),
             times: Arc::default(),
+            origin,
             listens: self.address.or(bound),
             stop: Arc::new(Notify::new()),
         })

@@ -8,7 +8,7 @@ use bft_crdts::Actor;
 use bft_crdts::bank::{Money, Reference, TransferId};
 use bft_crdts::deterministic_secure_broadcast::{Equivocation, Replica};
 use bft_crdts::dot::{Dot, Place};
-use bft_crdts::membership::ChangeKey;
+use bft_crdts::membership::{ChangeKey, Origin};
 use bft_crdts::node::{Address, Node};
 use tokio::sync::{Mutex, Notify, oneshot};
 
@@ -36,6 +36,8 @@ pub(crate) struct Desk<A: Service> {
     pub(crate) writing: Arc<Mutex<()>>,
     /// How the node that ran here last was.
     pub(crate) last: Arc<Option<LastRun>>,
+    /// With whose state the network began.
+    pub(crate) origin: Option<Origin>,
     /// What is told of where it listens.
     pub(crate) listens: Option<Address>,
     /// When messages took effect here.
@@ -110,7 +112,7 @@ impl<A: Service> Desk<A> {
             Request::Requests => Reply::Requests(view::wishes(&status)),
             _ => {
                 let network = self.node.network().digest().to_string();
-                let status = view::status(&status, A::KIND, network, listens);
+                let status = view::status(&status, A::KIND, network, self.origin, listens);
                 Reply::Status(Box::new(status))
             }
         })

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::{
     BankRules, Echoing, Effect, Event, Health, History, Member, Operation, Paid, Payment, Place,
-    Reply, State, Status, Told, Unreached, Waiting, Wish, Wished,
+    Reply, State, StateOrigin, Status, Told, Unreached, Waiting, Wish, Wished,
 };
 
 /// Digits by which an actor is told from the others; as many as the library writes.
@@ -317,6 +317,16 @@ fn status(it: &Status) -> String {
     };
     row("actor", it.actor.clone());
     row("network", it.network.clone());
+    if let Some(StateOrigin {
+        network,
+        generation,
+    }) = &it.origin
+    {
+        row(
+            "begun with",
+            format!("the state of generation {generation} of network {network}"),
+        );
+    }
     row(
         "listens",
         it.listens

@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bft_crdts::Actor;
 use bft_crdts::deterministic_secure_broadcast::{ApproveError, Fault, Held, ProposeError, Why};
 use bft_crdts::dot::{Dot, Seq};
-use bft_crdts::membership::{ChangeError, ChangeKey};
+use bft_crdts::membership::{ChangeError, ChangeKey, Origin};
 use bft_crdts::node::{self, Address, NotDelivered, RequestError};
 use bft_crdts::traits::Verdict;
 
 use crate::failure::Failure;
 use crate::kinds::Service;
 use crate::protocol::{
-    Event, Kind, Member, Place, Refusal, Status, Unreached, Waiting, Wish, Wished,
+    Event, Kind, Member, Place, Refusal, StateOrigin, Status, Unreached, Waiting, Wish, Wished,
 };
 
 pub(crate) fn place(dot: &Dot) -> Place {
@@ -31,12 +31,17 @@ pub(crate) fn status(
     status: &node::Status,
     kind: Kind,
     network: String,
+    origin: Option<Origin>,
     listens: Option<Address>,
 ) -> Status {
     let ended = status.lanes.iter().filter(|lane| lane.head.seq > Seq::ZERO);
     Status {
         actor: status.actor.to_string(),
         network,
+        origin: origin.map(|origin| StateOrigin {
+            network: origin.network.digest().to_string(),
+            generation: origin.generation.number(),
+        }),
         kind,
         listens,
         generation: status.generation.number(),

@@ -68,6 +68,8 @@ pub(crate) struct Place {
 pub(crate) struct Status {
     pub(crate) actor: String,
     pub(crate) network: String,
+    /// With whose state the network began, if it goes on from another one.
+    pub(crate) origin: Option<StateOrigin>,
     pub(crate) kind: Kind,
     pub(crate) listens: Option<Address>,
     pub(crate) generation: u64,
@@ -171,6 +173,13 @@ pub(crate) struct BankRules {
     pub(crate) payment: u64,
     /// All money that was issued so far.
     pub(crate) issued: u64,
+}
+
+/// The network, and the generation in it, that began with a state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StateOrigin {
+    pub(crate) network: String,
+    pub(crate) generation: u64,
 }
 
 /// A certified state that lies in a file.
