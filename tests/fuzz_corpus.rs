@@ -107,6 +107,16 @@ fn mutate(random: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
     }
 }
 
+/// A kind that was added since the seeds were written last has none: the example `seeds` writes it.
+#[test]
+fn the_corpus_has_a_seed_of_each_kind() {
+    let written: Vec<_> = corpus("decode").into_iter().map(|(path, _)| path).collect();
+    for (name, _) in bodies::decode_seeds() {
+        let end = format!("/{name}");
+        assert!(written.iter().any(|path| path.ends_with(&end)), "{name}");
+    }
+}
+
 #[test]
 fn whatever_bytes_come_a_decoder_refuses_them_or_they_are_what_it_encodes() {
     replay("decode", bodies::decode, 20 * tests());

@@ -9,7 +9,8 @@ use bft_crdts::deterministic_secure_broadcast::{
     SnapshotPart, Standing, Want,
 };
 use bft_crdts::membership::{
-    self, Authorisation, Ballot, Change, Entry, Founding, Genesis, Report, Speech, Value,
+    self, Authorisation, Ballot, CertifiedState, Change, Entry, Founding, Genesis, Report, Speech,
+    Value,
 };
 use bft_crdts::snapshot::Manifest;
 use bft_crdts::traits::Wire;
@@ -74,6 +75,12 @@ fn membership(input: &[u8]) {
     let genesis = same::<Genesis>(input);
     if let Some(committee) = genesis.and_then(|genesis| genesis.committee().ok()) {
         assert!(committee.quorum() <= committee.size());
+    }
+    if let Some(state) = same::<CertifiedState>(input) {
+        let origin = state.verify();
+        assert!(origin.is_err() || origin.is_ok_and(|it| it.network == state.genesis().network()));
+        // A state of a set or none; both are answers.
+        let _ = state.into_fresh(orswot::Orswot::<u8>::new(scenes()[0].table.keys[0].actor()));
     }
     same::<Speech>(input);
     same::<Consent>(input);
@@ -164,6 +171,11 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
             let name = format!("record-{}", kind.to_lowercase());
             seeds.entry(name).or_insert_with(|| encode(record));
         }
+        let states = scene.table.replicas.iter();
+        for state in states.filter_map(|replica| replica.certified_state()) {
+            let name = "certified-state".to_owned();
+            seeds.entry(name).or_insert_with(|| encode(&state));
+        }
         for (name, bytes) in scene.parts() {
             seeds.entry(name.to_owned()).or_insert(bytes);
         }
@@ -176,7 +188,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
 fn texts() -> [(String, Vec<u8>); 2] {
     let mut text = Text::new(scenes()[0].table.keys[0].actor());
     let mut ops = Vec::new();
-    for (at, word) in [(0, "word"), (4, "s"), (0, "two "), (6, "r")] {
+    for (at, word) in [(0, "word"), (3, "s"), (0, "two "), (6, "r")] {
         let op = text.insert(at, word).expect("a position");
         text.apply(op.clone());
         ops.push(op);
