@@ -42,6 +42,8 @@ impl<A: Wire> Net<A> {
                 let _ = self.propose(&who, op);
             }
         }
+        // In doubt a wish is refused, and its owner told to repeat it.
+        self.await_live(|net| net.doubters() == 0);
         for who in self.live_members() {
             // Who begins the new generation before its own wish is known has nothing left to wish for.
             let _ = self.renew(&who);
@@ -76,7 +78,9 @@ impl<A: Wire> Net<A> {
     }
 
     fn what_is_not_live(&self) -> &'static str {
-        if self.unmade().is_some() {
+        if self.doubters() > 0 {
+            "a member does not learn what its key has signed"
+        } else if self.unmade().is_some() {
             "a change that a quorum approved is not made"
         } else if self.is_level() {
             "a new generation that all asked for has not begun"
@@ -89,6 +93,15 @@ impl<A: Wire> Net<A> {
     fn live_members(&self) -> Vec<Actor> {
         let members = self.members().into_iter();
         members.filter(|who| self.is_correct(who)).collect()
+    }
+
+    /// Members that do not know yet what their keys have signed.
+    fn doubters(&self) -> usize {
+        let members = self.live_members();
+        let replicas = members.iter().filter_map(|who| self.replica(who));
+        replicas
+            .filter(|replica| replica.missing_answers().is_some())
+            .count()
     }
 
     /// Whether those that are correct suffice without anybody else.

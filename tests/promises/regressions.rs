@@ -147,3 +147,15 @@ fn one_whose_key_was_stolen_after_it_left_goes_on_where_it_was() {
         ..Scenario::default()
     });
 }
+
+/// The checks, not the replicas: the wishes were refused, as members in doubt refuse them.
+#[test]
+fn members_that_all_ask_what_their_keys_signed_begin_a_new_generation_afterwards() {
+    at2(Scenario {
+        seed: 4855855753886149781,
+        members: 2,
+        unruly: 0..0,
+        acts: vec![Act::Doubt],
+        ..Scenario::default()
+    });
+}
