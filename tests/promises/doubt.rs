@@ -306,6 +306,17 @@ fn a_member_is_told_once_a_tick_what_it_signed_and_nobody_else_is() {
     assert_eq!(refused, Err(seatless.into()));
 }
 
+#[test]
+fn a_question_that_is_sent_back_to_who_asked_it_changes_nothing() {
+    let mut table = Table::of(4);
+    start(&mut table, 0, 1);
+    let mut question = table.take_wire().remove(0);
+    question.to = question.from;
+    assert_eq!(table.hand_over(question), Ok(()));
+    assert!(table.take_wire().is_empty());
+    assert_eq!(table.replicas[0].missing_answers(), Some(2));
+}
+
 fn table_actor(seat: usize) -> bft_crdts::Actor {
     crate::common::keys(4)[seat].actor()
 }
