@@ -178,7 +178,8 @@ impl<A: Wire> Replica<A> {
             let readable = reason.is_some();
             lane.stance = Stance::Refused { echo, readable };
         }
-        let reason = reason.unwrap_or("operations that this version cannot read, and a later one may");
+        let reason =
+            reason.unwrap_or("operations that this version cannot read, and a later one may");
         let fault = Fault::Invalid { dot, reason };
         tracing::warn!(me = ?self.actor(), source = %dot.source, ?fault, "a source is faulty");
         step.faults.push(fault);

@@ -173,6 +173,8 @@ impl Stage {
 
     /// The newcomer's node ends, and who has its key signs two operations as one.
     fn be_lied_to(&mut self) -> Result<(), Failure> {
+        // Who does not have its last message yet would not listen to the next, which is said once.
+        self.agree()?;
         let liar = self.actors.len() - 1;
         let name = self.actors[liar].name.clone();
         self.voice.tell(&format!(
