@@ -1,7 +1,8 @@
 //! A network that lost more members than it can spare goes on from what it had certified, in a new one.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -279,4 +280,71 @@ fn an_old_copy_of_an_identity_goes_on_in_a_network_in_which_its_key_has_signed_n
     let node = copy.run();
     assert_eq!(copy.done(&["list"]), "good\nmore\n");
     stop(&copy, node);
+}
+
+/// The directory has another name where the node works than where it is asked.
+#[test]
+fn a_snapshot_is_taken_of_a_node_that_was_started_in_another_directory() {
+    let sandbox = Sandbox::new("names");
+    let one = sandbox.found_alone("set");
+    let good = certified(&one, "good");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bft-crdts"));
+    command
+        .current_dir(&one.directory)
+        .args(["--dir", ".", "run"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut node = Process::of(command.stderr(Stdio::null()));
+    assert!(node.line().starts_with("ready "));
+    let again = file(&one, "again");
+    one.done(&["snapshot", &again]);
+    let read = |file: &str| fs::read(file).expect("a file");
+    assert_eq!(read(&again), read(&good));
+    stop(&one, node);
+}
+
+#[test]
+fn a_snapshot_takes_the_place_of_an_older_one_and_of_nothing_else() {
+    let sandbox = Sandbox::new("places");
+    let one = sandbox.found_alone("set");
+    let good = certified(&one, "good");
+    let bytes = fs::read(&good).expect("a file");
+    one.done(&["snapshot", &good]);
+    let own = one.directory.join("snapshot.tmp");
+    one.done(&["snapshot", &own.display().to_string()]);
+    for there in [Path::new(&good), &own] {
+        assert_eq!(fs::read(there).expect("a file"), bytes);
+    }
+    let store = one.directory.join("store.redb");
+    let before = fs::read(&store).expect("a store");
+    for there in ["/dev/null", &store.display().to_string()] {
+        let complaint = one.refused(&["snapshot", there]);
+        assert!(complaint.contains("something else is there"), "{complaint}");
+    }
+    assert_eq!(fs::read(&store).expect("a store"), before);
+}
+
+#[test]
+fn a_state_that_was_damaged_is_replaced_by_joining_again() {
+    let sandbox = Sandbox::new("damaged");
+    let one = sandbox.found_alone("set");
+    let good = certified(&one, "good");
+    let created = one.done(&create(&good, &[], &founders(&[&one])));
+    let join = ["join", created.trim(), "--from-snapshot", &good];
+    one.done(&join);
+    let mut files = fs::read_dir(&one.directory).expect("a directory");
+    let origin = files.find_map(|file| {
+        let path = file.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy();
+        name.starts_with("origin-").then_some(path.clone())
+    });
+    fs::write(origin.expect("it is kept"), b"damaged").expect("written");
+    let complaint = one.refused_soon(&["run"]);
+    assert!(
+        complaint.contains("holds no certified state"),
+        "{complaint}"
+    );
+    one.done(&join);
+    let node = one.run();
+    assert_eq!(one.done(&["list"]), "good\n");
+    stop(&one, node);
 }

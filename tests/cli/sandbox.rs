@@ -283,7 +283,7 @@ impl Home {
 }
 
 impl Process {
-    fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("the program starts");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let (say, said) = mpsc::channel();

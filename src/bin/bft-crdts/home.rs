@@ -34,6 +34,12 @@ pub(crate) fn draw() -> Result<[u8; 32], Failure> {
     Ok(bytes)
 }
 
+/// How a file is told to others, who may work in another directory.
+pub(crate) fn absolute(file: &Path) -> String {
+    let whole = std::path::absolute(file);
+    whole.as_deref().unwrap_or(file).display().to_string()
+}
+
 /// The directory of one identity.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
@@ -150,7 +156,10 @@ impl Home {
         let mut store = self.open()?;
         let failed = |error| self.failed(error);
         let (genesis, actor) = (&invitation.genesis, store.key().actor());
-        let kept = self.origin(genesis)?;
+        let kept = match origin {
+            Some(_) => None,
+            None => self.origin(genesis)?,
+        };
         let first = origin.or(kept.as_ref()).map(|origin| &origin.state);
         let kind = Kind::of(genesis, actor).ok_or(Failure::UnknownKind)?;
         by_kind!(kind, A => A::begin(genesis, actor, first).map(drop))?;

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, Notify, oneshot};
 
 use crate::checkup;
 use crate::evidence;
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::kinds::{Question, Service, Wanted};
 use crate::last_run::LastRun;
 use crate::name::Name;
@@ -163,7 +163,7 @@ impl<A: Service> Desk<A> {
         let file = self.home.evidence(&evidence.accused());
         let bytes = evidence::encode(&self.node.network(), evidence);
         self.home.write(file.clone(), &bytes)?;
-        Ok(file.display().to_string())
+        Ok(home::absolute(&file))
     }
 
     // ---- the state

@@ -14,7 +14,7 @@ use bft_crdts::store::{DurableStore, Store};
 
 use crate::client;
 use crate::failure::{Failure, NoSnapshot};
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::kinds::{Service, by_kind};
 use crate::protocol::{Kind, Refusal, Reply, Request, SnapshotFile};
 
@@ -77,6 +77,7 @@ fn read(path: &Path) -> io::Result<Result<Vec<u8>, NoSnapshot>> {
 /// Writes the state that was certified last into `file`, whether the node of this directory runs or not. A node may see its own
 /// directory alone, so that it writes there.
 pub(crate) fn take(home: &Home, file: PathBuf) -> Result<Reply, Failure> {
+    spare(&file).map_err(|error| Failure::File(file.clone(), error))?;
     let mut written = match home.open() {
         Err(Failure::InUse(_)) => match client::ask(home, &Request::Snapshot)? {
             Reply::Snapshot(written) => written,
@@ -84,12 +85,33 @@ pub(crate) fn take(home: &Home, file: PathBuf) -> Result<Reply, Failure> {
         },
         store => write(home, of_store(home, store?)?)?,
     };
-    let failed = |error| Failure::File(written.file.clone().into(), error);
-    let bytes = fs::read(&written.file).map_err(failed)?;
+    // The node may see its directory under another name.
+    let made = home.snapshot();
+    let failed = |error| Failure::File(made.clone(), error);
+    let bytes = fs::read(&made).map_err(failed)?;
+    fs::remove_file(&made).map_err(failed)?;
     home.write(file.clone(), &bytes)?;
-    fs::remove_file(&written.file).map_err(failed)?;
     written.file = file.display().to_string();
     Ok(Reply::Snapshot(written))
+}
+
+/// Refuses to put a snapshot in the place of anything else: a store, or a device.
+fn spare(file: &Path) -> io::Result<()> {
+    let metadata = match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if metadata.is_file() {
+        let (name, mut first) = (&MAGIC[..MAGIC.len() - 2], Vec::new());
+        let begin = File::open(file)?.take(name.len() as u64);
+        { begin }.read_to_end(&mut first)?;
+        if first.is_empty() || first == name {
+            return Ok(());
+        }
+    }
+    Err(io::Error::other(
+        "something else is there, which no snapshot replaces",
+    ))
 }
 
 /// Writes what is certified into the directory.
@@ -107,7 +129,7 @@ pub(crate) fn write(home: &Home, state: Option<CertifiedState>) -> Result<Snapsh
     Ok(SnapshotFile {
         network: origin.network.digest().to_string(),
         generation: origin.generation.number(),
-        file: file.display().to_string(),
+        file: home::absolute(&file),
     })
 }
 
