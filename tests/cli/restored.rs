@@ -116,6 +116,12 @@ fn a_directory_that_is_put_back_is_told_so_by_the_members_and_a_new_identity_tak
     let back = told(old, "old copy");
     let refused = old.refused_soon(&["add", "plum"]);
     assert!(refused.contains("signs no more"), "{refused}");
+    // It cannot ask the members for a sign of life, and says nothing bad of them.
+    let health = json(&sandbox::text(&old.ask(&["health", "--json"]).stdout));
+    let findings = health["findings"].as_array().expect("a list").iter();
+    let codes: Vec<_> = findings.map(|it| it["code"].clone()).collect();
+    assert_eq!(codes, ["convicted"], "{health}");
+    assert!(health["committee"].is_null(), "{health}");
     drop(back);
     assert_none_convicted(others);
     let mut new = sandbox.home("new");

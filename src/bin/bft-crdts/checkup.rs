@@ -48,23 +48,17 @@ fn busy(patience: Duration) -> Health {
 
 /// What is wrong with a node of which these members have just answered, and which came after this one.
 fn health(status: &Status, answered: &[Actor], last: Option<&LastRun>) -> Health {
-    let echoes = |member: &&MemberStatus| {
-        let here = member.actor == status.actor && !status.silenced;
-        let there = answered.contains(&member.actor) && !owes(member);
-        here || there
-    };
-    let committee = Echoing {
-        echo: status.members.iter().filter(echoes).count(),
-        members: status.members.len(),
-        quorum: status.quorum,
-    };
     let mut findings: Vec<_> = own(status).into_iter().collect();
-    let ready = findings.is_empty() && committee.echo >= committee.quorum;
-    if committee.echo < committee.quorum {
-        findings.push(finding(FindingCode::NoQuorum, None, no_quorum(&committee)));
+    let committee = echoing(status, answered);
+    let certified = committee.is_some_and(|it| it.echo >= it.quorum);
+    let ready = findings.is_empty() && certified;
+    if let Some(committee) = committee {
+        if !certified {
+            findings.push(finding(FindingCode::NoQuorum, None, no_quorum(&committee)));
+        }
+        let others = status.members.iter().filter(|it| it.actor != status.actor);
+        findings.extend(others.filter_map(|member| of_member(status, member, answered)));
     }
-    let others = status.members.iter().filter(|it| it.actor != status.actor);
-    findings.extend(others.filter_map(|member| of_member(status, member, answered)));
     findings.extend(generation_waits(status));
     findings.extend(convicted(status));
     findings.extend(unreadable(status));
@@ -77,9 +71,22 @@ fn health(status: &Status, answered: &[Actor], last: Option<&LastRun>) -> Health
     };
     Health {
         state,
-        committee: Some(committee),
+        committee,
         findings,
     }
+}
+
+/// How many members can be counted on. A node that signs no more cannot ask them: their silence is none.
+fn echoing(status: &Status, answered: &[Actor]) -> Option<Echoing> {
+    let echoes = |member: &&MemberStatus| {
+        let there = answered.contains(&member.actor) && !owes(member);
+        member.actor == status.actor || there
+    };
+    (!status.silenced).then(|| Echoing {
+        echo: status.members.iter().filter(echoes).count(),
+        members: status.members.len(),
+        quorum: status.quorum,
+    })
 }
 
 fn finding(code: FindingCode, lasts: Option<Duration>, words: String) -> Finding {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Health {
     pub(crate) state: HealthState,
-    /// Members that answer now and owe no echo, with the node itself; `None` where no node could be asked.
+    /// Members that answer now and owe no echo, with the node itself; `None` where they cannot be asked.
     pub(crate) committee: Option<Echoing>,
     /// What is wrong, the gravest first.
     pub(crate) findings: Vec<Finding>,
