@@ -234,7 +234,7 @@ impl Limits {
         // A request names lanes beside the standing.
         let request = standing + u64::from(self.lanes) * 40;
         let told = self.fullest_recollection();
-        let value = self.fullest_value() + self.around_value();
+        let value = self.fullest_value().saturating_add(self.around_value());
         let most = (chunk + standing).max(request).max(told).max(value);
         if most > u64::from(self.packet_bytes) {
             return Err(LimitsError::Packet);
@@ -273,7 +273,8 @@ impl Limits {
         let seats = u64::from(self.seats);
         let quorum = seats - (seats - 1) / 3;
         let change = 200 + quorum * Self::SEATED;
-        quorum * self.fullest_report() + Self::CHANGES as u64 * change + 128
+        let reports = quorum.saturating_mul(self.fullest_report());
+        reports.saturating_add(Self::CHANGES as u64 * change + 128)
     }
 
     fn fullest_report(&self) -> u64 {
@@ -613,5 +614,16 @@ mod tests {
     #[test]
     fn the_default_limits_fit_into_each_other() {
         assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn seats_and_lanes_without_bound_are_refused() {
+        let limits = Limits {
+            seats: u32::MAX,
+            lanes: u32::MAX,
+            packet_bytes: u32::MAX,
+            ..Limits::default()
+        };
+        assert_eq!(limits.check(), Err(LimitsError::Packet));
     }
 }
