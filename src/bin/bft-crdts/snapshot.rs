@@ -102,9 +102,10 @@ fn spare(file: &Path) -> io::Result<()> {
         found => found?,
     };
     if metadata.is_file() {
-        let (name, mut first) = (&MAGIC[..MAGIC.len() - 2], Vec::new());
-        let begin = File::open(file)?.take(name.len() as u64);
-        { begin }.read_to_end(&mut first)?;
+        // Whatever its version.
+        let (name, mut first) = (&MAGIC[..MAGIC.len() - "1\n".len()], Vec::new());
+        let mut begin = File::open(file)?.take(name.len() as u64);
+        begin.read_to_end(&mut first)?;
         if first.is_empty() || first == name {
             return Ok(());
         }
