@@ -134,7 +134,10 @@ fn a_start_that_is_in_vain_is_told_from_one_that_may_be_tried_again() {
     one.done(&["add", "apple"]);
     one.done(&["stop"]);
     assert!(node.ended().success());
-    for old_or_damaged in [fs::read(aside).expect("a file"), b"nonsense".to_vec()] {
+    let newest = fs::read(&store).expect("a file");
+    let (half, beginning) = (newest[..newest.len() / 2].to_vec(), newest[..100].to_vec());
+    let old = fs::read(aside).expect("a file");
+    for old_or_damaged in [old, b"nonsense".to_vec(), half, beginning] {
         fs::write(&store, old_or_damaged).expect("written");
         assert_eq!(code(&one, &["run"]), Some(7));
     }

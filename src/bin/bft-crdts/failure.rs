@@ -167,6 +167,7 @@ impl Failure {
                 error,
                 DurableError::Exposed { .. }
                     | DurableError::NotAStore
+                    | DurableError::Damaged
                     | DurableError::Version { .. }
                     | DurableError::Corrupt { .. }
                     | DurableError::Entry { .. }
@@ -274,6 +275,7 @@ impl Failure {
             Self::Store(
                 _,
                 DurableError::NotAStore
+                | DurableError::Damaged
                 | DurableError::Corrupt { .. }
                 | DurableError::Entry { .. }
                 | DurableError::Database(_),

@@ -29,6 +29,9 @@ pub enum DurableError {
         /// This program's.
         known: u32,
     },
+    /// The file is shorter than it was, or is not what the database wrote.
+    #[error("the file of the store is damaged")]
+    Damaged,
     /// The rows of the log are not those that were written, from this one on.
     #[error("row {row} of the log is not what was written")]
     Corrupt {
@@ -47,7 +50,7 @@ pub enum DurableError {
     /// Reading or writing the file failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The database found its file damaged, or failed in another way. After a failed write, the store is opened anew first.
+    /// The database failed in another way. After a failed write, the store is opened anew first.
     #[error("the database failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -64,7 +67,11 @@ pub(super) fn failed(error: impl Into<redb::Error>) -> DurableError {
         redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             DurableError::NotAStore
         }
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            DurableError::Damaged
+        }
         redb::Error::Io(error) => DurableError::Io(error),
+        redb::Error::Corrupted(_) => DurableError::Damaged,
         error => DurableError::Database(Box::new(error)),
     }
 }
