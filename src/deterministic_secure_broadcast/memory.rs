@@ -186,9 +186,10 @@ impl<A: Wire> Replica<A> {
 
     // ---- the one who is asked
 
-    /// Tells a member what is held here of its key's statements, once a tick: all lanes are looked at for it.
+    /// Tells a member what is held here of its key's statements, as often as it is asked: who asks is not known, and a question in
+    /// another's name must not use up its turn.
     pub(super) fn handle_recall(
-        &mut self,
+        &self,
         from: Actor,
         challenge: Digest,
         step: &mut Step<A::Op>,
@@ -197,17 +198,9 @@ impl<A: Wire> Replica<A> {
             return Err(VerifyError::NoSeat(from).into());
         }
         // Our own question, which somebody sent back: we know what is on record here.
-        if from == self.actor() {
+        let Some(peer) = self.peers.get(&from) else {
             return Ok(());
-        }
-        let now = self.now;
-        let peer = self
-            .peers
-            .get_mut(&from)
-            .expect("every other member is a peer");
-        if !peer.recalls(now) {
-            return Ok(());
-        }
+        };
         let standing = peer.newest();
         let lanes = self.lanes.iter();
         let echoes = lanes.flat_map(|(source, lane)| self.echoes_by(&from, source, lane));

@@ -31,8 +31,6 @@ pub(super) struct Peer {
     last: Option<Arc<Signed<Standing>>>,
     /// That which says most: for the peer, when it asks what it has signed.
     newest: Option<Arc<Signed<Standing>>>,
-    /// When it was told last what it has signed.
-    recalled: Option<u64>,
     pub(super) announce: Backoff,
     pub(super) pull: Backoff,
     /// Our standing, by its number, beside which neither was known to have more.
@@ -51,7 +49,6 @@ impl Peer {
             heard: false,
             last: None,
             newest: None,
-            recalled: None,
             announce: Backoff::starting(now + 1),
             pull: Backoff::starting(now),
             even: None,
@@ -70,11 +67,6 @@ impl Peer {
 
     pub(super) fn generation(&self) -> Generation {
         self.generation
-    }
-
-    /// Whether it may be told in this tick what it has signed, which is noted.
-    pub(super) fn recalls(&mut self, now: u64) -> bool {
-        self.recalled.replace(now) != Some(now)
     }
 
     /// The standing of its that says most.
