@@ -17,6 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
+use crate::door;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::kinds::Service;
@@ -77,24 +78,13 @@ fn file(path: &Path) -> io::Result<(u64, u64)> {
 
 /// Answers until it is dropped.
 pub(crate) async fn serve<A: Service>(listener: UnixListener, desk: Desk<A>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let lasting = Arc::new(Semaphore::new(LASTING));
-    loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: some become free.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
+    let converse = |(stream, _)| {
         let (desk, lasting) = (desk.clone(), Arc::clone(&lasting));
-        tokio::spawn(async move {
-            // Whoever is gone needs no answer.
-            let _ = converse(stream, &desk, &lasting).await;
-            drop(permit);
-        });
-    }
+        // Whoever is gone needs no answer.
+        async move { drop(converse(stream, &desk, &lasting).await) }
+    };
+    door::keep(CONNECTIONS, || listener.accept(), converse).await;
 }
 
 async fn converse<A: Service>(

@@ -13,6 +13,7 @@ mod client;
 mod cluster;
 mod control;
 mod cursor;
+mod door;
 mod evidence;
 mod failure;
 mod founding;

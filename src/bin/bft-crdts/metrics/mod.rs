@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use bft_crdts::node::{Address, AddressError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::door;
 use crate::failure::Failure;
 use crate::kinds::Service;
 use crate::name;
@@ -68,27 +69,16 @@ pub(crate) async fn listen(endpoint: &Endpoint) -> Result<(TcpListener, SocketAd
 
 /// Answers until it is dropped.
 pub(crate) async fn serve<A: Service>(listener: TcpListener, desk: Desk<A>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let pages = Arc::new(Pages {
         desk,
         newest: Mutex::default(),
     });
-    loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: some become free.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
+    let converse = |(stream, _)| {
         let pages = Arc::clone(&pages);
-        tokio::spawn(async move {
-            // Whoever is gone, or slow, needs no answer.
-            let _ = timeout(LASTS, converse(stream, &pages)).await;
-            drop(permit);
-        });
-    }
+        // Whoever is gone, or slow, needs no answer.
+        async move { drop(timeout(LASTS, converse(stream, &pages)).await) }
+    };
+    door::keep(CONNECTIONS, || listener.accept(), converse).await;
 }
 
 async fn converse<A: Service>(mut stream: TcpStream, pages: &Pages<A>) -> io::Result<()> {
