@@ -139,34 +139,37 @@ impl<A: Wire> Replica<A> {
 
     /// What waits in our own lane for the answers of members, if anything does.
     pub(super) fn held_in_doubt(&self, lane: &Lane<A::Op>) -> Option<Why> {
-        let doubt = self.doubt.as_ref().filter(|_| self.is_in_doubt())?;
+        let needed = self.missing_answers()?;
         let waits = lane.lock().is_some() || self.outbox.len() > 0;
-        let (me, members) = (self.actor(), self.committee.actors().iter().copied());
-        let unheard = members.filter(|member| *member != me && !doubt.answered.contains(member));
         waits.then(|| Why::InDoubt {
-            needed: self.needed_answers().saturating_sub(self.answers(doubt)),
-            missing: unheard.collect(),
+            needed,
+            missing: self.unheard(),
         })
+    }
+
+    /// The other members that have not answered.
+    fn unheard(&self) -> Vec<Actor> {
+        let (me, members) = (self.actor(), self.committee.actors().iter().copied());
+        let answered = self.doubt.as_ref().map(|doubt| &doubt.answered);
+        let heard = |member: &Actor| answered.is_some_and(|answered| answered.contains(member));
+        members
+            .filter(|member| *member != me && !heard(member))
+            .collect()
     }
 
     /// Asks those who have not answered. When enough have, the doubt is over, and what was not said is said.
     fn dispel(&mut self, step: &mut Step<A::Op>) {
-        let me = self.actor();
-        let others: Vec<_> = self.committee.actors().to_vec();
-        let (needed, now) = (self.needed_answers(), self.now);
-        let Some(doubt) = &self.doubt else {
-            return;
-        };
-        let answers = self.answers(doubt);
-        let Some(doubt) = &mut self.doubt else {
-            return;
-        };
-        if answers >= needed {
+        let (missing, unheard, now) = (self.missing_answers(), self.unheard(), self.now);
+        let proven = self.trusted.is_none();
+        let enough = missing == Some(0);
+        let doubt = self.doubt.as_mut().expect("it is asked in doubt alone");
+        if enough {
             doubt.enough.get_or_insert(now);
         }
         let waited = doubt.enough.is_some_and(|since| now >= since + GRACE);
-        if answers >= needed && (waited || answers + 1 == others.len()) && self.trusted.is_none() {
-            tracing::info!(%me, answers, "the members know of nothing that our store does not");
+        if enough && (waited || unheard.is_empty()) && proven {
+            let answers = self.committee.actors().len() - 1 - unheard.len();
+            tracing::info!(me = %self.actor(), answers, "the members know of nothing that our store does not");
             self.doubt = None;
             self.heed_doubt();
             self.echo_adopted(step);
@@ -174,8 +177,6 @@ impl<A: Wire> Replica<A> {
             return;
         }
         if doubt.again.fire(now) {
-            let unheard = |member: &Actor| *member != me && !doubt.answered.contains(member);
-            let unheard: Vec<_> = others.into_iter().filter(unheard).collect();
             for member in unheard {
                 if let Some(challenge) = self.challenge(member) {
                     self.send(member, Body::Recall(challenge), step);

@@ -44,6 +44,16 @@ fn says(table: &Table, seat: usize, packet: &Packet) -> bool {
     packet.from == table.actor(seat) && signed
 }
 
+fn assert_signs_nothing(table: &Table, seat: usize, packets: &[Packet]) {
+    let says = packets.iter().any(|packet| says(table, seat, packet));
+    assert!(!says, "{:?}", kinds(packets));
+}
+
+fn assert_none_convicted(table: &Table) {
+    let mut replicas = table.replicas.iter();
+    assert!(replicas.all(|replica| replica.convicted().is_empty()));
+}
+
 #[test]
 fn a_replica_in_doubt_says_nothing_before_a_quorum_has_answered_and_then_all() {
     let mut table = Table::of(4);
@@ -53,21 +63,13 @@ fn a_replica_in_doubt_says_nothing_before_a_quorum_has_answered_and_then_all() {
     table.add(0, 2);
     assert_eq!(table.replicas[0].missing_answers(), Some(2));
     let (asked, one) = (table.take_wire(), table.actor(1));
-    assert!(
-        !asked.iter().any(|packet| says(&table, 0, packet)),
-        "{:?}",
-        kinds(&asked)
-    );
+    assert_signs_nothing(&table, 0, &asked);
     table.wire.extend(asked);
     // With one answer of the two that are needed it waits for ever.
     for _ in 0..40 {
         table.tick(0);
         let said = table.take_wire();
-        assert!(
-            !said.iter().any(|packet| says(&table, 0, packet)),
-            "{:?}",
-            kinds(&said)
-        );
+        assert_signs_nothing(&table, 0, &said);
         table.wire.extend(said);
         table.carry(|packet| packet.from == one || packet.to == one);
     }
@@ -94,11 +96,7 @@ fn an_old_copy_learns_from_any_quorum_what_it_forgot_before_it_signs() {
         for _ in 0..GRACE {
             table.tick(0);
             let said = table.take_wire();
-            assert!(
-                !said.iter().any(|packet| says(&table, 0, packet)),
-                "{:?}",
-                kinds(&said)
-            );
+            assert_signs_nothing(&table, 0, &said);
             table.wire.extend(said);
             table.carry(|packet| packet.from != absent && packet.to != absent);
         }
@@ -108,12 +106,7 @@ fn an_old_copy_learns_from_any_quorum_what_it_forgot_before_it_signs() {
         let refused = table.replicas[0].propose(op).err();
         assert_eq!(refused, Some(ProposeError::Silenced));
         table.run(4);
-        assert!(
-            table
-                .replicas
-                .iter()
-                .all(|replica| replica.convicted().is_empty())
-        );
+        assert_none_convicted(&table);
     }
 }
 
@@ -207,12 +200,7 @@ fn who_crashes_while_the_members_change_is_in_no_doubt_of_itself_and_an_old_copy
         assert_eq!(table.replicas[0].is_silenced(), forgets);
         table.run(40);
         assert_eq!(table.replicas[1].generation().number(), 1);
-        assert!(
-            table
-                .replicas
-                .iter()
-                .all(|replica| replica.convicted().is_empty())
-        );
+        assert_none_convicted(&table);
     }
 }
 
@@ -252,7 +240,8 @@ fn a_newcomer_asks_before_it_signs_in_its_first_generation() {
 fn answers_that_were_not_asked_for_or_are_of_another_start_count_nothing() {
     let mut table = Table::of(4);
     start(&mut table, 0, 1);
-    table.carry(|packet| packet.from == table_actor(0));
+    let asker = table.actor(0);
+    table.carry(|packet| packet.from == asker);
     let answers = table.take_wire();
     assert!(answers.is_empty());
     (1..4).for_each(|seat| table.tick(seat));
@@ -314,10 +303,6 @@ fn a_question_that_is_sent_back_to_who_asked_it_changes_nothing() {
     assert_eq!(table.hand_over(question), Ok(()));
     assert!(table.take_wire().is_empty());
     assert_eq!(table.replicas[0].missing_answers(), Some(2));
-}
-
-fn table_actor(seat: usize) -> bft_crdts::Actor {
-    crate::common::keys(4)[seat].actor()
 }
 
 #[test]
