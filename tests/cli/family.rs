@@ -1,6 +1,6 @@
 //! Networks of the family of types.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use crate::sandbox::{self, Sandbox, json};
@@ -90,18 +90,16 @@ fn an_increment_that_is_interrupted_is_looked_up_by_its_place_and_not_made_again
     one.done(&["incr", "1"]);
     two.until(&["get"], "1\n");
     drop(second);
-    let mut asking = [5, 6, 7].map(|amount: i32| {
+    // Each tells its place before it waits; whoever reads that kills it in time.
+    let asking = [5, 6, 7].map(|amount: i32| {
         let mut asking = one.start_into(&["incr", &amount.to_string()], Stdio::piped());
-        let stderr = asking.0.stderr.take().expect("piped");
-        sandbox::until(|| one.done(&["pending"]).contains(&format!("{amount:+}")));
-        (asking, stderr)
-    });
-    let told = asking.each_mut().map(|(asking, stderr)| {
-        let _ = asking.0.kill();
         let mut told = String::new();
-        stderr.read_to_string(&mut told).expect("texts");
-        told
+        let mut stderr = BufReader::new(asking.0.stderr.take().expect("piped"));
+        stderr.read_line(&mut told).expect("a text");
+        assert!(one.done(&["pending"]).contains(&format!("{amount:+}")));
+        (asking, told)
     });
+    let told = asking.map(|(_, told)| told);
     let short = &one.actor[..6];
     let places = ["2", "3", "3#2"].map(|place| format!("{short}.{place}"));
     let say = |place: &str, state: &str, amount| format!("operation {place} {state}: +{amount}\n");

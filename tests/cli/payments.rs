@@ -1,6 +1,6 @@
 //! Money that is safe to retry: what is asked for under a reference is paid once, whoever dies meanwhile.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -79,15 +79,16 @@ fn a_payment_without_a_quorum_is_named_before_it_waits_and_is_one_however_often_
     let pay = ["pay", &two.actor, "100", "--ref", "invoice 7"];
     let place = format!("{}/1", one.actor);
     let mut asking = one.start_into(&pay, Stdio::piped());
-    let mut stderr = asking.0.stderr.take().expect("piped");
-    sandbox::until(|| one.done(&["pending"]).contains(&place));
-    drop(asking);
+    // Others see that it waits before the one who asked can have been answered.
     let mut said = String::new();
-    stderr.read_to_string(&mut said).expect("texts");
+    let mut stderr = BufReader::new(asking.0.stderr.take().expect("piped"));
+    stderr.read_line(&mut said).expect("a text");
     assert!(
         said.contains(&format!("payment {place} pending, 100 to")),
         "{said}"
     );
+    assert!(one.done(&["pending"]).contains(&place));
+    drop(asking);
     for _ in 0..3 {
         assert!(one.done(&pay).contains("pending"));
     }
