@@ -10,12 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
+
 pub use failure::Failure;
 pub use subject::{Defeat, Played, Subject};
 
 use super::coverage::Coverage;
 use super::scenario::{Scenario, Shape};
 use crate::actor::Signatures;
+use crate::codec::Digest;
 
 /// Scenarios by the thousand, on all cores, to find what is wrong before anybody else does.
 ///
@@ -50,6 +53,9 @@ pub struct Report {
     pub scenarios: u64,
     /// Packets that were sent in them.
     pub packets: u64,
+    /// A digest of all that happened in them: equal for equal numbers, shapes and subjects on every machine, in whatever
+    /// order they were played. A change of the code that leaves it as it was has changed nothing that members do.
+    pub digest: [u8; 32],
     /// How long it took.
     pub took: Duration,
     /// What was exercised.
@@ -158,11 +164,21 @@ impl Campaign {
         report
     }
 
+    /// A played scenario under its number, so that equal ones do not cancel each other.
+    fn digest(number: u64, played: &Played) -> [u8; 32] {
+        let hasher = Sha256::new_with_prefix(number.to_le_bytes());
+        hasher
+            .chain_update(played.digest.as_bytes())
+            .finalize()
+            .into()
+    }
+
     fn take(&self, number: u64, report: &mut Report) {
         match self.play(number) {
             Ok(played) => {
                 report.scenarios += 1;
                 report.packets += played.packets;
+                report.blend(Self::digest(number, &played));
                 report.coverage.merge(&played.coverage);
             }
             Err(defeat) => {
@@ -178,8 +194,15 @@ impl Report {
     fn add(&mut self, other: Self) {
         self.scenarios += other.scenarios;
         self.packets += other.packets;
+        self.blend(other.digest);
         self.coverage.merge(&other.coverage);
         self.failures.extend(other.failures);
+    }
+
+    fn blend(&mut self, digest: [u8; 32]) {
+        for (byte, other) in self.digest.iter_mut().zip(digest) {
+            *byte ^= other;
+        }
     }
 }
 
@@ -195,6 +218,8 @@ impl fmt::Display for Report {
             f,
             "{scenarios} scenarios in {seconds:.1} s: {pace:.0} a second, of {mean:.0} packets each"
         )?;
+        let digest = Digest::from_bytes(self.digest);
+        writeln!(f, "digest of all that happened: {digest}")?;
         let never = self.coverage.missing().count();
         if never > 0 {
             writeln!(f, "{never} kinds of things never happened")?;

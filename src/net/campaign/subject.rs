@@ -6,6 +6,7 @@ use std::mem::discriminant;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::actor::{Actor, Signatures};
+use crate::codec::Digest;
 use crate::net::Violation;
 use crate::net::check::Broken;
 use crate::net::{Coverage, NetBuilder, Scenario};
@@ -31,6 +32,8 @@ pub struct Played {
     pub coverage: Coverage,
     /// Packets that were sent.
     pub packets: u64,
+    /// A digest of every event and every byte sent; see [`Trace::digest`](crate::net::Trace::digest).
+    pub digest: Digest,
     /// The run, if it was played to be recorded.
     pub recording: Option<Recording>,
 }
@@ -74,6 +77,7 @@ impl Subject {
             Played {
                 coverage: net.coverage().clone(),
                 packets: net.trace().packets(),
+                digest: net.trace().digest(),
                 recording: net.recording(),
             }
         };
