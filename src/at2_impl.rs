@@ -26,8 +26,6 @@
 //! its place in the order that its account's owners agreed upon, with their signatures, and `seq` would count per
 //! account, not per source. Without them a debit of one owner could invalidate another's, against the law *stable*.
 
-mod at2_net;
-
 use std::collections::BTreeMap;
 use std::slice;
 use std::sync::Arc;

@@ -84,7 +84,7 @@
 //!
 //! # What is where
 //!
-//! A module uses only those above it in this table, and its own siblings.
+//! A module uses only those before it in this table; algorithms and the protocol do not know each other.
 //!
 //! | floor | modules |
 //! |---|---|

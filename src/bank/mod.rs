@@ -23,7 +23,6 @@
 //! ```
 
 mod bft_bank;
-mod bft_bank_net;
 mod reference;
 mod rules;
 

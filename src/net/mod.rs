@@ -41,6 +41,7 @@ mod scenario;
 mod schedule;
 mod settle;
 mod trace;
+mod verbs;
 mod violation;
 #[cfg(test)]
 mod zoo;

@@ -27,7 +27,6 @@
 
 mod additions;
 mod bft_orswot;
-mod bft_orswot_net;
 mod op;
 mod state;
 

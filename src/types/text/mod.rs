@@ -68,7 +68,6 @@ mod order;
 mod ranges;
 mod siblings;
 mod state;
-mod text_net;
 mod tree;
 
 pub use characters::Text;

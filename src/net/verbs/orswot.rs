@@ -2,10 +2,10 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Member, Orswot};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::ProposeError;
 use crate::net::{Net, Subject};
+use crate::orswot::{Member, Orswot};
 
 impl<M: Member + DeserializeOwned + 'static> Net<Orswot<M>> {
     /// `who` adds `member` to the set.

@@ -1,7 +1,7 @@
 //! The bank's own verbs on the simulated network.
 
-use super::{Bank, Money, Op};
 use crate::actor::Actor;
+use crate::bank::{Bank, Money, Op};
 use crate::deterministic_secure_broadcast::ProposeError;
 use crate::net::{Net, NetBuilder, Subject};
 use crate::traits::SecureBroadcastAlgorithm;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::At2;
 use crate::actor::Actor;
+use crate::at2_impl::At2;
 use crate::deterministic_secure_broadcast::ProposeError;
 use crate::money::{Money, Transfer};
 use crate::net::{Net, NetBuilder, Subject};
@@ -38,7 +38,7 @@ impl NetBuilder<At2> {
     /// To be called when the [`members`](NetBuilder::members) are known.
     ///
     /// # Panics
-    /// When the balances are [too much money](super::TooMuchMoney).
+    /// When the balances are [too much money](crate::at2_impl::TooMuchMoney).
     #[must_use]
     pub fn balances(self, balances: impl IntoIterator<Item = Money>) -> Self {
         let genesis: BTreeMap<_, _> = self.actors().into_iter().zip(balances).collect();

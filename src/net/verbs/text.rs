@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::Text;
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::ProposeError;
 use crate::net::{Net, Subject};
+use crate::types::Text;
 
 impl Net<Text> {
     /// `who` inserts `text` at position `at` of what it sees. Whether there is such a position.
