@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::sandbox::{self, Sandbox, json};
+use crate::sandbox::{Sandbox, json};
 
 #[test]
 fn two_nodes_count_together() {
