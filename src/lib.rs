@@ -133,15 +133,21 @@
 //!
 //! # Features
 //!
-//! `quickcheck`, off by default: `Arbitrary` for [`net::Scenario`] and [`net::Act`], for property tests of an algorithm of
-//! your own.
+//! | feature | what it adds |
+//! |---|---|
+//! | `sim`, the only one that is on by default | what an algorithm is tested with: [`net`], the simulated network, and [`laws`]. Without it every signature is checked in one way |
+//! | `quickcheck` | `Arbitrary` for [`net::Scenario`], for property tests of an algorithm of your own; with `sim` |
+//! | `store` | `store::DurableStore`, records and key in one file; needs Rust 1.90 |
+//! | `node` | `node::Node`, a replica over QUIC |
+//! | `cli` | the program `bft-crdts`, with the two before |
+//! | `parallel` | a certificate's signatures are checked by all processors at once |
 //!
-//! `store`, off by default: `store::DurableStore`, records and key in one file. Needs Rust 1.90.
-//!
-//! `node`, off by default: `node::Node`, a replica over QUIC. `cli`: the program `bft-crdts`.
+//! [`recording`] is there with `sim` and with `node`, which write recordings.
 
 // An example that the compiler warns of teaches what it should not.
 #![doc(test(attr(deny(warnings))))]
+// What links to the simulated network, or to the checker of the laws, leads nowhere without them.
+#![cfg_attr(not(feature = "sim"), allow(rustdoc::broken_intra_doc_links))]
 
 #[macro_use]
 mod zoo;
@@ -153,18 +159,22 @@ mod budget;
 pub mod codec;
 pub mod deterministic_secure_broadcast;
 pub mod dot;
+#[cfg(feature = "sim")]
 #[doc(hidden)]
 pub mod environment;
 pub mod evidence;
 mod few;
 mod index;
+#[cfg(feature = "sim")]
 pub mod laws;
 pub mod membership;
 pub mod money;
+#[cfg(feature = "sim")]
 pub mod net;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod orswot;
+#[cfg(any(feature = "node", feature = "sim"))]
 pub mod recording;
 pub mod snapshot;
 pub mod store;

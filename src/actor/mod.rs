@@ -11,17 +11,30 @@
 
 #[cfg(feature = "parallel")]
 mod parallel;
+#[cfg(feature = "sim")]
 mod signatures;
+mod strict;
+mod work;
 
-pub(crate) use signatures::check_all;
-pub(crate) use signatures::count_snapshot;
-pub use signatures::{Signatures, Work};
+#[cfg(feature = "sim")]
+pub use signatures::Signatures;
+pub use work::Work;
+
+pub(crate) use way::check_all;
+pub(crate) use work::count_snapshot;
+
+#[cfg(feature = "sim")]
+use signatures as way;
+#[cfg(not(feature = "sim"))]
+use strict as way;
 
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+#[cfg(feature = "node")]
+use ed25519_dalek::Signer;
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
@@ -50,17 +63,7 @@ impl Actor {
     /// [`WeakKey`] when the bytes are no point, not its canonical encoding, or a point of small or mixed
     /// order: under such keys implementations disagree on which signatures are good.
     pub fn public_key(&self) -> Result<PublicKey, WeakKey> {
-        Signatures::present().public_key(self)
-    }
-
-    fn decompress(&self) -> Result<PublicKey, WeakKey> {
-        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| WeakKey(*self))?;
-        let canonical = key.to_edwards().compress().as_bytes() == &self.0;
-        if canonical && !key.is_weak() && key.to_edwards().is_torsion_free() {
-            Ok(PublicKey(key))
-        } else {
-            Err(WeakKey(*self))
-        }
+        way::public_key(self)
     }
 }
 
@@ -105,14 +108,7 @@ impl PublicKey {
     }
 
     pub(crate) fn check(&self, digest: &Digest, sig: &Sig) -> Result<(), BadSignature> {
-        Signatures::present().check(self, digest, sig)
-    }
-
-    /// Not counted: whoever asks for it counts it, on its own thread.
-    fn is_signed(&self, digest: &Digest, sig: &Sig) -> bool {
-        let signature = Signature::from_bytes(&sig.0);
-        let checked = self.0.verify_strict(digest.as_bytes(), &signature);
-        checked.is_ok()
+        way::check(self, digest, sig)
     }
 }
 
@@ -242,13 +238,7 @@ impl SigningActor {
     }
 
     fn sign_digest(&self, digest: &Digest) -> Sig {
-        match Signatures::present() {
-            Signatures::Stub => signatures::stub(&self.actor, digest),
-            _ => {
-                signatures::count_signature();
-                Sig(self.key.sign(digest.as_bytes()).to_bytes())
-            }
-        }
+        way::sign(self, digest)
     }
 }
 

@@ -4,7 +4,8 @@
 
 use rayon::prelude::*;
 
-use super::signatures::count_verifications;
+use super::strict::is_signed;
+use super::work::count_verifications;
 use super::{BadSignature, PublicKey, Sig};
 use crate::codec::Digest;
 
@@ -34,7 +35,7 @@ pub(super) fn pays(signatures: usize) -> bool {
 pub(super) fn check_all(digest: &Digest, signed: &[(&PublicKey, Sig)]) -> Result<(), BadSignature> {
     let checks = signed.par_iter();
     let good: Vec<_> = checks
-        .map(|(key, sig)| key.is_signed(digest, sig))
+        .map(|(key, sig)| is_signed(key, digest, sig))
         .collect();
     count_verifications(signed.len() as u64);
     let bad = signed.iter().zip(good).find(|(_, good)| !good);
@@ -44,7 +45,8 @@ pub(super) fn check_all(digest: &Digest, signed: &[(&PublicKey, Sig)]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::{Signatures, SigningActor};
+    use crate::actor::SigningActor;
+    use crate::actor::strict::check;
 
     #[test]
     fn signatures_of_a_certificate_checked_at_once_have_the_outcome_that_they_have_in_turn() {
@@ -58,7 +60,7 @@ mod tests {
         let good: Vec<_> = keys.iter().zip(sigs).collect();
         let in_turn = |signed: &[(&PublicKey, Sig)]| {
             let mut signed = signed.iter();
-            signed.try_for_each(|(key, sig)| Signatures::Strict.check(key, &digest, sig))
+            signed.try_for_each(|(key, sig)| check(key, &digest, sig))
         };
         assert_eq!(check_all(&digest, &good), Ok(()));
         for bad in 0..good.len() {

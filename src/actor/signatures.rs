@@ -1,12 +1,12 @@
-//! How signatures are made and checked on this thread. Only the simulated network ever asks for anything but
-//! [`Signatures::Strict`], and only while it runs a replica: what else happens on the thread is not touched.
+//! How signatures are made and checked on this thread, where there is a simulated network: feature `sim`. Only it ever asks for
+//! anything but [`Signatures::Strict`], and only while it runs a replica: what else happens on the thread is not touched.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Actor, BadSignature, PublicKey, Sig, WeakKey};
+use super::{Actor, BadSignature, PublicKey, Sig, SigningActor, WeakKey, strict};
 use crate::codec::Digest;
 
 /// How a simulated network makes and checks signatures.
@@ -28,52 +28,7 @@ const MOST_REMEMBERED: usize = 1 << 15;
 
 type Check = ([u8; 32], [u8; 32], [u8; 64]);
 
-/// What a network costs, for benchmarks and for metrics: signatures that were really made and checked, and states that were
-/// walked as a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Work {
-    /// Made.
-    pub signatures: u64,
-    /// Checked.
-    pub verifications: u64,
-    /// Snapshots made of an algorithm's state: each walks all of it.
-    pub snapshots: u64,
-}
-
-impl Work {
-    /// Of this thread since it started, with what other threads checked for it (feature `parallel`).
-    #[must_use]
-    pub fn so_far() -> Self {
-        WORK.get()
-    }
-}
-
-/// Counts one signature made.
-pub(super) fn count_signature() {
-    let work = WORK.get();
-    let signatures = work.signatures + 1;
-    WORK.set(Work { signatures, ..work });
-}
-
-/// Counts one snapshot made.
-pub(crate) fn count_snapshot() {
-    let work = WORK.get();
-    let snapshots = work.snapshots + 1;
-    WORK.set(Work { snapshots, ..work });
-}
-
-/// Counts signatures checked on behalf of this thread, by whichever.
-pub(super) fn count_verifications(count: u64) {
-    let work = WORK.get();
-    let verifications = work.verifications + count;
-    WORK.set(Work {
-        verifications,
-        ..work
-    });
-}
-
 thread_local! {
-    static WORK: Cell<Work> = const { Cell::new(Work { signatures: 0, verifications: 0, snapshots: 0 }) };
     static PRESENT: Cell<Signatures> = const { Cell::new(Signatures::Strict) };
     static CHECKS: RefCell<BTreeMap<Check, bool>> = RefCell::default();
     static KEYS: RefCell<BTreeMap<Actor, Result<PublicKey, WeakKey>>> = RefCell::default();
@@ -95,55 +50,53 @@ impl Signatures {
         Entered(PRESENT.replace(self))
     }
 
-    pub(super) fn present() -> Self {
-        PRESENT.get()
-    }
-
-    pub(super) fn check(
-        self,
-        key: &PublicKey,
-        digest: &Digest,
-        sig: &Sig,
-    ) -> Result<(), BadSignature> {
+    fn check(self, key: &PublicKey, digest: &Digest, sig: &Sig) -> Result<(), BadSignature> {
         let actor = key.actor();
         let good = match self {
-            Self::Strict => checked(key, digest, sig),
+            Self::Strict => return strict::check(key, digest, sig),
             Self::Stub => stub(&actor, digest) == *sig,
             Self::Remembered => {
                 let check = (actor.0, *digest.as_bytes(), sig.0);
-                remembered(&CHECKS, check, || checked(key, digest, sig))
+                remembered(&CHECKS, check, || strict::check(key, digest, sig).is_ok())
             }
         };
         good.then_some(()).ok_or(BadSignature(actor))
     }
+}
 
-    pub(super) fn public_key(self, actor: &Actor) -> Result<PublicKey, WeakKey> {
-        match self {
-            Self::Strict => actor.decompress(),
-            Self::Remembered | Self::Stub => remembered(&KEYS, *actor, || actor.decompress()),
+pub(super) fn sign(signer: &SigningActor, digest: &Digest) -> Sig {
+    match PRESENT.get() {
+        Signatures::Stub => stub(&signer.actor, digest),
+        Signatures::Strict | Signatures::Remembered => strict::sign(signer, digest),
+    }
+}
+
+pub(super) fn check(key: &PublicKey, digest: &Digest, sig: &Sig) -> Result<(), BadSignature> {
+    PRESENT.get().check(key, digest, sig)
+}
+
+pub(super) fn public_key(actor: &Actor) -> Result<PublicKey, WeakKey> {
+    match PRESENT.get() {
+        Signatures::Strict => strict::public_key(actor),
+        Signatures::Remembered | Signatures::Stub => {
+            remembered(&KEYS, *actor, || strict::public_key(actor))
         }
     }
 }
 
-/// Checks the signatures of several on one digest. The error names the first whose is bad, in their order.
+/// What is remembered is remembered by this thread alone: only strict checks are made by several.
 pub(crate) fn check_all(digest: &Digest, signed: &[(&PublicKey, Sig)]) -> Result<(), BadSignature> {
-    let way = Signatures::present();
-    // What is remembered is remembered by this thread alone.
-    #[cfg(feature = "parallel")]
-    if way == Signatures::Strict && super::parallel::pays(signed.len()) {
-        return super::parallel::check_all(digest, signed);
+    match PRESENT.get() {
+        Signatures::Strict => strict::check_all(digest, signed),
+        way => {
+            let mut signed = signed.iter();
+            signed.try_for_each(|(key, sig)| way.check(key, digest, sig))
+        }
     }
-    let mut signed = signed.iter();
-    signed.try_for_each(|(key, sig)| way.check(key, digest, sig))
-}
-
-fn checked(key: &PublicKey, digest: &Digest, sig: &Sig) -> bool {
-    count_verifications(1);
-    key.is_signed(digest, sig)
 }
 
 /// What stands for the signature of `actor` on `digest` when there is no cryptography.
-pub(super) fn stub(actor: &Actor, digest: &Digest) -> Sig {
+fn stub(actor: &Actor, digest: &Digest) -> Sig {
     let mut hasher = Sha256::new();
     hasher.update(b"bft-crdts stub signature");
     hasher.update(actor.0);
@@ -170,7 +123,6 @@ fn remembered<K: Ord, V: Clone>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::SigningActor;
     use super::*;
 
     #[test]

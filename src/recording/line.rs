@@ -50,6 +50,7 @@ pub struct Run {
 
 impl Run {
     /// A run of a simulated network.
+    #[cfg(feature = "sim")]
     pub(crate) fn simulated(seed: u64, replay: String) -> Self {
         Self {
             format: FORMAT,

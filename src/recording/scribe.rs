@@ -43,6 +43,7 @@ impl Scribe {
     }
 
     /// Who was introduced, and all events. Nobody has taken any before.
+    #[cfg(feature = "sim")]
     pub(crate) fn into_parts(self) -> (Vec<Participant>, Vec<Event>) {
         assert_eq!(self.taken, 0, "the events are all here");
         (self.actors, self.events)
@@ -54,6 +55,7 @@ impl Scribe {
     }
 
     /// The event with this number, unless it was taken.
+    #[cfg(feature = "sim")]
     pub(crate) fn event(&self, id: u64) -> Option<&Event> {
         self.events.get(self.index(id)?)
     }
