@@ -31,6 +31,7 @@ mod driver;
 mod error;
 mod events;
 mod frame;
+#[cfg(feature = "_fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod invitation;

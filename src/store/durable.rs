@@ -12,6 +12,7 @@
 
 mod error;
 mod file;
+#[cfg(feature = "_fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod rows;

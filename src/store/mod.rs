@@ -4,7 +4,7 @@
 mod durable;
 mod memory;
 
-#[cfg(feature = "store")]
+#[cfg(all(feature = "_fuzz", feature = "store"))]
 #[doc(hidden)]
 pub use durable::fuzz;
 #[cfg(feature = "store")]
