@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::io;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bincode::Options;
@@ -82,6 +83,58 @@ impl NetworkId {
     pub fn digest(&self) -> Digest {
         self.0
     }
+}
+
+impl fmt::Display for NetworkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for NetworkId {
+    type Err = NetworkIdError;
+
+    /// An identifier as [`Display`](fmt::Display) writes it. Any digest is one: the text does not tell whether there is such a
+    /// network.
+    fn from_str(digits: &str) -> Result<Self, NetworkIdError> {
+        if let Some((index, letter)) = digits
+            .chars()
+            .enumerate()
+            .find(|(_, letter)| !letter.is_ascii_hexdigit())
+        {
+            return Err(NetworkIdError::NoDigit { index, letter });
+        }
+        let bytes = from_digits(digits).and_then(|bytes| bytes.try_into().ok());
+        let error = NetworkIdError::Length { len: digits.len() };
+        bytes
+            .map(|bytes| Self(Digest::from_bytes(bytes)))
+            .ok_or(error)
+    }
+}
+
+/// Why a text is no [`NetworkId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkIdError {
+    /// A character is no hexadecimal digit.
+    #[error(
+        "character {} is {letter:?}, and not a hexadecimal digit: copy the network's identifier alone, without spaces or quotation marks",
+        index + 1
+    )]
+    NoDigit {
+        /// How many characters are before it.
+        index: usize,
+        /// The character.
+        letter: char,
+    },
+    /// There are too few digits, or too many.
+    #[error(
+        "{len} digits, and a network's identifier has 64: copy all of it, as the status of a member shows it"
+    )]
+    Length {
+        /// How many there are.
+        len: usize,
+    },
 }
 
 /// What a digest is about; one tag each, so that a signature over one kind of statement is never another's.
@@ -575,6 +628,24 @@ mod tests {
         for none in ["0", "000", "+1", "-1", "0x", " 1", "\u{e9}", "0g"] {
             assert_eq!(from_digits(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_network_s_identifier_is_read_as_it_is_written_or_the_error_says_what_is_wrong() {
+        let network = NetworkId(Digest::from_bytes([0xa7; 32]));
+        let written = network.to_string();
+        assert_eq!(written.parse(), Ok(network));
+        let error = |text: &str| text.parse::<NetworkId>().expect_err(text);
+        assert_eq!(error(&written[1..]), NetworkIdError::Length { len: 63 });
+        assert_eq!(error(""), NetworkIdError::Length { len: 0 });
+        let (index, letter) = (64, '\n');
+        let line = format!("{written}\n");
+        assert_eq!(error(&line), NetworkIdError::NoDigit { index, letter });
+        assert!(
+            error(&line)
+                .to_string()
+                .starts_with("character 65 is '\\n'")
+        );
     }
 
     #[test]
