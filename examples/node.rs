@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = directory.join("store.redb");
 
     // Once: an identity, in a store of its own, and the network that it founds. Others would be listed here too.
-    let key = SigningActor::generate(&mut UnwrapErr(SysRng));
+    let key = SigningActor::generate();
     let me = key.actor();
     // With a nonce that no other founding of these members has, it is another network than theirs.
     let nonce = UnwrapErr(SysRng).random();

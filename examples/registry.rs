@@ -125,7 +125,7 @@ fn simulated() -> Result<(), Box<dyn Error>> {
 async fn as_a_node() -> Result<(), Box<dyn Error>> {
     let directory = std::env::temp_dir().join(format!("registry-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
-    let key = SigningActor::generate(&mut UnwrapErr(SysRng));
+    let key = SigningActor::generate();
     let me = key.actor();
     let nonce = UnwrapErr(SysRng).random();
     let genesis = Genesis::new(&Registry::new(me), [me].into(), Limits::default(), nonce)?;

@@ -190,8 +190,8 @@ pub struct SigningActor {
 }
 
 impl SigningActor {
-    /// A fresh identity.
-    pub fn generate<R: CryptoRng>(random: &mut R) -> Self {
+    /// A fresh identity, drawn from `random`: whoever can draw the same again has it too.
+    pub fn generate_with<R: CryptoRng>(random: &mut R) -> Self {
         let mut secret = [0; 32];
         random.fill_bytes(&mut secret);
         Self::from_secret(&secret)

@@ -12,7 +12,7 @@ const OLD_KEYS: usize = 32;
 
 static OLD: LazyLock<Vec<SigningActor>> = LazyLock::new(|| {
     let random = &mut ChaCha8Rng::seed_from_u64(0);
-    let keys = (0..OLD_KEYS).map(|_| SigningActor::generate(random));
+    let keys = (0..OLD_KEYS).map(|_| SigningActor::generate_with(random));
     keys.collect()
 });
 
@@ -28,7 +28,7 @@ impl Keyring {
     /// A key that is not among those that are taken.
     pub(super) fn draw(self, random: &mut ChaCha8Rng, taken: &[SigningActor]) -> SigningActor {
         if matches!(self, Self::Fresh) || taken.len() >= OLD_KEYS / 2 {
-            return SigningActor::generate(random);
+            return SigningActor::generate_with(random);
         }
         loop {
             let key = &OLD[random.random_range(0..OLD_KEYS)];

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "store")]
 mod durable;
+mod identity;
 mod memory;
 
 #[cfg(all(feature = "_fuzz", feature = "store"))]

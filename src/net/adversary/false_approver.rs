@@ -38,10 +38,10 @@ impl FalseApprover {
             1 => Change::Leave(hand.actor()),
             2 => Change::Renew,
             // Somebody who is no member.
-            4 => Change::Leave(SigningActor::generate(hand.random()).actor()),
+            4 => Change::Leave(SigningActor::generate_with(hand.random()).actor()),
             // Somebody new whose key it has made itself.
             3 => Change::Join(
-                SigningActor::generate(hand.random())
+                SigningActor::generate_with(hand.random())
                     .sign(&network, entry)
                     .into_claim(),
             ),
@@ -50,7 +50,7 @@ impl FalseApprover {
             // Somebody new who has not signed.
             _ => {
                 let mut entry = hand.sign(entry).into_claim();
-                entry.signer = SigningActor::generate(hand.random()).actor();
+                entry.signer = SigningActor::generate_with(hand.random()).actor();
                 Change::Join(entry)
             }
         };

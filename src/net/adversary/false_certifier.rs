@@ -119,7 +119,7 @@ impl FalseCertifier {
         for other in hand.others() {
             let claim = match kind {
                 Quorum::Outsiders => {
-                    let outsider = SigningActor::generate(hand.random());
+                    let outsider = SigningActor::generate_with(hand.random());
                     outsider.sign(&network, echo.statement).into_claim()
                 }
                 _ => Signed {

@@ -146,7 +146,7 @@ fn marks_of_nobody<A: Wire>(hand: &mut Hand<'_, A>) -> BTreeMap<Actor, Mark> {
     };
     let (generation, network) = (hand.half().generation(), *hand.half().network());
     let mark = |_| {
-        let nobody = SigningActor::generate(hand.random());
+        let nobody = SigningActor::generate_with(hand.random());
         let source = nobody.actor();
         let seq = Seq::new(1);
         let digests = [network.digest(), Digest::from_bytes([1; 32])];

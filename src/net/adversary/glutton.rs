@@ -81,7 +81,7 @@ impl Glutton {
             seq: Seq::new(1),
             digest: Digest::from_bytes([0; 32]),
         };
-        let actor = |_| (SigningActor::generate(hand.random()).actor(), head);
+        let actor = |_| (SigningActor::generate_with(hand.random()).actor(), head);
         (0..lanes).map(actor).collect()
     }
 }
