@@ -2,12 +2,10 @@
 
 #![allow(clippy::print_stdout)]
 
-use bft_crdts::codec::Limits;
-use bft_crdts::membership::Genesis;
-use bft_crdts::node::{Event, Node};
-use bft_crdts::orswot::Orswot;
-use bft_crdts::store::DurableStore;
-use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+use bft_crdts::node::Event;
+use bft_crdts::{
+    DurableStore, Genesis, Limits, Node, Orswot, SecureBroadcastAlgorithm, SigningActor,
+};
 use rand::RngExt;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;

@@ -6,13 +6,12 @@
 
 use std::error::Error;
 
-use bft_crdts::codec::Limits;
-use bft_crdts::membership::Genesis;
 use bft_crdts::net::{Equivocator, Faults, Net};
-use bft_crdts::node::Node;
-use bft_crdts::store::DurableStore;
 use bft_crdts::types::{Counter, Map, Text, map};
-use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor, Verdict, product};
+use bft_crdts::{
+    Actor, DurableStore, Genesis, Limits, Node, SecureBroadcastAlgorithm, SigningActor, Verdict,
+    product,
+};
 use rand::RngExt;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;

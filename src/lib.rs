@@ -20,25 +20,21 @@
 //!
 //! - The **core** is a [`SecureBroadcastAlgorithm`]: it judges operations and applies the valid ones. What it must obey is
 //!   in [`traits`]; [`laws::check`] tries to break it.
-//! - **Secure broadcast** is a [`Replica`](deterministic_secure_broadcast::Replica) around it: a quorum signs one message
+//! - **Secure broadcast** is a [`Replica`] around it: a quorum signs one message
 //!   for each place in a source's log, so a source cannot say two things in one place. Sources do not wait for each other.
 //! - The **network** is yours. It may lose, repeat, delay and reorder packets. For tests there is [`net::Net`], with liars.
 //!
 //! # A program that runs
 //!
-//! A replica does no I/O. It says in a [`Step`](deterministic_secure_broadcast::Step) what to write, send, tell and
+//! A replica does no I/O. It says in a [`Step`] what to write, send, tell and
 //! report, and [`store::spend`] does it in this order. Here the network is a queue; a real one also calls
-//! [`tick`](deterministic_secure_broadcast::Replica::tick) at a steady pace, so that what was lost is said again.
+//! [`tick`](Replica::tick) at a steady pace, so that what was lost is said again.
 //!
 //! ```
 //! use std::collections::{BTreeMap, VecDeque};
 //!
-//! use bft_crdts::codec::Limits;
-//! use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
-//! use bft_crdts::membership::Genesis;
-//! use bft_crdts::orswot::Orswot;
 //! use bft_crdts::store::{CrashError, Effect, MemoryStore, spend};
-//! use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
+//! use bft_crdts::{Genesis, Limits, Orswot, Packet, Replica, SecureBroadcastAlgorithm, SigningActor, Step};
 //!
 //! type Set = Orswot<String>;
 //! type Network = VecDeque<Packet>;
@@ -99,7 +95,7 @@
 //!
 //! | thing | here | in the literature |
 //! |---|---|---|
-//! | a participant's state machine | [`Replica`](deterministic_secure_broadcast::Replica) | process |
+//! | a participant's state machine | [`Replica`] | process |
 //! | its public identity | [`Actor`] | |
 //! | who may sign now | [`Committee`](membership::Committee) | members, validator set |
 //! | its number | [`Generation`](membership::Generation) | epoch |
@@ -110,7 +106,7 @@
 //! | the proof | [`Certificate`](deterministic_secure_broadcast::Certificate), a claim; [`QuorumCertificate`](deterministic_secure_broadcast::QuorumCertificate), a fact | certified order |
 //! | taking effect | [`Delivery`](deterministic_secure_broadcast::Delivery) | deliver |
 //! | two messages at one dot | [`Equivocation`](deterministic_secure_broadcast::Equivocation) | double spend |
-//! | a change of members | [`Change`](membership::Change): join, leave, or renew | reconfiguration |
+//! | a change of members | [`Change`]: join, leave, or renew | reconfiguration |
 //! | a member's consent to it | [`Approval`](membership::Approval); a quorum of them is an [`Authorisation`](membership::Authorisation) | |
 //! | where a member stopped, said once | [`Report`](membership::Report) | |
 //! | what the members of a generation agree on | [`Value`](membership::Value) | proposal |
@@ -123,8 +119,8 @@
 //! # Untrusted input
 //!
 //! Everything that comes from the network is untrusted, and may be handed to
-//! [`Packet::decode`](deterministic_secure_broadcast::Packet::decode) and
-//! [`Replica::handle_packet`](deterministic_secure_broadcast::Replica::handle_packet) as it is: it is refused with an error
+//! [`Packet::decode`] and
+//! [`Replica::handle_packet`] as it is: it is refused with an error
 //! or it is taken, it never panics, and what a peer can make a replica hold without its being delivered is bounded by
 //! [`codec::Limits`]. What is delivered is data: valid operations are kept, a liar's too, as the algorithm allows them.
 //! Decoding does not recurse on its input and allocates in proportion to it. What comes from a
@@ -182,7 +178,18 @@ mod summary;
 pub mod traits;
 pub mod types;
 
+// What a program names first. All else is imported from its module.
 pub use actor::{Actor, SigningActor};
+pub use codec::{Limits, NetworkId};
+pub use deterministic_secure_broadcast::{Packet, Replica, Step};
+pub use membership::{Change, Genesis};
+#[cfg(feature = "sim")]
+pub use net::Net;
+#[cfg(feature = "node")]
+pub use node::Node;
+pub use orswot::Orswot;
+#[cfg(feature = "store")]
+pub use store::DurableStore;
 pub use traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// The programs in the README are compiled and run with the other examples in the documentation.
