@@ -91,20 +91,24 @@
 //! | runs | [`recording`]: what happened, as lines of JSON, and the page that shows it |
 //! | worlds | [`store`]: what survives a crash, in memory or, behind a feature, in a file; [`net`]: the simulated network; `node`, behind a feature: a real one |
 //!
-//! # Words
+//! # Glossary
 //!
 //! | thing | here | in the literature |
 //! |---|---|---|
-//! | a participant's state machine | [`Replica`] | process |
+//! | what is replicated | an algorithm, [`SecureBroadcastAlgorithm`] | operation-based CRDT, commutative replicated data type |
+//! | what carries its operations | secure broadcast | Byzantine reliable broadcast, in source order |
+//! | a participant's state machine | [`Replica`], which does no I/O | process; sans-I/O |
 //! | its public identity | [`Actor`] | |
+//! | who breaks the rules | a liar | Byzantine process |
 //! | who may sign now | [`Committee`](membership::Committee) | members, validator set |
 //! | its number | [`Generation`](membership::Generation) | epoch |
-//! | one source's log, its end | lane, [`Head`](dot::Head) | account sequence |
+//! | one source's log in its order, its end | lane, [`Head`](dot::Head) | FIFO log, account sequence |
 //! | identity of a message | [`Dot`](dot::Dot) | (sender, sequence number) |
 //! | first message | [`Proposal`](deterministic_secure_broadcast::Proposal) | SEND, transfer order |
 //! | signed answer | [`Echo`](deterministic_secure_broadcast::Echo) | ECHO, signed order |
 //! | the proof | [`Certificate`](deterministic_secure_broadcast::Certificate), a claim; [`QuorumCertificate`](deterministic_secure_broadcast::QuorumCertificate), a fact | certified order |
 //! | taking effect | [`Delivery`](deterministic_secure_broadcast::Delivery) | deliver |
+//! | who has what, and what is missing | [`Standing`](deterministic_secure_broadcast::Standing), [`Request`](deterministic_secure_broadcast::Request), [`Answer`](deterministic_secure_broadcast::Answer) | anti-entropy |
 //! | two messages at one dot | [`Equivocation`](deterministic_secure_broadcast::Equivocation) | double spend |
 //! | a change of members | [`Change`]: join, leave, or renew | reconfiguration |
 //! | a member's consent to it | [`Approval`](membership::Approval); a quorum of them is an [`Authorisation`](membership::Authorisation) | |
@@ -114,6 +118,7 @@
 //! | the value and its certificate | [`Founding`](membership::Founding) | epoch change proof |
 //! | where a generation begins | [`Boundary`](membership::Boundary) | |
 //! | the state there, in chunks that prove themselves | [`Snapshot`](snapshot::Snapshot) | checkpoint |
+//! | a generation that a newcomer names before it believes anybody | [`Replica::expect`] | weak subjectivity checkpoint |
 //! | an operation that is too early | [`Verdict::NotYet`], held | premature |
 //!
 //! # Untrusted input
