@@ -150,9 +150,6 @@
 // What links to the simulated network, or to the checker of the laws, leads nowhere without them.
 #![cfg_attr(not(feature = "sim"), allow(rustdoc::broken_intra_doc_links))]
 
-#[macro_use]
-mod zoo;
-
 pub mod actor;
 pub mod at2_impl;
 pub mod bank;

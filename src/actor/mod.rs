@@ -268,22 +268,8 @@ impl<T: Statement> Signed<T> {
         if key.actor() != self.signer {
             return Err(BadSignature(self.signer));
         }
-        if !is_unchecked(T::DOMAIN) {
-            key.check(&self.statement.digest(network), &self.sig)?;
-        }
+        key.check(&self.statement.digest(network), &self.sig)?;
         Ok(Verified(self))
-    }
-}
-
-/// Whether a bug lets signatures of this kind pass unchecked.
-fn is_unchecked(domain: Domain) -> bool {
-    match domain {
-        Domain::Echo => bug!(EchoUnsigned),
-        Domain::Standing => bug!(StandingUnsigned),
-        Domain::Ballot => bug!(BallotUnsigned),
-        Domain::Report => bug!(ReportUnsigned),
-        Domain::Approval => bug!(ApprovalUnsigned),
-        _ => false,
     }
 }
 

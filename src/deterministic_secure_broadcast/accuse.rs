@@ -24,9 +24,7 @@ impl<A: Wire> Replica<A> {
         if self.convicted.contains_key(&accused) {
             return Ok(());
         }
-        if !bug!(EvidenceUnchecked) {
-            evidence.verify(&self.network)?;
-        }
+        evidence.verify(&self.network)?;
         self.convict(accused, evidence, step);
         Ok(())
     }
@@ -65,7 +63,6 @@ impl<A: Wire> Replica<A> {
             }
         }
         self.echoed_otherwise(claim)
-            .filter(|_| !bug!(EvidenceUnused))
     }
 
     /// Another echo of the same member, dot and generation, among those that were counted here or that are in a
@@ -106,7 +103,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) {
         let accused = left.signer;
-        if self.convicted.contains_key(&accused) || bug!(EquivocationForgotten) {
+        if self.convicted.contains_key(&accused) {
             return;
         }
         let evidence = Equivocation::Echo(Conflict { left, right });
@@ -117,7 +114,7 @@ impl<A: Wire> Replica<A> {
 
     /// Members report what sources signed: two of a kind, or one that contradicts what is held here.
     pub(super) fn accuse_reported(&mut self, report: &Report, step: &mut Step<A::Op>) {
-        for mark in report.marks.values().filter(|_| !bug!(EvidenceUnused)) {
+        for mark in report.marks.values() {
             if let Mark::Seal(conflict) = mark
                 && self.lanes.contains_key(&conflict.left.signer)
             {
@@ -141,9 +138,7 @@ impl<A: Wire> Replica<A> {
             self.silence(step);
         }
         tracing::warn!(me = ?self.actor(), %accused, dot = ?evidence.dot(), "convicted");
-        let convicted = Record::Convicted(Arc::clone(&evidence));
-        step.persist
-            .extend((!bug!(ConvictionNotDurable)).then_some(convicted));
+        step.persist.push(Record::Convicted(Arc::clone(&evidence)));
         step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
         self.convicted.insert(accused, evidence);
         self.standing.outdate();
@@ -155,7 +150,6 @@ impl<A: Wire> Replica<A> {
     pub(super) fn show_accused(&self, accused: Actor, step: &mut Step<A::Op>) {
         if let Some(evidence) = self.convicted.get(&accused)
             && !self.signer.is_replaying()
-            && !bug!(AccusedNotTold)
         {
             self.send(accused, Body::Evidence(Arc::clone(evidence)), step);
         }
@@ -225,9 +219,7 @@ impl<A: Wire> Replica<A> {
         if !self.signer.silence() {
             return;
         }
-        if let Some(agreement) = &mut self.closing.agreement
-            && !bug!(SilencedSigns)
-        {
+        if let Some(agreement) = &mut self.closing.agreement {
             agreement.silence();
         }
         tracing::error!(me = ?self.actor(), "our key has signed what we do not remember");

@@ -14,7 +14,7 @@ use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::dot::{Dot, Frontier, Head};
 use crate::membership::{
-    self, Agreement, Ballot, Founding, Mark, Pace, Report, Said, Speech, Terms, Turn, Value,
+    self, Agreement, Founding, Mark, Pace, Report, Said, Speech, Terms, Turn, Value,
 };
 use crate::traits::Wire;
 
@@ -105,16 +105,10 @@ impl<A: Wire> Replica<A> {
 
     /// Makes durable what we say in the agreement; the value that it names first.
     fn record(&mut self, record: membership::Record, step: &mut Step<A::Op>) {
-        let precommits =
-            |ballot: &Signed<Ballot>| matches!(ballot.statement.said, Said::Precommit(_));
-        let binds = !bug!(ValidWithoutValue)
-            || matches!(&record, membership::Record::Said(ballot) if precommits(ballot));
-        if let Some(value) = record.value().filter(|_| binds) {
+        if let Some(value) = record.value() {
             self.make_durable(value, step);
         }
-        let record = Record::Ballot(record);
-        step.persist
-            .extend((!bug!(BallotNotDurable)).then_some(record));
+        step.persist.push(Record::Ballot(record));
     }
 
     /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on it must find both, even
@@ -122,11 +116,7 @@ impl<A: Wire> Replica<A> {
     fn make_durable(&mut self, digest: Digest, step: &mut Step<A::Op>) {
         let mut values = self.closing.values.iter_mut();
         let held = values.find(|held| held.digest == digest);
-        let evicted = bug!(ValuesEvicted);
-        assert!(held.is_some() || evicted, "a value that is named is held");
-        let Some(candidate) = held else {
-            return;
-        };
+        let candidate = held.expect("a value that is named is held");
         if std::mem::replace(&mut candidate.durable, true) {
             return;
         }
@@ -194,17 +184,11 @@ impl<A: Wire> Replica<A> {
         let Ok(succession) = &candidate.check else {
             return Some(false);
         };
-        if bug!(PrevoteWithoutHolding) {
-            return Some(true);
-        }
         let obligations = succession.obligations.clone();
         let frontier = succession.next.frontier().clone();
         if !self.reaches(&obligations.heads) {
             self.pull_from_all(step);
             return None;
-        }
-        if bug!(NilWhenBeyond) && self.frontier() != frontier {
-            return Some(false);
         }
         let payloads = obligations
             .payloads
@@ -218,7 +202,7 @@ impl<A: Wire> Replica<A> {
         // There is no state where another message was delivered than the value covers.
         let state = self.snapshot_at(&frontier);
         let state = state.map(|snapshot| snapshot.manifest().digest());
-        let same = state.is_some_and(|state| state == obligations.state || bug!(StateUnchecked));
+        let same = state == Some(obligations.state);
         Some(
             same && self
                 .unfounded_among(locks, &frontier)
@@ -247,9 +231,6 @@ impl<A: Wire> Replica<A> {
     /// none of the rest is the source's own; and by the law *stable* what is valid for a source stays valid until an
     /// operation of that source is applied.
     fn is_founded(&self, lock: (Dot, Digest), frontier: &Frontier, algorithm: &A) -> bool {
-        if bug!(GarbageLocked) {
-            return true;
-        }
         let (dot, digest) = lock;
         let Some(entry) = self.message(&dot, &digest) else {
             return false;
@@ -344,8 +325,7 @@ impl<A: Wire> Replica<A> {
             .into_iter()
             .filter(|r| self.backs(&r.statement, step))
             .collect();
-        let all = bug!(EveryReportAwaited) && backed.len() < self.committee.size();
-        if backed.len() < self.committee.quorum() || all {
+        if backed.len() < self.committee.quorum() {
             return None;
         }
         let terms = Terms::gather(&self.boundary, self.closing.changes.values(), &backed);

@@ -104,12 +104,7 @@ impl Closing {
             return;
         };
         let named = agreement.names();
-        if bug!(ValuesEvicted) {
-            let excess = self.values.len().saturating_sub(8);
-            self.values.drain(..excess);
-        } else {
-            self.values.retain(|held| named.contains(&held.digest));
-        }
+        self.values.retain(|held| named.contains(&held.digest));
     }
 
     /// The changes that we hold, as many as a value carries.
@@ -174,7 +169,7 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let Consent { change, approval } = consent;
         let fact = self.committee.verify(&self.network, *approval)?;
-        if fact.signer == self.actor() && !bug!(ApprovalsReplayed) {
+        if fact.signer == self.actor() {
             if !self.has_approved(&fact.statement.change) {
                 self.silence(step);
             }
@@ -205,9 +200,7 @@ impl<A: Wire> Replica<A> {
             return;
         }
         tracing::info!(me = ?self.actor(), change = ?key, "frozen for a change of the committee");
-        let frozen = Record::Frozen(authorised.claim());
-        step.persist
-            .extend((!bug!(FreezeNotDurable)).then_some(frozen));
+        step.persist.push(Record::Frozen(authorised.claim()));
         self.closing.changes.insert(key, authorised);
         self.go_on_closing(step);
     }
@@ -266,11 +259,9 @@ impl<A: Wire> Replica<A> {
             if !counts {
                 continue;
             }
-            if let Stance::Echoed(lock) = &lane.stance
-                && !bug!(LocksNotReported)
-            {
+            if let Stance::Echoed(lock) = &lane.stance {
                 report.marks.insert(*source, Mark::Lock(lock.entry.echo()));
-            } else if let Some(conflict) = sealed.filter(|_| !bug!(SealForgotten)) {
+            } else if let Some(conflict) = sealed {
                 report.marks.insert(*source, Mark::Seal(conflict.clone()));
             }
         }

@@ -68,9 +68,6 @@ impl<A: Wire> Replica<A> {
 
     /// The same of a certificate alone.
     pub(super) fn vouch_certificate(&self, certificate: &Certificate) -> Vouch {
-        if bug!(PendingNotClosed) {
-            return self.vouch_installed(certificate);
-        }
         let source = certificate.statement.dot.source;
         self.vouch(&source, certificate.head(), Some(certificate))
     }
@@ -200,11 +197,7 @@ impl<A: Wire> Replica<A> {
         let certified = lane.and_then(|lane| lane.certified.as_ref());
         certified.is_some_and(|certified| {
             let proof = certified.certificate.as_ref();
-            certified.tail.is_empty()
-                && proof.is_some_and(|proof| {
-                    let (proof, entry) = (proof.head(), entry.head());
-                    proof == entry || (bug!(PayloadUnchecked) && proof.seq == entry.seq)
-                })
+            certified.tail.is_empty() && proof.is_some_and(|proof| proof.head() == entry.head())
         })
     }
 
@@ -290,8 +283,8 @@ impl<A: Wire> Replica<A> {
             return false;
         };
         let ops = match (ops, verdict) {
-            (ops, verdict) if verdict.is_valid() || bug!(DeliveredUnjudged) => ops,
-            (_, Verdict::Valid | Verdict::NotYet(_)) => return false,
+            (ops, Verdict::Valid) => ops,
+            (_, Verdict::NotYet(_)) => return false,
             (_, Verdict::Never(reason)) => {
                 lane.stopped = true;
                 tracing::error!(%dot, reason, "a certified message can never be valid");
@@ -314,9 +307,7 @@ impl<A: Wire> Replica<A> {
         self.apply(source, ops);
         self.deliveries += 1;
         self.standing.outdate();
-        let delivered = Record::Delivered(dot);
-        step.persist
-            .extend((!bug!(DeliveryNotDurable)).then_some(delivered));
+        step.persist.push(Record::Delivered(dot));
         step.delivered.push(Delivery::new(entry.clone()));
         if let Some(held) = contradicted {
             self.convict_echoes(held, entry.echo(), step);

@@ -33,9 +33,7 @@ impl<A: Wire> Replica<A> {
         }
         let mut entry = Entry::new(&self.network, proposal);
         if entry.proposal.generation > self.generation() {
-            if !bug!(EvidenceUnused) {
-                self.accuse(entry.echo(), step)?;
-            }
+            self.accuse(entry.echo(), step)?;
             self.pull(from, step);
             return Ok(());
         }
@@ -57,8 +55,7 @@ impl<A: Wire> Replica<A> {
         if self.is_certified_next(&entry) {
             return self.fill_certified(entry, step);
         }
-        let unseen = bug!(SecondMessageEchoed) && dot.seq.follows(head.seq);
-        if !unseen && self.accuse(entry.echo(), step)? {
+        if self.accuse(entry.echo(), step)? {
             // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
             return Ok(());
         }
@@ -80,12 +77,10 @@ impl<A: Wire> Replica<A> {
             .lock()
             .is_some_and(|lock| lock.entry.digest == entry.digest)
         {
-            if !bug!(EchoNotRepeated) {
-                self.send_echo(&[from, dot.source], dot.source, step);
-            }
+            self.send_echo(&[from, dot.source], dot.source, step);
             return Ok(());
         }
-        if lane.refuses(&entry.digest) && !bug!(FaultsRepeated) {
+        if lane.refuses(&entry.digest) {
             return Err(Refusal::Invalid(dot));
         }
         if lane
@@ -107,7 +102,7 @@ impl<A: Wire> Replica<A> {
             self.silence(step);
             return Ok(());
         }
-        if entry.message().parent != lane.head().digest && !bug!(ParentUnchecked) {
+        if entry.message().parent != lane.head().digest {
             return Err(Refusal::WrongParent(dot));
         }
         if self.convicted.contains_key(&dot.source) {
@@ -115,7 +110,7 @@ impl<A: Wire> Replica<A> {
             return Ok(());
         }
         // 4. Only members are sources, or who left a lock behind.
-        if !self.boundary.speaks(&dot) && !bug!(StrangersEchoed) {
+        if !self.boundary.speaks(&dot) {
             let founding = self.chain.last().cloned();
             let founding = founding.ok_or(Refusal::NoLane(dot.source))?;
             self.send(from, Body::Founding(founding), step);
@@ -140,10 +135,7 @@ impl<A: Wire> Replica<A> {
         };
         let verdict = match self.algorithm.verdict_batch(&dot.source, &ops) {
             // 5. Nothing is echoed at the end of a generation.
-            _ if bug!(EchoUnjudged) && !self.is_frozen() => Verdict::Valid,
-            Verdict::Valid if self.is_frozen() && !bug!(EchoWhileFrozen) => {
-                Verdict::NotYet("frozen")
-            }
+            Verdict::Valid if self.is_frozen() => Verdict::NotYet("frozen"),
             verdict => verdict,
         };
         let seated = self.committee.contains(&self.signer.actor());
@@ -156,12 +148,10 @@ impl<A: Wire> Replica<A> {
             Verdict::Never(reason) => self.refuse(entry.echo(), Some(reason), step),
             Verdict::Valid => {
                 let proposal = Arc::clone(&entry.proposal);
-                let locked = Record::Locked {
+                step.persist.push(Record::Locked {
                     proposal,
                     from_outbox: 0,
-                };
-                step.persist
-                    .extend((!bug!(LockNotDurable)).then_some(locked));
+                });
                 let seat = self.committee.seat(&self.actor());
                 let patience = PATIENCE + seat.map_or(0, |seat| seat.index() as u64);
                 self.lock(early.entry, ops, self.now + patience);
@@ -236,9 +226,7 @@ impl<A: Wire> Replica<A> {
                 sig,
             });
         }
-        let frozen = self.is_frozen() && !bug!(EchoWhileFrozen);
-        let speaks = self.boundary.speaks(&echo.dot) || bug!(StrangersEchoed);
-        if frozen || !speaks {
+        if self.is_frozen() || !self.boundary.speaks(&echo.dot) {
             return None;
         }
         let fact = self.signer.sign(echo)?;
@@ -352,8 +340,7 @@ impl<A: Wire> Replica<A> {
         let mut due = Vec::new();
         for (source, lane) in &mut self.lanes {
             let certain = lane.certified.is_some() || self.convicted.contains_key(source);
-            let doubtful = !certain && !bug!(ProposalNotRepeated);
-            let Some(lock) = lane.lock_mut().filter(|_| doubtful) else {
+            let Some(lock) = lane.lock_mut().filter(|_| !certain) else {
                 continue;
             };
             let speaks = self.boundary.speaks(&lock.entry.message().dot());

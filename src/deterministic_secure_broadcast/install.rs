@@ -178,15 +178,13 @@ impl<A: Wire> Replica<A> {
         let Some((_, next)) = self.pending.last().filter(|_| !self.awaits_checkpoint()) else {
             return;
         };
-        if !self.reaches(next.frontier()) && !bug!(InstalledBehind) {
+        if !self.reaches(next.frontier()) {
             return;
         }
         let (generation, state) = (next.generation(), next.state());
         let snapshot = self.snapshot_at(&next.frontier().clone());
-        let snapshot =
-            snapshot.or_else(|| bug!(InstalledBehind).then(|| Snapshot::of(&self.algorithm)));
         let certified = |snapshot: &Snapshot| snapshot.manifest().digest() == state;
-        match snapshot.filter(|snapshot| certified(snapshot) || bug!(InstalledBehind)) {
+        match snapshot.filter(certified) {
             Some(snapshot) => {
                 let foundings = self
                     .pending
@@ -324,7 +322,7 @@ impl<A: Wire> Replica<A> {
         // Our standing says that it is here: it must be after a crash, too.
         let message = unrecorded.map(|entry| Record::Message(Arc::clone(&entry.proposal)));
         step.persist.extend(message);
-        lane.carried = known.clone().filter(|_| !bug!(GarbageLocked));
+        lane.carried = known.clone();
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
             if known.is_none() {
@@ -350,7 +348,7 @@ impl<A: Wire> Replica<A> {
         }
         let seal = boundary.sealed().get(&source);
         accusations.extend(seal.map(|seal| Equivocation::Echo(seal.evidence())));
-        if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) && !bug!(SealedDotEchoed) {
+        if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) {
             lane.stance = Stance::Open;
         }
         if let Stance::Waiting(early) = &mut lane.stance {
@@ -365,8 +363,7 @@ impl<A: Wire> Replica<A> {
     /// What we are bound to is tallied anew: echoes of the generation before count no more.
     fn renew_lock(&mut self, source: Actor) {
         let (generation, now) = (self.generation(), self.now);
-        let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
-        if let Some(lock) = lock.filter(|_| !bug!(EchoNotRenewed)) {
+        if let Some(lock) = self.lanes.get_mut(&source).and_then(Lane::lock_mut) {
             let dot = lock.entry.message().dot();
             let digest = lock.entry.digest;
             lock.tally = Tally::new(Echo {

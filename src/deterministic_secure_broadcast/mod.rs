@@ -263,9 +263,7 @@ impl<A: Wire> Replica<A> {
         }
         body.check(self.limits())?;
         let mut step = Step::default();
-        let present = body.generation() == Some(self.generation());
         if let Body::Echo(echo) = &body
-            && (present || !bug!(EvidenceUnused))
             && self.accuse(*echo, &mut step)?
         {
             self.settle(&mut step);

@@ -169,7 +169,7 @@ impl<A: Wire> Replica<A> {
         let queued = self.is_pending();
         self.outbox.last = self.next_slot(encoded.len());
         self.outbox.push(op, encoded.clone());
-        if (queued || !self.flush(0, &mut step)) && !bug!(OutboxNotDurable) {
+        if queued || !self.flush(0, &mut step) {
             step.persist.push(Record::Queued(encoded));
         }
         self.settle(&mut step);
@@ -189,8 +189,7 @@ impl<A: Wire> Replica<A> {
         if len > limit {
             return Err(ProposeError::TooLarge { len, limit });
         }
-        let full = self.outbox.bytes() + len > limits.outbox_bytes as usize;
-        if full && !bug!(OutboxUnbounded) {
+        if self.outbox.bytes() + len > limits.outbox_bytes as usize {
             return Err(ProposeError::OutboxFull);
         }
         if self.head(&me).is_none_or(|head| head.seq.next().is_none()) {

@@ -159,7 +159,7 @@ impl<A: Wire> Replica<A> {
             }
             Record::Ballot(ballot) => {
                 let held = |value| self.closing.candidate(&value).is_some();
-                let whole = ballot.value().is_none_or(held) || bug!(ValidWithoutValue);
+                let whole = ballot.value().is_none_or(held);
                 self.closing.ballots.push(ballot);
                 whole.then_some(())
             }
@@ -224,9 +224,7 @@ impl<A: Wire> Replica<A> {
     fn replay_certified(&mut self, chunk: Chunk) -> Option<()> {
         // What was certified was believed of a generation that we had heard of, and may not have installed: it is on record when
         // it is.
-        if !bug!(FarLaneForgotten) {
-            self.begin_lane(chunk.source);
-        }
+        self.begin_lane(chunk.source);
         let lane = self.lanes.get_mut(&chunk.source)?;
         let mut head = lane.head();
         let entries = chunk.proposals.into_iter();

@@ -149,13 +149,6 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         self.learn(standing, step)?;
-        if bug!(ReturnAddressBelieved)
-            && let Some(peer) = self.peers.get_mut(&from)
-        {
-            let frontier = standing.statement.frontier.iter();
-            peer.delivered = frontier.map(|(s, head)| (*s, head.seq)).collect();
-            peer.even = None;
-        }
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
         } else if let Some(receipt) = self.standing() {
@@ -324,9 +317,8 @@ impl<A: Wire> Replica<A> {
             let Some(peer) = self.peers.get(&member).filter(|_| speaks) else {
                 continue;
             };
-            let level = self.is_level(peer) && !bug!(AnnouncedForEver);
-            let even = level && !self.lacks_from(&member) && !self.is_unheard_contact(&member);
-            if level || bug!(NeverAnnounced) {
+            if self.is_level(peer) {
+                let even = !self.lacks_from(&member) && !self.is_unheard_contact(&member);
                 if let Some(peer) = self.peers.get_mut(&member).filter(|_| even) {
                     peer.even = Some(number);
                 }
@@ -340,7 +332,7 @@ impl<A: Wire> Replica<A> {
                 .is_some_and(|peer| peer.announce.fire(now))
             {
                 self.announce(member, step);
-                for piece in evidence.into_iter().filter(|_| !bug!(EvidenceNotShared)) {
+                for piece in evidence {
                     self.send(member, Body::Evidence(piece), step);
                 }
             }

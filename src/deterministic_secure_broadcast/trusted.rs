@@ -97,7 +97,7 @@ impl<A: Wire> Replica<A> {
     /// Whether the chain of generations has not reached the trusted checkpoint yet.
     #[must_use]
     pub fn awaits_checkpoint(&self) -> bool {
-        self.trusted.is_some() && !bug!(CheckpointUnheeded)
+        self.trusted.is_some()
     }
 
     /// The value that founded an installed generation.
@@ -110,7 +110,7 @@ impl<A: Wire> Replica<A> {
 
     /// The generation after which the chain is asked for.
     pub(super) fn known_generation(&self) -> Generation {
-        let trusted = self.trusted.as_ref().filter(|_| self.awaits_checkpoint());
+        let trusted = self.trusted.as_ref();
         match trusted.filter(|trusted| trusted.value(self.generation()).is_none()) {
             Some(trusted) => Generation::numbered(trusted.after),
             None => self.tip().generation(),
@@ -124,8 +124,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> bool {
         let installed = self.generation();
-        let heeded = self.awaits_checkpoint();
-        let Some(trusted) = self.trusted.as_mut().filter(|_| heeded) else {
+        let Some(trusted) = &mut self.trusted else {
             return false;
         };
         let news = trusted.learn(foundings, installed, &self.network);
@@ -149,7 +148,7 @@ impl<A: Wire> Replica<A> {
             return Ok(false);
         };
         match trusted.value(generation) {
-            None => Ok(bug!(CheckpointUnheeded)),
+            None => Ok(false),
             Some(value) if value == founding.value.digest(&self.network) => Ok(true),
             Some(_) => Err(Refusal::Forged(generation)),
         }

@@ -86,7 +86,7 @@ impl<A: Wire> Replica<A> {
             if let Some(lock) = self.boundary.adopts(&dot, &entry.digest) {
                 *entry = entry.clone().signed_with(lock);
             }
-            if self.verify_source(entry).is_ok() || bug!(Poison) {
+            if self.verify_source(entry).is_ok() {
                 self.closing.wanted.remove(&(dot, entry.digest));
                 let message = Record::Message(Arc::clone(&entry.proposal));
                 step.persist.push(message);
@@ -115,12 +115,9 @@ impl<A: Wire> Replica<A> {
         if recorded || self.closing.payloads.contains_key(digest) {
             return;
         }
-        let held = self.message(dot, digest);
-        let unheld = bug!(PrevoteWithoutHolding);
-        assert!(held.is_some() || unheld, "what a value adopts is held");
-        let Some(entry) = held else {
-            return;
-        };
+        let entry = self
+            .message(dot, digest)
+            .expect("what a value adopts is held");
         step.persist
             .push(Record::Message(Arc::clone(&entry.proposal)));
         self.keep_payload(entry);

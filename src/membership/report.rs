@@ -132,7 +132,7 @@ impl Report {
                 source: *source,
                 seq,
             };
-            if !last.counts(&dot) && !bug!(MarksUnbounded) {
+            if !last.counts(&dot) {
                 return Err(ReportError::Mark(*source));
             }
             mark.check(self.generation, &dot)?;

@@ -109,7 +109,7 @@ impl Terms {
         let fitting = reports.into_iter().take_while(|report| {
             let left = room.checked_sub(encoded_len(report));
             room = left.unwrap_or(room);
-            left.is_some() || bug!(MarksUnbounded)
+            left.is_some()
         });
         self.reports.extend(fitting);
         self.reports.sort_by_key(|report| report.signer);
@@ -126,9 +126,6 @@ impl Terms {
                 .flat_map(|report| &report.statement.heads)
         };
         let mut frontier = last.frontier().clone();
-        if bug!(FrontierForgotten) {
-            frontier.clear();
-        }
         for (source, head) in reported() {
             match frontier.entry(*source) {
                 Vacant(lane) => *lane.insert(*head),
@@ -183,7 +180,7 @@ impl Terms {
         if !ascending(&self.reports, |claim| claim.signer) {
             return Err(ValueError::Reports);
         }
-        if self.reports.len() + usize::from(bug!(TooFewReports)) < last.committee().quorum() {
+        if self.reports.len() < last.committee().quorum() {
             return Err(ValueError::TooFewReports);
         }
         for claim in &self.reports {
@@ -210,8 +207,7 @@ impl Value {
         if self.terms.parent != last.value() {
             return Err(ValueError::Parent);
         }
-        let fits = encoded_len(self) <= last.limits().value_bytes() as usize;
-        if !fits && !bug!(MarksUnbounded) {
+        if encoded_len(self) > last.limits().value_bytes() as usize {
             return Err(ValueError::TooLong);
         }
         let committee = self.terms.check_changes(last)?;
@@ -261,7 +257,7 @@ impl Union {
             dot.seq.follows(head.seq)
         };
         let sealed = last.sealed.iter();
-        let sealed = sealed.filter(|(_, seal)| next(&seal.dot()) && !bug!(SealForgotten));
+        let sealed = sealed.filter(|(_, seal)| next(&seal.dot()));
         let mut union = Self {
             sealed: sealed
                 .map(|(source, seal)| (*source, seal.clone()))
@@ -271,7 +267,7 @@ impl Union {
         for lock in last
             .adopted
             .values()
-            .filter(|lock| next(&lock.statement.dot) && !bug!(AdoptedForgotten))
+            .filter(|lock| next(&lock.statement.dot))
         {
             union.echoes(lock).insert(lock.statement.digest, *lock);
         }
@@ -281,8 +277,7 @@ impl Union {
             .flat_map(|report| report.statement.marks.values());
         for echo in marks.flat_map(Mark::echoes) {
             let dot = &echo.statement.dot;
-            let counts = last.counts(dot) || (bug!(MarksUnbounded) && last.speaks(dot));
-            if next(dot) && counts {
+            if next(dot) && last.counts(dot) {
                 union.count(echo, last.network())?;
             }
         }
@@ -306,12 +301,9 @@ impl Union {
     fn split(mut self) -> (BTreeMap<Actor, Signed<Echo>>, BTreeMap<Actor, Seal>) {
         let mut adopted = BTreeMap::new();
         for (source, echoes) in self.reported {
-            let seal = Seal::of(echoes.values().copied());
-            if let Some(seal) = seal.filter(|_| !bug!(PickedInsteadOfSealed)) {
+            if let Some(seal) = Seal::of(echoes.values().copied()) {
                 self.sealed.insert(source, seal);
-            } else if let Some(lock) = echoes.into_values().next()
-                && !bug!(LocksNotAdopted)
-            {
+            } else if let Some(lock) = echoes.into_values().next() {
                 adopted.insert(source, lock);
             }
         }

@@ -43,8 +43,6 @@ mod settle;
 mod trace;
 mod verbs;
 mod violation;
-#[cfg(test)]
-mod zoo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;

@@ -66,14 +66,10 @@ pub enum Effect<Op> {
 /// # Errors
 /// The store's, before anything is sent; then the replica must be rebuilt from the store.
 pub fn spend<Op, S: Store>(
-    mut step: Step<Op>,
+    step: Step<Op>,
     store: &mut S,
     mut effect: impl FnMut(Effect<Op>),
 ) -> Result<(), S::Error> {
-    if bug!(SentBeforeWritten) {
-        let early = step.send.drain(..);
-        early.map(Effect::Send).for_each(&mut effect);
-    }
     if !step.persist.is_empty() {
         store.append(&step.persist)?;
     }

@@ -78,7 +78,7 @@ impl Agreement {
         }
         let newer = self.locked.is_none_or(|(locked, _)| locked < round);
         if let (Said::Precommit(Some(value)), true) = (said, newer) {
-            self.locked = Some((round, value)).filter(|_| !bug!(LockedForgotten));
+            self.locked = Some((round, value));
         }
         if round > self.round {
             self.line_11_start_round(round, Vec::new());

@@ -51,9 +51,7 @@ impl Agreement {
         };
         self.ground.clone_from(&self.valid);
         self.say(Said::Proposal { value, valid_round }, turn);
-        if let (Some(ground), Some(speech)) = (&self.ground, &mut turn.send)
-            && !bug!(ValidNotPassedOn)
-        {
+        if let (Some(ground), Some(speech)) = (&self.ground, &mut turn.send) {
             speech.quorums.push(ground.prevotes.claim());
         }
         true
@@ -65,7 +63,7 @@ impl Agreement {
             return false;
         };
         let free = self.locked.is_none_or(|(_, locked)| locked == value);
-        self.prevote(value, free || bug!(UnlockedFreely), turn)
+        self.prevote(value, free, turn)
     }
 
     /// A proposal with a valid round frees us from any lock not newer than that.
@@ -248,9 +246,7 @@ impl Agreement {
                 .votes(Vote::Precommit)
                 .take(self.committee.quorum());
             let left: Vec<_> = left.map(|fact| Signed::clone(fact)).collect();
-            if !bug!(LeftForgotten) {
-                turn.persist.push(Record::Left(left.clone()));
-            }
+            turn.persist.push(Record::Left(left.clone()));
             self.line_11_start_round(next, left);
         }
     }
@@ -319,7 +315,6 @@ impl Agreement {
             .filter(|_| self.coordinator(self.round) == self.me.actor());
         let mut quorums: Vec<_> = ground
             .chain(&self.valid)
-            .filter(|_| !bug!(ValidNotPassedOn))
             .map(|p| p.prevotes.claim())
             .collect();
         quorums.dedup();

@@ -72,9 +72,7 @@ impl Slots {
         self.round = round;
         for seat in &mut self.seats {
             let beyond = seat.beyond.take();
-            let kept = seat.here.precommit.filter(|_| bug!(RoundsMixed));
             seat.here = Slot::default();
-            seat.here.precommit = kept;
             match beyond {
                 Some((there, slot)) if there == round => seat.here = slot,
                 Some((there, slot)) if there > round => seat.beyond = Some((there, slot)),

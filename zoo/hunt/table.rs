@@ -1,18 +1,19 @@
 //! Which scenarios show which bug, and after how many of them it must have been caught.
 
-use super::{bank, tight_bank};
-use crate::net::Subject;
-use crate::net::scenario::Family::{self, *};
-use crate::zoo::Bug;
+use bft_crdts_with_bugs::net::Family::{self, *};
+use bft_crdts_with_bugs::net::Subject;
+use bft_crdts_with_bugs::zoo::Bug;
+
+use crate::{bank, tight_bank};
 
 /// A bug, the families of scenarios that show it, the first of them that is played, and how many it may live through; those of an
 /// ordinary campaign when no family is named.
-pub(super) struct Way {
-    pub(super) bug: Bug,
-    pub(super) families: &'static [Family],
-    pub(super) first: u64,
-    pub(super) most: u64,
-    pub(super) subject: fn() -> Subject,
+pub(crate) struct Way {
+    pub(crate) bug: Bug,
+    pub(crate) families: &'static [Family],
+    pub(crate) first: u64,
+    pub(crate) most: u64,
+    pub(crate) subject: fn() -> Subject,
 }
 
 const fn way(bug: Bug, families: &'static [Family], most: u64) -> Way {
@@ -39,7 +40,7 @@ const fn way_tight(bug: Bug, families: &'static [Family], first: u64, most: u64)
 }
 
 /// Every bug.
-pub(super) const CAUGHT: &[Way] = &[
+pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::QuorumOfOneLess, &[Calm, Thieves], 10),
     way(Bug::ShortCertificate, &[Certifiers], 40),
     way(Bug::SeatsRepeated, &[Certifiers], 10),

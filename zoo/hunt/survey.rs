@@ -4,11 +4,12 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Instant;
 
-use super::table::CAUGHT;
-use super::{Family, MOST, bank, campaign, hunt};
-use crate::environment::{self, number};
-use crate::net::{Campaign, Coverage, Kind, Scenario, Signatures};
-use crate::zoo::{self, Bug};
+use bft_crdts_with_bugs::environment::{self, number};
+use bft_crdts_with_bugs::net::{Campaign, Coverage, Family, Kind, Scenario, Signatures};
+use bft_crdts_with_bugs::zoo::{self, Bug};
+
+use crate::table::CAUGHT;
+use crate::{MOST, bank, campaign, hunt};
 
 /// Those of `all` that the text names, separated by commas.
 fn chosen<T: Copy>(text: &str, all: &[T], name: impl Fn(T) -> String) -> Vec<T> {
