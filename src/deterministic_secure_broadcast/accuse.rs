@@ -20,11 +20,11 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let accused = evidence.accused();
-        self.lane(&accused)?;
-        if self.convicted.contains_key(&accused) {
+        self.lanes.known(&accused)?;
+        if self.lanes.is_convicted(&accused) {
             return Ok(());
         }
-        evidence.verify(&self.network)?;
+        evidence.verify(&self.history.network)?;
         self.convict(accused, evidence, step);
         Ok(())
     }
@@ -39,10 +39,10 @@ impl<A: Wire> Replica<A> {
         let Some(held) = self.held_against(&claim) else {
             return Ok(false);
         };
-        if !self.convicted.contains_key(&claim.signer) {
+        if !self.lanes.is_convicted(&claim.signer) {
             let key = claim.signer.public_key();
             let key = key.map_err(|_| Refusal::NoLane(claim.signer))?;
-            let fact = claim.verify(&self.network, &key)?;
+            let fact = claim.verify(&self.history.network, &key)?;
             self.convict_echoes(held, fact.into_claim(), step);
         }
         Ok(true)
@@ -54,7 +54,7 @@ impl<A: Wire> Replica<A> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lanes.get(&dot.source)?;
         if claim.signer == dot.source {
-            let imposed = self.boundary.adopted().get(&dot.source);
+            let imposed = self.history.boundary.adopted().get(&dot.source);
             let imposed = imposed.filter(|lock| lock.statement.dot == dot);
             let said = lane.said_otherwise(&dot, &digest);
             let said = said.or(imposed.copied());
@@ -74,7 +74,7 @@ impl<A: Wire> Replica<A> {
             digest,
         } = claim.statement;
         let lane = self.lanes.get(&dot.source)?;
-        let seat = self.committee_of(generation)?.seat(&claim.signer)?;
+        let seat = self.history.committee_of(generation)?.seat(&claim.signer)?;
         let counted = lane.lock().and_then(|lock| {
             let sig = lock.tally.signature(seat)?;
             Some((*lock.tally.statement(), sig))
@@ -103,11 +103,11 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) {
         let accused = left.signer;
-        if self.convicted.contains_key(&accused) {
+        if self.lanes.is_convicted(&accused) {
             return;
         }
         let evidence = Equivocation::Echo(Conflict { left, right });
-        if evidence.verify(&self.network).is_ok() {
+        if evidence.verify(&self.history.network).is_ok() {
             self.convict(accused, Arc::new(evidence), step);
         }
     }
@@ -116,7 +116,7 @@ impl<A: Wire> Replica<A> {
     pub(super) fn accuse_reported(&mut self, report: &Report, step: &mut Step<A::Op>) {
         for mark in report.marks.values() {
             if let Mark::Seal(conflict) = mark
-                && self.lanes.contains_key(&conflict.left.signer)
+                && self.lanes.has(&conflict.left.signer)
             {
                 self.convict_echoes(conflict.left, conflict.right, step);
             }
@@ -140,15 +140,15 @@ impl<A: Wire> Replica<A> {
         tracing::warn!(me = ?self.actor(), %accused, dot = ?evidence.dot(), "convicted");
         step.persist.push(Record::Convicted(Arc::clone(&evidence)));
         step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
-        self.convicted.insert(accused, evidence);
-        self.standing.outdate();
+        self.lanes.convicted.insert(accused, evidence);
+        self.peers.standing.outdate();
         self.show_accused(accused, step);
     }
 
     /// Sends an actor the evidence against it. A correct one whose key somebody else uses too, or whose store was put back, learns
     /// of it no other way while nobody contradicts it: it would wait for echoes that nobody gives.
     pub(super) fn show_accused(&self, accused: Actor, step: &mut Step<A::Op>) {
-        if let Some(evidence) = self.convicted.get(&accused)
+        if let Some(evidence) = self.lanes.convicted.get(&accused)
             && !self.signer.is_replaying()
         {
             self.send(accused, Body::Evidence(Arc::clone(evidence)), step);
@@ -162,10 +162,10 @@ impl<A: Wire> Replica<A> {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
         let remembered = lock.is_some_and(|lock| lock.entry.digest == echo.digest);
-        let committee = self.committee_of(echo.generation);
+        let committee = self.history.committee_of(echo.generation);
         let seat = committee.and_then(|committee| committee.seat(&self.actor()));
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
-        let seal = self.boundary.sealed().get(&echo.dot.source);
+        let seal = self.history.boundary.sealed().get(&echo.dot.source);
         let sealed =
             echo.generation < self.generation() && seal.is_some_and(|seal| seal.dot() == echo.dot);
         let echoed = !sealed && certificate.signatures.iter().any(ours);
@@ -179,7 +179,7 @@ impl<A: Wire> Replica<A> {
     /// source does, if it signed it as a member; others are more liars than are tolerated, or echo what they please.
     pub(super) fn accuse_signers(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
         let statement = certificate.statement;
-        let committee = self.committee_of(statement.generation);
+        let committee = self.history.committee_of(statement.generation);
         let members = committee.map(|committee| committee.seats().collect::<Vec<_>>());
         let claims = members.into_iter().flatten().filter_map(|(seat, signer)| {
             let sig = signature(certificate, seat)?;

@@ -28,7 +28,7 @@ impl<A: Wire> Replica<A> {
             return;
         };
         let ballots = std::mem::take(&mut self.closing.ballots);
-        let opened = Agreement::open(&self.boundary, key, Pace::default(), ballots);
+        let opened = Agreement::open(&self.history.boundary, key, Pace::default(), ballots);
         match opened {
             Ok(mut agreement) => {
                 let turn = agreement.start();
@@ -148,7 +148,7 @@ impl<A: Wire> Replica<A> {
 
     /// Takes in a value that we asked for; others are not worth their check.
     pub(super) fn take_value(&mut self, value: Arc<Value>) {
-        let digest = value.digest(&self.network);
+        let digest = value.digest(&self.history.network);
         let asked = self.closing.agreement.as_ref().map(Agreement::questions);
         let decided = self
             .closing
@@ -165,7 +165,7 @@ impl<A: Wire> Replica<A> {
     /// Holds a value: one that counts, or it is let go with the next turn of the agreement.
     pub(super) fn hold_value(&mut self, value: Arc<Value>, digest: Digest, durable: bool) {
         if self.closing.candidate(&digest).is_none() {
-            let check = value.check(&self.boundary).map(Box::new);
+            let check = value.check(&self.history.boundary).map(Box::new);
             self.closing.values.push(Candidate {
                 digest,
                 value,
@@ -186,7 +186,7 @@ impl<A: Wire> Replica<A> {
         };
         let obligations = succession.obligations.clone();
         let frontier = succession.next.frontier().clone();
-        if !self.reaches(&obligations.heads) {
+        if !self.lanes.reach(&obligations.heads) {
             self.pull_from_all(step);
             return None;
         }
@@ -236,7 +236,7 @@ impl<A: Wire> Replica<A> {
             return false;
         };
         let head = frontier.get(&dot.source).copied();
-        let head = head.unwrap_or_else(|| Head::empty(&self.network));
+        let head = head.unwrap_or_else(|| Head::empty(&self.history.network));
         let message = entry.message();
         let placed = message.dot() == dot && message.parent == head.digest;
         let ops = message.decode::<A::Op>(self.limits());
@@ -277,12 +277,12 @@ impl<A: Wire> Replica<A> {
         if !agreement.is_some_and(Agreement::awaits_offer) {
             return;
         }
-        let carried = self.boundary.adopted().values().map(message_of);
+        let carried = self.history.boundary.adopted().values().map(message_of);
         if !self.holds_payloads(self.beyond(carried), step) {
             return;
         }
         while let Some(terms) = self.backed_terms(step) {
-            let last = &self.boundary;
+            let last = &self.history.boundary;
             let Ok(frontier) = terms.frontier(last) else {
                 return;
             };
@@ -325,16 +325,20 @@ impl<A: Wire> Replica<A> {
             .into_iter()
             .filter(|r| self.backs(&r.statement, step))
             .collect();
-        if backed.len() < self.committee.quorum() {
+        if backed.len() < self.history.committee.quorum() {
             return None;
         }
-        let terms = Terms::gather(&self.boundary, self.closing.changes.values(), &backed);
-        (terms.reports.len() >= self.committee.quorum()).then_some(terms)
+        let terms = Terms::gather(
+            &self.history.boundary,
+            self.closing.changes.values(),
+            &backed,
+        );
+        (terms.reports.len() >= self.history.committee.quorum()).then_some(terms)
     }
 
     fn offer_value(&mut self, value: Value, step: &mut Step<A::Op>) {
         let value = Arc::new(value);
-        let digest = value.digest(&self.network);
+        let digest = value.digest(&self.history.network);
         self.hold_value(value, digest, false);
         let good = self
             .closing
@@ -372,7 +376,7 @@ impl<A: Wire> Replica<A> {
     }
 
     pub(super) fn pull_from_all(&mut self, step: &mut Step<A::Op>) {
-        for member in self.peers.keys().copied().collect::<Vec<_>>() {
+        for member in self.peers.actors() {
             self.pull(member, step);
         }
     }
@@ -407,7 +411,7 @@ impl<A: Wire> Replica<A> {
             self.want_decided(digest, step);
             return;
         };
-        if let (true, Ok(succession)) = (self.pending.is_empty(), &candidate.check) {
+        if let (true, Ok(succession)) = (self.history.pending.is_empty(), &candidate.check) {
             let founding = Arc::new(Founding::of(Arc::clone(&candidate.value), &decision));
             let next = succession.next.clone();
             self.expect_generation(founding, next);
@@ -417,7 +421,7 @@ impl<A: Wire> Replica<A> {
 
     pub(super) fn convict_member(&mut self, evidence: Equivocation, step: &mut Step<A::Op>) {
         let accused = evidence.accused();
-        if !self.convicted.contains_key(&accused) {
+        if !self.lanes.is_convicted(&accused) {
             self.convict(accused, Arc::new(evidence), step);
         }
     }

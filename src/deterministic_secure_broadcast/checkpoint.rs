@@ -18,22 +18,26 @@ impl<A: Wire> Replica<A> {
     /// is open, whose records are still needed; right after a generation was installed there is none.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Vec<Record>> {
-        if self.is_frozen() || self.has_approvals() || !self.pending.is_empty() {
+        if self.is_frozen() || self.has_approvals() || !self.history.pending.is_empty() {
             return None;
         }
         let carried = self.lanes.values().filter_map(Lane::carried);
         let carried = carried.map(|entry| Record::Message(Arc::clone(&entry.proposal)));
         let mut records: Vec<_> = carried.collect();
-        if let Some((_, snapshot)) = self.snapshots.back().filter(|_| !self.chain.is_empty()) {
+        if !self.history.chain.is_empty() {
             records.push(Record::Snapshot {
-                foundings: self.chain.clone(),
-                bytes: snapshot.bytes().clone(),
+                foundings: self.history.chain.clone(),
+                bytes: self.history.snapshot().bytes().clone(),
             });
         }
-        let evidence = self.convicted.values();
+        let evidence = self.lanes.convicted.values();
         records.extend(evidence.map(|piece| Record::Convicted(Arc::clone(piece))));
-        for (source, lane) in &self.lanes {
-            lane.checkpoint(*source, self.boundary.head(source).seq, &mut records);
+        for (source, lane) in self.lanes.iter() {
+            lane.checkpoint(
+                *source,
+                self.history.boundary.head(source).seq,
+                &mut records,
+            );
         }
         records.extend(self.outbox.waiting().map(Record::Queued));
         records.extend(self.signer.is_silenced().then_some(Record::Silenced));
@@ -44,9 +48,11 @@ impl<A: Wire> Replica<A> {
     /// generation, on which nobody had to agree.
     #[must_use]
     pub fn certified_state(&self) -> Option<CertifiedState> {
-        let (_, snapshot) = self.snapshots.back().filter(|_| !self.chain.is_empty())?;
-        let (genesis, foundings) = (self.genesis.clone(), self.chain.clone());
-        let bytes = snapshot.bytes().clone();
+        if self.history.chain.is_empty() {
+            return None;
+        }
+        let (genesis, foundings) = (self.history.genesis.clone(), self.history.chain.clone());
+        let bytes = self.history.snapshot().bytes().clone();
         Some(CertifiedState::new(genesis, foundings, bytes))
     }
 }

@@ -124,7 +124,7 @@ impl<A: Wire> Replica<A> {
     /// Whether we consented to a change that is not made yet.
     #[must_use]
     pub fn has_approvals(&self) -> bool {
-        let seat = self.committee.seat(&self.actor());
+        let seat = self.history.committee.seat(&self.actor());
         seat.is_some_and(|seat| self.closing.approvals.of(seat).next().is_some())
     }
 
@@ -137,13 +137,13 @@ impl<A: Wire> Replica<A> {
         if self.signer.is_silenced() {
             return Err(ApproveError::Silenced);
         }
-        if !self.committee.contains(&self.actor()) || self.awaits_checkpoint() {
+        if !self.history.committee.contains(&self.actor()) || self.awaits_checkpoint() {
             return Err(ApproveError::NotAMember);
         }
         if self.is_in_doubt() {
             return Err(ApproveError::InDoubt);
         }
-        change.check(&self.boundary)?;
+        change.check(&self.history.boundary)?;
         let approval = Approval {
             generation: self.generation(),
             change: change.key(),
@@ -154,7 +154,11 @@ impl<A: Wire> Replica<A> {
         let consent = Arc::new(Consent { change, approval });
         step.persist.push(Record::Approved(Arc::clone(&consent)));
         self.send_to_members(&Body::Approve(consent), &mut step);
-        if let Some(authorised) = self.closing.approvals.add(&self.boundary, &change, fact)? {
+        if let Some(authorised) =
+            self.closing
+                .approvals
+                .add(&self.history.boundary, &change, fact)?
+        {
             self.freeze(authorised, &mut step);
         }
         self.settle(&mut step);
@@ -168,14 +172,20 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let Consent { change, approval } = consent;
-        let fact = self.committee.verify(&self.network, *approval)?;
+        let fact = self
+            .history
+            .committee
+            .verify(&self.history.network, *approval)?;
         if fact.signer == self.actor() {
             if !self.has_approved(&fact.statement.change) {
                 self.silence(step);
             }
             return Ok(());
         }
-        let authorised = self.closing.approvals.add(&self.boundary, change, fact)?;
+        let authorised = self
+            .closing
+            .approvals
+            .add(&self.history.boundary, change, fact)?;
         if let Some(authorised) = authorised {
             self.freeze(authorised, step);
         } else if !self.has_approved(&change.key()) {
@@ -185,7 +195,7 @@ impl<A: Wire> Replica<A> {
     }
 
     fn has_approved(&self, change: &ChangeKey) -> bool {
-        let seat = self.committee.seat(&self.actor());
+        let seat = self.history.committee.seat(&self.actor());
         let own = seat
             .into_iter()
             .flat_map(|seat| self.closing.approvals.of(seat));
@@ -207,7 +217,7 @@ impl<A: Wire> Replica<A> {
 
     /// After a crash: what was not said of the end of this generation is said now.
     pub(super) fn go_on_closing(&mut self, step: &mut Step<A::Op>) {
-        if self.committee.contains(&self.actor()) {
+        if self.history.committee.contains(&self.actor()) {
             self.report(step);
             self.open_agreement(step);
         }
@@ -235,26 +245,27 @@ impl<A: Wire> Replica<A> {
     }
 
     fn own_report(&self) -> Report {
-        let mut report = Report::of(&self.boundary);
-        for (source, lane) in &self.lanes {
+        let mut report = Report::of(&self.history.boundary);
+        for (source, lane) in self.lanes.iter() {
             let head = lane.head();
-            if head != self.boundary.head(source) {
+            if head != self.history.boundary.head(source) {
                 report.heads.insert(*source, head);
             }
-            let convicted = self
-                .convicted
-                .get(source)
-                .and_then(|evidence| match &**evidence {
-                    Equivocation::Echo(conflict) => Some(conflict),
-                    Equivocation::Ballot(_) => None,
-                });
+            let convicted =
+                self.lanes
+                    .convicted
+                    .get(source)
+                    .and_then(|evidence| match &**evidence {
+                        Equivocation::Echo(conflict) => Some(conflict),
+                        Equivocation::Ballot(_) => None,
+                    });
             let sealed = convicted.filter(|conflict| {
                 let dot = conflict.left.statement.dot;
                 dot.source == *source && dot.seq.follows(head.seq)
             });
             let counts = head.seq.next().is_some_and(|seq| {
                 let source = *source;
-                self.boundary.counts(&Dot { source, seq })
+                self.history.boundary.counts(&Dot { source, seq })
             });
             if !counts {
                 continue;
@@ -279,7 +290,7 @@ impl<A: Wire> Replica<A> {
             let key = change.change.key();
             !self.closing.changes.contains_key(&key)
         });
-        let news = news.map(|change| change.verify(&self.boundary));
+        let news = news.map(|change| change.verify(&self.history.boundary));
         let news: Vec<_> = news.collect::<Result<_, _>>()?;
         let held = self.closing.reports.get(&report.signer);
         if held.is_none_or(|held| **held != *report) {
@@ -302,8 +313,11 @@ impl<A: Wire> Replica<A> {
         if !own && self.closing.reports.contains_key(&report.signer) {
             return Ok(());
         }
-        report.statement.check(&self.boundary)?;
-        let fact = self.committee.verify(&self.network, report.clone())?;
+        report.statement.check(&self.history.boundary)?;
+        let fact = self
+            .history
+            .committee
+            .verify(&self.history.network, report.clone())?;
         self.accuse_reported(&report.statement, step);
         if own {
             self.silence(step);
@@ -320,17 +334,11 @@ impl<A: Wire> Replica<A> {
         generation: Generation,
         step: &mut Step<A::Op>,
     ) -> bool {
-        let index = usize::try_from(generation.number()).unwrap_or(usize::MAX);
-        let pending = self.pending.iter().map(|(founding, _)| founding);
-        let mut chain = self.chain.iter().chain(pending);
-        match chain.nth(index) {
-            Some(founding) => {
-                let founding = Arc::clone(founding);
-                self.send(to, Body::Founding(founding), step);
-                true
-            }
-            None => false,
-        }
+        let Some(founding) = self.history.what_ended(generation) else {
+            return false;
+        };
+        self.send(to, Body::Founding(Arc::clone(founding)), step);
+        true
     }
 
     /// A newcomer asks to be let in; the application decides.
@@ -340,7 +348,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let change = Change::Join(entry);
-        change.check(&self.boundary)?;
+        change.check(&self.history.boundary)?;
         if !self.has_approved(&change.key()) {
             step.asked.push(change);
         }
@@ -350,7 +358,7 @@ impl<A: Wire> Replica<A> {
     /// What may have been lost of the end of this generation is said again.
     pub(super) fn resend_closing(&mut self, step: &mut Step<A::Op>) {
         let now = self.now;
-        let seat = self.committee.seat(&self.actor());
+        let seat = self.history.committee.seat(&self.actor());
         if !self.is_frozen() {
             let own = seat
                 .into_iter()

@@ -1,92 +1,35 @@
 //! The deliver rule: a certified message takes effect when it is next in its lane, here, and valid on the very state
 //! that it is applied to. What is early is held; whatever it rests on is certified too, and will come.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Replica;
 use super::error::Refusal;
+use super::history::Vouch;
 use super::lane::{Certified, Lane, Stance};
 use super::message::{Certificate, Entry};
 use super::packet::Chunk;
 use super::step::{Delivery, Fault, Record, Step};
 use crate::actor::Actor;
 use crate::codec::Digest;
-use crate::dot::{Dot, Head};
-use crate::membership::Admission;
+use crate::dot::Dot;
 use crate::traits::{Verdict, Wire};
 
-/// What the newest chain of generations that is known here makes of the end of a stretch: every way to deliver asks it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vouch {
-    /// It is its lane's end in the frontier of a generation that is founded, which proves it without a certificate.
-    Frontier,
-    /// Its certificate proves it.
-    Certificate,
-    /// The committee that certified it is over, and its keys may be stolen: it counts when its lane reaches the frontier of
-    /// a generation that is founded.
-    Provisional,
-    /// It counts, if ever, when a generation is installed that is not installed here yet.
-    Later,
-    /// Retired keys signed it too late, or never did.
-    Closed,
-}
-
 impl<A: Wire> Replica<A> {
-    /// The closing rule, asked of the newest generation that is founded, installed here or not.
-    pub(super) fn vouch(
-        &self,
-        source: &Actor,
-        end: Head,
-        certificate: Option<&Certificate>,
-    ) -> Vouch {
-        let mut pending = self.pending.iter();
-        if pending.any(|(_, boundary)| boundary.head(source) == end) {
-            return Vouch::Frontier;
-        }
-        let Some(certificate) = certificate else {
-            return Vouch::Closed;
-        };
-        match self.pending.last().map(|(_, newest)| newest.head(source)) {
-            None => self.vouch_installed(certificate),
-            Some(newest) => match end.seq.cmp(&newest.seq) {
-                Ordering::Less => Vouch::Provisional,
-                Ordering::Equal => Vouch::Closed,
-                Ordering::Greater => Vouch::Later,
-            },
-        }
-    }
-
-    fn vouch_installed(&self, certificate: &Certificate) -> Vouch {
-        match self.admits(certificate) {
-            Admission::Current | Admission::Named => Vouch::Certificate,
-            Admission::Later => Vouch::Later,
-            Admission::Within(_) | Admission::Refused => Vouch::Closed,
-        }
-    }
-
-    /// The same of a certificate alone.
-    pub(super) fn vouch_certificate(&self, certificate: &Certificate) -> Vouch {
-        let source = certificate.statement.dot.source;
-        self.vouch(&source, certificate.head(), Some(certificate))
-    }
-
-    /// Whether a certificate may deliver now.
-    pub(super) fn vouches(&self, certificate: &Certificate) -> bool {
-        let vouch = self.vouch_certificate(certificate);
-        matches!(vouch, Vouch::Frontier | Vouch::Certificate)
-    }
-
     /// A generation is founded: what was certified before, and is not delivered yet, is asked of it again.
     pub(super) fn vouch_again(&mut self) {
-        let newest = self.tip().clone();
+        let newest = self.history.tip().clone();
         let held = self.lanes.iter().filter_map(|(source, lane)| {
             let held = lane.certified.as_ref().filter(|held| !held.provisional)?;
             let certificate = held.certificate.as_deref()?;
             // Right after its frontier a generation may adopt it: that shows when it is installed.
             let reached = lane.head() == newest.head(source);
-            Some((*source, self.vouch_certificate(certificate), reached))
+            Some((
+                *source,
+                self.history.vouch_certificate(certificate),
+                reached,
+            ))
         });
         for (source, vouch, reached) in held.collect::<Vec<_>>() {
             let lane = self.lanes.get_mut(&source).expect("it was looked at");
@@ -112,7 +55,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let dot = certificate.statement.dot;
-        let lane = self.lane(&dot.source)?;
+        let lane = self.lanes.known(&dot.source)?;
         let held = lane
             .certificate_at(dot.seq)
             .map(|held| held.statement.digest);
@@ -127,7 +70,7 @@ impl<A: Wire> Replica<A> {
         if dot.seq <= lane.head().seq {
             return Ok(());
         }
-        match self.vouch_certificate(&certificate) {
+        match self.history.vouch_certificate(&certificate) {
             Vouch::Frontier | Vouch::Certificate => {}
             Vouch::Provisional | Vouch::Later => {
                 self.pull(from, step);
@@ -162,8 +105,8 @@ impl<A: Wire> Replica<A> {
             .filter(|tally| *tally.statement() == echo);
         let known = |seat| tally.and_then(|tally| tally.signature(seat));
         let closed = Refusal::Closed(echo.dot.source);
-        let committee = self.committee_of(echo.generation).ok_or(closed)?;
-        let fact = committee.certify(&self.network, certificate, known)?;
+        let committee = self.history.committee_of(echo.generation).ok_or(closed)?;
+        let fact = committee.certify(&self.history.network, certificate, known)?;
         Ok(fact.claim())
     }
 
@@ -208,7 +151,7 @@ impl<A: Wire> Replica<A> {
         entry: Entry,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        let lane = self.lane(&entry.message().source)?;
+        let lane = self.lanes.known(&entry.message().source)?;
         if entry.message().parent != lane.head().digest {
             return Err(Refusal::WrongParent(entry.message().dot()));
         }
@@ -227,7 +170,7 @@ impl<A: Wire> Replica<A> {
         };
         certified.tail.push_back(entry);
         step.persist.push(record(source, certified, locked));
-        self.ready.insert(source);
+        self.lanes.ready.insert(source);
     }
 
     /// Delivers and judges until nothing more can be: each delivery may make what other lanes hold valid.
@@ -235,22 +178,22 @@ impl<A: Wire> Replica<A> {
         if self.awaits_checkpoint() {
             return;
         }
-        while let Some(source) = self.ready.pop_first() {
+        while let Some(source) = self.lanes.ready.pop_first() {
             while self.deliver_next(source, step) {
-                self.ready.append(&mut self.waiting);
+                self.lanes.ready.append(&mut self.lanes.waiting);
                 if source == self.actor() {
                     self.flush(self.outbox.len(), step);
                 }
             }
             self.judge_waiting(source, step);
             if self.lanes.get(&source).is_some_and(Lane::holds) {
-                self.waiting.insert(source);
+                self.lanes.waiting.insert(source);
             }
         }
         debug_assert!(
             self.lanes
                 .iter()
-                .all(|(source, lane)| !lane.holds() || self.waiting.contains(source)),
+                .all(|(source, lane)| !lane.holds() || self.lanes.waiting.contains(source)),
             "whatever makes a lane hold something has it looked at"
         );
     }
@@ -269,14 +212,18 @@ impl<A: Wire> Replica<A> {
         let dot = entry.message().dot();
         // Records are trusted: what they say was delivered, was.
         debug_assert!(
-            self.signer.is_replaying() || proof.is_none_or(|proof| self.vouches(&proof)),
+            self.signer.is_replaying() || proof.is_none_or(|proof| self.history.vouches(&proof)),
             "whatever makes a stretch ready asks the newest generation that is known"
         );
         let Some(lane) = self.lanes.get_mut(&source) else {
             return false;
         };
-        let Some((ops, verdict)) = judge(&self.algorithm, lane, &entry, self.genesis.limits())
-        else {
+        let Some((ops, verdict)) = judge(
+            &self.execution.algorithm,
+            lane,
+            &entry,
+            self.history.genesis.limits(),
+        ) else {
             lane.stopped = true;
             tracing::error!(%dot, "a certified message cannot be read: a later version of the program is needed");
             step.faults.push(Fault::Unreadable { dot });
@@ -303,10 +250,10 @@ impl<A: Wire> Replica<A> {
             return false;
         };
         let contradicted = lane.said_otherwise(&dot, &entry.digest);
-        lane.advance(&entry, self.genesis.limits());
+        lane.advance(&entry, self.history.genesis.limits());
         self.apply(source, ops);
-        self.deliveries += 1;
-        self.standing.outdate();
+        self.execution.deliveries += 1;
+        self.peers.standing.outdate();
         step.persist.push(Record::Delivered(dot));
         step.delivered.push(Delivery::new(entry.clone()));
         if let Some(held) = contradicted {
@@ -320,14 +267,14 @@ impl<A: Wire> Replica<A> {
             if source != self.signer.actor() {
                 self.outbox.apply_foreign(&op);
             }
-            self.algorithm.apply(op);
+            self.execution.algorithm.apply(op);
         }
     }
 
     /// Judges again a proposal that was early.
     fn judge_waiting(&mut self, source: Actor, step: &mut Step<A::Op>) {
         let waits =
-            self.signer.is_silenced() || self.is_frozen() || self.convicted.contains_key(&source);
+            self.signer.is_silenced() || self.is_frozen() || self.lanes.is_convicted(&source);
         let moment = self.moment();
         let Some(lane) = self.lanes.get_mut(&source).filter(|_| !waits) else {
             return;
@@ -347,16 +294,16 @@ impl<A: Wire> Replica<A> {
     /// Early messages are judged again as time passes too: the delivery that makes one valid may be the last.
     pub(super) fn judge_early(&mut self, step: &mut Step<A::Op>) {
         let moment = self.moment();
-        let lanes = self.lanes.iter();
+        let lanes = self.lanes.by_source.iter();
         let due =
             lanes.filter(|(_, lane)| lane.early().is_some_and(|early| early.again.is_due(moment)));
-        self.ready.extend(due.map(|(source, _)| *source));
+        self.lanes.ready.extend(due.map(|(source, _)| *source));
         self.settle(step);
     }
 
     /// How much has happened that may make early messages valid, or lets them be looked at: deliveries and ticks.
     pub(super) fn moment(&self) -> u64 {
-        self.now.saturating_add(self.deliveries)
+        self.now.saturating_add(self.execution.deliveries)
     }
 }
 

@@ -27,11 +27,11 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let dot = proposal.message.dot();
-        let head = self.lane(&dot.source)?.head();
+        let head = self.lanes.known(&dot.source)?.head();
         if dot.seq == Seq::ZERO {
             return Err(Refusal::NoDot(dot));
         }
-        let mut entry = Entry::new(&self.network, proposal);
+        let mut entry = Entry::new(&self.history.network, proposal);
         if entry.proposal.generation > self.generation() {
             self.accuse(entry.echo(), step)?;
             self.pull(from, step);
@@ -59,7 +59,7 @@ impl<A: Wire> Replica<A> {
             // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
             return Ok(());
         }
-        let lane = self.lane(&dot.source)?;
+        let lane = self.lanes.known(&dot.source)?;
         if dot.seq <= head.seq {
             // 1. Delivered here: its source lost our answer, or lies.
             return self.answer_late(from, &dot.source, step);
@@ -97,7 +97,7 @@ impl<A: Wire> Replica<A> {
     /// Rules 4 to 7, on a proposal for the next dot of its lane whose signature is good.
     fn judge(&mut self, from: Actor, entry: Entry, step: &mut Step<A::Op>) -> Result<(), Refusal> {
         let dot = entry.message().dot();
-        let lane = self.lane(&dot.source)?;
+        let lane = self.lanes.known(&dot.source)?;
         if dot.source == self.actor() {
             self.silence(step);
             return Ok(());
@@ -105,13 +105,13 @@ impl<A: Wire> Replica<A> {
         if entry.message().parent != lane.head().digest {
             return Err(Refusal::WrongParent(dot));
         }
-        if self.convicted.contains_key(&dot.source) {
+        if self.lanes.is_convicted(&dot.source) {
             self.show_accused(dot.source, step);
             return Ok(());
         }
         // 4. Only members are sources, or who left a lock behind.
-        if !self.boundary.speaks(&dot) {
-            let founding = self.chain.last().cloned();
+        if !self.history.boundary.speaks(&dot) {
+            let founding = self.history.chain.last().cloned();
             let founding = founding.ok_or(Refusal::NoLane(dot.source))?;
             self.send(from, Body::Founding(founding), step);
             return Ok(());
@@ -122,7 +122,7 @@ impl<A: Wire> Replica<A> {
         // If it is early, another delivery may be what it waits for.
         let early = Early::new(entry, self.moment().saturating_add(1));
         self.echo_if_valid(from, early, step);
-        self.waiting.insert(dot.source);
+        self.lanes.waiting.insert(dot.source);
         Ok(())
     }
 
@@ -130,15 +130,18 @@ impl<A: Wire> Replica<A> {
     pub(super) fn echo_if_valid(&mut self, from: Actor, early: Early, step: &mut Step<A::Op>) {
         let entry = &early.entry;
         let dot = entry.message().dot();
-        let Ok(ops) = entry.message().decode::<A::Op>(self.genesis.limits()) else {
+        let Ok(ops) = entry
+            .message()
+            .decode::<A::Op>(self.history.genesis.limits())
+        else {
             return self.refuse(entry.echo(), None, step);
         };
-        let verdict = match self.algorithm.verdict_batch(&dot.source, &ops) {
+        let verdict = match self.execution.algorithm.verdict_batch(&dot.source, &ops) {
             // 5. Nothing is echoed at the end of a generation.
             Verdict::Valid if self.is_frozen() => Verdict::NotYet("frozen"),
             verdict => verdict,
         };
-        let seated = self.committee.contains(&self.signer.actor());
+        let seated = self.history.committee.contains(&self.signer.actor());
         let Some(lane) = self.lanes.get_mut(&dot.source) else {
             return;
         };
@@ -152,7 +155,7 @@ impl<A: Wire> Replica<A> {
                     proposal,
                     from_outbox: 0,
                 });
-                let seat = self.committee.seat(&self.actor());
+                let seat = self.history.committee.seat(&self.actor());
                 let patience = PATIENCE + seat.map_or(0, |seat| seat.index() as u64);
                 self.lock(early.entry, ops, self.now + patience);
                 self.send_echo(&[from, dot.source], dot.source, step);
@@ -188,7 +191,7 @@ impl<A: Wire> Replica<A> {
 
     /// Signs again what we are bound to: whoever holds a lock counts its own echo.
     pub(super) fn echo_locks(&mut self, step: &mut Step<A::Op>) {
-        for source in self.lanes.keys().copied().collect::<Vec<_>>() {
+        for source in self.lanes.sources() {
             self.own_echo(source, step);
         }
     }
@@ -201,7 +204,7 @@ impl<A: Wire> Replica<A> {
             .filter(|_| !self.signer.is_replaying());
         let certificate = lane.and_then(Lane::lock_mut).and_then(|lock| {
             let echo = lock.entry.echo();
-            lock.tally.add_checked(&self.committee, &echo)
+            lock.tally.add_checked(&self.history.committee, &echo)
         });
         if let Some(certificate) = certificate {
             self.spread(&certificate, step);
@@ -214,7 +217,7 @@ impl<A: Wire> Replica<A> {
         source: Actor,
         step: &mut Step<A::Op>,
     ) -> Option<Signed<Echo>> {
-        let seat = self.committee.seat(&self.signer.actor())?;
+        let seat = self.history.committee.seat(&self.signer.actor())?;
         self.count_source(&source, step);
         let lock = self.lanes.get(&source)?.lock()?;
         let echo = *lock.tally.statement();
@@ -226,7 +229,7 @@ impl<A: Wire> Replica<A> {
                 sig,
             });
         }
-        if self.is_frozen() || !self.boundary.speaks(&echo.dot) {
+        if self.is_frozen() || !self.history.boundary.speaks(&echo.dot) {
             return None;
         }
         let fact = self.signer.sign(echo)?;
@@ -240,7 +243,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let Echo { dot, digest, .. } = claim.statement;
-        let lane = self.lane(&dot.source)?;
+        let lane = self.lanes.known(&dot.source)?;
         if dot.seq <= lane.head().seq {
             return Ok(());
         }
@@ -251,11 +254,14 @@ impl<A: Wire> Replica<A> {
             return self.handle_unasked(claim, step);
         };
         debug_assert_eq!(lock.entry.digest, digest);
-        let seat = self.committee.seat(&claim.signer);
+        let seat = self.history.committee.seat(&claim.signer);
         if seat.is_some_and(|seat| lock.tally.signature(seat).is_some()) {
             return Ok(());
         }
-        let fact = self.committee.verify(&self.network, claim)?;
+        let fact = self
+            .history
+            .committee
+            .verify(&self.history.network, claim)?;
         // Our own counts too: of what we are bound to it says nothing new, and who restarts frozen has not signed it again.
         self.count(&fact, step);
         Ok(())
@@ -270,14 +276,16 @@ impl<A: Wire> Replica<A> {
         let Echo { dot, digest, .. } = claim.statement;
         if claim.signer != self.actor() {
             // Of a lock that everybody adopts, echoes go to everybody, whether its message is here or not.
-            let adopted = self.boundary.names(&dot, &digest);
+            let adopted = self.history.boundary.names(&dot, &digest);
             // And whoever served a message for the agreement gets an echo of it, whether it has a lock of its own or not.
             let served = self.message(&dot, &digest).is_some();
             return (adopted || served)
                 .then_some(())
                 .ok_or(Refusal::Unasked(dot));
         }
-        self.committee.verify(&self.network, claim)?;
+        self.history
+            .committee
+            .verify(&self.history.network, claim)?;
         self.silence(step);
         Ok(())
     }
@@ -286,7 +294,9 @@ impl<A: Wire> Replica<A> {
     fn count(&mut self, fact: &Verified<Echo>, step: &mut Step<A::Op>) {
         let source = fact.statement.dot.source;
         let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
-        if let Some(certificate) = lock.and_then(|lock| lock.tally.add(&self.committee, fact)) {
+        if let Some(certificate) =
+            lock.and_then(|lock| lock.tally.add(&self.history.committee, fact))
+        {
             self.spread(&certificate, step);
         }
     }
@@ -305,7 +315,7 @@ impl<A: Wire> Replica<A> {
         certificate: Arc<Certificate>,
         step: &mut Step<A::Op>,
     ) {
-        let vouches = self.vouches(&certificate);
+        let vouches = self.history.vouches(&certificate);
         let Some(lane) = self.lanes.get_mut(&source) else {
             return;
         };
@@ -328,7 +338,7 @@ impl<A: Wire> Replica<A> {
             tail: [entry].into(),
             provisional: false,
         });
-        self.ready.insert(source);
+        self.lanes.ready.insert(source);
     }
 
     /// Sends each lock in doubt to the members whose echo is missing: our own message from the start, another's
@@ -338,15 +348,16 @@ impl<A: Wire> Replica<A> {
             return;
         }
         let mut due = Vec::new();
-        for (source, lane) in &mut self.lanes {
-            let certain = lane.certified.is_some() || self.convicted.contains_key(source);
+        for (source, lane) in &mut self.lanes.by_source {
+            let certain = lane.certified.is_some() || self.lanes.convicted.contains_key(source);
             let Some(lock) = lane.lock_mut().filter(|_| !certain) else {
                 continue;
             };
-            let speaks = self.boundary.speaks(&lock.entry.message().dot());
+            let speaks = self.history.boundary.speaks(&lock.entry.message().dot());
             if speaks && lock.resend.fire(self.now) {
                 let proposal = &lock.entry.proposal;
                 let missing = self
+                    .history
                     .committee
                     .seats()
                     .filter(|(seat, _)| lock.tally.signature(*seat).is_none());
@@ -365,10 +376,10 @@ impl<A: Wire> Replica<A> {
         source: &Actor,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        if let Some(certificate) = self.lane(source)?.log.newest() {
+        if let Some(certificate) = self.lanes.known(source)?.log.newest() {
             let certificate = Arc::clone(certificate);
             self.send(from, Body::Certificate(certificate), step);
-        } else if let Some(founding) = self.chain.last() {
+        } else if let Some(founding) = self.history.chain.last() {
             let founding = Arc::clone(founding);
             self.send(from, Body::Founding(founding), step);
         }
@@ -378,13 +389,14 @@ impl<A: Wire> Replica<A> {
     pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Echo>, Refusal> {
         let source = entry.message().source;
         if let Some(key) = self
+            .history
             .committee
             .seat(&source)
-            .and_then(|s| self.committee.key(s))
+            .and_then(|s| self.history.committee.key(s))
         {
-            return Ok(entry.verify(&self.network, key)?);
+            return Ok(entry.verify(&self.history.network, key)?);
         }
         let key = source.public_key().map_err(|_| Refusal::NoLane(source))?;
-        Ok(entry.verify(&self.network, &key)?)
+        Ok(entry.verify(&self.history.network, &key)?)
     }
 }

@@ -209,7 +209,7 @@ impl<A: Wire> Replica<A> {
             let digest = lane.lock().map(|lock| lock.entry.digest);
             return held(digest, why);
         }
-        let seal = self.boundary.sealed().get(source);
+        let seal = self.history.boundary.sealed().get(source);
         if seal.is_some_and(|seal| seal.dot() == dot) {
             return held(None, Why::Sealed);
         }
@@ -245,14 +245,18 @@ impl<A: Wire> Replica<A> {
         let Ok(ops) = entry.message().decode::<A::Op>(self.limits()) else {
             return Why::Unreadable { certified: false };
         };
-        match self.algorithm.verdict_batch(&entry.message().source, &ops) {
+        match self
+            .execution
+            .algorithm
+            .verdict_batch(&entry.message().source, &ops)
+        {
             Verdict::Valid => Why::Ready,
             Verdict::NotYet(reason) | Verdict::Never(reason) => Why::Early(reason),
         }
     }
 
     fn why_unsigned(&self, source: &Actor, entry: &Entry) -> Why {
-        if self.convicted.contains_key(source) {
+        if self.lanes.is_convicted(source) {
             Why::Convicted
         } else if self.signer.is_silenced() {
             Why::Silenced
@@ -271,12 +275,12 @@ impl<A: Wire> Replica<A> {
         if self.is_frozen() {
             return Why::Frozen;
         }
-        let seats = self.committee.seats();
+        let seats = self.history.committee.seats();
         let missing = seats.filter(|(seat, _)| lock.tally.signature(*seat).is_none());
         let missing: Vec<_> = missing.map(|(_, actor)| actor).collect();
         Why::EchoesMissing {
-            have: self.committee.size() - missing.len(),
-            quorum: self.committee.quorum(),
+            have: self.history.committee.size() - missing.len(),
+            quorum: self.history.committee.quorum(),
             missing,
         }
     }
@@ -284,8 +288,8 @@ impl<A: Wire> Replica<A> {
     /// How far each other member that has spoken is known to be, in the order of their keys.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
-        let members = self.peers.values().filter(|peer| peer.is_heard());
-        let members = members.filter(|peer| self.committee.contains(&peer.actor()));
+        let members = self.peers.iter().filter(|peer| peer.is_heard());
+        let members = members.filter(|peer| self.history.committee.contains(&peer.actor()));
         let progress = members.map(|peer| {
             let lanes = self.lanes.iter();
             let ends = lanes.map(|(source, lane)| {
@@ -317,7 +321,7 @@ impl<A: Wire> Replica<A> {
             changes.map(move |(change, _)| (change.key(), actor))
         };
         let mut wishes: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
-        for (change, actor) in self.committee.seats().flat_map(approved) {
+        for (change, actor) in self.history.committee.seats().flat_map(approved) {
             wishes.entry(change).or_default().push(actor);
         }
         wishes.into_iter().collect()
@@ -341,9 +345,9 @@ impl<A: Wire> Replica<A> {
             return Vec::new();
         }
         let reports = &self.closing.reports;
-        let reported = reports.len() >= self.committee.quorum();
+        let reported = reports.len() >= self.history.committee.quorum();
         let agreement = self.closing.agreement.as_ref().filter(|_| reported);
-        let mut seats = self.committee.seats().collect::<Vec<_>>();
+        let mut seats = self.history.committee.seats().collect::<Vec<_>>();
         seats.retain(|(seat, actor)| match agreement {
             Some(agreement) => !agreement.has_heard(*seat),
             None => !reports.contains_key(actor),

@@ -11,23 +11,19 @@ use super::Replica;
 use super::backoff::Backoff;
 use super::closing::Closing;
 use super::error::Refusal;
+use super::execution::replay_lanes;
 use super::lane::{Certified, Early, Lane, Stance};
 use super::log::Log;
 use super::message::Entry;
 use super::message::{Certificate, Echo, Equivocation, Tally};
 use super::packet::Body;
 use super::step::{Fault, Installed, Record, Step};
-use super::sync::Peer;
 use crate::actor::{Actor, Signed};
-use crate::codec::decode;
-use crate::dot::{Dot, Frontier};
+use crate::dot::Dot;
 use crate::evidence::Conflict;
-use crate::membership::{Admission, Boundary, Committee, Founding, Generation};
+use crate::membership::{Admission, Boundary, Founding};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
-
-/// Snapshots that are kept for newcomers.
-const SNAPSHOTS: usize = 2;
 
 /// The message of an adopted lock, if it is here. Only a digest vouched for it; its source's signature is the one that was
 /// reported.
@@ -39,57 +35,6 @@ fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Closing) -> Option<
 }
 
 impl<A: Wire> Replica<A> {
-    /// The newest boundary that we know, installed or not.
-    pub(super) fn tip(&self) -> &Boundary {
-        self.pending
-            .last()
-            .map_or(&self.boundary, |(_, boundary)| boundary)
-    }
-
-    /// The newest committee that we know in which an actor sits.
-    pub(super) fn seated(&self, actor: &Actor) -> Option<&Committee> {
-        let committees = [self.tip().committee(), &self.committee];
-        committees
-            .into_iter()
-            .find(|committee| committee.contains(actor))
-            .map(|c| &**c)
-    }
-
-    /// The committee of a generation that we know.
-    pub(super) fn committee_of(&self, generation: Generation) -> Option<&Committee> {
-        let index = usize::try_from(generation.number()).ok()?;
-        let pending = self
-            .pending
-            .iter()
-            .map(|(_, boundary)| boundary.committee());
-        self.committees
-            .iter()
-            .chain(pending)
-            .nth(index)
-            .map(|committee| &**committee)
-    }
-
-    /// The generation that began without this actor, which had a seat before and has none now.
-    #[must_use]
-    pub fn left(&self, actor: &Actor) -> Option<Generation> {
-        if self.committee.contains(actor) {
-            return None;
-        }
-        let mut committees = self.committees.iter();
-        let last = committees.rfind(|committee| committee.contains(actor));
-        last.and_then(|last| last.generation().next())
-    }
-
-    /// The closing rule.
-    pub(super) fn admits(&self, certificate: &Certificate) -> Admission {
-        let Echo {
-            generation,
-            dot,
-            digest,
-        } = certificate.statement;
-        self.boundary.admits(generation, &dot, &digest)
-    }
-
     pub(super) fn handle_founding(
         &mut self,
         from: Actor,
@@ -97,7 +42,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let news = self.take_foundings(vec![founding], step)?;
-        if news && self.seated(&from).is_none() {
+        if news && self.history.seated(&from).is_none() {
             // All whom we knew may be gone: who shows us this has the rest.
             self.meet(from);
             self.pull(from, step);
@@ -116,12 +61,12 @@ impl<A: Wire> Replica<A> {
         let mut news = false;
         for founding in foundings {
             let ends = founding.certificate.statement.generation;
-            if ends != self.tip().generation() {
+            if ends != self.history.tip().generation() {
                 continue;
             }
-            let followed = self.is_proven(&founding);
+            let followed = self.history.is_proven(&founding);
             let followed = followed.and_then(|proven| {
-                let next = proven.then(|| founding.verify(self.tip()));
+                let next = proven.then(|| founding.verify(self.history.tip()));
                 Ok(next.transpose()?)
             });
             let next = match followed {
@@ -130,7 +75,7 @@ impl<A: Wire> Replica<A> {
                 Ok(Some(next)) => next,
             };
             self.expect_generation(founding, next);
-            self.heed_checkpoint();
+            self.history.heed_checkpoint();
             news = true;
         }
         if news && !self.awaits_checkpoint() {
@@ -142,43 +87,29 @@ impl<A: Wire> Replica<A> {
     /// A generation is founded: what it names gets lanes here, and its members are asked for what we lack.
     pub(super) fn expect_generation(&mut self, founding: Arc<Founding>, next: Boundary) {
         for source in next.lanes() {
-            self.begin_lane(source);
+            self.lanes.begin(source, &self.history.network);
         }
-        let (me, now) = (self.actor(), self.now);
-        for member in next
-            .committee()
-            .actors()
-            .iter()
-            .filter(|member| **member != me)
-        {
-            self.peers
-                .entry(*member)
-                .or_insert_with(|| Peer::new(*member, now));
+        let me = self.actor();
+        let members = next.committee().actors().iter();
+        for member in members.filter(|member| **member != me) {
+            self.peers.meet(*member, self.now);
         }
-        self.peers.values_mut().for_each(Peer::forget_last);
-        self.pending.push((founding, next));
+        self.peers.forget_last();
+        self.history.pending.push((founding, next));
         self.vouch_again();
-    }
-
-    /// A lane for `source`, if it has none.
-    pub(super) fn begin_lane(&mut self, source: Actor) {
-        let network = &self.network;
-        let lane = self.lanes.entry(source);
-        lane.or_insert_with(|| Lane::new(network));
-    }
-
-    /// Whether each lane is here up to where `frontier` says.
-    pub(super) fn reaches(&self, frontier: &Frontier) -> bool {
-        let mut ends = frontier.iter();
-        ends.all(|(source, end)| self.head(source).is_some_and(|own| own.seq >= end.seq))
     }
 
     /// Installs the newest founded generation when everything up to its frontier is delivered.
     pub(super) fn install_if_level(&mut self, step: &mut Step<A::Op>) {
-        let Some((_, next)) = self.pending.last().filter(|_| !self.awaits_checkpoint()) else {
+        let Some((_, next)) = self
+            .history
+            .pending
+            .last()
+            .filter(|_| !self.awaits_checkpoint())
+        else {
             return;
         };
-        if !self.reaches(next.frontier()) {
+        if !self.lanes.reach(next.frontier()) {
             return;
         }
         let (generation, state) = (next.generation(), next.state());
@@ -187,6 +118,7 @@ impl<A: Wire> Replica<A> {
         match snapshot.filter(certified) {
             Some(snapshot) => {
                 let foundings = self
+                    .history
                     .pending
                     .iter()
                     .map(|(founding, _)| Arc::clone(founding));
@@ -194,8 +126,8 @@ impl<A: Wire> Replica<A> {
                 self.install(snapshot, false, step);
                 self.settle(step);
             }
-            None if !self.diverged => {
-                self.diverged = true;
+            None if !self.execution.diverged => {
+                self.execution.diverged = true;
                 tracing::error!(me = ?self.actor(), %generation, "our state is not the certified one");
                 step.faults.push(Fault::Diverged { generation });
             }
@@ -210,71 +142,58 @@ impl<A: Wire> Replica<A> {
         by_snapshot: bool,
         step: &mut Step<A::Op>,
     ) {
-        let Some((_, next)) = self.pending.last() else {
+        let me = self.actor();
+        let pending = self.history.pending.iter().map(|(_, next)| next);
+        let mut committees = pending.clone().map(Boundary::committee);
+        let had_a_seat = self.history.committee.contains(&me)
+            || committees.any(|committee| committee.contains(&me));
+        for boundary in pending {
+            for (source, lane) in &mut self.lanes.by_source {
+                let start = boundary.head(source).seq;
+                lane.log.pass_boundary(start, self.history.limits());
+            }
+        }
+        let Some(previous) = self.history.install(snapshot) else {
             return;
         };
-        let next = next.clone();
-        tracing::info!(me = ?self.actor(), generation = %next.generation(), members = next.committee().size(), "installed");
-        let me = self.actor();
-        let mut committees = self
-            .pending
-            .iter()
-            .map(|(_, boundary)| boundary.committee());
-        let had_a_seat =
-            self.committee.contains(&me) || committees.any(|committee| committee.contains(&me));
-        for (founding, boundary) in std::mem::take(&mut self.pending) {
-            for (source, lane) in &mut self.lanes {
-                let start = boundary.head(source).seq;
-                lane.log.pass_boundary(start, self.genesis.limits());
-            }
-            self.chain.push(founding);
-            self.committees.push(Arc::clone(boundary.committee()));
-        }
-        let previous = std::mem::replace(&mut self.boundary, next);
-        self.committee = Arc::clone(self.boundary.committee());
+        tracing::info!(?me, generation = %self.generation(), members = self.history.committee.size(), "installed");
         self.heed_doubt();
-        self.snapshots.push_back((self.generation(), snapshot));
-        if self.snapshots.len() > SNAPSHOTS {
-            self.snapshots.pop_front();
-        }
         let closing = std::mem::replace(&mut self.closing, Closing::new(self.now));
-        self.executed = None;
-        self.fetching = None;
-        self.standing.outdate();
+        self.execution.forget_executed();
+        self.bootstrap.fetching = None;
+        self.peers.standing.outdate();
         self.meet_members();
         self.begin_to_leave(had_a_seat);
         self.welcome(&previous, step);
-        for source in self.lanes.keys().copied().collect::<Vec<_>>() {
+        for source in self.lanes.sources() {
             self.enter_lane(source, &previous, &closing, step);
         }
         self.echo_adopted(step);
-        self.ready.extend(self.lanes.keys().copied());
+        self.lanes.look_at_all();
         self.flush(self.outbox.len(), step);
         step.installed.push(Installed {
             generation: self.generation(),
-            seated: self.committee.contains(&self.signer.actor()),
+            seated: self.history.committee.contains(&self.signer.actor()),
             by_snapshot,
         });
     }
 
     /// Remembers those who are in the new committee, and nobody else.
     fn meet_members(&mut self) {
-        let (committee, me, now) = (Arc::clone(&self.committee), self.actor(), self.now);
-        for member in committee.actors().iter().filter(|member| **member != me) {
-            let peer = self
-                .peers
-                .entry(*member)
-                .or_insert_with(|| Peer::new(*member, now));
+        let (me, now) = (self.actor(), self.now);
+        let members = self.history.committee.actors().iter();
+        for member in members.filter(|member| **member != me) {
+            let peer = self.peers.meet(*member, now);
             peer.announce = Backoff::starting(now + 1);
         }
-        self.peers.retain(|actor, _| committee.contains(actor));
+        self.peers.keep(&self.history.committee);
     }
 
     /// Whoever is new is told at once that it is in.
     fn welcome(&self, previous: &Boundary, step: &mut Step<A::Op>) {
-        let newcomers = self.committee.actors().iter();
+        let newcomers = self.history.committee.actors().iter();
         let newcomers = newcomers.filter(|actor| !previous.committee().contains(actor));
-        if let Some(founding) = self.chain.last() {
+        if let Some(founding) = self.history.chain.last() {
             for newcomer in newcomers {
                 self.send(*newcomer, Body::Founding(Arc::clone(founding)), step);
             }
@@ -290,7 +209,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) {
         let moment = self.moment();
-        let boundary = &self.boundary;
+        let boundary = &self.history.boundary;
         let Some(lane) = self.lanes.get_mut(&source) else {
             return;
         };
@@ -377,9 +296,10 @@ impl<A: Wire> Replica<A> {
 
     /// Echoes our locks for the new generation; those that everybody adopts go to everybody.
     pub(super) fn echo_adopted(&mut self, step: &mut Step<A::Op>) {
-        for source in self.lanes.keys().copied().collect::<Vec<_>>() {
+        for source in self.lanes.sources() {
             if let Some(echo) = self.own_echo(source, step)
                 && self
+                    .history
                     .boundary
                     .names(&echo.statement.dot, &echo.statement.digest)
             {
@@ -391,26 +311,20 @@ impl<A: Wire> Replica<A> {
     /// Starts from a certified snapshot of the newest founded generation. Our own deliveries beyond its frontier are
     /// applied to it again; what it covers is dropped.
     pub(super) fn install_snapshot(&mut self, snapshot: Snapshot, step: &mut Step<A::Op>) -> bool {
-        let Some((_, next)) = self.pending.last() else {
+        let Some((_, next)) = self.history.pending.last() else {
             return false;
         };
         let next = next.clone();
-        let bytes = snapshot.bytes().as_slice();
-        let Ok(state) = decode(bytes, bytes.len()) else {
+        let Some(mut algorithm) = self.execution.admitted(&snapshot) else {
             return false;
         };
-        let mut algorithm = self.pristine.clone();
-        if !algorithm.admits(&state) {
-            return false;
-        }
-        algorithm.sync_from(state);
         let mut beyond = Vec::new();
-        for (source, lane) in &self.lanes {
+        for (source, lane) in self.lanes.iter() {
             let head = lane.head().seq.max(next.head(source).seq);
             let entries = lane.log.between(next.head(source).seq, head);
             beyond.push(entries.cloned().collect());
         }
-        if !self.replay_lanes(&mut algorithm, beyond) {
+        if !replay_lanes(&mut algorithm, beyond, self.history.limits()) {
             return false;
         }
         let me = self.actor();
@@ -432,7 +346,7 @@ impl<A: Wire> Replica<A> {
                 }
             }
         }
-        self.algorithm = algorithm;
+        self.execution.algorithm = algorithm;
         self.outbox.forget_ahead();
         self.install(snapshot, true, step);
         true

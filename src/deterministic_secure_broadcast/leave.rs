@@ -12,29 +12,29 @@ impl<A: Wire> Replica<A> {
     /// they are asked again.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
-        self.leaving
+        self.peers.leaving
     }
 
     /// How many members signed that they have all that is here.
     #[must_use]
     pub fn level_members(&self) -> usize {
-        let members = self.peers.values();
-        let members = members.filter(|peer| self.committee.contains(&peer.actor()));
+        let members = self.peers.iter();
+        let members = members.filter(|peer| self.history.committee.contains(&peer.actor()));
         members.filter(|peer| self.is_level(peer)).count()
     }
 
     /// A generation begins; whether we had a seat in one of those before since the last that was installed.
     pub(super) fn begin_to_leave(&mut self, had_a_seat: bool) {
-        let seated = self.committee.contains(&self.actor());
-        self.leaving = !seated && (had_a_seat || self.leaving);
+        let seated = self.history.committee.contains(&self.actor());
+        self.peers.leaving = !seated && (had_a_seat || self.peers.leaving);
         self.end_leaving();
     }
 
     /// Called when the members are known to have more.
     pub(super) fn end_leaving(&mut self) {
-        if self.leaving && self.level_members() >= self.committee.quorum() {
+        if self.peers.leaving && self.level_members() >= self.history.committee.quorum() {
             tracing::info!(me = ?self.actor(), "a quorum of the members has all that is here");
-            self.leaving = false;
+            self.peers.leaving = false;
         }
     }
 }

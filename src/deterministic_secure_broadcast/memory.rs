@@ -71,7 +71,7 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(Self, Step<A::Op>), RecoverError> {
         let mut replica = Self::rebuilt(key, algorithm, genesis, records)?;
         let mut step = Step::default();
-        replica.doubt = Some(Doubt {
+        replica.bootstrap.doubt = Some(Doubt {
             secret,
             answered: BTreeSet::new(),
             again: Backoff::starting(replica.now),
@@ -79,7 +79,7 @@ impl<A: Wire> Replica<A> {
         });
         replica.heed_doubt();
         if replica.is_in_doubt() {
-            replica.ready.extend(replica.lanes.keys().copied());
+            replica.lanes.look_at_all();
             replica.settle(&mut step);
             replica.dispel(&mut step);
         } else {
@@ -91,41 +91,49 @@ impl<A: Wire> Replica<A> {
     /// Members whose answer is awaited before this replica signs, at least; `None` when it need not ask, or no more.
     #[must_use]
     pub fn missing_answers(&self) -> Option<usize> {
-        let doubt = self.doubt.as_ref().filter(|_| self.is_in_doubt())?;
+        let doubt = self
+            .bootstrap
+            .doubt
+            .as_ref()
+            .filter(|_| self.is_in_doubt())?;
         Some(self.needed_answers().saturating_sub(self.answers(doubt)))
     }
 
     /// Whether nothing is signed because what was signed before is not known yet. Who has no seat signs nothing that another
     /// signature could contradict.
     pub(super) fn is_in_doubt(&self) -> bool {
-        let seated = self.committee.contains(&self.actor());
-        self.doubt.is_some() && seated && !self.signer.is_silenced()
+        let seated = self.history.committee.contains(&self.actor());
+        self.bootstrap.doubt.is_some() && seated && !self.signer.is_silenced()
     }
 
     /// The committee or the doubt has changed.
     pub(super) fn heed_doubt(&mut self) {
         let (doubts, now) = (self.is_in_doubt(), self.now);
         self.signer.doubt(doubts);
-        if let Some(doubt) = &mut self.doubt {
+        if let Some(doubt) = &mut self.bootstrap.doubt {
             doubt.again = Backoff::starting(now);
         }
     }
 
     fn needed_answers(&self) -> usize {
-        self.committee.quorum() - 1
+        self.history.committee.quorum() - 1
     }
 
     fn answers(&self, doubt: &Doubt) -> usize {
         let answered = doubt.answered.iter();
         answered
-            .filter(|member| self.committee.contains(member))
+            .filter(|member| self.history.committee.contains(member))
             .count()
     }
 
     fn challenge(&self, member: Actor) -> Option<Digest> {
-        let secret = self.doubt.as_ref()?.secret;
+        let secret = self.bootstrap.doubt.as_ref()?.secret;
         let challenge = Challenge { secret, member };
-        Some(Digest::of(Domain::Challenge, &self.network, &challenge))
+        Some(Digest::of(
+            Domain::Challenge,
+            &self.history.network,
+            &challenge,
+        ))
     }
 
     /// As [`tick`](Self::tick), in doubt: asks again, and catches up.
@@ -149,8 +157,11 @@ impl<A: Wire> Replica<A> {
 
     /// The other members that have not answered.
     fn unheard(&self) -> Vec<Actor> {
-        let (me, members) = (self.actor(), self.committee.actors().iter().copied());
-        let answered = self.doubt.as_ref().map(|doubt| &doubt.answered);
+        let (me, members) = (
+            self.actor(),
+            self.history.committee.actors().iter().copied(),
+        );
+        let answered = self.bootstrap.doubt.as_ref().map(|doubt| &doubt.answered);
         let heard = |member: &Actor| answered.is_some_and(|answered| answered.contains(member));
         members
             .filter(|member| *member != me && !heard(member))
@@ -160,17 +171,21 @@ impl<A: Wire> Replica<A> {
     /// Asks those who have not answered. When enough have, the doubt is over, and what was not said is said.
     fn dispel(&mut self, step: &mut Step<A::Op>) {
         let (missing, unheard, now) = (self.missing_answers(), self.unheard(), self.now);
-        let proven = self.trusted.is_none();
+        let proven = self.history.trusted.is_none();
         let enough = missing == Some(0);
-        let doubt = self.doubt.as_mut().expect("it is asked in doubt alone");
+        let doubt = self
+            .bootstrap
+            .doubt
+            .as_mut()
+            .expect("it is asked in doubt alone");
         if enough {
             doubt.enough.get_or_insert(now);
         }
         let waited = doubt.enough.is_some_and(|since| now >= since + GRACE);
         if enough && (waited || unheard.is_empty()) && proven {
-            let answers = self.committee.actors().len() - 1 - unheard.len();
+            let answers = self.history.committee.actors().len() - 1 - unheard.len();
             tracing::info!(me = %self.actor(), answers, "the members know of nothing that our store does not");
-            self.doubt = None;
+            self.bootstrap.doubt = None;
             self.heed_doubt();
             self.echo_adopted(step);
             self.speak_again(step);
@@ -195,7 +210,7 @@ impl<A: Wire> Replica<A> {
         challenge: Digest,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        if !self.committee.contains(&from) {
+        if !self.history.committee.contains(&from) {
             return Err(VerifyError::NoSeat(from).into());
         }
         // Our own question, which somebody sent back: we know what is on record here.
@@ -228,13 +243,15 @@ impl<A: Wire> Replica<A> {
         lane: &Lane<A::Op>,
     ) -> impl Iterator<Item = Signed<Echo>> {
         let own = (signer == source).then(|| said_last(lane)).flatten();
-        let seat = self.committee.seat(signer);
+        let seat = self.history.committee.seat(signer);
         let counted = lane.lock().zip(seat).and_then(|(lock, seat)| {
             let sig = lock.tally.signature(seat)?;
             Some((*lock.tally.statement(), sig))
         });
         let certified = lane.log.newest().and_then(|certificate| {
-            let committee = self.committee_of(certificate.statement.generation)?;
+            let committee = self
+                .history
+                .committee_of(certificate.statement.generation)?;
             let seat = committee.seat(signer)?;
             let mut signatures = certificate.signatures.iter();
             let (_, sig) = signatures.find(|(signed, _)| *signed == seat)?;
@@ -260,16 +277,16 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let asked = self.challenge(from) == Some(recollection.challenge);
-        if !asked || !self.committee.contains(&from) {
+        if !asked || !self.history.committee.contains(&from) {
             return Err(Refusal::UnaskedAnswer(from));
         }
         if self.forgot(recollection)? {
-            self.doubt = None;
+            self.bootstrap.doubt = None;
             self.silence(step);
             self.heed_doubt();
             return Ok(());
         }
-        if let Some(doubt) = &mut self.doubt {
+        if let Some(doubt) = &mut self.bootstrap.doubt {
             doubt.answered.insert(from);
         }
         if self.is_in_doubt() {
@@ -305,7 +322,7 @@ impl<A: Wire> Replica<A> {
             .actor()
             .public_key()
             .expect("our own key is a good one");
-        claim.verify(&self.network, &key)?;
+        claim.verify(&self.history.network, &key)?;
         Ok(true)
     }
 

@@ -35,29 +35,32 @@ mod closing;
 mod deliver;
 mod echo;
 mod error;
+mod execution;
 mod held;
+mod history;
 mod install;
 mod lane;
+mod lanes;
 mod leave;
 mod log;
 mod memory;
 mod message;
 mod onboard;
 mod packet;
+mod peers;
 mod place;
 mod propose;
 mod pull;
 mod recover;
 mod signer;
 mod situation;
-mod state;
 mod step;
 mod sync;
 mod trusted;
 mod want;
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use error::{ApproveError, CheckpointError, ProposeError, RecoverError, Refusal};
@@ -72,63 +75,40 @@ pub use step::{Delivery, Fault, Installed, Record, Step};
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Dot, Frontier, Head, Seq};
-use crate::membership::{Boundary, Committee, Founding, Generation, Genesis};
-use crate::snapshot::Snapshot;
+use crate::membership::{Boundary, Committee, Generation, Genesis};
 use crate::traits::Wire;
-use backoff::Backoff;
 use closing::Closing;
+use execution::Execution;
+use history::History;
 use lane::Lane;
-use memory::Doubt;
-use onboard::Fetching;
+use lanes::Lanes;
+use onboard::Bootstrap;
+use peers::Peers;
 use propose::Outbox;
 use signer::Signer;
-use state::Executed;
-use sync::{OwnStanding, Peer};
-use trusted::{Checkpoint, concerns_the_chain};
+use trusted::concerns_the_chain;
 
 /// One participant's state machine around its copy of the algorithm. See the [module](self).
 #[derive(Debug)]
 pub struct Replica<A: Wire> {
+    /// Our key, and whether it may be used.
     signer: Signer,
-    genesis: Genesis,
-    network: NetworkId,
-    /// Where the present generation began, and its committee for quick reading.
-    boundary: Boundary,
-    committee: Arc<Committee>,
-    /// What founded each generation after the first, and the committees of all.
-    chain: Vec<Arc<Founding>>,
-    committees: Vec<Arc<Committee>>,
-    /// Generations that are founded and not yet installed here.
-    pending: Vec<(Arc<Founding>, Boundary)>,
-    closing: Closing,
-    executed: Option<Executed<A>>,
-    /// The certified states at the newest boundaries.
-    snapshots: VecDeque<(Generation, Snapshot)>,
-    fetching: Option<Fetching>,
-    joining: Option<Backoff>,
-    /// What the chain of generations has to pass through, until it does.
-    trusted: Option<Checkpoint>,
-    /// Until it is known whether our store remembers what our key has signed.
-    doubt: Option<Doubt>,
-    replays: bool,
-    diverged: bool,
-    /// The algorithm as it was at genesis.
-    pristine: A,
-    algorithm: A,
+    /// The generations, and what each committee's word counts.
+    history: History,
+    /// The algorithm.
+    execution: Execution<A>,
+    /// Own operations that wait.
     outbox: Outbox<A>,
-    lanes: BTreeMap<Actor, Lane<A::Op>>,
-    /// Lanes to look at before the present input is done with.
-    ready: BTreeSet<Actor>,
-    /// Lanes to look at again after each delivery: all that were looked at and hold something.
-    waiting: BTreeSet<Actor>,
-    peers: BTreeMap<Actor, Peer>,
-    convicted: BTreeMap<Actor, Arc<Equivocation>>,
-    /// Whether we had a seat, have none, and are still needed.
-    leaving: bool,
-    standing: OwnStanding,
+    /// What each source said, and what was delivered of it.
+    lanes: Lanes<A::Op>,
+    /// Who is known to have what.
+    peers: Peers,
+    /// How the present generation ends.
+    closing: Closing,
+    /// How we come to have what the others have.
+    bootstrap: Bootstrap,
+    /// Ticks since the start.
     now: u64,
-    /// Messages that were delivered here since the start.
-    deliveries: u64,
 }
 
 impl<A: Wire> Replica<A> {
@@ -143,65 +123,67 @@ impl<A: Wire> Replica<A> {
     /// The network's name.
     #[must_use]
     pub fn network(&self) -> &NetworkId {
-        &self.network
+        &self.history.network
     }
 
     /// The description of the network.
     #[must_use]
     pub fn genesis(&self) -> &Genesis {
-        &self.genesis
+        &self.history.genesis
     }
 
     /// Who may sign now.
     #[must_use]
     pub fn committee(&self) -> &Committee {
-        &self.committee
+        &self.history.committee
     }
 
     /// Where the present generation began.
     #[must_use]
     pub fn boundary(&self) -> &Boundary {
-        &self.boundary
+        &self.history.boundary
     }
 
     /// The generation that we have installed.
     #[must_use]
     pub fn generation(&self) -> Generation {
-        self.committee.generation()
+        self.history.generation()
+    }
+
+    /// The generation that began without this actor, which had a seat before and has none now.
+    #[must_use]
+    pub fn left(&self, actor: &Actor) -> Option<Generation> {
+        self.history.left(actor)
     }
 
     /// The bounds of this network.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        self.genesis.limits()
+        self.history.limits()
     }
 
     /// The algorithm with everything that was delivered, and nothing else, applied.
     #[must_use]
     pub fn algorithm(&self) -> &A {
-        &self.algorithm
+        &self.execution.algorithm
     }
 
     /// Where each lane ends here. Empty lanes are left out.
     #[must_use]
     pub fn frontier(&self) -> Frontier {
-        let heads = self
-            .lanes
-            .iter()
-            .map(|(source, lane)| (*source, lane.head()));
-        heads.filter(|(_, head)| head.seq > Seq::ZERO).collect()
+        self.lanes.frontier()
     }
 
     /// The actors that have a lane here: all who are or were members, as far as the chain of generations is known. A
     /// [boundary](Boundary::lanes) forgets those who left nothing behind.
     pub fn sources(&self) -> impl Iterator<Item = &Actor> {
-        self.lanes.keys()
+        self.lanes.by_source.keys()
     }
 
     /// Where `source`'s lane ends here.
     #[must_use]
     pub fn head(&self, source: &Actor) -> Option<Head> {
-        self.lanes.get(source).map(Lane::head)
+        self.lanes.head(source)
     }
 
     /// The digest that was delivered at `dot`, if it was and is still kept.
@@ -226,7 +208,7 @@ impl<A: Wire> Replica<A> {
     /// The evidence against each actor that is convicted here.
     #[must_use]
     pub fn convicted(&self) -> &BTreeMap<Actor, Arc<Equivocation>> {
-        &self.convicted
+        &self.lanes.convicted
     }
 
     /// Whether our own key has signed what we do not remember, so that we sign no more.
@@ -239,12 +221,12 @@ impl<A: Wire> Replica<A> {
     #[must_use]
     pub fn holdings(&self) -> Holdings {
         Holdings {
-            lanes: self.lanes.len(),
+            lanes: self.lanes.by_source.len(),
             lane_bytes: self.lanes.values().map(Lane::held_bytes).sum(),
             most_lane_bytes: self.lanes.values().map(Lane::held_bytes).max().unwrap_or(0),
             outbox_ops: self.outbox.len(),
             outbox_bytes: self.outbox.bytes(),
-            evidence: self.convicted.len(),
+            evidence: self.lanes.convicted.len(),
             peers: self.peers.len(),
         }
     }
@@ -356,13 +338,9 @@ impl<A: Wire> Replica<A> {
     }
 
     fn send_to_members(&self, body: &Body, step: &mut Step<A::Op>) {
-        for member in self.committee.actors() {
+        for member in self.history.committee.actors() {
             self.send(*member, body.clone(), step);
         }
-    }
-
-    fn lane(&self, source: &Actor) -> Result<&Lane<A::Op>, Refusal> {
-        self.lanes.get(source).ok_or(Refusal::NoLane(*source))
     }
 }
 

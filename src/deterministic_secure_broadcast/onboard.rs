@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::Replica;
 use super::backoff::Backoff;
 use super::error::Refusal;
+use super::memory::Doubt;
 use super::packet::{Body, SnapshotPart};
+use super::peers::Peer;
 use super::step::{Record, Step};
-use super::sync::Peer;
 use crate::actor::Actor;
 use crate::codec::Bytes;
 use crate::membership::{self, Generation};
@@ -26,13 +27,25 @@ pub(super) struct Fetching {
     repeat: Backoff,
 }
 
+/// How this replica comes to have what the others have, and what it asks before it signs.
+#[derive(Debug, Default)]
+pub(super) struct Bootstrap {
+    pub(super) fetching: Option<Fetching>,
+    /// When we ask again to be let into the committee.
+    pub(super) joining: Option<Backoff>,
+    /// Until it is known whether our store remembers what our key has signed.
+    pub(super) doubt: Option<Doubt>,
+    /// Whether lanes are followed from the start, instead of from a snapshot.
+    replays: bool,
+}
+
 /// What is asked for: the manifest, or one chunk.
 type Part = Option<u32>;
 
 impl<A: Wire> Replica<A> {
     /// Asks to be let into the committee, and again on ticks until we are. The members' applications decide.
     pub fn ask_to_join(&mut self) -> Step<A::Op> {
-        self.joining = Some(Backoff::starting(self.now));
+        self.bootstrap.joining = Some(Backoff::starting(self.now));
         let mut step = Step::default();
         self.resend_entry(&mut step);
         step
@@ -42,23 +55,21 @@ impl<A: Wire> Replica<A> {
     /// have left; and whoever slept while all others were exchanged knows nobody any more. As many as there are seats, beside
     /// the members.
     pub fn meet(&mut self, contact: Actor) {
-        let now = self.now;
-        let contacts = self.peers.keys();
-        let contacts = contacts.filter(|actor| self.seated(actor).is_none());
+        let peers = self.peers.iter().map(Peer::actor);
+        let contacts = peers.filter(|actor| self.history.seated(actor).is_none());
         let room = contacts.count() < self.limits().seats as usize;
         if contact != self.actor() && room {
-            self.peers
-                .entry(contact)
-                .or_insert_with(|| Peer::new(contact, now));
+            self.peers.meet(contact, self.now);
         }
     }
 
     pub(super) fn resend_entry(&mut self, step: &mut Step<A::Op>) {
-        if self.committee.contains(&self.actor()) {
-            self.joining = None;
+        if self.history.committee.contains(&self.actor()) {
+            self.bootstrap.joining = None;
         }
         let now = self.now;
         if !self
+            .bootstrap
             .joining
             .as_mut()
             .is_some_and(|joining| joining.fire(now))
@@ -68,7 +79,7 @@ impl<A: Wire> Replica<A> {
         }
         let entry = membership::Entry {
             generation: self.generation(),
-            value: self.boundary.value(),
+            value: self.history.boundary.value(),
         };
         if let Some(fact) = self.signer.sign(entry) {
             self.send_to_members(&Body::Enter(fact.into_claim()), step);
@@ -80,28 +91,29 @@ impl<A: Wire> Replica<A> {
     /// ([`Limits::chunk_messages`](crate::codec::Limits), `chunk_bytes`) up to where a generation ended. No more than that
     /// is held before a quorum's word on a generation proves it.
     pub fn replay_lanes_from_the_start(&mut self) {
-        self.replays = true;
+        self.bootstrap.replays = true;
     }
 
     /// A newcomer that has nothing takes a snapshot, unless it was told otherwise.
     pub(super) fn choose_snapshot(&mut self, step: &mut Step<A::Op>) {
-        if !self.replays && self.frontier().is_empty() {
+        if !self.bootstrap.replays && self.frontier().is_empty() {
             self.fetch_snapshot(step);
         }
     }
 
     /// Begins to fetch the snapshot of the newest founded generation.
     pub(super) fn fetch_snapshot(&mut self, step: &mut Step<A::Op>) {
-        if self.pending.is_empty() {
+        if self.history.pending.is_empty() {
             return;
         }
-        let generation = self.tip().generation();
+        let generation = self.history.tip().generation();
         if self
+            .bootstrap
             .fetching
             .as_ref()
             .is_none_or(|fetching| fetching.generation < generation)
         {
-            self.fetching = Some(Fetching {
+            self.bootstrap.fetching = Some(Fetching {
                 generation,
                 manifest: None,
                 chunks: BTreeMap::new(),
@@ -116,7 +128,7 @@ impl<A: Wire> Replica<A> {
     /// manifest is here.
     #[must_use]
     pub fn fetched(&self) -> Option<(usize, usize)> {
-        let fetching = self.fetching.as_ref()?;
+        let fetching = self.bootstrap.fetching.as_ref()?;
         let all = fetching.manifest.as_ref().map_or(0, Manifest::chunks);
         Some((fetching.chunks.len(), all))
     }
@@ -125,18 +137,19 @@ impl<A: Wire> Replica<A> {
     pub(super) fn repeat_fetch(&mut self, step: &mut Step<A::Op>) {
         let now = self.now;
         if self
+            .bootstrap
             .fetching
             .as_mut()
             .is_some_and(|fetching| fetching.repeat.fire(now))
         {
-            for peer in self.peers.keys().copied().collect::<Vec<_>>() {
+            for peer in self.peers.actors() {
                 self.ask_part(peer, step);
             }
         }
     }
 
     fn ask_part(&mut self, peer: Actor, step: &mut Step<A::Op>) {
-        let Some(fetching) = &mut self.fetching else {
+        let Some(fetching) = &mut self.bootstrap.fetching else {
             return;
         };
         let generation = fetching.generation;
@@ -173,7 +186,7 @@ impl<A: Wire> Replica<A> {
         chunk: Part,
         step: &mut Step<A::Op>,
     ) {
-        let mut kept = self.snapshots.iter();
+        let mut kept = self.history.snapshots.iter();
         let Some((_, snapshot)) = kept.find(|(kept, _)| *kept == generation) else {
             return;
         };
@@ -198,8 +211,9 @@ impl<A: Wire> Replica<A> {
         part: SnapshotPart,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        let certified = self.tip().state();
+        let certified = self.history.tip().state();
         let Some(fetching) = self
+            .bootstrap
             .fetching
             .as_mut()
             .filter(|f| f.generation == generation)
@@ -234,12 +248,16 @@ impl<A: Wire> Replica<A> {
     }
 
     fn finish_fetch(&mut self, step: &mut Step<A::Op>) {
-        let Some(fetching) = self.fetching.take() else {
+        let Some(fetching) = self.bootstrap.fetching.take() else {
             return;
         };
         let chunks = fetching.chunks.values().map(Bytes::as_slice);
         let bytes = Bytes::from(chunks.collect::<Vec<_>>().concat());
-        let foundings = self.pending.iter().map(|(founding, _)| founding.clone());
+        let foundings = self
+            .history
+            .pending
+            .iter()
+            .map(|(founding, _)| founding.clone());
         step.persist.push(Record::Snapshot {
             foundings: foundings.collect(),
             bytes: bytes.clone(),

@@ -134,16 +134,19 @@ impl<A: Wire> Replica<A> {
         if self.outbox.ahead.is_none() {
             let in_flight = in_flight.map_or(&[][..], |lock| &lock.ops);
             if in_flight.is_empty() && self.outbox.waiting.is_empty() {
-                return &self.algorithm;
+                return &self.execution.algorithm;
             }
             let waiting = self.outbox.waiting.iter().map(|(op, _)| op);
-            let mut ahead = self.algorithm.clone();
+            let mut ahead = self.execution.algorithm.clone();
             for op in in_flight.iter().chain(waiting) {
                 ahead.apply(op.clone());
             }
             self.outbox.ahead = Some(ahead);
         }
-        self.outbox.ahead.as_ref().unwrap_or(&self.algorithm)
+        self.outbox
+            .ahead
+            .as_ref()
+            .unwrap_or(&self.execution.algorithm)
     }
 
     /// Whether own operations are accepted and not yet delivered.
@@ -178,13 +181,13 @@ impl<A: Wire> Replica<A> {
 
     fn check_proposal(&mut self, op: &A::Op, encoded: &Bytes) -> Result<(), ProposeError> {
         let me = self.actor();
-        if self.signer.is_silenced() || self.convicted.contains_key(&me) {
+        if self.signer.is_silenced() || self.lanes.is_convicted(&me) {
             return Err(ProposeError::Silenced);
         }
-        if !self.committee.contains(&me) {
+        if !self.history.committee.contains(&me) {
             return Err(ProposeError::NotAMember);
         }
-        let limits = self.genesis.limits();
+        let limits = self.history.genesis.limits();
         let (len, limit) = (encoded.len(), limits.op_bytes());
         if len > limit {
             return Err(ProposeError::TooLarge { len, limit });
@@ -206,11 +209,11 @@ impl<A: Wire> Replica<A> {
     /// the outbox are on record.
     pub(super) fn flush(&mut self, queued: usize, step: &mut Step<A::Op>) -> bool {
         let me = self.actor();
-        let signs = self.committee.contains(&me)
+        let signs = self.history.committee.contains(&me)
             && self.signer.may_sign()
             && !self.is_frozen()
             && !self.awaits_checkpoint();
-        let limits = self.genesis.limits();
+        let limits = self.history.genesis.limits();
         let Some(lane) = self.lanes.get_mut(&me) else {
             return false;
         };
@@ -224,7 +227,7 @@ impl<A: Wire> Replica<A> {
         };
         let (ops, encoded) = self.outbox.take(limits.message_ops, limits.message_bytes);
         // Our signature is our echo, which is given to what is valid on what was delivered.
-        if !self.algorithm.verdict_batch(&me, &ops).is_valid() {
+        if !self.execution.algorithm.verdict_batch(&me, &ops).is_valid() {
             tracing::error!(
                 ?me,
                 "our own pending operations became invalid: a law is broken"
@@ -254,7 +257,7 @@ impl<A: Wire> Replica<A> {
         let echo = Echo {
             generation: self.generation(),
             dot: message.dot(),
-            digest: message.digest(&self.network),
+            digest: message.digest(&self.history.network),
         };
         let proposal = Arc::new(Proposal {
             message,
@@ -268,7 +271,7 @@ impl<A: Wire> Replica<A> {
     /// Binds us to `entry` at its dot.
     pub(super) fn lock(&mut self, entry: Entry, ops: Vec<A::Op>, first_resend: u64) {
         let echo = Echo {
-            generation: self.committee.generation(),
+            generation: self.history.committee.generation(),
             dot: entry.message().dot(),
             digest: entry.digest,
         };

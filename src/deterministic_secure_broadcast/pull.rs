@@ -14,17 +14,17 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::backoff::Backoff;
-use super::deliver::{Vouch, record};
+use super::deliver::record;
 use super::error::Refusal;
+use super::history::Vouch;
 use super::lane::{Certified, Lane};
 use super::log::Stretch;
 use super::message::{Certificate, Entry};
 use super::packet::{Answer, Body, Chunk, Request};
 use super::step::Step;
 use crate::actor::Actor;
-use crate::codec::{Limits, encode};
+use crate::codec::Limits;
 use crate::dot::{Head, Seq};
-use crate::membership::{Founding, Generation};
 use crate::traits::Wire;
 
 /// In a request: of this lane, nothing more yet.
@@ -66,7 +66,7 @@ impl<A: Wire> Replica<A> {
         });
         let request = Request {
             held: held.collect(),
-            known: self.known_generation(),
+            known: self.history.known_generation(),
             standing: self.standing(),
         };
         self.send(from, Body::Request(request), step);
@@ -82,7 +82,7 @@ impl<A: Wire> Replica<A> {
             self.learn(standing, step)?;
         }
         let mut room = answer_room(self.limits());
-        let foundings = self.foundings_after(request.known, &mut room);
+        let foundings = self.history.foundings_after(request.known, &mut room);
         let all = request.known.number() + foundings.len() as u64 >= self.generation().number();
         let chunks = all.then(|| self.chunks_for(request, room));
         let pruned = self.lanes.iter().any(|(source, lane)| {
@@ -99,22 +99,10 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// The generations after `known`, oldest first, as many as fit.
-    fn foundings_after(&self, known: Generation, room: &mut usize) -> Vec<Arc<Founding>> {
-        let skip = usize::try_from(known.number()).unwrap_or(usize::MAX);
-        let after = self.chain.iter().skip(skip);
-        let fitting = after.take_while(|founding| {
-            let left = room.checked_sub(encode(founding.as_ref()).len());
-            *room = left.unwrap_or(*room);
-            left.is_some()
-        });
-        fitting.cloned().collect()
-    }
-
     /// The next stretch of each lane that the asker lacks, as many as fit.
     fn chunks_for(&self, request: &Request, mut room: usize) -> Vec<Chunk> {
         let mut chunks = Vec::new();
-        for (source, lane) in &self.lanes {
+        for (source, lane) in self.lanes.iter() {
             let from = request.from(source);
             if lane.head().seq <= from {
                 continue;
@@ -210,7 +198,7 @@ impl<A: Wire> Replica<A> {
                 peer.pull = Backoff::starting(now);
             }
         }
-        if progress && (lacks || !self.pending.is_empty()) {
+        if progress && (lacks || !self.history.pending.is_empty()) {
             self.pull(from, step);
         }
     }
@@ -218,7 +206,7 @@ impl<A: Wire> Replica<A> {
     /// What a chunk's messages after those that we have are worth.
     fn verify_chunk(&self, chunk: &Chunk) -> Result<Worth, Refusal> {
         let source = chunk.source;
-        let lane = self.lane(&source)?;
+        let lane = self.lanes.known(&source)?;
         let held = lane.certified.as_ref();
         let tail = match held {
             Some(held) if held.provisional => held.tail.clone(),
@@ -266,9 +254,9 @@ impl<A: Wire> Replica<A> {
         let broken = Refusal::Chunk(source);
         let mut head = known;
         for proposal in chunk.proposals.iter().filter(|p| p.message.seq > known.seq) {
-            let entry = Entry::new(&self.network, Arc::clone(proposal));
+            let entry = Entry::new(&self.history.network, Arc::clone(proposal));
             let message = entry.message();
-            let late = proposal.generation > self.tip().generation();
+            let late = proposal.generation > self.history.tip().generation();
             if !message.seq.follows(head.seq) || message.source != source || late {
                 return Err(broken);
             }
@@ -305,7 +293,7 @@ impl<A: Wire> Replica<A> {
         tail: VecDeque<Entry>,
         certificate: Option<Arc<Certificate>>,
     ) -> Result<Worth, Refusal> {
-        let vouch = self.vouch(&source, end, certificate.as_deref());
+        let vouch = self.history.vouch(&source, end, certificate.as_deref());
         let certificate = match vouch {
             Vouch::Frontier => None,
             Vouch::Certificate | Vouch::Provisional => certificate,
@@ -336,7 +324,7 @@ impl<A: Wire> Replica<A> {
             step.persist.push(record(source, &certified, locked));
         }
         lane.certified = Some(certified);
-        self.ready.insert(source);
+        self.lanes.ready.insert(source);
         true
     }
 }

@@ -1,22 +1,25 @@
 //! Building a replica from what it made durable: the first start has nothing, every later one goes on where it stopped.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Replica;
 use super::closing::Closing;
 use super::error::RecoverError;
-use super::lane::{Certified, Lane};
+use super::execution::Execution;
+use super::history::History;
+use super::lane::Certified;
+use super::lanes::Lanes;
 use super::message::{Entry, Proposal};
+use super::onboard::Bootstrap;
 use super::packet::{Chunk, Consent};
+use super::peers::Peers;
 use super::propose::Outbox;
 use super::signer::Signer;
 use super::step::{Record, Step};
-use super::sync::{OwnStanding, Peer};
 use crate::actor::{Signed, SigningActor};
 use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
-use crate::membership::{Authorised, Boundary, Founding, Generation, Genesis};
+use crate::membership::{Authorised, Founding, Genesis};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
@@ -63,13 +66,13 @@ impl<A: Wire> Replica<A> {
 
     /// Says where we stand and what we are bound to, and goes on with what is under way.
     pub(super) fn speak_again(&mut self, step: &mut Step<A::Op>) {
-        if self.committee.contains(&self.actor()) {
-            for member in self.committee.actors().to_vec() {
+        if self.history.committee.contains(&self.actor()) {
+            for member in self.history.committee.actors().to_vec() {
                 self.announce(member, step);
             }
         }
         self.echo_locks(step);
-        self.ready.extend(self.lanes.keys().copied());
+        self.lanes.look_at_all();
         self.flush(self.outbox.len(), step);
         self.settle(step);
         if self.is_frozen() {
@@ -79,42 +82,23 @@ impl<A: Wire> Replica<A> {
 
     fn fresh(key: SigningActor, algorithm: A, genesis: Genesis) -> Result<Self, RecoverError> {
         genesis.check(&algorithm)?;
-        let network = genesis.network();
-        let boundary = Boundary::genesis(&genesis)?;
-        let committee = Arc::clone(boundary.committee());
-        let members = committee.actors();
-        let lanes = members.iter().map(|actor| (*actor, Lane::new(&network)));
-        let peers = members.iter().map(|actor| (*actor, Peer::new(*actor, 0)));
+        let history = History::begin(genesis, Snapshot::of(&algorithm))?;
+        let signer = Signer::replaying(key, history.network);
+        let members = history.committee.actors();
+        let mut peers = Peers::new();
+        for member in members.iter().filter(|member| **member != signer.actor()) {
+            peers.meet(*member, 0);
+        }
         Ok(Self {
-            lanes: lanes.collect(),
-            peers: peers.filter(|(actor, _)| *actor != key.actor()).collect(),
-            signer: Signer::replaying(key, network),
-            genesis,
-            network,
-            committees: vec![Arc::clone(&committee)],
-            committee,
-            boundary,
-            chain: Vec::new(),
-            pending: Vec::new(),
-            snapshots: [(Generation::GENESIS, Snapshot::of(&algorithm))].into(),
-            pristine: algorithm.clone(),
-            closing: Closing::new(0),
-            executed: None,
-            fetching: None,
-            joining: None,
-            trusted: None,
-            doubt: None,
-            replays: false,
-            diverged: false,
-            algorithm,
+            lanes: Lanes::of(members, &history.network),
+            peers,
+            signer,
+            history,
+            execution: Execution::new(algorithm),
             outbox: Outbox::new(),
-            ready: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-            convicted: BTreeMap::new(),
-            leaving: false,
-            standing: OwnStanding::default(),
+            closing: Closing::new(0),
+            bootstrap: Bootstrap::default(),
             now: 0,
-            deliveries: 0,
         })
     }
 
@@ -129,7 +113,7 @@ impl<A: Wire> Replica<A> {
             Record::Certified(chunk) => self.replay_certified(chunk),
             Record::Delivered(dot) => self.replay_delivered(dot),
             Record::Convicted(evidence) => {
-                self.convicted.insert(evidence.accused(), evidence);
+                self.lanes.convicted.insert(evidence.accused(), evidence);
                 Some(())
             }
             Record::Silenced => {
@@ -138,20 +122,25 @@ impl<A: Wire> Replica<A> {
             }
             Record::Approved(consent) => {
                 let Consent { change, approval } = *consent;
-                let fact = self.committee.verify(&self.network, approval).ok()?;
+                let fact = self
+                    .history
+                    .committee
+                    .verify(&self.history.network, approval)
+                    .ok()?;
                 let approvals = &mut self.closing.approvals;
-                let reached = approvals.add(&self.boundary, &change, fact).ok()?;
+                let reached = approvals.add(&self.history.boundary, &change, fact).ok()?;
                 // Of one member, who is a quorum: nobody else would say again what authorises the change.
                 reached.map_or(Some(()), |authorised| self.replay_frozen(authorised))
             }
             Record::Frozen(authorisation) => {
-                let authorised = authorisation.verify(&self.boundary).ok()?;
+                let authorised = authorisation.verify(&self.history.boundary).ok()?;
                 self.replay_frozen(authorised)
             }
             Record::Reported(report) => {
                 let fact = self
+                    .history
                     .committee
-                    .verify(&self.network, Signed::clone(&report))
+                    .verify(&self.history.network, Signed::clone(&report))
                     .ok()?;
                 self.closing.reports.insert(self.actor(), fact);
                 self.closing.own_report = Some(report);
@@ -164,17 +153,17 @@ impl<A: Wire> Replica<A> {
                 whole.then_some(())
             }
             Record::Value(value) => {
-                let digest = value.digest(&self.network);
+                let digest = value.digest(&self.history.network);
                 self.hold_value(value, digest, true);
                 Some(())
             }
             Record::Message(proposal) => {
-                self.keep_payload(Entry::new(&self.network, proposal));
+                self.keep_payload(Entry::new(&self.history.network, proposal));
                 Some(())
             }
             Record::Installed(foundings) => {
                 self.replay_foundings(foundings)?;
-                let frontier = self.tip().frontier().clone();
+                let frontier = self.history.tip().frontier().clone();
                 let snapshot = self.snapshot_at(&frontier)?;
                 self.install(snapshot, false, &mut Step::default());
                 Some(())
@@ -195,13 +184,13 @@ impl<A: Wire> Replica<A> {
     }
 
     fn replay_locked(&mut self, proposal: Arc<Proposal>, from_outbox: u32) -> Option<()> {
-        let entry = Entry::new(&self.network, proposal);
+        let entry = Entry::new(&self.history.network, proposal);
         let lane = self.lanes.get(&entry.message().source)?;
         let follows = entry.message().seq.follows(lane.head().seq);
         if !follows || entry.message().parent != lane.head().digest {
             return None;
         }
-        let ops = entry.message().decode(self.genesis.limits()).ok()?;
+        let ops = entry.message().decode(self.history.genesis.limits()).ok()?;
         self.lock(entry, ops, 1);
 
         self.outbox.drop_first(from_outbox as usize).then_some(())
@@ -215,7 +204,7 @@ impl<A: Wire> Replica<A> {
 
     fn replay_foundings(&mut self, foundings: Vec<Arc<Founding>>) -> Option<()> {
         for founding in foundings {
-            let next = founding.verify(self.tip()).ok()?;
+            let next = founding.verify(self.history.tip()).ok()?;
             self.expect_generation(founding, next);
         }
         Some(())
@@ -224,7 +213,7 @@ impl<A: Wire> Replica<A> {
     fn replay_certified(&mut self, chunk: Chunk) -> Option<()> {
         // What was certified was believed of a generation that we had heard of, and may not have installed: it is on record when
         // it is.
-        self.begin_lane(chunk.source);
+        self.lanes.begin(chunk.source, &self.history.network);
         let lane = self.lanes.get_mut(&chunk.source)?;
         let mut head = lane.head();
         let entries = chunk.proposals.into_iter();
@@ -233,7 +222,7 @@ impl<A: Wire> Replica<A> {
             let ours = lane.find(entry.message().seq, &entry.digest);
             ours.cloned().unwrap_or(entry)
         };
-        let entries = entries.map(|p| ours(Entry::new(&self.network, p)));
+        let entries = entries.map(|p| ours(Entry::new(&self.history.network, p)));
         let mut tail: Vec<_> = entries.collect();
         if tail.is_empty() {
             tail.push(lane.lock()?.entry.clone());
@@ -266,8 +255,8 @@ impl<A: Wire> Replica<A> {
         if entry.message().dot() != dot {
             return None;
         }
-        let ops = entry.message().decode(self.genesis.limits()).ok()?;
-        lane.advance(&entry, self.genesis.limits());
+        let ops = entry.message().decode(self.history.genesis.limits()).ok()?;
+        lane.advance(&entry, self.history.genesis.limits());
         self.apply(dot.source, ops);
         Some(())
     }

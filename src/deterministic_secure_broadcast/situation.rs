@@ -19,12 +19,12 @@ impl<A: Wire> Replica<A> {
         }),
         ("operations wait in the outbox", |r| r.is_pending()),
         ("follows without a seat", |r| {
-            !r.committee.contains(&r.actor())
+            !r.history.committee.contains(&r.actor())
         }),
-        ("asks to join", |r| r.joining.is_some()),
-        ("fetches a snapshot", |r| r.fetching.is_some()),
+        ("asks to join", |r| r.bootstrap.joining.is_some()),
+        ("fetches a snapshot", |r| r.bootstrap.fetching.is_some()),
         ("knows a generation that it cannot install yet", |r| {
-            !r.pending.is_empty()
+            !r.history.pending.is_empty()
         }),
         ("approved a change", Self::has_approvals),
         ("frozen", Self::is_frozen),
@@ -43,12 +43,12 @@ impl<A: Wire> Replica<A> {
         }),
         ("decided, not installed", |r| r.closing.decided.is_some()),
         ("a boundary adopts a lock", |r| {
-            !r.boundary.adopted().is_empty()
+            !r.history.boundary.adopted().is_empty()
         }),
         ("a boundary seals a dot", |r| {
-            !r.boundary.sealed().is_empty()
+            !r.history.boundary.sealed().is_empty()
         }),
-        ("convicts somebody", |r| !r.convicted.is_empty()),
+        ("convicts somebody", |r| !r.lanes.convicted.is_empty()),
         ("silenced", Self::is_silenced),
     ];
 
@@ -81,7 +81,7 @@ impl<A: Wire> Replica<A> {
     /// The newest generation that is known to be founded, installed or not.
     #[must_use]
     pub fn known(&self) -> Generation {
-        self.tip().generation()
+        self.history.tip().generation()
     }
 
     /// The names of all situations that [`situations`](Self::situations) asks about.

@@ -5,121 +5,25 @@
 //! answers where it stands. When all are known to be level, and each contact was heard, nobody speaks. What is pulled proves
 //! itself, so it may come from anybody.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Replica;
-use super::backoff::Backoff;
 use super::error::Refusal;
 use super::message::{Equivocation, Standing};
 use super::packet::Body;
+use super::peers::Peer;
 use super::step::Step;
 use crate::actor::{Actor, BadSignature, Signed};
 use crate::dot::Seq;
 use crate::membership::Generation;
 use crate::traits::Wire;
 
-/// What is known of one member or contact, by its own signature.
-#[derive(Debug)]
-pub(super) struct Peer {
-    actor: Actor,
-    generation: Generation,
-    delivered: BTreeMap<Actor, Seq>,
-    convicted: BTreeSet<Actor>,
-    heard: bool,
-    /// The last standing that was checked: the same bytes need no second check.
-    last: Option<Arc<Signed<Standing>>>,
-    /// That which says most: for the peer, when it asks what it has signed.
-    newest: Option<Arc<Signed<Standing>>>,
-    pub(super) announce: Backoff,
-    pub(super) pull: Backoff,
-    /// Our standing, by its number, beside which neither was known to have more.
-    even: Option<u64>,
-    /// Whether it was asked, and an answer that brings all it has may still come.
-    pub(super) asked: bool,
-}
-
-impl Peer {
-    pub(super) fn new(actor: Actor, now: u64) -> Self {
-        Self {
-            actor,
-            generation: Generation::GENESIS,
-            delivered: BTreeMap::new(),
-            convicted: BTreeSet::new(),
-            heard: false,
-            last: None,
-            newest: None,
-            announce: Backoff::starting(now + 1),
-            pull: Backoff::starting(now),
-            even: None,
-            asked: false,
-        }
-    }
-
-    /// There are lanes here now of which a standing spoke in vain before: the same one is news again.
-    pub(super) fn forget_last(&mut self) {
-        (self.last, self.even) = (None, None);
-    }
-
-    pub(super) fn actor(&self) -> Actor {
-        self.actor
-    }
-
-    pub(super) fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    /// The standing of its that says most.
-    pub(super) fn newest(&self) -> Option<Arc<Signed<Standing>>> {
-        self.newest.clone()
-    }
-
-    /// Whether a standing of its has been checked, of this generation or of one before.
-    pub(super) fn is_heard(&self) -> bool {
-        self.heard
-    }
-
-    /// How far it is known to be in a lane.
-    pub(super) fn seq(&self, source: &Actor) -> Seq {
-        self.delivered.get(source).copied().unwrap_or_default()
-    }
-
-    fn has(&self, source: &Actor, seq: Seq) -> bool {
-        self.seq(source) >= seq
-    }
-}
-
-/// How far a standing says that its signer is: of two of a correct one, the later has the larger.
-fn reach(standing: &Signed<Standing>) -> (Generation, u128) {
-    let ends = standing.statement.frontier.values();
-    let reach = ends.map(|head| u128::from(head.seq.number())).sum();
-    (standing.statement.generation, reach)
-}
-
-/// The standing that we signed last.
-#[derive(Debug, Default)]
-pub(super) struct OwnStanding {
-    last: Option<Arc<Signed<Standing>>>,
-    /// Whether it says where we stand now.
-    current: bool,
-    /// How often that has changed.
-    number: u64,
-}
-
-impl OwnStanding {
-    /// We stand elsewhere now: the next one is signed when it is asked for.
-    pub(super) fn outdate(&mut self) {
-        self.current = false;
-        self.number += 1;
-    }
-}
-
 impl<A: Wire> Replica<A> {
     /// Our standing, signed anew when it has changed. A replica that signs no more shows the last that it signed, if it has
     /// one: standings only grow, so an old one is true.
     pub(super) fn standing(&mut self) -> Option<Arc<Signed<Standing>>> {
-        if self.standing.current {
-            return self.standing.last.clone();
+        if self.peers.standing.current {
+            return self.peers.standing.last.clone();
         }
         // Whoever left may hold alone what the boundary adopted, and goes when a quorum says that it is here.
         let arrived = self.holds_adopted();
@@ -134,10 +38,10 @@ impl<A: Wire> Replica<A> {
             convicted: self.told().map(|(actor, _)| *actor).collect(),
         };
         if let Some(fact) = self.signer.sign(statement) {
-            self.standing.last = Some(Arc::new(fact.into_claim()));
-            self.standing.current = true;
+            self.peers.standing.last = Some(Arc::new(fact.into_claim()));
+            self.peers.standing.current = true;
         }
-        self.standing.last.clone()
+        self.peers.standing.last.clone()
     }
 
     // ---- who has what
@@ -175,7 +79,7 @@ impl<A: Wire> Replica<A> {
     /// Shows what ended its generation to whoever stands in an older one in which we had no seat: it does not know us, and so
     /// would not ask.
     fn show_chain(&self, to: Actor, standing: &Standing, step: &mut Step<A::Op>) {
-        let known = self.committee_of(standing.generation);
+        let known = self.history.committee_of(standing.generation);
         let known = known.is_some_and(|committee| committee.contains(&self.actor()));
         if standing.generation < self.generation() && !known {
             self.answer_with_founding(to, standing.generation, step);
@@ -188,53 +92,24 @@ impl<A: Wire> Replica<A> {
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        let now = self.now;
-        if let Some(peer) = self.peers.get(&standing.signer)
-            && peer.last.as_ref() == Some(standing)
-        {
+        let peer = self.peers.get(&standing.signer);
+        if peer.is_some_and(|peer| peer.said_last(standing)) {
             return Ok(());
         }
         let claim = Signed::clone(standing);
         let signer = claim.signer;
-        let fact = match self.seated(&signer) {
-            Some(committee) => committee.verify(&self.network, claim)?,
+        let fact = match self.history.seated(&signer) {
+            Some(committee) => committee.verify(&self.history.network, claim)?,
             // A contact may sit in a committee that is not known here yet.
-            None if self.peers.contains_key(&signer) => {
+            None if self.peers.get(&signer).is_some() => {
                 let key = signer.public_key().map_err(|_| BadSignature(signer))?;
-                claim.verify(&self.network, &key)?
+                claim.verify(&self.history.network, &key)?
             }
             // Whoever else is no member, or no longer one, is answered and forgotten.
             None => return Ok(()),
         };
-        let lanes = &self.lanes;
-        let peer = self
-            .peers
-            .entry(fact.signer)
-            .or_insert_with(|| Peer::new(fact.signer, now));
-        let known = fact
-            .statement
-            .frontier
-            .iter()
-            .filter(|(source, _)| lanes.contains_key(source));
-        for (source, head) in known {
-            let seq = peer.delivered.entry(*source).or_default();
-            *seq = head.seq.max(*seq);
-        }
-        let convicted = fact
-            .statement
-            .convicted
-            .iter()
-            .filter(|actor| lanes.contains_key(actor));
-        peer.convicted.extend(convicted);
-        peer.generation = peer.generation.max(fact.statement.generation);
-        peer.heard = true;
-        (peer.last, peer.even) = (Some(Arc::clone(standing)), None);
-        let newest = peer.newest.as_ref();
-        if newest.is_none_or(|newest| reach(newest) <= reach(standing)) {
-            peer.newest = Some(Arc::clone(standing));
-        }
-        peer.announce = Backoff::starting(now + 1);
-        peer.pull.hurry(now);
+        let peer = self.peers.meet(fact.signer, self.now);
+        peer.learn(standing, &self.lanes, self.now);
         self.end_leaving();
         self.confront(standing, step);
         self.show_ignorant(standing, step);
@@ -250,24 +125,21 @@ impl<A: Wire> Replica<A> {
 
     /// Whether a member signed that it delivered what we have not.
     pub(super) fn lacks_from(&self, member: &Actor) -> bool {
-        self.peers.get(member).is_some_and(|peer| {
-            let mut delivered = peer.delivered.iter();
-            peer.generation > self.generation()
-                || delivered.any(|(source, seq)| self.head(source).is_some_and(|h| h.seq < *seq))
-        })
+        let peer = self.peers.get(member);
+        peer.is_some_and(|peer| peer.leads(self.generation(), &self.lanes))
     }
 
     /// Whether the application named somebody who has not said yet where it stands: we may be far behind, and not know it.
     fn is_unheard_contact(&self, actor: &Actor) -> bool {
-        let unheard = |peer: &Peer| peer.last.is_none();
-        self.seated(actor).is_none() && self.peers.get(actor).is_some_and(unheard)
+        let unheard = |peer: &Peer| !peer.is_understood();
+        self.history.seated(actor).is_none() && self.peers.get(actor).is_some_and(unheard)
     }
 
     /// Whether a member signed that it has all that we have.
     pub(super) fn is_level(&self, peer: &Peer) -> bool {
         let lanes = self.lanes.iter();
         let mut started = lanes.filter(|(_, lane)| lane.head().seq > Seq::ZERO);
-        peer.generation >= self.generation()
+        peer.generation() >= self.generation()
             && started.all(|(source, lane)| peer.has(source, lane.head().seq))
             && self.unknown_to(peer).next().is_none()
     }
@@ -275,17 +147,19 @@ impl<A: Wire> Replica<A> {
     /// The evidence that is told of: no more than a standing may name. Members come and go, and so do the liars among them:
     /// those who have a lane in this generation go before those who left nothing behind.
     fn told(&self) -> impl Iterator<Item = (&Actor, &Arc<Equivocation>)> {
-        let here = |(actor, _): &(&Actor, _)| self.boundary.has_lane(actor);
-        let gone = self.convicted.iter().filter(move |piece| !here(piece));
-        let told = self.convicted.iter().filter(here).chain(gone);
+        let here = |(actor, _): &(&Actor, _)| self.history.boundary.has_lane(actor);
+        let gone = self
+            .lanes
+            .convicted
+            .iter()
+            .filter(move |piece| !here(piece));
+        let told = self.lanes.convicted.iter().filter(here).chain(gone);
         told.take(self.limits().lanes as usize)
     }
 
-    /// Evidence that a member is not known to hold. Nobody is asked to convict itself.
+    /// Evidence that a member is not known to hold.
     fn unknown_to(&self, peer: &Peer) -> impl Iterator<Item = &Arc<Equivocation>> {
-        let unknown = self
-            .told()
-            .filter(move |(actor, _)| !peer.convicted.contains(actor) && **actor != peer.actor);
+        let unknown = self.told().filter(move |(actor, _)| !peer.knows_of(actor));
         unknown.map(|(_, evidence)| evidence)
     }
 
@@ -293,16 +167,11 @@ impl<A: Wire> Replica<A> {
     /// not asked about each lane again, at each tick, until one of us moves.
     pub(super) fn keep_peers_even(&mut self, step: &mut Step<A::Op>) {
         let me = self.actor();
-        let members: Vec<_> = self
-            .peers
-            .keys()
-            .copied()
-            .filter(|member| *member != me)
-            .collect();
-        let seated = self.committee.contains(&me);
-        let speaks = seated || self.leaving;
-        let number = self.standing.number;
-        for member in members {
+        let members = self.peers.actors();
+        let seated = self.history.committee.contains(&me);
+        let speaks = seated || self.peers.leaving;
+        let number = self.peers.standing.number;
+        for member in members.into_iter().filter(|member| *member != me) {
             if seated
                 && self
                     .peers
@@ -345,7 +214,7 @@ impl<A: Wire> Replica<A> {
     pub fn probe(&mut self) -> Step<A::Op> {
         let mut step = Step::default();
         let me = self.actor();
-        let members = self.committee.actors().to_vec();
+        let members = self.history.committee.actors().to_vec();
         for member in members.into_iter().filter(|member| *member != me) {
             self.announce(member, &mut step);
         }

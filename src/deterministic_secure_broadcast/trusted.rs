@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use super::Replica;
-use super::error::{CheckpointError, Refusal};
+use super::error::CheckpointError;
 use super::packet::Body;
 use super::step::{Fault, Step};
 use crate::codec::{Digest, NetworkId};
@@ -38,9 +38,20 @@ impl Checkpoint {
     }
 
     /// The value that founded a generation, once it is proven.
-    fn value(&self, generation: Generation) -> Option<Digest> {
+    pub(super) fn value(&self, generation: Generation) -> Option<Digest> {
         let newer = self.generation.number().checked_sub(generation.number())?;
         self.values.get(usize::try_from(newer).ok()?).copied()
+    }
+
+    /// The generation after which the chain is asked for, until all is proven down to the installed one.
+    pub(super) fn asks_after(&self, installed: Generation) -> Option<Generation> {
+        let missing = self.value(installed).is_none();
+        missing.then(|| Generation::numbered(self.after))
+    }
+
+    /// Whether it names this generation.
+    pub(super) fn is_of(&self, generation: Generation) -> bool {
+        self.generation == generation
     }
 
     /// Takes from an answer what it proves of older generations, down to the installed one. Whether that is anything.
@@ -80,16 +91,16 @@ impl<A: Wire> Replica<A> {
     /// nothing has changed.
     pub fn expect(&mut self, generation: Generation, value: Digest) -> Result<(), CheckpointError> {
         if generation <= self.generation() {
-            let same = self.value_of(generation) == Some(value);
+            let same = self.history.value_of(generation) == Some(value);
             return same.then_some(()).ok_or(CheckpointError(generation));
         }
-        let mut pending = self.pending.iter();
+        let mut pending = self.history.pending.iter();
         if !pending
             .any(|(_, boundary)| (boundary.generation(), boundary.value()) == (generation, value))
         {
-            self.pending.clear();
-            self.fetching = None;
-            self.trusted = Some(Checkpoint::new(generation, value, self.generation()));
+            self.history.pending.clear();
+            self.bootstrap.fetching = None;
+            self.history.trusted = Some(Checkpoint::new(generation, value, self.generation()));
         }
         Ok(())
     }
@@ -97,24 +108,7 @@ impl<A: Wire> Replica<A> {
     /// Whether the chain of generations has not reached the trusted checkpoint yet.
     #[must_use]
     pub fn awaits_checkpoint(&self) -> bool {
-        self.trusted.is_some()
-    }
-
-    /// The value that founded an installed generation.
-    fn value_of(&self, generation: Generation) -> Option<Digest> {
-        match usize::try_from(generation.number()).ok()?.checked_sub(1) {
-            None => Some(self.network.digest()),
-            Some(index) => Some(self.chain.get(index)?.value.digest(&self.network)),
-        }
-    }
-
-    /// The generation after which the chain is asked for.
-    pub(super) fn known_generation(&self) -> Generation {
-        let trusted = self.trusted.as_ref();
-        match trusted.filter(|trusted| trusted.value(self.generation()).is_none()) {
-            Some(trusted) => Generation::numbered(trusted.after),
-            None => self.tip().generation(),
-        }
+        self.history.awaits_checkpoint()
     }
 
     /// Takes from an answer what the checkpoint proves by it. Whether that is anything.
@@ -124,43 +118,21 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> bool {
         let installed = self.generation();
-        let Some(trusted) = &mut self.trusted else {
+        let Some(trusted) = &mut self.history.trusted else {
             return false;
         };
-        let news = trusted.learn(foundings, installed, &self.network);
+        let news = trusted.learn(foundings, installed, &self.history.network);
         let proven = trusted.value(installed);
-        if proven.is_some_and(|value| value != self.boundary.value()) && !self.diverged {
-            self.diverged = true;
+        if proven.is_some_and(|value| value != self.history.boundary.value())
+            && !self.execution.diverged
+        {
+            self.execution.diverged = true;
             tracing::error!(me = ?self.actor(), generation = %installed, "installed, and not of the trusted chain");
             step.faults.push(Fault::Diverged {
                 generation: installed,
             });
         }
         news
-    }
-
-    /// Whether the generation after those that we know may be taken in: not before the checkpoint proves it.
-    pub(super) fn is_proven(&self, founding: &Founding) -> Result<bool, Refusal> {
-        let Some(trusted) = &self.trusted else {
-            return Ok(true);
-        };
-        let Some(generation) = self.tip().generation().next() else {
-            return Ok(false);
-        };
-        match trusted.value(generation) {
-            None => Ok(false),
-            Some(value) if value == founding.value.digest(&self.network) => Ok(true),
-            Some(_) => Err(Refusal::Forged(generation)),
-        }
-    }
-
-    /// The chain is longer now: it may have reached the checkpoint.
-    pub(super) fn heed_checkpoint(&mut self) {
-        let tip = self.tip().generation();
-        let reached = |trusted: &Checkpoint| trusted.generation == tip;
-        if self.trusted.as_ref().is_some_and(reached) {
-            self.trusted = None;
-        }
     }
 }
 

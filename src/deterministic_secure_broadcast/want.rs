@@ -26,7 +26,7 @@ impl<A: Wire> Replica<A> {
         let wanted = &mut self.closing.wanted;
         let mut news = missing.clone();
         news.retain(|message| wanted.insert(*message));
-        let members = self.committee.actors().to_vec();
+        let members = self.history.committee.actors().to_vec();
         self.ask(&news, &members, step);
         missing.is_empty()
     }
@@ -39,10 +39,7 @@ impl<A: Wire> Replica<A> {
         let urgent = self.closing.agreement.is_some();
         if !wanted.is_empty() && (urgent || self.closing.want.fire(self.now)) {
             let payloads: Vec<_> = wanted.iter().copied().collect();
-            let before = self.committees.iter().rev().take(2);
-            let asked: BTreeSet<_> = before.flat_map(|committee| committee.actors()).collect();
-            let asked: Vec<_> = asked.into_iter().copied().collect();
-            self.ask(&payloads, &asked, step);
+            self.ask(&payloads, &self.history.recent_members(), step);
         }
         self.closing.wanted = wanted;
     }
@@ -69,7 +66,12 @@ impl<A: Wire> Replica<A> {
 
     /// Whether all messages are here that the boundary adopted, or what was delivered in their places.
     pub(super) fn holds_adopted(&self) -> bool {
-        let mut adopted = self.boundary.adopted().values().map(|lock| &lock.statement);
+        let mut adopted = self
+            .history
+            .boundary
+            .adopted()
+            .values()
+            .map(|lock| &lock.statement);
         adopted.all(|echo| {
             let head = self.head(&echo.dot.source);
             head.is_some_and(|head| head.seq >= echo.dot.seq)
@@ -83,7 +85,7 @@ impl<A: Wire> Replica<A> {
     pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step<A::Op>) -> bool {
         let dot = entry.message().dot();
         if self.closing.wanted.contains(&(dot, entry.digest)) {
-            if let Some(lock) = self.boundary.adopts(&dot, &entry.digest) {
+            if let Some(lock) = self.history.boundary.adopts(&dot, &entry.digest) {
                 *entry = entry.clone().signed_with(lock);
             }
             if self.verify_source(entry).is_ok() {
@@ -99,11 +101,11 @@ impl<A: Wire> Replica<A> {
     /// Keeps a message that is on record until this generation ends; what the boundary adopted, until a frontier covers it.
     pub(super) fn keep_payload(&mut self, entry: Entry) {
         let dot = entry.message().dot();
-        if self.boundary.adopts(&dot, &entry.digest).is_some()
+        if self.history.boundary.adopts(&dot, &entry.digest).is_some()
             && let Some(lane) = self.lanes.get_mut(&dot.source)
         {
             lane.carried = Some(entry.clone());
-            self.standing.outdate();
+            self.peers.standing.outdate();
         }
         self.closing.payloads.insert(entry.digest, entry);
     }

@@ -1,0 +1,165 @@
+//! The algorithm's state at a frontier, which a generation's members certify by executing it again.
+//!
+//! Executing costs what was delivered since the last boundary, and a snapshot costs the whole state: each is done once a
+//! frontier, and not once a packet. The outcome depends on nothing but the boundary and the frontier, whose digests name
+//! every message.
+
+use std::collections::VecDeque;
+
+use super::Replica;
+use super::message::Entry;
+use crate::actor::Actor;
+use crate::codec::{Limits, decode};
+use crate::dot::{Frontier, Head};
+use crate::snapshot::Snapshot;
+use crate::traits::Wire;
+
+/// The state at the frontier that was executed last; none when the messages up to there do not lead to one.
+#[derive(Debug)]
+pub(super) struct Executed<A> {
+    frontier: Frontier,
+    algorithm: Option<A>,
+}
+
+/// The algorithm, and its states at frontiers.
+///
+/// Invariant: `algorithm` is `pristine` with everything that was delivered, and nothing else, applied.
+#[derive(Debug)]
+pub(super) struct Execution<A> {
+    /// As it was at genesis.
+    pristine: A,
+    pub(super) algorithm: A,
+    executed: Option<Executed<A>>,
+    /// Messages that were delivered here since the start.
+    pub(super) deliveries: u64,
+    /// Our state is not the one that a quorum certified.
+    pub(super) diverged: bool,
+}
+
+impl<A: Wire> Execution<A> {
+    pub(super) fn new(algorithm: A) -> Self {
+        Self {
+            pristine: algorithm.clone(),
+            algorithm,
+            executed: None,
+            deliveries: 0,
+            diverged: false,
+        }
+    }
+
+    /// The generation in which it was executed is over.
+    pub(super) fn forget_executed(&mut self) {
+        self.executed = None;
+    }
+
+    /// The algorithm with a state that a quorum certified. `None` when it does not decode, or is beyond the algorithm's bounds.
+    pub(super) fn admitted(&self, snapshot: &Snapshot) -> Option<A> {
+        let state = decoded::<A>(snapshot)?;
+        let admitted = self.pristine.admits(&state);
+        admitted.then(|| self.with_state(state))
+    }
+
+    /// The algorithm as it was at the boundary of this generation.
+    fn at_boundary(&self, snapshot: &Snapshot) -> Option<A> {
+        Some(self.with_state(decoded::<A>(snapshot)?))
+    }
+
+    fn with_state(&self, state: A::ReplicatedState) -> A {
+        let mut algorithm = self.pristine.clone();
+        algorithm.sync_from(state);
+        algorithm
+    }
+}
+
+fn decoded<A: Wire>(snapshot: &Snapshot) -> Option<A::ReplicatedState> {
+    let bytes = snapshot.bytes().as_slice();
+    decode(bytes, bytes.len()).ok()
+}
+
+/// Applies the messages of several lanes, each when it is valid. Whether all were.
+pub(super) fn replay_lanes<A: Wire>(
+    algorithm: &mut A,
+    mut lanes: Vec<VecDeque<Entry>>,
+    limits: &Limits,
+) -> bool {
+    loop {
+        let mut progress = false;
+        for lane in &mut lanes {
+            while let Some(entry) = lane.front() {
+                let source = entry.message().source;
+                let Ok(ops) = entry.message().decode::<A::Op>(limits) else {
+                    return false;
+                };
+                if !algorithm.verdict_batch(&source, &ops).is_valid() {
+                    break;
+                }
+                ops.into_iter().for_each(|op| algorithm.apply(op));
+                lane.pop_front();
+                progress = true;
+            }
+        }
+        if !progress {
+            return lanes.iter().all(VecDeque::is_empty);
+        }
+    }
+}
+
+impl<A: Wire> Replica<A> {
+    /// The snapshot of the state at a frontier, if there is [one](Self::executed_at). The last one is remembered until the
+    /// generation ends.
+    pub(super) fn snapshot_at(&mut self, frontier: &Frontier) -> Option<Snapshot> {
+        if let Some((at, snapshot)) = &self.closing.snapshot
+            && at == frontier
+        {
+            return Some(snapshot.clone());
+        }
+        self.execute(frontier);
+        let snapshot = Snapshot::of(self.executed_at(frontier)?);
+        self.closing.snapshot = Some((frontier.clone(), snapshot.clone()));
+        Some(snapshot)
+    }
+
+    /// The algorithm at a frontier that was [executed](Self::execute): as it is here, or made of the last boundary's state and
+    /// the messages since. `None` when they are not here, or do not lead to one state.
+    pub(super) fn executed_at(&self, frontier: &Frontier) -> Option<&A> {
+        if self.frontier() == *frontier {
+            return Some(&self.execution.algorithm);
+        }
+        let executed = self.execution.executed.as_ref();
+        let executed = executed.filter(|executed| executed.frontier == *frontier);
+        executed?.algorithm.as_ref()
+    }
+
+    /// Executes up to a frontier, unless we are there or it was done before.
+    pub(super) fn execute(&mut self, frontier: &Frontier) {
+        let done = |executed: &Executed<A>| executed.frontier == *frontier;
+        if self.frontier() == *frontier || self.execution.executed.as_ref().is_some_and(done) {
+            return;
+        }
+        let Some(lanes) = self.lanes_up_to(frontier) else {
+            return;
+        };
+        let algorithm = self.execution.at_boundary(self.history.snapshot());
+        let algorithm = algorithm.and_then(|mut algorithm| {
+            let valid = replay_lanes(&mut algorithm, lanes, self.history.limits());
+            valid.then_some(algorithm)
+        });
+        let frontier = frontier.clone();
+        self.execution.executed = Some(Executed {
+            frontier,
+            algorithm,
+        });
+    }
+
+    /// The messages of each lane from the last boundary up to a frontier, if they are all here.
+    fn lanes_up_to(&self, frontier: &Frontier) -> Option<Vec<VecDeque<Entry>>> {
+        let up_to = |(source, head): (&Actor, &Head)| {
+            let start = self.history.boundary.head(source);
+            let log = &self.lanes.get(source)?.log;
+            let entries: VecDeque<_> = log.between(start.seq, head.seq).cloned().collect();
+            let reached = entries.back().map_or(start, Entry::head);
+            (reached == *head).then_some(entries)
+        };
+        frontier.iter().map(up_to).collect()
+    }
+}

@@ -1,0 +1,281 @@
+//! The generations of a network as one replica knows them: what founded each, who sat in it, and what its boundary imposed.
+//!
+//! State: the genesis, the chain of generations that were installed here, those that are founded and not installed yet, the
+//! newest certified states, and the checkpoint that the chain has to pass through. Inputs: generations that are founded and
+//! installed. Outputs: who may sign in which generation, and what a certificate of a generation proves now. Invariant: the
+//! chain has one committee more than foundings, and the boundary is that of its last one.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::error::{RecoverError, Refusal};
+use super::message::{Certificate, Echo};
+use super::trusted::Checkpoint;
+use crate::actor::Actor;
+use crate::codec::{Digest, Limits, NetworkId, encode};
+use crate::dot::Head;
+use crate::membership::{Admission, Boundary, Committee, Founding, Generation, Genesis};
+use crate::snapshot::Snapshot;
+
+/// Snapshots that are kept for newcomers.
+const SNAPSHOTS: usize = 2;
+
+#[derive(Debug)]
+pub(super) struct History {
+    pub(super) genesis: Genesis,
+    pub(super) network: NetworkId,
+    /// Where the present generation began, and its committee for quick reading.
+    pub(super) boundary: Boundary,
+    pub(super) committee: Arc<Committee>,
+    /// What founded each generation after the first, and the committees of all.
+    pub(super) chain: Vec<Arc<Founding>>,
+    committees: Vec<Arc<Committee>>,
+    /// Generations that are founded and not yet installed here.
+    pub(super) pending: Vec<(Arc<Founding>, Boundary)>,
+    /// The certified states at the newest boundaries.
+    pub(super) snapshots: VecDeque<(Generation, Snapshot)>,
+    /// What the chain of generations has to pass through, until it does.
+    pub(super) trusted: Option<Checkpoint>,
+}
+
+/// What the newest chain of generations that is known here makes of the end of a stretch: every way to deliver asks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vouch {
+    /// It is its lane's end in the frontier of a generation that is founded, which proves it without a certificate.
+    Frontier,
+    /// Its certificate proves it.
+    Certificate,
+    /// The committee that certified it is over, and its keys may be stolen: it counts when its lane reaches the frontier of
+    /// a generation that is founded.
+    Provisional,
+    /// It counts, if ever, when a generation is installed that is not installed here yet.
+    Later,
+    /// Retired keys signed it too late, or never did.
+    Closed,
+}
+
+impl History {
+    /// The first generation of the network that `genesis` describes, whose certified state is `state`.
+    ///
+    /// # Errors
+    /// [`RecoverError`] when the genesis founds no committee.
+    pub(super) fn begin(genesis: Genesis, state: Snapshot) -> Result<Self, RecoverError> {
+        let network = genesis.network();
+        let boundary = Boundary::genesis(&genesis)?;
+        let committee = Arc::clone(boundary.committee());
+        Ok(Self {
+            genesis,
+            network,
+            committees: vec![Arc::clone(&committee)],
+            committee,
+            boundary,
+            chain: Vec::new(),
+            pending: Vec::new(),
+            snapshots: [(Generation::GENESIS, state)].into(),
+            trusted: None,
+        })
+    }
+
+    /// The bounds of this network.
+    pub(super) fn limits(&self) -> &Limits {
+        self.genesis.limits()
+    }
+
+    /// The generation that is installed here.
+    pub(super) fn generation(&self) -> Generation {
+        self.committee.generation()
+    }
+
+    /// The newest boundary that we know, installed or not.
+    pub(super) fn tip(&self) -> &Boundary {
+        let newest = self.pending.last();
+        newest.map_or(&self.boundary, |(_, boundary)| boundary)
+    }
+
+    /// The newest committee that we know in which an actor sits.
+    pub(super) fn seated(&self, actor: &Actor) -> Option<&Committee> {
+        let committees = [self.tip().committee(), &self.committee];
+        let mut seating = committees.into_iter();
+        let committee = seating.find(|committee| committee.contains(actor))?;
+        Some(committee)
+    }
+
+    /// The committee of a generation that we know.
+    pub(super) fn committee_of(&self, generation: Generation) -> Option<&Committee> {
+        let index = usize::try_from(generation.number()).ok()?;
+        let pending = self.pending.iter().map(|(_, next)| next.committee());
+        let mut committees = self.committees.iter().chain(pending);
+        committees.nth(index).map(|committee| &**committee)
+    }
+
+    /// The members of this generation and of the one before, in the order of their keys.
+    pub(super) fn recent_members(&self) -> Vec<Actor> {
+        let newest = self.committees.iter().rev().take(2);
+        let members: BTreeSet<_> = newest.flat_map(|committee| committee.actors()).collect();
+        members.into_iter().copied().collect()
+    }
+
+    /// The generation that began without this actor, which had a seat before and has none now.
+    pub(super) fn left(&self, actor: &Actor) -> Option<Generation> {
+        if self.committee.contains(actor) {
+            return None;
+        }
+        let mut committees = self.committees.iter();
+        let last = committees.rfind(|committee| committee.contains(actor));
+        last.and_then(|last| last.generation().next())
+    }
+
+    /// What ended a generation, if that is known.
+    pub(super) fn what_ended(&self, generation: Generation) -> Option<&Arc<Founding>> {
+        let index = usize::try_from(generation.number()).ok()?;
+        let pending = self.pending.iter().map(|(founding, _)| founding);
+        self.chain.iter().chain(pending).nth(index)
+    }
+
+    /// The generations after `known` that are installed here, oldest first, as many as fit.
+    pub(super) fn foundings_after(
+        &self,
+        known: Generation,
+        room: &mut usize,
+    ) -> Vec<Arc<Founding>> {
+        let skip = usize::try_from(known.number()).unwrap_or(usize::MAX);
+        let after = self.chain.iter().skip(skip);
+        let fitting = after.take_while(|founding| {
+            let left = room.checked_sub(encode(founding.as_ref()).len());
+            *room = left.unwrap_or(*room);
+            left.is_some()
+        });
+        fitting.cloned().collect()
+    }
+
+    /// The value that founded an installed generation.
+    pub(super) fn value_of(&self, generation: Generation) -> Option<Digest> {
+        match usize::try_from(generation.number()).ok()?.checked_sub(1) {
+            None => Some(self.network.digest()),
+            Some(index) => Some(self.chain.get(index)?.value.digest(&self.network)),
+        }
+    }
+
+    /// The certified state with which the present generation began.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        let newest = self.snapshots.back();
+        let (_, snapshot) = newest.expect("a generation begins with its state");
+        snapshot
+    }
+
+    /// Moves to the newest generation that is founded, whose certified state is `snapshot`. The boundary before.
+    pub(super) fn install(&mut self, snapshot: Snapshot) -> Option<Boundary> {
+        let (_, next) = self.pending.last()?;
+        let next = next.clone();
+        for (founding, boundary) in self.pending.drain(..) {
+            self.committees.push(Arc::clone(boundary.committee()));
+            self.chain.push(founding);
+        }
+        debug_assert_eq!(self.committees.len(), self.chain.len() + 1);
+        let previous = std::mem::replace(&mut self.boundary, next);
+        self.committee = Arc::clone(self.boundary.committee());
+        self.snapshots.push_back((self.generation(), snapshot));
+        if self.snapshots.len() > SNAPSHOTS {
+            self.snapshots.pop_front();
+        }
+        Some(previous)
+    }
+
+    // ---- the closing rule
+
+    /// The closing rule, asked of the newest generation that is founded, installed here or not.
+    pub(super) fn vouch(
+        &self,
+        source: &Actor,
+        end: Head,
+        certificate: Option<&Certificate>,
+    ) -> Vouch {
+        let mut pending = self.pending.iter();
+        if pending.any(|(_, boundary)| boundary.head(source) == end) {
+            return Vouch::Frontier;
+        }
+        let Some(certificate) = certificate else {
+            return Vouch::Closed;
+        };
+        match self.pending.last().map(|(_, newest)| newest.head(source)) {
+            None => self.vouch_installed(certificate),
+            Some(newest) => match end.seq.cmp(&newest.seq) {
+                Ordering::Less => Vouch::Provisional,
+                Ordering::Equal => Vouch::Closed,
+                Ordering::Greater => Vouch::Later,
+            },
+        }
+    }
+
+    fn vouch_installed(&self, certificate: &Certificate) -> Vouch {
+        let Echo {
+            generation,
+            dot,
+            digest,
+        } = certificate.statement;
+        match self.boundary.admits(generation, &dot, &digest) {
+            Admission::Current | Admission::Named => Vouch::Certificate,
+            Admission::Later => Vouch::Later,
+            Admission::Within(_) | Admission::Refused => Vouch::Closed,
+        }
+    }
+
+    /// The same of a certificate alone.
+    pub(super) fn vouch_certificate(&self, certificate: &Certificate) -> Vouch {
+        let source = certificate.statement.dot.source;
+        self.vouch(&source, certificate.head(), Some(certificate))
+    }
+
+    /// Whether a certificate may deliver now.
+    pub(super) fn vouches(&self, certificate: &Certificate) -> bool {
+        let vouch = self.vouch_certificate(certificate);
+        matches!(vouch, Vouch::Frontier | Vouch::Certificate)
+    }
+
+    // ---- the trusted checkpoint
+
+    /// Whether the chain has not reached the trusted checkpoint yet.
+    pub(super) fn awaits_checkpoint(&self) -> bool {
+        self.trusted.is_some()
+    }
+
+    /// The generation after which the chain is asked for.
+    pub(super) fn known_generation(&self) -> Generation {
+        let missing = self
+            .trusted
+            .as_ref()
+            .and_then(|trusted| trusted.asks_after(self.generation()));
+        missing.unwrap_or_else(|| self.tip().generation())
+    }
+
+    /// Whether the generation after those that we know may be taken in: not before the checkpoint proves it.
+    ///
+    /// # Errors
+    /// [`Refusal::Forged`] when the checkpoint proves another one.
+    pub(super) fn is_proven(&self, founding: &Founding) -> Result<bool, Refusal> {
+        let Some(trusted) = &self.trusted else {
+            return Ok(true);
+        };
+        let Some(generation) = self.tip().generation().next() else {
+            return Ok(false);
+        };
+        match trusted.value(generation) {
+            None => Ok(false),
+            Some(value) if value == founding.value.digest(&self.network) => Ok(true),
+            Some(_) => Err(Refusal::Forged(generation)),
+        }
+    }
+
+    /// The chain is longer now: it may have reached the checkpoint.
+    pub(super) fn heed_checkpoint(&mut self) {
+        let tip = self.tip().generation();
+        if self
+            .trusted
+            .as_ref()
+            .is_some_and(|trusted| trusted.is_of(tip))
+        {
+            self.trusted = None;
+        }
+    }
+}

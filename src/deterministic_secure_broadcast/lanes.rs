@@ -1,0 +1,100 @@
+//! The lanes of all sources, and what is to be done in them before an input is done with.
+//!
+//! State: a [`Lane`] a source, the sources to look at, and the evidence against sources. Invariant: a lane that
+//! [holds](Lane::holds) something is among those to look at, so that whatever makes it valid is not missed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::error::Refusal;
+use super::lane::Lane;
+use super::message::Equivocation;
+use crate::actor::Actor;
+use crate::codec::NetworkId;
+use crate::dot::{Frontier, Head, Seq};
+
+#[derive(Debug)]
+pub(super) struct Lanes<Op> {
+    pub(super) by_source: BTreeMap<Actor, Lane<Op>>,
+    /// Those to look at before the present input is done with.
+    pub(super) ready: BTreeSet<Actor>,
+    /// Those to look at again after each delivery: all that were looked at and hold something.
+    pub(super) waiting: BTreeSet<Actor>,
+    /// The evidence against each actor that is convicted here: of its lane nothing new is echoed.
+    pub(super) convicted: BTreeMap<Actor, Arc<Equivocation>>,
+}
+
+impl<Op> Lanes<Op> {
+    /// Empty lanes of these sources.
+    pub(super) fn of(sources: &[Actor], network: &NetworkId) -> Self {
+        let lanes = sources.iter().map(|source| (*source, Lane::new(network)));
+        Self {
+            by_source: lanes.collect(),
+            ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            convicted: BTreeMap::new(),
+        }
+    }
+
+    /// A lane for `source`, if it has none.
+    pub(super) fn begin(&mut self, source: Actor, network: &NetworkId) {
+        let lane = self.by_source.entry(source);
+        lane.or_insert_with(|| Lane::new(network));
+    }
+
+    pub(super) fn get(&self, source: &Actor) -> Option<&Lane<Op>> {
+        self.by_source.get(source)
+    }
+
+    pub(super) fn get_mut(&mut self, source: &Actor) -> Option<&mut Lane<Op>> {
+        self.by_source.get_mut(source)
+    }
+
+    /// The lane that a packet speaks of.
+    pub(super) fn known(&self, source: &Actor) -> Result<&Lane<Op>, Refusal> {
+        self.get(source).ok_or(Refusal::NoLane(*source))
+    }
+
+    pub(super) fn has(&self, source: &Actor) -> bool {
+        self.by_source.contains_key(source)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Actor, &Lane<Op>)> + Clone {
+        self.by_source.iter()
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Lane<Op>> {
+        self.by_source.values()
+    }
+
+    /// All sources, for whoever changes lanes on the way.
+    pub(super) fn sources(&self) -> Vec<Actor> {
+        self.by_source.keys().copied().collect()
+    }
+
+    /// Where `source`'s lane ends here.
+    pub(super) fn head(&self, source: &Actor) -> Option<Head> {
+        self.get(source).map(Lane::head)
+    }
+
+    /// Where each lane ends here. Empty lanes are left out.
+    pub(super) fn frontier(&self) -> Frontier {
+        let heads = self.iter().map(|(source, lane)| (*source, lane.head()));
+        heads.filter(|(_, head)| head.seq > Seq::ZERO).collect()
+    }
+
+    /// Whether each lane is here up to where `frontier` says.
+    pub(super) fn reach(&self, frontier: &Frontier) -> bool {
+        let mut ends = frontier.iter();
+        ends.all(|(source, end)| self.head(source).is_some_and(|own| own.seq >= end.seq))
+    }
+
+    pub(super) fn is_convicted(&self, actor: &Actor) -> bool {
+        self.convicted.contains_key(actor)
+    }
+
+    /// Every lane is looked at before the present input is done with.
+    pub(super) fn look_at_all(&mut self) {
+        self.ready.extend(self.by_source.keys().copied());
+    }
+}
