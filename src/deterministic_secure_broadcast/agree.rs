@@ -405,7 +405,7 @@ impl<A: Wire> Replica<A> {
             return;
         };
         let Said::Precommit(Some(digest)) = decision.statement.said else {
-            return;
+            unreachable!("a decision names a value");
         };
         let Some(candidate) = self.closing.candidate(&digest) else {
             self.want_decided(digest, step);

@@ -118,9 +118,7 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) {
         self.check_memory(&certificate, step);
-        let Some(lane) = self.lanes.get_mut(&dot.source) else {
-            return;
-        };
+        let lane = self.lanes.kept(&dot.source);
         let digest = certificate.statement.digest;
         let entry = lane.bound().filter(|entry| entry.digest == digest).cloned();
         let Some(entry) = entry else {
@@ -161,13 +159,11 @@ impl<A: Wire> Replica<A> {
     }
 
     fn fill(&mut self, source: Actor, entry: Entry, step: &mut Step<A::Op>) {
-        let Some(lane) = self.lanes.get_mut(&source) else {
-            return;
-        };
+        let lane = self.lanes.kept(&source);
         let locked = lane.lock().map(|lock| lock.entry.digest);
-        let Some(certified) = &mut lane.certified else {
-            return;
-        };
+        let certified = lane.certified.as_mut();
+        let certified = certified.expect("a certificate waits for this message");
+        debug_assert!(certified.tail.is_empty(), "the message is missing");
         certified.tail.push_back(entry);
         step.persist.push(record(source, certified, locked));
         self.lanes.ready.insert(source);
@@ -215,14 +211,12 @@ impl<A: Wire> Replica<A> {
             self.signer.is_replaying() || proof.is_none_or(|proof| self.history.vouches(&proof)),
             "whatever makes a stretch ready asks the newest generation that is known"
         );
-        let Some(lane) = self.lanes.get_mut(&source) else {
-            return false;
-        };
+        let lane = self.lanes.kept(&source);
         let Some((ops, verdict)) = judge(
             &self.execution.algorithm,
             lane,
             &entry,
-            self.history.genesis.limits(),
+            self.history.limits(),
         ) else {
             lane.stopped = true;
             tracing::error!(%dot, "a certified message cannot be read: a later version of the program is needed");
@@ -246,11 +240,9 @@ impl<A: Wire> Replica<A> {
             self.silence(step);
             self.outbox.forget_ahead();
         }
-        let Some(lane) = self.lanes.get_mut(&source) else {
-            return false;
-        };
+        let lane = self.lanes.kept(&source);
         let contradicted = lane.said_otherwise(&dot, &entry.digest);
-        lane.advance(&entry, self.history.genesis.limits());
+        lane.advance(&entry, self.history.limits());
         self.apply(source, ops);
         self.execution.deliveries += 1;
         self.peers.standing.outdate();
@@ -312,7 +304,8 @@ impl<Op> Lane<Op> {
     pub(super) fn advance(&mut self, entry: &Entry, limits: &crate::codec::Limits) {
         let mut certificate = None;
         if let Some(certified) = &mut self.certified {
-            certified.tail.pop_front();
+            let next = certified.tail.pop_front();
+            debug_assert!(next.is_some_and(|next| next.digest == entry.digest));
             if certified.tail.is_empty() {
                 certificate.clone_from(&certified.certificate);
                 self.certified = None;

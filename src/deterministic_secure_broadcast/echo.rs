@@ -130,10 +130,7 @@ impl<A: Wire> Replica<A> {
     pub(super) fn echo_if_valid(&mut self, from: Actor, early: Early, step: &mut Step<A::Op>) {
         let entry = &early.entry;
         let dot = entry.message().dot();
-        let Ok(ops) = entry
-            .message()
-            .decode::<A::Op>(self.history.genesis.limits())
-        else {
+        let Ok(ops) = entry.message().decode::<A::Op>(self.history.limits()) else {
             return self.refuse(entry.echo(), None, step);
         };
         let verdict = match self.execution.algorithm.verdict_batch(&dot.source, &ops) {
@@ -142,9 +139,7 @@ impl<A: Wire> Replica<A> {
             verdict => verdict,
         };
         let seated = self.history.committee.contains(&self.signer.actor());
-        let Some(lane) = self.lanes.get_mut(&dot.source) else {
-            return;
-        };
+        let lane = self.lanes.kept(&dot.source);
         match verdict {
             Verdict::NotYet(_) => lane.stance = Stance::Waiting(early),
             Verdict::Valid if !seated => lane.stance = Stance::Waiting(early),
@@ -167,10 +162,8 @@ impl<A: Wire> Replica<A> {
     /// that may have a later version of the algorithm.
     fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>, step: &mut Step<A::Op>) {
         let dot = echo.statement.dot;
-        if let Some(lane) = self.lanes.get_mut(&dot.source) {
-            let readable = reason.is_some();
-            lane.stance = Stance::Refused { echo, readable };
-        }
+        let readable = reason.is_some();
+        self.lanes.kept(&dot.source).stance = Stance::Refused { echo, readable };
         let reason =
             reason.unwrap_or("operations that this version cannot read, and a later one may");
         let fault = Fault::Invalid { dot, reason };
@@ -316,12 +309,9 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) {
         let vouches = self.history.vouches(&certificate);
-        let Some(lane) = self.lanes.get_mut(&source) else {
-            return;
-        };
-        let Some(entry) = lane.lock().map(|lock| lock.entry.clone()) else {
-            return;
-        };
+        let lane = self.lanes.kept(&source);
+        let lock = lane.lock().expect("its tally was just counted");
+        let entry = lock.entry.clone();
         let held = lane.certified.as_ref();
         let waits = held.is_some_and(|held| !held.tail.is_empty());
         if waits || !vouches {

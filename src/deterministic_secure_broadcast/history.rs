@@ -165,8 +165,9 @@ impl History {
     }
 
     /// Moves to the newest generation that is founded, whose certified state is `snapshot`. The boundary before.
-    pub(super) fn install(&mut self, snapshot: Snapshot) -> Option<Boundary> {
-        let (_, next) = self.pending.last()?;
+    pub(super) fn install(&mut self, snapshot: Snapshot) -> Boundary {
+        let newest = self.pending.last();
+        let (_, next) = newest.expect("what is installed was founded");
         let next = next.clone();
         for (founding, boundary) in self.pending.drain(..) {
             self.committees.push(Arc::clone(boundary.committee()));
@@ -179,7 +180,7 @@ impl History {
         if self.snapshots.len() > SNAPSHOTS {
             self.snapshots.pop_front();
         }
-        Some(previous)
+        previous
     }
 
     // ---- the closing rule

@@ -153,9 +153,7 @@ impl<A: Wire> Replica<A> {
                 lane.log.pass_boundary(start, self.history.limits());
             }
         }
-        let Some(previous) = self.history.install(snapshot) else {
-            return;
-        };
+        let previous = self.history.install(snapshot);
         tracing::info!(?me, generation = %self.generation(), members = self.history.committee.size(), "installed");
         self.heed_doubt();
         let closing = std::mem::replace(&mut self.closing, Closing::new(self.now));
@@ -210,9 +208,7 @@ impl<A: Wire> Replica<A> {
     ) {
         let moment = self.moment();
         let boundary = &self.history.boundary;
-        let Some(lane) = self.lanes.get_mut(&source) else {
-            return;
-        };
+        let lane = self.lanes.kept(&source);
         lane.log.forget(previous.head(&source).seq);
         let admitted = |certificate: &Arc<Certificate>| {
             let Echo {

@@ -50,6 +50,12 @@ impl<Op> Lanes<Op> {
         self.by_source.get_mut(source)
     }
 
+    /// A lane that was looked at before: once begun, a lane is kept.
+    pub(super) fn kept(&mut self, source: &Actor) -> &mut Lane<Op> {
+        let lane = self.by_source.get_mut(source);
+        lane.expect("a lane that has begun is kept")
+    }
+
     /// The lane that a packet speaks of.
     pub(super) fn known(&self, source: &Actor) -> Result<&Lane<Op>, Refusal> {
         self.get(source).ok_or(Refusal::NoLane(*source))

@@ -83,6 +83,7 @@ impl Log {
         certificate: Option<Arc<Certificate>>,
         limits: &Limits,
     ) {
+        debug_assert!(entry.message().seq.follows(self.head.seq), "no gap");
         self.since.push(entry.len(), limits);
         self.since_newest.push(entry.len(), limits);
         self.head = entry.head();

@@ -110,6 +110,7 @@ impl Peer {
         lanes: &Lanes<Op>,
         now: u64,
     ) {
+        debug_assert_eq!(standing.signer, self.actor, "its own signature");
         let Standing {
             generation,
             frontier,

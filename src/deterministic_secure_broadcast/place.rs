@@ -66,7 +66,7 @@ impl<A: Wire> Replica<A> {
             let indices = (0..).map(move |index| Place { dot, index });
             indices.zip(&lock.ops)
         });
-        let limits = self.history.genesis.limits();
+        let limits = self.history.limits();
         let waiting = self.outbox.waiting.iter();
         let waiting = waiting.scan(self.signed(), move |slot, (op, bytes)| {
             *slot = slot.next(bytes.len(), limits)?;
@@ -98,7 +98,7 @@ impl<A: Wire> Replica<A> {
         }
         let there = match self.kept(dot) {
             Some(message) => {
-                let ops: Result<Vec<A::Op>, _> = message.decode(self.history.genesis.limits());
+                let ops: Result<Vec<A::Op>, _> = message.decode(self.history.limits());
                 ops.is_ok_and(|ops| (*index as usize) < ops.len())
             }
             None => true,
@@ -124,7 +124,7 @@ impl<A: Wire> Replica<A> {
 
     /// Where an operation of so many bytes will stand that is proposed now.
     pub(super) fn next_slot(&self, len: usize) -> Option<Slot> {
-        let limits = self.history.genesis.limits();
+        let limits = self.history.limits();
         let signed = self.signed();
         let last = match self.outbox.last.filter(|last| last.seq > signed.seq) {
             Some(last) => last,

@@ -187,7 +187,7 @@ impl<A: Wire> Replica<A> {
         if !self.history.committee.contains(&me) {
             return Err(ProposeError::NotAMember);
         }
-        let limits = self.history.genesis.limits();
+        let limits = self.history.limits();
         let (len, limit) = (encoded.len(), limits.op_bytes());
         if len > limit {
             return Err(ProposeError::TooLarge { len, limit });
@@ -213,7 +213,7 @@ impl<A: Wire> Replica<A> {
             && self.signer.may_sign()
             && !self.is_frozen()
             && !self.awaits_checkpoint();
-        let limits = self.history.genesis.limits();
+        let limits = self.history.limits();
         let Some(lane) = self.lanes.get_mut(&me) else {
             return false;
         };
@@ -271,18 +271,17 @@ impl<A: Wire> Replica<A> {
     /// Binds us to `entry` at its dot.
     pub(super) fn lock(&mut self, entry: Entry, ops: Vec<A::Op>, first_resend: u64) {
         let echo = Echo {
-            generation: self.history.committee.generation(),
+            generation: self.generation(),
             dot: entry.message().dot(),
             digest: entry.digest,
         };
-        if let Some(lane) = self.lanes.get_mut(&entry.message().source) {
-            lane.stance = Stance::Echoed(Lock {
-                entry,
-                ops,
-                tally: Tally::new(echo),
-                resend: Backoff::starting(first_resend),
-            });
-        }
+        let lane = self.lanes.kept(&echo.dot.source);
+        lane.stance = Stance::Echoed(Lock {
+            entry,
+            ops,
+            tally: Tally::new(echo),
+            resend: Backoff::starting(first_resend),
+        });
     }
 }
 

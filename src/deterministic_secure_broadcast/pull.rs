@@ -316,9 +316,7 @@ impl<A: Wire> Replica<A> {
         if let Some(certificate) = certified.certificate.clone() {
             self.check_memory(&certificate, step);
         }
-        let Some(lane) = self.lanes.get_mut(&source) else {
-            return false;
-        };
+        let lane = self.lanes.kept(&source);
         if !certified.provisional {
             let locked = lane.lock().map(|lock| lock.entry.digest);
             step.persist.push(record(source, &certified, locked));

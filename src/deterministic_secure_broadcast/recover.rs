@@ -190,7 +190,7 @@ impl<A: Wire> Replica<A> {
         if !follows || entry.message().parent != lane.head().digest {
             return None;
         }
-        let ops = entry.message().decode(self.history.genesis.limits()).ok()?;
+        let ops = entry.message().decode(self.history.limits()).ok()?;
         self.lock(entry, ops, 1);
 
         self.outbox.drop_first(from_outbox as usize).then_some(())
@@ -203,6 +203,9 @@ impl<A: Wire> Replica<A> {
     }
 
     fn replay_foundings(&mut self, foundings: Vec<Arc<Founding>>) -> Option<()> {
+        if foundings.is_empty() {
+            return None;
+        }
         for founding in foundings {
             let next = founding.verify(self.history.tip()).ok()?;
             self.expect_generation(founding, next);
@@ -255,8 +258,8 @@ impl<A: Wire> Replica<A> {
         if entry.message().dot() != dot {
             return None;
         }
-        let ops = entry.message().decode(self.history.genesis.limits()).ok()?;
-        lane.advance(&entry, self.history.genesis.limits());
+        let ops = entry.message().decode(self.history.limits()).ok()?;
+        lane.advance(&entry, self.history.limits());
         self.apply(dot.source, ops);
         Some(())
     }
