@@ -44,6 +44,7 @@ mod snapshots;
 mod succession;
 mod support;
 mod text;
+mod tidy;
 mod transfers;
 mod versions;
 mod vices;

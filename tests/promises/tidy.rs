@@ -1,0 +1,232 @@
+//! What was agreed on for every file, held by a test. Where the house is not there yet, a number says how far it is; it may
+//! only shrink.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::floors::{production, walk};
+
+/// A file below `src/`, and the room that it stands in: its folder there, or its name.
+struct Source {
+    path: String,
+    room: String,
+    text: String,
+}
+
+/// Lines of code in a file; those that are longer, with how long they may be.
+const FILE_LINES: usize = 400;
+const LONG_FILES: &[(&str, usize)] = &[
+    ("bin/bft-crdts/show.rs", 440),
+    ("net/mod.rs", 500),
+    ("node/links.rs", 500),
+];
+
+/// Characters in a line of prose.
+const PROSE: usize = 100;
+
+/// Fields of a struct in the protocol's rooms; those that have more.
+const FIELDS: usize = 10;
+const WIDE_STRUCTS: &[(&str, usize)] = &[("Closing", 18), ("Peer", 11), ("Agreement", 19)];
+
+/// Methods in one `impl` of the protocol's rooms.
+const METHODS: usize = 25;
+
+/// Assertions in 1,000 lines of the protocol's rooms, at least.
+const ASSERTIONS: usize = 3;
+
+/// Names that are bound twice in a row, the second time to what is made of the first.
+const CHAINS: usize = 165;
+
+/// Lines of documentation for 100 lines of code, at least, in each room.
+const DOCS: &[(&str, usize)] = &[
+    ("actor", 25),
+    ("bank", 25),
+    ("bin", 10),
+    ("deterministic_secure_broadcast", 16),
+    ("laws", 18),
+    ("membership", 22),
+    ("net", 15),
+    ("node", 17),
+    ("orswot", 22),
+    ("recording", 19),
+    ("store", 25),
+    ("types", 23),
+];
+
+/// The lines of a file that are code, in what is released.
+fn code(source: &Source) -> Vec<String> {
+    let production = production(&source.text);
+    let lines = production.lines().filter(|line| !line.trim().is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    walk(&root, &mut paths);
+    paths.sort();
+    let sources = paths.iter().map(|path| {
+        let text = fs::read_to_string(path).expect("a source file");
+        let path = path.strip_prefix(&root).expect("below src");
+        let path = path.to_string_lossy().replace('\\', "/");
+        let room = path.split(['/', '.']).next().expect("a name").to_owned();
+        Source { path, room, text }
+    });
+    sources.collect()
+}
+
+/// Those that are not tests alone.
+fn released() -> Vec<Source> {
+    let mut sources = sources();
+    sources.retain(|source| !source.path.ends_with("tests.rs") && !source.path.contains("/tests/"));
+    sources
+}
+
+fn is_protocol(source: &&Source) -> bool {
+    ["deterministic_secure_broadcast", "membership"].contains(&source.room.as_str())
+}
+
+fn most(exceptions: &[(&str, usize)], name: &str, usual: usize) -> usize {
+    let exception = exceptions.iter().find(|(of, _)| *of == name);
+    exception.map_or(usual, |(_, most)| *most)
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for source in released() {
+        let (lines, most) = (code(&source).len(), most(LONG_FILES, &source.path, FILE_LINES));
+        assert!(lines <= most, "{} has {lines} lines of code", source.path);
+    }
+}
+
+#[test]
+fn prose_fits_the_eye() {
+    let mut long = Vec::new();
+    for source in sources() {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            let prose = line.trim_start().strip_prefix("//");
+            let table = prose.is_some_and(|prose| prose.contains('|') || prose.contains("://"));
+            if prose.is_some() && !table && line.chars().count() > PROSE {
+                long.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+/// What stands at this depth between the braces that follow each line with `start`, by that line.
+fn blocks<'a>(lines: &'a [String], start: &str) -> Vec<(&'a str, Vec<&'a str>)> {
+    let mut found = Vec::new();
+    let mut rest = lines.iter();
+    while let Some(line) = rest.next() {
+        let words = line.trim_start_matches("pub ").trim_start_matches("pub(super) ");
+        let words = words.trim_start_matches("pub(crate) ");
+        if words.starts_with(start) && line.ends_with('{') {
+            let inside = rest.by_ref().take_while(|line| *line != "}");
+            found.push((words, inside.map(String::as_str).collect()));
+        }
+    }
+    found
+}
+
+/// Whether a line begins something at the first depth of a block.
+fn begins(line: &str, words: &[&str]) -> bool {
+    let first = line.strip_prefix("    ").filter(|line| !line.starts_with(' '));
+    first.is_some_and(|line| {
+        let line = line.trim_start_matches("pub ").trim_start_matches("pub(super) ");
+        let line = line.trim_start_matches("pub(crate) ");
+        words.iter().any(|word| line.starts_with(word))
+    })
+}
+
+#[test]
+fn the_protocol_s_structs_and_impls_are_small() {
+    let mut seen = 0;
+    for source in released().iter().filter(is_protocol) {
+        let lines = code(source);
+        for (head, inside) in blocks(&lines, "struct ") {
+            let name = head["struct ".len()..].split(|c: char| !c.is_alphanumeric());
+            let name = name.into_iter().next().unwrap_or_default();
+            let fields = inside.iter().filter(|line| line.contains(": ") && begins(line, &[""]));
+            let (fields, most) = (fields.count(), most(WIDE_STRUCTS, name, FIELDS));
+            assert!(fields <= most, "{}: {name} has {fields} fields", source.path);
+            seen += 1;
+        }
+        for (head, inside) in blocks(&lines, "impl") {
+            let methods = inside.iter().filter(|line| begins(line, &["fn ", "const fn "]));
+            let methods = methods.count();
+            assert!(methods <= METHODS, "{}: {methods} in `{head}`", source.path);
+        }
+    }
+    assert!(seen > 50, "there are more structs than {seen}");
+}
+
+#[test]
+fn the_protocol_asserts_what_it_takes_for_granted() {
+    for room in ["deterministic_secure_broadcast", "membership"] {
+        let sources = released();
+        let room = sources.iter().filter(|source| source.room == room);
+        let lines: Vec<_> = room.flat_map(code).collect();
+        let asserts = |line: &&String| {
+            ["assert!(", "assert_eq!(", ".expect(", "unreachable!("]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        let asserted = lines.iter().filter(asserts).count();
+        assert!(
+            asserted * 1000 >= ASSERTIONS * lines.len(),
+            "{asserted} in {} lines",
+            lines.len()
+        );
+    }
+}
+
+#[test]
+fn names_are_bound_once_and_not_in_chains() {
+    let mut chains = Vec::new();
+    for source in released() {
+        let lines = code(&source);
+        for pair in lines.windows(2) {
+            let bound = |line: &str| {
+                let rest = line.trim_start().strip_prefix("let ")?;
+                let rest = rest.trim_start_matches("mut ");
+                let name = rest.split([':', ' ', '=']).next()?;
+                (!name.is_empty() && rest.contains('=')).then(|| name.to_owned())
+            };
+            let first = bound(&pair[0]).filter(|_| pair[0].ends_with(';'));
+            if first.is_some() && first == bound(&pair[1]) {
+                chains.push(format!("{}: {}", source.path, pair[1].trim()));
+            }
+        }
+    }
+    assert!(chains.len() <= CHAINS, "{}: {chains:#?}", chains.len());
+}
+
+#[test]
+fn each_room_is_documented() {
+    let mut rooms: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for source in released() {
+        let docs = source.text.lines().map(str::trim_start);
+        let docs = docs.filter(|line| line.starts_with("///") || line.starts_with("//!"));
+        let (lines, said) = rooms.entry(source.room.clone()).or_default();
+        *lines += code(&source).len();
+        *said += docs.count();
+    }
+    for (room, least) in DOCS {
+        let (lines, said) = rooms[*room];
+        assert!(
+            said * 100 >= least * lines,
+            "{room}: {said} lines of documentation for {lines} of code"
+        );
+    }
+}
+
+#[test]
+fn clippy_watches_the_length_of_functions() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let thresholds = fs::read_to_string(root.join("clippy.toml")).expect("it is there");
+    assert!(thresholds.contains("too-many-lines-threshold = 70"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("it is there");
+    assert!(manifest.contains("too_many_lines = \"warn\""));
+}
