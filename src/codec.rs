@@ -436,8 +436,9 @@ pub(crate) fn sequence_len(bytes: &[u8]) -> Result<u64, DecodeError> {
 
 /// How many bytes [`encode`] makes of `value`, without making them.
 pub(crate) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
-    let len = options().serialized_size(value);
-    let len = len.expect("plain data serialises into memory");
+    let len = options()
+        .serialized_size(value)
+        .expect("plain data serialises into memory");
     usize::try_from(len).expect("what is in memory fits it")
 }
 

@@ -54,8 +54,11 @@ mod tests {
         let signers: Vec<_> = (1..=20)
             .map(|byte| SigningActor::from_secret(&[byte; 32]))
             .collect();
-        let keys = signers.iter().map(|signer| signer.actor().public_key());
-        let keys: Vec<_> = keys.map(|key| key.expect("a generated key")).collect();
+        let keys: Vec<_> = signers
+            .iter()
+            .map(|signer| signer.actor().public_key())
+            .map(|key| key.expect("a generated key"))
+            .collect();
         let sigs = signers.iter().map(|signer| signer.sign_digest(&digest));
         let good: Vec<_> = keys.iter().zip(sigs).collect();
         let in_turn = |signed: &[(&PublicKey, Sig)]| {

@@ -40,8 +40,10 @@ impl<A: Wire> Replica<A> {
             return Ok(false);
         };
         if !self.lanes.is_convicted(&claim.signer) {
-            let key = claim.signer.public_key();
-            let key = key.map_err(|_| Refusal::NoLane(claim.signer))?;
+            let key = claim
+                .signer
+                .public_key()
+                .map_err(|_| Refusal::NoLane(claim.signer))?;
             let fact = claim.verify(&self.history.network, &key)?;
             self.convict_echoes(held, fact.into_claim(), step);
         }
@@ -54,8 +56,12 @@ impl<A: Wire> Replica<A> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lanes.get(&dot.source)?;
         if claim.signer == dot.source {
-            let imposed = self.history.boundary.adopted().get(&dot.source);
-            let imposed = imposed.filter(|lock| lock.statement.dot == dot);
+            let imposed = self
+                .history
+                .boundary
+                .adopted()
+                .get(&dot.source)
+                .filter(|lock| lock.statement.dot == dot);
             let said = lane.said_otherwise(&dot, &digest);
             let said = said.or(imposed.copied());
             if let Some(said) = said.filter(|said| said.statement.digest != digest) {

@@ -197,11 +197,14 @@ impl<A: Wire> Replica<A> {
         if !self.holds_payloads(payloads.collect(), step) {
             return None;
         }
-        let locks = obligations.payloads.iter();
-        let locks = locks.map(|(dot, digest)| (*dot, *digest));
+        let locks = obligations
+            .payloads
+            .iter()
+            .map(|(dot, digest)| (*dot, *digest));
         // There is no state where another message was delivered than the value covers.
-        let state = self.snapshot_at(&frontier);
-        let state = state.map(|snapshot| snapshot.manifest().digest());
+        let state = self
+            .snapshot_at(&frontier)
+            .map(|snapshot| snapshot.manifest().digest());
         let same = state == Some(obligations.state);
         Some(
             same && self
@@ -235,8 +238,10 @@ impl<A: Wire> Replica<A> {
         let Some(entry) = self.message(&dot, &digest) else {
             return false;
         };
-        let head = frontier.get(&dot.source).copied();
-        let head = head.unwrap_or_else(|| Head::empty(&self.history.network));
+        let head = frontier
+            .get(&dot.source)
+            .copied()
+            .unwrap_or_else(|| Head::empty(&self.history.network));
         let message = entry.message();
         let placed = message.dot() == dot && message.parent == head.digest;
         let ops = message.decode::<A::Op>(self.limits());
@@ -294,8 +299,9 @@ impl<A: Wire> Replica<A> {
                 return;
             };
             if bad.is_empty() {
-                let snapshot = self.snapshot_at(&frontier);
-                let snapshot = snapshot.expect("what is founded is judged on this state");
+                let snapshot = self
+                    .snapshot_at(&frontier)
+                    .expect("what is founded is judged on this state");
                 let value = terms.with_state(snapshot.manifest().digest());
                 return self.offer_value(value, step);
             }
@@ -318,9 +324,13 @@ impl<A: Wire> Replica<A> {
 
     /// Every report that we can back, as many as fit, if they are a quorum.
     fn backed_terms(&mut self, step: &mut Step<A::Op>) -> Option<Terms> {
-        let reports = self.closing.reports.values();
-        let reports = reports.filter(|r| !self.closing.unfounded.contains(&r.signer));
-        let reports: Vec<_> = reports.cloned().collect();
+        let reports: Vec<_> = self
+            .closing
+            .reports
+            .values()
+            .filter(|r| !self.closing.unfounded.contains(&r.signer))
+            .cloned()
+            .collect();
         let backed: Vec<_> = reports
             .into_iter()
             .filter(|r| self.backs(&r.statement, step))

@@ -21,8 +21,11 @@ impl<A: Wire> Replica<A> {
         if self.is_frozen() || self.has_approvals() || !self.history.pending.is_empty() {
             return None;
         }
-        let carried = self.lanes.values().filter_map(Lane::carried);
-        let carried = carried.map(|entry| Record::Message(Arc::clone(&entry.proposal)));
+        let carried = self
+            .lanes
+            .values()
+            .filter_map(Lane::carried)
+            .map(|entry| Record::Message(Arc::clone(&entry.proposal)));
         let mut records: Vec<_> = carried.collect();
         if !self.history.chain.is_empty() {
             records.push(Record::Snapshot {

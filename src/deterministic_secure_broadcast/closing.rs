@@ -290,8 +290,9 @@ impl<A: Wire> Replica<A> {
             let key = change.change.key();
             !self.closing.changes.contains_key(&key)
         });
-        let news = news.map(|change| change.verify(&self.history.boundary));
-        let news: Vec<_> = news.collect::<Result<_, _>>()?;
+        let news: Vec<_> = news
+            .map(|change| change.verify(&self.history.boundary))
+            .collect::<Result<_, _>>()?;
         let held = self.closing.reports.get(&report.signer);
         if held.is_none_or(|held| **held != *report) {
             self.take_report(report, step)?;

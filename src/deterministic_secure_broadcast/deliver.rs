@@ -161,8 +161,10 @@ impl<A: Wire> Replica<A> {
     fn fill(&mut self, source: Actor, entry: Entry, step: &mut Step<A::Op>) {
         let lane = self.lanes.kept(&source);
         let locked = lane.lock().map(|lock| lock.entry.digest);
-        let certified = lane.certified.as_mut();
-        let certified = certified.expect("a certificate waits for this message");
+        let certified = lane
+            .certified
+            .as_mut()
+            .expect("a certificate waits for this message");
         debug_assert!(certified.tail.is_empty(), "the message is missing");
         certified.tail.push_back(entry);
         step.persist.push(record(source, certified, locked));

@@ -111,8 +111,12 @@ impl<A: Wire> Replica<A> {
         }
         // 4. Only members are sources, or who left a lock behind.
         if !self.history.boundary.speaks(&dot) {
-            let founding = self.history.chain.last().cloned();
-            let founding = founding.ok_or(Refusal::NoLane(dot.source))?;
+            let founding = self
+                .history
+                .chain
+                .last()
+                .cloned()
+                .ok_or(Refusal::NoLane(dot.source))?;
             self.send(from, Body::Founding(founding), step);
             return Ok(());
         }

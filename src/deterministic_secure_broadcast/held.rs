@@ -288,8 +288,11 @@ impl<A: Wire> Replica<A> {
     /// How far each other member that has spoken is known to be, in the order of their keys.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
-        let members = self.peers.iter().filter(|peer| peer.is_heard());
-        let members = members.filter(|peer| self.history.committee.contains(&peer.actor()));
+        let members = self
+            .peers
+            .iter()
+            .filter(|peer| peer.is_heard())
+            .filter(|peer| self.history.committee.contains(&peer.actor()));
         let progress = members.map(|peer| {
             let lanes = self.lanes.iter();
             let ends = lanes.map(|(source, lane)| {

@@ -29,8 +29,9 @@ use crate::traits::Wire;
 /// reported.
 fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Closing) -> Option<Entry> {
     let Echo { dot, digest, .. } = &lock.statement;
-    let known = lane.find(dot.seq, digest);
-    let known = known.or_else(|| closing.payloads.get(digest))?;
+    let known = lane
+        .find(dot.seq, digest)
+        .or_else(|| closing.payloads.get(digest))?;
     Some(known.clone().signed_with(lock))
 }
 
@@ -64,8 +65,7 @@ impl<A: Wire> Replica<A> {
             if ends != self.history.tip().generation() {
                 continue;
             }
-            let followed = self.history.is_proven(&founding);
-            let followed = followed.and_then(|proven| {
+            let followed = self.history.is_proven(&founding).and_then(|proven| {
                 let next = proven.then(|| founding.verify(self.history.tip()));
                 Ok(next.transpose()?)
             });
@@ -189,8 +189,12 @@ impl<A: Wire> Replica<A> {
 
     /// Whoever is new is told at once that it is in.
     fn welcome(&self, previous: &Boundary, step: &mut Step<A::Op>) {
-        let newcomers = self.history.committee.actors().iter();
-        let newcomers = newcomers.filter(|actor| !previous.committee().contains(actor));
+        let newcomers = self
+            .history
+            .committee
+            .actors()
+            .iter()
+            .filter(|actor| !previous.committee().contains(actor));
         if let Some(founding) = self.history.chain.last() {
             for newcomer in newcomers {
                 self.send(*newcomer, Body::Founding(Arc::clone(founding)), step);

@@ -18,8 +18,10 @@ impl<A: Wire> Replica<A> {
     /// How many members signed that they have all that is here.
     #[must_use]
     pub fn level_members(&self) -> usize {
-        let members = self.peers.iter();
-        let members = members.filter(|peer| self.history.committee.contains(&peer.actor()));
+        let members = self
+            .peers
+            .iter()
+            .filter(|peer| self.history.committee.contains(&peer.actor()));
         members.filter(|peer| self.is_level(peer)).count()
     }
 

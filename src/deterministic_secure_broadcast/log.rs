@@ -165,8 +165,10 @@ impl Log {
     }
 
     pub(super) fn after(&self, seq: Seq) -> impl Iterator<Item = &Entry> {
-        let from = seq.next().and_then(|next| self.position(next));
-        let from = from.unwrap_or(self.entries.len());
+        let from = seq
+            .next()
+            .and_then(|next| self.position(next))
+            .unwrap_or(self.entries.len());
         self.entries.range(from.min(self.entries.len())..)
     }
 
@@ -287,8 +289,9 @@ mod tests {
     fn log(count: u64, certified: &[u64], limits: &Limits) -> Log {
         let mut log = Log::new(Head::empty(&NETWORK));
         for entry in messages(count) {
-            let proof = certified.contains(&entry.message().seq.number());
-            let proof = proof.then(|| certificate(&entry));
+            let proof = certified
+                .contains(&entry.message().seq.number())
+                .then(|| certificate(&entry));
             log.append(entry, proof, limits);
         }
         log

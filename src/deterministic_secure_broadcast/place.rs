@@ -60,12 +60,14 @@ impl<A: Wire> Replica<A> {
     pub fn pending_operations(&self) -> impl Iterator<Item = (Place, &A::Op)> {
         let me = self.actor();
         let lane = self.lanes.get(&me);
-        let in_flight = lane.and_then(|lane| lane.lock());
-        let in_flight = in_flight.into_iter().flat_map(move |lock| {
-            let dot = lock.entry.message().dot();
-            let indices = (0..).map(move |index| Place { dot, index });
-            indices.zip(&lock.ops)
-        });
+        let in_flight = lane
+            .and_then(|lane| lane.lock())
+            .into_iter()
+            .flat_map(move |lock| {
+                let dot = lock.entry.message().dot();
+                let indices = (0..).map(move |index| Place { dot, index });
+                indices.zip(&lock.ops)
+            });
         let limits = self.history.limits();
         let waiting = self.outbox.waiting.iter();
         let waiting = waiting.scan(self.signed(), move |slot, (op, bytes)| {

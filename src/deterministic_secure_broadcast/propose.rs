@@ -65,11 +65,14 @@ impl<A: Wire> Outbox<A> {
     /// Takes the operations that fit one message, each with its encoding.
     fn take(&mut self, most_ops: u32, most_bytes: u32) -> (Vec<A::Op>, Vec<Bytes>) {
         let mut size = size_of::<u64>();
-        let fit = self.waiting.iter().take(most_ops as usize);
-        let fit = fit.take_while(|(_, bytes)| {
-            size += bytes.len();
-            size <= most_bytes as usize
-        });
+        let fit = self
+            .waiting
+            .iter()
+            .take(most_ops as usize)
+            .take_while(|(_, bytes)| {
+                size += bytes.len();
+                size <= most_bytes as usize
+            });
         let count = fit.count();
         let (ops, encoded): (_, Vec<Bytes>) = self.waiting.drain(..count).unzip();
         self.bytes -= encoded.iter().map(Bytes::len).sum::<usize>();
@@ -241,8 +244,9 @@ impl<A: Wire> Replica<A> {
             parent: head.digest,
             ops: concatenated(&encoded),
         };
-        let entry = self.sign_message(message);
-        let entry = entry.expect("whether we may sign was asked above");
+        let entry = self
+            .sign_message(message)
+            .expect("whether we may sign was asked above");
         step.persist.push(Record::Locked {
             proposal: Arc::clone(&entry.proposal),
             from_outbox: u32::try_from(queued.min(ops.len())).expect("bounded by message_ops"),

@@ -57,11 +57,12 @@ impl<A: Wire> Replica<A> {
         let held = self.lanes.iter().filter_map(|(source, lane)| {
             let head = Some(lane.head().seq).filter(|seq| unsaid && *seq > Seq::ZERO);
             let certified = lane.certified.as_ref();
-            let end = certified.and_then(|held| Some((held.tail.back()?, held.provisional)));
-            let end = end.map(|(last, provisional)| match provisional {
-                true => last.message().seq,
-                false => ENOUGH,
-            });
+            let end = certified
+                .and_then(|held| Some((held.tail.back()?, held.provisional)))
+                .map(|(last, provisional)| match provisional {
+                    true => last.message().seq,
+                    false => ENOUGH,
+                });
             Some((*source, end.or(head)?))
         });
         let request = Request {
@@ -142,8 +143,9 @@ impl<A: Wire> Replica<A> {
         // What it shows of the chain tells whom to ask for what next, believed or not.
         let traced = self.awaits_checkpoint() && !answer.foundings.is_empty();
         let mut refused = Vec::new();
-        let founded = self.take_foundings(answer.foundings, step);
-        let founded = founded.map_err(|refusal| refused.push(refusal));
+        let founded = self
+            .take_foundings(answer.foundings, step)
+            .map_err(|refusal| refused.push(refusal));
         let mut progress = founded.unwrap_or_default();
         // What committees certify is believed when it is known which ones there were.
         let awaits = self.awaits_checkpoint();
@@ -345,8 +347,10 @@ fn answer_room(limits: &Limits) -> usize {
 }
 
 fn chunk_size(chunk: &Chunk) -> usize {
-    let messages = chunk.proposals.iter();
-    let messages = messages.map(|proposal| proposal.message.ops.len());
+    let messages = chunk
+        .proposals
+        .iter()
+        .map(|proposal| proposal.message.ops.len());
     let overhead = Limits::MESSAGE_OVERHEAD as usize * chunk.proposals.len();
     let signatures = chunk.certificate.iter().map(|c| c.signatures.len() * 66);
     messages.sum::<usize>() + overhead + signatures.sum::<usize>() + Limits::CHUNK_OVERHEAD as usize
@@ -363,8 +367,9 @@ mod tests {
 
     /// Signers of one network, in seat order.
     fn keys(count: u8) -> Vec<SigningActor> {
-        let keys = (1..=count).map(|byte| SigningActor::from_secret(&[byte; 32]));
-        let mut keys: Vec<_> = keys.collect();
+        let mut keys: Vec<_> = (1..=count)
+            .map(|byte| SigningActor::from_secret(&[byte; 32]))
+            .collect();
         keys.sort_by_key(SigningActor::actor);
         keys
     }

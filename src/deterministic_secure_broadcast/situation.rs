@@ -93,8 +93,9 @@ impl<A: Wire> Replica<A> {
 
     /// Whether this replica is in each of them, in their order.
     pub fn situations(&self) -> impl Iterator<Item = bool> {
-        let lanes = Self::LANE_SITUATIONS.iter();
-        let lanes = lanes.map(|(_, is)| self.lanes.values().any(is));
+        let lanes = Self::LANE_SITUATIONS
+            .iter()
+            .map(|(_, is)| self.lanes.values().any(is));
         let whole = Self::SITUATIONS.iter().map(|(_, is)| is(self));
         whole.chain(lanes)
     }

@@ -79,8 +79,10 @@ impl<A: Wire> Replica<A> {
     /// Shows what ended its generation to whoever stands in an older one in which we had no seat: it does not know us, and so
     /// would not ask.
     fn show_chain(&self, to: Actor, standing: &Standing, step: &mut Step<A::Op>) {
-        let known = self.history.committee_of(standing.generation);
-        let known = known.is_some_and(|committee| committee.contains(&self.actor()));
+        let known = self
+            .history
+            .committee_of(standing.generation)
+            .is_some_and(|committee| committee.contains(&self.actor()));
         if standing.generation < self.generation() && !known {
             self.answer_with_founding(to, standing.generation, step);
         }

@@ -120,8 +120,11 @@ impl Boundary {
     /// All actors whose lanes count against the bound: members, and everybody who left something behind.
     #[must_use]
     pub fn lanes(&self) -> BTreeSet<Actor> {
-        let left = self.frontier.keys().chain(self.adopted.keys());
-        let left = left.chain(self.sealed.keys());
+        let left = self
+            .frontier
+            .keys()
+            .chain(self.adopted.keys())
+            .chain(self.sealed.keys());
         left.chain(self.committee.actors()).copied().collect()
     }
 

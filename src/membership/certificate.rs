@@ -163,8 +163,9 @@ mod tests {
 
     /// A committee of `members`, and a certificate of it.
     fn certified(members: u8) -> (Committee, Certificate<Echo>) {
-        let keys = (1..=members).map(|byte| SigningActor::from_secret(&[byte; 32]));
-        let mut keys: Vec<_> = keys.collect();
+        let mut keys: Vec<_> = (1..=members)
+            .map(|byte| SigningActor::from_secret(&[byte; 32]))
+            .collect();
         keys.sort_by_key(SigningActor::actor);
         let seated = keys.iter().map(SigningActor::actor).collect();
         let committee = Committee::new(Generation::GENESIS, &seated, &Limits::default());

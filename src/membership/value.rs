@@ -231,8 +231,10 @@ impl Value {
 
 impl Obligations {
     fn of(last: &Boundary, next: &Boundary) -> Self {
-        let moved = next.frontier.iter();
-        let moved = moved.filter(|(source, head)| last.head(source) != **head);
+        let moved = next
+            .frontier
+            .iter()
+            .filter(|(source, head)| last.head(source) != **head);
         let locks = next.adopted.values().map(|lock| &lock.statement);
         Self {
             heads: moved.map(|(source, head)| (*source, *head)).collect(),
@@ -256,8 +258,7 @@ impl Union {
             let head = head(last.network(), frontier, &dot.source);
             dot.seq.follows(head.seq)
         };
-        let sealed = last.sealed.iter();
-        let sealed = sealed.filter(|(_, seal)| next(&seal.dot()));
+        let sealed = last.sealed.iter().filter(|(_, seal)| next(&seal.dot()));
         let mut union = Self {
             sealed: sealed
                 .map(|(source, seal)| (*source, seal.clone()))

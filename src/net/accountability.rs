@@ -91,8 +91,9 @@ impl<A: Wire> Net<A> {
     pub(super) fn assert_told(&mut self) {
         let members = self.members();
         let judges = members.iter().filter(|who| self.is_correct(who));
-        let convicts = judges.filter_map(|who| self.replica(who));
-        let convicts = convicts.flat_map(|replica| replica.convicted().keys());
+        let convicts = judges
+            .filter_map(|who| self.replica(who))
+            .flat_map(|replica| replica.convicted().keys());
         let untold = convicts.copied().find(|who| {
             let mind = self.participants.get(who).map(|p| &p.mind);
             let acts = matches!(mind, Some(Mind::Correct(replica)) if !replica.is_silenced());

@@ -98,12 +98,14 @@ impl Coverage {
     /// Everything that can happen on a network of `A` with no more liars than are tolerated, never.
     #[must_use]
     pub fn everything<A: Wire>() -> Self {
-        let kinds = FAULTS.into_iter().map(Kind::Fault);
-        let kinds = kinds.chain(Vice::ALL.iter().map(|vice| Kind::Lie(vice.name())));
-        let kinds = kinds.chain(Body::KINDS.into_iter().map(Kind::Packet));
-        let kinds = kinds.chain(REFUSALS.iter().map(|refusal| Kind::Refusal(refusal)));
-        let kinds = kinds.chain(Fault::KINDS.into_iter().map(Kind::Report));
-        let kinds = kinds.chain(Replica::<A>::every_situation().map(Kind::State));
+        let kinds = FAULTS
+            .into_iter()
+            .map(Kind::Fault)
+            .chain(Vice::ALL.iter().map(|vice| Kind::Lie(vice.name())))
+            .chain(Body::KINDS.into_iter().map(Kind::Packet))
+            .chain(REFUSALS.iter().map(|refusal| Kind::Refusal(refusal)))
+            .chain(Fault::KINDS.into_iter().map(Kind::Report))
+            .chain(Replica::<A>::every_situation().map(Kind::State));
         Self {
             counts: kinds
                 .filter(|kind| !IMPOSSIBLE.contains(kind))

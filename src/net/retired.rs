@@ -88,8 +88,11 @@ impl<A: Wire> Net<A> {
             return;
         };
         self.steal(&heist, "a generation by retired keys for somebody invited");
-        let forged = heist.forge(generation.number() + 1);
-        let forged = forged.into_iter().map(Body::Founding).collect();
+        let forged = heist
+            .forge(generation.number() + 1)
+            .into_iter()
+            .map(Body::Founding)
+            .collect();
         let (first, source) = (self.random.random(), heist.source.actor());
         if first {
             self.rob(&heist, victim, 0, &op);

@@ -146,8 +146,10 @@ impl<A: Wire> Net<A> {
 
     /// The latest round of the agreement that a correct member is in.
     fn latest_round(&self) -> Option<u32> {
-        let up = self.participants.values();
-        let up = up.filter(|participant| !participant.is_liar());
+        let up = self
+            .participants
+            .values()
+            .filter(|participant| !participant.is_liar());
         let replicas = up.filter_map(Participant::replica);
         replicas.filter_map(Replica::round).max()
     }
@@ -294,8 +296,9 @@ impl<A: Wire> Net<A> {
     /// # Panics
     /// When they have not.
     pub fn assert_agreement(&mut self) {
-        let up = self.members().into_iter();
-        let up: Vec<_> = up
+        let up: Vec<_> = self
+            .members()
+            .into_iter()
             .filter(|who| !self.is_down(who) && self.checks.is_correct(who))
             .collect();
         for pair in up.windows(2) {

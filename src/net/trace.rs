@@ -281,15 +281,17 @@ fn about(packet: &Packet) -> Option<(Generation, About)> {
 
 /// The last thing that a speaker says for itself. Whoever proposes a value votes for it in one breath: then it proposes.
 fn newest(speaker: Actor, speech: &Speech) -> About {
-    let own = speech.ballots.iter();
-    let own = own.filter(|ballot| ballot.signer == speaker);
-    let own = own.map(|ballot| {
-        let round = ballot.statement.round;
-        match ballot.statement.said {
-            Said::Prevote(_) => (round, 0, About::Prevote(round)),
-            Said::Proposal { .. } => (round, 1, About::Proposal(round)),
-            Said::Precommit(_) => (round, 2, About::Precommit(round)),
-        }
-    });
+    let own = speech
+        .ballots
+        .iter()
+        .filter(|ballot| ballot.signer == speaker)
+        .map(|ballot| {
+            let round = ballot.statement.round;
+            match ballot.statement.said {
+                Said::Prevote(_) => (round, 0, About::Prevote(round)),
+                Said::Proposal { .. } => (round, 1, About::Proposal(round)),
+                Said::Precommit(_) => (round, 2, About::Precommit(round)),
+            }
+        });
     own.max().map_or(About::Decision, |(_, _, about)| about)
 }

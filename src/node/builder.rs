@@ -264,8 +264,8 @@ where
     let thread = std::thread::Builder::new().name("replica".to_owned());
     thread.spawn(move || {
         let mut driver = Driver::new(replica, store, wiring);
-        let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(driver.run(first))));
-        let result = result.unwrap_or(Err(Failure::Panicked));
+        let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(driver.run(first))))
+            .unwrap_or(Err(Failure::Panicked));
         driver.end(result.is_ok());
         runtime.block_on(links.close());
         ending.send_replace(Some(result));

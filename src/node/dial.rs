@@ -75,8 +75,11 @@ async fn dial_address(
     config: quinn::ClientConfig,
     known: Known,
 ) -> Result<Connection, DialError> {
-    let sockets = resolve(&known).await?.into_iter().filter(is_dialable);
-    let mut sockets = sockets.peekable();
+    let mut sockets = resolve(&known)
+        .await?
+        .into_iter()
+        .filter(is_dialable)
+        .peekable();
     if sockets.peek().is_none() {
         return Err(DialError::Nowhere);
     }

@@ -112,8 +112,12 @@ impl Pace {
         }
         self.0.retain(|_, begun| begun.by(now).many > 0);
         if self.0.len() >= PLACES {
-            let fewest = self.0.iter().min_by_key(|(_, begun)| begun.by(now).many);
-            let fewest = fewest.map(|(place, _)| *place).expect("there are many");
+            let fewest = self
+                .0
+                .iter()
+                .min_by_key(|(_, begun)| begun.by(now).many)
+                .map(|(place, _)| *place)
+                .expect("there are many");
             self.0.remove(&fewest);
         }
     }

@@ -227,8 +227,10 @@ where
         match self.replica.propose(op.clone()) {
             Ok(step) => {
                 self.journal.proposes(|| A::summary(&op));
-                let place = self.replica.last_place();
-                let place = place.expect("an operation was just proposed");
+                let place = self
+                    .replica
+                    .last_place()
+                    .expect("an operation was just proposed");
                 let Replies { accepted, outcome } = replies;
                 batch.after.push(Box::new(move || {
                     // Who does not wait for it needs no place.

@@ -149,9 +149,11 @@ pub(super) fn announced(len: [u8; size_of::<u32>()], limit: usize) -> Result<usi
 pub(super) async fn body(stream: &mut RecvStream, len: usize) -> Result<Vec<u8>, LinkError> {
     let mut frame = Vec::new();
     while frame.len() < len {
-        let chunk = stream.read_chunk(len - frame.len(), true).await;
-        let chunk = chunk.map_err(|_| LinkError::Lost)?;
-        let chunk = chunk.ok_or(LinkError::Lost)?;
+        let chunk = stream
+            .read_chunk(len - frame.len(), true)
+            .await
+            .map_err(|_| LinkError::Lost)?
+            .ok_or(LinkError::Lost)?;
         frame.extend_from_slice(&chunk.bytes);
     }
     Ok(frame)

@@ -316,8 +316,9 @@ mod tests {
         drop(journal);
         let parts = ["run.old", "run"].map(|name| folder.read(name));
         let files = fs::read_dir(&folder.0).expect("a directory");
-        let bytes = files.map(|file| file.expect("a file").metadata().expect("there").len());
-        let bytes: Vec<_> = bytes.collect();
+        let bytes: Vec<_> = files
+            .map(|file| file.expect("a file").metadata().expect("there").len())
+            .collect();
         assert_eq!(bytes.len(), 2);
         assert!(bytes.iter().all(|bytes| *bytes < 2_200), "{bytes:?}");
         let merged = Recording::merge(&parts).expect("of one node");

@@ -38,8 +38,9 @@ impl Link {
     ) -> Result<Self, LinkError> {
         let unreachable = |_: StartError| LinkError::Unreachable;
         let (endpoint, config) = prepare(key, network, to, address).map_err(unreachable)?;
-        let connecting = endpoint.connect_with(config, address, "actor");
-        let connecting = connecting.map_err(|_| LinkError::Unreachable)?;
+        let connecting = endpoint
+            .connect_with(config, address, "actor")
+            .map_err(|_| LinkError::Unreachable)?;
         let shaken = timeout(HANDSHAKE, connecting).await;
         let Ok(Ok(connection)) = shaken else {
             return Err(LinkError::Unreachable);

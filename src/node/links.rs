@@ -373,13 +373,18 @@ impl Links {
     pub(super) fn contacts(&self) -> BTreeMap<Actor, Address> {
         let peers = self.lock();
         let member = |actor: &Actor| self.read_roster(|roster| roster.lanes.contains(actor));
-        let members = peers.known.iter().filter(|(actor, _)| member(actor));
-        let members = members.filter_map(|(actor, peer)| {
-            let best = peer.addresses.vouched().next()?;
-            Some((*actor, best.clone()))
-        });
-        let own = self.address.clone();
-        let own = own.map(|address| (self.key.actor(), address));
+        let members = peers
+            .known
+            .iter()
+            .filter(|(actor, _)| member(actor))
+            .filter_map(|(actor, peer)| {
+                let best = peer.addresses.vouched().next()?;
+                Some((*actor, best.clone()))
+            });
+        let own = self
+            .address
+            .clone()
+            .map(|address| (self.key.actor(), address));
         own.into_iter().chain(members).take(BOOK).collect()
     }
 

@@ -361,8 +361,7 @@ where
     /// [`Failure`] when it stopped by itself.
     pub async fn stopped(&self) -> Result<(), Failure> {
         let mut end = self.shared.end.clone();
-        let ended = end.wait_for(Option::is_some).await;
-        let ended = ended.map(|end| end.clone());
+        let ended = end.wait_for(Option::is_some).await.map(|end| end.clone());
         ended.unwrap_or(None).unwrap_or(Err(Failure::Panicked))
     }
 

@@ -56,8 +56,9 @@ impl Additions {
 
     /// Of a clock that is not empty.
     pub(super) fn of(clock: Clock) -> Self {
-        let dots = clock.into_iter();
-        let dots = dots.map(|(actor, counter)| Dot { actor, counter });
+        let dots = clock
+            .into_iter()
+            .map(|(actor, counter)| Dot { actor, counter });
         Self(Few::of(dots.collect()))
     }
 }

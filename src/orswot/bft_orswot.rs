@@ -315,8 +315,11 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
     }
 
     fn state(&self) -> State<M> {
-        let members = self.members.sorted().into_iter();
-        let members = members.map(|(member, additions)| (member.clone(), additions.clock()));
+        let members = self
+            .members
+            .sorted()
+            .into_iter()
+            .map(|(member, additions)| (member.clone(), additions.clock()));
         State::new(self.clock.clone(), members)
     }
 

@@ -52,8 +52,10 @@ impl Recording {
     }
 
     fn name(&self, place: u32) -> String {
-        let actor = self.actors.get(place as usize);
-        let actor = actor.expect("events name actors that were introduced");
+        let actor = self
+            .actors
+            .get(place as usize)
+            .expect("events name actors that were introduced");
         match actor.name.as_str() {
             "" | "?" => actor.key.to_string()[..8].to_owned(),
             name => plain(name),

@@ -126,9 +126,12 @@ impl Merger {
 
     /// Places one more event. Whether there was one.
     fn step(&mut self) -> bool {
-        let heads = self.streams.iter().enumerate();
-        let heads = heads.filter_map(|(place, stream)| Some((place, stream.events.front()?)));
-        let heads = heads.map(|(place, event)| (self.awaits(event), event.at, place));
+        let heads = self
+            .streams
+            .iter()
+            .enumerate()
+            .filter_map(|(place, stream)| Some((place, stream.events.front()?)))
+            .map(|(place, event)| (self.awaits(event), event.at, place));
         // Who waits for nothing is before who waits.
         let Some((_, _, place)) = heads.min() else {
             return false;
@@ -153,9 +156,12 @@ impl Merger {
     fn put(&mut self, place: usize, file: usize, mut event: Event) {
         let id = self.events.len() as u64;
         let stream = &mut self.streams[place];
-        let parents = event.parents.iter();
-        let parents = parents.filter_map(|parent| stream.placed.get(&(file, *parent)));
-        let mut parents: Vec<u64> = parents.copied().collect();
+        let mut parents: Vec<u64> = event
+            .parents
+            .iter()
+            .filter_map(|parent| stream.placed.get(&(file, *parent)))
+            .copied()
+            .collect();
         stream.placed.insert((file, event.id), id);
         parents.extend(self.last.insert(event.who, id));
         match (event.kind, way(&event)) {

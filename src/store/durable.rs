@@ -108,8 +108,9 @@ impl DurableStore {
                 return Err(DurableError::Version { found, known });
             }
         }
-        let secret = entry(&database, SECRET)?.and_then(|bytes| bytes.try_into().ok());
-        let secret = secret.ok_or(DurableError::Entry { name: SECRET })?;
+        let secret = entry(&database, SECRET)?
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(DurableError::Entry { name: SECRET })?;
         let key = SigningActor::from_secret(&secret);
         let store = Self { database, key };
         store.writes()?;

@@ -246,8 +246,7 @@ impl<K: Key, A: Wire> SecureBroadcastAlgorithm for Keyed<K, A> {
     }
 
     fn state(&self) -> Self::ReplicatedState {
-        let instances = self.instances.sorted().into_iter();
-        let instances = instances.map(|(key, instance)| {
+        let instances = self.instances.sorted().into_iter().map(|(key, instance)| {
             let sources = instance.sources.as_slice().to_vec();
             let inner = instance.inner.state();
             (key.clone(), Instance { sources, inner })

@@ -224,8 +224,11 @@ impl<V: Value> SecureBroadcastAlgorithm for MerkleReg<V> {
     }
 
     fn state(&self) -> State<V> {
-        let nodes = self.nodes.sorted().into_iter();
-        let nodes = nodes.map(|(digest, node)| (*digest, node.clone()));
+        let nodes = self
+            .nodes
+            .sorted()
+            .into_iter()
+            .map(|(digest, node)| (*digest, node.clone()));
         State {
             nodes: nodes.collect(),
         }

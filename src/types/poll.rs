@@ -233,8 +233,11 @@ impl<C: Key> SecureBroadcastAlgorithm for Poll<C> {
     }
 
     fn state(&self) -> State<C> {
-        let votes = self.votes.sorted().into_iter();
-        let votes = votes.map(|(choice, voters)| (choice.clone(), voters.clone()));
+        let votes = self
+            .votes
+            .sorted()
+            .into_iter()
+            .map(|(choice, voters)| (choice.clone(), voters.clone()));
         State {
             votes: votes.collect(),
         }

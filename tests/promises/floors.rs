@@ -67,7 +67,7 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
+pub(crate) fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
@@ -79,7 +79,7 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
 }
 
 /// The file without its comments and without its unit tests, which may look anywhere.
-fn production(text: &str) -> String {
+pub(crate) fn production(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
     let lines = code.lines().map(|line| match line.find("//") {
         Some(comment) => &line[..comment],

@@ -95,7 +95,10 @@ fn most(exceptions: &[(&str, usize)], name: &str, usual: usize) -> usize {
 #[test]
 fn no_file_is_too_long() {
     for source in released() {
-        let (lines, most) = (code(&source).len(), most(LONG_FILES, &source.path, FILE_LINES));
+        let (lines, most) = (
+            code(&source).len(),
+            most(LONG_FILES, &source.path, FILE_LINES),
+        );
         assert!(lines <= most, "{} has {lines} lines of code", source.path);
     }
 }
@@ -120,7 +123,9 @@ fn blocks<'a>(lines: &'a [String], start: &str) -> Vec<(&'a str, Vec<&'a str>)> 
     let mut found = Vec::new();
     let mut rest = lines.iter();
     while let Some(line) = rest.next() {
-        let words = line.trim_start_matches("pub ").trim_start_matches("pub(super) ");
+        let words = line
+            .trim_start_matches("pub ")
+            .trim_start_matches("pub(super) ");
         let words = words.trim_start_matches("pub(crate) ");
         if words.starts_with(start) && line.ends_with('{') {
             let inside = rest.by_ref().take_while(|line| *line != "}");
@@ -132,9 +137,13 @@ fn blocks<'a>(lines: &'a [String], start: &str) -> Vec<(&'a str, Vec<&'a str>)> 
 
 /// Whether a line begins something at the first depth of a block.
 fn begins(line: &str, words: &[&str]) -> bool {
-    let first = line.strip_prefix("    ").filter(|line| !line.starts_with(' '));
+    let first = line
+        .strip_prefix("    ")
+        .filter(|line| !line.starts_with(' '));
     first.is_some_and(|line| {
-        let line = line.trim_start_matches("pub ").trim_start_matches("pub(super) ");
+        let line = line
+            .trim_start_matches("pub ")
+            .trim_start_matches("pub(super) ");
         let line = line.trim_start_matches("pub(crate) ");
         words.iter().any(|word| line.starts_with(word))
     })
@@ -148,13 +157,21 @@ fn the_protocol_s_structs_and_impls_are_small() {
         for (head, inside) in blocks(&lines, "struct ") {
             let name = head["struct ".len()..].split(|c: char| !c.is_alphanumeric());
             let name = name.into_iter().next().unwrap_or_default();
-            let fields = inside.iter().filter(|line| line.contains(": ") && begins(line, &[""]));
+            let fields = inside
+                .iter()
+                .filter(|line| line.contains(": ") && begins(line, &[""]));
             let (fields, most) = (fields.count(), most(WIDE_STRUCTS, name, FIELDS));
-            assert!(fields <= most, "{}: {name} has {fields} fields", source.path);
+            assert!(
+                fields <= most,
+                "{}: {name} has {fields} fields",
+                source.path
+            );
             seen += 1;
         }
         for (head, inside) in blocks(&lines, "impl") {
-            let methods = inside.iter().filter(|line| begins(line, &["fn ", "const fn "]));
+            let methods = inside
+                .iter()
+                .filter(|line| begins(line, &["fn ", "const fn "]));
             let methods = methods.count();
             assert!(methods <= METHODS, "{}: {methods} in `{head}`", source.path);
         }

@@ -316,9 +316,11 @@ mod tests {
             .split_once("let code = match self")
             .expect("it is there");
         let (codes, _) = after.split_once("};").expect("it ends");
-        let codes = codes.split("=> \"").skip(1);
-        let codes = codes.map(|code| code.split('"').next().expect("a code"));
-        let codes: Vec<_> = codes.collect();
+        let codes: Vec<_> = codes
+            .split("=> \"")
+            .skip(1)
+            .map(|code| code.split('"').next().expect("a code"))
+            .collect();
         assert!(codes.len() > 30);
         let page = include_str!("../../../docs/control.md");
         for code in codes {

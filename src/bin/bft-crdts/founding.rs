@@ -190,7 +190,8 @@ fn members(founders: &[Contact]) -> Result<BTreeSet<Actor>, Failure> {
 }
 
 fn invite(genesis: Genesis, founders: &[Contact]) -> Invitation {
-    let contacts = founders.iter();
-    let contacts = contacts.map(|founder| (founder.actor, founder.address.clone()));
+    let contacts = founders
+        .iter()
+        .map(|founder| (founder.actor, founder.address.clone()));
     Invitation::founding(genesis, contacts.collect())
 }

@@ -118,8 +118,8 @@ fn hanging(home: &Home, limit: Duration) -> Health {
 
 /// Whether the system says that a process is stopped. Where it says nothing, it is not known to be.
 fn is_stopped(process: u32) -> bool {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"));
-    let stat = stat.unwrap_or_default();
+    let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"))
+        .unwrap_or_default();
     let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
     state.is_some_and(|state| state.starts_with(['T', 't']))
 }

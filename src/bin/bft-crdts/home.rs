@@ -243,8 +243,9 @@ impl Home {
 
     /// Puts `peers` in the place of what was known.
     pub(crate) fn write_peers(&self, peers: &Peers) -> Result<(), Failure> {
-        let lines = peers.iter();
-        let lines = lines.map(|(actor, address)| format!("{actor} {address}\n"));
+        let lines = peers
+            .iter()
+            .map(|(actor, address)| format!("{actor} {address}\n"));
         self.write(self.peers_file(), lines.collect::<String>().as_bytes())
     }
 

@@ -302,13 +302,15 @@ impl Service for Bank {
         };
         match question {
             Question::Balance(owner) => {
-                let balance = self.balance(&owner);
-                let balance = balance.ok_or_else(|| Refusal::NoAccount(owner.to_string()))?;
+                let balance = self
+                    .balance(&owner)
+                    .ok_or_else(|| Refusal::NoAccount(owner.to_string()))?;
                 Ok(Reply::Balance(account(&owner, balance)))
             }
             Question::Accounts => {
-                let accounts = self.accounts();
-                let accounts = accounts.map(|(owner, found)| account(owner, found.balance));
+                let accounts = self
+                    .accounts()
+                    .map(|(owner, found)| account(owner, found.balance));
                 Ok(Reply::Accounts(accounts.collect()))
             }
             Question::Rules => Ok(Reply::Rules(BankRules {
@@ -415,8 +417,9 @@ mod tests {
         theirs.apply(both.clone());
         ours.apply(both);
         theirs.apply(theirs.add("apple".to_owned()));
-        let removal = ours.operation(Wanted::Remove(texts(&["apple", "pear"])));
-        let removal = removal.expect("both are there");
+        let removal = ours
+            .operation(Wanted::Remove(texts(&["apple", "pear"])))
+            .expect("both are there");
         assert!(theirs.validate(&here, &removal));
         theirs.apply(removal);
         assert_eq!(theirs.words(), ["apple"]);

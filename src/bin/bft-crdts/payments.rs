@@ -181,8 +181,9 @@ pub(crate) fn find_operation<A: Service>(replica: &Replica<A>, place: &Place) ->
 
 /// This actor's own operations that wait, the oldest first.
 pub(crate) fn pending<A: Service>(replica: &Replica<A>) -> Vec<Operation> {
-    let waiting = replica.pending_operations();
-    let waiting = waiting.map(|(place, op)| operation::<A>(&place, State::Pending, Some(op)));
+    let waiting = replica
+        .pending_operations()
+        .map(|(place, op)| operation::<A>(&place, State::Pending, Some(op)));
     waiting.collect()
 }
 
@@ -193,8 +194,9 @@ pub(crate) fn history<A: Service>(replica: &Replica<A>, source: &Actor, most: us
     for message in messages.iter().rev() {
         let dot = message.dot();
         let ops = operations_of(replica, message);
-        let shown = (0..).map(|index| Place { dot, index }).zip(&ops);
-        let mut shown: Vec<_> = shown
+        let mut shown: Vec<_> = (0..)
+            .map(|index| Place { dot, index })
+            .zip(&ops)
             .map(|(place, op)| operation::<A>(&place, State::Accepted, Some(op)))
             .collect();
         shown.reverse();

@@ -135,8 +135,11 @@ fn places(
     options: &Options,
     named: Option<&Address>,
 ) -> Result<(SocketAddr, Option<Address>), Failure> {
-    let listen = options.listen.as_ref().or(named);
-    let listen = listen.ok_or(Failure::NowhereToListen)?;
+    let listen = options
+        .listen
+        .as_ref()
+        .or(named)
+        .ok_or(Failure::NowhereToListen)?;
     let socket = name::socket(listen).map_err(|why| Failure::Address(listen.clone(), why))?;
     let told = match &options.address {
         Some(address) => Some(address.clone()),

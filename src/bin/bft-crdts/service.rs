@@ -290,8 +290,10 @@ impl<A: Service> Desk<A> {
         reference: Option<String>,
         taken: oneshot::Sender<Reply>,
     ) -> Answer {
-        let reference = reference.map(Reference::try_from).transpose();
-        let reference = reference.map_err(|why| Refusal::Reference(why.to_string()))?;
+        let reference = reference
+            .map(Reference::try_from)
+            .transpose()
+            .map_err(|why| Refusal::Reference(why.to_string()))?;
         let wanted = Wanted::Pay(payee, amount, reference.clone());
         let tell = |place| self.tell_taken(place, taken);
         match self.propose_unless_done(wanted, tell).await? {

@@ -208,8 +208,10 @@ fn rules(it: &BankRules) -> String {
 }
 
 fn payment(it: &Payment) -> String {
-    let paid = it.paid.as_ref();
-    let paid = paid.map(|Paid { to, amount }| format!(", {amount} to {to}"));
+    let paid = it
+        .paid
+        .as_ref()
+        .map(|Paid { to, amount }| format!(", {amount} to {to}"));
     let place = &it.place;
     let (state, under) = (state(it.state), under(it.reference.as_ref()));
     format!("payment {place} {state}{}{under}", paid.unwrap_or_default())
@@ -423,8 +425,10 @@ fn member(it: &Member) -> String {
     };
     let heard = it.heard_seconds;
     let heard = heard.map(|ago| format!(", heard {} ago", span(ago)));
-    let owes = it.owes_seconds.filter(|lasts| *lasts > 0);
-    let owes = owes.map(|lasts| format!(", has not echoed for {}", span(lasts)));
+    let owes = it
+        .owes_seconds
+        .filter(|lasts| *lasts > 0)
+        .map(|lasts| format!(", has not echoed for {}", span(lasts)));
     let [heard, owes] = [heard, owes].map(Option::unwrap_or_default);
     format!("{} {} {state}{heard}{owes}{link}", it.actor, plain(address))
 }

@@ -155,8 +155,10 @@ pub(crate) fn wishes(status: &node::Status) -> Vec<Wish> {
         quorum: status.quorum,
         waits: status.asked.contains(change),
     };
-    let approved = status.wishes.iter();
-    let approved = approved.map(|(change, actors)| wish(change, actors));
+    let approved = status
+        .wishes
+        .iter()
+        .map(|(change, actors)| wish(change, actors));
     let is_approved = |change: &&ChangeKey| status.wishes.iter().any(|(key, _)| key == *change);
     let unapproved = status.asked.iter().filter(|change| !is_approved(change));
     approved

@@ -60,8 +60,11 @@ fn say(bar: &ProgressBar, line: &str) {
 async fn tell_events<A: Service>(desk: Desk<A>, bar: ProgressBar) {
     let mut events = desk.node.events();
     // Members may have told the node before anybody listened, or before it was started again.
-    let silenced = desk.node.read(|replica| replica.is_silenced()).await;
-    let mut silenced = silenced.unwrap_or(false);
+    let mut silenced = desk
+        .node
+        .read(|replica| replica.is_silenced())
+        .await
+        .unwrap_or(false);
     if silenced {
         say_silenced::<A>(&bar);
     }

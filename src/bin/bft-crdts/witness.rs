@@ -62,12 +62,15 @@ impl Witnessed {
 
     /// Follows the store. That this fails takes away a help, and is no reason to stop.
     fn note(&mut self) {
-        let noted = self.store.writes().map_err(io::Error::other);
-        let noted = noted.and_then(|writes| {
-            let line = format!("{} {writes:020}\n", self.actor);
-            debug_assert_eq!(line.len(), LINE);
-            self.file.write_all_at(line.as_bytes(), 0)
-        });
+        let noted = self
+            .store
+            .writes()
+            .map_err(io::Error::other)
+            .and_then(|writes| {
+                let line = format!("{} {writes:020}\n", self.actor);
+                debug_assert_eq!(line.len(), LINE);
+                self.file.write_all_at(line.as_bytes(), 0)
+            });
         if let Err(error) = noted
             && !std::mem::replace(&mut self.told, true)
         {

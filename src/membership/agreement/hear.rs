@@ -36,8 +36,10 @@ impl Agreement {
         if ballot.generation != self.committee.generation() {
             return Err(SpeechError::Generation);
         }
-        let seat = self.committee.seat(&claim.signer);
-        let seat = seat.ok_or(VerifyError::NoSeat(claim.signer))?;
+        let seat = self
+            .committee
+            .seat(&claim.signer)
+            .ok_or(VerifyError::NoSeat(claim.signer))?;
         let proposes = matches!(ballot.said, Said::Proposal { .. });
         if proposes && claim.signer != self.coordinator(ballot.round) {
             return Err(SpeechError::NotCoordinator);

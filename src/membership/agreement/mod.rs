@@ -163,8 +163,10 @@ impl Agreement {
         pace: Pace,
         records: impl IntoIterator<Item = Record>,
     ) -> Result<Self, RecoverError> {
-        let seat = last.committee().seat(&me.actor());
-        let seat = seat.ok_or(RecoverError::NoMember)?;
+        let seat = last
+            .committee()
+            .seat(&me.actor())
+            .ok_or(RecoverError::NoMember)?;
         let mut agreement = Self {
             network: *last.network(),
             committee: Arc::clone(last.committee()),
@@ -227,8 +229,10 @@ impl Agreement {
     /// whatever others say. They must be kept and shown to whoever asks; no other value matters.
     #[must_use]
     pub fn names(&self) -> BTreeSet<Digest> {
-        let quorums = [&self.valid, &self.newest, &self.ground];
-        let quorums = quorums.into_iter().flatten().map(|polka| polka.value);
+        let quorums = [&self.valid, &self.newest, &self.ground]
+            .into_iter()
+            .flatten()
+            .map(|polka| polka.value);
         let own = self.slots.said(self.seat);
         let own = own.filter_map(|fact| fact.statement.said.value());
         let decision = self.decision.iter();

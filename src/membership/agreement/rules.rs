@@ -83,8 +83,9 @@ impl Agreement {
 
     /// Whether a quorum of prevotes for `value` in `round` is here.
     fn grounded(&self, value: Digest, round: Round) -> bool {
-        let polkas = [&self.ground, &self.valid, &self.newest];
-        let mut polkas = polkas.into_iter().flatten();
+        let mut polkas = [&self.ground, &self.valid, &self.newest]
+            .into_iter()
+            .flatten();
         polkas.any(|polka| (polka.value, polka.round) == (value, round))
     }
 

@@ -84,8 +84,10 @@ impl FalseMarker {
         let said = self.said(hand);
         let mut other = report.statement.clone();
         if said.lie == Lie::Foreign {
-            let marks = said.foreign.entry(packet.to);
-            let marks = marks.or_insert_with(|| marks_of_nobody(hand));
+            let marks = said
+                .foreign
+                .entry(packet.to)
+                .or_insert_with(|| marks_of_nobody(hand));
             let room = room_for(hand, &other, marks);
             let fitting = marks.iter().take(room);
             other

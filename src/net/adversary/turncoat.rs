@@ -36,8 +36,11 @@ impl Turncoat {
         let Body::Speech { speech, value, .. } = &mut packet.body else {
             return;
         };
-        let own = speech.ballots.iter().filter(|ballot| ballot.signer == me);
-        let mut own = own.map(|ballot| ballot.statement);
+        let mut own = speech
+            .ballots
+            .iter()
+            .filter(|ballot| ballot.signer == me)
+            .map(|ballot| ballot.statement);
         let proposal = own.find(|ballot| matches!(ballot.said, Said::Proposal { .. }));
         if let (Some(ballot), Some(value)) = (proposal, value)
             && ballot.round > Round::FIRST

@@ -147,8 +147,10 @@ impl Defeat {
             }
             Err(cause) => cause,
         };
-        let said = cause.downcast_ref::<String>().map(String::as_str);
-        let said = said.or_else(|| cause.downcast_ref::<&str>().copied());
+        let said = cause
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| cause.downcast_ref::<&str>().copied());
         Self {
             violation: None,
             what: format!("a panic: {}", said.unwrap_or("without a word")),

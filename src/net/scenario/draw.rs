@@ -137,8 +137,12 @@ impl Scenario {
         }
         let random = &mut ChaCha8Rng::seed_from_u64(number);
         let most = shape.members.len().max(1);
-        let members = shape.members.get(random.random_range(0..most));
-        let members = members.copied().unwrap_or(4).max(1);
+        let members = shape
+            .members
+            .get(random.random_range(0..most))
+            .copied()
+            .unwrap_or(4)
+            .max(1);
         Self {
             seed: random.random(),
             members,

@@ -63,8 +63,10 @@ impl fmt::Display for Told<'_> {
             Act::Propose { who, pick } => write!(f, "{} proposes (pick {pick})", name(who)),
             Act::Run { tenths } => write!(f, "{} ticks pass", f64::from(tenths) / 10.0),
             Act::Partition { side } => {
-                let side = (0..self.actors.min(16)).filter(|seat| side >> seat & 1 == 1);
-                let side: Vec<_> = side.map(name).collect();
+                let side: Vec<_> = (0..self.actors.min(16))
+                    .filter(|seat| side >> seat & 1 == 1)
+                    .map(name)
+                    .collect();
                 write!(f, "{{{}}} are cut off from the others", side.join(", "))
             }
             Act::Cut { from, to } => write!(f, "nothing gets from {} to {}", name(from), name(to)),

@@ -319,8 +319,10 @@ impl<V: Value> Tree<V> {
     }
 
     fn take_from_below(&mut self, parent: Parent, node: &Stamp) {
-        let nodes = self.below.get_mut(&parent);
-        let nodes = nodes.expect("each node is below its place");
+        let nodes = self
+            .below
+            .get_mut(&parent)
+            .expect("each node is below its place");
         nodes.remove(node);
         if nodes.is_empty() {
             self.below.remove(&parent);

@@ -151,8 +151,9 @@ impl Stage {
     /// Waits until all that run show the same state.
     pub(super) fn agree(&self) -> Result<(), Failure> {
         self.until("the nodes do not agree", |stage| {
-            let states = (0..stage.actors.len()).map(|index| stage.ask(index, &[stage.question()]));
-            let states = states.collect::<Result<Vec<_>, _>>()?;
+            let states = (0..stage.actors.len())
+                .map(|index| stage.ask(index, &[stage.question()]))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok(states.windows(2).all(|pair| pair[0] == pair[1]))
         })
     }

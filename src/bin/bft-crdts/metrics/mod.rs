@@ -197,8 +197,10 @@ impl<A: Service> Pages<A> {
         {
             return Some(Arc::clone(page));
         }
-        let status = timeout(PATIENCE, self.desk.node.status()).await;
-        let status = status.ok()?.ok()?;
+        let status = timeout(PATIENCE, self.desk.node.status())
+            .await
+            .ok()?
+            .ok()?;
         let store = self.desk.home.store_bytes();
         let page: Arc<str> = Sample { status, store }.page().into();
         *newest = Some((Instant::now(), Arc::clone(&page)));

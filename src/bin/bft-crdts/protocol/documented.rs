@@ -14,8 +14,9 @@ const PAGE: &str = include_str!("../../../../docs/control.md");
 
 /// What serde says of a name that nobody has given: all names that there are.
 fn names<T: DeserializeOwned + Debug>(unknown: &str) -> BTreeSet<String> {
-    let error = serde_json::from_str::<T>(unknown).expect_err("no such name");
-    let error = error.to_string();
+    let error = serde_json::from_str::<T>(unknown)
+        .expect_err("no such name")
+        .to_string();
     let (_, names) = error.split_once("expected ").expect("the names");
     let names = names.split('`').skip(1).step_by(2);
     names.map(str::to_owned).collect()
