@@ -1,4 +1,5 @@
-//! A thief spends the same money twice. One payment is made at most, everybody agrees which, and the thief is convicted.
+//! A thief spends the same money twice. One payment is made at most, everybody agrees which, and
+//! the thief is convicted.
 //!
 //! `cargo run --example bank_double_spend` writes its chart to msc/bank_double_spend.msc
 #![allow(clippy::print_stdout)]

@@ -1,4 +1,5 @@
-//! A campaign of liars: thousands of networks with faults, crashes, liars and changing committees, all drawn from numbers.
+//! A campaign of liars: thousands of networks with faults, crashes, liars and changing committees,
+//! all drawn from numbers.
 //!
 //! `cargo run --release --example campaign -- --help` explains its arguments.
 #![allow(clippy::print_stdout)]
@@ -16,7 +17,8 @@ use bft_crdts::recording::Recording;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Plays scenarios, each drawn from its number, until one breaks a promise, which is then shrunk and told
+/// Plays scenarios, each drawn from its number, until one breaks a promise, which is then shrunk
+/// and told
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The numbers of the scenarios
@@ -37,7 +39,8 @@ struct Arguments {
     /// Plays one scenario again, from the code that a failure printed
     #[arg(long, value_name = "SUBJECT:CODE", value_parser = replay, conflicts_with_all = ["numbers", "small", "strict", "stub", "minutes"])]
     replay: Option<(&'static str, Scenario)>,
-    /// Prints what happened in the scenario that is played again, a line an event and a column an actor
+    /// Prints what happened in the scenario that is played again, a line an event and a column an
+    /// actor
     #[arg(long, requires = "replay")]
     lines: bool,
     /// Writes a page that shows the scenario that is played again, and its recording beside it
@@ -114,7 +117,8 @@ fn play(given: &Arguments) -> ExitCode {
             write(recording, Path::new(&page));
         }
     }
-    // What is rare needs many scenarios; after so many, what never happened is a failure of the campaign.
+    // What is rare needs many scenarios; after so many, what never happened is a failure of the
+    // campaign.
     let enough = !given.small && report.scenarios >= 30_000;
     match report.failures.is_empty() && !(enough && report.coverage.missing().count() > 0) {
         true => ExitCode::SUCCESS,

@@ -17,7 +17,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile()?;
     let path = directory.join("store.redb");
 
-    // Once: an identity, in a store of its own, and the network that it founds. Others would be listed here too.
+    // Once: an identity, in a store of its own, and the network that it founds. Others would be
+    // listed here too.
     let key = SigningActor::generate();
     let me = key.actor();
     // With a nonce that no other founding of these members has, it is another network than theirs.
@@ -35,7 +36,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
 
     let mut events = node.events();
-    // Returns when a quorum has signed it and it is on disk here: from then on every correct member will have it.
+    // Returns when a quorum has signed it and it is on disk here: from then on every correct member
+    // will have it.
     let dot = node
         .propose_with(|set| Some(set.add("apple".to_owned())))
         .await?;

@@ -1,7 +1,8 @@
-//! Members come and go: a newcomer that believes nobody joins four members, one of the four leaves, and a liar is
-//! expelled. What the members hold stays.
+//! Members come and go: a newcomer that believes nobody joins four members, one of the four leaves,
+//! and a liar is expelled. What the members hold stays.
 //!
-//! Run it with `cargo run --release --example onboarding`. It writes the run as a chart to `msc/onboarding.msc`.
+//! Run it with `cargo run --release --example onboarding`. It writes the run as a chart to
+//! `msc/onboarding.msc`.
 
 mod trace;
 

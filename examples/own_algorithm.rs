@@ -1,4 +1,5 @@
-//! A data type of your own: a poll in which each member has one vote. A liar would love to have two.
+//! A data type of your own: a poll in which each member has one vote. A liar would love to have
+//! two.
 
 mod trace;
 

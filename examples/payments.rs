@@ -1,6 +1,6 @@
-//! Four hundred random payments while packets are lost, repeated, corrupted and delayed, members crash, and one
-//! member has two halves: once convicted it pays no more, and others still pay it. At the end all agree, and not a penny is
-//! missing.
+//! Four hundred random payments while packets are lost, repeated, corrupted and delayed, members
+//! crash, and one member has two halves: once convicted it pays no more, and others still pay it.
+//! At the end all agree, and not a penny is missing.
 #![allow(clippy::print_stdout)]
 
 mod trace;

@@ -1,12 +1,14 @@
-//! Writes a run down and shows it: four replicas, one of them Byzantine, on a network that loses packets.
+//! Writes a run down and shows it: four replicas, one of them Byzantine, on a network that loses
+//! packets.
 //!
 //! ```sh
 //! cargo run --release --example recording -- target/recording
 //! ```
 //!
-//! The folder then holds `run.jsonl`, the recording; `run.html`, a page that shows it; `compare.html`, which shows it beside a
-//! run in which none is lost, from the first event in which they differ; and `waiting.html`, the same run while messages are
-//! still under way. Open the pages in a browser, as files.
+//! The folder then holds `run.jsonl`, the recording; `run.html`, a page that shows it;
+//! `compare.html`, which shows it beside a run in which none is lost, from the first event in which
+//! they differ; and `waiting.html`, the same run while messages are still under way. Open the pages
+//! in a browser, as files.
 
 use std::error::Error;
 use std::fs;

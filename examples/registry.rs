@@ -1,7 +1,8 @@
-//! A registry of certificates of several organisations: on a simulated network with a liar, then, the same type, as a node.
+//! A registry of certificates of several organisations: on a simulated network with a liar, then,
+//! the same type, as a node.
 //!
-//! Everybody looks up; only the organisation that issued a certificate revokes it; look-ups are counted, for the audit; and all keep
-//! write one text of policy.
+//! Everybody looks up; only the organisation that issued a certificate revokes it; look-ups are
+//! counted, for the audit; and all keep write one text of policy.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;

@@ -1,8 +1,9 @@
 //! AT2: asset transfer without consensus, after the papers.
 //!
-//! Guerraoui, Kuznetsov, Monti, Pavlovič, Seredinschi: The Consensus Number of a Cryptocurrency, PODC 2019, Figure
-//! 4 (arXiv 1906.05574); and AT2: Asynchronous Trustworthy Transfers, arXiv 1812.10844. The figure builds asset
-//! transfer on secure broadcast, with balances fixed at genesis; here is what it keeps, and where:
+//! Guerraoui, Kuznetsov, Monti, Pavlovič, Seredinschi: The Consensus Number of a Cryptocurrency,
+//! PODC 2019, Figure 4 (arXiv 1906.05574); and AT2: Asynchronous Trustworthy Transfers, arXiv
+//! 1812.10844. The figure builds asset transfer on secure broadcast, with balances fixed at
+//! genesis; here is what it keeps, and where:
 //!
 //! | in the figure | here |
 //! |---|---|
@@ -15,16 +16,17 @@
 //! | what happens once a delivered transfer is `Valid` | `apply` |
 //! | `rec[q]`, `deliver`, the set `toValidate` | the broadcast: it delivers each source in order and holds what is `NotYet` |
 //!
-//! Where it differs: the figure asks `h ⊆ hist[q]`, so a dep must be a transfer that involves `q`; with compact
-//! histories we ask that it was validated, and [`Transfer`] argues why that is enough. And the figure empties
-//! `deps` when it broadcasts; we drop what an own transfer named when it is applied, so that a transfer which the
-//! broadcast refuses costs nothing.
+//! Where it differs: the figure asks `h ⊆ hist[q]`, so a dep must be a transfer that involves `q`;
+//! with compact histories we ask that it was validated, and [`Transfer`] argues why that is enough.
+//! And the figure empties `deps` when it broadcasts; we drop what an own transfer named when it is
+//! applied, so that a transfer which the broadcast refuses costs nothing.
 //!
 //! Invariants: the balances always sum up to those of the genesis, and none is a debt.
 //!
-//! Accounts with several owners (the paper's k-shared accounts) have a place here: a debit would carry
-//! its place in the order that its account's owners agreed upon, with their signatures, and `seq` would count per
-//! account, not per source. Without them a debit of one owner could invalidate another's, against the law *stable*.
+//! Accounts with several owners (the paper's k-shared accounts) have a place here: a debit would
+//! carry its place in the order that its account's owners agreed upon, with their signatures, and
+//! `seq` would count per account, not per source. Without them a debit of one owner could
+//! invalidate another's, against the law *stable*.
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -62,7 +64,8 @@ pub struct At2 {
     deps: Income,
 }
 
-/// What all replicas that applied the same transfers agree on: the history of each account that has one.
+/// What all replicas that applied the same transfers agree on: the history of each account that has
+/// one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State(BTreeMap<Actor, History>);
 
@@ -100,10 +103,11 @@ impl At2 {
         })
     }
 
-    /// The operation by which this replica's account pays `amount` to `to`, or nothing when it has less.
+    /// The operation by which this replica's account pays `amount` to `to`, or nothing when it has
+    /// less.
     ///
-    /// The figure's operation *transfer(a, b, x)*: it returns false when the balance is below `x`, else it
-    /// broadcasts the transfer, numbered `seq[p] + 1`, together with `deps`.
+    /// The figure's operation *transfer(a, b, x)*: it returns false when the balance is below `x`,
+    /// else it broadcasts the transfer, numbered `seq[p] + 1`, together with `deps`.
     #[must_use]
     pub fn transfer(&self, to: Actor, amount: Money) -> Option<Transfer> {
         let source = self.actor;
@@ -121,8 +125,8 @@ impl At2 {
 
     /// The money on the account of `owner`, if the genesis names it.
     ///
-    /// The figure's operation *read(a)*. Its `hist[a] ∪ deps` is all in `hist` here: income counts as soon as it
-    /// is validated.
+    /// The figure's operation *read(a)*. Its `hist[a] ∪ deps` is all in `hist` here: income counts
+    /// as soon as it is validated.
     #[must_use]
     pub fn balance(&self, owner: &Actor) -> Option<Money> {
         self.balance_after(owner, &self.history(owner))
@@ -157,7 +161,8 @@ impl At2 {
         sum == Some(self.issued())
     }
 
-    /// The figure's function *balance(a, hist)*: what the genesis gave, plus what was earned, minus what was paid.
+    /// The figure's function *balance(a, hist)*: what the genesis gave, plus what was earned, minus
+    /// what was paid.
     fn balance_after(&self, owner: &Actor, history: &History) -> Option<Money> {
         let genesis = u128::from(self.genesis.get(owner)?.units());
         let balance = genesis
@@ -166,11 +171,12 @@ impl At2 {
         u64::try_from(balance).ok().map(Money::new)
     }
 
-    /// The figure's function *Valid(q, t, h)*, with `own` for `hist[q]`; yields `hist[q]` after the transfer.
+    /// The figure's function *Valid(q, t, h)*, with `own` for `hist[q]`; yields `hist[q]` after the
+    /// transfer.
     ///
-    /// Its conditions, in the order in which they can be final: the source pays from its own account
-    /// (*q = c*), the transfer is the next one (*s = seq[q] + 1*), all deps were validated (*h ⊆ hist[q]*), the
-    /// balance suffices (*balance(c, hist[q]) ≥ y*).
+    /// Its conditions, in the order in which they can be final: the source pays from its own
+    /// account (*q = c*), the transfer is the next one (*s = seq[q] + 1*), all deps were validated
+    /// (*h ⊆ hist[q]*), the balance suffices (*balance(c, hist[q]) ≥ y*).
     fn valid(&self, q: &Actor, own: History, t: &Transfer) -> Result<History, Verdict> {
         if let Some(flaw) = t.flaw(q) {
             return Err(Verdict::Never(flaw));
@@ -237,8 +243,8 @@ impl SecureBroadcastAlgorithm for At2 {
         Verdict::Valid
     }
 
-    /// What the figure does with a transfer once it is valid. One that is not, which no correct caller applies,
-    /// changes nothing.
+    /// What the figure does with a transfer once it is valid. One that is not, which no correct
+    /// caller applies, changes nothing.
     fn apply(&mut self, op: Transfer) {
         let (q, d) = (op.id.source, op.to);
         let after = |owner, history: Option<History>| {

@@ -9,12 +9,13 @@ use crate::codec::encoded_len;
 
 /// What one source may make every replica keep, per operation and in all.
 ///
-/// The broadcast proves who wrote an operation and that all write the same; it does not stop a member from writing valid
-/// operations until the disks of all others are full. A budget does. It belongs to the configuration of an algorithm, so that all
-/// members of a network judge by the same one.
+/// The broadcast proves who wrote an operation and that all write the same; it does not stop a
+/// member from writing valid operations until the disks of all others are full. A budget does. It
+/// belongs to the configuration of an algorithm, so that all members of a network judge by the same
+/// one.
 ///
-/// What counts is what is *alive*. Where only the source's own operations can free it, an operation beyond the budget is
-/// `Never` valid; where others can free it too, it is `NotYet`.
+/// What counts is what is *alive*. Where only the source's own operations can free it, an operation
+/// beyond the budget is `Never` valid; where others can free it too, it is `NotYet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Budget {
     /// Bytes of content that one operation brings, in the canonical encoding.
@@ -28,8 +29,9 @@ pub struct Budget {
 impl Default for Budget {
     /// 64 KiB an operation, 1,048,576 entries and 64 MiB a source.
     ///
-    /// With the default [`Limits`](crate::codec::Limits), an operation that brings or takes away so many bytes, and names what all
-    /// lanes did there, fits into one message: what can be put can be replaced and removed.
+    /// With the default [`Limits`](crate::codec::Limits), an operation that brings or takes away so
+    /// many bytes, and names what all lanes did there, fits into one message: what can be put can
+    /// be replaced and removed.
     fn default() -> Self {
         Self {
             op_bytes: 64 << 10,

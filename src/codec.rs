@@ -1,12 +1,15 @@
 //! Canonical bytes: the one place that turns values into bytes, digests and back.
 //!
 //! Invariants:
-//! - a value has exactly one encoding: little-endian, fixed-width integers, no trailing bytes, and what
-//!   decodes is encoded again and compared, so that a map with unsorted or repeated keys is refused;
+//! - a value has exactly one encoding: little-endian, fixed-width integers, no trailing bytes, and
+//!   what decodes is encoded again and compared, so that a map with unsorted or repeated keys is
+//!   refused;
 //! - decoding never allocates more than the input's own length allows;
-//! - every digest is bound to a [`Domain`] and to a network, so that no signature can be shown elsewhere.
+//! - every digest is bound to a [`Domain`] and to a network, so that no signature can be shown
+//!   elsewhere.
 //!
-//! No other module names the encoding's crate; the golden vectors in `tests/promises/wire.rs` pin the bytes.
+//! No other module names the encoding's crate; the golden vectors in `tests/promises/wire.rs` pin
+//! the bytes.
 
 use std::fmt;
 use std::io;
@@ -94,8 +97,8 @@ impl fmt::Display for NetworkId {
 impl FromStr for NetworkId {
     type Err = NetworkIdError;
 
-    /// An identifier as [`Display`](fmt::Display) writes it. Any digest is one: the text does not tell whether there is such a
-    /// network.
+    /// An identifier as [`Display`](fmt::Display) writes it. Any digest is one: the text does not
+    /// tell whether there is such a network.
     fn from_str(digits: &str) -> Result<Self, NetworkIdError> {
         if let Some((index, letter)) = digits
             .chars()
@@ -137,7 +140,8 @@ pub enum NetworkIdError {
     },
 }
 
-/// What a digest is about; one tag each, so that a signature over one kind of statement is never another's.
+/// What a digest is about; one tag each, so that a signature over one kind of statement is never
+/// another's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum Domain {
@@ -198,7 +202,8 @@ impl Domain {
     }
 }
 
-/// The bounds of one network, agreed in its genesis: one constant each, checked when bytes are decoded.
+/// The bounds of one network, agreed in its genesis: one constant each, checked when bytes are
+/// decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
@@ -236,8 +241,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Bytes that a message adds around its operations on the wire, rounded up: source, number, parent,
-    /// length and signature.
+    /// Bytes that a message adds around its operations on the wire, rounded up: source, number,
+    /// parent, length and signature.
     pub const MESSAGE_OVERHEAD: u32 = 160;
     /// Bytes that a certified stretch adds around its messages and signatures, rounded up.
     pub const CHUNK_OVERHEAD: u32 = 192;
@@ -295,15 +300,15 @@ impl Limits {
         Ok(())
     }
 
-    /// Sources that may speak in one generation, members and those who left a lock or a seal behind, at most: a member that
-    /// equivocates and leaves may leave one for ever.
+    /// Sources that may speak in one generation, members and those who left a lock or a seal
+    /// behind, at most: a member that equivocates and leaves may leave one for ever.
     #[must_use]
     pub fn speakers(&self) -> u32 {
         self.lanes.min(self.seats.saturating_mul(4))
     }
 
-    /// Bytes of the value that ends a generation, at most: it is served with its certificate beside a standing, and proposed
-    /// beside votes.
+    /// Bytes of the value that ends a generation, at most: it is served with its certificate beside
+    /// a standing, and proposed beside votes.
     #[must_use]
     pub fn value_bytes(&self) -> u32 {
         let around = u32::try_from(self.around_value()).unwrap_or(u32::MAX);
@@ -320,8 +325,8 @@ impl Limits {
         self.standing_bytes() + u64::from(self.seats) * (152 + 2 * Self::SEATED) + 1024
     }
 
-    /// The reports of a quorum, each with the end of every lane that speaks and a seal in the lane of every seat, and as many
-    /// changes as a value has, each approved by a quorum.
+    /// The reports of a quorum, each with the end of every lane that speaks and a seal in the lane
+    /// of every seat, and as many changes as a value has, each approved by a quorum.
     fn fullest_value(&self) -> u64 {
         let seats = u64::from(self.seats);
         let quorum = seats - (seats - 1) / 3;
@@ -335,8 +340,8 @@ impl Limits {
         u64::from(self.speakers()) * Self::HEAD + u64::from(self.seats) * seal + 160
     }
 
-    /// What a member is told that its key has signed: a standing, a report, what it voted in two rounds, and two echoes a lane, of its
-    /// own one more.
+    /// What a member is told that its key has signed: a standing, a report, what it voted in two
+    /// rounds, and two echoes a lane, of its own one more.
     fn fullest_recollection(&self) -> u64 {
         let echoes = (2 * u64::from(self.lanes) + 1) * Self::BINDING;
         self.standing_bytes() + self.fullest_report() + 6 * 152 + echoes
@@ -356,7 +361,8 @@ pub enum LimitsError {
     /// The outbox does not hold one message.
     #[error("the outbox does not hold one message")]
     Outbox,
-    /// A chunk with its certificate and a standing, or a value with a quorum's reports, does not fit a packet.
+    /// A chunk with its certificate and a standing, or a value with a quorum's reports, does not
+    /// fit a packet.
     #[error("a chunk with a standing, or a value, does not fit a packet")]
     Packet,
 }
@@ -444,8 +450,8 @@ pub(crate) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
 
 /// Like [`decode`], for a sequence of 1 to `most` elements.
 ///
-/// The announced length is checked before anything is built: elements that take no bytes would otherwise
-/// make a loop of any length from eight bytes.
+/// The announced length is checked before anything is built: elements that take no bytes would
+/// otherwise make a loop of any length from eight bytes.
 ///
 /// # Errors
 /// [`DecodeError`].
@@ -464,7 +470,8 @@ pub fn decode_sequence<T: Serialize + DeserializeOwned>(
     }
 }
 
-/// The bytes that hexadecimal digits spell, two of them each, in any case; `None` when there is anything else.
+/// The bytes that hexadecimal digits spell, two of them each, in any case; `None` when there is
+/// anything else.
 pub(crate) fn from_digits(digits: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = digits.as_bytes().as_chunks();
     let digit = |letter: u8| char::from(letter).to_digit(16);
@@ -535,8 +542,8 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// Bytes that are borrowed, encoded like [`Bytes`] in one piece: a slice of integers has the same encoding, byte by byte, which
-/// is slow.
+/// Bytes that are borrowed, encoded like [`Bytes`] in one piece: a slice of integers has the same
+/// encoding, byte by byte, which is slow.
 pub(crate) struct Slice<'a>(pub(crate) &'a [u8]);
 
 impl Serialize for Slice<'_> {

@@ -67,7 +67,8 @@ impl fmt::Display for Dot {
     }
 }
 
-/// Where one operation stands in its source's log, which is its name for good: the message, and which of its operations it is.
+/// Where one operation stands in its source's log, which is its name for good: the message, and
+/// which of its operations it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Place {
     /// The message.

@@ -1,7 +1,7 @@
 //! The environment variables that say what the tests try.
 //!
-//! A variable that is not set changes nothing. One that is set and cannot be read, or that asks for nothing to be tried,
-//! ends the program: a test that checked nothing must not pass.
+//! A variable that is not set changes nothing. One that is set and cannot be read, or that asks for
+//! nothing to be tried, ends the program: a test that checked nothing must not pass.
 
 use std::env::{self, VarError};
 use std::fmt::Display;
@@ -9,7 +9,8 @@ use std::str::FromStr;
 
 /// The variables that quickcheck reads, each with the least number that still tries something.
 ///
-/// quickcheck takes its default, silently, for what it cannot read, and passes when it is told to try nothing.
+/// quickcheck takes its default, silently, for what it cannot read, and passes when it is told to
+/// try nothing.
 const QUICKCHECK: [(&str, u64); 4] = [
     ("QUICKCHECK_TESTS", 1),
     ("QUICKCHECK_MAX_TESTS", 1),
@@ -59,7 +60,8 @@ pub fn is(name: &str, word: &str) -> bool {
 /// Checks the variables that quickcheck reads by itself.
 ///
 /// # Panics
-/// When one of them is set to what quickcheck would ignore, or would pass with without having tried anything.
+/// When one of them is set to what quickcheck would ignore, or would pass with without having tried
+/// anything.
 pub fn check_quickcheck() {
     for (name, least) in QUICKCHECK {
         let _ = number(name, least);

@@ -1,7 +1,7 @@
 //! Evidence that convicts: two signatures of one actor that a correct one never makes together.
 //!
-//! Anybody can check it with nothing but the network's name. Nobody can make it against a correct actor,
-//! because a correct actor signs at most one of any two statements that exclude each other.
+//! Anybody can check it with nothing but the network's name. Nobody can make it against a correct
+//! actor, because a correct actor signs at most one of any two statements that exclude each other.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,8 @@ pub trait Exclusive: Statement {
     fn excludes(&self, other: &Self, signer: &Actor) -> bool;
 }
 
-/// Two signatures of one actor on statements that exclude each other: a claim, until [`Conflict::verify`].
+/// Two signatures of one actor on statements that exclude each other: a claim, until
+/// [`Conflict::verify`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict<T> {
     /// The one.

@@ -1,6 +1,7 @@
 //! Nearly always one.
 
-/// At least one item. A single one lies where the list lies, not behind a pointer: so there is one place less in memory to fetch.
+/// At least one item. A single one lies where the list lies, not behind a pointer: so there is one
+/// place less in memory to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Few<T> {
     One(T),

@@ -1,4 +1,5 @@
-//! Look-ups that cost the same among few entries and among many, and an order only where one is shown.
+//! Look-ups that cost the same among few entries and among many, and an order only where one is
+//! shown.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -8,8 +9,9 @@ use std::hash::Hash;
 
 /// A map for the inside of an algorithm, never of a state.
 ///
-/// Its hash is the standard library's, keyed at random: whoever chooses the keys does not know which of them collide. So the order
-/// in the table differs from replica to replica, and the only way to walk it is [`sorted`](Self::sorted).
+/// Its hash is the standard library's, keyed at random: whoever chooses the keys does not know
+/// which of them collide. So the order in the table differs from replica to replica, and the only
+/// way to walk it is [`sorted`](Self::sorted).
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Index<K: Hash + Eq, V>(HashMap<K, V>);
 
@@ -41,7 +43,8 @@ impl<K: Hash + Eq, V> Index<K, V> {
         self.0.insert(key, value)
     }
 
-    /// Gives memory back when few entries are left of many, so that what is removed leaves nothing behind.
+    /// Gives memory back when few entries are left of many, so that what is removed leaves nothing
+    /// behind.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let removed = self.0.remove(key);
         if self.len() < self.0.capacity() / 8 {

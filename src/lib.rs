@@ -1,7 +1,7 @@
 //! Replicated data types that survive malicious replicas, without consensus on every operation.
 //!
-//! Of `n` replicas up to `f = floor((n - 1) / 3)` may do whatever they like: lie, stay silent, tell one thing to some and
-//! another to the rest. What the others promise all the same:
+//! Of `n` replicas up to `f = floor((n - 1) / 3)` may do whatever they like: lie, stay silent, tell
+//! one thing to some and another to the rest. What the others promise all the same:
 //!
 //! > No two correct replicas ever accept different messages as the same one of a source, and what one correct replica
 //! > accepts, all do. So all end in the same state, and it is one that the algorithm's rules allow.
@@ -18,16 +18,18 @@
 //!  '-----------------------------------------------------------------------------'
 //! ```
 //!
-//! - The **core** is a [`SecureBroadcastAlgorithm`]: it judges operations and applies the valid ones. What it must obey is
-//!   in [`traits`]; [`laws::check`] tries to break it.
-//! - **Secure broadcast** is a [`Replica`] around it: a quorum signs one message
-//!   for each place in a source's log, so a source cannot say two things in one place. Sources do not wait for each other.
-//! - The **network** is yours. It may lose, repeat, delay and reorder packets. For tests there is [`net::Net`], with liars.
+//! - The **core** is a [`SecureBroadcastAlgorithm`]: it judges operations and applies the valid
+//!   ones. What it must obey is in [`traits`]; [`laws::check`] tries to break it.
+//! - **Secure broadcast** is a [`Replica`] around it: a quorum signs one message for each place in
+//!   a source's log, so a source cannot say two things in one place. Sources do not wait for each
+//!   other.
+//! - The **network** is yours. It may lose, repeat, delay and reorder packets. For tests there is
+//!   [`net::Net`], with liars.
 //!
 //! # A program that runs
 //!
-//! A replica does no I/O. It says in a [`Step`] what to write, send, tell and
-//! report, and [`store::spend`] does it in this order. Here the network is a queue; a real one also calls
+//! A replica does no I/O. It says in a [`Step`] what to write, send, tell and report, and
+//! [`store::spend`] does it in this order. Here the network is a queue; a real one also calls
 //! [`tick`](Replica::tick) at a steady pace, so that what was lost is said again.
 //!
 //! ```
@@ -80,7 +82,8 @@
 //!
 //! # What is where
 //!
-//! A module uses only those before it in this table; algorithms and the protocol do not know each other.
+//! A module uses only those before it in this table; algorithms and the protocol do not know each
+//! other.
 //!
 //! | floor | modules |
 //! |---|---|
@@ -123,14 +126,14 @@
 //!
 //! # Untrusted input
 //!
-//! Everything that comes from the network is untrusted, and may be handed to
-//! [`Packet::decode`] and
-//! [`Replica::handle_packet`] as it is: it is refused with an error
-//! or it is taken, it never panics, and what a peer can make a replica hold without its being delivered is bounded by
-//! [`codec::Limits`]. What is delivered is data: valid operations are kept, a liar's too, as the algorithm allows them.
-//! Decoding does not recurse on its input and allocates in proportion to it. What comes from a
-//! [`Store`](store::Store) is trusted: who can write there is the replica. The algorithm is trusted too: an `apply` that
-//! panics, or a broken [law](traits), breaks the promises. The crate holds no `unsafe`.
+//! Everything that comes from the network is untrusted, and may be handed to [`Packet::decode`] and
+//! [`Replica::handle_packet`] as it is: it is refused with an error or it is taken, it never
+//! panics, and what a peer can make a replica hold without its being delivered is bounded by
+//! [`codec::Limits`]. What is delivered is data: valid operations are kept, a liar's too, as the
+//! algorithm allows them. Decoding does not recurse on its input and allocates in proportion to it.
+//! What comes from a [`Store`](store::Store) is trusted: who can write there is the replica. The
+//! algorithm is trusted too: an `apply` that panics, or a broken [law](traits), breaks the
+//! promises. The crate holds no `unsafe`.
 //!
 //! # Features
 //!

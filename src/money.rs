@@ -1,9 +1,11 @@
-//! Money and transfers: the words that [`Bank`](crate::bank::Bank) and [`At2`](crate::at2_impl::At2) share.
+//! Money and transfers: the words that [`Bank`](crate::bank::Bank) and
+//! [`At2`](crate::at2_impl::At2) share.
 //!
 //! Invariants:
 //! - money is never added or subtracted unchecked;
-//! - a transfer's identity is its source and its number there (1, 2, 3, and so on), so two equal payments are
-//!   two transfers, and "the source has come to number n" says that all its transfers up to n were applied.
+//! - a transfer's identity is its source and its number there (1, 2, 3, and so on), so two equal
+//!   payments are two transfers, and "the source has come to number n" says that all its transfers
+//!   up to n were applied.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,16 +70,17 @@ pub struct TransferId {
 ///
 /// # What `deps` say
 ///
-/// They name incoming transfers that this one builds on, and it is not applied before them. They are *not* what
-/// makes it safe: whether the money is there is asked of the balance, and a balance falls only by its owner's own
-/// transfers. They give cause before effect on every replica (whoever sees a payment has seen the income that was
-/// named for it), and with the certificate they explain, later and to anybody, where the money came from.
+/// They name incoming transfers that this one builds on, and it is not applied before them. They
+/// are *not* what makes it safe: whether the money is there is asked of the balance, and a balance
+/// falls only by its owner's own transfers. They give cause before effect on every replica (whoever
+/// sees a payment has seen the income that was named for it), and with the certificate they
+/// explain, later and to anybody, where the money came from.
 ///
-/// One identity per source is enough, the newest: numbers are consecutive, so it covers all before it. Therefore
-/// one counter per account answers every dep, and nothing that is kept grows with history. It is not checked that
-/// a named transfer paid *this* account: that takes the payee of each transfer ever made, or a counter for each
-/// pair of accounts, and a false name only makes the liar's own transfer wait for longer, since no money is
-/// counted by it.
+/// One identity per source is enough, the newest: numbers are consecutive, so it covers all before
+/// it. Therefore one counter per account answers every dep, and nothing that is kept grows with
+/// history. It is not checked that a named transfer paid *this* account: that takes the payee of
+/// each transfer ever made, or a counter for each pair of accounts, and a false name only makes the
+/// liar's own transfer wait for longer, since no money is counted by it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transfer {
     /// Which transfer: who pays, and its number there.
@@ -86,8 +89,8 @@ pub struct Transfer {
     pub to: Actor,
     /// How much; not zero.
     pub amount: Money,
-    /// Transfers that must have been applied before this one: at most [`Transfer::MOST_DEPS`], in strictly
-    /// rising order of their sources, none from `id.source`.
+    /// Transfers that must have been applied before this one: at most [`Transfer::MOST_DEPS`], in
+    /// strictly rising order of their sources, none from `id.source`.
     pub deps: Vec<TransferId>,
 }
 
@@ -95,9 +98,11 @@ impl Transfer {
     /// How many transfers one may name as the ones it builds on.
     pub const MOST_DEPS: usize = 64;
 
-    /// What is wrong with it for ever, whatever the balances; only a liar or a bug writes such a transfer.
+    /// What is wrong with it for ever, whatever the balances; only a liar or a bug writes such a
+    /// transfer.
     ///
-    /// To move nothing, be it zero or from an account to itself, would cost a number and a broadcast, and is refused.
+    /// To move nothing, be it zero or from an account to itself, would cost a number and a
+    /// broadcast, and is refused.
     pub(crate) fn flaw(&self, from: &Actor) -> Option<&'static str> {
         if self.id.source != *from {
             Some("takes from another's account")
@@ -126,9 +131,11 @@ impl fmt::Display for Transfer {
     }
 }
 
-/// The newest transfer from each source to the local account that no transfer of this account has named yet.
+/// The newest transfer from each source to the local account that no transfer of this account has
+/// named yet.
 ///
-/// Knowledge of one replica: no verdict reads it, and a snapshot does not hold it. At most one entry a lane.
+/// Knowledge of one replica: no verdict reads it, and a snapshot does not hold it. At most one
+/// entry a lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Income(BTreeMap<Actor, u64>);
 
@@ -143,7 +150,8 @@ impl Income {
         }
     }
 
-    /// The deps of the next transfer of the local account. What is beyond the bound is named by the one after.
+    /// The deps of the next transfer of the local account. What is beyond the bound is named by the
+    /// one after.
     pub(crate) fn deps(&self) -> Vec<TransferId> {
         self.0
             .iter()

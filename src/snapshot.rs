@@ -1,4 +1,5 @@
-//! A state's bytes in chunks that prove themselves: whoever knows the snapshot's digest can fetch them from anybody.
+//! A state's bytes in chunks that prove themselves: whoever knows the snapshot's digest can fetch
+//! them from anybody.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +27,8 @@ impl Manifest {
 
     /// The digest that a generation's members sign.
     ///
-    /// It names no network: the genesis, which names the network, is described by one too. The generation that signs it
-    /// names the network.
+    /// It names no network: the genesis, which names the network, is described by one too. The
+    /// generation that signs it names the network.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(Domain::State, &NetworkId::NONE, self)
@@ -76,7 +77,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The snapshot of an algorithm's state: walks all of it. [`Work`](crate::actor::Work) counts it.
+    /// The snapshot of an algorithm's state: walks all of it. [`Work`](crate::actor::Work) counts
+    /// it.
     #[must_use]
     pub fn of<A: Wire>(algorithm: &A) -> Self {
         actor::count_snapshot();

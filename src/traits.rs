@@ -2,24 +2,26 @@
 //!
 //! # The laws
 //!
-//! An algorithm survives liars without consensus because of these six; [`crate::laws::check`] tries to break
-//! them and prints the operation that did.
+//! An algorithm survives liars without consensus because of these six; [`crate::laws::check`] tries
+//! to break them and prints the operation that did.
 //!
-//! 1. *Pure.* `validate`, `verdict` and `apply` depend on the state and the operation alone: no clock, no chance,
-//!    no map order.
-//! 2. *One opinion.* `validate(f, op)` is `verdict(f, op).is_valid()`; `verdict_batch` is the verdict of a walk
-//!    that applies each operation after judging it and stops at the first that is not `Valid`.
-//! 3. *Stable.* Once `Valid` for `(from, op)`, still `Valid` until another operation *of that source* is applied.
-//!    This is what makes a broadcast per source enough (Guerraoui et al.: The Consensus Number of a
-//!    Cryptocurrency, PODC 2019, section 4).
-//! 4. *Final.* Once `Never` for `(from, op)`, still `Never` until another operation of that source is applied.
+//! 1. *Pure.* `validate`, `verdict` and `apply` depend on the state and the operation alone: no
+//!    clock, no chance, no map order.
+//! 2. *One opinion.* `validate(f, op)` is `verdict(f, op).is_valid()`; `verdict_batch` is the
+//!    verdict of a walk that applies each operation after judging it and stops at the first that is
+//!    not `Valid`.
+//! 3. *Stable.* Once `Valid` for `(from, op)`, still `Valid` until another operation *of that
+//!    source* is applied. This is what makes a broadcast per source enough (Guerraoui et al.: The
+//!    Consensus Number of a Cryptocurrency, PODC 2019, section 4).
+//! 4. *Final.* Once `Never` for `(from, op)`, still `Never` until another operation of that source
+//!    is applied.
 //! 5. *Commuting.* Valid operations of different sources lead to equal `state()` in either order.
-//! 6. *Faithful.* `sync_from(state())` into a fresh replica gives an equal `state()`; equal states have equal
-//!    canonical bytes and give equal verdicts. So no `HashMap` inside a state, and everything that `verdict`
-//!    reads is in `state()` or in `configuration()`.
+//! 6. *Faithful.* `sync_from(state())` into a fresh replica gives an equal `state()`; equal states
+//!    have equal canonical bytes and give equal verdicts. So no `HashMap` inside a state, and
+//!    everything that `verdict` reads is in `state()` or in `configuration()`.
 //!
-//! Operations and states cross the wire in the crate's canonical encoding: plain data, no `HashMap`, no
-//! recursion, no collections of zero-sized elements.
+//! Operations and states cross the wire in the crate's canonical encoding: plain data, no
+//! `HashMap`, no recursion, no collections of zero-sized elements.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -30,7 +32,8 @@ use serde::de::DeserializeOwned;
 use crate::actor::Actor;
 use crate::summary::short;
 
-/// An eventually consistent algorithm: a set, a bank, your own. See the [module](self) for its laws.
+/// An eventually consistent algorithm: a set, a bank, your own. See the [module](self) for its
+/// laws.
 pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
     /// The set of ops this algorithm accepts.
     type Op: Debug + Clone + Hash + Eq + Serialize;
@@ -52,8 +55,8 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
     /// Whether `op`, issued by `from`, may be applied to this very state.
     fn validate(&self, from: &Actor, op: &Self::Op) -> bool;
 
-    /// An operation in a word or two, for charts and recordings, of which more than a line is cut off. By default what
-    /// [`Debug`] shows of it.
+    /// An operation in a word or two, for charts and recordings, of which more than a line is cut
+    /// off. By default what [`Debug`] shows of it.
     fn summary(op: &Self::Op) -> String {
         short(op)
     }
@@ -61,8 +64,8 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
     /// Applies an operation that is valid on this very state.
     fn apply(&mut self, op: Self::Op);
 
-    /// Like [`validate`](Self::validate), and tells early from forged: what is not valid *yet* is held and judged
-    /// again, what never will be is refused and reported.
+    /// Like [`validate`](Self::validate), and tells early from forged: what is not valid *yet* is
+    /// held and judged again, what never will be is refused and reported.
     fn verdict(&self, from: &Actor, op: &Self::Op) -> Verdict {
         if self.validate(from, op) {
             Verdict::Valid
@@ -90,22 +93,26 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
         Verdict::Valid
     }
 
-    /// Whether valid operations can lead to `state` under this replica's configuration. What decodes as a state is one that the type
-    /// can be in; whether it is within the budgets, only the configuration tells. A snapshot that is not admitted is not installed.
+    /// Whether valid operations can lead to `state` under this replica's configuration. What
+    /// decodes as a state is one that the type can be in; whether it is within the budgets, only
+    /// the configuration tells. A snapshot that is not admitted is not installed.
     ///
-    /// Must admit every state that a correct replica of the same configuration is in. The default admits all.
+    /// Must admit every state that a correct replica of the same configuration is in. The default
+    /// admits all.
     fn admits(&self, state: &Self::ReplicatedState) -> bool {
         let _ = state;
         true
     }
 
-    /// The canonical bytes of everything that `verdict` reads and `state()` does not hold; agreed in the genesis.
+    /// The canonical bytes of everything that `verdict` reads and `state()` does not hold; agreed
+    /// in the genesis.
     fn configuration(&self) -> Vec<u8> {
         Vec::new()
     }
 }
 
-/// An algorithm whose operations and states can be decoded: what a network needs. Implemented for all such.
+/// An algorithm whose operations and states can be decoded: what a network needs. Implemented for
+/// all such.
 pub trait Wire:
     SecureBroadcastAlgorithm<Op: DeserializeOwned, ReplicatedState: Serialize + DeserializeOwned>
     + 'static

@@ -1,4 +1,5 @@
-//! A million packets by outsiders and by a member that lies: what a replica holds stays within its stated bounds.
+//! A million packets by outsiders and by a member that lies: what a replica holds stays within its
+//! stated bounds.
 
 #[path = "promises/common/mod.rs"]
 mod common;
@@ -19,9 +20,11 @@ use bft_crdts::{Actor, SigningActor};
 use common::{Table, add, key, remove};
 
 const PACKETS: usize = 1_000_000;
-/// Different signed packets of each kind; the flood repeats them, with what needs no signature changed each time.
+/// Different signed packets of each kind; the flood repeats them, with what needs no signature
+/// changed each time.
 const POOL: u64 = 200;
-/// What the process may grow by, whatever comes. Measured on Linux, debug build: it does not grow at all.
+/// What the process may grow by, whatever comes. Measured on Linux, debug build: it does not grow
+/// at all.
 const GROWTH_BYTES: usize = 64 << 20;
 
 struct Flooder {
@@ -234,7 +237,8 @@ fn flood(flooder: &mut Flooder, pool: &[Body], packets: usize) -> usize {
     taken
 }
 
-/// Changes what costs the flooder nothing, in two thirds of the packets: the rest are good for what they are.
+/// Changes what costs the flooder nothing, in two thirds of the packets: the rest are good for what
+/// they are.
 fn spoil(body: &mut Body, number: usize) {
     let mut junk = [0; 64];
     junk[..8].copy_from_slice(&number.to_le_bytes());

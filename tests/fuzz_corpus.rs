@@ -1,4 +1,5 @@
-//! The fuzz targets without a fuzzer: all that is kept in `fuzz/corpus`, and as many seeded mutations of it as asked for.
+//! The fuzz targets without a fuzzer: all that is kept in `fuzz/corpus`, and as many seeded
+//! mutations of it as asked for.
 
 #[path = "promises/common/mod.rs"]
 mod common;

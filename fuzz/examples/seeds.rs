@@ -1,4 +1,5 @@
-//! Writes what the fuzzer begins with into `fuzz/corpus`: real bytes of each kind, and a script a scene.
+//! Writes what the fuzzer begins with into `fuzz/corpus`: real bytes of each kind, and a script a
+//! scene.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The bodies of the fuzz targets. `tests/fuzz_corpus.rs` includes the same files, and runs them without a fuzzer.
+//! The bodies of the fuzz targets. `tests/fuzz_corpus.rs` includes the same files, and runs them
+//! without a fuzzer.
 #![forbid(unsafe_code)]
 
 pub mod bodies;

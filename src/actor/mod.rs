@@ -2,12 +2,14 @@
 //!
 //! Invariants:
 //! - a [`Signed`] statement is a claim: anybody can write one;
-//! - a [`Verified`] statement is a fact: it is made only by checking the signature, with the strict rule, under
-//!   a [`PublicKey`], which is made only from a key of full order. It cannot be decoded.
+//! - a [`Verified`] statement is a fact: it is made only by checking the signature, with the strict
+//!   rule, under a [`PublicKey`], which is made only from a key of full order. It cannot be
+//!   decoded.
 //!
 //! Signatures are checked one by one. Batch verification disagrees with the strict rule on crafted
-//! signatures, and then correct replicas disagree on what a certificate is (Chalkias, Garillot, Nikolaenko:
-//! Taming the many EdDSAs, 2020, section 3). Those of one certificate may be checked at the same time.
+//! signatures, and then correct replicas disagree on what a certificate is (Chalkias, Garillot,
+//! Nikolaenko: Taming the many EdDSAs, 2020, section 3). Those of one certificate may be checked at
+//! the same time.
 
 #[cfg(feature = "parallel")]
 mod parallel;
@@ -60,8 +62,8 @@ impl Actor {
     /// The key, ready to verify with.
     ///
     /// # Errors
-    /// [`WeakKey`] when the bytes are no point, not its canonical encoding, or a point of small or mixed
-    /// order: under such keys implementations disagree on which signatures are good.
+    /// [`WeakKey`] when the bytes are no point, not its canonical encoding, or a point of small or
+    /// mixed order: under such keys implementations disagree on which signatures are good.
     pub fn public_key(&self) -> Result<PublicKey, WeakKey> {
         way::public_key(self)
     }
@@ -84,7 +86,8 @@ impl fmt::Display for Actor {
 impl FromStr for Actor {
     type Err = DecodeError;
 
-    /// An actor as [`Display`](fmt::Display) writes it. Whether the key is usable shows in [`Actor::public_key`].
+    /// An actor as [`Display`](fmt::Display) writes it. Whether the key is usable shows in
+    /// [`Actor::public_key`].
     fn from_str(digits: &str) -> Result<Self, DecodeError> {
         let bytes = from_digits(digits).and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or(DecodeError::Malformed)

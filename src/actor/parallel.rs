@@ -11,9 +11,10 @@ use crate::codec::Digest;
 
 /// So many signatures, and more, are worth waking the other processors.
 ///
-/// Measured with two processors: the median of three runs, in microseconds, of a quorum's signatures in turn and at once.
-/// `rested` is after a pause of a millisecond, when the other threads sleep, as they do in a network that is not busy. So they
-/// pay from 5 while they are awake; from here on they cost nothing when they sleep.
+/// Measured with two processors: the median of three runs, in microseconds, of a quorum's
+/// signatures in turn and at once. `rested` is after a pause of a millisecond, when the other
+/// threads sleep, as they do in a network that is not busy. So they pay from 5 while they are
+/// awake; from here on they cost nothing when they sleep.
 ///
 /// | signatures | in turn | at once | in turn, rested | at once, rested |
 /// |---|---|---|---|---|
@@ -30,8 +31,8 @@ pub(super) fn pays(signatures: usize) -> bool {
     signatures >= FEWEST && rayon::current_num_threads() > 1
 }
 
-/// The first bad one in their order is the error, whoever finds which first. So all are checked, also when one is bad: a
-/// liar gains nothing by it, who could have put the bad one last.
+/// The first bad one in their order is the error, whoever finds which first. So all are checked,
+/// also when one is bad: a liar gains nothing by it, who could have put the bad one last.
 pub(super) fn check_all(digest: &Digest, signed: &[(&PublicKey, Sig)]) -> Result<(), BadSignature> {
     let checks = signed.par_iter();
     let good: Vec<_> = checks

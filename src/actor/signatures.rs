@@ -1,5 +1,6 @@
-//! How signatures are made and checked on this thread, where there is a simulated network: feature `sim`. Only it ever asks for
-//! anything but [`Signatures::Strict`], and only while it runs a replica: what else happens on the thread is not touched.
+//! How signatures are made and checked on this thread, where there is a simulated network: feature
+//! `sim`. Only it ever asks for anything but [`Signatures::Strict`], and only while it runs a
+//! replica: what else happens on the thread is not touched.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,12 +15,12 @@ use crate::codec::Digest;
 pub enum Signatures {
     /// Every replica checks every signature: what a real network costs.
     Strict,
-    /// Real signatures. A check is remembered on its thread: the same key, bytes and signature are not checked again, by
-    /// whichever replica. The same runs as [`Strict`](Self::Strict), faster.
+    /// Real signatures. A check is remembered on its thread: the same key, bytes and signature are
+    /// not checked again, by whichever replica. The same runs as [`Strict`](Self::Strict), faster.
     #[default]
     Remembered,
-    /// No cryptography: a hash that anybody could make stands for a signature. The liars of this crate never do, so that
-    /// protocols are tested in volume; but not their signatures.
+    /// No cryptography: a hash that anybody could make stands for a signature. The liars of this
+    /// crate never do, so that protocols are tested in volume; but not their signatures.
     Stub,
 }
 

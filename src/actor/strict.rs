@@ -1,5 +1,5 @@
-//! How signatures are made and checked for real: each by itself, by the strict rule. Without a simulated network there is no
-//! other way.
+//! How signatures are made and checked for real: each by itself, by the strict rule. Without a
+//! simulated network there is no other way.
 
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 
@@ -34,7 +34,8 @@ pub(super) fn public_key(actor: &Actor) -> Result<PublicKey, WeakKey> {
     }
 }
 
-/// Checks the signatures of several on one digest. The error names the first whose is bad, in their order.
+/// Checks the signatures of several on one digest. The error names the first whose is bad, in their
+/// order.
 pub(crate) fn check_all(digest: &Digest, signed: &[(&PublicKey, Sig)]) -> Result<(), BadSignature> {
     #[cfg(feature = "parallel")]
     if super::parallel::pays(signed.len()) {

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-/// What a network costs, for benchmarks and for metrics: signatures that were really made and checked, and states that were
-/// walked as a whole.
+/// What a network costs, for benchmarks and for metrics: signatures that were really made and
+/// checked, and states that were walked as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Made.
@@ -15,7 +15,8 @@ pub struct Work {
 }
 
 impl Work {
-    /// Of this thread since it started, with what other threads checked for it (feature `parallel`).
+    /// Of this thread since it started, with what other threads checked for it (feature
+    /// `parallel`).
     #[must_use]
     pub fn so_far() -> Self {
         WORK.get()

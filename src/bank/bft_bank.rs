@@ -2,12 +2,13 @@
 //!
 //! Invariants, after every applied operation:
 //! - the sum of all balances is what was issued ([`Bank::is_conserved`]), and no balance is a debt;
-//! - a balance falls only by its owner's own transfers; an account, once open, stays open; transfer numbers only
-//!   rise. Every verdict reads nothing else of other sources, hence the laws *stable*, *final* and *commuting*;
+//! - a balance falls only by its owner's own transfers; an account, once open, stays open; transfer
+//!   numbers only rise. Every verdict reads nothing else of other sources, hence the laws *stable*,
+//!   *final* and *commuting*;
 //! - no sum overflows: see [`Bank::MOST_OPENING`].
 //!
-//! A transfer costs a few look-ups, a reading one. What is kept grows with the accounts, and by the payments under a reference that
-//! each of them remembers, [`Bank::REMEMBERED`] at most.
+//! A transfer costs a few look-ups, a reading one. What is kept grows with the accounts, and by the
+//! payments under a reference that each of them remembers, [`Bank::REMEMBERED`] at most.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,9 +25,10 @@ use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// Accounts that belong to actors, and the money on them.
 ///
-/// Without an issuer, anybody may open an account with up to [`Bank::MOST_OPENING`]: money for research. With one,
-/// all money is the issuer's opening balance, and reaches others by transfers; there is no other minting, so an
-/// issuer that wants room to grow opens with more and keeps it. [`Rules`] say which, and what else is allowed.
+/// Without an issuer, anybody may open an account with up to [`Bank::MOST_OPENING`]: money for
+/// research. With one, all money is the issuer's opening balance, and reaches others by transfers;
+/// there is no other minting, so an issuer that wants room to grow opens with more and keeps it.
+/// [`Rules`] say which, and what else is allowed.
 ///
 /// ```
 /// use bft_crdts::bank::{Bank, Money};
@@ -52,7 +54,8 @@ pub struct Bank {
 
 /// What all replicas that applied the same operations agree on.
 ///
-/// It decodes only when the sum of all balances is what was issued, and each account can remember what it does.
+/// It decodes only when the sum of all balances is what was issued, and each account can remember
+/// what it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct State {
@@ -120,7 +123,8 @@ pub enum Op {
     },
     /// Moves money from the account of the op's source to another open one.
     Transfer(Transfer),
-    /// The same, once: as long as the account remembers a payment under this reference, another one is never valid.
+    /// The same, once: as long as the account remembers a payment under this reference, another one
+    /// is never valid.
     Referenced(Transfer, Reference),
 }
 
@@ -139,14 +143,17 @@ impl Op {
 impl Bank {
     /// The most that an account without an issuer may be opened with: 2^38 - 1.
     ///
-    /// [`Limits::check`](codec::Limits::check) passes no network of 2^26 lanes (their heads would not fit a packet),
-    /// a lane opens one account, and 2^26 times this is less than [`Money::MAX`]. So no opening has to ask how much
-    /// others have issued; if it had, two of them could invalidate each other.
+    /// [`Limits::check`](codec::Limits::check) passes no network of 2^26 lanes (their heads would
+    /// not fit a packet), a lane opens one account, and 2^26 times this is less than
+    /// [`Money::MAX`]. So no opening has to ask how much others have issued; if it had, two of them
+    /// could invalidate each other.
     pub const MOST_OPENING: Money = Money::new(u64::MAX >> 26);
 
-    /// A payment under a reference is remembered until its account has made so many transfers after it: 65,536.
+    /// A payment under a reference is remembered until its account has made so many transfers after
+    /// it: 65,536.
     ///
-    /// So a payer makes all others keep at most as many [`Payment`]s and [`Reference`]s, some 12 MB.
+    /// So a payer makes all others keep at most as many [`Payment`]s and [`Reference`]s, some 12
+    /// MB.
     pub const REMEMBERED: u64 = 1 << 16;
 
     /// A replica of a bank whose money all comes from `issuer`.
@@ -185,16 +192,20 @@ impl Bank {
 
     /// The operation by which this replica's account pays `amount` to `to`.
     ///
-    /// It names the income since the last payment as its deps. Whether it is valid is the verdict's to say.
+    /// It names the income since the last payment as its deps. Whether it is valid is the verdict's
+    /// to say.
     #[must_use]
     pub fn transfer(&self, to: Actor, amount: Money) -> Op {
         Op::Transfer(self.next_transfer(to, amount))
     }
 
-    /// The same under a reference: while this account [remembers](Self::payment) a payment under it, the operation is never valid.
+    /// The same under a reference: while this account [remembers](Self::payment) a payment under
+    /// it, the operation is never valid.
     ///
-    /// Who pays again after an interruption asks [`payment`](Self::payment) first, on the state with its own pending operations
-    /// applied ([`Replica::ahead`](crate::deterministic_secure_broadcast::Replica::ahead)), and pays if there is none.
+    /// Who pays again after an interruption asks [`payment`](Self::payment) first, on the state
+    /// with its own pending operations applied
+    /// ([`Replica::ahead`](crate::deterministic_secure_broadcast::Replica::ahead)), and pays if
+    /// there is none.
     #[must_use]
     pub fn transfer_once(&self, to: Actor, amount: Money, reference: Reference) -> Op {
         Op::Referenced(self.next_transfer(to, amount), reference)
@@ -260,11 +271,13 @@ impl Bank {
     }
 }
 
-/// The references that the operations of a batch have used so far, each with the number of the last transfer under it.
+/// The references that the operations of a batch have used so far, each with the number of the last
+/// transfer under it.
 type Used<'a> = BTreeMap<&'a Reference, u64>;
 
-/// Judging: all that an operation changes for later ones of the same source is that source's own account and what it remembers, so
-/// judging yields it, and a batch hands it on from operation to operation.
+/// Judging: all that an operation changes for later ones of the same source is that source's own
+/// account and what it remembers, so judging yields it, and a batch hands it on from operation to
+/// operation.
 impl Bank {
     fn judge<'a>(
         &self,
@@ -285,8 +298,8 @@ impl Bank {
         }
     }
 
-    /// Only the account's own transfers make it remember and forget; the operation names its number among them, and is valid at
-    /// no later one.
+    /// Only the account's own transfers make it remember and forget; the operation names its number
+    /// among them, and is valid at no later one.
     fn judge_reference(
         &self,
         from: &Actor,

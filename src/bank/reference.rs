@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Actor;
 use crate::money::{Money, Transfer};
 
-/// The payer's own name for a payment, by which it is made at most once: the number of an invoice, say.
+/// The payer's own name for a payment, by which it is made at most once: the number of an invoice,
+/// say.
 ///
 /// From 1 to [`Reference::MOST_BYTES`] bytes of text, of which no character is a control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -12,9 +12,11 @@ const BYTES: usize = 128;
 
 /// Who may open an account with how much, what stays on it, and how much one payment may move.
 ///
-/// Rules are part of the bank's configuration, and so of the network's genesis: members with other rules are another network.
+/// Rules are part of the bank's configuration, and so of the network's genesis: members with other
+/// rules are another network.
 ///
-/// Each rule binds a source by what its own operations did, and by nothing that another source can change for the worse.
+/// Each rule binds a source by what its own operations did, and by nothing that another source can
+/// change for the worse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Rules {
@@ -58,7 +60,8 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Only `issuer` may open an account with money, at most `supply`: all the money that there will ever be.
+    /// Only `issuer` may open an account with money, at most `supply`: all the money that there
+    /// will ever be.
     #[must_use]
     pub fn issued_by(issuer: Actor, supply: Money) -> Self {
         Self {
@@ -68,7 +71,8 @@ impl Rules {
         }
     }
 
-    /// The same, with `most` in an account when it is opened: the issuer's, or anybody's where there is none.
+    /// The same, with `most` in an account when it is opened: the issuer's, or anybody's where
+    /// there is none.
     ///
     /// # Errors
     /// [`RulesError::Opening`] when there is no issuer and `most` is beyond [`Bank::MOST_OPENING`].
@@ -80,8 +84,8 @@ impl Rules {
         .checked()
     }
 
-    /// The same, where no payment leaves less than `floor` on the payer's account. Accounts may be opened with less, and have less until
-    /// they are paid.
+    /// The same, where no payment leaves less than `floor` on the payer's account. Accounts may be
+    /// opened with less, and have less until they are paid.
     #[must_use]
     pub fn with_floor(self, floor: Money) -> Self {
         Self { floor, ..self }

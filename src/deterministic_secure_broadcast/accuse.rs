@@ -1,4 +1,5 @@
-//! Evidence: found here or sent by others, kept once an actor, and never against ourselves in silence.
+//! Evidence: found here or sent by others, kept once an actor, and never against ourselves in
+//! silence.
 
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Convicts the signer of a claim that contradicts what is held here. Whether there is something that it contradicts:
-    /// then the claim says nothing else.
+    /// Convicts the signer of a claim that contradicts what is held here. Whether there is
+    /// something that it contradicts: then the claim says nothing else.
     pub(super) fn accuse(
         &mut self,
         claim: Signed<Echo>,
@@ -50,8 +51,8 @@ impl<A: Wire> Replica<A> {
         Ok(true)
     }
 
-    /// What is known here of the signer that it cannot have said beside this, if it is correct: a source at its own dot in
-    /// whatever generation, a member in the generation of the claim.
+    /// What is known here of the signer that it cannot have said beside this, if it is correct: a
+    /// source at its own dot in whatever generation, a member in the generation of the claim.
     fn held_against(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lanes.get(&dot.source)?;
@@ -71,8 +72,8 @@ impl<A: Wire> Replica<A> {
         self.echoed_otherwise(claim)
     }
 
-    /// Another echo of the same member, dot and generation, among those that were counted here or that are in a
-    /// certificate that is kept.
+    /// Another echo of the same member, dot and generation, among those that were counted here or
+    /// that are in a certificate that is kept.
     fn echoed_otherwise(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
         let Echo {
             generation,
@@ -101,7 +102,8 @@ impl<A: Wire> Replica<A> {
         })
     }
 
-    /// Two echoes of one actor of which a correct one signs one. Those that are held were checked, or convict nobody.
+    /// Two echoes of one actor of which a correct one signs one. Those that are held were checked,
+    /// or convict nobody.
     pub(super) fn convict_echoes(
         &mut self,
         left: Signed<Echo>,
@@ -118,7 +120,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Members report what sources signed: two of a kind, or one that contradicts what is held here.
+    /// Members report what sources signed: two of a kind, or one that contradicts what is held
+    /// here.
     pub(super) fn accuse_reported(&mut self, report: &Report, step: &mut Step<A::Op>) {
         for mark in report.marks.values() {
             if let Mark::Seal(conflict) = mark
@@ -151,8 +154,9 @@ impl<A: Wire> Replica<A> {
         self.show_accused(accused, step);
     }
 
-    /// Sends an actor the evidence against it. A correct one whose key somebody else uses too, or whose store was put back, learns
-    /// of it no other way while nobody contradicts it: it would wait for echoes that nobody gives.
+    /// Sends an actor the evidence against it. A correct one whose key somebody else uses too, or
+    /// whose store was put back, learns of it no other way while nobody contradicts it: it would
+    /// wait for echoes that nobody gives.
     pub(super) fn show_accused(&self, accused: Actor, step: &mut Step<A::Op>) {
         if let Some(evidence) = self.lanes.convicted.get(&accused)
             && !self.signer.is_replaying()
@@ -161,9 +165,9 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must be bound to that
-    /// very message. Unless the dot was sealed since: the boundary took our lock there, so that our echo of before
-    /// says nothing of our memory.
+    /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must
+    /// be bound to that very message. Unless the dot was sealed since: the boundary took our lock
+    /// there, so that our echo of before says nothing of our memory.
     pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
@@ -181,8 +185,9 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// A checked certificate for another digest than the one that is held here: whoever signed both is convicted. The
-    /// source does, if it signed it as a member; others are more liars than are tolerated, or echo what they please.
+    /// A checked certificate for another digest than the one that is held here: whoever signed both
+    /// is convicted. The source does, if it signed it as a member; others are more liars than are
+    /// tolerated, or echo what they please.
     pub(super) fn accuse_signers(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
         let statement = certificate.statement;
         let committee = self.history.committee_of(statement.generation);
@@ -201,8 +206,9 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// A member signed that it delivered another message where we delivered ours: more members lie than are tolerated, and
-    /// whoever echoed both is in both certificates. We show ours; the member, who has our standing, shows its own.
+    /// A member signed that it delivered another message where we delivered ours: more members lie
+    /// than are tolerated, and whoever echoed both is in both certificates. We show ours; the
+    /// member, who has our standing, shows its own.
     pub(super) fn confront(&self, standing: &Signed<Standing>, step: &mut Step<A::Op>) {
         let contradiction = standing
             .statement
@@ -219,8 +225,9 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Our key has signed what we do not remember: the store is an old copy, or somebody else uses the key. Whatever
-    /// we sign next may contradict it, so we sign nothing more: who holds the key is told in the same turn.
+    /// Our key has signed what we do not remember: the store is an old copy, or somebody else uses
+    /// the key. Whatever we sign next may contradict it, so we sign nothing more: who holds the key
+    /// is told in the same turn.
     pub(super) fn silence(&mut self, step: &mut Step<A::Op>) {
         if !self.signer.silence() {
             return;

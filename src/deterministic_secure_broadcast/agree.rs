@@ -1,5 +1,5 @@
-//! Agreeing on the value that ends a generation: drives the membership room's agreement with what only the broadcast
-//! knows, namely whether lanes, messages and state are as a value says.
+//! Agreeing on the value that ends a generation: drives the membership room's agreement with what
+//! only the broadcast knows, namely whether lanes, messages and state are as a value says.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -47,7 +47,8 @@ impl<A: Wire> Replica<A> {
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
         let Some(agreement) = &mut self.closing.agreement else {
-            // Not frozen yet: the reports that are on their way bring the reason, and this is said again.
+            // Not frozen yet: the reports that are on their way bring the reason, and this is said
+            // again.
             return Ok(());
         };
         let turn = agreement.hear(speech)?;
@@ -111,8 +112,8 @@ impl<A: Wire> Replica<A> {
         step.persist.push(Record::Ballot(record));
     }
 
-    /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on it must find both, even
-    /// after all members have crashed at once.
+    /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on
+    /// it must find both, even after all members have crashed at once.
     fn make_durable(&mut self, digest: Digest, step: &mut Step<A::Op>) {
         let mut values = self.closing.values.iter_mut();
         let held = values.find(|held| held.digest == digest);
@@ -175,7 +176,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Whether a value is good, from facts alone; `None` as long as something is missing here, which is asked for.
+    /// Whether a value is good, from facts alone; `None` as long as something is missing here,
+    /// which is asked for.
     fn opinion(&mut self, digest: Digest, step: &mut Step<A::Op>) -> Option<bool> {
         let Some(candidate) = self.closing.candidate(&digest) else {
             self.want_value(digest, step);
@@ -213,8 +215,8 @@ impl<A: Wire> Replica<A> {
         )
     }
 
-    /// Those of these messages that no correct member can have echoed right after `frontier`. `None` when there is no state
-    /// there.
+    /// Those of these messages that no correct member can have echoed right after `frontier`.
+    /// `None` when there is no state there.
     fn unfounded_among(
         &mut self,
         locks: impl Iterator<Item = (Dot, Digest)>,
@@ -226,12 +228,14 @@ impl<A: Wire> Replica<A> {
         Some(locks.filter(bad).collect())
     }
 
-    /// Whether a correct member can have echoed this message right after `frontier`, where `algorithm` is.
+    /// Whether a correct member can have echoed this message right after `frontier`, where
+    /// `algorithm` is.
     ///
-    /// It is a fact of the message and the frontier alone, so that all correct members give the same answer. And whatever a
-    /// correct reporter is locked on passes: it found the message valid when it had delivered a part of the frontier with the
-    /// same end of that lane. The frontier is closed, so that the rest of it can be applied to that part in some order;
-    /// none of the rest is the source's own; and by the law *stable* what is valid for a source stays valid until an
+    /// It is a fact of the message and the frontier alone, so that all correct members give the
+    /// same answer. And whatever a correct reporter is locked on passes: it found the message valid
+    /// when it had delivered a part of the frontier with the same end of that lane. The frontier is
+    /// closed, so that the rest of it can be applied to that part in some order; none of the rest
+    /// is the source's own; and by the law *stable* what is valid for a source stays valid until an
     /// operation of that source is applied.
     fn is_founded(&self, lock: (Dot, Digest), frontier: &Frontier, algorithm: &A) -> bool {
         let (dot, digest) = lock;
@@ -360,7 +364,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Whether we hold, and can serve, all that a report speaks of: what a liar will not back is left out.
+    /// Whether we hold, and can serve, all that a report speaks of: what a liar will not back is
+    /// left out.
     fn backs(&mut self, report: &Report, step: &mut Step<A::Op>) -> bool {
         let mut backed = true;
         for (source, head) in &report.heads {
@@ -391,8 +396,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Asks for the value that was decided: once a tick, not at each input, or those who all lack it would answer each
-    /// other's questions with more of them.
+    /// Asks for the value that was decided: once a tick, not at each input, or those who all lack
+    /// it would answer each other's questions with more of them.
     fn want_decided(&mut self, digest: Digest, step: &mut Step<A::Op>) {
         if self.closing.asked == Some(self.now) {
             return;

@@ -13,9 +13,10 @@ use crate::membership::CertifiedState;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
-    /// The records from which [`recover`](Self::recover) rebuilds this replica, starting from the snapshot of its
-    /// generation: a store may put them in the place of all it holds, at once. `None` while a change of the committee
-    /// is open, whose records are still needed; right after a generation was installed there is none.
+    /// The records from which [`recover`](Self::recover) rebuilds this replica, starting from the
+    /// snapshot of its generation: a store may put them in the place of all it holds, at once.
+    /// `None` while a change of the committee is open, whose records are still needed; right after
+    /// a generation was installed there is none.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Vec<Record>> {
         if self.is_frozen() || self.has_approvals() || !self.history.pending.is_empty() {
@@ -47,8 +48,8 @@ impl<A: Wire> Replica<A> {
         Some(records)
     }
 
-    /// The state with which the present generation began, with the proof that its members agreed on it. `None` in the first
-    /// generation, on which nobody had to agree.
+    /// The state with which the present generation began, with the proof that its members agreed on
+    /// it. `None` in the first generation, on which nobody had to agree.
     #[must_use]
     pub fn certified_state(&self) -> Option<CertifiedState> {
         if self.history.chain.is_empty() {
@@ -69,7 +70,8 @@ impl<Op> Lane<Op> {
             .filter(|entry| entry.message().seq.follows(head))
     }
 
-    /// What was delivered after `from`, in stretches that end at kept certificates, and what is held beyond.
+    /// What was delivered after `from`, in stretches that end at kept certificates, and what is
+    /// held beyond.
     fn checkpoint(&self, source: Actor, from: Seq, records: &mut Vec<Record>) {
         let mut stretch: Vec<&Entry> = Vec::new();
         for entry in self.log.after(from) {

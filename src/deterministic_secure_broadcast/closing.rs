@@ -1,16 +1,17 @@
 //! How the present generation ends: approvals, the freeze, reports.
 //!
-//! A quorum of approvals authorises a change. Whoever holds an authorised change signs no more echoes in this
-//! generation and reports, once, where its lanes end and what it is bound to after that; the report carries the
-//! approvals, so that whoever receives it freezes too. A minority can thus freeze nobody.
+//! A quorum of approvals authorises a change. Whoever holds an authorised change signs no more
+//! echoes in this generation and reports, once, where its lanes end and what it is bound to after
+//! that; the report carries the approvals, so that whoever receives it freezes too. A minority can
+//! thus freeze nobody.
 //!
-//! What is ours in this, approvals and the report, is taken from ourselves alone: what others show of it is known here, or
-//! our key is used elsewhere.
+//! What is ours in this, approvals and the report, is taken from ourselves alone: what others show
+//! of it is known here, or our key is used elsewhere.
 //!
-//! A frozen member goes on delivering what is certified. That is safe: what a quorum certified in this generation was
-//! echoed by a correct member that reports, before it froze, so that the next boundary covers, adopts or seals it
-//! whoever delivers it and when. And it is needed: a member that is far behind could not catch up otherwise, and
-//! the change might want its vote.
+//! A frozen member goes on delivering what is certified. That is safe: what a quorum certified in
+//! this generation was echoed by a correct member that reports, before it froze, so that the next
+//! boundary covers, adopts or seals it whoever delivers it and when. And it is needed: a member
+//! that is far behind could not catch up otherwise, and the change might want its vote.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,13 +48,15 @@ pub(super) struct Closing {
     pub(super) ballots: Vec<membership::Record>,
     /// The values that the agreement [names](Agreement::names).
     pub(super) values: Vec<Candidate>,
-    /// Messages that a value adopts, or that a report is locked on, beside those in lanes: each is on record.
+    /// Messages that a value adopts, or that a report is locked on, beside those in lanes: each is
+    /// on record.
     pub(super) payloads: BTreeMap<Digest, Entry>,
-    /// No more than reports and values name, each one message a member's lane: none takes another's place, or a liar
-    /// that names what it never serves would keep others' from being asked for.
+    /// No more than reports and values name, each one message a member's lane: none takes another's
+    /// place, or a liar that names what it never serves would keep others' from being asked for.
     pub(super) wanted: BTreeSet<(Dot, Digest)>,
     pub(super) want: Backoff,
-    /// Members whose reports we do not offer: they are locked on what no correct member can have echoed.
+    /// Members whose reports we do not offer: they are locked on what no correct member can have
+    /// echoed.
     pub(super) unfounded: BTreeSet<Actor>,
     pub(super) decided: Option<QuorumCertificate<Ballot>>,
     /// When the value that was decided was last asked for.
@@ -98,7 +101,8 @@ impl Closing {
         self.values.iter().find(|held| held.digest == *digest)
     }
 
-    /// Lets go of the values that do not count any more. None that does is ever let go, however many others are shown.
+    /// Lets go of the values that do not count any more. None that does is ever let go, however
+    /// many others are shown.
     pub(super) fn forget_values(&mut self) {
         let Some(agreement) = &self.agreement else {
             return;
@@ -128,8 +132,9 @@ impl<A: Wire> Replica<A> {
         seat.is_some_and(|seat| self.closing.approvals.of(seat).next().is_some())
     }
 
-    /// Consents to a change of the committee, for this generation. A quorum of consents makes it happen. A consent is not taken
-    /// back; of [`CHANGES`] newcomers that nobody else lets in, a [renewal](Change::Renew) frees us.
+    /// Consents to a change of the committee, for this generation. A quorum of consents makes it
+    /// happen. A consent is not taken back; of [`CHANGES`] newcomers that nobody else lets in, a
+    /// [renewal](Change::Renew) frees us.
     ///
     /// # Errors
     /// [`ApproveError`] when it cannot be made or is not ours to approve.
@@ -285,7 +290,8 @@ impl<A: Wire> Replica<A> {
         changes: &[Authorisation],
         step: &mut Step<A::Op>,
     ) -> Result<(), Refusal> {
-        // All is checked before anything is taken: what a freeze writes must not be lost with a refusal.
+        // All is checked before anything is taken: what a freeze writes must not be lost with a
+        // refusal.
         let news = changes.iter().filter(|change| {
             let key = change.change.key();
             !self.closing.changes.contains_key(&key)
@@ -303,8 +309,8 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Takes a member's first report. Ours is taken from us alone: another one with our signature says that our key is used
-    /// elsewhere.
+    /// Takes a member's first report. Ours is taken from us alone: another one with our signature
+    /// says that our key is used elsewhere.
     fn take_report(
         &mut self,
         report: &Signed<Report>,

@@ -1,5 +1,6 @@
-//! The deliver rule: a certified message takes effect when it is next in its lane, here, and valid on the very state
-//! that it is applied to. What is early is held; whatever it rests on is certified too, and will come.
+//! The deliver rule: a certified message takes effect when it is next in its lane, here, and valid
+//! on the very state that it is applied to. What is early is held; whatever it rests on is
+//! certified too, and will come.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use crate::dot::Dot;
 use crate::traits::{Verdict, Wire};
 
 impl<A: Wire> Replica<A> {
-    /// A generation is founded: what was certified before, and is not delivered yet, is asked of it again.
+    /// A generation is founded: what was certified before, and is not delivered yet, is asked of it
+    /// again.
     pub(super) fn vouch_again(&mut self) {
         let newest = self.history.tip().clone();
         let held = self.lanes.iter().filter_map(|(source, lane)| {
@@ -93,7 +95,8 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// The fact behind a certificate. Echoes that we made or checked for our lock are not checked again.
+    /// The fact behind a certificate. Echoes that we made or checked for our lock are not checked
+    /// again.
     pub(super) fn certify(
         &self,
         certificate: Arc<Certificate>,
@@ -122,7 +125,8 @@ impl<A: Wire> Replica<A> {
         let digest = certificate.statement.digest;
         let entry = lane.bound().filter(|entry| entry.digest == digest).cloned();
         let Some(entry) = entry else {
-            // The message is missing, or contradicts the one we are bound to: fetch it, with its signature.
+            // The message is missing, or contradicts the one we are bound to: fetch it, with its
+            // signature.
             lane.certified = Some(missing(Arc::clone(&certificate)));
             self.accuse_signers(&certificate, step);
             self.pull(from, step);
@@ -142,8 +146,8 @@ impl<A: Wire> Replica<A> {
         })
     }
 
-    /// Takes in the message that was missing, whoever brings it. The certificate vouches for it; its source's signature
-    /// is checked because it is kept, to convict with.
+    /// Takes in the message that was missing, whoever brings it. The certificate vouches for it;
+    /// its source's signature is checked because it is kept, to convict with.
     pub(super) fn fill_certified(
         &mut self,
         entry: Entry,
@@ -171,7 +175,8 @@ impl<A: Wire> Replica<A> {
         self.lanes.ready.insert(source);
     }
 
-    /// Delivers and judges until nothing more can be: each delivery may make what other lanes hold valid.
+    /// Delivers and judges until nothing more can be: each delivery may make what other lanes hold
+    /// valid.
     pub(super) fn settle(&mut self, step: &mut Step<A::Op>) {
         if self.awaits_checkpoint() {
             return;
@@ -285,7 +290,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Early messages are judged again as time passes too: the delivery that makes one valid may be the last.
+    /// Early messages are judged again as time passes too: the delivery that makes one valid may be
+    /// the last.
     pub(super) fn judge_early(&mut self, step: &mut Step<A::Op>) {
         let moment = self.moment();
         let lanes = self.lanes.by_source.iter();
@@ -295,7 +301,8 @@ impl<A: Wire> Replica<A> {
         self.settle(step);
     }
 
-    /// How much has happened that may make early messages valid, or lets them be looked at: deliveries and ticks.
+    /// How much has happened that may make early messages valid, or lets them be looked at:
+    /// deliveries and ticks.
     pub(super) fn moment(&self) -> u64 {
         self.now.saturating_add(self.execution.deliveries)
     }
@@ -318,8 +325,8 @@ impl<Op> Lane<Op> {
     }
 }
 
-/// The operations of a certified message and their verdict; `None` when they cannot be read. Those of our own lock are decoded
-/// already.
+/// The operations of a certified message and their verdict; `None` when they cannot be read. Those
+/// of our own lock are decoded already.
 fn judge<A: Wire>(
     algorithm: &A,
     lane: &mut Lane<A::Op>,

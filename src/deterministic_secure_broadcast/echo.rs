@@ -1,7 +1,9 @@
-//! The member's side: the echo rule on a proposal, and the tally of echoes by whoever holds the lock.
+//! The member's side: the echo rule on a proposal, and the tally of echoes by whoever holds the
+//! lock.
 //!
-//! The rule's numbers are those of the protocol: a replica signs one digest a dot and generation, says the same again
-//! to the same proposal, remembers nothing of what it cannot place, and convicts on two signatures.
+//! The rule's numbers are those of the protocol: a replica signs one digest a dot and generation,
+//! says the same again to the same proposal, remembers nothing of what it cannot place, and
+//! convicts on two signatures.
 
 use std::sync::Arc;
 
@@ -15,8 +17,8 @@ use crate::actor::{Actor, Signed, Verified};
 use crate::dot::{Head, Seq};
 use crate::traits::{Verdict, Wire};
 
-/// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one more a seat, so that
-/// members do not all start at once.
+/// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one
+/// more a seat, so that members do not all start at once.
 const PATIENCE: u64 = 8;
 
 impl<A: Wire> Replica<A> {
@@ -56,7 +58,8 @@ impl<A: Wire> Replica<A> {
             return self.fill_certified(entry, step);
         }
         if self.accuse(entry.echo(), step)? {
-            // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is signed.
+            // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is
+            //    signed.
             return Ok(());
         }
         let lane = self.lanes.known(&dot.source)?;
@@ -162,8 +165,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Told once: whoever sends it again is refused. Without a reason it could not be read, which is no proof against its source:
-    /// that may have a later version of the algorithm.
+    /// Told once: whoever sends it again is refused. Without a reason it could not be read, which
+    /// is no proof against its source: that may have a later version of the algorithm.
     fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>, step: &mut Step<A::Op>) {
         let dot = echo.statement.dot;
         let readable = reason.is_some();
@@ -175,7 +178,8 @@ impl<A: Wire> Replica<A> {
         step.faults.push(fault);
     }
 
-    /// Signs the echo of our lock in `source`'s lane, or takes the one that we signed before, and sends it.
+    /// Signs the echo of our lock in `source`'s lane, or takes the one that we signed before, and
+    /// sends it.
     fn send_echo(&mut self, to: &[Actor; 2], source: Actor, step: &mut Step<A::Op>) {
         let Some(echo) = self.own_echo(source, step) else {
             return;
@@ -259,7 +263,8 @@ impl<A: Wire> Replica<A> {
             .history
             .committee
             .verify(&self.history.network, claim)?;
-        // Our own counts too: of what we are bound to it says nothing new, and who restarts frozen has not signed it again.
+        // Our own counts too: of what we are bound to it says nothing new, and who restarts frozen
+        // has not signed it again.
         self.count(&fact, step);
         Ok(())
     }
@@ -272,9 +277,11 @@ impl<A: Wire> Replica<A> {
     ) -> Result<(), Refusal> {
         let Echo { dot, digest, .. } = claim.statement;
         if claim.signer != self.actor() {
-            // Of a lock that everybody adopts, echoes go to everybody, whether its message is here or not.
+            // Of a lock that everybody adopts, echoes go to everybody, whether its message is here
+            // or not.
             let adopted = self.history.boundary.names(&dot, &digest);
-            // And whoever served a message for the agreement gets an echo of it, whether it has a lock of its own or not.
+            // And whoever served a message for the agreement gets an echo of it, whether it has a
+            // lock of its own or not.
             let served = self.message(&dot, &digest).is_some();
             return (adopted || served)
                 .then_some(())
@@ -335,8 +342,8 @@ impl<A: Wire> Replica<A> {
         self.lanes.ready.insert(source);
     }
 
-    /// Sends each lock in doubt to the members whose echo is missing: our own message from the start, another's
-    /// when its source had time enough.
+    /// Sends each lock in doubt to the members whose echo is missing: our own message from the
+    /// start, another's when its source had time enough.
     pub(super) fn resend_locks(&mut self, step: &mut Step<A::Op>) {
         if self.is_frozen() {
             return;
@@ -363,7 +370,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// The source lost our answer: the newest certificate of its lane, or the generation that covers it, says it all.
+    /// The source lost our answer: the newest certificate of its lane, or the generation that
+    /// covers it, says it all.
     fn answer_late(
         &mut self,
         from: Actor,

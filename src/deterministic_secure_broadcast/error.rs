@@ -50,8 +50,8 @@ pub enum Refusal {
     /// A stretch of a lane is out of order, has a gap, or does not end at its certificate.
     #[error("a stretch of {0:?}'s lane does not hold together")]
     Chunk(Actor),
-    /// A certificate by a committee that is over, of what the boundary after it does not name: its keys may be
-    /// retired and stolen.
+    /// A certificate by a committee that is over, of what the boundary after it does not name: its
+    /// keys may be retired and stolen.
     #[error("a certificate for the lane of {0:?} that comes too late")]
     Closed(Actor),
     /// A change that cannot be made, or is not approved.
@@ -148,7 +148,8 @@ pub enum ApproveError {
     /// It cannot be made.
     #[error(transparent)]
     Change(#[from] ChangeError),
-    /// We are no member of the present generation, or do not know it: the chain has not reached the trusted checkpoint.
+    /// We are no member of the present generation, or do not know it: the chain has not reached the
+    /// trusted checkpoint.
     #[error("no member")]
     NotAMember,
     /// We sign no more.
@@ -161,8 +162,8 @@ pub enum ApproveError {
     InDoubt,
 }
 
-/// Another value than the trusted one founded this generation here: the replica has followed another chain. Begin again with
-/// an empty store.
+/// Another value than the trusted one founded this generation here: the replica has followed
+/// another chain. Begin again with an empty store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("another value than the trusted one founded {0} here; begin again with an empty store")]
 pub struct CheckpointError(pub Generation);

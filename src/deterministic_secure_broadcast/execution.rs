@@ -1,8 +1,8 @@
 //! The algorithm's state at a frontier, which a generation's members certify by executing it again.
 //!
-//! Executing costs what was delivered since the last boundary, and a snapshot costs the whole state: each is done once a
-//! frontier, and not once a packet. The outcome depends on nothing but the boundary and the frontier, whose digests name
-//! every message.
+//! Executing costs what was delivered since the last boundary, and a snapshot costs the whole
+//! state: each is done once a frontier, and not once a packet. The outcome depends on nothing but
+//! the boundary and the frontier, whose digests name every message.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,8 @@ use crate::dot::{Frontier, Head};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
-/// The state at the frontier that was executed last; none when the messages up to there do not lead to one.
+/// The state at the frontier that was executed last; none when the messages up to there do not lead
+/// to one.
 #[derive(Debug)]
 pub(super) struct Executed<A> {
     frontier: Frontier,
@@ -23,7 +24,8 @@ pub(super) struct Executed<A> {
 
 /// The algorithm, and its states at frontiers.
 ///
-/// Invariant: `algorithm` is `pristine` with everything that was delivered, and nothing else, applied.
+/// Invariant: `algorithm` is `pristine` with everything that was delivered, and nothing else,
+/// applied.
 #[derive(Debug)]
 pub(super) struct Execution<A> {
     /// As it was at genesis.
@@ -52,7 +54,8 @@ impl<A: Wire> Execution<A> {
         self.executed = None;
     }
 
-    /// The algorithm with a state that a quorum certified. `None` when it does not decode, or is beyond the algorithm's bounds.
+    /// The algorithm with a state that a quorum certified. `None` when it does not decode, or is
+    /// beyond the algorithm's bounds.
     pub(super) fn admitted(&self, snapshot: &Snapshot) -> Option<A> {
         let state = decoded::<A>(snapshot)?;
         let admitted = self.pristine.admits(&state);
@@ -105,8 +108,8 @@ pub(super) fn replay_lanes<A: Wire>(
 }
 
 impl<A: Wire> Replica<A> {
-    /// The snapshot of the state at a frontier, if there is [one](Self::executed_at). The last one is remembered until the
-    /// generation ends.
+    /// The snapshot of the state at a frontier, if there is [one](Self::executed_at). The last one
+    /// is remembered until the generation ends.
     pub(super) fn snapshot_at(&mut self, frontier: &Frontier) -> Option<Snapshot> {
         if let Some((at, snapshot)) = &self.closing.snapshot
             && at == frontier
@@ -119,8 +122,9 @@ impl<A: Wire> Replica<A> {
         Some(snapshot)
     }
 
-    /// The algorithm at a frontier that was [executed](Self::execute): as it is here, or made of the last boundary's state and
-    /// the messages since. `None` when they are not here, or do not lead to one state.
+    /// The algorithm at a frontier that was [executed](Self::execute): as it is here, or made of
+    /// the last boundary's state and the messages since. `None` when they are not here, or do not
+    /// lead to one state.
     pub(super) fn executed_at(&self, frontier: &Frontier) -> Option<&A> {
         if self.frontier() == *frontier {
             return Some(&self.execution.algorithm);

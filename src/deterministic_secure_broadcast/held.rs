@@ -1,4 +1,5 @@
-//! What is known here and not delivered yet, and why: for whoever operates a replica and wonders what it waits for.
+//! What is known here and not delivered yet, and why: for whoever operates a replica and wonders
+//! what it waits for.
 
 use std::fmt;
 
@@ -17,7 +18,8 @@ use crate::traits::{Verdict, Wire};
 pub struct Held {
     /// Whose message, and which of them.
     pub dot: Dot,
-    /// Its digest; `None` when two are known, of which neither counts yet, or when it is not made yet.
+    /// Its digest; `None` when two are known, of which neither counts yet, or when it is not made
+    /// yet.
     pub digest: Option<Digest>,
     /// What it waits for.
     pub why: Why,
@@ -36,7 +38,8 @@ pub enum Why {
         /// The members whose echo is not known here.
         missing: Vec<Actor>,
     },
-    /// Ours, and nothing is signed before members have told what our key has signed: our store may be an old copy.
+    /// Ours, and nothing is signed before members have told what our key has signed: our store may
+    /// be an old copy.
     InDoubt {
         /// Answers that are awaited, at least.
         needed: usize,
@@ -47,26 +50,30 @@ pub enum Why {
     Early(&'static str),
     /// A quorum certified it, and nobody has sent it yet.
     MessageMissing,
-    /// Certified by a committee that is over; it counts when a later generation is installed that covers it.
+    /// Certified by a committee that is over; it counts when a later generation is installed that
+    /// covers it.
     NotCovered,
     /// The generation ends: echoes are given again in the next.
     Frozen,
     /// Its source is convicted: only if a quorum echoed it before will it be delivered.
     Convicted,
-    /// Two messages were signed at this dot, and a boundary sealed it: it stays empty unless one was certified before.
+    /// Two messages were signed at this dot, and a boundary sealed it: it stays empty unless one
+    /// was certified before.
     Sealed,
     /// Its source signed what can never be valid: no correct member echoes it.
     Invalid,
-    /// We sign no more: our own key has signed what we do not remember. What is ours is refused by who knows it; what is of
-    /// others they may certify without us.
+    /// We sign no more: our own key has signed what we do not remember. What is ours is refused by
+    /// who knows it; what is of others they may certify without us.
     Silenced,
-    /// Its operations do not decode here: its source has a later version of the algorithm, or lies; once it is certified, a quorum
-    /// has that version. A replica of the later version reads it from the same store.
+    /// Its operations do not decode here: its source has a later version of the algorithm, or lies;
+    /// once it is certified, a quorum has that version. A replica of the later version reads it
+    /// from the same store.
     Unreadable {
         /// Whether a quorum has certified it.
         certified: bool,
     },
-    /// Certified, and never valid: a law of the algorithm is broken, or more members lie than are tolerated.
+    /// Certified, and never valid: a law of the algorithm is broken, or more members lie than are
+    /// tolerated.
     BrokenLaw,
     /// Nothing: it takes effect with the next input.
     Ready,
@@ -164,14 +171,16 @@ pub struct Progress {
     pub member: Actor,
     /// The newest generation that it said to have installed.
     pub generation: Generation,
-    /// Messages that we have delivered and it is not known to have. An upper bound: what it did not say does not count.
+    /// Messages that we have delivered and it is not known to have. An upper bound: what it did not
+    /// say does not count.
     pub lacks: u64,
     /// Messages that it said to have delivered and we have not.
     pub leads: u64,
 }
 
 impl Progress {
-    /// Messages that more members than `tolerated` said to have delivered and we have not, so that one at least does not lie.
+    /// Messages that more members than `tolerated` said to have delivered and we have not, so that
+    /// one at least does not lie.
     #[must_use]
     pub fn behind(progress: impl IntoIterator<Item = Self>, tolerated: usize) -> u64 {
         let progress = progress.into_iter();
@@ -182,8 +191,9 @@ impl Progress {
 }
 
 impl<A: Wire> Replica<A> {
-    /// What is known here and not delivered, at most one message a lane, in the order of the sources. Of a certified
-    /// stretch it is the first message. Judges what waits: as costly as delivering it.
+    /// What is known here and not delivered, at most one message a lane, in the order of the
+    /// sources. Of a certified stretch it is the first message. Judges what waits: as costly as
+    /// delivering it.
     #[must_use]
     pub fn held(&self) -> Vec<Held> {
         let lanes = self.lanes.iter();
@@ -316,7 +326,8 @@ impl<A: Wire> Replica<A> {
         progress.collect()
     }
 
-    /// The changes of the members that are wished for in this generation, each with those who approved it.
+    /// The changes of the members that are wished for in this generation, each with those who
+    /// approved it.
     #[must_use]
     pub fn wishes(&self) -> Vec<(ChangeKey, Vec<Actor>)> {
         let approved = |(seat, actor): (_, Actor)| {
@@ -340,8 +351,9 @@ impl<A: Wire> Replica<A> {
         Some(Dot { source, seq })
     }
 
-    /// While a generation ends: the other members of whom nothing is known here that it takes next. That is their report, as long
-    /// as there is no quorum of reports; after that, anything that they said in our round of the agreement.
+    /// While a generation ends: the other members of whom nothing is known here that it takes next.
+    /// That is their report, as long as there is no quorum of reports; after that, anything that
+    /// they said in our round of the agreement.
     #[must_use]
     pub fn awaited(&self) -> Vec<Actor> {
         if !self.is_frozen() {
@@ -359,8 +371,8 @@ impl<A: Wire> Replica<A> {
         others.filter(|actor| *actor != self.actor()).collect()
     }
 
-    /// Own operations that were accepted and are not delivered: those of the message that is in flight, and those that
-    /// wait behind it.
+    /// Own operations that were accepted and are not delivered: those of the message that is in
+    /// flight, and those that wait behind it.
     #[must_use]
     pub fn pending(&self) -> usize {
         let in_flight = self.lanes.get(&self.actor()).and_then(Lane::lock);

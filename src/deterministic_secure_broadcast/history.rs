@@ -1,9 +1,11 @@
-//! The generations of a network as one replica knows them: what founded each, who sat in it, and what its boundary imposed.
+//! The generations of a network as one replica knows them: what founded each, who sat in it, and
+//! what its boundary imposed.
 //!
-//! State: the genesis, the chain of generations that were installed here, those that are founded and not installed yet, the
-//! newest certified states, and the checkpoint that the chain has to pass through. Inputs: generations that are founded and
-//! installed. Outputs: who may sign in which generation, and what a certificate of a generation proves now. Invariant: the
-//! chain has one committee more than foundings, and the boundary is that of its last one.
+//! State: the genesis, the chain of generations that were installed here, those that are founded
+//! and not installed yet, the newest certified states, and the checkpoint that the chain has to
+//! pass through. Inputs: generations that are founded and installed. Outputs: who may sign in which
+//! generation, and what a certificate of a generation proves now. Invariant: the chain has one
+//! committee more than foundings, and the boundary is that of its last one.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, VecDeque};
@@ -39,15 +41,17 @@ pub(super) struct History {
     pub(super) trusted: Option<Checkpoint>,
 }
 
-/// What the newest chain of generations that is known here makes of the end of a stretch: every way to deliver asks it.
+/// What the newest chain of generations that is known here makes of the end of a stretch: every way
+/// to deliver asks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Vouch {
-    /// It is its lane's end in the frontier of a generation that is founded, which proves it without a certificate.
+    /// It is its lane's end in the frontier of a generation that is founded, which proves it
+    /// without a certificate.
     Frontier,
     /// Its certificate proves it.
     Certificate,
-    /// The committee that certified it is over, and its keys may be stolen: it counts when its lane reaches the frontier of
-    /// a generation that is founded.
+    /// The committee that certified it is over, and its keys may be stolen: it counts when its lane
+    /// reaches the frontier of a generation that is founded.
     Provisional,
     /// It counts, if ever, when a generation is installed that is not installed here yet.
     Later,
@@ -56,7 +60,8 @@ pub(super) enum Vouch {
 }
 
 impl History {
-    /// The first generation of the network that `genesis` describes, whose certified state is `state`.
+    /// The first generation of the network that `genesis` describes, whose certified state is
+    /// `state`.
     ///
     /// # Errors
     /// [`RecoverError`] when the genesis founds no committee.
@@ -164,7 +169,8 @@ impl History {
         snapshot
     }
 
-    /// Moves to the newest generation that is founded, whose certified state is `snapshot`. The boundary before.
+    /// Moves to the newest generation that is founded, whose certified state is `snapshot`. The
+    /// boundary before.
     pub(super) fn install(&mut self, snapshot: Snapshot) -> Boundary {
         let newest = self.pending.last();
         let (_, next) = newest.expect("what is installed was founded");
@@ -250,7 +256,8 @@ impl History {
         missing.unwrap_or_else(|| self.tip().generation())
     }
 
-    /// Whether the generation after those that we know may be taken in: not before the checkpoint proves it.
+    /// Whether the generation after those that we know may be taken in: not before the checkpoint
+    /// proves it.
     ///
     /// # Errors
     /// [`Refusal::Forged`] when the checkpoint proves another one.

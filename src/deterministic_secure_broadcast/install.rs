@@ -1,9 +1,9 @@
-//! From one generation to the next: a founding is expected, and installed when everything up to its frontier is
-//! delivered here, or its certified snapshot is.
+//! From one generation to the next: a founding is expected, and installed when everything up to its
+//! frontier is delivered here, or its certified snapshot is.
 //!
-//! Installing takes up what the boundary imposes: each adopted lock replaces our own to the contrary and is echoed anew
-//! for everybody to tally, so that what was in flight completes even if its source is gone; at a sealed dot
-//! nobody echoes any more, and the source is convicted.
+//! Installing takes up what the boundary imposes: each adopted lock replaces our own to the
+//! contrary and is echoed anew for everybody to tally, so that what was in flight completes even if
+//! its source is gone; at a sealed dot nobody echoes any more, and the source is convicted.
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ use crate::membership::{Admission, Boundary, Founding};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
-/// The message of an adopted lock, if it is here. Only a digest vouched for it; its source's signature is the one that was
-/// reported.
+/// The message of an adopted lock, if it is here. Only a digest vouched for it; its source's
+/// signature is the one that was reported.
 fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Closing) -> Option<Entry> {
     let Echo { dot, digest, .. } = &lock.statement;
     let known = lane
@@ -84,7 +84,8 @@ impl<A: Wire> Replica<A> {
         Ok(news || proven)
     }
 
-    /// A generation is founded: what it names gets lanes here, and its members are asked for what we lack.
+    /// A generation is founded: what it names gets lanes here, and its members are asked for what
+    /// we lack.
     pub(super) fn expect_generation(&mut self, founding: Arc<Founding>, next: Boundary) {
         for source in next.lanes() {
             self.lanes.begin(source, &self.history.network);
@@ -252,12 +253,14 @@ impl<A: Wire> Replica<A> {
                 accusations.push(Equivocation::Echo(Conflict { left, right }));
             }
             if lane.lock().is_none_or(|lock| lock.entry.digest != digest) {
-                // It is judged with everything else that waits; until then nothing else is echoed here.
+                // It is judged with everything else that waits; until then nothing else is echoed
+                // here.
                 let early = |entry| Stance::Waiting(Early::new(entry, moment));
                 lane.stance = known.map_or(Stance::Open, early);
             }
         }
-        // Our own message stays, also when we are out: another in its place, once we are back, would convict us.
+        // Our own message stays, also when we are out: another in its place, once we are back,
+        // would convict us.
         let (next, own) = (
             head.seq.next().unwrap_or(head.seq),
             source == self.signer.actor(),
@@ -308,8 +311,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Starts from a certified snapshot of the newest founded generation. Our own deliveries beyond its frontier are
-    /// applied to it again; what it covers is dropped.
+    /// Starts from a certified snapshot of the newest founded generation. Our own deliveries beyond
+    /// its frontier are applied to it again; what it covers is dropped.
     pub(super) fn install_snapshot(&mut self, snapshot: Snapshot, step: &mut Step<A::Op>) -> bool {
         let Some((_, next)) = self.history.pending.last() else {
             return false;

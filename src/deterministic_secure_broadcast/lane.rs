@@ -1,8 +1,9 @@
-//! One source's lane, as one replica sees it: what was delivered, what we have said of the next message, and what a
-//! quorum has said of it.
+//! One source's lane, as one replica sees it: what was delivered, what we have said of the next
+//! message, and what a quorum has said of it.
 //!
-//! Invariant: of each source at most one undelivered message is spoken for ([`Stance`]) and at most one certified
-//! stretch waits ([`Certified`]). The two are apart because a quorum may speak before us, or against us.
+//! Invariant: of each source at most one undelivered message is spoken for ([`Stance`]) and at most
+//! one certified stretch waits ([`Certified`]). The two are apart because a quorum may speak before
+//! us, or against us.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,8 +20,8 @@ pub(super) struct Lane<Op> {
     pub(super) log: Log,
     pub(super) stance: Stance<Op>,
     pub(super) certified: Option<Certified>,
-    /// The message that the boundary adopted after its frontier, on record: kept whatever we say of it, or no later value
-    /// could be backed once all have let go of it.
+    /// The message that the boundary adopted after its frontier, on record: kept whatever we say of
+    /// it, or no later value could be backed once all have let go of it.
     pub(super) carried: Option<Entry>,
     /// A certified message can never be valid here: nothing more of this lane is applied.
     pub(super) stopped: bool,
@@ -33,8 +34,8 @@ pub(super) enum Stance<Op> {
     Open,
     /// Its source signed it, but we cannot judge it yet.
     Waiting(Early),
-    /// Its source signed this, which can never be valid, or which our version of the algorithm cannot read: told once, and half
-    /// of what convicts it if it signs another.
+    /// Its source signed this, which can never be valid, or which our version of the algorithm
+    /// cannot read: told once, and half of what convicts it if it signs another.
     Refused { echo: Signed<Echo>, readable: bool },
     /// We echoed it, and echo no other.
     Echoed(Lock<Op>),
@@ -44,7 +45,8 @@ pub(super) enum Stance<Op> {
 #[derive(Debug)]
 pub(super) struct Early {
     pub(super) entry: Entry,
-    /// When to judge it again, in [moments](super::Replica::moment): each time costs as much as the message is long.
+    /// When to judge it again, in [moments](super::Replica::moment): each time costs as much as the
+    /// message is long.
     pub(super) again: Backoff,
 }
 
@@ -65,14 +67,16 @@ pub(super) struct Lock<Op> {
     pub(super) resend: Backoff,
 }
 
-/// A stretch of messages after the head that a quorum certified. `tail` is empty while the message is missing.
+/// A stretch of messages after the head that a quorum certified. `tail` is empty while the message
+/// is missing.
 #[derive(Debug)]
 pub(super) struct Certified {
     /// None when a generation's frontier vouches for the last message.
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) tail: VecDeque<Entry>,
-    /// Only a committee that is over vouches for it: to be delivered when it has reached a generation's frontier. It is
-    /// no longer than one chunk until then, and so needs no certificate in between after.
+    /// Only a committee that is over vouches for it: to be delivered when it has reached a
+    /// generation's frontier. It is no longer than one chunk until then, and so needs no
+    /// certificate in between after.
     pub(super) provisional: bool,
 }
 
@@ -124,7 +128,8 @@ impl<Op> Lane<Op> {
         }
     }
 
-    /// What its source has signed at this dot, if it is another digest and known here: held, refused or delivered.
+    /// What its source has signed at this dot, if it is another digest and known here: held,
+    /// refused or delivered.
     pub(super) fn said_otherwise(&self, dot: &Dot, digest: &Digest) -> Option<Signed<Echo>> {
         let refused = match &self.stance {
             Stance::Refused { echo, .. } => Some(*echo),
@@ -183,9 +188,10 @@ impl<Op> Lane<Op> {
         certified.chain(self.bound()).map(Entry::len).sum()
     }
 
-    /// The next stretch after `seq` that proves itself, from what was delivered or else from what is certified. It has
-    /// no certificate when it ends at the frontier of a generation. None when it is longer than others take: between
-    /// the frontiers of generations that are not yet installed here, it may be.
+    /// The next stretch after `seq` that proves itself, from what was delivered or else from what
+    /// is certified. It has no certificate when it ends at the frontier of a generation. None when
+    /// it is longer than others take: between the frontiers of generations that are not yet
+    /// installed here, it may be.
     pub(super) fn chunk_after(&self, seq: Seq, limits: &Limits) -> Option<Proven> {
         if seq < self.log.base() {
             return None;

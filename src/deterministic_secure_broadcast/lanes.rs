@@ -1,7 +1,8 @@
 //! The lanes of all sources, and what is to be done in them before an input is done with.
 //!
-//! State: a [`Lane`] a source, the sources to look at, and the evidence against sources. Invariant: a lane that
-//! [holds](Lane::holds) something is among those to look at, so that whatever makes it valid is not missed.
+//! State: a [`Lane`] a source, the sources to look at, and the evidence against sources. Invariant:
+//! a lane that [holds](Lane::holds) something is among those to look at, so that whatever makes it
+//! valid is not missed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

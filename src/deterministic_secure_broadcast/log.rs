@@ -7,12 +7,14 @@ use super::message::{Certificate, Entry, Message};
 use crate::codec::{Digest, Limits};
 use crate::dot::{Head, Seq};
 
-/// A lane's messages with the proofs that are kept: the newest certificate, some before it, and where generations began.
+/// A lane's messages with the proofs that are kept: the newest certificate, some before it, and
+/// where generations began.
 ///
-/// Invariant: from one proof to the next is no further than one stretch that came in, or no longer than a [`Stretch`] may
-/// be; and what comes in is no longer. So every part of a lane can be served as a stretch that proves itself, and
-/// it does not matter that each replica keeps other certificates. What ends at a boundary without a certificate counts
-/// when that boundary is installed.
+/// Invariant: from one proof to the next is no further than one stretch that came in, or no longer
+/// than a [`Stretch`] may be; and what comes in is no longer. So every part of a lane can be served
+/// as a stretch that proves itself, and it does not matter that each replica keeps other
+/// certificates. What ends at a boundary without a certificate counts when that boundary is
+/// installed.
 #[derive(Debug)]
 pub(super) struct Log {
     head: Head,
@@ -27,8 +29,8 @@ pub(super) struct Log {
     since_newest: Stretch,
 }
 
-/// How much of a lane is taken, held or served at once: as many messages as one chunk may have, of which all but the last
-/// have fewer bytes than it.
+/// How much of a lane is taken, held or served at once: as many messages as one chunk may have, of
+/// which all but the last have fewer bytes than it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stretch {
     messages: u32,
@@ -178,7 +180,8 @@ impl Log {
             .take_while(move |entry| entry.message().seq <= until)
     }
 
-    /// The first place after `seq` that proves what is before it, with its certificate unless it is a boundary.
+    /// The first place after `seq` that proves what is before it, with its certificate unless it is
+    /// a boundary.
     pub(super) fn end_after(&self, seq: Seq) -> Option<(Seq, Option<&Arc<Certificate>>)> {
         let boundary = self.boundaries.iter().find(|boundary| **boundary > seq);
         let certificate = self.certificate_after(seq);
@@ -337,7 +340,8 @@ mod tests {
         assert_eq!(kept.collect::<Vec<_>>(), [3, 4, 5]);
     }
 
-    /// At the end of a generation, and again when the lane goes on after a stretch that nothing proves yet.
+    /// At the end of a generation, and again when the lane goes on after a stretch that nothing
+    /// proves yet.
     #[test]
     fn a_certificate_is_kept_once() {
         let limits = stretches_of(1);
@@ -349,7 +353,8 @@ mod tests {
 
     // ---- the lane around it
 
-    /// A lane of which `delivered` messages are in the log, and those after, certified at the end, are held.
+    /// A lane of which `delivered` messages are in the log, and those after, certified at the end,
+    /// are held.
     fn lane(delivered: u64, certified: &[u64], held: u64, limits: &Limits) -> Lane<u8> {
         let mut lane = Lane::new(&NETWORK);
         lane.log = log(delivered, certified, limits);

@@ -1,16 +1,20 @@
-//! Whether our store remembers all that our key has signed: asked of the members before the key signs anything more.
+//! Whether our store remembers all that our key has signed: asked of the members before the key
+//! signs anything more.
 //!
-//! A store that was put back, or a machine that went back to a snapshot, does not know what it forgot. What it signs next may
-//! contradict what its key has said, and would convict a correct operator's key. So a replica that starts in doubt signs
-//! nothing until members have told it what they hold of its statements. Each of these is signed by its own key, so that no
-//! liar can invent one; one that the store does not know silences the replica before it has signed.
+//! A store that was put back, or a machine that went back to a snapshot, does not know what it
+//! forgot. What it signs next may contradict what its key has said, and would convict a correct
+//! operator's key. So a replica that starts in doubt signs nothing until members have told it what
+//! they hold of its statements. Each of these is signed by its own key, so that no liar can invent
+//! one; one that the store does not know silences the replica before it has signed.
 //!
-//! It waits for a quorum, counting itself, and some ticks more for the rest. The store in doubt is the one that may be
-//! faulty, so that of the others at most `f - 1` are. Whatever a quorum certified with its signature is held by a correct
-//! one among those who answer. What only a liar ever received, or only members who do not answer, it cannot learn.
+//! It waits for a quorum, counting itself, and some ticks more for the rest. The store in doubt is
+//! the one that may be faulty, so that of the others at most `f - 1` are. Whatever a quorum
+//! certified with its signature is held by a correct one among those who answer. What only a liar
+//! ever received, or only members who do not answer, it cannot learn.
 //!
-//! Questions are answered in any state and without a signature: members that start all at once do not wait for each other.
-//! Each question is a challenge of its own, so that only who received it can answer it, and none of an earlier start counts.
+//! Questions are answered in any state and without a signature: members that start all at once do
+//! not wait for each other. Each question is a challenge of its own, so that only who received it
+//! can answer it, and none of an earlier start counts.
 
 use std::collections::BTreeSet;
 
@@ -52,11 +56,13 @@ struct Challenge {
 }
 
 impl<A: Wire> Replica<A> {
-    /// As [`recover`](Self::recover), for a store that may be an old copy: a backup that was put back, a machine that went back
-    /// to a snapshot. Where it has a seat, the replica signs nothing until a quorum of the members, counting itself, has told
-    /// it what they hold of its key's statements; [`missing_answers`](Self::missing_answers) counts those that are awaited. When
+    /// As [`recover`](Self::recover), for a store that may be an old copy: a backup that was put
+    /// back, a machine that went back to a snapshot. Where it has a seat, the replica signs nothing
+    /// until a quorum of the members, counting itself, has told it what they hold of its key's
+    /// statements; [`missing_answers`](Self::missing_answers) counts those that are awaited. When
     /// they hold one that the records do not have, it signs nothing ever again and reports
-    /// [`Fault::Silenced`](super::Fault::Silenced). Operations are taken meanwhile, and leave when it may sign.
+    /// [`Fault::Silenced`](super::Fault::Silenced). Operations are taken meanwhile, and leave when
+    /// it may sign.
     ///
     /// `secret` is drawn anew for each start, from what nobody can guess.
     ///
@@ -88,7 +94,8 @@ impl<A: Wire> Replica<A> {
         Ok((replica, step))
     }
 
-    /// Members whose answer is awaited before this replica signs, at least; `None` when it need not ask, or no more.
+    /// Members whose answer is awaited before this replica signs, at least; `None` when it need not
+    /// ask, or no more.
     #[must_use]
     pub fn missing_answers(&self) -> Option<usize> {
         let doubt = self
@@ -99,8 +106,8 @@ impl<A: Wire> Replica<A> {
         Some(self.needed_answers().saturating_sub(self.answers(doubt)))
     }
 
-    /// Whether nothing is signed because what was signed before is not known yet. Who has no seat signs nothing that another
-    /// signature could contradict.
+    /// Whether nothing is signed because what was signed before is not known yet. Who has no seat
+    /// signs nothing that another signature could contradict.
     pub(super) fn is_in_doubt(&self) -> bool {
         let seated = self.history.committee.contains(&self.actor());
         self.bootstrap.doubt.is_some() && seated && !self.signer.is_silenced()
@@ -168,7 +175,8 @@ impl<A: Wire> Replica<A> {
             .collect()
     }
 
-    /// Asks those who have not answered. When enough have, the doubt is over, and what was not said is said.
+    /// Asks those who have not answered. When enough have, the doubt is over, and what was not said
+    /// is said.
     fn dispel(&mut self, step: &mut Step<A::Op>) {
         let (missing, unheard, now) = (self.missing_answers(), self.unheard(), self.now);
         let proven = self.history.trusted.is_none();
@@ -202,8 +210,8 @@ impl<A: Wire> Replica<A> {
 
     // ---- the one who is asked
 
-    /// Tells a member what is held here of its key's statements, as often as it is asked: who asks is not known, and a question in
-    /// another's name must not use up its turn.
+    /// Tells a member what is held here of its key's statements, as often as it is asked: who asks
+    /// is not known, and a question in another's name must not use up its turn.
     pub(super) fn handle_recall(
         &self,
         from: Actor,
@@ -295,8 +303,8 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Whether we signed something that is in there and not on record here. The first such statement decides: a liar makes us
-    /// check one signature an answer, however many are in it.
+    /// Whether we signed something that is in there and not on record here. The first such
+    /// statement decides: a liar makes us check one signature an answer, however many are in it.
     fn forgot(&self, told: &Recollection) -> Result<bool, Refusal> {
         let standing = told.standing.as_deref();
         if let Some(standing) = standing.filter(|it| !self.remembers_standing(&it.statement)) {
@@ -333,8 +341,8 @@ impl<A: Wire> Replica<A> {
             && frontier.all(|(source, end)| self.head(source).is_none_or(|own| own.seq >= end.seq))
     }
 
-    /// What we echoed was locked, and is locked or delivered. Of an earlier generation everything was on record before the
-    /// next one was.
+    /// What we echoed was locked, and is locked or delivered. Of an earlier generation everything
+    /// was on record before the next one was.
     fn remembers_echo(&self, echo: &Echo) -> bool {
         let lane = self.lanes.get(&echo.dot.source);
         let known = lane.is_some_and(|lane| {

@@ -44,7 +44,8 @@ impl Message {
     /// The operations.
     ///
     /// # Errors
-    /// [`DecodeError`] when the bytes are not the canonical encoding of 1 to `message_ops` operations.
+    /// [`DecodeError`] when the bytes are not the canonical encoding of 1 to `message_ops`
+    /// operations.
     pub fn decode<Op>(&self, limits: &Limits) -> Result<Vec<Op>, DecodeError>
     where
         Op: Serialize + serde::de::DeserializeOwned,
@@ -131,7 +132,8 @@ impl Entry {
 
 /// A quorum of echoes: a claim.
 pub type Certificate = membership::Certificate<Echo>;
-/// A quorum of echoes: a fact. Because lanes are hash-linked, it proves its whole lane up to its dot.
+/// A quorum of echoes: a fact. Because lanes are hash-linked, it proves its whole lane up to its
+/// dot.
 pub type QuorumCertificate = membership::QuorumCertificate<Echo>;
 pub(super) type Tally = membership::Tally<Echo>;
 

@@ -1,5 +1,5 @@
-//! Secure broadcast: a [`Replica`] gives each source's operations a quorum certificate, so that nobody ever accepts
-//! two conflicting ones, and applies them to its algorithm when they are valid.
+//! Secure broadcast: a [`Replica`] gives each source's operations a quorum certificate, so that
+//! nobody ever accepts two conflicting ones, and applies them to its algorithm when they are valid.
 //!
 //! ```text
 //! source            member                       source            member
@@ -7,25 +7,28 @@
 //!         Proposal                        Echo            Certificate
 //! ```
 //!
-//! Two certificates for one dot share a correct member, and a correct member echoes one digest a dot: so there is one
-//! message a dot (Bracha: Asynchronous Byzantine Agreement Protocols, 1987, in the signed form of Malkhi and
-//! Reiter: A High-Throughput Secure Reliable Multicast Protocol, 1997). There is no consensus: the lanes of different
-//! sources do not wait for each other unless an operation rests on another.
+//! Two certificates for one dot share a correct member, and a correct member echoes one digest a
+//! dot: so there is one message a dot (Bracha: Asynchronous Byzantine Agreement Protocols, 1987, in
+//! the signed form of Malkhi and Reiter: A High-Throughput Secure Reliable Multicast Protocol,
+//! 1997). There is no consensus: the lanes of different sources do not wait for each other unless
+//! an operation rests on another.
 //!
 //! A replica is a state machine without clock, chance or I/O. The order in which it is driven:
 //!
-//! 1. build it with [`Replica::recover`] from the records that were made durable (none for the first start);
-//! 2. feed it [`propose`](Replica::propose), [`handle_packet`](Replica::handle_packet) and, at a steady pace,
-//!    [`tick`](Replica::tick);
+//! 1. build it with [`Replica::recover`] from the records that were made durable (none for the
+//!    first start);
+//! 2. feed it [`propose`](Replica::propose), [`handle_packet`](Replica::handle_packet) and, at a
+//!    steady pace, [`tick`](Replica::tick);
 //! 3. spend each [`Step`] from top to bottom before the next input: write, send, tell, report.
 //!
-//! The network may lose, repeat, delay and reorder packets as it likes. What is lost is said again on ticks, until
-//! it is known to have arrived; when all members are up to date and nobody proposes, nobody speaks.
+//! The network may lose, repeat, delay and reorder packets as it likes. What is lost is said again
+//! on ticks, until it is known to have arrived; when all members are up to date and nobody
+//! proposes, nobody speaks.
 //!
-//! Where our design goes beyond the literature: **a lock in doubt is resolved by whoever holds it.** A member whose
-//! echo has not led to a certificate for a while sends the proposal on and tallies the echoes itself. So
-//! either the message is certified, even if its source is gone, or two members meet with two digests, and the
-//! source is convicted.
+//! Where our design goes beyond the literature: **a lock in doubt is resolved by whoever holds
+//! it.** A member whose echo has not led to a certificate for a while sends the proposal on and
+//! tallies the echoes itself. So either the message is certified, even if its source is gone, or
+//! two members meet with two digests, and the source is convicted.
 
 mod accuse;
 mod agree;
@@ -174,8 +177,8 @@ impl<A: Wire> Replica<A> {
         self.lanes.frontier()
     }
 
-    /// The actors that have a lane here: all who are or were members, as far as the chain of generations is known. A
-    /// [boundary](Boundary::lanes) forgets those who left nothing behind.
+    /// The actors that have a lane here: all who are or were members, as far as the chain of
+    /// generations is known. A [boundary](Boundary::lanes) forgets those who left nothing behind.
     pub fn sources(&self) -> impl Iterator<Item = &Actor> {
         self.lanes.by_source.keys()
     }
@@ -344,7 +347,8 @@ impl<A: Wire> Replica<A> {
     }
 }
 
-/// What a replica holds beyond its algorithm and its delivered log; each part is bounded by [`Limits`].
+/// What a replica holds beyond its algorithm and its delivered log; each part is bounded by
+/// [`Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holdings {
@@ -352,8 +356,8 @@ pub struct Holdings {
     pub lanes: usize,
     /// Bytes of operations held in lanes, not delivered.
     pub lane_bytes: usize,
-    /// The same, of the lane that holds most: at most a chunk, which its last message may exceed, and one message
-    /// beside it. That is `chunk_bytes` and twice `message_bytes` of [`Limits`].
+    /// The same, of the lane that holds most: at most a chunk, which its last message may exceed,
+    /// and one message beside it. That is `chunk_bytes` and twice `message_bytes` of [`Limits`].
     pub most_lane_bytes: usize,
     /// Own operations that wait for a message.
     pub outbox_ops: usize,

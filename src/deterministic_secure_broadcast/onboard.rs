@@ -1,5 +1,5 @@
-//! Starting from a certified snapshot: the chain of generations proves its digest, its manifest proves its chunks, and
-//! the chunks may come from anybody.
+//! Starting from a certified snapshot: the chain of generations proves its digest, its manifest
+//! proves its chunks, and the chunks may come from anybody.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,8 @@ pub(super) struct Bootstrap {
 type Part = Option<u32>;
 
 impl<A: Wire> Replica<A> {
-    /// Asks to be let into the committee, and again on ticks until we are. The members' applications decide.
+    /// Asks to be let into the committee, and again on ticks until we are. The members'
+    /// applications decide.
     pub fn ask_to_join(&mut self) -> Step<A::Op> {
         self.bootstrap.joining = Some(Backoff::starting(self.now));
         let mut step = Step::default();
@@ -51,9 +52,9 @@ impl<A: Wire> Replica<A> {
         step
     }
 
-    /// Remembers somebody to ask, until the next generation begins here: an invitation names whom, when the first members may
-    /// have left; and whoever slept while all others were exchanged knows nobody any more. As many as there are seats, beside
-    /// the members.
+    /// Remembers somebody to ask, until the next generation begins here: an invitation names whom,
+    /// when the first members may have left; and whoever slept while all others were exchanged
+    /// knows nobody any more. As many as there are seats, beside the members.
     pub fn meet(&mut self, contact: Actor) {
         let peers = self.peers.iter().map(Peer::actor);
         let contacts = peers.filter(|actor| self.history.seated(actor).is_none());
@@ -86,10 +87,11 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Follows the lanes from the start, instead of starting from a snapshot, as far as they can be: a snapshot is
-    /// taken all the same when nobody keeps the lanes from there on, or when a lane is longer than one chunk
-    /// ([`Limits::chunk_messages`](crate::codec::Limits), `chunk_bytes`) up to where a generation ended. No more than that
-    /// is held before a quorum's word on a generation proves it.
+    /// Follows the lanes from the start, instead of starting from a snapshot, as far as they can
+    /// be: a snapshot is taken all the same when nobody keeps the lanes from there on, or when a
+    /// lane is longer than one chunk ([`Limits::chunk_messages`](crate::codec::Limits),
+    /// `chunk_bytes`) up to where a generation ended. No more than that is held before a quorum's
+    /// word on a generation proves it.
     pub fn replay_lanes_from_the_start(&mut self) {
         self.bootstrap.replays = true;
     }
@@ -124,8 +126,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Of a snapshot that is being fetched, the chunks that are here and all that there are; of all none are known before its
-    /// manifest is here.
+    /// Of a snapshot that is being fetched, the chunks that are here and all that there are; of all
+    /// none are known before its manifest is here.
     #[must_use]
     pub fn fetched(&self) -> Option<(usize, usize)> {
         let fetching = self.bootstrap.fetching.as_ref()?;

@@ -1,7 +1,7 @@
 //! The wire: what replicas send each other, and the bounds that every packet is held to.
 //!
-//! A packet needs no signature: each statement in it is signed by whoever it binds. Its `from` is a return address
-//! and is never believed.
+//! A packet needs no signature: each statement in it is signed by whoever it binds. Its `from` is a
+//! return address and is never believed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -90,7 +90,8 @@ pub enum Body {
         /// Which part.
         part: SnapshotPart,
     },
-    /// Asks what the receiver holds of the sender's own statements, with a challenge that the answer repeats.
+    /// Asks what the receiver holds of the sender's own statements, with a challenge that the
+    /// answer repeats.
     Recall(Digest),
     /// The answer to that.
     Recollection(Recollection),
@@ -114,7 +115,8 @@ pub struct Want {
     pub payloads: Vec<(Dot, Digest)>,
 }
 
-/// What a member holds of another's statements: each signed by the one that asks, the newest of each kind.
+/// What a member holds of another's statements: each signed by the one that asks, the newest of
+/// each kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recollection {
     /// That of the question: nobody else can know it.
@@ -153,11 +155,13 @@ pub struct Request {
     pub standing: Option<Arc<Signed<Standing>>>,
     /// The newest generation that it knows to be founded.
     pub known: Generation,
-    /// Lanes of which it has more than its standing says, and up to where; the largest number for enough.
+    /// Lanes of which it has more than its standing says, and up to where; the largest number for
+    /// enough.
     pub held: BTreeMap<Actor, Seq>,
 }
 
-/// The generations that the asker lacks, the next stretch of each lane, and where the answerer stands.
+/// The generations that the asker lacks, the next stretch of each lane, and where the answerer
+/// stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// What founded the generations that the asker does not know, oldest first.
@@ -198,7 +202,8 @@ impl Packet {
 }
 
 impl Body {
-    /// Whether every part is within its bound; a replica asks this of every packet, decoded or built.
+    /// Whether every part is within its bound; a replica asks this of every packet, decoded or
+    /// built.
     ///
     /// # Errors
     /// [`DecodeError::TooLong`] or [`DecodeError::TooMany`].

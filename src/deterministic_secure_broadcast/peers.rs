@@ -103,7 +103,8 @@ impl Peer {
         }
     }
 
-    /// Takes a standing that is checked. What it says of lanes that are not here is left out: they may come.
+    /// Takes a standing that is checked. What it says of lanes that are not here is left out: they
+    /// may come.
     pub(super) fn learn<Op>(
         &mut self,
         standing: &Arc<Signed<Standing>>,
@@ -133,7 +134,8 @@ impl Peer {
         self.pull.hurry(now);
     }
 
-    /// There are lanes here now of which a standing spoke in vain before: the same one is news again.
+    /// There are lanes here now of which a standing spoke in vain before: the same one is news
+    /// again.
     fn forget_last(&mut self) {
         (self.last, self.even) = (None, None);
     }
@@ -161,7 +163,8 @@ impl Peer {
         self.last.is_some()
     }
 
-    /// Whether it is known to hold the evidence against an actor, or is that actor: nobody is asked to convict itself.
+    /// Whether it is known to hold the evidence against an actor, or is that actor: nobody is asked
+    /// to convict itself.
     pub(super) fn knows_of(&self, actor: &Actor) -> bool {
         *actor == self.actor || self.convicted.contains(actor)
     }

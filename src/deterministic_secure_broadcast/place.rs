@@ -1,5 +1,6 @@
-//! Where an operation of ours stands in our log, known from the moment at which it is accepted: messages take what waits in its order
-//! and as much as fits, whenever they leave, and one that is signed stays.
+//! Where an operation of ours stands in our log, known from the moment at which it is accepted:
+//! messages take what waits in its order and as much as fits, whenever they leave, and one that is
+//! signed stays.
 
 use super::{Message, Replica};
 use crate::actor::Actor;
@@ -56,7 +57,8 @@ pub enum Outcome {
 }
 
 impl<A: Wire> Replica<A> {
-    /// Own operations that were accepted and are not delivered, the oldest first, each with the place at which it will be.
+    /// Own operations that were accepted and are not delivered, the oldest first, each with the
+    /// place at which it will be.
     pub fn pending_operations(&self) -> impl Iterator<Item = (Place, &A::Op)> {
         let me = self.actor();
         let lane = self.lanes.get(&me);
@@ -77,17 +79,20 @@ impl<A: Wire> Replica<A> {
         in_flight.chain(waiting)
     }
 
-    /// Where the operation that was proposed last stands, or will when it is delivered; none since the start.
+    /// Where the operation that was proposed last stands, or will when it is delivered; none since
+    /// the start.
     #[must_use]
     pub fn last_place(&self) -> Option<Place> {
         let last = self.outbox.last?;
         Some(last.place(self.actor()))
     }
 
-    /// What became of the operation at `place`; nothing is known here of one that this replica neither accepted nor delivered. Of a
-    /// message that is no longer kept, any index is taken to be there.
+    /// What became of the operation at `place`; nothing is known here of one that this replica
+    /// neither accepted nor delivered. Of a message that is no longer kept, any index is taken to
+    /// be there.
     ///
-    /// After our store was put back to an earlier state a place of ours may name another operation than before.
+    /// After our store was put back to an earlier state a place of ours may name another operation
+    /// than before.
     #[must_use]
     pub fn outcome(&self, place: &Place) -> Option<Outcome> {
         let Place { dot, index } = place;

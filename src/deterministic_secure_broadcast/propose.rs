@@ -1,11 +1,12 @@
-//! The source's side: operations wait in the outbox while a message of ours is in flight, and leave together as the
-//! next one. Batches form without timers.
+//! The source's side: operations wait in the outbox while a message of ours is in flight, and leave
+//! together as the next one. Batches form without timers.
 //!
-//! Operations are made and judged on `ahead`, the algorithm with our own pending operations applied: so an honest
-//! source never proposes what its own earlier operation made invalid, and reads its own writes. `ahead` is built when an
-//! operation is proposed while another is pending, by copying the whole algorithm, and kept up to date while more may
-//! follow: so who proposes in bursts does not pay a copy for each. Who has nothing pending for some ticks, or always waits
-//! for one operation before the next, has no copy.
+//! Operations are made and judged on `ahead`, the algorithm with our own pending operations
+//! applied: so an honest source never proposes what its own earlier operation made invalid, and
+//! reads its own writes. `ahead` is built when an operation is proposed while another is pending,
+//! by copying the whole algorithm, and kept up to date while more may follow: so who proposes in
+//! bursts does not pay a copy for each. Who has nothing pending for some ticks, or always waits for
+//! one operation before the next, has no copy.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -159,9 +160,9 @@ impl<A: Wire> Replica<A> {
         self.outbox.len() > 0 || lane.is_some_and(|lane| lane.lock().is_some())
     }
 
-    /// Issues an operation of ours. It leaves at once if nothing of ours is in flight, and else with the next
-    /// message. Once the step's records are durable it will be delivered, whatever is lost, as long as we stay a
-    /// member.
+    /// Issues an operation of ours. It leaves at once if nothing of ours is in flight, and else
+    /// with the next message. Once the step's records are durable it will be delivered, whatever is
+    /// lost, as long as we stay a member.
     ///
     /// # Errors
     /// [`ProposeError`]; then nothing has changed and the operation may be proposed again.
@@ -208,8 +209,8 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Sends what waits in the outbox as our next message, if none is in flight. Whether it did. `queued` operations of
-    /// the outbox are on record.
+    /// Sends what waits in the outbox as our next message, if none is in flight. Whether it did.
+    /// `queued` operations of the outbox are on record.
     pub(super) fn flush(&mut self, queued: usize, step: &mut Step<A::Op>) -> bool {
         let me = self.actor();
         let signs = self.history.committee.contains(&me)

@@ -1,13 +1,15 @@
-//! Catching up: whoever lacks something asks, and whatever is answered proves itself, so that it may come from anybody.
+//! Catching up: whoever lacks something asks, and whatever is answered proves itself, so that it
+//! may come from anybody.
 //!
-//! An answer holds first the generations that the asker lacks, then a stretch of each lane. A stretch ends at a
-//! certificate or at a lane's end in a generation's frontier, else a liar could stream a million well-chained false
-//! messages before it is found out.
+//! An answer holds first the generations that the asker lacks, then a stretch of each lane. A
+//! stretch ends at a certificate or at a lane's end in a generation's frontier, else a liar could
+//! stream a million well-chained false messages before it is found out.
 //!
-//! Once later generations are known here, a certificate of an earlier committee alone proves nothing: its keys may be
-//! retired and stolen. Such a stretch is held, and delivered when it has reached a generation's frontier. No more of a
-//! lane is held than one chunk: where a frontier is further, or is not where the held stretch leads, the certified
-//! snapshot of the newest generation is the way there.
+//! Once later generations are known here, a certificate of an earlier committee alone proves
+//! nothing: its keys may be retired and stolen. Such a stretch is held, and delivered when it has
+//! reached a generation's frontier. No more of a lane is held than one chunk: where a frontier is
+//! further, or is not where the held stretch leads, the certified snapshot of the newest generation
+//! is the way there.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,8 +36,8 @@ const ENOUGH: Seq = Seq::MAX;
 enum Worth {
     /// Nothing new.
     Nothing,
-    /// Its messages may be delivered or, if they are provisional, are held until they reach the frontier of a generation
-    /// that is founded.
+    /// Its messages may be delivered or, if they are provisional, are held until they reach the
+    /// frontier of a generation that is founded.
     Stretch(Actor, Certified),
     /// It shows that no frontier is reached from what is held: a snapshot has to be taken.
     Astray,
@@ -125,7 +127,8 @@ impl<A: Wire> Replica<A> {
         chunks
     }
 
-    /// Takes each part that proves itself, whatever comes with it: one bad segment must not keep the good ones away.
+    /// Takes each part that proves itself, whatever comes with it: one bad segment must not keep
+    /// the good ones away.
     pub(super) fn handle_answer(
         &mut self,
         from: Actor,
@@ -194,7 +197,8 @@ impl<A: Wire> Replica<A> {
         let now = self.now;
         let lacks = self.lacks_from(&from) || self.awaits_checkpoint();
         if let Some(peer) = self.peers.get_mut(&from) {
-            // An answer that leaves something out is not believed to be the last: anybody can write who it is from.
+            // An answer that leaves something out is not believed to be the last: anybody can write
+            // who it is from.
             peer.asked = lacks;
             if progress {
                 peer.pull = Backoff::starting(now);
@@ -243,8 +247,8 @@ impl<A: Wire> Replica<A> {
         Ok(worth)
     }
 
-    /// What is held, with the messages of a chunk after it. `None` when they contradict what is held for a committee that
-    /// is over.
+    /// What is held, with the messages of a chunk after it. `None` when they contradict what is
+    /// held for a committee that is over.
     fn follow(
         &self,
         chunk: &Chunk,
@@ -275,8 +279,9 @@ impl<A: Wire> Replica<A> {
         Ok(Some(tail))
     }
 
-    /// A certificate vouches for messages, not for what their source signed. What is kept is served, and convicts the
-    /// source where it contradicts what others hold: so a copy is only kept with its source's signature.
+    /// A certificate vouches for messages, not for what their source signed. What is kept is
+    /// served, and convicts the source where it contradicts what others hold: so a copy is only
+    /// kept with its source's signature.
     fn verify_sources(&self, lane: &Lane<A::Op>, tail: &VecDeque<Entry>) -> Result<(), Refusal> {
         for entry in tail {
             let head = entry.head();
@@ -361,9 +366,9 @@ mod tests {
     use super::super::message::{Echo, Message, Proposal, Standing};
     use super::*;
     use crate::actor::{Sig, SigningActor};
-    use crate::codec::{Bytes, Digest, NetworkId};
+    use crate::codec::{Bytes, Digest, NetworkId, encode};
     use crate::dot::Dot;
-    use crate::membership::Committee;
+    use crate::membership::{Committee, Generation};
 
     /// Signers of one network, in seat order.
     fn keys(count: u8) -> Vec<SigningActor> {
@@ -374,7 +379,8 @@ mod tests {
         keys
     }
 
-    /// A stretch of messages with operations of these sizes, and a certificate of so many signatures.
+    /// A stretch of messages with operations of these sizes, and a certificate of so many
+    /// signatures.
     fn chunk(sizes: &[usize], signatures: u8) -> Chunk {
         let source = Actor::from_bytes([7; 32]);
         let (generation, digest) = (Generation::GENESIS, Digest::from_bytes([3; 32]));
@@ -417,7 +423,8 @@ mod tests {
         }
     }
 
-    /// Were it less, an answer would not fit a packet; were it much more, an answer would hold less than it may.
+    /// Were it less, an answer would not fit a packet; were it much more, an answer would hold less
+    /// than it may.
     #[test]
     fn a_stretch_is_weighed_as_no_less_than_its_bytes_and_hardly_more() {
         for sizes in [&[][..], &[1], &[0, 700], &[1000; 5], &[3; 40]] {

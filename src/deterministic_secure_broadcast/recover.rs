@@ -1,4 +1,5 @@
-//! Building a replica from what it made durable: the first start has nothing, every later one goes on where it stopped.
+//! Building a replica from what it made durable: the first start has nothing, every later one goes
+//! on where it stopped.
 
 use std::sync::Arc;
 
@@ -24,15 +25,16 @@ use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
-    /// The replica of `key`'s actor in the network that `genesis` describes, as its `records` left it: with none,
-    /// the first start. `algorithm` is in the genesis state. An actor that is no member follows the network and signs nothing.
+    /// The replica of `key`'s actor in the network that `genesis` describes, as its `records` left
+    /// it: with none, the first start. `algorithm` is in the genesis state. An actor that is no
+    /// member follows the network and signs nothing.
     ///
-    /// The step announces the replica to the members. A crash between any two records is no loss, as long as each step
-    /// was spent in order.
+    /// The step announces the replica to the members. A crash between any two records is no loss,
+    /// as long as each step was spent in order.
     ///
     /// # Errors
-    /// [`RecoverError`] when the algorithm is not the one described, or a record does not follow from those
-    /// before it.
+    /// [`RecoverError`] when the algorithm is not the one described, or a record does not follow
+    /// from those before it.
     pub fn recover(
         key: SigningActor,
         algorithm: A,
@@ -102,7 +104,8 @@ impl<A: Wire> Replica<A> {
         })
     }
 
-    /// Does again what a record says was done. `None` when it does not follow from what was done before.
+    /// Does again what a record says was done. `None` when it does not follow from what was done
+    /// before.
     fn replay(&mut self, record: Record) -> Option<()> {
         match record {
             Record::Queued(bytes) => self.replay_queued(bytes),
@@ -129,7 +132,8 @@ impl<A: Wire> Replica<A> {
                     .ok()?;
                 let approvals = &mut self.closing.approvals;
                 let reached = approvals.add(&self.history.boundary, &change, fact).ok()?;
-                // Of one member, who is a quorum: nobody else would say again what authorises the change.
+                // Of one member, who is a quorum: nobody else would say again what authorises the
+                // change.
                 reached.map_or(Some(()), |authorised| self.replay_frozen(authorised))
             }
             Record::Frozen(authorisation) => {
@@ -214,13 +218,14 @@ impl<A: Wire> Replica<A> {
     }
 
     fn replay_certified(&mut self, chunk: Chunk) -> Option<()> {
-        // What was certified was believed of a generation that we had heard of, and may not have installed: it is on record when
-        // it is.
+        // What was certified was believed of a generation that we had heard of, and may not have
+        // installed: it is on record when it is.
         self.lanes.begin(chunk.source, &self.history.network);
         let lane = self.lanes.get_mut(&chunk.source)?;
         let mut head = lane.head();
         let entries = chunk.proposals.into_iter();
-        // What was locked was checked; a version that kept other copies may have written this record.
+        // What was locked was checked; a version that kept other copies may have written this
+        // record.
         let ours = |entry: Entry| {
             let ours = lane.find(entry.message().seq, &entry.digest);
             ours.cloned().unwrap_or(entry)

@@ -1,8 +1,10 @@
-//! The only one in a replica that holds its key, and the only one that knows whether it may be used.
+//! The only one in a replica that holds its key, and the only one that knows whether it may be
+//! used.
 //!
-//! State: the key, and what keeps it from signing. Inputs: statements to sign, and the news that the key has signed what we
-//! do not remember. Output: a fact, or nothing. Invariant: a replica that is silenced never signs again, in whatever state
-//! it is; its store may be an old copy, so that whatever it says may contradict what its key has said elsewhere.
+//! State: the key, and what keeps it from signing. Inputs: statements to sign, and the news that
+//! the key has signed what we do not remember. Output: a fact, or nothing. Invariant: a replica
+//! that is silenced never signs again, in whatever state it is; its store may be an old copy, so
+//! that whatever it says may contradict what its key has said elsewhere.
 
 use crate::actor::{Actor, SigningActor, Statement, Verified};
 use crate::codec::NetworkId;
@@ -35,8 +37,8 @@ impl Signer {
         self.key.actor()
     }
 
-    /// The key for the agreement, which signs, counts and records its votes in one step. Whoever lends it tells the
-    /// borrower when the signer is silenced.
+    /// The key for the agreement, which signs, counts and records its votes in one step. Whoever
+    /// lends it tells the borrower when the signer is silenced.
     pub(super) fn lend(&self) -> Option<SigningActor> {
         self.may_sign().then(|| self.key.clone())
     }

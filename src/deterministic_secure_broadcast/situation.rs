@@ -1,4 +1,5 @@
-//! The states of the protocol that a replica can be in, by name: so that a campaign can tell which of them it reached.
+//! The states of the protocol that a replica can be in, by name: so that a campaign can tell which
+//! of them it reached.
 
 use super::Replica;
 use super::lane::{Lane, Stance};

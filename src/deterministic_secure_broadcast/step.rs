@@ -1,4 +1,5 @@
-//! What a replica wants done. It does no I/O itself: it says what to write, send, tell and report, in this order.
+//! What a replica wants done. It does no I/O itself: it says what to write, send, tell and report,
+//! in this order.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
 use crate::membership::{self, Authorisation, Change, Founding, Generation, Report, Value};
 
-/// The outcome of one input, to be spent from top to bottom: what is written before it is sent can never be
-/// contradicted after a crash.
+/// The outcome of one input, to be spent from top to bottom: what is written before it is sent can
+/// never be contradicted after a crash.
 #[derive(Debug)]
 #[must_use = "records must be made durable before packets are sent"]
 pub struct Step<Op> {
@@ -29,7 +30,8 @@ pub struct Step<Op> {
     pub faults: Vec<Fault>,
     /// 5. Generations that began here.
     pub installed: Vec<Installed>,
-    /// 6. Changes that others wish or approve and that we have not approved: the application's policy decides.
+    /// 6. Changes that others wish or approve and that we have not approved: the application's
+    ///    policy decides.
     pub asked: Vec<Change>,
     /// 7. Parts of a packet that were refused while others of the same packet were taken.
     pub refused: Vec<Refusal>,
@@ -43,8 +45,8 @@ pub struct Installed {
     pub generation: Generation,
     /// Whether we are a member of it. If not, what waits in the outbox waits until we are again.
     pub seated: bool,
-    /// Whether it began from a snapshot: then its deliveries up to the boundary were not told one by one, and the
-    /// algorithm is to be read afresh.
+    /// Whether it began from a snapshot: then its deliveries up to the boundary were not told one
+    /// by one, and the algorithm is to be read afresh.
     pub by_snapshot: bool,
 }
 
@@ -63,7 +65,8 @@ impl<Op> Default for Step<Op> {
 }
 
 impl<Op> Step<Op> {
-    /// Appends what a later input led to. Whoever has many inputs waiting spends their steps as one, with one write.
+    /// Appends what a later input led to. Whoever has many inputs waiting spends their steps as
+    /// one, with one write.
     pub fn absorb(&mut self, later: Self) {
         self.persist.extend(later.persist);
         self.send.extend(later.send);
@@ -87,22 +90,23 @@ impl<Op> Step<Op> {
     }
 }
 
-/// A change of a replica that must survive a crash. Replaying the records in order rebuilds the replica.
+/// A change of a replica that must survive a crash. Replaying the records in order rebuilds the
+/// replica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Record {
     /// An operation of ours was accepted and waits in the outbox.
     Queued(Bytes),
-    /// We are bound to this message at its dot: we echo no other there. Our own messages are locked too; those
-    /// take `from_outbox` operations out of it.
+    /// We are bound to this message at its dot: we echo no other there. Our own messages are locked
+    /// too; those take `from_outbox` operations out of it.
     Locked {
         /// The message with its source's signature.
         proposal: Arc<Proposal>,
         /// How many waiting operations it carries.
         from_outbox: u32,
     },
-    /// A quorum certified a stretch of a lane that follows what was delivered. It names no messages when it is the one
-    /// that is locked there.
+    /// A quorum certified a stretch of a lane that follows what was delivered. It names no messages
+    /// when it is the one that is locked there.
     Certified(Chunk),
     /// The next message of a certified stretch was delivered. This drops the lock at its dot.
     Delivered(Dot),
@@ -127,10 +131,11 @@ pub enum Record {
         /// The state at the last one's frontier.
         bytes: Bytes,
     },
-    /// We are about to speak of this value. Whoever counts on it must find it with somebody, even after all members have
-    /// crashed at once.
+    /// We are about to speak of this value. Whoever counts on it must find it with somebody, even
+    /// after all members have crashed at once.
     Value(Arc<Value>),
-    /// A value, a report or the boundary of this generation rests on this message, which is in no lane.
+    /// A value, a report or the boundary of this generation rests on this message, which is in no
+    /// lane.
     Message(Arc<Proposal>),
 }
 
@@ -173,8 +178,8 @@ impl<Op: Serialize + DeserializeOwned> Delivery<Op> {
         len.expect("operations were decoded before they were applied")
     }
 
-    /// The operations in the order in which they were applied, decoded when asked for: who does not look pays
-    /// nothing.
+    /// The operations in the order in which they were applied, decoded when asked for: who does not
+    /// look pays nothing.
     #[must_use]
     pub fn ops(&self) -> Vec<Op> {
         let bytes = self.entry.message().ops.as_slice();
@@ -195,25 +200,25 @@ pub enum Fault {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A quorum certified what our algorithm says can never be valid: a law of the algorithm is broken, or more
-    /// members lie than tolerated. The lane is stopped.
+    /// A quorum certified what our algorithm says can never be valid: a law of the algorithm is
+    /// broken, or more members lie than tolerated. The lane is stopped.
     BrokenLaw {
         /// The certified message.
         dot: Dot,
         /// What the algorithm says.
         reason: &'static str,
     },
-    /// A quorum certified operations that do not decode here: members have a later version of the algorithm. The lane is stopped,
-    /// until a replica of that version goes on from the store.
+    /// A quorum certified operations that do not decode here: members have a later version of the
+    /// algorithm. The lane is stopped, until a replica of that version goes on from the store.
     Unreadable {
         /// The certified message.
         dot: Dot,
     },
-    /// Our own key has signed what we do not remember: the store is an old copy, or the key is used twice. We sign
-    /// no more.
+    /// Our own key has signed what we do not remember: the store is an old copy, or the key is used
+    /// twice. We sign no more.
     Silenced,
-    /// Our state is not the one that a quorum certified: a law of the algorithm is broken, or more members lie than
-    /// tolerated.
+    /// Our state is not the one that a quorum certified: a law of the algorithm is broken, or more
+    /// members lie than tolerated.
     Diverged {
         /// The generation that begins from the certified one.
         generation: Generation,

@@ -1,9 +1,10 @@
 //! Totality and catching up: who is known to have what, and how whoever lacks something gets it.
 //!
-//! Every replica remembers the newest standing that each member signed, and each contact that the application named. On
-//! ticks it announces its own to those that are not known to be level with it; one that lacks something pulls it, any other
-//! answers where it stands. When all are known to be level, and each contact was heard, nobody speaks. What is pulled proves
-//! itself, so it may come from anybody.
+//! Every replica remembers the newest standing that each member signed, and each contact that the
+//! application named. On ticks it announces its own to those that are not known to be level with
+//! it; one that lacks something pulls it, any other answers where it stands. When all are known to
+//! be level, and each contact was heard, nobody speaks. What is pulled proves itself, so it may
+//! come from anybody.
 
 use std::sync::Arc;
 
@@ -19,13 +20,14 @@ use crate::membership::Generation;
 use crate::traits::Wire;
 
 impl<A: Wire> Replica<A> {
-    /// Our standing, signed anew when it has changed. A replica that signs no more shows the last that it signed, if it has
-    /// one: standings only grow, so an old one is true.
+    /// Our standing, signed anew when it has changed. A replica that signs no more shows the last
+    /// that it signed, if it has one: standings only grow, so an old one is true.
     pub(super) fn standing(&mut self) -> Option<Arc<Signed<Standing>>> {
         if self.peers.standing.current {
             return self.peers.standing.last.clone();
         }
-        // Whoever left may hold alone what the boundary adopted, and goes when a quorum says that it is here.
+        // Whoever left may hold alone what the boundary adopted, and goes when a quorum says that
+        // it is here.
         let arrived = self.holds_adopted();
         let before = self.generation().number().saturating_sub(1);
         let statement = Standing {
@@ -76,8 +78,8 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// Shows what ended its generation to whoever stands in an older one in which we had no seat: it does not know us, and so
-    /// would not ask.
+    /// Shows what ended its generation to whoever stands in an older one in which we had no seat:
+    /// it does not know us, and so would not ask.
     fn show_chain(&self, to: Actor, standing: &Standing, step: &mut Step<A::Op>) {
         let known = self
             .history
@@ -88,7 +90,8 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Remembers a member's standing. Standings only grow, so whatever is old or out of order adds nothing.
+    /// Remembers a member's standing. Standings only grow, so whatever is old or out of order adds
+    /// nothing.
     pub(super) fn learn(
         &mut self,
         standing: &Arc<Signed<Standing>>,
@@ -131,7 +134,8 @@ impl<A: Wire> Replica<A> {
         peer.is_some_and(|peer| peer.leads(self.generation(), &self.lanes))
     }
 
-    /// Whether the application named somebody who has not said yet where it stands: we may be far behind, and not know it.
+    /// Whether the application named somebody who has not said yet where it stands: we may be far
+    /// behind, and not know it.
     fn is_unheard_contact(&self, actor: &Actor) -> bool {
         let unheard = |peer: &Peer| !peer.is_understood();
         self.history.seated(actor).is_none() && self.peers.get(actor).is_some_and(unheard)
@@ -146,8 +150,9 @@ impl<A: Wire> Replica<A> {
             && self.unknown_to(peer).next().is_none()
     }
 
-    /// The evidence that is told of: no more than a standing may name. Members come and go, and so do the liars among them:
-    /// those who have a lane in this generation go before those who left nothing behind.
+    /// The evidence that is told of: no more than a standing may name. Members come and go, and so
+    /// do the liars among them: those who have a lane in this generation go before those who left
+    /// nothing behind.
     fn told(&self) -> impl Iterator<Item = (&Actor, &Arc<Equivocation>)> {
         let here = |(actor, _): &(&Actor, _)| self.history.boundary.has_lane(actor);
         let gone = self
@@ -165,8 +170,9 @@ impl<A: Wire> Replica<A> {
         unknown.map(|(_, evidence)| evidence)
     }
 
-    /// Announces to members that are not known to be level, and pulls from those that have more. Those of whom neither is so are
-    /// not asked about each lane again, at each tick, until one of us moves.
+    /// Announces to members that are not known to be level, and pulls from those that have more.
+    /// Those of whom neither is so are not asked about each lane again, at each tick, until one of
+    /// us moves.
     pub(super) fn keep_peers_even(&mut self, step: &mut Step<A::Op>) {
         let me = self.actor();
         let members = self.peers.actors();
@@ -210,9 +216,10 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    /// Says to all other members where we stand, though they may know it. A correct member that hears it answers, with where it
-    /// stands itself or with a question: so whoever counts on the members learns which of them answer, although nobody
-    /// speaks while all are level. A replica that has signed nothing and signs no more says nothing.
+    /// Says to all other members where we stand, though they may know it. A correct member that
+    /// hears it answers, with where it stands itself or with a question: so whoever counts on the
+    /// members learns which of them answer, although nobody speaks while all are level. A replica
+    /// that has signed nothing and signs no more says nothing.
     pub fn probe(&mut self) -> Step<A::Op> {
         let mut step = Step::default();
         let me = self.actor();

@@ -1,11 +1,12 @@
-//! A trusted checkpoint: an operator names the value that founded one generation, and the chain of generations must pass
-//! through it.
+//! A trusted checkpoint: an operator names the value that founded one generation, and the chain of
+//! generations must pass through it.
 //!
-//! Each value names the value before it by its digest. So the checkpoint proves, backwards and by digests alone, which
-//! values founded all generations up to it. Members of those generations may have lost their keys since: no signature of
-//! theirs is believed for that. Until the chain that is held here reaches the checkpoint, the replica follows and does
-//! nothing else: it delivers, signs and installs nothing, and takes no generation into its chain that the checkpoint does
-//! not prove. A forged chain thus leaves nothing behind, however long it is.
+//! Each value names the value before it by its digest. So the checkpoint proves, backwards and by
+//! digests alone, which values founded all generations up to it. Members of those generations may
+//! have lost their keys since: no signature of theirs is believed for that. Until the chain that is
+//! held here reaches the checkpoint, the replica follows and does nothing else: it delivers, signs
+//! and installs nothing, and takes no generation into its chain that the checkpoint does not prove.
+//! A forged chain thus leaves nothing behind, however long it is.
 
 use std::sync::Arc;
 
@@ -23,8 +24,8 @@ pub(super) struct Checkpoint {
     generation: Generation,
     /// The values of the generations up to that one, the newest first and without a gap.
     values: Vec<Digest>,
-    /// The generation after which the chain is asked for: the first that is missing, unless one answer has no room for
-    /// all that is.
+    /// The generation after which the chain is asked for: the first that is missing, unless one
+    /// answer has no room for all that is.
     after: u64,
 }
 
@@ -43,7 +44,8 @@ impl Checkpoint {
         self.values.get(usize::try_from(newer).ok()?).copied()
     }
 
-    /// The generation after which the chain is asked for, until all is proven down to the installed one.
+    /// The generation after which the chain is asked for, until all is proven down to the installed
+    /// one.
     pub(super) fn asks_after(&self, installed: Generation) -> Option<Generation> {
         let missing = self.value(installed).is_none();
         missing.then(|| Generation::numbered(self.after))
@@ -54,7 +56,8 @@ impl Checkpoint {
         self.generation == generation
     }
 
-    /// Takes from an answer what it proves of older generations, down to the installed one. Whether that is anything.
+    /// Takes from an answer what it proves of older generations, down to the installed one. Whether
+    /// that is anything.
     fn learn(
         &mut self,
         foundings: &[Arc<Founding>],
@@ -82,13 +85,14 @@ impl Checkpoint {
 }
 
 impl<A: Wire> Replica<A> {
-    /// Names the value that founded a generation, from a source that is trusted: an invitation, or an operator. Until the
-    /// chain of generations reaches it, this replica follows the network and does nothing else. What was delivered before
-    /// stays: so name it before the replica hears of anybody.
+    /// Names the value that founded a generation, from a source that is trusted: an invitation, or
+    /// an operator. Until the chain of generations reaches it, this replica follows the network and
+    /// does nothing else. What was delivered before stays: so name it before the replica hears of
+    /// anybody.
     ///
     /// # Errors
-    /// [`CheckpointError`] when that generation or a later one is installed here, and another value founded it; then
-    /// nothing has changed.
+    /// [`CheckpointError`] when that generation or a later one is installed here, and another value
+    /// founded it; then nothing has changed.
     pub fn expect(&mut self, generation: Generation, value: Digest) -> Result<(), CheckpointError> {
         if generation <= self.generation() {
             let same = self.history.value_of(generation) == Some(value);
@@ -136,8 +140,8 @@ impl<A: Wire> Replica<A> {
     }
 }
 
-/// Whether a replica can use it whose chain has not reached the trusted checkpoint: what proves itself, what asks, and what
-/// tells whom to ask.
+/// Whether a replica can use it whose chain has not reached the trusted checkpoint: what proves
+/// itself, what asks, and what tells whom to ask.
 pub(super) fn concerns_the_chain(body: &Body) -> bool {
     match body {
         Body::Announce(_)

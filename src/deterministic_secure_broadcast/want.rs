@@ -1,4 +1,5 @@
-//! Messages that a value, a report or a boundary rests on, beside those that lanes hold: asked for, taken in, kept, served.
+//! Messages that a value, a report or a boundary rests on, beside those that lanes hold: asked for,
+//! taken in, kept, served.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,8 +32,8 @@ impl<A: Wire> Replica<A> {
         missing.is_empty()
     }
 
-    /// What was asked for and did not come is asked for again: also of who left, as what the boundary adopted may be held by
-    /// the members before alone.
+    /// What was asked for and did not come is asked for again: also of who left, as what the
+    /// boundary adopted may be held by the members before alone.
     pub(super) fn repeat_wants(&mut self, step: &mut Step<A::Op>) {
         let mut wanted = std::mem::take(&mut self.closing.wanted);
         wanted.retain(|(dot, digest)| self.message(dot, digest).is_none());
@@ -64,7 +65,8 @@ impl<A: Wire> Replica<A> {
         held.or_else(|| self.closing.payloads.get(digest)).cloned()
     }
 
-    /// Whether all messages are here that the boundary adopted, or what was delivered in their places.
+    /// Whether all messages are here that the boundary adopted, or what was delivered in their
+    /// places.
     pub(super) fn holds_adopted(&self) -> bool {
         let mut adopted = self
             .history
@@ -79,9 +81,9 @@ impl<A: Wire> Replica<A> {
         })
     }
 
-    /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for it; its source's signature
-    /// is checked because it is served, or is the one that was reported where the boundary adopted it. Whether it is, or
-    /// was, wanted: several may serve it.
+    /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for
+    /// it; its source's signature is checked because it is served, or is the one that was reported
+    /// where the boundary adopted it. Whether it is, or was, wanted: several may serve it.
     pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step<A::Op>) -> bool {
         let dot = entry.message().dot();
         if self.closing.wanted.contains(&(dot, entry.digest)) {
@@ -98,7 +100,8 @@ impl<A: Wire> Replica<A> {
         self.closing.payloads.contains_key(&entry.digest)
     }
 
-    /// Keeps a message that is on record until this generation ends; what the boundary adopted, until a frontier covers it.
+    /// Keeps a message that is on record until this generation ends; what the boundary adopted,
+    /// until a frontier covers it.
     pub(super) fn keep_payload(&mut self, entry: Entry) {
         let dot = entry.message().dot();
         if self.history.boundary.adopts(&dot, &entry.digest).is_some()
@@ -133,7 +136,8 @@ impl<A: Wire> Replica<A> {
             let value = Arc::clone(&candidate.value);
             self.send(from, Body::Value(value), step);
         }
-        // Anybody can ask, and write to whom the answer goes: each message once, and no more than an answer holds.
+        // Anybody can ask, and write to whom the answer goes: each message once, and no more than
+        // an answer holds.
         let mut room = self.limits().packet_bytes as usize;
         let asked: BTreeSet<_> = want.payloads.iter().collect();
         for (dot, digest) in asked {

@@ -1,8 +1,9 @@
 //! Tries to break the six laws of an algorithm, and prints the operation that did.
 //!
-//! [`check`] plays random histories: operations of several actors, valid and hostile, are judged, remembered,
-//! judged again after each foreign operation, applied in both orders, and carried to newcomers. The laws are
-//! those of [`crate::traits`]. What breaks one is shrunk to the few operations that matter.
+//! [`check`] plays random histories: operations of several actors, valid and hostile, are judged,
+//! remembered, judged again after each foreign operation, applied in both orders, and carried to
+//! newcomers. The laws are those of [`crate::traits`]. What breaks one is shrunk to the few
+//! operations that matter.
 //!
 //! Invariants:
 //! - a trial is a function of its seed: the same seed, the same histories, the same finding;
@@ -53,7 +54,8 @@ pub struct Trial {
     pub cases: u32,
     /// How many actors take part; at least 2, or nothing is foreign.
     pub actors: u8,
-    /// How many steps a history has. A step judges an operation or a batch, or applies an operation.
+    /// How many steps a history has. A step judges an operation or a batch, or applies an
+    /// operation.
     pub length: u32,
 }
 
@@ -69,7 +71,8 @@ impl Trial {
         }
     }
 
-    /// Like [`Trial::new`], with as many histories as the environment variable `QUICKCHECK_TESTS` says.
+    /// Like [`Trial::new`], with as many histories as the environment variable `QUICKCHECK_TESTS`
+    /// says.
     ///
     /// # Panics
     /// When the variable is set to anything but a number from 1 to `u32::MAX`.
@@ -112,16 +115,16 @@ pub fn actors(count: u8) -> Vec<Actor> {
 
 /// Tries to break the laws of the algorithm that `fresh` makes replicas of.
 ///
-/// `generate` draws an operation for an actor who looks at a replica of its own. It should yield valid operations,
-/// early ones and forged ones: what it never yields is not checked, [`Checked`] says how much was, and
-/// [`Checked::complete`] what was missing.
+/// `generate` draws an operation for an actor who looks at a replica of its own. It should yield
+/// valid operations, early ones and forged ones: what it never yields is not checked, [`Checked`]
+/// says how much was, and [`Checked::complete`] what was missing.
 ///
 /// # Errors
 /// [`Broken`]: the law that does not hold, and the shortest history found that shows it.
 ///
 /// # Panics
-/// When the trial has no histories, or histories without steps: it would check nothing. When the algorithm or `generate`
-/// panics.
+/// When the trial has no histories, or histories without steps: it would check nothing. When the
+/// algorithm or `generate` panics.
 pub fn check<A: Wire>(
     fresh: impl Fn(Actor) -> A,
     trial: &Trial,
@@ -166,7 +169,8 @@ pub enum Law {
     Final,
     /// Valid operations of different sources commute.
     Commuting,
-    /// States and operations survive the wire; equal states have equal bytes and give equal verdicts.
+    /// States and operations survive the wire; equal states have equal bytes and give equal
+    /// verdicts.
     Faithful,
 }
 
@@ -208,7 +212,8 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// What the laws need and the generator never showed, in words. Empty when all of them were really tried.
+    /// What the laws need and the generator never showed, in words. Empty when all of them were
+    /// really tried.
     pub fn unseen(&self) -> impl Iterator<Item = &'static str> {
         let seen = [
             (
@@ -247,8 +252,8 @@ impl Checked {
     /// This, if the generator showed all that the laws need.
     ///
     /// # Errors
-    /// [`Unseen`]: what it never showed. An algorithm on which nothing is ever early, such as a counter, has no `NotYet` to show: ask
-    /// [`Checked::complete_without_early`] of it.
+    /// [`Unseen`]: what it never showed. An algorithm on which nothing is ever early, such as a
+    /// counter, has no `NotYet` to show: ask [`Checked::complete_without_early`] of it.
     pub fn complete(self) -> Result<Self, Unseen> {
         let unseen: Vec<_> = self.unseen().collect();
         if unseen.is_empty() {
@@ -258,7 +263,8 @@ impl Checked {
         }
     }
 
-    /// Like [`Checked::complete`], for an algorithm on which each operation is valid or never will be.
+    /// Like [`Checked::complete`], for an algorithm on which each operation is valid or never will
+    /// be.
     ///
     /// # Errors
     /// [`Unseen`]: what the generator never showed.
@@ -312,8 +318,8 @@ pub struct Broken<Op> {
     pub case: u32,
     /// What had been applied, in order, each by its source. Shrunk.
     pub history: Vec<(Actor, Op)>,
-    /// What broke the law on that state: one operation, the two that do not commute, or a batch. None when the
-    /// state itself is at fault.
+    /// What broke the law on that state: one operation, the two that do not commute, or a batch.
+    /// None when the state itself is at fault.
     pub ops: Vec<(Actor, Op)>,
     /// What was seen.
     pub explanation: String,

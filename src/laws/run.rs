@@ -216,7 +216,8 @@ impl<'a, A: Wire> Run<'a, A> {
         Ok(())
     }
 
-    /// `first` and `second` are valid here and of different sources; `after` is here and then `first`.
+    /// `first` and `second` are valid here and of different sources; `after` is here and then
+    /// `first`.
     fn commuting(&self, first: (Actor, &A::Op), after: &A, second: (Actor, &A::Op)) -> Checks<A> {
         let mut other_way = self.replica.clone();
         other_way.apply(second.1.clone());

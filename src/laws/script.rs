@@ -74,7 +74,8 @@ pub(super) struct Found<Op> {
     pub(super) history: Vec<(Actor, Op)>,
 }
 
-/// What a part of `script` shows of the law that `found` is about: a part that no step can be left out of.
+/// What a part of `script` shows of the law that `found` is about: a part that no step can be left
+/// out of.
 ///
 /// Delta debugging (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, 2002).
 pub(super) fn shrink<A: Wire>(

@@ -1,11 +1,13 @@
-//! The boundary at which a generation begins: all that its members start from, and what it still admits of before.
+//! The boundary at which a generation begins: all that its members start from, and what it still
+//! admits of before.
 //!
-//! A boundary is a fact: it is made from a genesis, or by checking the value that succeeds another boundary
-//! ([`Value::check`](super::Value::check)). Nothing of it is decoded.
+//! A boundary is a fact: it is made from a genesis, or by checking the value that succeeds another
+//! boundary ([`Value::check`](super::Value::check)). Nothing of it is decoded.
 //!
 //! Invariants:
 //! - the frontier never goes back from one boundary to the next;
-//! - adopted and sealed dots are right after the frontier, at most one a lane, and never both in one lane.
+//! - adopted and sealed dots are right after the frontier, at most one a lane, and never both in
+//!   one lane.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -117,7 +119,8 @@ impl Boundary {
         self.state
     }
 
-    /// All actors whose lanes count against the bound: members, and everybody who left something behind.
+    /// All actors whose lanes count against the bound: members, and everybody who left something
+    /// behind.
     #[must_use]
     pub fn lanes(&self) -> BTreeSet<Actor> {
         let left = self
@@ -137,8 +140,8 @@ impl Boundary {
             || self.sealed.contains_key(source)
     }
 
-    /// Whether `dot` may still be certified in this generation for a source: it is a member, or the dot was locked or sealed
-    /// when this generation began.
+    /// Whether `dot` may still be certified in this generation for a source: it is a member, or the
+    /// dot was locked or sealed when this generation began.
     #[must_use]
     pub fn speaks(&self, dot: &Dot) -> bool {
         self.committee.contains(&dot.source) || self.marked(dot)
@@ -150,19 +153,20 @@ impl Boundary {
         marked.chain(self.committee.actors()).copied().collect()
     }
 
-    /// Whether a lock or seal at `dot` counts when it is reported at the end of this generation: its source is a member, and
-    /// the boundary imposes nothing there.
+    /// Whether a lock or seal at `dot` counts when it is reported at the end of this generation:
+    /// its source is a member, and the boundary imposes nothing there.
     ///
-    /// Did others' count, then a retired key, or one that never was a member, would need only one lying member that reports
-    /// its lock, and everybody would adopt and echo what no committee ever let in. And what the boundary imposes is carried
-    /// on without being reported: nobody correct echoes anything else there, so that nothing else can have been
-    /// certified.
+    /// Did others' count, then a retired key, or one that never was a member, would need only one
+    /// lying member that reports its lock, and everybody would adopt and echo what no committee
+    /// ever let in. And what the boundary imposes is carried on without being reported: nobody
+    /// correct echoes anything else there, so that nothing else can have been certified.
     #[must_use]
     pub fn counts(&self, dot: &Dot) -> bool {
         self.committee.contains(&dot.source) && !self.marked(dot)
     }
 
-    /// The closing rule: what a certificate of generation `certified` for `digest` at `dot` is worth here.
+    /// The closing rule: what a certificate of generation `certified` for `digest` at `dot` is
+    /// worth here.
     #[must_use]
     pub fn admits(&self, certified: Generation, dot: &Dot, digest: &Digest) -> Admission {
         if certified >= self.generation() {
@@ -222,10 +226,12 @@ pub enum Admission {
     Refused,
 }
 
-/// A sealed dot: every digest that was reported there, each with the source's signature; at least two.
+/// A sealed dot: every digest that was reported there, each with the source's signature; at least
+/// two.
 ///
-/// Every one, not just the two that convict: with one liar of four, one digest may have been certified and be
-/// reported once, beside two others. Were it dropped, the replicas that delivered it would stand alone for ever.
+/// Every one, not just the two that convict: with one liar of four, one digest may have been
+/// certified and be reported once, beside two others. Were it dropped, the replicas that delivered
+/// it would stand alone for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
     first: Signed<Echo>,

@@ -1,7 +1,7 @@
 //! Quorum certificates: one statement and the signatures of exactly a quorum of one committee.
 //!
-//! Exactly a quorum, in seat order: so that a statement's certificates have one size, and a liar cannot make
-//! anybody verify more than a quorum's worth of signatures.
+//! Exactly a quorum, in seat order: so that a statement's certificates have one size, and a liar
+//! cannot make anybody verify more than a quorum's worth of signatures.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -62,8 +62,9 @@ pub enum CertificateError {
 }
 
 impl Committee {
-    /// The fact behind a certificate of this committee. `known` names a signature of that seat on the very same
-    /// statement that was made or verified here before: only a byte for byte equal one is not checked again.
+    /// The fact behind a certificate of this committee. `known` names a signature of that seat on
+    /// the very same statement that was made or verified here before: only a byte for byte equal
+    /// one is not checked again.
     ///
     /// # Errors
     /// [`CertificateError`].
@@ -121,8 +122,8 @@ impl<T: Statement + Clone + PartialEq> Tally<T> {
         self.signatures.get(&seat).copied()
     }
 
-    /// Counts a member's signature, one a seat; the certificate if and only if the quorum is newly reached.
-    /// A fact about another statement or by somebody without a seat is not counted.
+    /// Counts a member's signature, one a seat; the certificate if and only if the quorum is newly
+    /// reached. A fact about another statement or by somebody without a seat is not counted.
     pub fn add(
         &mut self,
         committee: &Committee,

@@ -1,10 +1,11 @@
 //! Changes of the committee, the members' approvals, and the authority that a quorum of them gives.
 //!
-//! A minority can neither admit nor expel anybody, and cannot freeze anybody: only an [`Authorised`] change, which a
-//! quorum approved, starts a change of generation.
+//! A minority can neither admit nor expel anybody, and cannot freeze anybody: only an
+//! [`Authorised`] change, which a quorum approved, starts a change of generation.
 //!
-//! An approval names the change by its [`ChangeKey`], without the joiner's signature. One entry has many good
-//! signatures, and a joiner that shows each member another one must not split the approvals.
+//! An approval names the change by its [`ChangeKey`], without the joiner's signature. One entry has
+//! many good signatures, and a joiner that shows each member another one must not split the
+//! approvals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -71,7 +72,8 @@ impl Change {
     /// Whether the change can be made, alone, in the generation that begins at `last`.
     ///
     /// # Errors
-    /// [`ChangeError`] when it cannot, or when a newcomer's entry is not its own or of another generation.
+    /// [`ChangeError`] when it cannot, or when a newcomer's entry is not its own or of another
+    /// generation.
     pub fn check(&self, last: &Boundary) -> Result<(), ChangeError> {
         Membership::of(last).apply(&self.key(), last)?;
         if let Self::Join(entry) = self {
@@ -144,9 +146,9 @@ impl Membership {
 
 /// The members after `changes`, or `None` when none of them takes effect.
 ///
-/// Changes that can be made alone but not together (the last two members leave; two enter and one seat is
-/// free) are made in key order, and one whose turn finds it impossible has no effect. It must not make the
-/// value bad: a quorum that authorised both would otherwise be frozen for ever.
+/// Changes that can be made alone but not together (the last two members leave; two enter and one
+/// seat is free) are made in key order, and one whose turn finds it impossible has no effect. It
+/// must not make the value bad: a quorum that authorised both would otherwise be frozen for ever.
 pub(super) fn members_after<'a>(
     last: &Boundary,
     changes: impl IntoIterator<Item = &'a ChangeKey>,
@@ -232,10 +234,12 @@ impl Authorised {
     }
 }
 
-/// The approvals of one generation: of each seat those of [`CHANGES`] newcomers, the first ones, and all others.
+/// The approvals of one generation: of each seat those of [`CHANGES`] newcomers, the first ones,
+/// and all others.
 ///
-/// Nothing is dropped. Were the newest kept, somebody who sends a member's old approvals again would make everybody forget its
-/// new ones. No member is stuck with newcomers that nobody else approves: a renewal begins anew.
+/// Nothing is dropped. Were the newest kept, somebody who sends a member's old approvals again
+/// would make everybody forget its new ones. No member is stuck with newcomers that nobody else
+/// approves: a renewal begins anew.
 #[derive(Clone, Debug, Default)]
 pub struct Approvals {
     seats: BTreeMap<Seat, Vec<Verified<Approval>>>,
@@ -243,11 +247,12 @@ pub struct Approvals {
 }
 
 impl Approvals {
-    /// Counts a member's approval of `change`; the authorised change when the quorum is newly reached.
+    /// Counts a member's approval of `change`; the authorised change when the quorum is newly
+    /// reached.
     ///
     /// # Errors
-    /// [`ChangeError`] when the change cannot be made, the approval is of another change, of another generation or by no
-    /// member, or the member approved [`CHANGES`] other newcomers.
+    /// [`ChangeError`] when the change cannot be made, the approval is of another change, of
+    /// another generation or by no member, or the member approved [`CHANGES`] other newcomers.
     pub fn add(
         &mut self,
         last: &Boundary,

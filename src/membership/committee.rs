@@ -1,8 +1,9 @@
 //! The committee of one generation: who is seated, how many may lie, how many make a quorum.
 //!
-//! With `n` members, `f = floor((n - 1) / 3)` may be Byzantine and a quorum is `q = n - f`. Two quorums share at
-//! least `2q - n = n - 2f >= f + 1` members, so at least one correct one; and the `n - f` correct members
-//! are a quorum of their own (Bracha, Toueg: Asynchronous Consensus and Broadcast Protocols, 1985).
+//! With `n` members, `f = floor((n - 1) / 3)` may be Byzantine and a quorum is `q = n - f`. Two
+//! quorums share at least `2q - n = n - 2f >= f + 1` members, so at least one correct one; and the
+//! `n - f` correct members are a quorum of their own (Bracha, Toueg: Asynchronous Consensus and
+//! Broadcast Protocols, 1985).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -58,7 +59,8 @@ impl Seat {
     }
 }
 
-/// The members of one generation. Never empty, sorted, every key decompressed once and of full order.
+/// The members of one generation. Never empty, sorted, every key decompressed once and of full
+/// order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committee {
     generation: Generation,

@@ -11,8 +11,8 @@ use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, fixed};
 use crate::snapshot::Snapshot;
 use crate::traits::Wire;
 
-/// All that replicas must agree on before they hear of each other: first members, algorithm, bounds; and a nonce, which tells
-/// this founding from any other by the same members.
+/// All that replicas must agree on before they hear of each other: first members, algorithm,
+/// bounds; and a nonce, which tells this founding from any other by the same members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Genesis {
     algorithm: String,
@@ -27,8 +27,9 @@ pub struct Genesis {
 impl Genesis {
     /// The genesis of a network of `members` that starts from the state of `algorithm`.
     ///
-    /// Two foundings of the same members with the same `nonce` are one network: what an actor signs in one counts in the
-    /// other, and convicts it when it contradicts. So draw the nonce from the system's source of randomness.
+    /// Two foundings of the same members with the same `nonce` are one network: what an actor signs
+    /// in one counts in the other, and convicts it when it contradicts. So draw the nonce from the
+    /// system's source of randomness.
     ///
     /// # Errors
     /// [`GenesisError`] when the members are no committee or the limits contradict each other.
@@ -50,8 +51,9 @@ impl Genesis {
         })
     }
 
-    /// The genesis of a network that goes on from a state that another one had certified: `algorithm` is in that state. Its nonce
-    /// is made of `salt`, drawn as a nonce is, and of `origin`, so that its name tells the networks that go on from there from all others.
+    /// The genesis of a network that goes on from a state that another one had certified:
+    /// `algorithm` is in that state. Its nonce is made of `salt`, drawn as a nonce is, and of
+    /// `origin`, so that its name tells the networks that go on from there from all others.
     ///
     /// # Errors
     /// As [`new`](Self::new).

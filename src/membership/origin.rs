@@ -1,7 +1,9 @@
-//! A network that goes on from where another one ended: its first state is one that the other had certified, and its name says so.
+//! A network that goes on from where another one ended: its first state is one that the other had
+//! certified, and its name says so.
 //!
-//! When more members are lost for good than a quorum can spare, no generation begins any more and nothing new is accepted. What the
-//! last generation began with is certified by a quorum of the one before, and that proves itself from the genesis on, to anybody.
+//! When more members are lost for good than a quorum can spare, no generation begins any more and
+//! nothing new is accepted. What the last generation began with is certified by a quorum of the one
+//! before, and that proves itself from the genesis on, to anybody.
 
 use std::sync::Arc;
 
@@ -24,8 +26,8 @@ pub struct Origin {
     pub generation: Generation,
 }
 
-/// The state with which a generation began, and the proof that the members before it agreed on it: a claim, until
-/// [`verify`](Self::verify).
+/// The state with which a generation began, and the proof that the members before it agreed on it:
+/// a claim, until [`verify`](Self::verify).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertifiedState {
     genesis: Genesis,
@@ -48,9 +50,10 @@ impl CertifiedState {
         &self.genesis
     }
 
-    /// Checks that a quorum of each generation decided the next one, from the genesis on, and that the last one began with this
-    /// state. It is for the caller to say whether it means this network and this generation: a genesis can be made by anybody, and
-    /// old members' keys, if a quorum of them is stolen, can make other generations after their own.
+    /// Checks that a quorum of each generation decided the next one, from the genesis on, and that
+    /// the last one began with this state. It is for the caller to say whether it means this
+    /// network and this generation: a genesis can be made by anybody, and old members' keys, if a
+    /// quorum of them is stolen, can make other generations after their own.
     ///
     /// # Errors
     /// [`CertifiedStateError`].
@@ -73,7 +76,8 @@ impl CertifiedState {
         Snapshot::from_bytes(self.bytes.clone()).manifest().digest()
     }
 
-    /// Puts the state into `fresh`, an algorithm of the same configuration in the state in which it is made.
+    /// Puts the state into `fresh`, an algorithm of the same configuration in the state in which it
+    /// is made.
     ///
     /// # Errors
     /// [`CertifiedStateError`] when it is no state of that algorithm.

@@ -1,7 +1,8 @@
-//! What a member reports, once, when it freezes: where its lanes end, and what it has locked right after.
+//! What a member reports, once, when it freezes: where its lanes end, and what it has locked right
+//! after.
 //!
-//! A report is believed for what other keys vouch for: a head counts when it is certified (the broadcast
-//! checks that), a lock or a seal when the source signed it.
+//! A report is believed for what other keys vouch for: a head counts when it is certified (the
+//! broadcast checks that), a lock or a seal when the source signed it.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +25,9 @@ pub struct Report {
     pub value: Digest,
     /// The ends of the lanes that moved since it began.
     pub heads: Frontier,
-    /// What the member holds at the next dots of members' lanes, where the boundary imposes nothing. Its own lock goes
-    /// before a seal: a digest that it echoed may have been certified, and must be among the reported.
+    /// What the member holds at the next dots of members' lanes, where the boundary imposes
+    /// nothing. Its own lock goes before a seal: a digest that it echoed may have been certified,
+    /// and must be among the reported.
     pub marks: BTreeMap<Actor, Mark>,
 }
 
@@ -59,9 +61,10 @@ impl Mark {
         std::iter::once(one).chain(other)
     }
 
-    /// A lock that was signed in a later generation is no member's of this one, and who adopts it could pass it on to nobody.
-    /// Of a seal nothing is adopted, and the generations of its two are whatever a liar wrote: did they matter, one
-    /// liar's evidence in its members' reports would keep a generation from ever ending.
+    /// A lock that was signed in a later generation is no member's of this one, and who adopts it
+    /// could pass it on to nobody. Of a seal nothing is adopted, and the generations of its two are
+    /// whatever a liar wrote: did they matter, one liar's evidence in its members' reports would
+    /// keep a generation from ever ending.
     fn check(&self, generation: Generation, dot: &Dot) -> Result<(), ReportError> {
         let in_time = match self {
             Self::Lock(lock) => lock.statement.generation <= generation,
@@ -102,8 +105,8 @@ impl Report {
         moved.unwrap_or_else(|| head(last.network(), last.frontier(), source))
     }
 
-    /// Everything that can be checked of a report whose reporter's signature is good: its shape, and every
-    /// signature in its marks. Not whether its heads are certified.
+    /// Everything that can be checked of a report whose reporter's signature is good: its shape,
+    /// and every signature in its marks. Not whether its heads are certified.
     ///
     /// # Errors
     /// [`ReportError`].
@@ -116,8 +119,9 @@ impl Report {
         Ok(())
     }
 
-    /// What a report is without its signatures: of this generation, its heads beyond the last frontier in lanes that may
-    /// move, its marks right after its heads, where they count. So there are no more of either than lanes that speak.
+    /// What a report is without its signatures: of this generation, its heads beyond the last
+    /// frontier in lanes that may move, its marks right after its heads, where they count. So there
+    /// are no more of either than lanes that speak.
     pub(super) fn check_shape(&self, last: &Boundary) -> Result<(), ReportError> {
         if (self.generation, self.value) != (last.generation(), last.value()) {
             return Err(ReportError::Stale);
@@ -140,7 +144,8 @@ impl Report {
         Ok(())
     }
 
-    /// The lane of somebody who is no member moves by one dot at most: to what the boundary names there.
+    /// The lane of somebody who is no member moves by one dot at most: to what the boundary names
+    /// there.
     fn check_head(&self, last: &Boundary, source: &Actor, head: &Head) -> Result<(), ReportError> {
         let dot = Dot {
             source: *source,

@@ -1,17 +1,18 @@
 //! The value that the members of a generation agree on, and the boundary that it founds.
 //!
-//! A value is judged on facts about it alone, never on the judge's own position: the agreement needs the same
-//! answer of all correct members. What follows from the value and the last boundary is checked here. What needs
-//! lanes, payloads and the algorithm is returned as [`Obligations`], for the broadcast to fulfil before it
-//! calls the value good.
+//! A value is judged on facts about it alone, never on the judge's own position: the agreement
+//! needs the same answer of all correct members. What follows from the value and the last boundary
+//! is checked here. What needs lanes, payloads and the algorithm is returned as [`Obligations`],
+//! for the broadcast to fulfil before it calls the value good.
 //!
-//! A value that adopts what no correct member can have echoed is bad. That too is judged by the broadcast, on the value, the
-//! messages that it adopts and the state at its frontier alone; the boundary then follows from the value, so that whoever
-//! only follows need judge nothing.
+//! A value that adopts what no correct member can have echoed is bad. That too is judged by the
+//! broadcast, on the value, the messages that it adopts and the state at its frontier alone; the
+//! boundary then follows from the value, so that whoever only follows need judge nothing.
 //!
-//! *Why the next boundary is safe:* if a digest was certified at a dot, one of a quorum's reports is by a correct
-//! member that echoed it. That member either had delivered it, and the frontier covers it, or reports its lock, and
-//! it is adopted, or sealed together with every other digest that was reported.
+//! *Why the next boundary is safe:* if a digest was certified at a dot, one of a quorum's reports
+//! is by a correct member that echoed it. That member either had delivered it, and the frontier
+//! covers it, or reports its lock, and it is adopted, or sealed together with every other digest
+//! that was reported.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
@@ -35,8 +36,8 @@ use crate::dot::{Dot, Frontier};
 pub struct Terms {
     /// The digest of the value before.
     pub parent: Digest,
-    /// The changes with their approvals, in the order of their keys. None of them can be left out: one that
-    /// is carried counts.
+    /// The changes with their approvals, in the order of their keys. None of them can be left out:
+    /// one that is carried counts.
     pub changes: Vec<Authorisation>,
     /// What members reported, in the order of their keys; a quorum or more.
     pub reports: Vec<Signed<Report>>,
@@ -54,8 +55,8 @@ pub struct Value {
 /// What remains to be shown before a value is good, by whoever has the lanes and the algorithm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obligations {
-    /// Heads that must be held certified, with every message of their lanes from the last frontier on. A
-    /// liar reports heads that nobody certified.
+    /// Heads that must be held certified, with every message of their lanes from the last frontier
+    /// on. A liar reports heads that nobody certified.
     pub heads: Frontier,
     /// Messages that must be held: those adopted and not yet covered.
     pub payloads: BTreeMap<Dot, Digest>,
@@ -73,9 +74,10 @@ pub struct Succession {
 }
 
 impl Terms {
-    /// The terms that these changes and reports make: of more than [`CHANGES`] changes the first, of two reports by one
-    /// member the first, and of reports that do not fit [`Limits::value_bytes`](crate::codec::Limits::value_bytes)
-    /// together the shortest. Those of correct members fit, if they are no more than a quorum.
+    /// The terms that these changes and reports make: of more than [`CHANGES`] changes the first,
+    /// of two reports by one member the first, and of reports that do not fit
+    /// [`Limits::value_bytes`](crate::codec::Limits::value_bytes) together the shortest. Those of
+    /// correct members fit, if they are no more than a quorum.
     #[must_use]
     pub fn gather<'a>(
         last: &Boundary,
@@ -118,7 +120,8 @@ impl Terms {
     /// The lane-wise maximum of the last frontier and the reported heads.
     ///
     /// # Errors
-    /// [`ValueError::Heads`] when two heads of one lane have the same number and cannot both be certified.
+    /// [`ValueError::Heads`] when two heads of one lane have the same number and cannot both be
+    /// certified.
     pub fn frontier(&self, last: &Boundary) -> Result<Frontier, ValueError> {
         let reported = || {
             self.reports
@@ -142,7 +145,8 @@ impl Terms {
         Ok(frontier)
     }
 
-    /// The locks that every member of the next generation holds, right after this [`frontier`](Self::frontier).
+    /// The locks that every member of the next generation holds, right after this
+    /// [`frontier`](Self::frontier).
     ///
     /// # Errors
     /// [`ValueError`] when a reported lock is not its source's.
@@ -251,8 +255,8 @@ struct Union {
 }
 
 impl Union {
-    /// The last boundary's locks and seals stay as they are: nobody correct echoed anything else there, so that no other
-    /// report counts.
+    /// The last boundary's locks and seals stay as they are: nobody correct echoed anything else
+    /// there, so that no other report counts.
     fn of(terms: &Terms, last: &Boundary, frontier: &Frontier) -> Result<Self, ValueError> {
         let next = |dot: &Dot| {
             let head = head(last.network(), frontier, &dot.source);
@@ -312,18 +316,20 @@ impl Union {
     }
 }
 
-/// A value and the proof that a quorum decided it: the one record from which a generation is installed.
+/// A value and the proof that a quorum decided it: the one record from which a generation is
+/// installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Founding {
     /// What was decided.
     pub value: Arc<Value>,
-    /// Precommits of one round for it, by a quorum of the generation before: the generation certificate.
+    /// Precommits of one round for it, by a quorum of the generation before: the generation
+    /// certificate.
     pub certificate: Arc<Certificate<Ballot>>,
 }
 
 impl Founding {
-    /// The boundary after `last`. Nothing remains to be shown: of the quorum that decided, correct members
-    /// fulfilled the value's obligations.
+    /// The boundary after `last`. Nothing remains to be shown: of the quorum that decided, correct
+    /// members fulfilled the value's obligations.
     ///
     /// # Errors
     /// [`FoundingError`].
@@ -348,7 +354,8 @@ impl Founding {
     }
 }
 
-/// What a certificate decides, if it is a generation certificate of the generation that begins at `last`.
+/// What a certificate decides, if it is a generation certificate of the generation that begins at
+/// `last`.
 fn decided<'a>(
     last: &Boundary,
     certificate: &'a Certificate<Ballot>,

@@ -1,5 +1,6 @@
-//! What becomes of a key that signed two things that exclude each other: whoever has seen both convicts it, whoever holds it is
-//! told, and whoever knows that its own key did so signs nothing more.
+//! What becomes of a key that signed two things that exclude each other: whoever has seen both
+//! convicts it, whoever holds it is told, and whoever knows that its own key did so signs nothing
+//! more.
 
 use super::Net;
 use super::participant::Mind;
@@ -71,7 +72,8 @@ fn source_claim(packet: &Packet, network: &NetworkId) -> Option<Signed<Echo>> {
     }
 }
 
-/// Whether another message of the source was delivered at that dot and is still kept, and nobody has been convicted for it yet.
+/// Whether another message of the source was delivered at that dot and is still kept, and nobody
+/// has been convicted for it yet.
 fn is_contradiction<A: Wire>(replica: &Replica<A>, claim: &Signed<Echo>) -> bool {
     let Echo { dot, digest, .. } = claim.statement;
     let other = replica.delivered(&dot).is_some_and(|kept| kept != digest);
@@ -83,8 +85,8 @@ fn is_contradiction<A: Wire>(replica: &Replica<A>, claim: &Signed<Echo>) -> bool
 }
 
 impl<A: Wire> Net<A> {
-    /// Asserts that no member of the newest committee that is convicted by a correct one goes on as if nothing were: it knows
-    /// that its key signs elsewhere, or that its store is an old copy.
+    /// Asserts that no member of the newest committee that is convicted by a correct one goes on as
+    /// if nothing were: it knows that its key signs elsewhere, or that its store is an old copy.
     ///
     /// # Panics
     /// When one does.

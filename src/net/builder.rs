@@ -11,17 +11,15 @@ use super::check::{Checks, Invariant};
 use super::coverage::Coverage;
 use super::faults::{Faults, Links};
 use super::keyring::Keyring;
-use super::participant::{Mind, Participant};
+use super::participant::Participant;
 use super::recorder::Recorder;
 use super::schedule::{Happening, Schedule};
 use super::trace::Trace;
 use super::{Net, TICK_MICROS};
 use crate::actor::{Actor, Signatures, SigningActor};
 use crate::codec::Limits;
-use crate::deterministic_secure_broadcast::Replica;
 use crate::membership::{Boundary, Genesis};
 use crate::recording::Run;
-use crate::store::MemoryStore;
 use crate::traits::Wire;
 
 /// Describes a [`Net`] before it runs.
@@ -43,8 +41,8 @@ pub struct NetBuilder<A: Wire> {
 }
 
 impl<A: Wire> Net<A> {
-    /// A network whose every chance is drawn from `seed`: four correct members by default, on links that only take
-    /// their time.
+    /// A network whose every chance is drawn from `seed`: four correct members by default, on links
+    /// that only take their time.
     #[must_use]
     pub fn builder(seed: u64) -> NetBuilder<A> {
         NetBuilder {
@@ -87,16 +85,16 @@ impl<A: Wire> NetBuilder<A> {
         self
     }
 
-    /// Allows more liars than the committee tolerates: consistency is no longer asked for, false accusations are
-    /// still a violation.
+    /// Allows more liars than the committee tolerates: consistency is no longer asked for, false
+    /// accusations are still a violation.
     #[must_use]
     pub fn beyond_the_bound(mut self) -> Self {
         self.beyond_the_bound = true;
         self
     }
 
-    /// Lets correct members approve every change of the committee that they are asked for. By default each approval is
-    /// given by hand, with [`Net::approve`].
+    /// Lets correct members approve every change of the committee that they are asked for. By
+    /// default each approval is given by hand, with [`Net::approve`].
     #[must_use]
     pub fn approving(mut self) -> Self {
         self.approving = true;
@@ -110,7 +108,8 @@ impl<A: Wire> NetBuilder<A> {
         self
     }
 
-    /// The packets, by number in the order of sending, that may be harmed, or late by chance. By default all.
+    /// The packets, by number in the order of sending, that may be harmed, or late by chance. By
+    /// default all.
     #[must_use]
     pub fn unruly(mut self, packets: Range<u64>) -> Self {
         self.unruly = packets;
@@ -124,20 +123,22 @@ impl<A: Wire> NetBuilder<A> {
         self
     }
 
-    /// Gives the members keys that other networks have too, so that what a thread remembers of keys serves them all.
+    /// Gives the members keys that other networks have too, so that what a thread remembers of keys
+    /// serves them all.
     pub(super) fn with_old_keys(mut self) -> Self {
         self.keyring = Keyring::Old;
         self
     }
 
-    /// Lets a broken promise unwind the thread with a [`Broken`](super::check::Broken), instead of a panic that is printed.
+    /// Lets a broken promise unwind the thread with a [`Broken`](super::check::Broken), instead of
+    /// a panic that is printed.
     pub(super) fn unwinding(mut self) -> Self {
         self.unwinds = true;
         self
     }
 
-    /// Keeps a [recording](Net::recording) of the run; `replay` tells people how to see it again. It costs time and memory in
-    /// proportion to what happens.
+    /// Keeps a [recording](Net::recording) of the run; `replay` tells people how to see it again.
+    /// It costs time and memory in proportion to what happens.
     #[must_use]
     pub fn recording(mut self, replay: impl Into<String>) -> Self {
         self.recording = Some(Run::simulated(self.seed, replay.into()));
@@ -151,7 +152,8 @@ impl<A: Wire> NetBuilder<A> {
         self
     }
 
-    /// How an actor's copy of the algorithm begins, when `new` is not enough. All must be in one state.
+    /// How an actor's copy of the algorithm begins, when `new` is not enough. All must be in one
+    /// state.
     #[must_use]
     pub fn algorithm(mut self, fresh: impl Fn(Actor) -> A + 'static) -> Self {
         self.algorithm = Box::new(fresh);
@@ -165,7 +167,8 @@ impl<A: Wire> NetBuilder<A> {
         self
     }
 
-    /// The members that the network will have, in seat order, as far as it is described: seed and number decide.
+    /// The members that the network will have, in seat order, as far as it is described: seed and
+    /// number decide.
     #[must_use]
     pub fn actors(&self) -> Vec<Actor> {
         let keys = self.keys(&mut ChaCha8Rng::seed_from_u64(self.seed));
@@ -213,22 +216,12 @@ impl<A: Wire> NetBuilder<A> {
         );
         checks.rules.begin(first);
         let mut vices = self.vices.into_iter();
-        let mut participants = BTreeMap::new();
-        for key in keys {
+        let participants = keys.into_iter().map(|key| {
             let algorithm = (self.algorithm)(key.actor());
-            let (replica, _) = Replica::recover(key.clone(), algorithm, genesis.clone(), [])
-                .expect("every copy begins in the genesis state");
-            let replica = Box::new(replica);
-            let mind = match vices.next() {
-                Some(vice) => Mind::Liar {
-                    half: replica,
-                    vice,
-                },
-                None => Mind::Correct(replica),
-            };
-            let store = MemoryStore::new();
-            participants.insert(key.actor(), Participant { key, store, mind });
-        }
+            let participant = Participant::begin(key, algorithm, &genesis, vices.next());
+            (participant.key.actor(), participant)
+        });
+        let participants: BTreeMap<_, _> = participants.collect();
         let mut schedule = Schedule::default();
         for (index, who) in (0u64..).zip(participants.keys()) {
             schedule.after(TICK_MICROS + index * 777, Happening::Tick { who: *who });

@@ -24,8 +24,8 @@ pub(super) struct Broken {
     pub(super) recording: Option<Recording>,
 }
 
-/// How often a replica tells of invalid messages at one dot, at most: once for each of them. No liar but the one that says the
-/// same again and again makes so many.
+/// How often a replica tells of invalid messages at one dot, at most: once for each of them. No
+/// liar but the one that says the same again and again makes so many.
 const MOST_TOLD: u32 = 64;
 
 pub(super) type Invariant<A> = Box<dyn Fn(&A) -> Result<(), String>>;
@@ -41,7 +41,8 @@ pub(super) struct Checks<A: Wire> {
     echoed: BTreeMap<(Actor, Generation, Dot), Digest>,
     bound: BTreeMap<Dot, Digest>,
     pub(super) rules: Rules,
-    /// Operations of each correct member that were durable, and those that some correct replica applied.
+    /// Operations of each correct member that were durable, and those that some correct replica
+    /// applied.
     pub(super) proposed: BTreeMap<Actor, usize>,
     pub(super) arrived: BTreeMap<Actor, usize>,
     /// How often each replica has told of an invalid message at a dot.
@@ -74,7 +75,8 @@ impl<A: Wire> Checks<A> {
         }
     }
 
-    /// This actor is Byzantine now by the protocol's words: its key signs elsewhere, or what it signed is forgotten.
+    /// This actor is Byzantine now by the protocol's words: its key signs elsewhere, or what it
+    /// signed is forgotten.
     pub(super) fn excuse(&mut self, actor: &Actor) {
         self.correct.remove(actor);
     }
@@ -274,7 +276,8 @@ impl<A: Wire> Checks<A> {
         Ok(())
     }
 
-    /// After a restart or a snapshot: what is here is what was agreed, and delivery goes on from there.
+    /// After a restart or a snapshot: what is here is what was agreed, and delivery goes on from
+    /// there.
     pub(super) fn resumed(
         &mut self,
         who: Actor,

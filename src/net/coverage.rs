@@ -73,7 +73,8 @@ const FAULTS: [&str; 21] = [
 const IMPOSSIBLE: [Kind; 9] = [
     // Nobody lies to a committee of one.
     Kind::Refusal("change: the last member"),
-    // Only who has a lane is accused or believed, and lanes are those of actors whose keys are good.
+    // Only who has a lane is accused or believed, and lanes are those of actors whose keys are
+    // good.
     Kind::Refusal("evidence: an unusable key"),
     Kind::Refusal("report: an unusable key"),
     // A quorum would have had to decide on it.

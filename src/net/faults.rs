@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::coverage::{Coverage, Kind};
 use crate::actor::Actor;
 
-/// Faults by chance, all usable together and changeable at run time. Probabilities are between 0 and 1, per packet.
+/// Faults by chance, all usable together and changeable at run time. Probabilities are between 0
+/// and 1, per packet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Faults {
     /// A packet is lost.

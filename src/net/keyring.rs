@@ -20,7 +20,8 @@ static OLD: LazyLock<Vec<SigningActor>> = LazyLock::new(|| {
 pub(super) enum Keyring {
     /// Every network makes its own.
     Fresh,
-    /// All networks share a few, as long as they last: making and checking keys is half of a small network's cost.
+    /// All networks share a few, as long as they last: making and checking keys is half of a small
+    /// network's cost.
     Old,
 }
 

@@ -1,7 +1,9 @@
-//! Liveness, judged when a scenario is over: what correct members promise when those that lied say nothing any more.
+//! Liveness, judged when a scenario is over: what correct members promise when those that lied say
+//! nothing any more.
 //!
-//! [`Net::settle`] asks for it while the liars go on lying, who may help by what they say. Here nobody but a quorum of correct
-//! members is left, and all of them start again at once from what is durable.
+//! [`Net::settle`] asks for it while the liars go on lying, who may help by what they say. Here
+//! nobody but a quorum of correct members is left, and all of them start again at once from what is
+//! durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,20 +13,22 @@ use crate::actor::Actor;
 use crate::membership::{ChangeKey, Generation};
 use crate::traits::Wire;
 
-/// Ticks within which correct members alone deliver what they propose and make the changes that a quorum of them approved, on
-/// a network that is well; and again after all of them have started anew. With liars in a third of the seats some ten rounds
-/// of the agreement pass in less.
+/// Ticks within which correct members alone deliver what they propose and make the changes that a
+/// quorum of them approved, on a network that is well; and again after all of them have started
+/// anew. With liars in a third of the seats some ten rounds of the agreement pass in less.
 pub const LIVE_TICKS: u64 = 512;
 
 /// Who approved what by its own will, in each generation.
 pub(super) type Approvers = BTreeMap<Generation, BTreeMap<ChangeKey, BTreeSet<Actor>>>;
 
 impl<A: Wire> Net<A> {
-    /// Silences the liars for good and asks for liveness without them: within [`LIVE_TICKS`] every change that a quorum approved
-    /// is made. Then all start again at once, each correct member proposes what `op` gives, all of them ask for a new
-    /// generation, and within as many ticks that has begun everywhere and everything is delivered.
+    /// Silences the liars for good and asks for liveness without them: within [`LIVE_TICKS`] every
+    /// change that a quorum approved is made. Then all start again at once, each correct member
+    /// proposes what `op` gives, all of them ask for a new generation, and within as many ticks
+    /// that has begun everywhere and everything is delivered.
     ///
-    /// A network that has more liars than it tolerates, lapsed members among them, owes nobody anything.
+    /// A network that has more liars than it tolerates, lapsed members among them, owes nobody
+    /// anything.
     ///
     /// # Panics
     /// When it is not so; see [`Violation`].
@@ -45,7 +49,8 @@ impl<A: Wire> Net<A> {
         // In doubt a wish is refused, and its owner told to repeat it.
         self.await_live(|net| net.doubters() == 0);
         for who in self.live_members() {
-            // Who begins the new generation before its own wish is known has nothing left to wish for.
+            // Who begins the new generation before its own wish is known has nothing left to wish
+            // for.
             let _ = self.renew(&who);
         }
         self.await_live(|net| {
@@ -109,7 +114,8 @@ impl<A: Wire> Net<A> {
         self.live_members().len() >= self.committee().quorum()
     }
 
-    /// Whether all correct members have installed the newest generation, delivered and convicted the same, and have nothing to say.
+    /// Whether all correct members have installed the newest generation, delivered and convicted
+    /// the same, and have nothing to say.
     pub(super) fn is_level(&self) -> bool {
         let newest = self.committee().generation();
         let replicas = self.live_members();
@@ -126,8 +132,8 @@ impl<A: Wire> Net<A> {
         })
     }
 
-    /// A change that a quorum of correct members approved in a generation which goes on, or that was the only wish in one that
-    /// is over and was not made.
+    /// A change that a quorum of correct members approved in a generation which goes on, or that
+    /// was the only wish in one that is over and was not made.
     pub(super) fn unmade(&self) -> Option<ChangeKey> {
         let newest = self.committee().generation();
         self.approvers.iter().find_map(|(generation, wishes)| {

@@ -74,8 +74,8 @@ impl<A: Wire> Net<A> {
         self.follow_prepared(|_| ())
     }
 
-    /// Like [`follow`](Self::follow), with a replica that is told something before it hears of anybody: what an invitation
-    /// names, or how to begin.
+    /// Like [`follow`](Self::follow), with a replica that is told something before it hears of
+    /// anybody: what an invitation names, or how to begin.
     ///
     /// # Panics
     /// Never: a new copy is in the genesis state like all others.
@@ -104,8 +104,8 @@ impl<A: Wire> Net<A> {
         actor
     }
 
-    /// The change by which somebody who follows enters, with the signature that it gives where it stands now. `None` when
-    /// it is down.
+    /// The change by which somebody who follows enters, with the signature that it gives where it
+    /// stands now. `None` when it is down.
     #[must_use]
     pub fn entry(&self, who: &Actor) -> Option<Change> {
         let _entered = self.signatures.enter();
@@ -140,8 +140,9 @@ impl<A: Wire> Net<A> {
         Ok(())
     }
 
-    /// Whether a change that `who` is asked for is somebody's wish and not a liar's alone: those who run a correct member know
-    /// what they agreed upon, or the liars would rule every network whose members agree to everything.
+    /// Whether a change that `who` is asked for is somebody's wish and not a liar's alone: those
+    /// who run a correct member know what they agreed upon, or the liars would rule every network
+    /// whose members agree to everything.
     pub(super) fn is_wished(&self, who: &Actor, change: &Change) -> bool {
         if self.reserved.contains(who) {
             return false;
@@ -153,8 +154,8 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    /// A member approves from now on what it is told to approve by hand, also where members [approve](super::NetBuilder::approving)
-    /// what others wish.
+    /// A member approves from now on what it is told to approve by hand, also where members
+    /// [approve](super::NetBuilder::approving) what others wish.
     pub fn reserve(&mut self, who: &Actor) {
         self.reserved.insert(*who);
     }
@@ -175,8 +176,9 @@ impl<A: Wire> Net<A> {
         self.approve(who, Change::Renew)
     }
 
-    /// All correct members of the newest committee consent at once to the entry of everybody correct who follows and never had a
-    /// seat, and to the leaving of each of them. Nothing happens while nobody follows.
+    /// All correct members of the newest committee consent at once to the entry of everybody
+    /// correct who follows and never had a seat, and to the leaving of each of them. Nothing
+    /// happens while nobody follows.
     pub fn hand_over(&mut self) {
         let members = self.members();
         let newest = self.committee().generation();
@@ -198,8 +200,8 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    /// Switches off for good, from now on, every correct member that has no seat any more, as soon as it is
-    /// [told](Replica::is_leaving) that nobody needs it.
+    /// Switches off for good, from now on, every correct member that has no seat any more, as soon
+    /// as it is [told](Replica::is_leaving) that nobody needs it.
     pub fn switch_off_leavers(&mut self) {
         self.switches_off = true;
     }

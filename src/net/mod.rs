@@ -1,5 +1,6 @@
-//! A simulated network, deterministic to the bit: it loses, repeats, delays, reorders and corrupts packets, partitions
-//! and crashes replicas, and seats liars among them, to see whether an algorithm survives.
+//! A simulated network, deterministic to the bit: it loses, repeats, delays, reorders and corrupts
+//! packets, partitions and crashes replicas, and seats liars among them, to see whether an
+//! algorithm survives.
 //!
 //! ```
 //! use bft_crdts::net::{Equivocator, Faults, Net};
@@ -17,10 +18,11 @@
 //! # Ok::<(), bft_crdts::deterministic_secure_broadcast::ProposeError>(())
 //! ```
 //!
-//! One seed drives keys, schedule, faults and adversaries. The same seed gives the same [`Trace::digest`] on every machine.
-//! Time is virtual. After every step the promises are checked; see [`Violation`]. [`Net::settle`] ends faults and
-//! partitions and then asks for liveness: every correct proposal delivered by all, all states equal, and silence. [`Net::assert_live`]
-//! asks for it of correct members alone, after a restart of all.
+//! One seed drives keys, schedule, faults and adversaries. The same seed gives the same
+//! [`Trace::digest`] on every machine. Time is virtual. After every step the promises are checked;
+//! see [`Violation`]. [`Net::settle`] ends faults and partitions and then asks for liveness: every
+//! correct proposal delivered by all, all states equal, and silence. [`Net::assert_live`] asks for
+//! it of correct members alone, after a restart of all.
 
 mod accountability;
 mod adversary;
@@ -47,6 +49,9 @@ mod violation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub use adversary::{
     Adversary, Archivist, Babbler, Backdater, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie,
     Equivocator, FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator,
@@ -72,7 +77,9 @@ pub use crate::actor::Signatures;
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;
-use crate::deterministic_secure_broadcast::{Body, Packet, ProposeError, Refusal, Replica, Step};
+use crate::deterministic_secure_broadcast::{
+    Body, Packet, ProposeError, Record, Refusal, Replica, Step,
+};
 use crate::membership::{ChangeError, ChangeKey, Generation, Genesis};
 use crate::recording::{self, Recording};
 use crate::store::{Effect, Store, spend};
@@ -89,7 +96,8 @@ use schedule::{Happening, Schedule};
 /// Microseconds between two ticks of one replica. Most packets arrive sooner.
 pub const TICK_MICROS: u64 = 100_000;
 
-/// Packets under way beyond which a network is taken to have gone mad: many more than all ticks of a large one put there.
+/// Packets under way beyond which a network is taken to have gone mad: many more than all ticks of
+/// a large one put there.
 const MOST_UNDER_WAY: usize = 1 << 18;
 
 /// A network of replicas and liars. See the [module](self).
@@ -219,8 +227,9 @@ impl<A: Wire> Net<A> {
         )
     }
 
-    /// The run as a [`Recording`], when the network was [built](NetBuilder::recording) to keep one: everything that happened so
-    /// far, and what each correct replica that is up holds now and has not delivered.
+    /// The run as a [`Recording`], when the network was [built](NetBuilder::recording) to keep one:
+    /// everything that happened so far, and what each correct replica that is up holds now and has
+    /// not delivered.
     #[must_use]
     pub fn recording(&self) -> Option<Recording> {
         let recorder = self.trace.recorder.as_ref()?;
@@ -231,7 +240,8 @@ impl<A: Wire> Net<A> {
         Some(recorder.finished(self.now(), replicas, name))
     }
 
-    /// How often each vice really lied, by its [name](Vice::name): a vice that is absent was not exercised.
+    /// How often each vice really lied, by its [name](Vice::name): a vice that is absent was not
+    /// exercised.
     #[must_use]
     pub fn lies(&self) -> BTreeMap<&'static str, u64> {
         let lies = self
@@ -286,7 +296,8 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    /// The algorithm on which a member's next operation is to be made: with its own pending ones applied.
+    /// The algorithm on which a member's next operation is to be made: with its own pending ones
+    /// applied.
     ///
     /// # Panics
     /// When there is no such member or it is down.
@@ -310,7 +321,8 @@ impl<A: Wire> Net<A> {
         self.schedule.advance(until);
     }
 
-    /// Lets one thing happen: a packet arrives, or a replica ticks. Ticks recur, so there is always a next.
+    /// Lets one thing happen: a packet arrives, or a replica ticks. Ticks recur, so there is always
+    /// a next.
     ///
     /// # Panics
     /// When a promise is broken; see [`Violation`].
@@ -430,7 +442,8 @@ impl<A: Wire> Net<A> {
         };
         self.trace.record(self.schedule.now(), event);
         let expected = match &refusal {
-            // A newcomer may be heard by somebody to whom the generation that let it in is not known yet.
+            // A newcomer may be heard by somebody to whom the generation that let it in is not
+            // known yet.
             Refusal::NoLane(actor) => self.participants.contains_key(actor),
             // More want in than there are seats.
             Refusal::Change(ChangeError::Full) => true,
@@ -444,7 +457,6 @@ impl<A: Wire> Net<A> {
 
     /// Spends a correct replica's step like any driver, and checks it.
     fn act(&mut self, who: Actor, step: Step<A::Op>) {
-        let now = self.schedule.now();
         let Some(participant) = self.participants.get_mut(&who) else {
             return;
         };
@@ -454,11 +466,11 @@ impl<A: Wire> Net<A> {
         let mut packets = Vec::new();
         let mut events = Vec::new();
         let mut asked = Vec::new();
-        let mut refused = Vec::new();
         let installed = !step.installed.is_empty();
         let checks = &mut self.checks;
         let begun = |replica| checks.begun(who, replica, &step);
-        // What is not durable never happened: alone in its committee, a member may decide otherwise after the crash.
+        // What is not durable never happened: alone in its committee, a member may decide otherwise
+        // after the crash.
         let durable = participant
             .replica()
             .filter(|_| !participant.store.is_cut());
@@ -468,11 +480,7 @@ impl<A: Wire> Net<A> {
             .map(|r| r.committee().actors().to_vec());
         let seated = committee.unwrap_or_default();
         let recording = self.trace.recorder.is_some();
-        let written = if recording {
-            step.persist.clone()
-        } else {
-            Vec::new()
-        };
+        let written = recording.then(|| step.persist.clone());
         let moved = !step.delivered.is_empty() || installed;
         let spent = spend(step, &mut participant.store, |effect| {
             if judgement.is_ok() {
@@ -480,53 +488,30 @@ impl<A: Wire> Net<A> {
             }
             match effect {
                 Effect::Send(packet) => packets.push(packet),
-                Effect::Delivered(delivery) => {
-                    events.push(Event::Delivered {
-                        at: who,
-                        dot: delivery.dot(),
-                        digest: delivery.digest(),
-                    });
-                }
-                Effect::Fault(fault) => {
-                    self.coverage.hit(Kind::Report(fault.kind()));
-                    events.push(Event::Reported { at: who, fault });
-                }
-                Effect::Installed(installed) => events.push(Event::Installed {
-                    at: who,
-                    generation: installed.generation,
-                    members: seated.clone(),
-                }),
                 Effect::Asked(change) => asked.push(change),
-                Effect::Refused(refusal) => refused.push(refusal),
+                told => events.extend(event_of(who, told, &seated)),
             }
         });
-        if let (Some(replica), Some(recorder), Ok(())) =
-            (participant.replica(), &mut self.trace.recorder, &spent)
-        {
-            recorder.writes(now, replica, &written);
-        }
-        for event in events {
-            self.trace.record(now, event);
-        }
-        if let (Some(replica), Some(recorder), true) =
-            (participant.replica(), &mut self.trace.recorder, moved)
-        {
-            recorder.is_in(&who, &replica.algorithm().state());
+        for event in &events {
+            if let Event::Reported { fault, .. } = event {
+                self.coverage.hit(Kind::Report(fault.kind()));
+            }
         }
         if judgement.is_ok()
             && let Some(replica) = participant.replica()
         {
             judgement = self.checks.replica(who, replica);
         }
-        if let Some(replica) = participant.replica() {
-            let before = self.situations.entry(who).or_default();
-            self.coverage.enter(before, replica);
-        }
+        let written = written.filter(|_| spent.is_ok());
+        self.write_down(who, written, events, moved);
         if spent.is_err() {
             self.coverage.hit(Kind::Fault("a crash while writing"));
             return self.down(who);
         }
-        if installed && let Some(records) = participant.replica().and_then(Replica::checkpoint) {
+        if installed
+            && let Some(participant) = self.participants.get_mut(&who)
+            && let Some(records) = participant.replica().and_then(Replica::checkpoint)
+        {
             let replaced = participant.store.replace(&records);
             replaced.expect("power was on a moment ago");
         }
@@ -538,6 +523,35 @@ impl<A: Wire> Net<A> {
             // What cannot be made is not approved.
             let _ = self.approve(&who, change);
         }
+    }
+
+    /// Puts into the trace and the coverage what a step led to; `written` is what became durable of
+    /// it, if that is recorded, and `moved` whether the algorithm's state is another now.
+    fn write_down(
+        &mut self,
+        who: Actor,
+        written: Option<Vec<Record>>,
+        events: Vec<Event>,
+        moved: bool,
+    ) {
+        let now = self.schedule.now();
+        let replica = self.participants.get(&who).and_then(Participant::replica);
+        if let (Some(replica), Some(recorder), Some(written)) =
+            (replica, &mut self.trace.recorder, written)
+        {
+            recorder.writes(now, replica, &written);
+        }
+        for event in events {
+            self.trace.record(now, event);
+        }
+        let Some(replica) = replica else {
+            return;
+        };
+        if let (Some(recorder), true) = (&mut self.trace.recorder, moved) {
+            recorder.is_in(&who, &replica.algorithm().state());
+        }
+        let before = self.situations.entry(who).or_default();
+        self.coverage.enter(before, replica);
     }
 
     fn transmit_all(&mut self, from: Actor, packets: Vec<Packet>) {
@@ -564,7 +578,8 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    /// What the network does to bytes, which are those of `packet` unless they are noise. Whether any of them will arrive.
+    /// What the network does to bytes, which are those of `packet` unless they are noise. Whether
+    /// any of them will arrive.
     fn convey(&mut self, from: Actor, to: Actor, packet: Option<&Packet>, sent: &[u8]) -> bool {
         let stirred = match self.stirred {
             _ if !self.checks.is_correct(&from) => Some(0),
@@ -622,5 +637,27 @@ impl<A: Wire> Net<A> {
                 "{violation}\nseed {seed}, after {step} events; replay with Net::builder({seed})\n{tail}"
             );
         }
+    }
+}
+
+/// What a trace says of what a replica tells.
+fn event_of<Op: Serialize + DeserializeOwned>(
+    at: Actor,
+    told: Effect<Op>,
+    members: &[Actor],
+) -> Option<Event> {
+    match told {
+        Effect::Delivered(delivery) => Some(Event::Delivered {
+            at,
+            dot: delivery.dot(),
+            digest: delivery.digest(),
+        }),
+        Effect::Fault(fault) => Some(Event::Reported { at, fault }),
+        Effect::Installed(installed) => Some(Event::Installed {
+            at,
+            generation: installed.generation,
+            members: members.to_vec(),
+        }),
+        Effect::Send(_) | Effect::Asked(_) | Effect::Refused(_) => None,
     }
 }

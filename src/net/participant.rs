@@ -1,10 +1,12 @@
-//! Who sits at the ends of the links: a correct replica with its store, or a liar with its honest half.
+//! Who sits at the ends of the links: a correct replica with its store, or a liar with its honest
+//! half.
 
 use rand_chacha::ChaCha8Rng;
 
 use super::adversary::{Adversary, Hand, Input, Origin, Output, face};
 use crate::actor::SigningActor;
 use crate::deterministic_secure_broadcast::Replica;
+use crate::membership::Genesis;
 use crate::store::MemoryStore;
 use crate::traits::Wire;
 
@@ -25,6 +27,24 @@ pub(super) enum Mind<A: Wire> {
 }
 
 impl<A: Wire> Participant<A> {
+    /// With an empty store, in the genesis state; a liar, if it has a vice.
+    pub(super) fn begin(
+        key: SigningActor,
+        algorithm: A,
+        genesis: &Genesis,
+        vice: Option<Box<dyn Adversary<A>>>,
+    ) -> Self {
+        let replica = Replica::recover(key.clone(), algorithm, genesis.clone(), []);
+        let (replica, _) = replica.expect("every copy begins in the genesis state");
+        let half = Box::new(replica);
+        let mind = match vice {
+            Some(vice) => Mind::Liar { half, vice },
+            None => Mind::Correct(half),
+        };
+        let store = MemoryStore::new();
+        Self { key, store, mind }
+    }
+
     pub(super) fn is_liar(&self) -> bool {
         matches!(self.mind, Mind::Liar { .. })
     }

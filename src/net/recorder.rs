@@ -1,5 +1,5 @@
-//! Writes a run down while it happens: every event of the [`Trace`](super::Trace), the packets on their way, and what the
-//! records of each step say.
+//! Writes a run down while it happens: every event of the [`Trace`](super::Trace), the packets on
+//! their way, and what the records of each step say.
 //!
 //! Invariant: whatever the trace hashes is in the recording, in the same order, so that
 //! [`Recording::digest`] is [`Trace::digest`](super::Trace::digest).
@@ -36,7 +36,8 @@ impl Recorder {
         }
     }
 
-    /// The recording of a run that is over: with what replicas still hold, and the actors' names; `name` says who lies.
+    /// The recording of a run that is over: with what replicas still hold, and the actors' names;
+    /// `name` says who lies.
     pub(super) fn finished<'a, A: Wire>(
         &self,
         at: u64,

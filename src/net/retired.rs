@@ -1,5 +1,5 @@
-//! The keys of members that have left, in the wrong hands: the protocol promises nothing about them, so what they sign
-//! must be worth nothing. What stops them is the closing rule.
+//! The keys of members that have left, in the wrong hands: the protocol promises nothing about
+//! them, so what they sign must be worth nothing. What stops them is the closing rule.
 
 use std::sync::Arc;
 
@@ -27,11 +27,12 @@ struct Heist {
 }
 
 impl<A: Wire> Net<A> {
-    /// Somebody who has a quorum of the keys of an old generation, of members that have left and of liars, shows one new
-    /// message of one of them, certified, to each second member and another to the rest. `op` says what is in them.
+    /// Somebody who has a quorum of the keys of an old generation, of members that have left and of
+    /// liars, shows one new message of one of them, certified, to each second member and another to
+    /// the rest. `op` says what is in them.
     ///
-    /// Nothing happens while a correct member is down or in an old generation, which believes its keys still: that is a
-    /// known limit.
+    /// Nothing happens while a correct member is down or in an old generation, which believes its
+    /// keys still: that is a known limit.
     pub(super) fn misuse_retired_keys(&mut self, op: impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
         if self.participants.keys().any(|who| self.is_late(who)) {
             return;
@@ -46,8 +47,8 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    /// The same in the generation of each correct member that is behind, which is shown first what ended it, and all that
-    /// followed: so it knows that those keys are retired.
+    /// The same in the generation of each correct member that is behind, which is shown first what
+    /// ended it, and all that followed: so it knows that those keys are retired.
     pub(super) fn rob_sleepers(&mut self, op: impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
         let newest = self.committee().generation();
         let chain: Vec<_> = self.checks.rules.foundings().cloned().collect();
@@ -68,8 +69,9 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    /// Somebody new who knows from an invitation how the newest generation begins asks to be let in. Whoever has a quorum of the
-    /// keys of the first shows it what they certify, and generations of their own making, one more than there are.
+    /// Somebody new who knows from an invitation how the newest generation begins asks to be let
+    /// in. Whoever has a quorum of the keys of the first shows it what they certify, and
+    /// generations of their own making, one more than there are.
     ///
     /// # Panics
     /// Never: the first generation has a boundary, and who has heard nothing trusts anything.
@@ -143,7 +145,8 @@ impl<A: Wire> Net<A> {
         self.links.disturb();
     }
 
-    /// Shows a member a new message of somebody who has left, certified by those whose keys are stolen.
+    /// Shows a member a new message of somebody who has left, certified by those whose keys are
+    /// stolen.
     fn rob(
         &mut self,
         heist: &Heist,

@@ -1,8 +1,8 @@
-//! Rules whose breach shows a broken promise before it breaks: what was said and begun by correct members is compared
-//! across all of them, which no member alone could do.
+//! Rules whose breach shows a broken promise before it breaks: what was said and begun by correct
+//! members is compared across all of them, which no member alone could do.
 //!
-//! A fork needs many things to go wrong one after the other, and a campaign would wait long for it. The first of them
-//! is enough for us.
+//! A fork needs many things to go wrong one after the other, and a campaign would wait long for it.
+//! The first of them is enough for us.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -66,8 +66,9 @@ impl Rules {
         self.boundaries.get(&generation)
     }
 
-    /// A correct member begins a generation: everybody begins the same one, it takes back nothing that the one before
-    /// imposed, rests on a quorum of reports, and names what was delivered meanwhile.
+    /// A correct member begins a generation: everybody begins the same one, it takes back nothing
+    /// that the one before imposed, rests on a quorum of reports, and names what was delivered
+    /// meanwhile.
     pub(super) fn begun(
         &mut self,
         who: Actor,
@@ -142,8 +143,8 @@ impl Rules {
         }
     }
 
-    /// What is signed as one thing can be shown as no other: nobody's signature needs to be forged for the test, the
-    /// digests are enough. One statement of each kind is.
+    /// What is signed as one thing can be shown as no other: nobody's signature needs to be forged
+    /// for the test, the digests are enough. One statement of each kind is.
     fn is_of_its_kind<T: Statement>(
         &mut self,
         who: Actor,
@@ -162,8 +163,9 @@ impl Rules {
             .ok_or(Violation::Ambiguous { who })
     }
 
-    /// Nothing is echoed at a sealed dot, at an adopted one nothing else, and nothing of who has no say.
-    /// Nor is anything echoed in a generation that was not reported at its end, unless its beginning imposed it.
+    /// Nothing is echoed at a sealed dot, at an adopted one nothing else, and nothing of who has no
+    /// say. Nor is anything echoed in a generation that was not reported at its end, unless its
+    /// beginning imposed it.
     fn obeys(&self, who: Actor, echo: &Echo) -> Result<(), Violation> {
         let dot = echo.dot;
         let boundary = self.boundaries.get(&echo.generation);

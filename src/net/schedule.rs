@@ -13,7 +13,8 @@ pub(super) enum Happening {
         bytes: Vec<u8>,
         /// The number under which a participant sent it.
         number: Option<u64>,
-        /// How many answers ago somebody sent something who is not correct, if that is what began it.
+        /// How many answers ago somebody sent something who is not correct, if that is what began
+        /// it.
         stirred: Option<u8>,
     },
     /// A participant's clock ticks.

@@ -1,4 +1,5 @@
-//! What is done to a network by hand: cuts, crashes, restarts; and what is asked of it when all that ends.
+//! What is done to a network by hand: cuts, crashes, restarts; and what is asked of it when all
+//! that ends.
 
 use std::collections::BTreeSet;
 
@@ -25,20 +26,21 @@ const LATEST_ROUND: u32 = 50;
 /// Ticks for which a phase of a change is awaited.
 const PHASE_TICKS: u64 = 40;
 
-/// Ticks without a packet between correct members after which they are taken to be silent: twice the longest wait
-/// between two repetitions.
+/// Ticks without a packet between correct members after which they are taken to be silent: twice
+/// the longest wait between two repetitions.
 const SILENCE_TICKS: u64 = 2 * 64 + 2;
 
-/// Answers to answers after which correct members are not only reacting to a lie, but talk: a question asked in a false
-/// name, its answer, a pull, an answer and a receipt are fewer.
+/// Answers to answers after which correct members are not only reacting to a lie, but talk: a
+/// question asked in a false name, its answer, a pull, an answer and a receipt are fewer.
 const PROVOKED: u8 = 6;
 
-/// Ticks after healing within which everything must have been delivered everywhere, and silence begun; and for each round that
-/// the agreement on the next generation has failed in, six more for each seat: so much longer its rounds take by then.
+/// Ticks after healing within which everything must have been delivered everywhere, and silence
+/// begun; and for each round that the agreement on the next generation has failed in, six more for
+/// each seat: so much longer its rounds take by then.
 pub const SETTLE_TICKS: u64 = 1024;
 
-/// What a correct member says in the silence to one that never answered, at most: each thing that it repeats comes
-/// once in the longest wait between two repetitions.
+/// What a correct member says in the silence to one that never answered, at most: each thing that
+/// it repeats comes once in the longest wait between two repetitions.
 const UNHEARD: u64 = 32;
 
 impl<A: Wire> Net<A> {
@@ -101,8 +103,8 @@ impl<A: Wire> Net<A> {
         self.links.hush(*from, *to);
     }
 
-    /// Lets time pass until `many` correct members have got to `phase` of the change that is under way, but no longer than
-    /// some rounds of the agreement take.
+    /// Lets time pass until `many` correct members have got to `phase` of the change that is under
+    /// way, but no longer than some rounds of the agreement take.
     pub fn run_to(&mut self, phase: Phase, many: usize) {
         self.passed.clear();
         let many = many.min(self.honest_actors().len());
@@ -124,8 +126,8 @@ impl<A: Wire> Net<A> {
         all.iter().for_each(|who| self.crash(who));
     }
 
-    /// Lets time pass until a correct member's agreement is in this round or a later one, or no correct member that is up has one,
-    /// but no longer than `ROUND_TICKS` for each round.
+    /// Lets time pass until a correct member's agreement is in this round or a later one, or no
+    /// correct member that is up has one, but no longer than `ROUND_TICKS` for each round.
     pub fn run_rounds(&mut self, many: u32) {
         for _ in 0..ROUND_TICKS * u64::from(many) {
             match self.latest_round() {
@@ -154,8 +156,8 @@ impl<A: Wire> Net<A> {
         replicas.filter_map(Replica::round).max()
     }
 
-    /// Crashes a correct member in the middle of its next step that writes: after `records` of its records, with
-    /// `torn` bytes of the one behind them, before anything is sent.
+    /// Crashes a correct member in the middle of its next step that writes: after `records` of its
+    /// records, with `torn` bytes of the one behind them, before anything is sent.
     pub fn crash_while_writing(&mut self, who: &Actor, records: usize, torn: usize) {
         if let Some(participant) = self.participants.get_mut(who).filter(|p| !p.is_liar()) {
             participant.store.cut_power(records, torn);
@@ -227,7 +229,8 @@ impl<A: Wire> Net<A> {
         self.checks.is_correct(who)
     }
 
-    /// From now on who starts again signs nothing before members have told it what its key has signed.
+    /// From now on who starts again signs nothing before members have told it what its key has
+    /// signed.
     pub fn doubt(&mut self) {
         self.doubting = true;
     }
@@ -240,8 +243,8 @@ impl<A: Wire> Net<A> {
             .map(|participant| participant.store.clone())
     }
 
-    /// Puts a copy in the place of the store of a member that is down. By the protocol's words this makes it
-    /// Byzantine, so that it may be accused.
+    /// Puts a copy in the place of the store of a member that is down. By the protocol's words this
+    /// makes it Byzantine, so that it may be accused.
     pub fn restore(&mut self, who: &Actor, backup: MemoryStore) {
         if let Some(participant) = self.participants.get_mut(who) {
             participant.store = backup;
@@ -251,8 +254,9 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    /// Heals the network, restarts who is down, and asks for liveness: within [`SETTLE_TICKS`] every durable
-    /// operation of a correct member is delivered by all correct members, their states are equal, and they fall silent.
+    /// Heals the network, restarts who is down, and asks for liveness: within [`SETTLE_TICKS`]
+    /// every durable operation of a correct member is delivered by all correct members, their
+    /// states are equal, and they fall silent.
     ///
     /// # Panics
     /// When it is not so; see [`Violation`].
@@ -317,7 +321,8 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    /// Asserts that every operation that a correct member was given, and made durable, is delivered.
+    /// Asserts that every operation that a correct member was given, and made durable, is
+    /// delivered.
     pub(super) fn assert_no_lock_out(&mut self) {
         for (source, proposed) in self.checks.proposed.clone() {
             if !self.checks.is_correct(&source) || !self.members().contains(&source) {
@@ -351,8 +356,8 @@ impl<A: Wire> Net<A> {
             .sum()
     }
 
-    /// Counts what correct members say to each other. Liars may ask, and be answered, without end: also under the return
-    /// address of somebody correct. Then it ends after some answers.
+    /// Counts what correct members say to each other. Liars may ask, and be answered, without end:
+    /// also under the return address of somebody correct. Then it ends after some answers.
     pub(super) fn listen(&mut self, from: Actor, to: Actor) {
         let counts = |actor: &Actor| self.checks.is_correct(actor) && self.is_member(actor);
         let provoked = self.stirred.is_some_and(|answers| answers < PROVOKED);

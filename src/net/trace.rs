@@ -235,7 +235,8 @@ impl Trace {
         }
     }
 
-    /// Counts what leaves `from` for `to`; `packet` is what the bytes say, unless they are noise. Its number.
+    /// Counts what leaves `from` for `to`; `packet` is what the bytes say, unless they are noise.
+    /// Its number.
     pub(super) fn sent(
         &mut self,
         at: u64,
@@ -279,7 +280,8 @@ fn about(packet: &Packet) -> Option<(Generation, About)> {
     }
 }
 
-/// The last thing that a speaker says for itself. Whoever proposes a value votes for it in one breath: then it proposes.
+/// The last thing that a speaker says for itself. Whoever proposes a value votes for it in one
+/// breath: then it proposes.
 fn newest(speaker: Actor, speech: &Speech) -> About {
     let own = speech
         .ballots

@@ -5,7 +5,8 @@ use crate::deterministic_secure_broadcast::Refusal;
 use crate::dot::{Dot, Seq};
 use crate::membership::Generation;
 
-/// A broken promise. It is a bug of this crate, of the algorithm, or of a network with more liars than tolerated.
+/// A broken promise. It is a bug of this crate, of the algorithm, or of a network with more liars
+/// than tolerated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
@@ -51,7 +52,8 @@ pub enum Violation {
         /// Whom.
         accused: Actor,
     },
-    /// Two things that exclude each other were shown to a replica, both signed by one source, which it did not convict.
+    /// Two things that exclude each other were shown to a replica, both signed by one source, which
+    /// it did not convict.
     #[error("{at:?} does not convict {accused:?}, who contradicts what was delivered there")]
     Unconvicted {
         /// Where.
@@ -145,7 +147,8 @@ pub enum Violation {
         /// How long was waited.
         ticks: u64,
     },
-    /// Without the liars, and on a network that is well, something that is promised does not happen.
+    /// Without the liars, and on a network that is well, something that is promised does not
+    /// happen.
     #[error("liveness: without the liars, {what} after {ticks} ticks")]
     NotLive {
         /// How long was waited.

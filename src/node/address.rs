@@ -11,8 +11,8 @@ const MOST: usize = 255;
 
 /// `HOST:PORT`, where an actor may listen. A hint: who is there proves it with its key.
 ///
-/// Others' words end in files and on terminals: an address is of ASCII characters that can be seen, and of no more than 255. Whether
-/// there is such a host shows when it is dialled.
+/// Others' words end in files and on terminals: an address is of ASCII characters that can be seen,
+/// and of no more than 255. Whether there is such a host shows when it is dialled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address(String);
@@ -23,7 +23,8 @@ pub struct Address(String);
 pub struct AddressError;
 
 impl Address {
-    /// Whether it can lead anybody anywhere: port 0 does not, nor does the address that stands for all of a machine.
+    /// Whether it can lead anybody anywhere: port 0 does not, nor does the address that stands for
+    /// all of a machine.
     #[must_use]
     pub fn is_dialable(&self) -> bool {
         match self.0.parse::<SocketAddr>() {

@@ -11,7 +11,8 @@ const NAMED: usize = 8;
 /// Failures of one actor's addresses that the operator is told until the actor is heard.
 const TOLD: usize = 16;
 
-/// The addresses of one actor. Each teller has one say, the newest: so that no liar crowds out what others know.
+/// The addresses of one actor. Each teller has one say, the newest: so that no liar crowds out what
+/// others know.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     /// The actor's own word, over a link that proved its key.
@@ -47,8 +48,8 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// All addresses have failed. What the operator was not told yet: the liar that changes its address again and again
-    /// fills no log.
+    /// All addresses have failed. What the operator was not told yet: the liar that changes its
+    /// address again and again fills no log.
     pub(super) fn fail(&mut self, failed: Vec<Unreached>) -> Vec<Unreached> {
         let told = &mut self.told;
         let news = failed.iter().filter(|failure| {

@@ -51,7 +51,8 @@ where
     A: Wire + Send,
     A::Op: Send + Sync,
 {
-    /// A node of `key`'s actor, in the network that `genesis` describes. `algorithm` is in the genesis state.
+    /// A node of `key`'s actor, in the network that `genesis` describes. `algorithm` is in the
+    /// genesis state.
     pub fn builder(key: SigningActor, algorithm: A, genesis: Genesis) -> Builder<A> {
         Builder {
             key,
@@ -88,15 +89,16 @@ where
         self
     }
 
-    /// Where another actor may listen; said twice, both are tried. One that we do not know as a member is asked for what we
-    /// lack.
+    /// Where another actor may listen; said twice, both are tried. One that we do not know as a
+    /// member is asked for what we lack.
     #[must_use]
     pub fn peer(mut self, actor: Actor, address: impl Into<Address>) -> Self {
         self.book.push((actor, address.into()));
         self
     }
 
-    /// Lets an actor without a seat follow, and ask to be let in. Of many, the members are told of those that were named last.
+    /// Lets an actor without a seat follow, and ask to be let in. Of many, the members are told of
+    /// those that were named last.
     #[must_use]
     pub fn guest(mut self, actor: Actor) -> Self {
         self.guests.push(actor);
@@ -111,38 +113,41 @@ where
         self
     }
 
-    /// Whether strangers may follow the network; off by default. They can ask, and nothing else. A node that has no seat
-    /// itself listens to anybody: what it takes in proves itself.
+    /// Whether strangers may follow the network; off by default. They can ask, and nothing else. A
+    /// node that has no seat itself listens to anybody: what it takes in proves itself.
     #[must_use]
     pub fn observers(mut self, allowed: bool) -> Self {
         self.observers = allowed;
         self
     }
 
-    /// The time after which something is said again for the first time; 100 ms by default, 1 ms at least.
+    /// The time after which something is said again for the first time; 100 ms by default, 1 ms at
+    /// least.
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = tick.max(Duration::from_millis(1));
         self
     }
 
-    /// Writes what happens at this node into `file`, as a [recording](crate::recording) by this node's own clock, readable by its
-    /// owner alone: it holds operations and states. When the file has `bytes` it becomes `file` with `.old` after its
-    /// name, in the place of an older one, and another begins; so does at the start what is there of the last time. Twice as
-    /// many bytes are on disk at most, and a step's; whoever floods the node shortens how far it reaches back. A disk that
-    /// does not take it ends the recording and not the node.
+    /// Writes what happens at this node into `file`, as a [recording](crate::recording) by this
+    /// node's own clock, readable by its owner alone: it holds operations and states. When the file
+    /// has `bytes` it becomes `file` with `.old` after its name, in the place of an older one, and
+    /// another begins; so does at the start what is there of the last time. Twice as many bytes are
+    /// on disk at most, and a step's; whoever floods the node shortens how far it reaches back. A
+    /// disk that does not take it ends the recording and not the node.
     ///
-    /// The state is written down after each write that changed it, which takes time in proportion to it.
+    /// The state is written down after each write that changed it, which takes time in proportion
+    /// to it.
     #[must_use]
     pub fn recording(mut self, file: impl Into<PathBuf>, bytes: u64) -> Self {
         self.recording = Some((file.into(), bytes));
         self
     }
 
-    /// Rebuilds the replica from `store`, opens the socket, and starts. The store may be an old copy that was put back; so a
-    /// member signs nothing before a quorum of the members has told it what its key has signed
-    /// ([`Status::missing_answers`](super::Status)). Must be called within a tokio runtime with I/O and
-    /// time, which carries the links.
+    /// Rebuilds the replica from `store`, opens the socket, and starts. The store may be an old
+    /// copy that was put back; so a member signs nothing before a quorum of the members has told it
+    /// what its key has signed ([`Status::missing_answers`](super::Status)). Must be called within
+    /// a tokio runtime with I/O and time, which carries the links.
     ///
     /// # Errors
     /// [`StartError`]; nothing was sent.

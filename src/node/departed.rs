@@ -1,8 +1,8 @@
 //! What those who lost their seat are still told: how they lost it, and nothing that came after.
 //!
-//! A replica serves whoever asks, for what it serves proves itself. Who may ask is for the operator to say: members, guests,
-//! contacts, and with `observers` anybody. Of these a former member is none; but it has to learn that it is out, or it would wait
-//! for its seat for ever.
+//! A replica serves whoever asks, for what it serves proves itself. Who may ask is for the operator
+//! to say: members, guests, contacts, and with `observers` anybody. Of these a former member is
+//! none; but it has to learn that it is out, or it would wait for its seat for ever.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::dot::Seq;
 use crate::membership::{Boundary, Founding, Generation};
 use crate::traits::Wire;
 
-/// The part of `body` that a former member gets. It lost its seat when the generation `left` began, and `here` is where ours
-/// did.
+/// The part of `body` that a former member gets. It lost its seat when the generation `left` began,
+/// and `here` is where ours did.
 fn farewell(body: Body, left: Generation, here: &Boundary) -> Option<Body> {
     match body {
         Body::Proposal(proposal) => {
@@ -33,7 +33,8 @@ fn farewell(body: Body, left: Generation, here: &Boundary) -> Option<Body> {
     }
 }
 
-/// Also with nothing in it an answer says where we stand, by which who leaves knows that it is needed no longer.
+/// Also with nothing in it an answer says where we stand, by which who leaves knows that it is
+/// needed no longer.
 fn shortened(mut answer: Answer, left: Generation, here: &Boundary) -> Answer {
     answer.foundings.retain(|founding| founds(founding, left));
     answer.chunks.retain(|chunk| {
@@ -48,8 +49,9 @@ fn founds(founding: &Arc<Founding>, left: Generation) -> bool {
     founding.certificate.statement.generation < left
 }
 
-/// Whether a message was delivered before the generation `left` began. Where earlier generations began is not kept: whoever missed
-/// the end of its seat and the generation after learns that it has none, and no more.
+/// Whether a message was delivered before the generation `left` began. Where earlier generations
+/// began is not kept: whoever missed the end of its seat and the generation after learns that it
+/// has none, and no more.
 fn is_before(source: Actor, seq: Seq, left: Generation, here: &Boundary) -> bool {
     left == here.generation() && seq <= here.head(&source).seq
 }

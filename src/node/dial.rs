@@ -1,7 +1,9 @@
-//! Reaching an actor: from the addresses that others name to a connection that proves its key, and why there is none.
+//! Reaching an actor: from the addresses that others name to a connection that proves its key, and
+//! why there is none.
 //!
-//! Attempts race as RFC 8305 says: each begins a little after the one before it, or as soon as that one has failed; the
-//! families of addresses take turns, and those that the socket cannot send to are left out.
+//! Attempts race as RFC 8305 says: each begins a little after the one before it, or as soon as that
+//! one has failed; the families of addresses take turns, and those that the socket cannot send to
+//! are left out.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -25,13 +27,15 @@ const STAGGER: Duration = Duration::from_millis(300);
 const SOCKETS: usize = 4;
 /// Sockets of one name that are looked at.
 const FOUND: usize = 64;
-/// Names that are looked up at once, of those that are vouched for and of hearsay: a liar's names keep no others waiting.
+/// Names that are looked up at once, of those that are vouched for and of hearsay: a liar's names
+/// keep no others waiting.
 static LOOKUPS: [Semaphore; 2] = [Semaphore::const_new(64), Semaphore::const_new(16)];
 
 /// Letters of what the transport says of a failure.
 const WORDS: usize = 200;
 
-/// TLS's word for a protocol that the other end does not speak (RFC 7301); the network is a part of its name.
+/// TLS's word for a protocol that the other end does not speak (RFC 7301); the network is a part of
+/// its name.
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// Tries all known addresses: the first that proves the actor's key wins.
@@ -54,7 +58,8 @@ pub(super) async fn dial(links: &Arc<Links>, actor: Actor) -> Result<Connection,
     }
 }
 
-/// Why each address failed for which the actor or the operator vouches. Of hearsay, which liars can make up, only the first.
+/// Why each address failed for which the actor or the operator vouches. Of hearsay, which liars can
+/// make up, only the first.
 fn worth_telling(known: Vec<Known>, errors: Vec<DialError>) -> Vec<Unreached> {
     let vouched = known.iter().filter(|known| known.vouched).count();
     let failed = known.into_iter().zip(errors).take(vouched.max(1));
@@ -118,8 +123,8 @@ async fn resolve(known: &Known) -> Result<Vec<SocketAddr>, DialError> {
     })
 }
 
-/// Looks up on a thread that nobody waits for: the system's resolver cannot be interrupted, and a runtime that ends would
-/// wait for the threads that it has lent.
+/// Looks up on a thread that nobody waits for: the system's resolver cannot be interrupted, and a
+/// runtime that ends would wait for the threads that it has lent.
 async fn look_up<T: Send + 'static>(
     lookups: &'static Semaphore,
     lookup: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -136,8 +141,8 @@ async fn look_up<T: Send + 'static>(
     told.await.map_err(io::Error::other)?
 }
 
-/// Whether a socket that is bound to `local` can send to `to`. One of IPv6 that is bound to no address of its own sends to
-/// both families.
+/// Whether a socket that is bound to `local` can send to `to`. One of IPv6 that is bound to no
+/// address of its own sends to both families.
 fn can_send(local: &SocketAddr, to: &SocketAddr) -> bool {
     match local.ip() {
         IpAddr::V4(_) => to.is_ipv4(),
@@ -163,8 +168,8 @@ fn in_turns(sockets: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 
 // ---- races
 
-/// What the first attempt that succeeds leads to, or why each failed. The next begins when the last one has failed, or a
-/// while after it began.
+/// What the first attempt that succeeds leads to, or why each failed. The next begins when the last
+/// one has failed, or a while after it began.
 async fn first_of<T, E>(
     attempts: impl IntoIterator<Item = impl Future<Output = Result<T, E>> + Send + 'static>,
 ) -> Result<T, Vec<E>>
@@ -315,7 +320,8 @@ mod tests {
         assert_eq!(kept, [four]);
     }
 
-    /// The end of a runtime waits for every thread that it has lent, for as long as the system's resolver likes.
+    /// The end of a runtime waits for every thread that it has lent, for as long as the system's
+    /// resolver likes.
     #[test]
     fn a_name_server_that_is_silent_holds_up_no_end() {
         static LOOKUPS: Semaphore = Semaphore::const_new(1);

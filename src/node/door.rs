@@ -1,5 +1,5 @@
-//! Handshakes that others began: a few at a time, and whoever has most of them loses one first; and no more from one place than
-//! a small part of a processor can make.
+//! Handshakes that others began: a few at a time, and whoever has most of them loses one first; and
+//! no more from one place than a small part of a processor can make.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -21,8 +21,8 @@ impl Handshakes {
         self.0.len() > MOST / 4
     }
 
-    /// One more. When there are too many, the oldest of the place that has most gives way: a flood from one place keeps
-    /// nobody else out. Whether one did.
+    /// One more. When there are too many, the oldest of the place that has most gives way: a flood
+    /// from one place keeps nobody else out. Whether one did.
     pub(super) fn begin(&mut self, from: SocketAddr, handshake: AbortHandle) -> bool {
         self.0.push_back((place(from), handshake));
         let crowded = self.0.len() > MOST;
@@ -33,7 +33,8 @@ impl Handshakes {
     }
 }
 
-/// Handshakes that a place may begin at once, after a rest: all nodes of an organisation may start together.
+/// Handshakes that a place may begin at once, after a rest: all nodes of an organisation may start
+/// together.
 const BURST: u32 = 256;
 /// After how long it may begin another. One costs about half a millisecond of a processor.
 const PAUSE: Duration = Duration::from_millis(16);
@@ -81,8 +82,9 @@ impl Begun {
 }
 
 impl Pace {
-    /// Whether a handshake from there may begin, which is noted. Anybody can write the address of another on a packet: what is not
-    /// proven takes half of a place's share at most, and nobody's turn who proves it.
+    /// Whether a handshake from there may begin, which is noted. Anybody can write the address of
+    /// another on a packet: what is not proven takes half of a place's share at most, and nobody's
+    /// turn who proves it.
     pub(super) fn turn(&mut self, from: SocketAddr, validated: bool, now: Instant) -> Turn {
         let place = place(from);
         let begun = self.0.get(&place).copied();

@@ -1,5 +1,6 @@
-//! The thread that owns the replica and its store. Everything that waits is taken in together and made durable with one
-//! write; only then is anything sent or told. So the disk sets the pace of writes, and not of operations.
+//! The thread that owns the replica and its store. Everything that waits is taken in together and
+//! made durable with one write; only then is anything sent or told. So the disk sets the pace of
+//! writes, and not of operations.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -65,7 +66,8 @@ pub(super) struct Driver<A: Wire, S> {
     meter: Arc<Meter>,
     stop: Arc<AtomicBool>,
     tick: Duration,
-    /// Who waits for our own pending operations, in their order. Nobody, for those of before a restart.
+    /// Who waits for our own pending operations, in their order. Nobody, for those of before a
+    /// restart.
     waiting: VecDeque<Option<Outcome>>,
     /// A wish for which the outbox has no room yet.
     stalled: Option<(A::Op, Replies)>,
@@ -166,7 +168,8 @@ where
         }
     }
 
-    /// Takes in what waits, without waiting, in turns: a flood of one kind keeps none of the others out.
+    /// Takes in what waits, without waiting, in turns: a flood of one kind keeps none of the others
+    /// out.
     fn drain(&mut self, batch: &mut Batch<A::Op>) {
         for _ in 0..BATCH {
             let arrival = self.arrivals.try_recv().ok();
@@ -359,7 +362,8 @@ where
         Ok(())
     }
 
-    /// Tells those who wait that the node stops. `durable`: whether all that was taken in is written.
+    /// Tells those who wait that the node stops. `durable`: whether all that was taken in is
+    /// written.
     pub(super) fn end(mut self, durable: bool) {
         if durable {
             self.journal.end(&self.replica);
@@ -413,9 +417,9 @@ fn answer<Op>(waiting: Outcome, result: Result<Dot, NotDelivered>, batch: &mut B
         .push(Box::new(move || drop(waiting.send(result))));
 }
 
-/// Remembers what others wish, each change once and in its newest words. When there are too many, the oldest gives way that
-/// nobody here knows of. Whether it is to be told: what is new, but of strangers no more than fit, or one liar who invents them
-/// would fill the operator's log.
+/// Remembers what others wish, each change once and in its newest words. When there are too many,
+/// the oldest gives way that nobody here knows of. Whether it is to be told: what is new, but of
+/// strangers no more than fit, or one liar who invents them would fill the operator's log.
 fn note(asked: &mut Vec<Change>, change: Change, knows: impl Fn(&Actor) -> bool) -> bool {
     if let Some(known) = asked.iter_mut().find(|known| known.key() == change.key()) {
         *known = change;

@@ -68,8 +68,9 @@ pub enum NotDelivered {
     /// Taken and durable, but we lost our seat first: it waits until we are a member again.
     #[error("taken, and no member any more: it waits for a seat")]
     Unseated,
-    /// Our own key has signed what we do not remember: the store is an old copy, or the key is used twice. Others hold
-    /// or will find the evidence of an equivocation. Whether this operation or the other one counts, they decide.
+    /// Our own key has signed what we do not remember: the store is an old copy, or the key is used
+    /// twice. Others hold or will find the evidence of an equivocation. Whether this operation or
+    /// the other one counts, they decide.
     #[error("silenced: our own key contradicts us")]
     Equivocated,
     /// The node stopped. If it is durable, it is delivered when the node runs again.

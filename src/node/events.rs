@@ -1,5 +1,5 @@
-//! What a node tells: deliveries and what else happens once, and faults, in a queue each. A liar can make faults as fast as it
-//! can sign, and displaces none of the rest by it.
+//! What a node tells: deliveries and what else happens once, and faults, in a queue each. A liar
+//! can make faults as fast as it can sign, and displaces none of the rest by it.
 
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender, WeakSender};
@@ -22,14 +22,16 @@ pub enum Event<Op> {
     Fault(Fault),
     /// A generation began.
     Installed(Installed),
-    /// The node had a seat, has none, and is needed no longer: a quorum of the members has all that it has. Told again after
-    /// a restart.
+    /// The node had a seat, has none, and is needed no longer: a quorum of the members has all that
+    /// it has. Told again after a restart.
     Left,
     /// Others wish this change: [`Node::approve`](super::Node::approve) it or not.
     Asked(Change),
-    /// So many deliveries, generations and wishes were dropped because nobody took them in time: read the state afresh.
+    /// So many deliveries, generations and wishes were dropped because nobody took them in time:
+    /// read the state afresh.
     Missed(u64),
-    /// So many faults were dropped because nobody took them in time: [`Status`](super::Status) names who is convicted.
+    /// So many faults were dropped because nobody took them in time: [`Status`](super::Status)
+    /// names who is convicted.
     FaultsMissed(u64),
 }
 
@@ -82,7 +84,8 @@ impl<Op: Clone> WeakTeller<Op> {
     }
 }
 
-/// The events of a node since the stream was asked for. Faults come in their order and so do all others, which come first.
+/// The events of a node since the stream was asked for. Faults come in their order and so do all
+/// others, which come first.
 #[derive(Debug)]
 pub struct Events<Op> {
     events: Receiver<Event<Op>>,

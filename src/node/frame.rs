@@ -1,4 +1,5 @@
-//! What a link carries: frames with their length before them. One of them may say who speaks from where.
+//! What a link carries: frames with their length before them. One of them may say who speaks from
+//! where.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,7 +106,8 @@ impl<'a> Hearing<'a> {
             return Err(LinkError::Misaddressed);
         }
         match &packet.body {
-            // Nobody asks to be let in for another: the newcomers of whom a member may speak would be as many as it likes.
+            // Nobody asks to be let in for another: the newcomers of whom a member may speak would
+            // be as many as it likes.
             Body::Enter(entry) if entry.signer != self.from => Err(LinkError::Misaddressed),
             body if role.may_say(body) => Ok(()),
             _ => Err(LinkError::NoSeat),

@@ -30,7 +30,8 @@ pub struct Ends {
     pub seated: bool,
 }
 
-/// Reads `bytes` as a link reads a stream: what is heard until they end, or until something is said that may not be.
+/// Reads `bytes` as a link reads a stream: what is heard until they end, or until something is said
+/// that may not be.
 pub fn overhear(
     mut bytes: &[u8],
     limits: &Limits,

@@ -21,13 +21,14 @@ const CHECK: usize = 4;
 /// Bytes of an invitation.
 const LIMIT: usize = 1 << 20;
 
-/// The network, whom to ask, and a recent generation that its chain must pass through. It is written as text, to be handed on;
-/// who hands on another one invites into another network.
+/// The network, whom to ask, and a recent generation that its chain must pass through. It is
+/// written as text, to be handed on; who hands on another one invites into another network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
     /// The network.
     pub genesis: Genesis,
-    /// A generation and the digest of the value that founded it; none while there is only the first.
+    /// A generation and the digest of the value that founded it; none while there is only the
+    /// first.
     pub pinned: Option<(Generation, Digest)>,
     /// Whom to ask, and where.
     pub contacts: BTreeMap<Actor, Address>,

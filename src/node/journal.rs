@@ -1,7 +1,7 @@
 //! What happens at a node, written into a file of bounded size while it happens.
 //!
-//! Events are written when what they speak of is durable, with the rest of their batch: a crash takes those of its last
-//! batch and leaves a line that breaks off at most.
+//! Events are written when what they speak of is durable, with the rest of their batch: a crash
+//! takes those of its last batch and leaves a line that breaks off at most.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -19,7 +19,8 @@ use crate::recording::{Kind, Line, MOST_LINE, Recording, Run, World};
 use crate::store::Effect;
 use crate::traits::Wire;
 
-/// Events in one file, at most: a reader takes no more than [`MOST_EVENTS`](crate::recording::MOST_EVENTS).
+/// Events in one file, at most: a reader takes no more than
+/// [`MOST_EVENTS`](crate::recording::MOST_EVENTS).
 const EVENTS: u64 = 500_000;
 
 /// Why a recording cannot be begun.

@@ -24,11 +24,12 @@ pub struct Link {
 }
 
 impl Link {
-    /// Dials `to`, which must prove its key, and proves `key`. Whether the other end keeps the link shows when it answers.
-    /// Must be called within a tokio runtime with I/O and time.
+    /// Dials `to`, which must prove its key, and proves `key`. Whether the other end keeps the link
+    /// shows when it answers. Must be called within a tokio runtime with I/O and time.
     ///
     /// # Errors
-    /// [`LinkError::Unreachable`] when there is no socket to dial from, or nobody with that key answers there.
+    /// [`LinkError::Unreachable`] when there is no socket to dial from, or nobody with that key
+    /// answers there.
     pub async fn dial(
         key: &SigningActor,
         network: &NetworkId,

@@ -1,10 +1,12 @@
 //! Links to other actors: found, made, kept, and given up when nobody speaks.
 //!
-//! Each actor that we speak to has a queue and a task. The task takes the newest connection to the actor, makes one if
-//! there is none, and writes. A packet for which there is no room or no connection is dropped: the replica says it
-//! again. A link on which nobody speaks for a while ends without a word, and is made anew when it is needed.
+//! Each actor that we speak to has a queue and a task. The task takes the newest connection to the
+//! actor, makes one if there is none, and writes. A packet for which there is no room or no
+//! connection is dropped: the replica says it again. A link on which nobody speaks for a while ends
+//! without a word, and is made anew when it is needed.
 //!
-//! Two connections to one actor are no harm (both ends may dial at once): both are read, the newest is written to.
+//! Two connections to one actor are no harm (both ends may dial at once): both are read, the newest
+//! is written to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -218,8 +220,8 @@ impl Links {
         }
     }
 
-    /// Handles on the endpoint may live on for a while, and the port with them. So it is given another one, twice: it keeps
-    /// the last one that it had.
+    /// Handles on the endpoint may live on for a while, and the port with them. So it is given
+    /// another one, twice: it keeps the last one that it had.
     fn free_port(&self) -> std::io::Result<()> {
         let _inside = self.runtime.enter();
         for _ in 0..2 {
@@ -284,8 +286,9 @@ impl Links {
         read(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Where this actor may listen, in somebody's words. A node without a seat keeps those of whom it does not know too, while
-    /// there is room, and every node what a contact says: they may be members of later generations.
+    /// Where this actor may listen, in somebody's words. A node without a seat keeps those of whom
+    /// it does not know too, while there is room, and every node what a contact says: they may be
+    /// members of later generations.
     pub(super) fn learn(self: &Arc<Self>, actor: Actor, word: Word, address: Address) {
         let known = self.knows(&actor);
         let curious = self.read_roster(|roster| match word {
@@ -607,7 +610,8 @@ pub(super) fn dialling(
     Ok(config)
 }
 
-/// One stream each way carries everything; nothing else may be opened. There are no keep-alives: silence is the rule.
+/// One stream each way carries everything; nothing else may be opened. There are no keep-alives:
+/// silence is the rule.
 pub(super) fn transport() -> TransportConfig {
     let mut config = TransportConfig::default();
     let idle = IDLE.try_into().expect("within the bounds of QUIC");

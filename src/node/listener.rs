@@ -39,7 +39,8 @@ impl Listener {
         self.links.forget_stranger(&self.actor);
     }
 
-    /// Of the ends of links, the operator is told that a node which was dialled does not know this one.
+    /// Of the ends of links, the operator is told that a node which was dialled does not know this
+    /// one.
     fn note_end(&self, connection: &Connection) {
         let why = connection.close_reason().map(DialError::from);
         if let (true, Some(why @ DialError::NotAdmitted)) = (self.dialled, why) {
@@ -101,7 +102,8 @@ impl Listener {
         role.ok_or(LinkError::NoSeat)
     }
 
-    /// Whom we know or wanted to speak to may tell where it listens, or there would be no end of tellers.
+    /// Whom we know or wanted to speak to may tell where it listens, or there would be no end of
+    /// tellers.
     fn greet(&self, hello: Hello) -> Result<(), LinkError> {
         if !self.dialled && !self.links.knows(&self.actor) {
             return Ok(());

@@ -1,6 +1,8 @@
-//! What a node counts of itself, and since when it waits: for metrics, and for whoever asks how long.
+//! What a node counts of itself, and since when it waits: for metrics, and for whoever asks how
+//! long.
 //!
-//! The replica has no clock. Looked at after each write, it is known to within a batch when something began.
+//! The replica has no clock. Looked at after each write, it is known to within a batch when
+//! something began.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,7 +20,8 @@ use crate::traits::Wire;
 pub struct Counts {
     /// Messages that were delivered one by one; what a snapshot covers is not counted.
     pub deliveries: u64,
-    /// Packets that the replica took in or refused, by their [kind](crate::deterministic_secure_broadcast::Body::kind).
+    /// Packets that the replica took in or refused, by their
+    /// [kind](crate::deterministic_secure_broadcast::Body::kind).
     pub received: BTreeMap<&'static str, u64>,
     /// Packets that were handed to the links, by their kind.
     pub sent: BTreeMap<&'static str, u64>,
@@ -29,9 +32,11 @@ pub struct Counts {
     pub writes: u64,
     /// Generations that began.
     pub generations: u64,
-    /// Rounds of agreement that this node was in after a write: those that begin and end within one batch are not seen.
+    /// Rounds of agreement that this node was in after a write: those that begin and end within one
+    /// batch are not seen.
     pub rounds: u64,
-    /// How long the generations took to end that ended here: from the first authorised change to the next generation.
+    /// How long the generations took to end that ended here: from the first authorised change to
+    /// the next generation.
     pub changing: Duration,
     /// Signatures made and checked by the replica.
     pub work: Work,

@@ -1,7 +1,8 @@
 //! The real network: a node that people run.
 //!
-//! A [`Node`] drives a [`Replica`] over QUIC. Each link is authenticated at both ends by the actors' own ed25519 keys; each
-//! statement in a packet is signed besides, so that a link is trusted with nothing but the address of an answer.
+//! A [`Node`] drives a [`Replica`] over QUIC. Each link is authenticated at both ends by the
+//! actors' own ed25519 keys; each statement in a packet is signed besides, so that a link is
+//! trusted with nothing but the address of an answer.
 //!
 //! ```text
 //!  propose, approve, read        links: a task writes and one reads for each actor
@@ -13,13 +14,16 @@
 //!      '---------------------------------------------------'
 //! ```
 //!
-//! Every queue is bounded. Callers wait when the outbox is full; a peer that sends more than we take waits, by QUIC's flow
-//! control; a packet for a peer that does not read is dropped and said again later. When all members are level nobody
-//! speaks, nothing is written, and links end by themselves until they are needed.
+//! Every queue is bounded. Callers wait when the outbox is full; a peer that sends more than we
+//! take waits, by QUIC's flow control; a packet for a peer that does not read is dropped and said
+//! again later. When all members are level nobody speaks, nothing is written, and links end by
+//! themselves until they are needed.
 //!
-//! Never run two nodes with one key, and never start one from a copy of its store: its key would contradict itself,
-//! others would take it for a liar, and it would sign no more. A node whose store was put back is told so by the members before
-//! it signs anything ([`Status::missing_answers`], [`Fault::Silenced`](crate::deterministic_secure_broadcast::Fault)).
+//! Never run two nodes with one key, and never start one from a copy of its store: its key would
+//! contradict itself, others would take it for a liar, and it would sign no more. A node whose
+//! store was put back is told so by the members before it signs anything
+//! ([`Status::missing_answers`],
+//! [`Fault::Silenced`](crate::deterministic_secure_broadcast::Fault)).
 
 mod address;
 mod book;
@@ -91,7 +95,8 @@ fn open(asked: &Asked) -> MutexGuard<'_, Vec<Change>> {
     asked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Why a newcomer that asks for nothing cannot be approved; nothing is wrong when we have approved it before.
+/// Why a newcomer that asks for nothing cannot be approved; nothing is wrong when we have approved
+/// it before.
 fn unasked<A: Wire>(replica: &Replica<A>, newcomer: Actor) -> Result<(), RequestError> {
     let is_its = |(change, by): &(ChangeKey, Vec<Actor>)| {
         *change == ChangeKey::Join(newcomer) && by.contains(&replica.actor())
@@ -111,7 +116,8 @@ const DOUBT: Duration = Duration::from_millis(50);
 /// How a node ended; nothing while it runs.
 type End = Option<Result<(), Failure>>;
 
-/// A handle on a running node. Clones are handles on the same one; it stops when the last is dropped.
+/// A handle on a running node. Clones are handles on the same one; it stops when the last is
+/// dropped.
 #[derive(Debug)]
 pub struct Node<A: Wire> {
     shared: Arc<Shared<A>>,
@@ -205,8 +211,9 @@ where
         Ok(status)
     }
 
-    /// Asks all other members whether they are there, and waits until each has said something or `patience` is over: those
-    /// that did. Who is silent may be stopped, cut off, or slower than that; [`MemberStatus::heard`] tells since when.
+    /// Asks all other members whether they are there, and waits until each has said something or
+    /// `patience` is over: those that did. Who is silent may be stopped, cut off, or slower than
+    /// that; [`MemberStatus::heard`] tells since when.
     ///
     /// # Errors
     /// [`RequestError::Stopped`].
@@ -236,11 +243,12 @@ where
         asked.iter().map(Change::key).collect()
     }
 
-    /// Approves a change. It is made when a quorum of the members has approved it. A node that signs nothing yet
-    /// ([`Status::missing_answers`]) waits until it may.
+    /// Approves a change. It is made when a quorum of the members has approved it. A node that
+    /// signs nothing yet ([`Status::missing_answers`]) waits until it may.
     ///
     /// # Errors
-    /// [`RequestError`]; a [`ChangeKey::Join`] can only be approved after the newcomer asked. Again is nothing.
+    /// [`RequestError`]; a [`ChangeKey::Join`] can only be approved after the newcomer asked. Again
+    /// is nothing.
     pub async fn approve(&self, change: ChangeKey) -> Result<(), RequestError> {
         let change = match change {
             ChangeKey::Leave(actor) => Change::Leave(actor),
@@ -279,7 +287,8 @@ where
         self.ask(|replica| (replica.ask_to_join(), ())).await
     }
 
-    /// Asks to leave: approves our own leave. The node must run on until [`Event::Left`]: what it alone knows is lost else.
+    /// Asks to leave: approves our own leave. The node must run on until [`Event::Left`]: what it
+    /// alone knows is lost else.
     ///
     /// # Errors
     /// [`RequestError`].
@@ -287,7 +296,8 @@ where
         self.approve(ChangeKey::Leave(self.actor())).await
     }
 
-    /// Approves a new generation with the same members, hence a new snapshot: what is before the last one is forgotten.
+    /// Approves a new generation with the same members, hence a new snapshot: what is before the
+    /// last one is forgotten.
     ///
     /// # Errors
     /// [`RequestError`].
@@ -295,8 +305,9 @@ where
         self.approve(ChangeKey::Renew).await
     }
 
-    /// Lets `guest` follow the network and ask to be let in, here and at the members that hear of it from us, and says what it needs to find us and to know that we are the
-    /// network that it was invited to. Holds until the node stops.
+    /// Lets `guest` follow the network and ask to be let in, here and at the members that hear of
+    /// it from us, and says what it needs to find us and to know that we are the network that it
+    /// was invited to. Holds until the node stops.
     ///
     /// # Errors
     /// [`RequestError::Stopped`].
@@ -309,8 +320,8 @@ where
         Ok(invitation)
     }
 
-    /// Tells where an actor listens, and that it is to be asked for what we lack: so a node that slept while all others were
-    /// exchanged finds those who are there now.
+    /// Tells where an actor listens, and that it is to be asked for what we lack: so a node that
+    /// slept while all others were exchanged finds those who are there now.
     ///
     /// # Errors
     /// [`RequestError::Stopped`].
@@ -328,8 +339,8 @@ where
         meet.await
     }
 
-    /// Where members and contacts listen, by their own word and by that of whoever operates this node: to be kept, and given to
-    /// the [`Builder`] at the next start.
+    /// Where members and contacts listen, by their own word and by that of whoever operates this
+    /// node: to be kept, and given to the [`Builder`] at the next start.
     #[must_use]
     pub fn book(&self) -> BTreeSet<(Actor, Address)> {
         self.shared.links.book()

@@ -57,14 +57,16 @@ impl Roster {
         self.guests.push(guest);
     }
 
-    /// Of whom the others are told: the newest guests that have no seat. Those who never come keep nobody out.
+    /// Of whom the others are told: the newest guests that have no seat. Those who never come keep
+    /// nobody out.
     pub(super) fn expected(&self, most: usize) -> BTreeSet<Actor> {
         let seatless = |guest: &&Actor| !self.members.contains(guest);
         let newest = self.guests.iter().rev().filter(seatless);
         newest.take(most).copied().collect()
     }
 
-    /// Takes in whom a member says that it invited; of each the newest word counts, and of others none.
+    /// Takes in whom a member says that it invited; of each the newest word counts, and of others
+    /// none.
     pub(super) fn hear_guests(&mut self, host: Actor, guests: BTreeSet<Actor>) {
         if guests.is_empty() || !self.members.contains(&host) {
             self.guests_of.remove(&host);
@@ -86,8 +88,8 @@ impl Roster {
 
     /// What a link to this actor is for; `None` when there is to be none.
     ///
-    /// A node without a seat may be behind, and not know the members of later generations: it listens to all, because
-    /// what it takes in proves itself.
+    /// A node without a seat may be behind, and not know the members of later generations: it
+    /// listens to all, because what it takes in proves itself.
     pub(super) fn admit(&self, actor: &Actor) -> Option<Role> {
         if self.trusts(actor) || !self.seated {
             Some(Role::Peer)

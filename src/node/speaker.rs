@@ -121,7 +121,8 @@ impl Speaker {
                     self.stream = Some((id, stream));
                     return Ok(());
                 },
-                // The other end may have started anew: what the old connection still waits for never comes.
+                // The other end may have started anew: what the old connection still waits for
+                // never comes.
                 changed = self.connections.changed() => changed.map_err(|_| LinkError::Lost)?,
             }
         }

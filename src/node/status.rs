@@ -24,17 +24,19 @@ pub struct Status {
     pub quorum: usize,
     /// Whether it has a seat.
     pub seated: bool,
-    /// For how long it has had none. What was so at its start counts from there, and may have begun long before.
+    /// For how long it has had none. What was so at its start counts from there, and may have begun
+    /// long before.
     pub unseated_for: Option<Duration>,
     /// Whether it has or had a seat, as far as it knows the chain of generations.
     pub had_seat: bool,
-    /// While it had a seat, has none, and is still needed: how many members have all that it has. A quorum of them has to,
-    /// before it may be switched off.
+    /// While it had a seat, has none, and is still needed: how many members have all that it has. A
+    /// quorum of them has to, before it may be switched off.
     pub leaving: Option<usize>,
-    /// Whether the chain of generations has not reached the one that the invitation names: until then it only follows.
+    /// Whether the chain of generations has not reached the one that the invitation names: until
+    /// then it only follows.
     pub awaits_checkpoint: bool,
-    /// While it signs nothing, because it is not known yet whether its store is an old copy: members whose answer is awaited, at
-    /// least. It ends some ticks after none is.
+    /// While it signs nothing, because it is not known yet whether its store is an old copy:
+    /// members whose answer is awaited, at least. It ends some ticks after none is.
     pub missing_answers: Option<usize>,
     /// Whether its own key contradicts it, so that it signs no more.
     pub silenced: bool,
@@ -72,9 +74,11 @@ pub struct Status {
 pub struct Ending {
     /// For how long this node has known that it ends.
     pub lasts: Duration,
-    /// The round of the agreement on the next one, from 0; none before there is a quorum of reports, or without a seat.
+    /// The round of the agreement on the next one, from 0; none before there is a quorum of
+    /// reports, or without a seat.
     pub round: Option<u32>,
-    /// The other members of whom nothing is known here that it takes next: a report, or a vote in this round.
+    /// The other members of whom nothing is known here that it takes next: a report, or a vote in
+    /// this round.
     pub awaited: Vec<Actor>,
 }
 
@@ -88,8 +92,9 @@ pub struct MemberStatus {
     pub progress: Option<Progress>,
     /// Where it listens.
     pub address: Option<Address>,
-    /// How long ago it was last heard by this node itself, over a link that proved its key; none when it was not since the
-    /// start. While all members are level nobody speaks: [`Node::probe`](super::Node::probe) tells who answers.
+    /// How long ago it was last heard by this node itself, over a link that proved its key; none
+    /// when it was not since the start. While all members are level nobody speaks:
+    /// [`Node::probe`](super::Node::probe) tells who answers.
     pub heard: Option<Duration>,
     /// For how long its echo of our message that is in flight has been missing.
     pub owes: Option<Duration>,
@@ -208,8 +213,8 @@ impl Status {
         }
     }
 
-    /// Messages that members said to have delivered and this node has not: what is left to catch up with. More members say so than
-    /// may lie.
+    /// Messages that members said to have delivered and this node has not: what is left to catch up
+    /// with. More members say so than may lie.
     #[must_use]
     pub fn behind(&self) -> u64 {
         let progress = self.members.iter().filter_map(|member| member.progress);

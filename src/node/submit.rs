@@ -42,10 +42,11 @@ where
     A: Wire + Send,
     A::Op: Send + Sync,
 {
-    /// Proposes an operation and waits until it is delivered here, which means: it is durable here, a quorum of the members
-    /// has signed it, and every correct member will deliver it.
+    /// Proposes an operation and waits until it is delivered here, which means: it is durable here,
+    /// a quorum of the members has signed it, and every correct member will deliver it.
     ///
-    /// Waits for room when the outbox is full. When the future is dropped the operation may be proposed all the same.
+    /// Waits for room when the outbox is full. When the future is dropped the operation may be
+    /// proposed all the same.
     ///
     /// # Errors
     /// [`NotDelivered`] tells a refusal, after which nothing has changed, from the rest.
@@ -54,7 +55,8 @@ where
     }
 
     /// Makes an operation on the state with our own pending operations applied, and proposes it as
-    /// [`propose`](Self::propose) does; no other operation of ours comes between. With `None` nothing is proposed.
+    /// [`propose`](Self::propose) does; no other operation of ours comes between. With `None`
+    /// nothing is proposed.
     ///
     /// # Errors
     /// [`NotDelivered`].
@@ -71,10 +73,11 @@ where
         self.submit_with(make).await?.delivered().await
     }
 
-    /// Proposes an operation and waits until it is durable here: the [`Ticket`] tells where it stands, and waits for its delivery.
+    /// Proposes an operation and waits until it is durable here: the [`Ticket`] tells where it
+    /// stands, and waits for its delivery.
     ///
-    /// Who keeps the ticket's place asks [`outcome`](Self::outcome) later, after a restart too, whether the operation was delivered,
-    /// instead of making it twice.
+    /// Who keeps the ticket's place asks [`outcome`](Self::outcome) later, after a restart too,
+    /// whether the operation was delivered, instead of making it twice.
     ///
     /// # Errors
     /// [`NotDelivered::Refused`], after which nothing has changed; [`NotDelivered::Stopped`].
@@ -82,7 +85,8 @@ where
         self.submit_with(|_| Some(op)).await
     }
 
-    /// Makes an operation as [`propose_with`](Self::propose_with) does, and waits as [`submit`](Self::submit) does.
+    /// Makes an operation as [`propose_with`](Self::propose_with) does, and waits as
+    /// [`submit`](Self::submit) does.
     ///
     /// # Errors
     /// [`NotDelivered::Refused`], after which nothing has changed; [`NotDelivered::Stopped`].

@@ -1,9 +1,12 @@
-//! Who is at the other end: TLS 1.3 in which the actors' own ed25519 keys are the certificates (RFC 7250).
+//! Who is at the other end: TLS 1.3 in which the actors' own ed25519 keys are the certificates (RFC
+//! 7250).
 //!
-//! The key that signs handshakes signs echoes too. Neither signature can be taken for the other: what TLS signs
-//! begins with 64 spaces and is longer than that (RFC 8446, section 4.4.3), what replicas sign is a digest of 32 bytes.
+//! The key that signs handshakes signs echoes too. Neither signature can be taken for the other:
+//! what TLS signs begins with 64 spaces and is longer than that (RFC 8446, section 4.4.3), what
+//! replicas sign is a digest of 32 bytes.
 //!
-//! Sessions are not resumed, for a resumed one skips the proof of the key; so there is no data before the handshake either.
+//! Sessions are not resumed, for a resumed one skips the proof of the key; so there is no data
+//! before the handshake either.
 
 use std::fmt;
 use std::sync::Arc;

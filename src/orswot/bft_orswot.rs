@@ -19,21 +19,24 @@ use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
 /// What a set can hold. Implemented for all such types.
 ///
-/// Equal members must have equal bytes: of two that are equal a replica keeps the one that came first, and
-/// replicas differ in which that is. To be replicated over a network, a member must also decode.
+/// Equal members must have equal bytes: of two that are equal a replica keeps the one that came
+/// first, and replicas differ in which that is. To be replicated over a network, a member must also
+/// decode.
 pub trait Member: Debug + Clone + Hash + Eq + Ord + Serialize {}
 
 impl<M: Debug + Clone + Hash + Eq + Ord + Serialize> Member for M {}
 
 /// A replicated set in which add wins. See the [module](super).
 ///
-/// With `n` members and `a` actors that ever added, asking for one member costs O(1), applying costs O(a) for
-/// each member of the operation, and `clone`, `==`, [`iter`](Self::iter), [`state`](SecureBroadcastAlgorithm::state) and
-/// [`sync_from`](SecureBroadcastAlgorithm::sync_from) walk the whole set. A member takes some 130 bytes beside its own
-/// when there are 1,000,000; fewer, the fuller the table is, which doubles when it is full.
+/// With `n` members and `a` actors that ever added, asking for one member costs O(1), applying
+/// costs O(a) for each member of the operation, and `clone`, `==`, [`iter`](Self::iter),
+/// [`state`](SecureBroadcastAlgorithm::state) and
+/// [`sync_from`](SecureBroadcastAlgorithm::sync_from) walk the whole set. A member takes some 130
+/// bytes beside its own when there are 1,000,000; fewer, the fuller the table is, which doubles
+/// when it is full.
 ///
-/// Two sets are equal when they belong to one actor and hold the same; to compare replicas of different actors,
-/// compare their states.
+/// Two sets are equal when they belong to one actor and hold the same; to compare replicas of
+/// different actors, compare their states.
 ///
 /// ```
 /// use bft_crdts::orswot::Orswot;
@@ -57,8 +60,8 @@ pub struct Orswot<M: Member> {
     alive: Alive,
 }
 
-/// What an actor's operations change for the verdict on its next: the number of its next addition, what it has alive, and of which
-/// members it has an addition since: its number, or 0 for none.
+/// What an actor's operations change for the verdict on its next: the number of its next addition,
+/// what it has alive, and of which members it has an addition since: its number, or 0 for none.
 struct Own<'a, M> {
     next: u64,
     usage: Usage,
@@ -66,15 +69,16 @@ struct Own<'a, M> {
 }
 
 impl<M: Member> Orswot<M> {
-    /// The budget of a set that is made without one: 128 KiB an operation, so that a message's bound comes first; 1,048,576 members
-    /// and 64 MiB an actor.
+    /// The budget of a set that is made without one: 128 KiB an operation, so that a message's
+    /// bound comes first; 1,048,576 members and 64 MiB an actor.
     pub const BUDGET: Budget = Budget {
         op_bytes: 128 << 10,
         entries: 1 << 20,
         bytes: 64 << 20,
     };
 
-    /// A replica in a network with this budget; its entries are the members that one actor has an addition of.
+    /// A replica in a network with this budget; its entries are the members that one actor has an
+    /// addition of.
     #[must_use]
     pub fn with_budget(actor: Actor, budget: Budget) -> Self {
         Self {
@@ -86,13 +90,15 @@ impl<M: Member> Orswot<M> {
         }
     }
 
-    /// Adds `member`, also if it is there: the addition then survives the removals that do not know it.
+    /// Adds `member`, also if it is there: the addition then survives the removals that do not know
+    /// it.
     #[must_use]
     pub fn add(&self, member: M) -> Op<M> {
         self.add_all([member])
     }
 
-    /// Adds `members` in one operation. Of none, or of more than [`MEMBERS_PER_OP`], it is never valid.
+    /// Adds `members` in one operation. Of none, or of more than [`MEMBERS_PER_OP`], it is never
+    /// valid.
     #[must_use]
     pub fn add_all(&self, members: impl IntoIterator<Item = M>) -> Op<M> {
         let dot = Dot {
@@ -103,8 +109,9 @@ impl<M: Member> Orswot<M> {
         Op::Add { dot, members }
     }
 
-    /// Removes `member`, so far as its additions are known here; `None` when it is not there. Where many actors have added a
-    /// large one, the operation names more than a message holds: [`Op::within`] makes several of it.
+    /// Removes `member`, so far as its additions are known here; `None` when it is not there. Where
+    /// many actors have added a large one, the operation names more than a message holds:
+    /// [`Op::within`] makes several of it.
     #[must_use]
     pub fn remove(&self, member: &M) -> Option<Op<M>> {
         let clock = self.members.get(member)?.clock();
@@ -176,7 +183,8 @@ impl<M: Member> Orswot<M> {
         }
     }
 
-    /// Others can take away an actor's members, and so make room, but never room away: so what is valid stays so.
+    /// Others can take away an actor's members, and so make room, but never room away: so what is
+    /// valid stays so.
     fn judge_room<'a>(
         &self,
         from: &Actor,
@@ -228,8 +236,8 @@ impl<M: Member> Orswot<M> {
         own.touched.get(member).copied().unwrap_or_else(here)
     }
 
-    /// Counters only grow, so a removal stays valid; and the dots that it names are here, so that it takes away
-    /// the same whether it comes before or after what others do.
+    /// Counters only grow, so a removal stays valid; and the dots that it names are here, so that
+    /// it takes away the same whether it comes before or after what others do.
     fn judge_rm(&self, from: &Actor, next: u64, clock: &Clock) -> Result<(), Verdict> {
         if clock.is_empty() {
             return Err(Verdict::Never("a removal of no addition"));
@@ -289,8 +297,8 @@ impl<M: Member> Orswot<M> {
     }
 }
 
-/// Dots are made in order and without gaps, each by its own actor: so only an actor's own operations change what
-/// its next addition must be called.
+/// Dots are made in order and without gaps, each by its own actor: so only an actor's own
+/// operations change what its next addition must be called.
 fn judge_add(from: &Actor, next: u64, dot: &Dot) -> Result<(), Verdict> {
     if dot.actor != *from {
         return Err(Verdict::Never("an addition in another actor's name"));

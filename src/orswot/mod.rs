@@ -1,12 +1,12 @@
 //! A set that anybody may add to and remove from, and that no liar can corrupt.
 //!
-//! The set is the observed-remove set without tombstones of Bieniusa et al. (An optimized conflict-free
-//! replicated set, 2012). Each [`Op::Add`] is named by a [`Dot`]; an
-//! [`Op::Rm`] names the dots that its author had seen, and takes away those alone. So an addition that the
-//! remover had not seen survives: *add wins*.
+//! The set is the observed-remove set without tombstones of Bieniusa et al. (An optimized
+//! conflict-free replicated set, 2012). Each [`Op::Add`] is named by a [`Dot`]; an [`Op::Rm`] names
+//! the dots that its author had seen, and takes away those alone. So an addition that the remover
+//! had not seen survives: *add wins*.
 //!
-//! It does the same as `crdts::Orswot` on what correct authors write, which a test holds it to. That one trusts its
-//! authors; what a liar could do to it is closed here, in the verdict:
+//! It does the same as `crdts::Orswot` on what correct authors write, which a test holds it to.
+//! That one trusts its authors; what a liar could do to it is closed here, in the verdict:
 //!
 //! | a liar writes | `crdts` would | the verdict |
 //! |---|---|---|

@@ -30,8 +30,9 @@ pub(super) fn is_counter(counter: u64) -> bool {
 
 /// An operation on a set of `M`. Sorted collections: one operation has one encoding.
 ///
-/// What can be added can be removed: the encoding of a removal that names one actor's additions is as long as that of an addition of
-/// the same members. [`Op::within`] makes such removals of one that names too many.
+/// What can be added can be removed: the encoding of a removal that names one actor's additions is
+/// as long as that of an addition of the same members. [`Op::within`] makes such removals of one
+/// that names too many.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(
     from = "Encoding<BTreeSet<M>, Clock>",
@@ -90,8 +91,9 @@ impl<M> From<Encoding<BTreeSet<M>, Clock>> for Op<M> {
 }
 
 impl<M: Clone + Serialize> Op<M> {
-    /// The same removal in several, each of at most `bytes` encoded; see [`Limits::op_bytes`](crate::codec::Limits::op_bytes). What
-    /// names one actor's additions is not made smaller, nor is an addition.
+    /// The same removal in several, each of at most `bytes` encoded; see
+    /// [`Limits::op_bytes`](crate::codec::Limits::op_bytes). What names one actor's additions is
+    /// not made smaller, nor is an addition.
     #[must_use]
     pub fn within(self, bytes: usize) -> Vec<Self> {
         let (mut fitting, mut rest) = (Vec::new(), vec![self]);

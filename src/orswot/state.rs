@@ -10,8 +10,8 @@ use crate::budget::size;
 
 /// A snapshot of a set: equal sets have equal snapshots and equal bytes, whatever their histories.
 ///
-/// It decodes only when it can be the state of a set: no counter of 0 or `u64::MAX`, no member without a dot, no
-/// dot beyond the set's clock.
+/// It decodes only when it can be the state of a set: no counter of 0 or `u64::MAX`, no member
+/// without a dot, no dot beyond the set's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<M>")]
 #[serde(bound(deserialize = "M: Ord + Deserialize<'de>"))]

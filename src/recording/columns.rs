@@ -1,12 +1,14 @@
-//! A recording as dense text: one line an event, a column an actor, for terminals and the logs of continuous integration.
+//! A recording as dense text: one line an event, a column an actor, for terminals and the logs of
+//! continuous integration.
 
 use std::fmt::Write;
 
 use super::{Event, Kind, Recording};
 
 impl Recording {
-    /// The events as text, a line each: the time in milliseconds, a column for each actor with the letter of what happened at
-    /// it, and what it was about. The first lines name the run, the actors, and the letters.
+    /// The events as text, a line each: the time in milliseconds, a column for each actor with the
+    /// letter of what happened at it, and what it was about. The first lines name the run, the
+    /// actors, and the letters.
     #[must_use]
     pub fn columns(&self) -> String {
         let mut text = String::new();

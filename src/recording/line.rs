@@ -1,5 +1,5 @@
-//! The lines of a recording, as they stand in its file. `docs/formats.md` documents each field; a change of their meaning
-//! is another [`FORMAT`].
+//! The lines of a recording, as they stand in its file. `docs/formats.md` documents each field; a
+//! change of their meaning is another [`FORMAT`].
 
 use serde::{Deserialize, Serialize};
 
@@ -36,14 +36,15 @@ pub struct Run {
     pub version: String,
     /// Who wrote it.
     pub world: World,
-    /// The seed of a simulated run, in decimal digits: not every reader of JSON takes 64 bits for a number.
+    /// The seed of a simulated run, in decimal digits: not every reader of JSON takes 64 bits for a
+    /// number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
     /// What shows the same run again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
-    /// When a node began, by its own clock: microseconds since 1970 in UTC. Nothing is concluded from clocks but where to
-    /// draw what neither led to the other.
+    /// When a node began, by its own clock: microseconds since 1970 in UTC. Nothing is concluded
+    /// from clocks but where to draw what neither led to the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<u64>,
 }
@@ -114,7 +115,8 @@ pub struct Event {
     pub kind: Kind,
     /// The actor at which it happened.
     pub who: u32,
-    /// The events that led to it directly: the one before it at the same actor, and the packet's way.
+    /// The events that led to it directly: the one before it at the same actor, and the packet's
+    /// way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<u64>,
     /// The generation that the actor was in.
@@ -126,13 +128,15 @@ pub struct Event {
     /// The kind of a packet, in a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packet: Option<String>,
-    /// Of a packet of a real network the first 16 hexadecimal digits of the SHA-256 of its bytes: the same at both ends.
+    /// Of a packet of a real network the first 16 hexadecimal digits of the SHA-256 of its bytes:
+    /// the same at both ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<String>,
     /// The message that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dot: Option<Place>,
-    /// The first 16 hexadecimal digits of that message's digest: an equivocator has two messages at one dot.
+    /// The first 16 hexadecimal digits of that message's digest: an equivocator has two messages at
+    /// one dot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// Who signed, of a certificate.
@@ -226,7 +230,8 @@ pub enum Kind {
     Restart,
     /// The actor reported a fault.
     Fault,
-    /// At the end of the recording the message has not taken effect there; the words say what it waits for.
+    /// At the end of the recording the message has not taken effect there; the words say what it
+    /// waits for.
     Wait,
 }
 

@@ -1,5 +1,6 @@
-//! What several nodes saw, as one recording. Each node's events stay in their order, and a packet is taken in after it left: no
-//! clock decides what came first, only where to draw what neither led to the other.
+//! What several nodes saw, as one recording. Each node's events stay in their order, and a packet
+//! is taken in after it left: no clock decides what came first, only where to draw what neither led
+//! to the other.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,9 +23,10 @@ pub enum MergeError {
 type Way = (u32, u32, String);
 
 impl Recording {
-    /// One recording of what several nodes saw; several of one node follow one another. A packet that is taken in comes after it
-    /// left, by the order of its repetitions. Where recordings contradict each other (one of them does not reach back so far,
-    /// or lies), what is drawn earliest is taken without the packet's way.
+    /// One recording of what several nodes saw; several of one node follow one another. A packet
+    /// that is taken in comes after it left, by the order of its repetitions. Where recordings
+    /// contradict each other (one of them does not reach back so far, or lies), what is drawn
+    /// earliest is taken without the packet's way.
     ///
     /// # Errors
     /// [`MergeError`].

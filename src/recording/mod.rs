@@ -1,13 +1,15 @@
-//! A run as a file: what happened, one JSON object a line, written alike by the simulated network and by a node, and the
-//! page that shows it.
+//! A run as a file: what happened, one JSON object a line, written alike by the simulated network
+//! and by a node, and the page that shows it.
 //!
-//! The lines are documented in `docs/formats.md`. The first names the run, then come the events in the order in which they
-//! happened, each with the events that led to it, and before the first that speaks of an actor, that actor: happens-before (Lamport: Time, Clocks, and the Ordering
-//! of Events in a Distributed System, 1978) is the closure of these. [`Recording::page`] is one HTML file that draws all of
-//! it, explains a message's way, and compares two runs; it needs no server and no network.
+//! The lines are documented in `docs/formats.md`. The first names the run, then come the events in
+//! the order in which they happened, each with the events that led to it, and before the first that
+//! speaks of an actor, that actor: happens-before (Lamport: Time, Clocks, and the Ordering of
+//! Events in a Distributed System, 1978) is the closure of these. [`Recording::page`] is one HTML
+//! file that draws all of it, explains a message's way, and compares two runs; it needs no server
+//! and no network.
 //!
-//! What is read is untrusted: [`Recording::read`] returns an error for whatever it does not understand, and holds no more
-//! than [`MOST_EVENTS`] events of at most [`MOST_LINE`] bytes.
+//! What is read is untrusted: [`Recording::read`] returns an error for whatever it does not
+//! understand, and holds no more than [`MOST_EVENTS`] events of at most [`MOST_LINE`] bytes.
 
 mod columns;
 mod line;
@@ -63,8 +65,8 @@ pub enum RecordingError {
     /// The first line does not name a run of this format.
     #[error("the file does not begin with a run of format {FORMAT}")]
     NoRun,
-    /// An event names an actor that no line before it introduces, or an event that is not before it, or has another number
-    /// than its place.
+    /// An event names an actor that no line before it introduces, or an event that is not before
+    /// it, or has another number than its place.
     #[error(
         "line {line} is out of order: events are numbered from 0, and speak of what is before them"
     )]
@@ -137,7 +139,8 @@ impl Recording {
             && event.parents.iter().all(|parent| *parent < event.id)
     }
 
-    /// The digest of a simulated run: that of its trace, when everything that the run hashed is recorded.
+    /// The digest of a simulated run: that of its trace, when everything that the run hashed is
+    /// recorded.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hasher = sha2::Sha256::new();
@@ -169,7 +172,8 @@ impl Recording {
         text
     }
 
-    /// The recording in a file's text. A last line that breaks off, as a crash of the writer leaves it, is left out.
+    /// The recording in a file's text. A last line that breaks off, as a crash of the writer leaves
+    /// it, is left out.
     ///
     /// # Errors
     /// [`RecordingError`]; nothing is taken of a file with anything else that is not of the format.

@@ -2,13 +2,15 @@
 
 use super::Recording;
 
-/// The viewer: one HTML file without dependencies, in which these marks stand for the lines of one run and of another.
+/// The viewer: one HTML file without dependencies, in which these marks stand for the lines of one
+/// run and of another.
 const VIEWER: &str = include_str!("viewer.html");
 const MARK: &str = "@RECORDING@";
 const OTHER: &str = "@OTHER@";
 
 impl Recording {
-    /// One HTML page that shows this recording, to be opened as a file. It asks nothing of any network.
+    /// One HTML page that shows this recording, to be opened as a file. It asks nothing of any
+    /// network.
     #[must_use]
     pub fn page(&self) -> String {
         page(&self.lines(), "")
@@ -28,7 +30,8 @@ impl Recording {
 }
 
 fn page(lines: &str, other: &str) -> String {
-    // JSON can write this letter so, and it stands in strings alone: no text of a recording ends the element that holds it.
+    // JSON can write this letter so, and it stands in strings alone: no text of a recording ends
+    // the element that holds it.
     let [lines, other] = [lines, other].map(|lines| lines.replace('<', "\\u003c"));
     let (before, rest) = VIEWER.split_once(MARK).expect("the viewer has its mark");
     let (between, after) = rest.split_once(OTHER).expect("the viewer has its mark");

@@ -1,4 +1,5 @@
-//! Makes events of what replicas do: what the recorder of a simulated network and the journal of a node have in common.
+//! Makes events of what replicas do: what the recorder of a simulated network and the journal of a
+//! node have in common.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -100,7 +101,8 @@ impl Scribe {
         self.place(&dot.source).map(|source| Place { source, seq })
     }
 
-    /// Appends an event, which `fill` completes. Its number; what is beyond the most events is not kept.
+    /// Appends an event, which `fill` completes. Its number; what is beyond the most events is not
+    /// kept.
     pub(crate) fn push(
         &mut self,
         at: u64,

@@ -1,14 +1,17 @@
 //! A store in one file: the identity's key, the network it belongs to, and the log of records.
 //!
 //! Invariants:
-//! - what was appended is on the disk when `append` returns, and comes in groups: one call, one transaction;
-//! - the log that is loaded is the one that was written, row by row, to its end; else the first wrong row is named;
+//! - what was appended is on the disk when `append` returns, and comes in groups: one call, one
+//!   transaction;
+//! - the log that is loaded is the one that was written, row by row, to its end; else the first
+//!   wrong row is named;
 //! - only the file's owner may read it, and one handle at a time has it open;
 //! - damage is an error and never a panic.
 //!
-//! Writes are committed in two phases. With one, the database would take a damaged last commit for one that a crash cut
-//! short and go back to the one before, and the replica would contradict what it has said; and it would tell whole commits from
-//! torn ones by a checksum that whoever chooses the bytes of a record can forge.
+//! Writes are committed in two phases. With one, the database would take a damaged last commit for
+//! one that a crash cut short and go back to the one before, and the replica would contradict what
+//! it has said; and it would tell whole commits from torn ones by a checksum that whoever chooses
+//! the bytes of a record can forge.
 
 mod error;
 mod file;
@@ -51,13 +54,15 @@ const END: &str = "end";
 /// How often the store was written to. Stores of before it was counted have none.
 const WRITES: &str = "writes";
 
-/// The file is made smaller when its log was that many times as long as the new one, and that many bytes more.
+/// The file is made smaller when its log was that many times as long as the new one, and that many
+/// bytes more.
 const SHRINK_FACTOR: u64 = 4;
 const SHRINK_BYTES: u64 = 16 << 20;
 
 /// A participant's store in a file. Its key is in it: the two are lost together, and copied never.
 ///
-/// After a failed write it is not known what is durable: it is opened anew, and the replica recovered from it.
+/// After a failed write it is not known what is durable: it is opened anew, and the replica
+/// recovered from it.
 #[derive(Debug)]
 pub struct DurableStore {
     database: Database,
@@ -77,7 +82,8 @@ impl DurableStore {
         named.inspect_err(|_| file::remove(path))
     }
 
-    /// The store in the file at `path`. The whole file is checked, and what a crash left is cleared.
+    /// The store in the file at `path`. The whole file is checked, and what a crash left is
+    /// cleared.
     ///
     /// # Errors
     /// [`DurableError`] saying why the file is no store of this version that we alone use.
@@ -137,7 +143,8 @@ impl DurableStore {
             .map_err(|_| DurableError::Entry { name: GENESIS })
     }
 
-    /// Binds this store to the network that `genesis` describes, once and for all. Again with the same one is nothing.
+    /// Binds this store to the network that `genesis` describes, once and for all. Again with the
+    /// same one is nothing.
     ///
     /// # Errors
     /// [`DurableError::Founded`] when it is bound to another; else what writing failed with.
@@ -149,12 +156,13 @@ impl DurableStore {
         }
     }
 
-    /// Moves this store from its network to the one that `genesis` describes, which goes on from it at `origin`. The log and the
-    /// note of the old one are forgotten, so that the key signs nothing there any more.
+    /// Moves this store from its network to the one that `genesis` describes, which goes on from it
+    /// at `origin`. The log and the note of the old one are forgotten, so that the key signs
+    /// nothing there any more.
     ///
     /// # Errors
-    /// [`DurableError::Founded`] when it is bound to another network, or that one does not go on from it; else what writing failed
-    /// with.
+    /// [`DurableError::Founded`] when it is bound to another network, or that one does not go on
+    /// from it; else what writing failed with.
     pub fn succeed(&mut self, genesis: &Genesis, origin: &Origin) -> Result<(), DurableError> {
         let present = self.genesis()?;
         let bound = present.is_some_and(|present| present.network() == origin.network);
@@ -172,8 +180,8 @@ impl DurableStore {
         })
     }
 
-    /// The application's note beside the log, for example the invitation that it follows; `None` until it is set. Nothing here
-    /// reads it.
+    /// The application's note beside the log, for example the invitation that it follows; `None`
+    /// until it is set. Nothing here reads it.
     ///
     /// # Errors
     /// [`DurableError`] when reading fails.
@@ -189,8 +197,8 @@ impl DurableStore {
         self.write(|transaction| put(transaction, NOTE, note))
     }
 
-    /// How often this store was written to since it was made; a copy that is put back has the smaller number of when it was
-    /// taken. Whoever keeps the number elsewhere can tell.
+    /// How often this store was written to since it was made; a copy that is put back has the
+    /// smaller number of when it was taken. Whoever keeps the number elsewhere can tell.
     ///
     /// # Errors
     /// [`DurableError`] when reading fails.
@@ -237,8 +245,8 @@ impl Store for DurableStore {
             transaction.delete_table(RECORDS).map_err(failed)?;
             Ok((before, add(transaction, self.nothing(), records)?))
         })?;
-        // The database reuses what is free, but never gives it back on its own. Moving what is left to the front costs as
-        // much as writing it again: worth it only where little is left.
+        // The database reuses what is free, but never gives it back on its own. Moving what is left
+        // to the front costs as much as writing it again: worth it only where little is left.
         if before.bytes > SHRINK_FACTOR * after.bytes + SHRINK_BYTES {
             self.database.compact().map_err(failed)?;
         }

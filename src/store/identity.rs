@@ -1,4 +1,5 @@
-//! Where identities come from. It is here, and not with the actors, because words know of no chance.
+//! Where identities come from. It is here, and not with the actors, because words know of no
+//! chance.
 
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
@@ -6,7 +7,8 @@ use rand::rngs::SysRng;
 use crate::actor::SigningActor;
 
 impl SigningActor {
-    /// A fresh identity, drawn from the operating system's randomness. Keep it in the store whose records it signs.
+    /// A fresh identity, drawn from the operating system's randomness. Keep it in the store whose
+    /// records it signs.
     ///
     /// # Panics
     /// When the operating system has no randomness to give.

@@ -1,4 +1,5 @@
-//! A store in memory that loses power like a disk: what was not synced is gone, the last record may be torn.
+//! A store in memory that loses power like a disk: what was not synced is gone, the last record may
+//! be torn.
 
 use sha2::Digest as _;
 
@@ -46,7 +47,8 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// In the next append power fails after `after` records, and `torn` bytes of the one behind them are written.
+    /// In the next append power fails after `after` records, and `torn` bytes of the one behind
+    /// them are written.
     pub fn cut_power(&mut self, after: usize, torn: usize) {
         self.cut = Some(Cut { after, torn });
     }

@@ -19,19 +19,22 @@ use crate::membership::Change;
 
 /// An append-only log of records that survives a crash.
 ///
-/// The identity key belongs into the same place: a store without its key is useless, and a key that goes on without
-/// its store contradicts itself, which others take for a lie.
+/// The identity key belongs into the same place: a store without its key is useless, and a key that
+/// goes on without its store contradicts itself, which others take for a lie.
 pub trait Store {
-    /// Why writing or reading failed. After a failed append, nothing more is said: the replica is rebuilt first.
+    /// Why writing or reading failed. After a failed append, nothing more is said: the replica is
+    /// rebuilt first.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Appends `records` in order and returns when they are durable. After a crash a prefix of them may be there.
+    /// Appends `records` in order and returns when they are durable. After a crash a prefix of them
+    /// may be there.
     ///
     /// # Errors
     /// When it is not known that all of them are durable.
     fn append(&mut self, records: &[Record]) -> Result<(), Self::Error>;
 
-    /// Puts `records` in the place of all that is stored, at once: after a crash either the old ones are there or these.
+    /// Puts `records` in the place of all that is stored, at once: after a crash either the old
+    /// ones are there or these.
     ///
     /// # Errors
     /// When it is not known that these are durable.

@@ -1,8 +1,9 @@
 //! A stock or a quota: what is used was granted, and nobody uses what others hold.
 //!
-//! Rights are accounts. Who may grant, and how much in all, is fixed in the configuration; granted rights belong to the granter,
-//! who gives them on or uses them, and so does each receiver (Balegas et al.: Extending Eventually Consistent Cloud Databases for
-//! Enforcing Numeric Invariants, SRDS 2015).
+//! Rights are accounts. Who may grant, and how much in all, is fixed in the configuration; granted
+//! rights belong to the granter, who gives them on or uses them, and so does each receiver (Balegas
+//! et al.: Extending Eventually Consistent Cloud Databases for Enforcing Numeric Invariants, SRDS
+//! 2015).
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -26,11 +27,13 @@
 //!
 //! # What a liar cannot do
 //!
-//! - *Use or give what is not its own*: rights fall only by their owner's own operations. Too few are `NotYet` enough, since a
-//!   gift could still come.
-//! - *Grant beyond its quota*: `Never`. The quotas sum up to no more than can be counted, so no sum overflows.
-//! - *Give to accounts that do not exist*, to fill the memory with them: an account is opened by its owner alone and once; until
-//!   then a gift is `NotYet` valid. So one account is kept of each source.
+//! - *Use or give what is not its own*: rights fall only by their owner's own operations. Too few
+//!   are `NotYet` enough, since a gift could still come.
+//! - *Grant beyond its quota*: `Never`. The quotas sum up to no more than can be counted, so no sum
+//!   overflows.
+//! - *Give to accounts that do not exist*, to fill the memory with them: an account is opened by
+//!   its owner alone and once; until then a gift is `NotYet` valid. So one account is kept of each
+//!   source.
 //!
 //! Verdict and `apply` cost O(1), and so does reading the sum or one account.
 
@@ -150,8 +153,8 @@ impl TryFrom<BTreeMap<Actor, Account>> for State {
     }
 }
 
-/// Rights that all quotas together may create. A state knows no quotas: whatever it holds within this bound, all that may still
-/// be granted can be added to it.
+/// Rights that all quotas together may create. A state knows no quotas: whatever it holds within
+/// this bound, all that may still be granted can be added to it.
 const MOST: u64 = u64::MAX / 2;
 
 /// Rights whose sum is beyond what can be counted, or which were not granted.

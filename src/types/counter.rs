@@ -15,9 +15,11 @@
 //!
 //! # What a liar cannot do
 //!
-//! - *Overflow the sum*: what one source has added, in all, stays within [`Counter::MOST`] either way, so no sum of all lanes
-//!   leaves an `i64`. Only the source's own operations move it there, so one too many is `Never` valid.
-//! - *Count in another's name*, or *twice*: the author is in the operation and checked, and the broadcast delivers each once.
+//! - *Overflow the sum*: what one source has added, in all, stays within [`Counter::MOST`] either
+//!   way, so no sum of all lanes leaves an `i64`. Only the source's own operations move it there,
+//!   so one too many is `Never` valid.
+//! - *Count in another's name*, or *twice*: the author is in the operation and checked, and the
+//!   broadcast delivers each once.
 //! - *Fill the memory*: one number is kept of each source.
 //!
 //! A member can add what it likes within these bounds; where it must not, use
@@ -66,7 +68,8 @@ impl TryFrom<BTreeMap<Actor, i64>> for State {
     }
 }
 
-/// [`Limits::check`](crate::codec::Limits::check) passes no network of so many lanes: their heads would not fit a packet.
+/// [`Limits::check`](crate::codec::Limits::check) passes no network of so many lanes: their heads
+/// would not fit a packet.
 const MOST_SOURCES: usize = 1 << 26;
 
 fn is_within(sum: i64) -> bool {

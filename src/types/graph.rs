@@ -1,7 +1,8 @@
 //! A directed graph whose vertices and edges everybody adds and removes.
 //!
-//! Two observed-remove sets, and a view: an edge is shown while both its ends are vertices. It may be added before them, and is
-//! kept when one of them goes, so that what is shown does not depend on the order in which replicas learn of it.
+//! Two observed-remove sets, and a view: an edge is shown while both its ends are vertices. It may
+//! be added before them, and is kept when one of them goes, so that what is shown does not depend
+//! on the order in which replicas learn of it.
 //!
 //! ```
 //! use bft_crdts::types::Graph;
@@ -19,13 +20,14 @@
 //!
 //! # What a liar cannot do
 //!
-//! What it cannot do to a [set](crate::orswot), twice: forge or re-use the names of additions, remove what is yet to come, or have
-//! more alive than its [`Budget`]. An edge that a member removes, or whose end it removes, was seen by it: who may remove what is
-//! not this type's to say. That the graph has no cycles cannot be promised without agreement: two edges that are harmless alone may
-//! close one together.
+//! What it cannot do to a [set](crate::orswot), twice: forge or re-use the names of additions,
+//! remove what is yet to come, or have more alive than its [`Budget`]. An edge that a member
+//! removes, or whose end it removes, was seen by it: who may remove what is not this type's to say.
+//! That the graph has no cycles cannot be promised without agreement: two edges that are harmless
+//! alone may close one together.
 //!
-//! Verdict and `apply` cost what the set's cost, O(1), and so does [`Graph::has_edge`]; an edge that comes or goes costs O(log d) more
-//! at a vertex with `d` edges.
+//! Verdict and `apply` cost what the set's cost, O(1), and so does [`Graph::has_edge`]; an edge
+//! that comes or goes costs O(log d) more at a vertex with `d` edges.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +58,8 @@ pub struct Graph<V: Member> {
 }
 
 impl<V: Member> Graph<V> {
-    /// A replica in a network in which each source may have so many vertices alive, and so many edges.
+    /// A replica in a network in which each source may have so many vertices alive, and so many
+    /// edges.
     #[must_use]
     pub fn with_budgets(actor: Actor, vertices: Budget, edges: Budget) -> Self {
         let vertices = Orswot::with_budget(actor, vertices);
@@ -73,8 +76,8 @@ impl<V: Member> Graph<V> {
         Part::First(self.sets.0.add(vertex))
     }
 
-    /// The operation that removes a vertex, so far as its additions are known here; `None` when it is not there. Its edges are
-    /// hidden with it, and shown again if it is added again.
+    /// The operation that removes a vertex, so far as its additions are known here; `None` when it
+    /// is not there. Its edges are hidden with it, and shown again if it is added again.
     #[must_use]
     pub fn remove_vertex(&self, vertex: &V) -> Option<Op<V>> {
         self.sets.0.remove(vertex).map(Part::First)
@@ -86,7 +89,8 @@ impl<V: Member> Graph<V> {
         Part::Second(self.sets.1.add((from, to)))
     }
 
-    /// The operation that removes an edge, shown or not, so far as its additions are known here; `None` when it is not there.
+    /// The operation that removes an edge, shown or not, so far as its additions are known here;
+    /// `None` when it is not there.
     #[must_use]
     pub fn remove_edge(&self, from: V, to: V) -> Option<Op<V>> {
         self.sets.1.remove(&(from, to)).map(Part::Second)

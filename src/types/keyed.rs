@@ -13,20 +13,21 @@
 //! assert_eq!(counter.value(), 1);
 //! ```
 //!
-//! An instance begins with the first operation under its key. For its source, that operation *opens* the key: it counts against
-//! the source's [`Budget`], whether or not another source has opened it before. Who was first must not matter, since replicas
-//! differ in it.
+//! An instance begins with the first operation under its key. For its source, that operation
+//! *opens* the key: it counts against the source's [`Budget`], whether or not another source has
+//! opened it before. Who was first must not matter, since replicas differ in it.
 //!
 //! # What a liar cannot do
 //!
 //! - *Disturb other keys*: instances are independent, and each judges by its own state.
 //! - *Claim a key*: everybody may open every key; a first-come name needs an agreement.
-//! - *Fill the memory*: one source opens at most [`Budget::entries`] keys, of [`Budget::bytes`] in all, and under each it has what
-//!   the inner type's budget allows. Keys stay open, so one more is `Never` valid.
+//! - *Fill the memory*: one source opens at most [`Budget::entries`] keys, of [`Budget::bytes`] in
+//!   all, and under each it has what the inner type's budget allows. Keys stay open, so one more is
+//!   `Never` valid.
 //! - *Write in another's name*: `Never`.
 //!
-//! Verdict and `apply` cost O(1) whatever the number of keys, O(log s) for `s` sources that opened the key, and what the instance's
-//! cost.
+//! Verdict and `apply` cost O(1) whatever the number of keys, O(log s) for `s` sources that opened
+//! the key, and what the instance's cost.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,8 +127,9 @@ impl<A> Opened<A> {
 }
 
 impl<K: Key, A: Wire> Keyed<K, A> {
-    /// A replica in a network with this budget, whose instances begin as `template`: a fresh replica of the same actor, with its
-    /// own configuration. The budget's entries are the keys that one source opens.
+    /// A replica in a network with this budget, whose instances begin as `template`: a fresh
+    /// replica of the same actor, with its own configuration. The budget's entries are the keys
+    /// that one source opens.
     #[must_use]
     pub fn of(actor: Actor, template: A, budget: Budget) -> Self {
         Self {
@@ -139,7 +141,8 @@ impl<K: Key, A: Wire> Keyed<K, A> {
         }
     }
 
-    /// The operation that `op` makes of the instance under `key`; of a fresh one, if nobody has opened it.
+    /// The operation that `op` makes of the instance under `key`; of a fresh one, if nobody has
+    /// opened it.
     #[must_use]
     pub fn on(&self, key: K, op: impl FnOnce(&A) -> A::Op) -> Op<K, A::Op> {
         let (by, op) = (self.actor, op(self.at(&key)));
@@ -180,7 +183,8 @@ impl<K: Key, A: Wire> Keyed<K, A> {
         self.get(key).unwrap_or(&self.template)
     }
 
-    /// Judges all of an operation but what is done under the key. Reads what the source itself has opened alone.
+    /// Judges all of an operation but what is done under the key. Reads what the source itself has
+    /// opened alone.
     fn judge<'a>(
         &self,
         from: &Actor,
@@ -317,7 +321,8 @@ impl<K: Key, A: Wire> SecureBroadcastAlgorithm for Keyed<K, A> {
         instance.inner.apply(op);
     }
 
-    /// Whether all sources are within the budget, and each instance is one that the template admits.
+    /// Whether all sources are within the budget, and each instance is one that the template
+    /// admits.
     fn admits(&self, state: &Self::ReplicatedState) -> bool {
         let mut instances = state.instances.values();
         self.budget.admits(state.entries())

@@ -14,15 +14,17 @@
 //!
 //! # What a liar cannot do
 //!
-//! - *Pin the value* with a time from the future: a rank more than one above the largest applied is `NotYet` valid, so each
-//!   correct member's next write is as late as the liar's, or later.
-//! - *Win each tie* with a key ground for it: ties go to the larger digest of rank and source.
-//!   The digest does not know the key of a register under [`Keyed`](super::Keyed); that of a [`Map`](super::Map) does.
+//! - *Pin the value* with a time from the future: a rank more than one above the largest applied is
+//!   `NotYet` valid, so each correct member's next write is as late as the liar's, or later.
+//! - *Win each tie* with a key ground for it: ties go to the larger digest of rank and source. The
+//!   digest does not know the key of a register under [`Keyed`](super::Keyed); that of a
+//!   [`Map`](super::Map) does.
 //! - *Write in another's name*, or *return to an old rank*: `Never`.
-//! - *Fill the memory*: of each source one rank is kept, and of all values one, of at most [`Budget::op_bytes`].
+//! - *Fill the memory*: of each source one rank is kept, and of all values one, of at most
+//!   [`Budget::op_bytes`].
 //!
-//! A member can always overwrite: that is what a shared register is for. Where one member's writes must not hide those of
-//! others, use [`MvRegister`](super::MvRegister).
+//! A member can always overwrite: that is what a shared register is for. Where one member's writes
+//! must not hide those of others, use [`MvRegister`](super::MvRegister).
 //!
 //! Verdict and `apply` cost O(log n) for `n` sources, and the size of the value.
 
@@ -37,7 +39,8 @@ use crate::budget::{Budget, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
-/// What a register can hold. Implemented for all such types; to be replicated over a network, a value must also decode.
+/// What a register can hold. Implemented for all such types; to be replicated over a network, a
+/// value must also decode.
 pub trait Value: Debug + Clone + Hash + Eq + Serialize {}
 
 impl<V: Debug + Clone + Hash + Eq + Serialize> Value for V {}

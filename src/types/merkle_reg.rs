@@ -1,7 +1,9 @@
-//! A register with its whole history: each write names the writes that it replaces by their digests.
+//! A register with its whole history: each write names the writes that it replaces by their
+//! digests.
 //!
-//! A Merkle-CRDT (Sanjuán, Pöyhtäri, Teixeira, Psaras: Merkle-CRDTs: Merkle-DAGs meet CRDTs, 2020). The writes that no other
-//! names are the register's values. A digest proves a node with all that went before it.
+//! A Merkle-CRDT (Sanjuán, Pöyhtäri, Teixeira, Psaras: Merkle-CRDTs: Merkle-DAGs meet CRDTs, 2020).
+//! The writes that no other names are the register's values. A digest proves a node with all that
+//! went before it.
 //!
 //! ```
 //! use bft_crdts::types::MerkleReg;
@@ -21,13 +23,16 @@
 //! # What a liar cannot do
 //!
 //! - *Change the past*: a node is named by the digest of its author, its children and its value.
-//! - *Name what does not exist*: children must be applied, else the write is `NotYet` valid. So there are neither cycles nor
-//!   orphans to keep.
-//! - *Write in another's name*, or *the same node twice*: `Never`. The author is part of the digest, so nobody else can write it.
-//! - *Fill the memory*: a source has at most [`Budget::entries`] nodes, of [`Budget::bytes`] in all, and a node at most
-//!   [`CHILDREN`] children. History stays, so what is beyond is `Never` valid: choose the budget for the register's life.
+//! - *Name what does not exist*: children must be applied, else the write is `NotYet` valid. So
+//!   there are neither cycles nor orphans to keep.
+//! - *Write in another's name*, or *the same node twice*: `Never`. The author is part of the
+//!   digest, so nobody else can write it.
+//! - *Fill the memory*: a source has at most [`Budget::entries`] nodes, of [`Budget::bytes`] in
+//!   all, and a node at most [`CHILDREN`] children. History stays, so what is beyond is `Never`
+//!   valid: choose the budget for the register's life.
 //!
-//! Verdict and `apply` cost a digest of the node, O(1) for each child whatever the number of nodes, and O(log h) for `h` heads.
+//! Verdict and `apply` cost a digest of the node, O(1) for each child whatever the number of nodes,
+//! and O(log h) for `h` heads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +79,8 @@ impl<V: Serialize> Node<V> {
     }
 }
 
-/// What all replicas that applied the same writes agree on: all nodes, by their digests, and of each node all children.
+/// What all replicas that applied the same writes agree on: all nodes, by their digests, and of
+/// each node all children.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<V>")]
 #[serde(bound(deserialize = "V: Serialize + Deserialize<'de>"))]
@@ -140,7 +146,8 @@ impl<V: Value> MerkleReg<V> {
         }
     }
 
-    /// The operation that writes `value` over the heads: over the first [`CHILDREN`] of them, if there are more.
+    /// The operation that writes `value` over the heads: over the first [`CHILDREN`] of them, if
+    /// there are more.
     #[must_use]
     pub fn write(&self, value: V) -> Node<V> {
         Node {
@@ -150,7 +157,8 @@ impl<V: Value> MerkleReg<V> {
         }
     }
 
-    /// The nodes that no other replaces, in the order of their digests: one, when no two were written concurrently.
+    /// The nodes that no other replaces, in the order of their digests: one, when no two were
+    /// written concurrently.
     pub fn heads(&self) -> impl Iterator<Item = (&Digest, &Node<V>)> {
         let heads = self.heads.iter();
         heads.filter_map(|digest| self.nodes.get_key_value(digest))

@@ -1,11 +1,13 @@
 //! The family of data types: what a liar cannot pin, flood or fork.
 //!
-//! One broadcast per source gives each source's operations an order, and those of different sources none. What works on it has
-//! operations whose validity no other source can take away, and a state that is a function of the set of valid operations. Three
-//! tricks make ordinary data types so:
+//! One broadcast per source gives each source's operations an order, and those of different sources
+//! none. What works on it has operations whose validity no other source can take away, and a state
+//! that is a function of the set of valid operations. Three tricks make ordinary data types so:
 //!
-//! 1. *Derive, do not believe.* A time, a rank, a position that a liar could choose is bounded by what is applied already.
-//! 2. *Only the owner spends.* What can run out belongs to one source, whose own operations are in order.
+//! 1. *Derive, do not believe.* A time, a rank, a position that a liar could choose is bounded by
+//!    what is applied already.
+//! 2. *Only the owner spends.* What can run out belongs to one source, whose own operations are in
+//!    order.
 //! 3. *Keep losers.* An operation that another overrules stays valid; the view shows the winner.
 //!
 //! | type | what it is |
@@ -27,18 +29,23 @@
 //!
 //! # Rules that all of them keep
 //!
-//! - **The author is in the operation.** `apply` is not told whose operation it applies, so each operation names its author, and
-//!   the verdict on one that names another is `Never`.
-//! - **Budgets.** What one source can make all others keep is bounded, per operation and in all: see [`Budget`].
-//! - **Canonical states.** Equal states have equal bytes, and what decodes is a state that the type can be in.
+//! - **The author is in the operation.** `apply` is not told whose operation it applies, so each
+//!   operation names its author, and the verdict on one that names another is `Never`.
+//! - **Budgets.** What one source can make all others keep is bounded, per operation and in all:
+//!   see [`Budget`].
+//! - **Canonical states.** Equal states have equal bytes, and what decodes is a state that the type
+//!   can be in.
 //! - **No copies.** Judging one operation or a batch copies no state.
-//! - **Look-ups by hash.** An operation costs the same among few elements and among many, but for the memory that is waited for. The
-//!   hash has a random key, so that no liar makes elements collide; what is shown or encoded is sorted then.
+//! - **Look-ups by hash.** An operation costs the same among few elements and among many, but for
+//!   the memory that is waited for. The hash has a random key, so that no liar makes elements
+//!   collide; what is shown or encoded is sorted then.
 //!
-//! The laws are checked by [`laws::check`](crate::laws::check), with forged, early and batched operations.
+//! The laws are checked by [`laws::check`](crate::laws::check), with forged, early and batched
+//! operations.
 
-/// The three ways to judge, for a type with `own`, what is known of a source, and `judge`, which judges one operation on it and
-/// makes it what it is after that operation. All that a source's operation changes for the verdict on its next must be in `own`.
+/// The three ways to judge, for a type with `own`, what is known of a source, and `judge`, which
+/// judges one operation on it and makes it what it is after that operation. All that a source's
+/// operation changes for the verdict on its next must be in `own`.
 macro_rules! judged_in_order {
     () => {
         fn validate(&self, from: &$crate::actor::Actor, op: &Self::Op) -> bool {
@@ -97,8 +104,8 @@ pub use tree::Tree;
 use crate::actor::Actor;
 use crate::traits::{Verdict, Wire};
 
-/// The place of the first of `ops` that is not valid, and the verdict on it: for types that are composed of others, which judge
-/// the operations of each part as a batch.
+/// The place of the first of `ops` that is not valid, and the verdict on it: for types that are
+/// composed of others, which judge the operations of each part as a batch.
 pub(crate) fn first_fault<A: Wire>(
     algorithm: &A,
     from: &Actor,

@@ -17,15 +17,17 @@
 //!
 //! # What a liar cannot do
 //!
-//! - *Grow the register without bound*: a write replaces its source's own, whatever it says, so there are at most as many
-//!   values as sources, each of at most [`Budget::op_bytes`].
-//! - *Overwrite what it has not seen*, or what comes later: `over` names writes that are applied, by number; one that is not
-//!   here yet makes the write `NotYet` valid, and one of its own to come `Never`.
+//! - *Grow the register without bound*: a write replaces its source's own, whatever it says, so
+//!   there are at most as many values as sources, each of at most [`Budget::op_bytes`].
+//! - *Overwrite what it has not seen*, or what comes later: `over` names writes that are applied,
+//!   by number; one that is not here yet makes the write `NotYet` valid, and one of its own to come
+//!   `Never`.
 //! - *Write in another's name*: `Never`.
 //!
 //! A liar may leave `over` empty, and so keep one value of its own in everybody's sight.
 //!
-//! Verdict and `apply` cost O(log n) for each write in `over`, with `n` sources, and the size of the value.
+//! Verdict and `apply` cost O(log n) for each write in `over`, with `n` sources, and the size of
+//! the value.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +39,8 @@ use crate::budget::{Budget, size};
 use crate::codec;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
-/// For each source the last of its writes that is meant; all earlier ones are meant as well. Counted from 1.
+/// For each source the last of its writes that is meant; all earlier ones are meant as well.
+/// Counted from 1.
 pub type Seen = BTreeMap<Actor, u64>;
 
 /// A register of all values that no other write has replaced. See the [module](self).
@@ -59,8 +62,8 @@ pub struct Write<V> {
     pub value: V,
 }
 
-/// What all replicas that applied the same writes agree on: how many writes each source made, and the latest of those whose
-/// latest was not replaced.
+/// What all replicas that applied the same writes agree on: how many writes each source made, and
+/// the latest of those whose latest was not replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<V>")]
 #[serde(bound(deserialize = "V: Deserialize<'de>"))]
@@ -134,7 +137,8 @@ impl<V: Value> MvRegister<V> {
         self.state.values.iter()
     }
 
-    /// The values, in the order of their sources: none before the first write, one when no two were concurrent.
+    /// The values, in the order of their sources: none before the first write, one when no two were
+    /// concurrent.
     pub fn values(&self) -> impl Iterator<Item = &V> {
         self.state.values.values()
     }

@@ -17,14 +17,15 @@
 //!
 //! # What a liar cannot do
 //!
-//! - *Count twice*: a second vote for the same, or more votes than [`Budget::entries`] of its own, are `Never` valid; only own
-//!   votes decide on that.
+//! - *Count twice*: a second vote for the same, or more votes than [`Budget::entries`] of its own,
+//!   are `Never` valid; only own votes decide on that.
 //! - *Vote in another's name*, or *without a right to*: `Never`.
-//! - *Take a vote back* once others have built on it: votes stay. If they could be withdrawn, what is approved would depend on the
-//!   order in which a withdrawal and the last missing vote arrive.
+//! - *Take a vote back* once others have built on it: votes stay. If they could be withdrawn, what
+//!   is approved would depend on the order in which a withdrawal and the last missing vote arrive.
 //! - *Fill the memory*: see [`Budget`]; the default is one vote each.
 //!
-//! Verdict and `apply` cost O(1) whatever the number of choices, and O(log v) for `v` votes for the choice. Counting them costs O(1).
+//! Verdict and `apply` cost O(1) whatever the number of choices, and O(log v) for `v` votes for the
+//! choice. Counting them costs O(1).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -168,7 +169,8 @@ impl<C: Key> Poll<C> {
         self.votes.get(choice).into_iter().flatten()
     }
 
-    /// Each choice that has a vote, and how many, in the order of the choices, which takes O(n log n).
+    /// Each choice that has a vote, and how many, in the order of the choices, which takes O(n log
+    /// n).
     pub fn iter(&self) -> impl Iterator<Item = (&C, usize)> {
         let votes = self.votes.sorted().into_iter();
         votes.map(|(choice, voters)| (choice, voters.len()))

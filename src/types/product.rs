@@ -1,7 +1,8 @@
 //! Several types in one network: pairs, and structs of named parts.
 //!
-//! The parts are independent, and share the order of each source's operations. So an application needs one network: one
-//! committee, one log of each member, one proof for what was said about any part.
+//! The parts are independent, and share the order of each source's operations. So an application
+//! needs one network: one committee, one log of each member, one proof for what was said about any
+//! part.
 //!
 //! ```
 //! use bft_crdts::types::{Counter, LwwRegister};
@@ -28,8 +29,9 @@
 //!
 //! # What a liar cannot do
 //!
-//! What it cannot do to each part: the verdict on an operation is its part's, and each part holds its own budget. An operation
-//! that is early for one part delays its source's later ones for all of them, and those of no other source.
+//! What it cannot do to each part: the verdict on an operation is its part's, and each part holds
+//! its own budget. An operation that is early for one part delays its source's later ones for all
+//! of them, and those of no other source.
 //!
 //! Verdict and `apply` cost what the part's cost.
 
@@ -116,7 +118,8 @@ impl<A: Wire, B: Wire> SecureBroadcastAlgorithm for (A, B) {
     }
 }
 
-/// Among `ops` of all parts, where the first is that `part`, which finds its own among them, does not call valid.
+/// Among `ops` of all parts, where the first is that `part`, which finds its own among them, does
+/// not call valid.
 ///
 /// For [`product!`](crate::product) and types that are composed by hand.
 pub fn first_fault_of<A: Wire, Op>(
@@ -141,8 +144,9 @@ pub fn earliest<const N: usize>(faults: [Option<(usize, Verdict)>; N]) -> Verdic
 
 /// A struct of several types in one network. See [`types::product`](crate::types::product).
 ///
-/// It declares the struct, whose parts are fields, and the enum of its operations, which has a variant for each part. With parts
-/// that have a configuration, build the struct from them as any other.
+/// It declares the struct, whose parts are fields, and the enum of its operations, which has a
+/// variant for each part. With parts that have a configuration, build the struct from them as any
+/// other.
 #[macro_export]
 macro_rules! product {
     (

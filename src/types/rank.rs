@@ -1,8 +1,8 @@
 //! Ranks: an order of writes that no liar can run ahead of.
 //!
-//! A rank is a logical time (Lamport: Time, Clocks, and the Ordering of Events in a Distributed System, 1978) that is derived,
-//! not believed: it rises by at most one beyond the largest that was applied, so that nobody holds a place for ever with a
-//! time from the future.
+//! A rank is a logical time (Lamport: Time, Clocks, and the Ordering of Events in a Distributed
+//! System, 1978) that is derived, not believed: it rises by at most one beyond the largest that was
+//! applied, so that nobody holds a place for ever with a time from the future.
 
 use std::collections::BTreeMap;
 
@@ -81,7 +81,8 @@ impl<'de> Deserialize<'de> for Ranks {
     }
 }
 
-/// One write: its rank and its source. A source gives no rank twice, so it is also the write's name.
+/// One write: its rank and its source. A source gives no rank twice, so it is also the write's
+/// name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stamp {
     /// How late it was: one more than the largest that its source had seen.
@@ -93,8 +94,8 @@ pub struct Stamp {
 impl Stamp {
     /// Whether this write at `place` wins over `other` there.
     ///
-    /// Equal ranks are decided by a digest of place, rank and source. Were it the source alone, whoever ground a large key
-    /// would win each tie.
+    /// Equal ranks are decided by a digest of place, rank and source. Were it the source alone,
+    /// whoever ground a large key would win each tie.
     pub(super) fn beats<P: Serialize>(&self, other: &Self, place: &P) -> bool {
         let lot = |stamp: &Self| Digest::of(Domain::Tie, &NetworkId::NONE, &(place, stamp));
         match self.rank.cmp(&other.rank) {

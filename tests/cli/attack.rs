@@ -77,7 +77,8 @@ fn payments_that_are_called_made_are_made_once_and_those_that_are_called_failed_
         let payments: Vec<_> = (0..4)
             .map(|_| payer.start(&["pay", &payee.actor, "1"]))
             .collect();
-        // A little later each time: before they are heard, while they are written, after they are certified.
+        // A little later each time: before they are heard, while they are written, after they are
+        // certified.
         std::thread::sleep(std::time::Duration::from_millis(10 * round));
         drop(node);
         codes.extend(payments.into_iter().map(|payment| payment.ended().code()));

@@ -1,4 +1,5 @@
-//! A network that lost more members than it can spare goes on from what it had certified, in a new one.
+//! A network that lost more members than it can spare goes on from what it had certified, in a new
+//! one.
 
 use std::fs;
 use std::path::{Path, PathBuf};

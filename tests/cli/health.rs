@@ -129,7 +129,8 @@ fn a_generation_that_cannot_end_tells_for_whom_it_waits() {
         let approved = wishes[0]["approved_by"].as_array();
         approved.is_some_and(|by| by.len() == 2)
     });
-    // The third approval arrives while those who wait for it are stopped, and the third member falls silent after it.
+    // The third approval arrives while those who wait for it are stopped, and the third member
+    // falls silent after it.
     nodes[..2].iter().for_each(|node| node.signal("-STOP"));
     homes[2].done(&["renew"]);
     let sent = || json(&homes[2].done(&["status", "--json"]))["sent"].clone();

@@ -1,4 +1,5 @@
-//! What others say, and an operating system that refuses, cost a node neither its start nor its orderly end.
+//! What others say, and an operating system that refuses, cost a node neither its start nor its
+//! orderly end.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 
 use crate::sandbox::{self, Home, Sandbox, free_address, json, text, until};
 
-/// The first of two founders, and how it speaks of the second one, whom it has to find at this address.
+/// The first of two founders, and how it speaks of the second one, whom it has to find at this
+/// address.
 struct Seeker {
     one: Home,
     two: String,

@@ -1,5 +1,5 @@
-//! What a node measures is served as text that collectors read, is what the document lists, and costs no more for strangers
-//! who ask.
+//! What a node measures is served as text that collectors read, is what the document lists, and
+//! costs no more for strangers who ask.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -56,8 +56,9 @@ struct Family {
     samples: BTreeMap<String, f64>,
 }
 
-/// Reads a page, and checks that it is one: what a family is comes before its samples, which stand together; names, units and
-/// numbers have the form that the format asks for; and it ends with its end.
+/// Reads a page, and checks that it is one: what a family is comes before its samples, which stand
+/// together; names, units and numbers have the form that the format asks for; and it ends with its
+/// end.
 fn families(page: &str) -> BTreeMap<String, Family> {
     let lines = page.strip_suffix("# EOF\n").expect("an end");
     let mut families: BTreeMap<String, Family> = BTreeMap::new();

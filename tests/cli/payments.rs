@@ -1,4 +1,5 @@
-//! Money that is safe to retry: what is asked for under a reference is paid once, whoever dies meanwhile.
+//! Money that is safe to retry: what is asked for under a reference is paid once, whoever dies
+//! meanwhile.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -103,7 +104,8 @@ fn a_payment_without_a_quorum_is_named_before_it_waits_and_is_one_however_often_
     assert_eq!(two.done(&["balance"]), "100\n");
 }
 
-/// `PAYMENTS` references under which 1 is paid, and `PAYMENT_KILLS` kills of a node; the seed, `PAYMENT_SEED`, is printed.
+/// `PAYMENTS` references under which 1 is paid, and `PAYMENT_KILLS` kills of a node; the seed,
+/// `PAYMENT_SEED`, is printed.
 #[test]
 fn each_reference_is_paid_once_while_clients_and_nodes_are_killed_and_all_is_asked_for_again() {
     let number = |name, default| environment::number(name, 1).unwrap_or(default);

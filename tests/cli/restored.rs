@@ -143,7 +143,8 @@ fn a_directory_that_is_put_back_is_told_so_by_the_members_and_a_new_identity_tak
     assert_none_convicted(others);
 }
 
-/// `RESTORES` times, with the seed `RESTORE_SEED`: a node is copied while it runs, goes on, is killed, and is started from the copy.
+/// `RESTORES` times, with the seed `RESTORE_SEED`: a node is copied while it runs, goes on, is
+/// killed, and is started from the copy.
 #[test]
 fn of_nodes_that_are_put_back_under_load_each_is_told_and_none_convicted() {
     let number = |name, default| environment::number(name, 1).unwrap_or(default);

@@ -1,4 +1,5 @@
-//! A supervisor hears how far the node is, stops it whenever it likes, and is told when to start it again is in vain.
+//! A supervisor hears how far the node is, stops it whenever it likes, and is told when to start it
+//! again is in vain.
 
 use std::fs::{self, File, OpenOptions};
 use std::net::TcpStream;

@@ -123,7 +123,8 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
     for other in others {
         other.shutdown().await.expect("stops");
     }
-    // Restored from a backup, alone at first, it proposes; then what it said in its other life comes.
+    // Restored from a backup, alone at first, it proposes; then what it said in its other life
+    // comes.
     let restored = builder(key(0), genesis(4)).start(backup).await;
     let restored = restored.expect("started");
     let waits = restored.clone();

@@ -16,7 +16,8 @@ const LINKS: u32 = 300;
 /// At once.
 const ATTACKERS: u32 = 4;
 
-/// Links to the first node of this place, as many as it takes, each dropped in the midst of a frame; how many were made.
+/// Links to the first node of this place, as many as it takes, each dropped in the midst of a
+/// frame; how many were made.
 async fn flap(place: &Place, liar: SigningActor) -> u32 {
     let (network, to, at) = (genesis(4).network(), key(0).actor(), place.addresses[0]);
     let mut attackers = JoinSet::new();

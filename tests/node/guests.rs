@@ -11,8 +11,8 @@ use crate::links::{builder, cluster};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// Of a member's guests the others are told of a few: were it always the same ones, those who never come would keep out all who
-/// are invited later.
+/// Of a member's guests the others are told of a few: were it always the same ones, those who never
+/// come would keep out all who are invited later.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_invited_last_is_heard_by_the_members_however_many_guests_never_came() {
     let nodes = cluster(4).await;

@@ -68,7 +68,8 @@ async fn a_node_at_all_addresses_is_found_over_both_and_finds_both() {
     };
     let old = start(1, "127.0.0.1:0", &[]).await;
     let there = old.local_address().expect("bound");
-    // It dials the one and is dialled by the other; so does a second one, for each node has to reach a quorum itself.
+    // It dials the one and is dialled by the other; so does a second one, for each node has to
+    // reach a quorum itself.
     let middle = start(0, "[::]:0", &[(&old, there)]).await;
     let second = start(3, "[::]:0", &[(&old, there)]).await;
     let here = |node: &Node<Set>| {

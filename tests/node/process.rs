@@ -1,6 +1,8 @@
-//! Nodes as processes: this very program, started again, runs one and obeys lines on its standard input.
+//! Nodes as processes: this very program, started again, runs one and obeys lines on its standard
+//! input.
 //!
-//! It prints `ready` when it listens; every other line that it prints answers one that it was given.
+//! It prints `ready` when it listens; every other line that it prints answers one that it was
+//! given.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -433,7 +435,8 @@ async fn burst(node: &Node<Set>, from: &str, to: &str) -> u128 {
     begin.elapsed().as_millis()
 }
 
-/// Adds many, a thousand with each operation, and says how many milliseconds it took until the last was delivered.
+/// Adds many, a thousand with each operation, and says how many milliseconds it took until the last
+/// was delivered.
 async fn fill(node: &Node<Set>, from: &str, to: &str) -> u128 {
     let number = |word: &str| word.parse::<u32>().expect("a number");
     let begin = Instant::now();
@@ -450,7 +453,8 @@ async fn fill(node: &Node<Set>, from: &str, to: &str) -> u128 {
     begin.elapsed().as_millis()
 }
 
-/// Adds one after the other. The microseconds of each, and the sum of what the store took meanwhile.
+/// Adds one after the other. The microseconds of each, and the sum of what the store took
+/// meanwhile.
 async fn latency(node: &Node<Set>, count: &str, spent: &Mutex<Spent>) -> String {
     let before = *spent.lock().expect("no panic");
     let mut times = Vec::new();

@@ -1,8 +1,9 @@
-//! A network between nodes of one machine that loses datagrams, holds each up for a while, so that they overtake each other, and
-//! doubles some. What becomes of the n-th datagram from one node to another is drawn from a seed.
+//! A network between nodes of one machine that loses datagrams, holds each up for a while, so that
+//! they overtake each other, and doubles some. What becomes of the n-th datagram from one node to
+//! another is drawn from a seed.
 //!
-//! It stands where a router stands that translates addresses: the others know a node by a door of the relay, and a node sees
-//! each of the others at an address of the relay too.
+//! It stands where a router stands that translates addresses: the others know a node by a door of
+//! the relay, and a node sees each of the others at an address of the relay too.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

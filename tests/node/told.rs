@@ -14,7 +14,8 @@ use crate::process::{genesis, key};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// The member with this number says that it has so many messages of the second one, and then the node has heard it.
+/// The member with this number says that it has so many messages of the second one, and then the
+/// node has heard it.
 async fn claim(node: &Node<Set>, number: usize, messages: u64) -> (Link, Status) {
     let (member, to) = (key(number), node.actor());
     let address = node.local_address().expect("bound");

@@ -1,6 +1,6 @@
-//! Loss, delay, disorder and partitions: everywhere by a relay between the nodes, and by the kernel in a network namespace of
-//! its own, with `tc netem` and rules of routing on its loopback. What the machine does not allow there is left out, and the
-//! test says so.
+//! Loss, delay, disorder and partitions: everywhere by a relay between the nodes, and by the kernel
+//! in a network namespace of its own, with `tc netem` and rules of routing on its loopback. What
+//! the machine does not allow there is left out, and the test says so.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -121,7 +121,8 @@ fn through_a_relay_that_loses_delays_and_doubles_datagrams_everything_is_deliver
     nodes.remove(3).quit();
     nodes.push(place.start(3));
     add_everywhere(&mut nodes, ROUNDS);
-    // There is no way around the relay: nobody knows one, and where it carries nothing nobody hears anybody.
+    // There is no way around the relay: nobody knows one, and where it carries nothing nobody hears
+    // anybody.
     for node in &mut nodes {
         let known = node.ask("addresses");
         let door = |known: &str| relay.doors().iter().any(|door| door.to_string() == known);

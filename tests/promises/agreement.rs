@@ -1,5 +1,6 @@
-//! The agreement that ends a generation, under random delivery, loss, duplication, crashes and liars: two members
-//! never decide differently, all decide once the network lets messages through, and evidence convicts liars only.
+//! The agreement that ends a generation, under random delivery, loss, duplication, crashes and
+//! liars: two members never decide differently, all decide once the network lets messages through,
+//! and evidence convicts liars only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -59,9 +60,11 @@ struct World {
     storm: bool,
     /// How often packets are lost in the storm.
     loss: f64,
-    /// How often time passes in the storm, instead of a packet arriving: much of it makes many rounds.
+    /// How often time passes in the storm, instead of a packet arriving: much of it makes many
+    /// rounds.
     haste: f64,
-    /// How often precommits are lost on top of that: so that one member decides, and the others go on.
+    /// How often precommits are lost on top of that: so that one member decides, and the others go
+    /// on.
     hush: f64,
     /// Members that decided in the storm and that nobody hears from until it is over.
     alone: BTreeSet<usize>,
@@ -122,7 +125,8 @@ impl World {
         self.input(seat, &mut |agreement| agreement.offer(candidate));
     }
 
-    /// One input and what follows from it: records, then packets. A crash falls between any two records.
+    /// One input and what follows from it: records, then packets. A crash falls between any two
+    /// records.
     fn input(&mut self, seat: usize, input: &mut dyn FnMut(&mut Agreement) -> Turn) {
         let member = self.members.get_mut(&seat).expect("a correct member");
         let mut turn = input(&mut member.agreement);
@@ -250,8 +254,9 @@ impl World {
         }
     }
 
-    /// A liar says anything that its key allows, to anybody: what others said and the contrary, two proposals, far
-    /// rounds, old quorums; and it makes quorums of others' votes and its own, and shows them to some.
+    /// A liar says anything that its key allows, to anybody: what others said and the contrary, two
+    /// proposals, far rounds, old quorums; and it makes quorums of others' votes and its own, and
+    /// shows them to some.
     fn lie(&mut self, seat: usize) {
         for _ in 0..self.chance.random_range(1..6) {
             let said = match self.chance.random_range(0..4) {
@@ -333,7 +338,8 @@ impl World {
         rounds.max().unwrap_or(0)
     }
 
-    /// A proposal of what a quorum prevoted at any time, when the liar coordinates this round or the next.
+    /// A proposal of what a quorum prevoted at any time, when the liar coordinates this round or
+    /// the next.
     fn revived(&self, seat: usize, prevote: &Ballot) -> Option<Signed<Ballot>> {
         let Said::Prevote(Some(value)) = prevote.said else {
             return None;
@@ -498,7 +504,8 @@ fn the_same_seed_makes_the_same_run() {
     assert_eq!(run(11), run(11));
 }
 
-/// In each round the liar gives its prevote, with those of the others, to some members only, and says nothing else.
+/// In each round the liar gives its prevote, with those of the others, to some members only, and
+/// says nothing else.
 #[test]
 fn prevotes_that_reach_one_member_only_do_not_keep_the_others_from_deciding() {
     for seed in 0..20 {
@@ -530,8 +537,9 @@ fn precommits(speech: &Speech) -> bool {
     ballots.any(precommit) || quorums.any(precommit)
 }
 
-/// One member decides alone and falls silent; the liar leads the two others, who are locked, into the next round
-/// and proposes another value there. Without the lock, on disk too, they would decide it.
+/// One member decides alone and falls silent; the liar leads the two others, who are locked, into
+/// the next round and proposes another value there. Without the lock, on disk too, they would
+/// decide it.
 #[test]
 fn who_is_locked_does_not_follow_a_liar_to_another_value_even_after_a_crash() {
     for (seed, crash) in [(1, false), (2, true), (3, false), (4, true)] {
@@ -565,8 +573,8 @@ fn who_is_locked_does_not_follow_a_liar_to_another_value_even_after_a_crash() {
     }
 }
 
-/// One member leaves the round by precommits that the others have not all seen, one of them its own: it is not enough
-/// to take them along, so they need those precommits.
+/// One member leaves the round by precommits that the others have not all seen, one of them its
+/// own: it is not enough to take them along, so they need those precommits.
 #[test]
 fn who_leaves_a_round_shows_the_others_why() {
     let chance = ChaCha8Rng::seed_from_u64(1);

@@ -203,7 +203,8 @@ fn op(random: &mut ChaCha8Rng, state: &At2, from: &Actor, actors: &[Actor]) -> T
     ledger.transfer(random, from)
 }
 
-/// Both can express: accounts that are all open before the first transfer, and are not beyond the bank's bound.
+/// Both can express: accounts that are all open before the first transfer, and are not beyond the
+/// bank's bound.
 #[quickcheck]
 fn at2_and_the_bank_agree_on_every_transfer(seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);

@@ -179,9 +179,9 @@ fn deliveries<A: Wire>(net: &Net<A>) -> Vec<(u64, Actor, Dot)> {
     delivered.collect()
 }
 
-/// All but corruption, which depends on the bytes; the two differ in those.
-/// The same run twice, once of each ledger: the same deliveries at the same times, and the same balances. A crash in the middle
-/// of a write counts bytes too, and is left out.
+/// All but corruption, which depends on the bytes; the two differ in those. The same run twice,
+/// once of each ledger: the same deliveries at the same times, and the same balances. A crash in
+/// the middle of a write counts bytes too, and is left out.
 #[quickcheck]
 fn the_bank_and_at2_go_through_the_same_run_step_by_step(scenario: Scenario) {
     use bft_crdts::net::Act;

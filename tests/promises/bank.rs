@@ -1,4 +1,5 @@
-//! The bank's promises: money is moved only by its owner, is never made or lost, and no operation is a bomb.
+//! The bank's promises: money is moved only by its owner, is never made or lost, and no operation
+//! is a bomb.
 
 use crate::transfers::{Ledger, actor};
 use std::collections::BTreeSet;

@@ -32,8 +32,8 @@ fn units(net: &Net<Bank>, at: &Actor, of: &Actor) -> u64 {
     net.balance(at, of).expect("an open account").units()
 }
 
-/// What `actor` wants to do: mostly what it may, and often with all its money; else what a counterfeiter would. An honest
-/// replica refuses to propose the latter.
+/// What `actor` wants to do: mostly what it may, and often with all its money; else what a
+/// counterfeiter would. An honest replica refuses to propose the latter.
 fn pick(bank: &Bank, actor: &Actor, number: u16) -> Option<Op> {
     let (kind, choice) = (number % 16, u64::from(number / 16));
     let Some(balance) = bank.balance(actor) else {
@@ -107,7 +107,8 @@ fn money_is_neither_made_nor_lost_whatever_happens(scenario: Scenario) {
     the_books_are_right(&net, 100);
 }
 
-/// The books cannot be read back where logs are pruned; the invariant is checked after every step all the same.
+/// The books cannot be read back where logs are pruned; the invariant is checked after every step
+/// all the same.
 #[quickcheck]
 fn money_is_conserved_while_members_come_and_go(scenario: Scenario) {
     scenario.play(rich, pick);
@@ -161,7 +162,8 @@ fn all_agree_on_the_initial_balances(seed: u64, balances: Vec<u16>, hostile: boo
 
 // ---- the double spender
 
-/// The thief pays all it has to two others. What the two have got in the end, and whether the thief is convicted everywhere.
+/// The thief pays all it has to two others. What the two have got in the end, and whether the thief
+/// is convicted everywhere.
 fn two_payments_of_the_same_money(
     seed: u64,
     members: usize,
@@ -214,7 +216,8 @@ fn the_thieves_really_try_sometimes_get_one_payment_through_and_are_mostly_convi
     }
 }
 
-/// Two of four lie: agreement is lost, but still no single copy of the bank ever shows money from nothing.
+/// Two of four lie: agreement is lost, but still no single copy of the bank ever shows money from
+/// nothing.
 #[quickcheck]
 fn beyond_the_bound_no_copy_of_the_bank_shows_money_from_nothing(seed: u64) {
     let mut net = rich(Net::builder(seed).members(4))
@@ -235,7 +238,8 @@ fn beyond_the_bound_no_copy_of_the_bank_shows_money_from_nothing(seed: u64) {
 
 // ---- the counterfeiter
 
-/// A member signs `forge`'s operations, all in one message; nothing of it takes effect, and whether it is reported.
+/// A member signs `forge`'s operations, all in one message; nothing of it takes effect, and whether
+/// it is reported.
 fn counterfeit(forge: impl Fn(&Bank, &Actor) -> Vec<Op>) -> bool {
     let mut net = rich(Net::builder(3).members(4))
         .byzantine(Brazen::new())
@@ -451,7 +455,8 @@ fn an_honest_member_cannot_spend_the_same_money_twice_even_before_the_first_paym
 
 // ---- cause before effect
 
-/// Three payments, each with all that the one before brought, and the packets by which a fifth member hears of them.
+/// Three payments, each with all that the one before brought, and the packets by which a fifth
+/// member hears of them.
 struct Hops {
     genesis: Genesis,
     keys: Vec<SigningActor>,

@@ -1086,7 +1086,8 @@ fn tampered_evidence_convicts_nobody() {
 
 #[test]
 fn no_evidence_against_an_honest_member_can_be_made_of_what_it_signed() {
-    // Collect every signature that four honest members make in a long run, and put each beside each.
+    // Collect every signature that four honest members make in a long run, and put each beside
+    // each.
     let mut table = Table::of(4);
     let mut seen = Vec::new();
     for round in 0..6u8 {
@@ -1120,7 +1121,8 @@ fn no_evidence_against_an_honest_member_can_be_made_of_what_it_signed() {
     for left in &echoes {
         for right in &echoes {
             let (left, right) = (*left, *right);
-            // As it is; the same signature, said to be at the other's dot; and said to be the other's.
+            // As it is; the same signature, said to be at the other's dot; and said to be the
+            // other's.
             let (mut moved, mut renamed) = (right, right);
             moved.statement.dot = left.statement.dot;
             renamed.signer = left.signer;
@@ -1164,8 +1166,9 @@ fn a_source_that_echoes_another_message_than_it_proposed_is_convicted_by_its_ech
 
 #[test]
 fn a_proposal_signed_in_a_later_generation_is_not_echoed_but_makes_its_receiver_ask() {
-    // Did its source's signature count in the old generation too, one member that is late and one liar could certify it
-    // there, and the late one would deliver what nobody else can take from it.
+    // Did its source's signature count in the old generation too, one member that is late and one
+    // liar could certify it there, and the late one would deliver what nobody else can take from
+    // it.
     let mut table = Table::of(4);
     let first = table.first(0, &[add(table.actor(0), 1, 7)]);
     let echo = Echo {

@@ -124,7 +124,8 @@ fn two_equivocators_among_seven_are_both_convicted_and_nobody_else() {
     }
 }
 
-/// Keeps to echoes until it is given a third operation: nobody is to hear of the other message before.
+/// Keeps to echoes until it is given a third operation: nobody is to hear of the other message
+/// before.
 #[derive(Default)]
 struct Conspirator {
     ops: usize,
@@ -154,8 +155,8 @@ fn accomplice(side: BTreeSet<Actor>) -> Vices<Set> {
         .and(DoubleEchoer::default())
 }
 
-/// Two liars of four, each of whom shows the two others different messages, and who echo whatever there is: each of the
-/// two correct members has its quorum.
+/// Two liars of four, each of whom shows the two others different messages, and who echo whatever
+/// there is: each of the two correct members has its quorum.
 #[test]
 fn the_bound_is_tight_two_liars_of_four_break_consistency_and_only_they_are_convicted() {
     let mut forks = 0;
@@ -199,8 +200,9 @@ fn the_bound_is_tight_two_liars_of_four_break_consistency_and_only_they_are_conv
     assert!(forks > 0, "two liars of four never forked anybody");
 }
 
-/// Both halves of the correct members have a certificate, and the liars have fallen silent for ever: the correct ones, left to
-/// themselves, find the fork and convict more members than are tolerated.
+/// Both halves of the correct members have a certificate, and the liars have fallen silent for
+/// ever: the correct ones, left to themselves, find the fork and convict more members than are
+/// tolerated.
 #[test]
 fn a_fork_beyond_the_bound_is_never_silent_it_convicts_more_than_are_tolerated_and_only_liars() {
     for (members, liars, bits) in [(4, 2, 0b01), (7, 3, 0b0011)] {

@@ -41,7 +41,8 @@ fn last_wins() -> Subject {
     )
 }
 
-/// An act of a family rests on those before it: without the last ones nothing is seen that the family is for.
+/// An act of a family rests on those before it: without the last ones nothing is seen that the
+/// family is for.
 #[test]
 fn a_directed_scenario_is_played_whole_however_short_others_are() {
     let shape = Shape {

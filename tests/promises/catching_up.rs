@@ -1,5 +1,5 @@
-//! Whoever was away ends level with the others, over the ends of generations too, and serves what it keeps in stretches
-//! that others take.
+//! Whoever was away ends level with the others, over the ends of generations too, and serves what
+//! it keeps in stretches that others take.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use bft_crdts::membership::{Change, Founding, Generation};
 const AWAY: usize = 3;
 const SOURCE: usize = 0;
 
-/// Four members with small chunks. All have the first `known` messages of a lane. Of each generation after, one is
-/// away from the number that is given, and from the end.
+/// Four members with small chunks. All have the first `known` messages of a lane. Of each
+/// generation after, one is away from the number that is given, and from the end.
 fn missed(chunk: u32, known: u8, of_generations: &[u8]) -> Table {
     let mut limits = Limits::default();
     limits.chunk_messages = chunk;
@@ -73,7 +73,8 @@ fn renew(table: &mut Table) {
 
 /// What `seat` answers to somebody who has the lane up to `from` and knows all generations.
 fn asked(table: &mut Table, seat: usize, from: u64) -> Answer {
-    // Who asks from where it stands says so in its standing: here one that has nothing, and holds the rest.
+    // Who asks from where it stands says so in its standing: here one that has nothing, and holds
+    // the rest.
     let nobody = crate::common::key(77);
     let statement = Standing {
         generation: Generation::GENESIS,
@@ -405,7 +406,8 @@ fn a_stretch_that_skips_a_number_or_is_of_two_sources_is_refused() {
     }
 }
 
-/// It holds a stretch whose first message is early, and is offered the same one again and a longer one.
+/// It holds a stretch whose first message is early, and is offered the same one again and a longer
+/// one.
 #[test]
 fn a_stretch_that_waits_for_other_lanes_is_not_put_aside_for_another() {
     let mut table = missed(4, 1, &[0]);

@@ -1,7 +1,8 @@
-//! Golden charts: what a scenario looks like is a function of its seed, and a change of it is seen in review.
+//! Golden charts: what a scenario looks like is a function of its seed, and a change of it is seen
+//! in review.
 //!
-//! Each test compares its run with `msc/<test name>.msc`. After a change that is meant, write them anew:
-//! `BLESS=1 cargo test --test promises charts`.
+//! Each test compares its run with `msc/<test name>.msc`. After a change that is meant, write them
+//! anew: `BLESS=1 cargo test --test promises charts`.
 
 use std::fs;
 use std::path::Path;
@@ -85,7 +86,8 @@ fn a_crash_and_a_restart() {
     compare(&net, "a_crash_and_a_restart");
 }
 
-/// The removal is certified before the addition that it removes has reached everybody: it is held until then.
+/// The removal is certified before the addition that it removes has reached everybody: it is held
+/// until then.
 #[test]
 fn an_early_removal_is_held() {
     let mut net = Net::<Set>::builder(1).members(4).build();
@@ -122,7 +124,8 @@ fn a_newcomer_joins() {
     compare(&net, "a_newcomer_joins");
 }
 
-/// Half of the members hear of one newcomer first, the rest of the other: still all found the same generations.
+/// Half of the members hear of one newcomer first, the rest of the other: still all found the same
+/// generations.
 #[test]
 fn two_joins_split_the_vote() {
     let mut net = Net::<Set>::builder(1).members(4).approving().build();
@@ -138,8 +141,9 @@ fn two_joins_split_the_vote() {
     compare(&net, "two_joins_split_the_vote");
 }
 
-/// A thief shows one payment to one member and another payment of the same money to a second one, and the generation ends
-/// before either is certified. Meanwhile both signatures meet: who has them echoes neither, and neither payment is made.
+/// A thief shows one payment to one member and another payment of the same money to a second one,
+/// and the generation ends before either is certified. Meanwhile both signatures meet: who has them
+/// echoes neither, and neither payment is made.
 #[test]
 fn a_double_spend_across_a_generation_change() {
     let bank = || Net::<Bank>::builder(1).members(4).approving();
@@ -166,7 +170,8 @@ fn a_double_spend_across_a_generation_change() {
     compare(&net, "a_double_spend_across_a_generation_change");
 }
 
-/// A member wishes for a new generation; all report where they stand, agree on a value, and found it.
+/// A member wishes for a new generation; all report where they stand, agree on a value, and found
+/// it.
 #[test]
 fn a_generation_begins() {
     let mut net = Net::<Set>::builder(1).members(4).approving().build();
@@ -194,7 +199,8 @@ fn two_authors_of_one_text() {
     compare(&net, "two_authors_of_one_text");
 }
 
-/// Whatever is proposed to it, it pushes to all others as the answer to a question that nobody asked, without a certificate.
+/// Whatever is proposed to it, it pushes to all others as the answer to a question that nobody
+/// asked, without a certificate.
 struct Pusher;
 
 impl Adversary<Set> for Pusher {

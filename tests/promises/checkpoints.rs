@@ -115,7 +115,8 @@ fn lived(generations: u8) -> Table {
     table
 }
 
-/// A message of `source` after what was delivered of it, or after `parent`, said in the present generation.
+/// A message of `source` after what was delivered of it, or after `parent`, said in the present
+/// generation.
 fn said(table: &Table, source: usize, parent: Option<&Proposal>, member: u8) -> Arc<Proposal> {
     let (network, actor) = (table.network(), table.actor(source));
     let generation = table.replicas[ME].generation();
@@ -213,7 +214,8 @@ fn a_checkpoint_rebuilds_the_very_replica_with_every_lane_in_another_state() {
     }
 }
 
-/// The others end the generation without what was delivered here: it stays, though nothing proves it any more.
+/// The others end the generation without what was delivered here: it stays, though nothing proves
+/// it any more.
 #[test]
 fn a_checkpoint_keeps_a_delivery_whose_certificate_counts_no_more() {
     let mut table = lived(0);

@@ -1,4 +1,5 @@
-//! Whom one asks who knows nobody any more: who shows it a generation, or a contact that the application names.
+//! Whom one asks who knows nobody any more: who shows it a generation, or a contact that the
+//! application names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,13 +14,14 @@ use crate::common::{Table, key};
 /// A founder that sleeps.
 const SLEEPER: usize = 3;
 
-/// Four found a network. One of them sleeps, and meanwhile each of the others makes room for somebody new. Who is awake
-/// then.
+/// Four found a network. One of them sleeps, and meanwhile each of the others makes room for
+/// somebody new. Who is awake then.
 fn all_others_exchanged(table: &mut Table) -> Vec<usize> {
     exchange(table, vec![0, 1, 2], 50)
 }
 
-/// Each of those who are awake makes room for somebody new, who has a key from this number on. Who is awake then.
+/// Each of those who are awake makes room for somebody new, who has a key from this number on. Who
+/// is awake then.
 fn exchange(table: &mut Table, mut awake: Vec<usize>, key: u8) -> Vec<usize> {
     for (number, leaver) in (key..).zip(awake.clone()) {
         let newcomer = table.enter(number, |_| ());
@@ -62,8 +64,8 @@ fn agree(table: &mut Table, awake: &[usize], change: Change) {
     assert!(awake.iter().all(begun), "generation {generation}");
 }
 
-/// Those who are awake know that it has a seat, and announce themselves. It knows none of them, nor anybody who is in the
-/// generation after its own: they show it the chain.
+/// Those who are awake know that it has a seat, and announce themselves. It knows none of them, nor
+/// anybody who is in the generation after its own: they show it the chain.
 #[test]
 fn a_member_that_slept_while_all_others_were_exchanged_twice_catches_up() {
     let mut table = Table::of(4);
@@ -165,7 +167,8 @@ fn a_contact_is_believed_by_its_own_signature_alone() {
     assert!(heard_by(&mut table, &contact));
 }
 
-/// A seat less would keep a member of a full committee, which knows all the others, from meeting anybody.
+/// A seat less would keep a member of a full committee, which knows all the others, from meeting
+/// anybody.
 #[test]
 fn a_member_of_a_full_committee_may_meet_as_many_as_there_are_seats() {
     let mut limits = bft_crdts::codec::Limits::default();

@@ -1,4 +1,5 @@
-//! One seed, one run: to the bit, twice in a process, in debug and in release, and on every machine.
+//! One seed, one run: to the bit, twice in a process, in debug and in release, and on every
+//! machine.
 
 use crate::convergence::pick;
 use bft_crdts::net::{Act, Faults, Net, Scenario, Vice};
@@ -10,8 +11,9 @@ use rand_chacha::ChaCha8Rng;
 type Set = Orswot<u8>;
 type Play = fn() -> Scenario;
 
-/// What the protocol says on the wire decides these. When it changes on purpose, so do they: run this test, read the
-/// new ones in its failure, and say in the changelog that old and new replicas no longer run alike.
+/// What the protocol says on the wire decides these. When it changes on purpose, so do they: run
+/// this test, read the new ones in its failure, and say in the changelog that old and new replicas
+/// no longer run alike.
 const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
@@ -124,8 +126,9 @@ fn another_seed_gives_another_run() {
     assert_ne!(play(&one).trace().digest(), play(&other).trace().digest());
 }
 
-/// What ranges, chances and words of each width make of one stream. Every number of a scenario rests on these: when they change,
-/// a scenario is another under the same number, and what was found under it is to be found in its code alone.
+/// What ranges, chances and words of each width make of one stream. Every number of a scenario
+/// rests on these: when they change, a scenario is another under the same number, and what was
+/// found under it is to be found in its code alone.
 #[test]
 fn what_is_drawn_from_a_seed_is_what_it_was() {
     let random = &mut ChaCha8Rng::seed_from_u64(7);

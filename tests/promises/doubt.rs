@@ -1,4 +1,5 @@
-//! A store that may be an old copy: nothing is signed before members have told what its key has signed.
+//! A store that may be an old copy: nothing is signed before members have told what its key has
+//! signed.
 
 use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::deterministic_secure_broadcast::{
@@ -335,7 +336,8 @@ fn statements_of_others_silence_nobody() {
     assert!(!table.replicas[0].is_silenced());
 }
 
-/// Lets one tick pass for all, and a random part of what is under way arrive. Whether the one in doubt said anything.
+/// Lets one tick pass for all, and a random part of what is under way arrive. Whether the one in
+/// doubt said anything.
 fn weather(table: &mut Table, victim: usize, random: &mut ChaCha8Rng) -> bool {
     let mut said = false;
     for seat in 0..4 {
@@ -368,8 +370,9 @@ enum Store {
     Old,
 }
 
-/// A run under load, in which packets are lost and overtake each other: a copy of one store is taken on the way; the node is stopped,
-/// and started again with one of the two, in doubt or as if nothing could be amiss.
+/// A run under load, in which packets are lost and overtake each other: a copy of one store is
+/// taken on the way; the node is stopped, and started again with one of the two, in doubt or as if
+/// nothing could be amiss.
 fn start_again(seed: u64, store: Store, doubts: bool) -> Table {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut table = Table::of(4);

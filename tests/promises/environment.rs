@@ -33,8 +33,8 @@ fn a_property_that_is_told_to_try_nothing_or_no_number_of_cases_fails() {
     }
 }
 
-/// quickcheck passes with `QUICKCHECK_TESTS=0` and takes what it cannot read for its default. Nothing inside one of its
-/// properties can tell, so this test stands beside them.
+/// quickcheck passes with `QUICKCHECK_TESTS=0` and takes what it cannot read for its default.
+/// Nothing inside one of its properties can tell, so this test stands beside them.
 #[test]
 fn the_variables_that_quickcheck_reads_are_numbers() {
     environment::check_quickcheck();

@@ -1,35 +1,40 @@
-//! Every order of delivery of the smallest case, up to a bound: four members, one of them a liar, and no two correct
-//! replicas ever deliver different messages at one dot, also when a fifth member joins meanwhile.
+//! Every order of delivery of the smallest case, up to a bound: four members, one of them a liar,
+//! and no two correct replicas ever deliver different messages at one dot, also when a fifth member
+//! joins meanwhile.
 //!
-//! What runs is the real [`Replica`]. A replica is a function of its inputs, so the explorer keeps each state that a
-//! replica can be in once, with the inputs that lead there, and runs the code again only for an input that is new
-//! in that state. A state of the world is one such state a replica. What was said once may arrive anywhere, at any
-//! time, any number of times, or never: nothing is ever taken off the wire. So loss, duplication, delay and reordering
-//! are all in it. The search goes breadth-first over the states of the world, each visited once.
+//! What runs is the real [`Replica`]. A replica is a function of its inputs, so the explorer keeps
+//! each state that a replica can be in once, with the inputs that lead there, and runs the code
+//! again only for an input that is new in that state. A state of the world is one such state a
+//! replica. What was said once may arrive anywhere, at any time, any number of times, or never:
+//! nothing is ever taken off the wire. So loss, duplication, delay and reordering are all in it.
+//! The search goes breadth-first over the states of the world, each visited once.
 //!
-//! The liar hears everything. It shows either of its messages to anybody at any time, echoes everything, and makes
-//! and shows, or withholds, every certificate that the echoes said so far allow, one with the receiver's own echo and
-//! one without. It reports that it holds nothing, votes for every value, and shows or withholds each decision. It is the
-//! courier too: members' certificates and decisions are those that it could have made itself, from the same echoes and
+//! The liar hears everything. It shows either of its messages to anybody at any time, echoes
+//! everything, and makes and shows, or withholds, every certificate that the echoes said so far
+//! allow, one with the receiver's own echo and one without. It reports that it holds nothing, votes
+//! for every value, and shows or withholds each decision. It is the courier too: members'
+//! certificates and decisions are those that it could have made itself, from the same echoes and
 //! votes.
 //!
 //! The bound:
-//! - one lane, its first dot, one message there or two; no ticks, hence no second round of the agreement, no
-//!   announcements, no proposals passed on; no crashes;
-//! - all correct members have approved the newcomer at the start, and each hears of the others' approvals at once, or
-//!   never;
-//! - one value is shown to each member, once, and who prevotes it is taken to precommit it: a decision exists as soon as
-//!   a quorum prevoted, with the liar; later rounds and quorums of prevotes are not in it;
+//! - one lane, its first dot, one message there or two; no ticks, hence no second round of the
+//!   agreement, no announcements, no proposals passed on; no crashes;
+//! - all correct members have approved the newcomer at the start, and each hears of the others'
+//!   approvals at once, or never;
+//! - one value is shown to each member, once, and who prevotes it is taken to precommit it: a
+//!   decision exists as soon as a quorum prevoted, with the liar; later rounds and quorums of
+//!   prevotes are not in it;
 //! - certificates and decisions that differ only in who else signed count as one;
-//! - across a join, a number of inputs in a row, all replicas together: 9 with one operation, 8 with two messages, 7 where
-//!   the liar coordinates; one more search
-//!   starts when all correct members hold one of the two messages and are frozen, and goes on for 7 more;
+//! - across a join, a number of inputs in a row, all replicas together: 9 with one operation, 8
+//!   with two messages, 7 where the liar coordinates; one more search starts when all correct
+//!   members hold one of the two messages and are frozen, and goes on for 7 more;
 //! - without a change there is no bound on the number of inputs: that search is complete;
-//! - requests, answers, wanted messages and snapshots are lost: who lacks a message or a decision can get it from
-//!   the liar, and a newcomer follows the lanes;
+//! - requests, answers, wanted messages and snapshots are lost: who lacks a message or a decision
+//!   can get it from the liar, and a newcomer follows the lanes;
 //! - reports reach the coordinator only. Others freeze by the approvals.
 //!
-//! `EXHAUSTIVE=deep` goes on for 8 to 11 inputs, and lets the liar report each lock too, in the last. It takes minutes.
+//! `EXHAUSTIVE=deep` goes on for 8 to 11 inputs, and lets the liar report each lock too, in the
+//! last. It takes minutes.
 #![allow(clippy::print_stdout, reason = "the counts are the result")]
 
 use std::cell::RefCell;
@@ -91,7 +96,8 @@ struct Case {
     tallies: bool,
     /// What the liars report: nothing, or that they hold a message.
     reports: u8,
-    /// Whether it starts when all correct members hold a message, of two each another, and are frozen.
+    /// Whether it starts when all correct members hold a message, of two each another, and are
+    /// frozen.
     split: bool,
     /// Inputs in a row, of all replicas together.
     depth: usize,
@@ -589,7 +595,8 @@ impl Explorer {
                 for signers in [without, with] {
                     if signers.len() == quorum && signers.iter().all(|signer| able.contains(signer))
                     {
-                        // Signers are part of it: in another world one of them may have echoed another message.
+                        // Signers are part of it: in another world one of them may have echoed
+                        // another message.
                         let (generation, digest) = (echo.generation, echo.digest);
                         let label = format!(
                             "certificate {generation} {digest:?} at {chair} by {signers:?}"

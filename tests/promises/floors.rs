@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms of each floor, from the ground up. A room is what stands under one name in src: a file, a folder, or both.
+/// The rooms of each floor, from the ground up. A room is what stands under one name in src: a
+/// file, a folder, or both.
 const FLOORS: &[&[&str]] = &[
     // Words.
     &["codec", "environment", "few", "index", "summary"],

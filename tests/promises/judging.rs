@@ -1,4 +1,5 @@
-//! What a member says of a value that a coordinator proposes, what it asks for before, and what a coordinator waits for.
+//! What a member says of a value that a coordinator proposes, what it asks for before, and what a
+//! coordinator waits for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! A large state changes nothing but what it weighs: members come, leave and crash as with a small one.
+//! A large state changes nothing but what it weighs: members come, leave and crash as with a small
+//! one.
 
 use bft_crdts::Actor;
 use bft_crdts::SecureBroadcastAlgorithm;
@@ -24,7 +25,8 @@ fn large(seed: u64) -> Net<Set> {
     builder.signatures(Signatures::Stub).build()
 }
 
-/// Everybody asks for a new generation, and all crash in the middle of it: one of them while it writes.
+/// Everybody asks for a new generation, and all crash in the middle of it: one of them while it
+/// writes.
 fn change_in_the_dark(net: &mut Net<Set>, phase: Phase) {
     let all = net.members();
     for who in &all {

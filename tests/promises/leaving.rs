@@ -5,13 +5,15 @@ use bft_crdts::membership::Change;
 use bft_crdts::net::{Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
 
-/// The members that leave all at once, the one that stays, and the guests that take the others' seats.
+/// The members that leave all at once, the one that stays, and the guests that take the others'
+/// seats.
 const LEAVERS: [usize; 3] = [0, 1, 2];
 const STAYER: usize = 3;
 const ITEM: u8 = 7;
 
-/// Four members, of whom three leave while the fourth and all who enter hear nothing: an operation is certified, and the
-/// generation ends, among the leavers alone. The chairs of those who are in the next generation.
+/// Four members, of whom three leave while the fourth and all who enter hear nothing: an operation
+/// is certified, and the generation ends, among the leavers alone. The chairs of those who are in
+/// the next generation.
 fn leave_unheard(table: &mut Table) -> Vec<usize> {
     let guests: Vec<_> = (60..63).map(|number| table.enter(number, |_| ())).collect();
     table.run(4);

@@ -76,7 +76,8 @@ fn a_network_replaces_all_its_members_and_keeps_its_state() {
 
 // ---- several changes at once
 
-/// Everybody approves each of the changes that is still to be made, in this order of (member, candidate).
+/// Everybody approves each of the changes that is still to be made, in this order of (member,
+/// candidate).
 fn approve_in(net: &mut Net<Set>, candidates: &[Actor], order: &[(usize, usize)]) {
     for (member, candidate) in order {
         let members = net.members();
@@ -90,7 +91,8 @@ fn approve_in(net: &mut Net<Set>, candidates: &[Actor], order: &[(usize, usize)]
     }
 }
 
-/// Each member votes for its own candidate first; then all vote for all, in the given order, until all are in.
+/// Each member votes for its own candidate first; then all vote for all, in the given order, until
+/// all are in.
 fn split_votes(
     seed: u64,
     members: usize,
@@ -334,7 +336,8 @@ fn operations_in_flight_survive_joins_leaves_and_renewals() {
     check.quickcheck(survive as fn(u16, Vec<(u8, u8)>));
 }
 
-/// A member that is beyond the adopted lock of a lane echoes its own next lock there to whom it concerns only.
+/// A member that is beyond the adopted lock of a lane echoes its own next lock there to whom it
+/// concerns only.
 #[test]
 fn echoes_go_to_everybody_only_of_the_very_lock_that_is_adopted() {
     work_while_members_come_and_go(0, &[(0, 0), (45, 0)]);
@@ -369,7 +372,8 @@ fn records(net: &Net<Set>, who: &Actor) -> usize {
     net.backup(who).expect("a participant").appended()
 }
 
-/// Somebody joins and somebody leaves while everybody works; `watch` sees the network between any two steps.
+/// Somebody joins and somebody leaves while everybody works; `watch` sees the network between any
+/// two steps.
 fn change_twice(net: &mut Net<Set>, mut watch: impl FnMut(&mut Net<Set>)) {
     let founders = net.actors();
     for (index, who) in founders.iter().enumerate() {
@@ -469,8 +473,8 @@ fn a_crash_at_any_record_of_a_lone_member_s_renewal_leaves_no_approval_without_i
 
 // ---- how long a change holds everybody up
 
-/// Delays between the first member that freezes and the moment at which every member of the next generation may echo
-/// again, when every packet takes one delay.
+/// Delays between the first member that freezes and the moment at which every member of the next
+/// generation may echo again, when every packet takes one delay.
 fn freeze(members: usize, change: impl FnOnce(&mut Net<Set>)) -> u64 {
     let delay = 10_000;
     let mut net: Net<Set> = Net::builder(9)
@@ -611,7 +615,8 @@ fn each_false_proposal_of_a_coordinator_only_costs_time() {
     }
 }
 
-/// Shows one message to the members that there are at first, and another at the same dot to whoever came later.
+/// Shows one message to the members that there are at first, and another at the same dot to whoever
+/// came later.
 #[derive(Default)]
 struct SpendsAgainBeforeNewcomers {
     before: Vec<Actor>,

@@ -114,8 +114,8 @@ fn a_follower_follows_without_being_a_member() {
 
 // ---- beside a liar
 
-/// A newcomer to four members of whom one serves lies, and is all that it reaches at first. What it refused until it
-/// reached the others, and whether it had nothing until then.
+/// A newcomer to four members of whom one serves lies, and is all that it reaches at first. What it
+/// refused until it reached the others, and whether it had nothing until then.
 fn beside(
     seed: u64,
     liar: impl bft_crdts::net::Adversary<Set> + 'static,
@@ -236,7 +236,8 @@ fn an_invitation_that_pins_a_generation_refuses_another_chain() {
     assert!(forged.refused.contains(&(invited, Refusal::Forged(first))));
 }
 
-/// A network that one actor founded, which left when three others had entered. They have renewed their generation since.
+/// A network that one actor founded, which left when three others had entered. They have renewed
+/// their generation since.
 fn founder_left() -> Table {
     let mut table = Table::of(1);
     table.add(0, 1);
@@ -259,7 +260,8 @@ fn founder_left() -> Table {
     table
 }
 
-/// What the founder's key, once stolen, can tell of its network: an operation in generation 0, and so many generations.
+/// What the founder's key, once stolen, can tell of its network: an operation in generation 0, and
+/// so many generations.
 struct Forgery {
     proposal: Arc<Proposal>,
     certificate: Arc<Certificate>,
@@ -450,7 +452,8 @@ fn one_that_installed_a_forged_chain_finds_out_and_follows_no_further() {
 
 // ---- retired keys
 
-/// Four founders, of whom each is replaced by somebody new, one after the other. The new ones' chairs.
+/// Four founders, of whom each is replaced by somebody new, one after the other. The new ones'
+/// chairs.
 fn all_replaced(table: &mut Table) -> Vec<usize> {
     let mut present = vec![0, 1, 2, 3];
     for old in 0..4usize {

@@ -1,5 +1,5 @@
-//! The set against what a set is: a plain one for a single source, a model of add-wins for many, and the set of the
-//! `crdts` crate.
+//! The set against what a set is: a plain one for a single source, a model of add-wins for many,
+//! and the set of the `crdts` crate.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -22,7 +22,8 @@ enum Act {
     Add(u8),
     AddAll(u8, u8),
     Remove(u8),
-    /// Valid, though no honest replica writes it: everything that the source has seen, whatever the member.
+    /// Valid, though no honest replica writes it: everything that the source has seen, whatever the
+    /// member.
     RemoveAllSeen(u8),
 }
 
@@ -77,7 +78,8 @@ impl Arbitrary for Event {
     }
 }
 
-/// Add wins, said as simply as possible: a member is there while an addition of it is that no removal has named.
+/// Add wins, said as simply as possible: a member is there while an addition of it is that no
+/// removal has named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Model {
     additions: BTreeMap<u8, BTreeSet<Dot>>,
@@ -174,7 +176,8 @@ fn for_crdts(op: &Op<u8>) -> crdts::orswot::Op<u8, Actor> {
     }
 }
 
-/// Sources whose operations go to each other lane by lane, in any interleaving that the verdicts allow.
+/// Sources whose operations go to each other lane by lane, in any interleaving that the verdicts
+/// allow.
 struct World {
     lanes: Vec<Vec<Op<u8>>>,
     replicas: Vec<Replica>,

@@ -1,4 +1,5 @@
-//! What a source has accepted and not yet delivered: it is counted, bounded, kept, and leaves when it may.
+//! What a source has accepted and not yet delivered: it is counted, bounded, kept, and leaves when
+//! it may.
 
 use crate::common::{Table, kinds};
 use bft_crdts::Actor;

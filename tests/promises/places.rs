@@ -1,4 +1,5 @@
-//! Where an operation will stand is known when it is accepted, and stays so over crashes and generations.
+//! Where an operation will stand is known when it is accepted, and stays so over crashes and
+//! generations.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,8 @@ fn delivered(net: &Net<Set>, source: &Actor, seen_by: &Actor) -> BTreeMap<Place,
     places
 }
 
-/// Numbers of members decide the lengths; 0 crashes the source and starts it again, 1 lets time pass, 2 begins a generation.
+/// Numbers of members decide the lengths; 0 crashes the source and starts it again, 1 lets time
+/// pass, 2 begins a generation.
 #[quickcheck]
 fn an_operation_is_delivered_where_it_was_said_to_stand_whatever_happens_meanwhile(
     seed: u64,

@@ -1,4 +1,5 @@
-//! A recording says what happened: read back, it has the digest of its run; what it does not understand it refuses.
+//! A recording says what happened: read back, it has the digest of its run; what it does not
+//! understand it refuses.
 
 use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::net::{Equivocator, Faults, Net, Scenario};
@@ -165,7 +166,8 @@ fn what_is_harmed_is_refused_or_reads_the_same_again(at: usize, byte: u8) -> boo
     }
 }
 
-/// What each actor of a run would have written as a node, by a clock that is wrong by as much as `skews` says.
+/// What each actor of a run would have written as a node, by a clock that is wrong by as much as
+/// `skews` says.
 fn as_nodes_saw_it(recording: &Recording, skews: &[u64]) -> Vec<Recording> {
     let events = recording.events();
     let bytes = |event: &recording::Event| match &event.hashed {
@@ -231,7 +233,8 @@ fn what_nodes_saw_is_merged_in_causal_order_whatever_their_clocks_say(skews: Vec
 fn recordings_that_contradict_each_other_are_merged_all_the_same() {
     let whole = recorded(&hostile());
     let mut saw = as_nodes_saw_it(&whole, &[]);
-    // One says that it took everything in before it said anything, as if the others knew beforehand.
+    // One says that it took everything in before it said anything, as if the others knew
+    // beforehand.
     let lines = saw[0].lines();
     let (run, events): (Vec<_>, Vec<_>) = lines
         .lines()

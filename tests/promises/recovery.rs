@@ -15,7 +15,8 @@ use quickcheck_macros::quickcheck;
 
 type Set = Orswot<u8>;
 
-/// Bytes of a record that a crash may leave: none, one, the frame's first half and more, all but one.
+/// Bytes of a record that a crash may leave: none, one, the frame's first half and more, all but
+/// one.
 const TORN: [usize; 4] = [0, 1, 9, usize::MAX];
 
 /// What is done in the runs that are crashed. `watch` sees the network between any two steps.

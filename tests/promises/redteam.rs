@@ -35,7 +35,8 @@ fn authorised(table: &Table, change: Change) -> Authorisation {
     added.next().expect("a quorum").claim()
 }
 
-/// Those who are not `out` make the change, and let time pass; `out` hears nothing and is not heard.
+/// Those who are not `out` make the change, and let time pass; `out` hears nothing and is not
+/// heard.
 fn change_without(table: &mut Table, out: usize, change: Change) {
     let (gone, seats) = (table.actor(out), table.replicas.len());
     let here = |packet: &Packet| packet.from != gone && packet.to != gone;
@@ -94,7 +95,8 @@ fn a_report_with_a_good_change_and_a_bad_one_freezes_nobody() {
     let report = Arc::new(table.keys[LIAR].sign(&table.network(), report).into_claim());
     let changes = vec![good, bad];
     let from = table.actor(LIAR);
-    // What it writes when it freezes would be lost with the refusal; the table sees that nothing changed.
+    // What it writes when it freezes would be lost with the refusal; the table sees that nothing
+    // changed.
     let given = table.give(from, 1, Body::Report { report, changes });
     assert!(given.is_err());
     assert!(!table.replicas[1].is_frozen());
@@ -258,8 +260,9 @@ fn a_message_without_its_sources_signature_is_locked_by_nobody() {
     assert_eq!(locked, [&proposal]);
 }
 
-/// Whoever caught up over the end of a generation held a lane up to there as one piece, and forgot the certificates
-/// of the stretches that it was made of. What it then served was longer than a stretch may be, and refused.
+/// Whoever caught up over the end of a generation held a lane up to there as one piece, and forgot
+/// the certificates of the stretches that it was made of. What it then served was longer than a
+/// stretch may be, and refused.
 #[test]
 fn who_caught_up_over_the_end_of_a_generation_serves_stretches_that_others_take() {
     let mut limits = Limits::default();
@@ -292,7 +295,8 @@ fn who_caught_up_over_the_end_of_a_generation_serves_stretches_that_others_take(
     );
 }
 
-/// The same from the side of the one that catches up: it held the whole lane up to the frontier before it delivered.
+/// The same from the side of the one that catches up: it held the whole lane up to the frontier
+/// before it delivered.
 #[test]
 fn what_is_held_of_a_lane_is_bounded_while_the_end_of_a_generation_is_caught_up_with() {
     let mut limits = Limits::default();
@@ -378,7 +382,8 @@ fn a_report_names_what_its_reporter_echoed_or_the_two_messages_of_a_liar() {
     assert_eq!(report.marks.len(), 2);
 }
 
-/// What a liar signed for a generation to come is evidence against it, and goes into each report as a seal.
+/// What a liar signed for a generation to come is evidence against it, and goes into each report as
+/// a seal.
 #[test]
 fn evidence_of_generations_to_come_keeps_no_generation_from_ending() {
     let mut table = Table::of(4);

@@ -1,4 +1,5 @@
-//! A network goes on from a state that another one had certified: the state proves itself, and nothing else is taken over.
+//! A network goes on from a state that another one had certified: the state proves itself, and
+//! nothing else is taken over.
 
 use std::sync::Arc;
 

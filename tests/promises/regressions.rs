@@ -38,7 +38,8 @@ fn a_member_that_starts_again_from_an_old_copy_delivers_again_what_it_forgot() {
     });
 }
 
-/// The check of silence took answers that a liar got out of correct members, in the name of a correct one, for talk.
+/// The check of silence took answers that a liar got out of correct members, in the name of a
+/// correct one, for talk.
 #[test]
 fn a_liar_that_asks_in_the_name_of_another_does_not_make_correct_members_talkative() {
     at2(Scenario {
@@ -64,8 +65,9 @@ fn a_liar_that_asks_in_the_name_of_another_does_not_make_correct_members_talkati
     });
 }
 
-/// One member is cut off, and the others crash, one after the other, when they have decided how the generation ends. What
-/// they had decided on was in nobody's store; and those who all lack it asked each other for it in ever more packets.
+/// One member is cut off, and the others crash, one after the other, when they have decided how the
+/// generation ends. What they had decided on was in nobody's store; and those who all lack it asked
+/// each other for it in ever more packets.
 #[test]
 fn a_value_that_was_decided_is_not_lost_when_those_who_decided_crash() {
     let renew = (0..3).map(|who| Act::Renew { who });
@@ -113,7 +115,8 @@ fn a_member_alone_that_crashes_while_it_decides_may_decide_otherwise() {
     });
 }
 
-/// The checks took the next delivery for a gap: they had forgotten what was delivered at a member whose key was stolen.
+/// The checks took the next delivery for a gap: they had forgotten what was delivered at a member
+/// whose key was stolen.
 #[test]
 fn one_whose_key_was_stolen_after_it_left_goes_on_where_it_was() {
     bank(Scenario {

@@ -1,4 +1,5 @@
-//! Starting from a certified snapshot: whom it is asked of, in which parts, and what it leaves as it was.
+//! Starting from a certified snapshot: whom it is asked of, in which parts, and what it leaves as
+//! it was.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -388,7 +389,8 @@ fn the_snapshots_of_the_last_two_generations_are_kept() {
 
 // ---- what it leaves as it was
 
-/// The lane of which the last member is to miss more than a stretch, and another of which it misses nothing.
+/// The lane of which the last member is to miss more than a stretch, and another of which it misses
+/// nothing.
 const LONG: usize = 0;
 const SHORT: usize = 1;
 const AWAY: usize = 3;
@@ -462,7 +464,8 @@ fn who_finds_its_own_message_in_the_snapshot_goes_on_and_who_does_not_remember_i
             table.restart(AWAY);
             table.take_wire();
         }
-        // Of what it could hear, only the generation and its state reach it: nothing else of its own.
+        // Of what it could hear, only the generation and its state reach it: nothing else of its
+        // own.
         let (founding, standing) = told(&mut table);
         let pruned = Answer {
             foundings: vec![founding],

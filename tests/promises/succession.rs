@@ -1,5 +1,5 @@
-//! How a generation follows another: what a quorum must approve, what reports make of locks, and which certificates of
-//! the past still count.
+//! How a generation follows another: what a quorum must approve, what reports make of locks, and
+//! which certificates of the past still count.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -240,7 +240,8 @@ mod a_change {
         assert_eq!(claim.verify(&next).err(), Some(ChangeError::Stale));
     }
 
-    /// Two members, each authorised to leave: both cannot. Were the value bad, they would be frozen for ever.
+    /// Two members, each authorised to leave: both cannot. Were the value bad, they would be frozen
+    /// for ever.
     #[test]
     fn that_cannot_be_made_together_with_another_has_no_effect() {
         let (last, keys) = (boundary(2), members(2));
@@ -480,7 +481,8 @@ mod a_value {
         assert_eq!(evidence.verify(last.network()), Ok(source));
     }
 
-    /// One liar of four: of three reported digests any may be the certified one, and each must stay deliverable.
+    /// One liar of four: of three reported digests any may be the certified one, and each must stay
+    /// deliverable.
     #[test]
     fn that_seals_a_dot_names_every_reported_digest() {
         let (last, keys) = (boundary(4), members(4));
@@ -532,7 +534,8 @@ mod a_value {
         assert!(next.adopted().is_empty() && next.sealed().is_empty());
     }
 
-    /// A retired key, or one that was never in, with one lying member: nothing of theirs is adopted.
+    /// A retired key, or one that was never in, with one lying member: nothing of theirs is
+    /// adopted.
     #[test]
     fn has_no_locks_of_those_who_have_no_voice() {
         let (last, keys) = (boundary(4), members(4));

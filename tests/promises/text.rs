@@ -641,7 +641,8 @@ fn who_comes_first_at_one_place_is_by_lot_and_neither_by_key_nor_by_number() {
     assert!(first.iter().all(|times| *times > 16), "{first:?}");
 }
 
-/// As many elements as a test has time for. Work in proportion to them for each operation would not come to its end.
+/// As many elements as a test has time for. Work in proportion to them for each operation would not
+/// come to its end.
 const MANY: u32 = 40_000;
 
 fn roomy() -> Text {
@@ -927,7 +928,8 @@ fn labels_are_short() {
 
 // ---- on a network ----
 
-/// Four write into one text on links that lose and harm packets; one of them says one thing to some and another to the rest.
+/// Four write into one text on links that lose and harm packets; one of them says one thing to some
+/// and another to the rest.
 #[test]
 fn four_write_one_text_in_spite_of_an_equivocator() {
     let mut net = Net::<Text>::builder(3)

@@ -1,5 +1,5 @@
-//! What was agreed on for every file, held by a test. Where the house is not there yet, a number says how far it is; it may
-//! only shrink.
+//! What was agreed on for every file, held by a test. Where the house is not there yet, a number
+//! says how far it is; it may only shrink.
 
 use std::collections::BTreeMap;
 use std::fs;

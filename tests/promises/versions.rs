@@ -1,4 +1,5 @@
-//! A data type gets a new kind of operation, and the members get the new version one after the other.
+//! A data type gets a new kind of operation, and the members get the new version one after the
+//! other.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;

@@ -1,5 +1,5 @@
-//! Every vice, alone and with others in one member, beside correct members under hostile faults: all promises hold, and the
-//! vice was really exercised.
+//! Every vice, alone and with others in one member, beside correct members under hostile faults:
+//! all promises hold, and the vice was really exercised.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,8 @@ use bft_crdts::orswot::{Op, Orswot};
 type Set = Orswot<u8>;
 type Lies = BTreeMap<&'static str, u64>;
 
-/// Everybody proposes, somebody goes away and comes back, a new generation begins, somebody enters, and everybody proposes again.
+/// Everybody proposes, somebody goes away and comes back, a new generation begins, somebody enters,
+/// and everybody proposes again.
 fn live(seed: u64, members: usize, liars: &[&[Vice]]) -> Net<Set> {
     let mut builder = Net::<Set>::builder(seed).members(members);
     for vices in liars {
@@ -136,7 +137,8 @@ fn each_vice_has_a_name_of_its_own() {
 
 // ---- what a hand cannot do
 
-/// Does everything that a hand can do, before it has heard anything, and collects each claim that comes of it.
+/// Does everything that a hand can do, before it has heard anything, and collects each claim that
+/// comes of it.
 #[derive(Default)]
 struct Prober {
     probed: bool,

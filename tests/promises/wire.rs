@@ -105,7 +105,8 @@ fn plain_digest(bytes: &[u8]) -> String {
 
 // ---- golden bytes
 
-/// A packet's bytes in full: who, to whom, kind, then source, number, parent, operations, generation, signature.
+/// A packet's bytes in full: who, to whom, kind, then source, number, parent, operations,
+/// generation, signature.
 #[test]
 fn a_proposal_and_an_echo_have_these_very_bytes() {
     let packets = packets();
@@ -313,7 +314,8 @@ fn a_replica_takes_harmed_packets_and_accuses_nobody_for_them(pick: usize, harms
 
 #[test]
 fn every_bit_of_a_proposal_an_echo_and_a_certificate_counts() {
-    // Flip each bit: the packet is refused, or is only a reason to ask. The addresses and the kind are free.
+    // Flip each bit: the packet is refused, or is only a reason to ask. The addresses and the kind
+    // are free.
     let packets = packets();
     for packet in [&packets[0], &packets[1], &packets[2]] {
         let bytes = packet.encode();
@@ -363,7 +365,8 @@ fn a_packet_over_the_bound_is_refused_by_its_length() {
 
 #[test]
 fn huge_lengths_anywhere_in_a_packet_are_refused_at_once() {
-    // At every offset, in every kind: were the length believed, this would take all memory there is.
+    // At every offset, in every kind: were the length believed, this would take all memory there
+    // is.
     let limits = Limits::default();
     for packet in packets() {
         let bytes = packet.encode();
@@ -381,7 +384,8 @@ fn huge_lengths_anywhere_in_a_packet_are_refused_at_once() {
 
 #[test]
 fn nothing_on_the_wire_nests() {
-    // A decoder that recursed on its input would overflow the stack on long runs of one byte, whatever the byte.
+    // A decoder that recursed on its input would overflow the stack on long runs of one byte,
+    // whatever the byte.
     for byte in 0..=u8::MAX {
         decode_as_anything(&vec![byte; 256 << 10]);
     }

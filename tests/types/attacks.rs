@@ -118,7 +118,8 @@ fn a_merkle_register_with_too_many_children_of_one_node_is_no_state() {
     assert!(state.is_err());
 }
 
-/// One lane: its count, its runs (first, parent's lane and counter, side), what is deleted, its elements, and their bytes.
+/// One lane: its count, its runs (first, parent's lane and counter, side), what is deleted, its
+/// elements, and their bytes.
 type Lane = (
     u32,
     Vec<(u32, Option<(u32, u32)>, Side)>,

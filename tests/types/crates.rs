@@ -1,7 +1,7 @@
 //! Our types and those of the `crdts` crate, on what honest sources write: both show the same.
 //!
-//! Not compared: its `Map`, whose 7.3.2 refuses the first write under a second key; its lists, whose order is another than Fugue's. The set is
-//! compared among the promises.
+//! Not compared: its `Map`, whose 7.3.2 refuses the first write under a second key; its lists,
+//! whose order is another than Fugue's. The set is compared among the promises.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ use crate::generators::*;
 
 const SOURCES: usize = 3;
 
-/// Each source writes to its own replicas of both, or takes what another wrote, each lane in order. Theirs would take an early
-/// operation; ours waits until what it replaces is here, and so both do.
+/// Each source writes to its own replicas of both, or takes what another wrote, each lane in order.
+/// Theirs would take an early operation; ours waits until what it replaces is here, and so both do.
 fn side_by_side<Ours, Theirs, Written: Clone>(
     fresh: impl Fn(Actor) -> (Ours, Theirs),
     mut write: impl FnMut(&mut ChaCha8Rng, &mut (Ours, Theirs), Actor) -> Written,
@@ -73,7 +73,8 @@ fn the_counters_have_one_value() {
     );
 }
 
-/// Theirs decides ties by the source, ours by lot: of one rank are both, and of one source they are one write.
+/// Theirs decides ties by the source, ours by lot: of one rank are both, and of one source they are
+/// one write.
 #[test]
 fn the_last_write_registers_show_writes_of_one_rank() {
     let mut number = 0;

@@ -1,4 +1,5 @@
-//! One source writes valid operations for as long as it can: what all others keep for it stays bounded.
+//! One source writes valid operations for as long as it can: what all others keep for it stays
+//! bounded.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +29,8 @@ const FLOOD: usize = 500;
 /// The author, and what a bound allows an entry to take beside its content: names, ranks, lengths.
 const OVERHEAD: usize = 200;
 
-/// Floods `all` with what `write` makes of a number, and returns how much was valid. The state is never larger than `most` bytes,
-/// and from the middle of the flood on never larger than before.
+/// Floods `all` with what `write` makes of a number, and returns how much was valid. The state is
+/// never larger than `most` bytes, and from the middle of the flood on never larger than before.
 fn flood<A: Wire>(mut all: A, most: usize, write: impl Fn(&A, usize) -> A::Op) -> usize {
     let from = ACTORS[0];
     let (mut valid, mut largest) = (0, 0);
@@ -233,7 +234,8 @@ fn one_source_leaves_no_more_in_at2_than_the_accounts_of_the_genesis() {
     assert_eq!(valid, FLOOD);
 }
 
-/// Lets `write` fill a replica of a wide budget beyond a narrow one. The narrow one admits what it holds itself, and not that.
+/// Lets `write` fill a replica of a wide budget beyond a narrow one. The narrow one admits what it
+/// holds itself, and not that.
 fn is_admitted_within_the_budget<A: Wire>(
     of: impl Fn(Budget) -> A,
     write: impl Fn(&A, usize) -> A::Op,

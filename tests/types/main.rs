@@ -1,4 +1,5 @@
-//! The family of types: each keeps the laws, does what a plain model of it does, and bounds what one source can make it keep.
+//! The family of types: each keeps the laws, does what a plain model of it does, and bounds what
+//! one source can make it keep.
 
 mod attacks;
 mod crates;

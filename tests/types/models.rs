@@ -1,5 +1,5 @@
-//! What each type shows is what a plain model makes of the operations that were applied, in whatever order they came; and
-//! replicas that applied the same ones are the same.
+//! What each type shows is what a plain model makes of the operations that were applied, in
+//! whatever order they came; and replicas that applied the same ones are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -21,7 +21,8 @@ use crate::generators::*;
 const SOURCES: usize = 4;
 const STEPS: usize = 120;
 
-/// Sources that write, and take what others wrote when they like, each source's operations in order.
+/// Sources that write, and take what others wrote when they like, each source's operations in
+/// order.
 struct Play<A: Wire> {
     replicas: Vec<A>,
     lanes: Vec<Vec<A::Op>>,

@@ -1,4 +1,5 @@
-//! Whether the simulated network finds each bug of the zoo, and how many scenarios of a campaign that takes.
+//! Whether the simulated network finds each bug of the zoo, and how many scenarios of a campaign
+//! that takes.
 //!
 //! These tests are built with the copy of the crate that `bft-crdts-zoo` makes, and run by it.
 //!
@@ -79,9 +80,10 @@
 //! | `LeftForgotten` | stragglers | 1 | quiescence |
 //! | `FarLaneForgotten` | dozers | 25 | recovery |
 //!
-//! Each was searched for in the scenarios from 0, from 400 and from 800 on, 300 at most; `ManifestUnchecked` twice only.
-//! The test begins at 0 but for what is rare, and each bug has its bound there. The rows of `LockedForgotten` and
-//! `UnlockedFreely` were measured on later drawings, as were those from `GarbageLocked` on.
+//! Each was searched for in the scenarios from 0, from 400 and from 800 on, 300 at most;
+//! `ManifestUnchecked` twice only. The test begins at 0 but for what is rare, and each bug has its
+//! bound there. The rows of `LockedForgotten` and `UnlockedFreely` were measured on later drawings,
+//! as were those from `GarbageLocked` on.
 
 mod survey;
 mod table;

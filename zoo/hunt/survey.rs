@@ -49,7 +49,8 @@ fn scenarios(most: u64) -> (u64, u64) {
     (first, number("ZOO_MOST", 1).unwrap_or(most))
 }
 
-/// The smallest scenario that breaks something under a bug, in words and as its code; a shrink ends after some hundred trials.
+/// The smallest scenario that breaks something under a bug, in words and as its code; a shrink ends
+/// after some hundred trials.
 fn shrunk(bug: Bug, campaign: &Campaign, number: u64) -> String {
     let (subject, mut scenario) = campaign.scenario(number);
     let play = |scenario: &Scenario| {
@@ -71,8 +72,9 @@ fn shrunk(bug: Bug, campaign: &Campaign, number: u64) -> String {
     format!("{what}\n{scenario}{}", scenario.code())
 }
 
-/// `ZOO_BUGS`: names, else all. `ZOO_FAMILIES`: names, else those of the table. `ZOO_FIRST`, `ZOO_MOST`, `ZOO_RANGES`: scenarios.
-/// `ZOO_PART` of `ZOO_PARTS`: so that two can run side by side.
+/// `ZOO_BUGS`: names, else all. `ZOO_FAMILIES`: names, else those of the table. `ZOO_FIRST`,
+/// `ZOO_MOST`, `ZOO_RANGES`: scenarios. `ZOO_PART` of `ZOO_PARTS`: so that two can run side by
+/// side.
 #[test]
 #[ignore = "measures, for as long as it takes"]
 fn survey() {

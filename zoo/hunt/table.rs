@@ -6,8 +6,8 @@ use bft_crdts_with_bugs::zoo::Bug;
 
 use crate::{bank, tight_bank};
 
-/// A bug, the families of scenarios that show it, the first of them that is played, and how many it may live through; those of an
-/// ordinary campaign when no family is named.
+/// A bug, the families of scenarios that show it, the first of them that is played, and how many it
+/// may live through; those of an ordinary campaign when no family is named.
 pub(crate) struct Way {
     pub(crate) bug: Bug,
     pub(crate) families: &'static [Family],

@@ -20,7 +20,8 @@ const SECTIONS: [&str; 4] = [
 /// Switches bugs on and off.
 const CAGE: &str = include_str!("../cage.rs");
 
-/// Writes the copy into a folder. A file that is there and need not change is left alone, so that it is not compiled again.
+/// Writes the copy into a folder. A file that is there and need not change is left alone, so that
+/// it is not compiled again.
 pub(crate) fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     let files = files()?;
     let source = folder.join("src");

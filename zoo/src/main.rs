@@ -1,8 +1,10 @@
-//! The bug zoo: known mistakes of protocols like this one, to see that the simulated network finds each of them.
+//! The bug zoo: known mistakes of protocols like this one, to see that the simulated network finds
+//! each of them.
 //!
-//! The bugs are data, in `bugs.txt`, so that the crate reads as what a release does and no release can hold one. This
-//! program copies the crate's sources, makes an `if` of each place where a bug is made, and runs `hunt`, the tests in which each bug
-//! is switched on by its name, in one build of the copy. What it is given on its command line goes to those tests.
+//! The bugs are data, in `bugs.txt`, so that the crate reads as what a release does and no release
+//! can hold one. This program copies the crate's sources, makes an `if` of each place where a bug
+//! is made, and runs `hunt`, the tests in which each bug is switched on by its name, in one build
+//! of the copy. What it is given on its command line goes to those tests.
 
 mod bugs;
 mod copy;

@@ -37,7 +37,8 @@ impl Place {
         self.instead.push('\n');
     }
 
-    /// Where the part is in a text. White space does not count, so that the formatter may break lines anew.
+    /// Where the part is in a text. White space does not count, so that the formatter may break
+    /// lines anew.
     fn part(&self, text: &str) -> Result<Range<usize>, String> {
         let marked = self.anchor.split_once('«');
         let marked = marked.and_then(|(before, rest)| Some((before, rest.split_once('»')?)));

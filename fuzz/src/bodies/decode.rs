@@ -1,4 +1,5 @@
-//! Arbitrary bytes at every decoder. What decodes has these very bytes, and whoever judges it says so without falling over.
+//! Arbitrary bytes at every decoder. What decodes has these very bytes, and whoever judges it says
+//! so without falling over.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,5 @@
-//! What a liar makes of a packet: words put in others' places, numbers moved, lists out of order, parts of other packets.
+//! What a liar makes of a packet: words put in others' places, numbers moved, lists out of order,
+//! parts of other packets.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use super::scene::{Scene, limits};
 use super::script::Script;
 use super::sign::Pen;
 
-/// `packet` after a few edits. What stops being a packet is as before the edit: decoders have a script of their own.
+/// `packet` after a few edits. What stops being a packet is as before the edit: decoders have a
+/// script of their own.
 pub(super) fn edit(
     script: &mut Script<'_>,
     scene: &Scene,

@@ -1,4 +1,5 @@
-//! What a fuzzer, a corpus file or a seeded generator throws at the library: bytes, read as a script.
+//! What a fuzzer, a corpus file or a seeded generator throws at the library: bytes, read as a
+//! script.
 //!
 //! Each body panics when a promise is broken, and on nothing else.
 

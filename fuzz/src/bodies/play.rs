@@ -1,5 +1,6 @@
-//! A script of acts at a table: honest members that add, tick, restart and change their committee, a network that loses, repeats
-//! and reorders, and a liar that says what it likes to whom it likes. What is promised is asked for after each act.
+//! A script of acts at a table: honest members that add, tick, restart and change their committee,
+//! a network that loses, repeats and reorders, and a liar that says what it likes to whom it likes.
+//! What is promised is asked for after each act.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +45,8 @@ pub fn handle_packet(input: &[u8]) {
 struct Play {
     table: Table,
     scene: &'static Scene,
-    /// Whether somebody correct was asked to leave: of five members one, so that the liar stays the only one too many.
+    /// Whether somebody correct was asked to leave: of five members one, so that the liar stays the
+    /// only one too many.
     left: bool,
     /// What was delivered at each dot, by whomever.
     told: BTreeMap<Dot, Digest>,
@@ -135,7 +137,8 @@ impl Play {
         }
     }
 
-    /// Another first or next message of the liar, as it looks from one replica: two of them are an equivocation.
+    /// Another first or next message of the liar, as it looks from one replica: two of them are an
+    /// equivocation.
     fn forge(&mut self, script: &mut Script<'_>) {
         let (source, seats) = (self.table.actor(LIAR), self.table.replicas.len());
         let (view, to) = (script.below(seats), script.below(seats));

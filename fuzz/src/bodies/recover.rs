@@ -1,4 +1,5 @@
-//! Records of a real replica, cut, reordered and harmed: a replica that agrees with them, or a typed error.
+//! Records of a real replica, cut, reordered and harmed: a replica that agrees with them, or a
+//! typed error.
 
 use bft_crdts::codec::{decode, encode};
 use bft_crdts::deterministic_secure_broadcast::{Record, RecoverError, Replica};
@@ -63,7 +64,8 @@ fn edit(script: &mut Script<'_>, scene: &Scene, records: &mut Vec<Record>) {
     }
 }
 
-/// Changes the bytes of one record; what stops being one is left as it was, as a store would not load it.
+/// Changes the bytes of one record; what stops being one is left as it was, as a store would not
+/// load it.
 fn rewrite(
     script: &mut Script<'_>,
     records: &mut [Record],

@@ -1,4 +1,5 @@
-//! Where a script begins: tables of replicas at the turning points of one honest run, with all packets sent so far.
+//! Where a script begins: tables of replicas at the turning points of one honest run, with all
+//! packets sent so far.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;

@@ -1,4 +1,5 @@
-//! Bytes as choices. Input that ends chooses the first of everything, so that any prefix is a script too.
+//! Bytes as choices. Input that ends chooses the first of everything, so that any prefix is a
+//! script too.
 
 pub(super) struct Script<'a>(&'a [u8]);
 

@@ -1,4 +1,5 @@
-//! Signs again whatever in a packet bears the liar's name: a script may change it, and it is still the liar's word.
+//! Signs again whatever in a packet bears the liar's name: a script may change it, and it is still
+//! the liar's word.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Arbitrary bytes as a state and the operations of several sources, for each of the data types.
 //!
-//! What decodes is a state that the type can be in; whatever operation comes then is judged without falling over, in one way, and
-//! as the laws say.
+//! What decodes is a state that the type can be in; whatever operation comes then is judged without
+//! falling over, in one way, and as the laws say.
 
 use bft_crdts::codec::{decode, encode};
 use bft_crdts::laws::actors;

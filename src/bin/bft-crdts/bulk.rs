@@ -1,5 +1,5 @@
-//! Many lines at once: they are read and said in batches, so that memory stays small, and may be read again, since what is so already
-//! is not made again.
+//! Many lines at once: they are read and said in batches, so that memory stays small, and may be
+//! read again, since what is so already is not made again.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
@@ -14,7 +14,8 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::protocol::{Kind, Put, Refusal, Reply, Request};
 
-/// Bytes of a line that are read, at most; what is longer is told by its number. Escaped as JSON they fit a request.
+/// Bytes of a line that are read, at most; what is longer is told by its number. Escaped as JSON
+/// they fit a request.
 const LINE_BYTES: usize = 128 << 10;
 /// Lines of a batch, at most, and their bytes unless there is only one.
 const BATCH_LINES: usize = 1000;
@@ -36,7 +37,8 @@ pub(crate) struct ImportOptions {
 /// What `export` prints.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ExportOptions {
-    /// Each line is a member of a set as it is, and not JSON; members that are no line are left out and told
+    /// Each line is a member of a set as it is, and not JSON; members that are no line are left out
+    /// and told
     #[arg(long)]
     lines: bool,
 }
@@ -304,7 +306,8 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The next line without its end, nothing in its place when it is too long; and how many bytes were read, none at the end.
+/// The next line without its end, nothing in its place when it is too long; and how many bytes were
+/// read, none at the end.
 fn next_line(reader: &mut impl BufRead) -> io::Result<(Option<Vec<u8>>, u64)> {
     let (mut line, mut read, mut fits) = (Vec::new(), 0, true);
     loop {

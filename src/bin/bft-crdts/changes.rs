@@ -1,4 +1,5 @@
-//! Many changes at once, of which those that are made already are not made again: so they may be asked for as often as you like.
+//! Many changes at once, of which those that are made already are not made again: so they may be
+//! asked for as often as you like.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,8 @@ impl<A: Service> Desk<A> {
         Ok(Reply::Changed(changed))
     }
 
-    /// Puts the texts that are not there, each in an operation of its own; they wait together. When one is refused others may be made:
-    /// asked again, they are not made twice.
+    /// Puts the texts that are not there, each in an operation of its own; they wait together. When
+    /// one is refused others may be made: asked again, they are not made twice.
     pub(crate) async fn put_missing(&self, puts: Vec<Put>) -> Answer {
         let puts: BTreeMap<_, _> = puts.into_iter().map(|put| (put.key, put.value)).collect();
         let missing = self.node.read(move |replica| missing(replica, puts));

@@ -13,7 +13,8 @@ use crate::service::Desk;
 use crate::show::span;
 use crate::view::since;
 
-/// For how long an echo may be missing, and a generation may take to end, before it is worth a word.
+/// For how long an echo may be missing, and a generation may take to end, before it is worth a
+/// word.
 const GRACE: Duration = Duration::from_secs(5);
 /// For how long it is worth a word how the last node ended.
 const RECENT: Duration = Duration::from_secs(600);
@@ -46,7 +47,8 @@ fn busy(patience: Duration) -> Health {
     }
 }
 
-/// What is wrong with a node of which these members have just answered, and which came after this one.
+/// What is wrong with a node of which these members have just answered, and which came after this
+/// one.
 fn health(status: &Status, answered: &[Actor], last: Option<&LastRun>) -> Health {
     let mut findings: Vec<_> = own(status).into_iter().collect();
     let committee = echoing(status, answered);
@@ -76,7 +78,8 @@ fn health(status: &Status, answered: &[Actor], last: Option<&LastRun>) -> Health
     }
 }
 
-/// How many members can be counted on. A node that signs no more cannot ask them: their silence is none.
+/// How many members can be counted on. A node that signs no more cannot ask them: their silence is
+/// none.
 fn echoing(status: &Status, answered: &[Actor]) -> Option<Echoing> {
     let echoes = |member: &&MemberStatus| {
         let there = answered.contains(&member.actor) && !owes(member);

@@ -47,7 +47,8 @@ impl Call {
         self.reader.get_ref().try_clone()
     }
 
-    /// The next reply, and whether another one follows. `meanwhile` is called once if it takes long.
+    /// The next reply, and whether another one follows. `meanwhile` is called once if it takes
+    /// long.
     fn answer(&mut self, meanwhile: impl FnOnce()) -> Result<(Reply, bool), Failure> {
         let mut meanwhile = Some(meanwhile);
         let mut line = Vec::new();
@@ -83,7 +84,8 @@ impl Call {
     }
 }
 
-/// The answer to one request. Whoever waits for long is told what for; the wait has no end but the answer.
+/// The answer to one request. Whoever waits for long is told what for; the wait has no end but the
+/// answer.
 pub(crate) fn ask(home: &Home, request: &Request) -> Result<Reply, Failure> {
     wait(Call::say(home, request)?, request, |_| Ok(()))
 }

@@ -1,4 +1,5 @@
-//! A demonstration: a network of processes on this machine, in which members crash, come and go, and all end alike.
+//! A demonstration: a network of processes on this machine, in which members crash, come and go,
+//! and all end alike.
 //!
 //! Each node is this program, tethered: should the demonstration be killed, they end as well.
 

@@ -1,7 +1,9 @@
-//! The control socket: who may open it owns the directory, and is believed to be careless rather than kind.
+//! The control socket: who may open it owns the directory, and is believed to be careless rather
+//! than kind.
 //!
-//! A connection carries one request and its answer, or the events that follow it. Lines are bounded, and so are
-//! connections; those that may last long leave room for the others, so that `why` is answered while operations wait.
+//! A connection carries one request and its answer, or the events that follow it. Lines are
+//! bounded, and so are connections; those that may last long leave room for the others, so that
+//! `why` is answered while operations wait.
 
 use std::fs;
 use std::io;
@@ -41,7 +43,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The control socket, at its place and open to its owner alone. The store is ours, so what is there is left over.
+    /// The control socket, at its place and open to its owner alone. The store is ours, so what is
+    /// there is left over.
     pub(crate) fn take(home: &Home) -> Result<(Self, UnixListener), Failure> {
         let path = home.socket();
         let take = || {
@@ -61,7 +64,8 @@ impl Place {
         take().map_err(|error| Failure::File(path.clone(), error))
     }
 
-    /// Takes the socket away. When the store is closed another node may have begun here: its socket stays.
+    /// Takes the socket away. When the store is closed another node may have begun here: its socket
+    /// stays.
     pub(crate) fn leave(self) {
         if file(&self.path).is_ok_and(|file| file == self.file) {
             // Who cannot take it away leaves it to the next node.
@@ -151,7 +155,8 @@ async fn say_pages(writer: &mut OwnedWriteHalf, reply: Reply) -> io::Result<()> 
     Ok(())
 }
 
-/// Who is slow to take them waits for nobody, and nobody for it: what it has not taken is read from the lanes.
+/// Who is slow to take them waits for nobody, and nobody for it: what it has not taken is read from
+/// the lanes.
 async fn tell_events<A: Service>(
     writer: &mut OwnedWriteHalf,
     desk: &Desk<A>,

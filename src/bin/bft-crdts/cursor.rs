@@ -1,5 +1,5 @@
-//! Where a reader of the events stands: how far it has come in the lane of each source. So a reader goes on where it was after a
-//! restart of the node, and even at another node of the network.
+//! Where a reader of the events stands: how far it has come in the lane of each source. So a reader
+//! goes on where it was after a restart of the node, and even at another node of the network.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,8 +19,8 @@ const START: &str = "start";
 
 /// How far a reader has come in each lane; in those that are not named it has read nothing.
 ///
-/// It is written as the network's first digits, and after a comma for each lane those of its source, a full stop, and the number of
-/// the last message that was read.
+/// It is written as the network's first digits, and after a comma for each lane those of its
+/// source, a full stop, and the number of the last message that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     network: String,

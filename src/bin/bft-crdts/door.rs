@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-/// Takes connections until it is dropped, at most `most` at once: `accept` takes the next one, `converse` is all that is done with
-/// it.
+/// Takes connections until it is dropped, at most `most` at once: `accept` takes the next one,
+/// `converse` is all that is done with it.
 pub(crate) async fn keep<S, Accept, Talk>(
     most: usize,
     accept: impl Fn() -> Accept,

@@ -1,7 +1,8 @@
-//! Evidence in a file, which anybody can check without the network, without a node and without trust in who hands it on.
+//! Evidence in a file, which anybody can check without the network, without a node and without
+//! trust in who hands it on.
 //!
-//! Before the canonical bytes stands a line that says what they are, so that a file of another version is told from a damaged
-//! one.
+//! Before the canonical bytes stands a line that says what they are, so that a file of another
+//! version is told from a damaged one.
 
 use std::fmt;
 use std::fs::File;

@@ -136,8 +136,8 @@ pub(crate) enum NoSnapshot {
 }
 
 impl Failure {
-    /// 2 when the command line is not understood, 3 when there is no node to talk to, 4 when what was asked for may be done yet, 1
-    /// otherwise.
+    /// 2 when the command line is not understood, 3 when there is no node to talk to, 4 when what
+    /// was asked for may be done yet, 1 otherwise.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -148,7 +148,8 @@ impl Failure {
         }
     }
 
-    /// Whether a node that did not start for this reason never will, until somebody mends what is named.
+    /// Whether a node that did not start for this reason never will, until somebody mends what is
+    /// named.
     pub(crate) fn lasts(&self) -> bool {
         match self {
             Self::LongDirectory(_)
@@ -186,7 +187,8 @@ impl Failure {
         json!({ "error": told })
     }
 
-    /// The code, which stays when the words change, and the words. Refusals have codes of their own.
+    /// The code, which stays when the words change, and the words. Refusals have codes of their
+    /// own.
     fn told(&self) -> serde_json::Value {
         let code = match self {
             Self::Refused(refusal) => {

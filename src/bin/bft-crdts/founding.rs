@@ -25,7 +25,8 @@ pub(crate) struct Options {
     /// What is replicated
     #[arg(long, value_enum, required_unless_present = "from_snapshot")]
     kind: Option<Kind>,
-    /// Goes on from the state of another network that `snapshot` wrote, with its rules: what was accepted there later is lost
+    /// Goes on from the state of another network that `snapshot` wrote, with its rules: what was
+    /// accepted there later is lost
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "supply", "most_opening", "floor", "most_payment"])]
     from_snapshot: Option<PathBuf>,
     /// The other network, as its `status` names it: the file is refused if it is of any other
@@ -34,7 +35,8 @@ pub(crate) struct Options {
     /// Bank: the founder from whom all money comes. Without, anybody may open an account with money
     #[arg(long, value_name = "ACTOR", value_parser = name::whole, requires = "supply")]
     issuer: Option<Actor>,
-    /// Bank: all the money that the issuer may open its account with, and so all that there will ever be
+    /// Bank: all the money that the issuer may open its account with, and so all that there will
+    /// ever be
     #[arg(long, value_name = "AMOUNT", requires = "issuer")]
     supply: Option<u64>,
     /// Bank without an issuer: the most that an account may be opened with
@@ -127,8 +129,8 @@ impl Options {
     }
 }
 
-/// The invitation to a network of these founders, each of them another one at another address: a new network each time, though the
-/// founders may be the same.
+/// The invitation to a network of these founders, each of them another one at another address: a
+/// new network each time, though the founders may be the same.
 pub(crate) fn found(kind: Kind, rules: Rules, founders: &[Contact]) -> Result<Invitation, Failure> {
     let genesis = kind.found(rules, members(founders)?, home::draw()?)?;
     Ok(invite(genesis, founders))

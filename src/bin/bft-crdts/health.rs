@@ -1,4 +1,5 @@
-//! `health`: how a node is, told within a time limit whether it runs, is stopped, is busy or has ended.
+//! `health`: how a node is, told within a time limit whether it runs, is stopped, is busy or has
+//! ended.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -55,7 +56,8 @@ pub(crate) fn of(home: &Home, options: &Options) -> Result<Health, Failure> {
     let millis = u64::try_from(limit.as_millis() * 3 / 4).unwrap_or(u64::MAX);
     let (tell, told) = mpsc::channel();
     let asked = home.clone();
-    // A node that is stopped leaves whoever calls it hanging, already when it connects: the thread ends with the process.
+    // A node that is stopped leaves whoever calls it hanging, already when it connects: the thread
+    // ends with the process.
     thread::Builder::new().spawn(move || {
         let call = Call::say(&asked, &Request::Health { millis });
         // Nobody listens when it took too long.

@@ -1,7 +1,8 @@
 //! The directory of one identity: its store, its address book, its guests, its control socket.
 //!
-//! The secret key lies in the store alone. The other files can be read and edited as text; `run` writes them anew by putting
-//! a whole file in the old one's place. The address book is in others' words: it is a help, and no line of it is in the way.
+//! The secret key lies in the store alone. The other files can be read and edited as text; `run`
+//! writes them anew by putting a whole file in the old one's place. The address book is in others'
+//! words: it is a help, and no line of it is in the way.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -71,8 +72,8 @@ impl Home {
             .map_err(|_| Failure::LongDirectory(self.directory.clone()))
     }
 
-    /// Whether the directory is its owner's to write in: whoever else may could put another store, an old one, in the place of
-    /// ours.
+    /// Whether the directory is its owner's to write in: whoever else may could put another store,
+    /// an old one, in the place of ours.
     fn guard(&self) -> Result<(), Failure> {
         let metadata = match fs::metadata(&self.directory) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -90,7 +91,8 @@ impl Home {
         self.directory.join("history")
     }
 
-    /// The file for evidence against `accused`. Its name is whole, or another liar could have the same file.
+    /// The file for evidence against `accused`. Its name is whole, or another liar could have the
+    /// same file.
     pub(crate) fn evidence(&self, accused: &Actor) -> PathBuf {
         self.directory.join(format!("evidence-{accused}.bin"))
     }
@@ -145,8 +147,8 @@ impl Home {
         DurableStore::open(self.store_file()).map_err(|error| self.failed(error))
     }
 
-    /// Binds the identity to the network that it was invited to. A network that goes on from a state of another one takes over the
-    /// identities of that one, and begins with `origin`.
+    /// Binds the identity to the network that it was invited to. A network that goes on from a
+    /// state of another one takes over the identities of that one, and begins with `origin`.
     pub(crate) fn join(
         &self,
         invitation: &Invitation,

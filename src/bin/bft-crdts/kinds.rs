@@ -1,4 +1,5 @@
-//! What differs between the networks that the program can run: the operations, and what is read of the state.
+//! What differs between the networks that the program can run: the operations, and what is read of
+//! the state.
 
 mod family;
 
@@ -22,7 +23,8 @@ pub(crate) use family::Texts;
 const WORDS: usize = 10_000;
 const WORD_BYTES: usize = 256;
 
-/// Those of the state's texts that may be completed: a few, and short ones, or a liar's would be copied with every line.
+/// Those of the state's texts that may be completed: a few, and short ones, or a liar's would be
+/// copied with every line.
 fn words<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
     let short = texts.filter(|text| text.len() <= WORD_BYTES);
     short.take(WORDS).cloned().collect()
@@ -94,12 +96,14 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
     /// Which one it is.
     const KIND: Kind;
 
-    /// A network of this kind and with the rules that `genesis` describes, before anything was said in it.
+    /// A network of this kind and with the rules that `genesis` describes, before anything was said
+    /// in it.
     fn fresh(genesis: &Genesis, actor: Actor) -> Option<Self> {
         of_that_kind(genesis, Self::new(actor))
     }
 
-    /// The first state of the network that `genesis` describes: a fresh one, or the one from which it goes on.
+    /// The first state of the network that `genesis` describes: a fresh one, or the one from which
+    /// it goes on.
     fn begin(
         genesis: &Genesis,
         actor: Actor,
@@ -119,7 +123,8 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
     /// The operation on this state.
     fn operation(&self, wanted: Wanted) -> Result<Self::Op, Refusal>;
 
-    /// The same, in as many operations as it takes for each to have at most `bytes`; in none when it is done already.
+    /// The same, in as many operations as it takes for each to have at most `bytes`; in none when
+    /// it is done already.
     fn operations(&self, wanted: Wanted, bytes: usize) -> Result<Vec<Self::Op>, Refusal> {
         let _ = bytes;
         Ok(vec![self.operation(wanted)?])
@@ -131,7 +136,8 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
         None
     }
 
-    /// How many elements an operation changes, all operations that were made together if there are several.
+    /// How many elements an operation changes, all operations that were made together if there are
+    /// several.
     fn elements(op: &Self::Op) -> u64 {
         let _ = op;
         1
@@ -169,7 +175,8 @@ impl Kind {
         described.map(|(kind, _)| kind)
     }
 
-    /// The description of a network of this kind that begins with these members. A bank has these rules.
+    /// The description of a network of this kind that begins with these members. A bank has these
+    /// rules.
     pub(crate) fn found(
         self,
         rules: Rules,
@@ -240,8 +247,8 @@ impl Service for Set {
     }
 }
 
-/// One removal of all these members. For each actor it names the newest addition of any of them: the actor's additions come
-/// in order, so that none is named that is not known here.
+/// One removal of all these members. For each actor it names the newest addition of any of them:
+/// the actor's additions come in order, so that none is named that is not known here.
 fn removal(set: &Set, members: Vec<String>) -> Result<orswot::Op<String>, Refusal> {
     let mut named = Clock::new();
     for member in &members {
@@ -342,7 +349,8 @@ impl Service for Bank {
     }
 }
 
-/// The opening of this replica's account, with as much as it may where all money is this actor's, or with nothing, unless it is said.
+/// The opening of this replica's account, with as much as it may where all money is this actor's,
+/// or with nothing, unless it is said.
 fn opening(bank: &Bank, balance: Option<Money>) -> Result<bank::Op, Refusal> {
     let (rules, owner) = (bank.rules(), bank.owner());
     let most = rules.opening(owner);

@@ -1,7 +1,7 @@
 //! How the node that ran here last was: for whoever finds none running, and wonders why.
 //!
-//! The file has one length, from the begin of a run to its end, and is overwritten in place: a disk that is full takes no new
-//! file, and a node that ended because of it can still say so.
+//! The file has one length, from the begin of a run to its end, and is overwritten in place: a disk
+//! that is full takes no new file, and a node that ended because of it can still say so.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -82,7 +82,8 @@ fn excerpt(text: &str) -> String {
 }
 
 impl Home {
-    /// Writes down that a node runs here, and no longer how the last one ended. The room for how it ends is taken now: a full disk lets no file grow.
+    /// Writes down that a node runs here, and no longer how the last one ended. The room for how it
+    /// ends is taken now: a full disk lets no file grow.
     pub(crate) fn note_run(&self) -> Result<(), Failure> {
         let run = LastRun::now(RunState::Running {
             process: std::process::id(),
@@ -122,7 +123,8 @@ impl Home {
         file.sync_all()
     }
 
-    /// How the node that ran here last was when it was written down; `None` when nothing that makes sense is.
+    /// How the node that ran here last was when it was written down; `None` when nothing that makes
+    /// sense is.
     pub(crate) fn last_run(&self) -> Option<LastRun> {
         let file = fs::File::open(self.last_run_file()).ok()?;
         let text = io::read_to_string(file.take(LAST_RUN)).ok()?;

@@ -1,5 +1,5 @@
-//! What the program tells on standard error, and what a running node notes there: in lines for people, or in JSON for
-//! programs. That it cannot be written is no reason to stop.
+//! What the program tells on standard error, and what a running node notes there: in lines for
+//! people, or in JSON for programs. That it cannot be written is no reason to stop.
 
 use std::env::{self, VarError};
 use std::io::{self, Write};
@@ -13,7 +13,8 @@ use tracing_subscriber::filter::Builder;
 use crate::failure::Failure;
 use crate::{show, times};
 
-/// What is noted when nothing else is asked for: who is proven faulty, who is not reached, what is broken.
+/// What is noted when nothing else is asked for: who is proven faulty, who is not reached, what is
+/// broken.
 const DEFAULT: &str = "bft_crdts=warn";
 /// The environment variable that asks for something else.
 const FILTER: &str = "RUST_LOG";
@@ -24,7 +25,8 @@ pub(crate) enum LogFormat {
     /// Lines for people.
     #[default]
     Text,
-    /// An object of JSON in each line: `timestamp`, `level`, `target`, and `fields`, one of which is `message`.
+    /// An object of JSON in each line: `timestamp`, `level`, `target`, and `fields`, one of which
+    /// is `message`.
     Json,
 }
 
@@ -53,8 +55,8 @@ pub(crate) fn begin(format: LogFormat) {
     }
 }
 
-/// What is noted, and what is wrong with what was asked for. Read here, because the library tells what it ignores on standard
-/// error, and panics where that cannot be written.
+/// What is noted, and what is wrong with what was asked for. Read here, because the library tells
+/// what it ignores on standard error, and panics where that cannot be written.
 fn filter() -> (EnvFilter, Option<String>) {
     let text = match env::var(FILTER) {
         Ok(text) => text,

@@ -1,7 +1,7 @@
 //! `bft-crdts`: a node of a replicated set or bank, to be founded, run and asked from a terminal.
 //!
-//! One directory holds one identity. `run` is the node; every other command that needs it asks it over the control socket in
-//! that directory. Nothing here is part of the library's interface.
+//! One directory holds one identity. `run` is the node; every other command that needs it asks it
+//! over the control socket in that directory. Nothing here is part of the library's interface.
 
 #[cfg(not(unix))]
 compile_error!("the program talks to its node over a Unix socket");
@@ -54,7 +54,8 @@ use crate::home::Home;
 pub(crate) use crate::log::remark;
 use crate::protocol::{Reply, Request, Told};
 
-/// Bytes of a text that are looked at for an invitation, which has half as many with all its spaces.
+/// Bytes of a text that are looked at for an invitation, which has half as many with all its
+/// spaces.
 const INVITATION: u64 = 8 << 20;
 
 const EXIT_CODES: &str = "\
@@ -82,7 +83,8 @@ struct Program {
         value_name = "DIR"
     )]
     dir: PathBuf,
-    /// Prints for programs, on standard output: JSON, one line an answer, an event or an error. Not with `run` and `cluster`.
+    /// Prints for programs, on standard output: JSON, one line an answer, an event or an error. Not
+    /// with `run` and `cluster`.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -98,21 +100,25 @@ enum Command {
     /// Prints the invitation with which a network begins. Each founder takes it with `join`.
     #[command(visible_alias = "found")]
     CreateNetwork(founding::Options),
-    /// Takes an invitation. A later `run` follows the network, and asks to be let in if it has no seat.
+    /// Takes an invitation. A later `run` follows the network, and asks to be let in if it has no
+    /// seat.
     Join {
         /// The text, or @FILE, or - for standard input.
         invitation: String,
-        /// The file from which the network was created. An identity of the network whose state it holds leaves that one for good
+        /// The file from which the network was created. An identity of the network whose state it
+        /// holds leaves that one for good
         #[arg(long, value_name = "FILE")]
         from_snapshot: Option<PathBuf>,
     },
-    /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when it listens: the address that others are
-    /// told, unless it is 0.0.0.0, which leads nowhere.
+    /// Runs the node, until it is interrupted. Prints `ready ADDRESS` when it listens: the address
+    /// that others are told, unless it is 0.0.0.0, which leads nowhere.
     Run(run::Options),
-    /// Tells whether this node and the members work, since when not, and what it means; answers within its time limit.
+    /// Tells whether this node and the members work, since when not, and what it means; answers
+    /// within its time limit.
     Health(health::Options),
-    /// Writes the state that the network certified last into a file that proves itself: from it a new network can go on when too
-    /// many members are lost. Also while the node does not run. `renew` certifies today's state.
+    /// Writes the state that the network certified last into a file that proves itself: from it a
+    /// new network can go on when too many members are lost. Also while the node does not run.
+    /// `renew` certifies today's state.
     Snapshot {
         /// The file, in the place of one that is there.
         file: PathBuf,
@@ -124,7 +130,8 @@ enum Command {
     },
     /// Shows what nodes recorded with `run --trace`.
     Trace(trace::Options),
-    /// Adds what `export` wrote to a set or a map, as far as it is missing. Interrupted, it may be run again.
+    /// Adds what `export` wrote to a set or a map, as far as it is missing. Interrupted, it may be
+    /// run again.
     Import(bulk::ImportOptions),
     /// Prints all of the state, an element a line, as JSON.
     Export(bulk::ExportOptions),
@@ -177,7 +184,8 @@ fn tell_misuse(misuse: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(misuse.exit_code()).unwrap_or(1))
 }
 
-/// What happened, and what to do: for people on standard error, for programs where the answer would be.
+/// What happened, and what to do: for people on standard error, for programs where the answer would
+/// be.
 fn complain(failure: &Failure, json: bool) {
     if json {
         let _ = print(&show::line(&failure.machine()));

@@ -1,4 +1,5 @@
-//! What a node knows of payments and of other operations: which wait, which were delivered, and which payment a reference names.
+//! What a node knows of payments and of other operations: which wait, which were delivered, and
+//! which payment a reference names.
 
 use bft_crdts::Actor;
 use bft_crdts::bank::{self, Bank, Money, Reference, TransferId};
@@ -73,7 +74,8 @@ impl Which {
     }
 }
 
-/// The payment that is asked for: among our own that wait, in what the payer's account remembers, or among the messages that are kept.
+/// The payment that is asked for: among our own that wait, in what the payer's account remembers,
+/// or among the messages that are kept.
 pub(crate) fn find(replica: &Replica<Bank>, which: &Which) -> Option<Payment> {
     if let Some((_, op)) = replica.pending_operations().find(|(_, op)| which.is(op)) {
         return payment(op, State::Pending);

@@ -1,4 +1,5 @@
-//! The interactive prompt: the same requests as on the command line, one a line, with completion of what the node knows.
+//! The interactive prompt: the same requests as on the command line, one a line, with completion of
+//! what the node knows.
 
 use std::borrow::Cow;
 use std::io;
@@ -182,7 +183,8 @@ struct Completion {
 
 impl Completion {
     fn of(words: Words) -> Self {
-        // Members may hold anything: what would steer the terminal, and what would be split, is not offered.
+        // Members may hold anything: what would steer the terminal, and what would be split, is not
+        // offered.
         let odd = |c: char| c.is_whitespace() || c == '"' || c == '\'' || show::steers(c);
         let members = words.members.into_iter();
         let mut line = Line::command();

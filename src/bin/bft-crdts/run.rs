@@ -37,19 +37,23 @@ pub(crate) struct Options {
     /// Where to listen (UDP). Without, at the address that the invitation gives this actor
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<Address>,
-    /// Where others reach this node, when that is not where it listens. Needed with 0.0.0.0, unless the invitation names it
+    /// Where others reach this node, when that is not where it listens. Needed with 0.0.0.0, unless
+    /// the invitation names it
     #[arg(long, value_name = "HOST:PORT", value_parser = name::dialable)]
     address: Option<Address>,
-    /// A member of today, to be asked for what is new: for a node that slept while all whom it knew were exchanged
+    /// A member of today, to be asked for what is new: for a node that slept while all whom it knew
+    /// were exchanged
     #[arg(long = "peer", value_name = "ACTOR@HOST:PORT")]
     peers: Vec<Contact>,
     /// Lets strangers follow the network
     #[arg(long)]
     observers: bool,
-    /// Records what happens in FILE, for `trace`. At 32 MiB it becomes FILE.old, in the place of an older one, and another begins
+    /// Records what happens in FILE, for `trace`. At 32 MiB it becomes FILE.old, in the place of an
+    /// older one, and another begins
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Serves metrics over HTTP at /metrics there, in OpenMetrics text; a port alone is one of this machine alone
+    /// Serves metrics over HTTP at /metrics there, in OpenMetrics text; a port alone is one of this
+    /// machine alone
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<Endpoint>,
     /// How to write what the node notes on standard error; RUST_LOG says what that is
@@ -130,7 +134,8 @@ fn serve(
     by_kind!(kind, A => runtime.block_on(start.run::<A>(signals)))
 }
 
-/// Where to listen, and what to tell others of it; `named` is what others were told when they were invited.
+/// Where to listen, and what to tell others of it; `named` is what others were told when they were
+/// invited.
 fn places(
     options: &Options,
     named: Option<&Address>,
@@ -243,7 +248,8 @@ async fn attend<A: Service>(
     until_asked_to_stop(desk, signals).await
 }
 
-/// A newcomer asks. Who had a seat and has none any more left or was sent away, and asks only when told to.
+/// A newcomer asks. Who had a seat and has none any more left or was sent away, and asks only when
+/// told to.
 async fn ask_to_be_let_in<A: Service>(desk: &Desk<A>, watch: &Watch) -> Result<(), Failure> {
     let seat = desk.node.read(|replica| {
         let actor = replica.actor();

@@ -47,8 +47,9 @@ pub(crate) struct Desk<A: Service> {
 }
 
 impl<A: Service> Desk<A> {
-    /// Grants a request, or says why not. [`Request::Events`] is answered by a [`Stream`](crate::stream::Stream). `taken` is told of an
-    /// operation that is durable, while the answer waits for its delivery.
+    /// Grants a request, or says why not. [`Request::Events`] is answered by a
+    /// [`Stream`](crate::stream::Stream). `taken` is told of an operation that is durable, while
+    /// the answer waits for its delivery.
     pub(crate) async fn grant(&self, request: Request, taken: oneshot::Sender<Reply>) -> Answer {
         match request {
             Request::Status
@@ -214,8 +215,8 @@ impl<A: Service> Desk<A> {
         self.node.read(read).await?
     }
 
-    /// Makes the operation on the state that is ahead, and waits for its delivery; or several, when one is too large. `taken` is
-    /// told of the first when it is durable.
+    /// Makes the operation on the state that is ahead, and waits for its delivery; or several, when
+    /// one is too large. `taken` is told of the first when it is durable.
     async fn propose(&self, wanted: Wanted, taken: oneshot::Sender<Reply>) -> Answer {
         let tell = |place| self.tell_taken(place, taken);
         let delivered = self.propose_unless_done(wanted, tell).await?;
@@ -223,8 +224,9 @@ impl<A: Service> Desk<A> {
         Ok(Reply::Delivered(view::place(&delivered)))
     }
 
-    /// The same; nothing when what is wanted was done before. The place of the first operation is handed to `taken` when it is
-    /// durable. With the message of the last one, how many elements are changed.
+    /// The same; nothing when what is wanted was done before. The place of the first operation is
+    /// handed to `taken` when it is durable. With the message of the last one, how many elements
+    /// are changed.
     pub(crate) async fn propose_unless_done<F: Future<Output = ()>>(
         &self,
         wanted: Wanted,
@@ -349,7 +351,8 @@ impl<A: Service> Desk<A> {
         }
     }
 
-    /// All actors that this node has heard of: once a member, convicted, in the address book, invited, or asking.
+    /// All actors that this node has heard of: once a member, convicted, in the address book,
+    /// invited, or asking.
     async fn known(&self) -> Result<BTreeSet<Actor>, Refusal> {
         let known = self.node.read(|replica| {
             let mut known: BTreeSet<_> = replica.sources().copied().collect();
@@ -367,7 +370,8 @@ impl<A: Service> Desk<A> {
     }
 }
 
-/// Who is to be let in. Its name is taken whole: strangers can make keys that begin like that of a guest.
+/// Who is to be let in. Its name is taken whole: strangers can make keys that begin like that of a
+/// guest.
 fn newcomer(name: &Name) -> Result<Actor, Refusal> {
     name.actor().ok_or_else(|| Refusal::Short(name.to_string()))
 }

@@ -1,6 +1,5 @@
-//! Answers as people read them. Texts of other actors are written so that they cannot steer a terminal.
-
-use std::fmt::Write;
+//! Answers as people read them. Texts of other actors are written so that they cannot steer a
+//! terminal.
 
 use bft_crdts::node::Address;
 use serde_json::{Value, json};
@@ -20,8 +19,8 @@ pub(crate) fn short(actor: &str) -> &str {
     actor.get(..SHORT).unwrap_or(actor)
 }
 
-/// Whether a character moves the cursor, turns the direction of what follows, or cannot be seen: Unicode's
-/// `Default_Ignorable_Code_Point` and `Bidi_Control`, and blanks that are not the space.
+/// Whether a character moves the cursor, turns the direction of what follows, or cannot be seen:
+/// Unicode's `Default_Ignorable_Code_Point` and `Bidi_Control`, and blanks that are not the space.
 pub(crate) fn steers(c: char) -> bool {
     let ignorable = matches!(
         c,
@@ -312,11 +311,19 @@ fn dot(place: &Place) -> String {
 }
 
 fn status(it: &Status) -> String {
-    let mut text = String::new();
-    let mut row = |name: &str, value: String| {
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "{name:<11}{value}");
-    };
+    let mut rows = identity_rows(it);
+    rows.extend(progress_rows(it));
+    rows.extend(alarm_rows(it));
+    let lines_of = |(name, value): &(&str, String)| format!("{name:<11}{value}");
+    lines(rows.iter().map(lines_of))
+}
+
+type Row = (&'static str, String);
+
+/// Who the node is, and where it stands among the members.
+fn identity_rows(it: &Status) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut row = |name, value: String| rows.push((name, value));
     row("actor", it.actor.clone());
     row("network", it.network.clone());
     if let Some(StateOrigin {
@@ -360,6 +367,13 @@ fn status(it: &Status) -> String {
             "the chain has not reached the generation that the invitation names".to_owned(),
         );
     }
+    rows
+}
+
+/// How far it is, and what passes through it.
+fn progress_rows(it: &Status) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut row = |name, value: String| rows.push((name, value));
     let delivered: u64 = it.lanes.iter().map(|lane| lane.seq).sum();
     row(
         "messages",
@@ -381,6 +395,13 @@ fn status(it: &Status) -> String {
             format!("{} changes wait for approval: see `requests`", it.asked),
         );
     }
+    rows
+}
+
+/// What its operator has to look into.
+fn alarm_rows(it: &Status) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut row = |name, value: String| rows.push((name, value));
     if !it.convicted.is_empty() {
         row(
             "convicted",
@@ -401,7 +422,7 @@ fn status(it: &Status) -> String {
             "our own key contradicts us; we sign no more".to_owned(),
         );
     }
-    text.trim_end().to_owned()
+    rows
 }
 
 fn member(it: &Member) -> String {

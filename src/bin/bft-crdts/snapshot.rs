@@ -1,7 +1,8 @@
-//! A certified state in a file, from which a new network can be founded when too many members of the old one are lost.
+//! A certified state in a file, from which a new network can be founded when too many members of
+//! the old one are lost.
 //!
-//! Before the canonical bytes stands a line that says what they are. The file proves itself: it can be kept anywhere, and taken
-//! from anybody, by whoever knows which network is meant.
+//! Before the canonical bytes stands a line that says what they are. The file proves itself: it can
+//! be kept anywhere, and taken from anybody, by whoever knows which network is meant.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -55,7 +56,8 @@ fn encode(state: &CertifiedState) -> Vec<u8> {
     [MAGIC, &codec::encode(state)].concat()
 }
 
-/// What follows the first line. Of a file that is longer than any snapshot, or is something else, little is read.
+/// What follows the first line. Of a file that is longer than any snapshot, or is something else,
+/// little is read.
 fn read(path: &Path) -> io::Result<Result<Vec<u8>, NoSnapshot>> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
@@ -74,8 +76,8 @@ fn read(path: &Path) -> io::Result<Result<Vec<u8>, NoSnapshot>> {
     Ok(Ok(bytes))
 }
 
-/// Writes the state that was certified last into `file`, whether the node of this directory runs or not. A node may see its own
-/// directory alone, so that it writes there.
+/// Writes the state that was certified last into `file`, whether the node of this directory runs or
+/// not. A node may see its own directory alone, so that it writes there.
 pub(crate) fn take(home: &Home, file: PathBuf) -> Result<Reply, Failure> {
     spare(&file).map_err(|error| Failure::File(file.clone(), error))?;
     let mut written = match home.open() {
@@ -134,7 +136,8 @@ pub(crate) fn write(home: &Home, state: Option<CertifiedState>) -> Result<Snapsh
     })
 }
 
-/// What the replica of this store has last begun a generation with. Nothing is said, and nothing written.
+/// What the replica of this store has last begun a generation with. Nothing is said, and nothing
+/// written.
 fn of_store(home: &Home, mut store: DurableStore) -> Result<Option<CertifiedState>, Failure> {
     let failed = |error| Failure::Store(home.directory().to_owned(), error);
     let (genesis, _) = home.network(&store)?;

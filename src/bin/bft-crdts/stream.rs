@@ -1,5 +1,5 @@
-//! The events of a node, from a cursor on. What was delivered is read from the lanes, so that no reader is too slow for it; what
-//! happens from now on wakes the stream, and tells the rest.
+//! The events of a node, from a cursor on. What was delivered is read from the lanes, so that no
+//! reader is too slow for it; what happens from now on wakes the stream, and tells the rest.
 
 use bft_crdts::Actor;
 use bft_crdts::deterministic_secure_broadcast::{Message, Replica};
@@ -12,8 +12,9 @@ use crate::protocol::{Event, Refusal, Told};
 use crate::service::Desk;
 use crate::{times, view};
 
-/// What is read from the lanes at once: so many messages, and no more once they have so many bytes of operations. Each lane has its
-/// part of it, so that none keeps the others out, and one message at least.
+/// What is read from the lanes at once: so many messages, and no more once they have so many bytes
+/// of operations. Each lane has its part of it, so that none keeps the others out, and one message
+/// at least.
 const PAGE_MESSAGES: usize = 256;
 const PAGE_BYTES: usize = 256 << 10;
 

@@ -1,8 +1,8 @@
-//! Who started the node and watches over it, such as systemd: it asks for the end by a signal, and hears over the socket in
-//! `NOTIFY_SOCKET` how far the node is.
+//! Who started the node and watches over it, such as systemd: it asks for the end by a signal, and
+//! hears over the socket in `NOTIFY_SOCKET` how far the node is.
 //!
-//! The datagrams are sent from here because sd-notify 0.5 takes the name of an abstract socket for a path, and waits for ever
-//! where nobody reads.
+//! The datagrams are sent from here because sd-notify 0.5 takes the name of an abstract socket for
+//! a path, and waits for ever where nobody reads.
 
 use std::env;
 use std::ffi::OsStr;
@@ -25,7 +25,8 @@ pub(crate) enum Phase {
     Stopping,
 }
 
-/// Tells the supervisor, where there is one that wants to know. One that cannot be told is no reason to stop.
+/// Tells the supervisor, where there is one that wants to know. One that cannot be told is no
+/// reason to stop.
 pub(crate) fn tell(phase: Phase) {
     let Some(socket) = env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else {
         return;
@@ -73,8 +74,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on they end nothing by themselves. Taken before all else: the first process of a container has no other way to
-    /// hear them.
+    /// From now on they end nothing by themselves. Taken before all else: the first process of a
+    /// container has no other way to hear them.
     pub(crate) fn take() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,

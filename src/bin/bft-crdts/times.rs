@@ -56,8 +56,8 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z")
 }
 
-/// Year, month and day after so many days since 1970 in the Gregorian calendar, which repeats itself every 400 years. Years are
-/// counted from March, so that the leap day is their last.
+/// Year, month and day after so many days since 1970 in the Gregorian calendar, which repeats
+/// itself every 400 years. Years are counted from March, so that the leap day is their last.
 fn date(days: u64) -> (u64, u64, u64) {
     const ERA: u64 = 146_097;
     let days = days + 719_468;

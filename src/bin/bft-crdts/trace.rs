@@ -15,8 +15,8 @@ pub(crate) const FILE_BYTES: u64 = 512 << 20;
 /// Which recordings, and how to show them.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Recordings of nodes, of one or of several members, the older parts too: what each saw is put in the order in which one
-    /// thing led to another
+    /// Recordings of nodes, of one or of several members, the older parts too: what each saw is put
+    /// in the order in which one thing led to another
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Writes a page to be opened in a browser
@@ -61,7 +61,8 @@ fn read(path: &Path) -> Result<Recording, Failure> {
     Recording::read(&text).map_err(|error| Failure::Recording(path.to_owned(), error))
 }
 
-/// The text of a file. What is no text is in no line of a recording, unless a crash tore the last one.
+/// The text of a file. What is no text is in no line of a recording, unless a crash tore the last
+/// one.
 fn text(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     let read = File::open(path)?.take(FILE_BYTES + 1);

@@ -1,10 +1,12 @@
 //! A second witness of how old the store is: how often it was written to, in a file beside it.
 //!
-//! A store that is put back from a copy has forgotten what its key has signed since. Put back alone, without this file, it is
-//! known for what it is before the node starts, with no member reachable. A directory that is put back whole is known by what
-//! the members tell, and by nothing here.
+//! A store that is put back from a copy has forgotten what its key has signed since. Put back
+//! alone, without this file, it is known for what it is before the node starts, with no member
+//! reachable. A directory that is put back whole is known by what the members tell, and by nothing
+//! here.
 //!
-//! The file follows each write of the store and never goes before one: what it names is a number that the store has reached.
+//! The file follows each write of the store and never goes before one: what it names is a number
+//! that the store has reached.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};

@@ -59,7 +59,8 @@ pub struct Ballot {
 /// One of the three things that are said in a round. Values are named by their digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Said {
-    /// The coordinator proposes a value; if a quorum prevoted it in an earlier round, the newest such.
+    /// The coordinator proposes a value; if a quorum prevoted it in an earlier round, the newest
+    /// such.
     Proposal {
         /// The value.
         value: Digest,
@@ -68,7 +69,8 @@ pub enum Said {
     },
     /// First vote: for the value, or for none.
     Prevote(Option<Digest>),
-    /// Second vote: for the value, or for none. A quorum of one round for one value is the decision.
+    /// Second vote: for the value, or for none. A quorum of one round for one value is the
+    /// decision.
     Precommit(Option<Digest>),
 }
 
@@ -104,9 +106,11 @@ impl Exclusive for Ballot {
 /// What one packet of the agreement carries: claims, each signed by whom it binds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Speech {
-    /// The sender's own statements of its round, and the precommits with which it left the last one.
+    /// The sender's own statements of its round, and the precommits with which it left the last
+    /// one.
     pub ballots: Vec<Signed<Ballot>>,
-    /// Quorums of prevotes: of the sender's valid round, and of the one that its proposal names. Or the decision.
+    /// Quorums of prevotes: of the sender's valid round, and of the one that its proposal names. Or
+    /// the decision.
     pub quorums: Vec<Arc<Certificate<Ballot>>>,
 }
 
@@ -123,15 +127,16 @@ impl Speech {
     }
 }
 
-/// What a member must find again after a crash. The value that it names must be durable first: what is said of a value binds,
-/// and nobody can be bound to what nobody can show.
+/// What a member must find again after a crash. The value that it names must be durable first: what
+/// is said of a value binds, and nobody can be bound to what nobody can show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// It said this.
     Said(Signed<Ballot>),
     /// A quorum prevoted this: the valid value and its round.
     Valid(Arc<Certificate<Ballot>>),
-    /// A quorum precommitted in one round, this or that, and the member went on to the next: who is behind follows by these.
+    /// A quorum precommitted in one round, this or that, and the member went on to the next: who is
+    /// behind follows by these.
     Left(Vec<Signed<Ballot>>),
 }
 

@@ -1,24 +1,29 @@
-//! The agreement on the value that ends a generation: single-shot Tendermint as a pure state machine.
+//! The agreement on the value that ends a generation: single-shot Tendermint as a pure state
+//! machine.
 //!
-//! Buchman, Kwon, Milosevic: The latest gossip on BFT consensus, arXiv 1807.04938, Algorithm 1; `rules.rs` names the
-//! lines. No clock and no I/O: it hears [`Speech`]es, opinions on values and ticks, and answers each with a
-//! [`Turn`]. The machine holds the member's key, so that a vote is signed, counted and recorded in one step, and no
-//! driver can count a vote that was not signed, or sign one that was not counted.
+//! Buchman, Kwon, Milosevic: The latest gossip on BFT consensus, arXiv 1807.04938, Algorithm 1;
+//! `rules.rs` names the lines. No clock and no I/O: it hears [`Speech`]es, opinions on values and
+//! ticks, and answers each with a [`Turn`]. The machine holds the member's key, so that a vote is
+//! signed, counted and recorded in one step, and no driver can count a vote that was not signed, or
+//! sign one that was not counted.
 //!
 //! Where the paper assumes gossip, this does instead:
 //! - a proposal with a valid round carries its quorum of prevotes;
-//! - on [`Agreement::tick`] a member says again what it said in its round, the precommits with which it left the
-//!   last one, and the prevotes of its valid round, from which others take the valid value too (else a liar
-//!   whose prevote reaches one member only locks it away from all others);
-//!   the precommits with which it left are durable, or a crash of all could leave one member alone in a later round, where it
-//!   has nothing to take the others along with, and they too few in theirs;
+//! - on [`Agreement::tick`] a member says again what it said in its round, the precommits with
+//!   which it left the last one, and the prevotes of its valid round, from which others take the
+//!   valid value too (else a liar whose prevote reaches one member only locks it away from all
+//!   others); the precommits with which it left are durable, or a crash of all could leave one
+//!   member alone in a later round, where it has nothing to take the others along with, and they
+//!   too few in theirs;
 //! - who has decided answers everything with the decision.
 //!
 //! Invariants:
-//! - a correct member signs one statement of a kind in a round, across crashes too: [`Record`]s before speeches;
-//! - precommits of different rounds are never counted together: a certificate has one statement, which names
-//!   the round (else two generations can follow one);
-//! - memory: two slots a seat, four quorums, and opinions on the values that are [named](Agreement::names).
+//! - a correct member signs one statement of a kind in a round, across crashes too: [`Record`]s
+//!   before speeches;
+//! - precommits of different rounds are never counted together: a certificate has one statement,
+//!   which names the round (else two generations can follow one);
+//! - memory: two slots a seat, four quorums, and opinions on the values that are
+//!   [named](Agreement::names).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -134,7 +139,8 @@ pub struct Agreement {
 #[must_use]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// Make these durable before anything below; and before each, the value that it [names](Record::value).
+    /// Make these durable before anything below; and before each, the value that it
+    /// [names](Record::value).
     pub persist: Vec<Record>,
     /// Send this to every member.
     pub send: Option<Speech>,
@@ -142,18 +148,20 @@ pub struct Turn {
     pub reply: Option<Speech>,
     /// Newly decided: the generation certificate.
     pub decided: Option<QuorumCertificate<Ballot>>,
-    /// Find out whether these values are good, and tell [`Agreement::judged`]. Asked again at each tick.
+    /// Find out whether these values are good, and tell [`Agreement::judged`]. Asked again at each
+    /// tick.
     pub judge: BTreeSet<Digest>,
     /// Members that voted twice in one place; one evidence a member.
     pub faults: Vec<Conflict<Ballot>>,
-    /// Something that our key signed and that we do not remember: a restored backup or a cloned disk. This
-    /// machine signs nothing any more.
+    /// Something that our key signed and that we do not remember: a restored backup or a cloned
+    /// disk. This machine signs nothing any more.
     pub forgotten: Option<Signed<Ballot>>,
 }
 
 impl Agreement {
-    /// Our seat, from the boundary at which the generation that ends began, as far as `records` tell: none at first,
-    /// all of this generation after a crash. Follow it with [`Agreement::start`].
+    /// Our seat, from the boundary at which the generation that ends began, as far as `records`
+    /// tell: none at first, all of this generation after a crash. Follow it with
+    /// [`Agreement::start`].
     ///
     /// # Errors
     /// [`RecoverError`] when we are no member, or when the records are not ours.
@@ -225,8 +233,9 @@ impl Agreement {
         self.decision.as_ref()
     }
 
-    /// The values that count here: proposed, offered, voted for or locked by us, prevoted by a quorum, decided. Eight at most,
-    /// whatever others say. They must be kept and shown to whoever asks; no other value matters.
+    /// The values that count here: proposed, offered, voted for or locked by us, prevoted by a
+    /// quorum, decided. Eight at most, whatever others say. They must be kept and shown to whoever
+    /// asks; no other value matters.
     #[must_use]
     pub fn names(&self) -> BTreeSet<Digest> {
         let quorums = [&self.valid, &self.newest, &self.ground]
@@ -254,7 +263,8 @@ impl Agreement {
         self.turn(|_, _| ())
     }
 
-    /// A value that we hold good and would propose, if no earlier round bound us. The newest offer counts.
+    /// A value that we hold good and would propose, if no earlier round bound us. The newest offer
+    /// counts.
     pub fn offer(&mut self, value: Digest) -> Turn {
         self.turn(|agreement, _| {
             agreement.candidate = Some(value);
@@ -262,8 +272,8 @@ impl Agreement {
         })
     }
 
-    /// The opinion on a value that a [`Turn`] asked for: good when it passes its check and its obligations are
-    /// fulfilled, bad when it fails. Say nothing as long as something is missing.
+    /// The opinion on a value that a [`Turn`] asked for: good when it passes its check and its
+    /// obligations are fulfilled, bad when it fails. Say nothing as long as something is missing.
     pub fn judged(&mut self, value: Digest, good: bool) -> Turn {
         self.turn(|agreement, _| {
             if agreement.questions().contains(&value) {
@@ -272,7 +282,8 @@ impl Agreement {
         })
     }
 
-    /// Our key has signed what we do not remember, here or elsewhere: this machine signs nothing any more.
+    /// Our key has signed what we do not remember, here or elsewhere: this machine signs nothing
+    /// any more.
     pub fn silence(&mut self) {
         self.mute = true;
     }
@@ -292,7 +303,8 @@ impl Agreement {
     /// Somebody speaks, or passes on what others said.
     ///
     /// # Errors
-    /// [`SpeechError`] when anything in it is no statement of a member of this generation; then none of it counts.
+    /// [`SpeechError`] when anything in it is no statement of a member of this generation; then
+    /// none of it counts.
     pub fn hear(&mut self, speech: &Speech) -> Result<Turn, SpeechError> {
         let (ballots, quorums) = self.verify(speech)?;
         let decided = |quorum: &QuorumCertificate<Ballot>| is_decision(&quorum.statement);

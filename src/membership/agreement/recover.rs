@@ -7,7 +7,8 @@ use crate::actor::{Signed, Verified};
 use crate::membership::{CertificateError, VerifyError};
 
 impl Agreement {
-    /// Takes up the highest round that we spoke in: what we said there is not said again, only repeated.
+    /// Takes up the highest round that we spoke in: what we said there is not said again, only
+    /// repeated.
     pub(super) fn recover(
         &mut self,
         records: impl IntoIterator<Item = Record>,

@@ -9,8 +9,8 @@ use crate::codec::Digest;
 use crate::membership::QuorumCertificate;
 
 impl Agreement {
-    /// Every rule that can act does, until none can. Each acts at most once a stage, and nothing here moves on to a
-    /// round that nobody has named, so it ends.
+    /// Every rule that can act does, until none can. Each acts at most once a stage, and nothing
+    /// here moves on to a round that nobody has named, so it ends.
     pub(super) fn advance(&mut self, turn: &mut Turn) {
         while self.decision.is_none() && self.act(turn) {}
     }
@@ -57,7 +57,8 @@ impl Agreement {
         true
     }
 
-    /// A proposal without a valid round is prevoted when it is good and we are not locked on another.
+    /// A proposal without a valid round is prevoted when it is good and we are not locked on
+    /// another.
     fn lines_22_to_27_prevote_first_proposal(&mut self, turn: &mut Turn) -> bool {
         let Some((value, None)) = self.proposed().filter(|_| self.stage == Stage::Propose) else {
             return false;
@@ -111,7 +112,8 @@ impl Agreement {
         due
     }
 
-    /// A quorum prevoted a good value in our round, which is the valid one now: lock it and precommit.
+    /// A quorum prevoted a good value in our round, which is the valid one now: lock it and
+    /// precommit.
     fn lines_36_to_41_lock(&mut self, turn: &mut Turn) -> bool {
         let here = self
             .valid
@@ -129,10 +131,11 @@ impl Agreement {
         true
     }
 
-    /// The newest good value that a quorum prevoted, durable before it is precommitted: proposed from now on.
+    /// The newest good value that a quorum prevoted, durable before it is precommitted: proposed
+    /// from now on.
     ///
-    /// The paper takes it from our own round only. One of an earlier round that others pass on serves as well: it is
-    /// only ever proposed together with its quorum of prevotes.
+    /// The paper takes it from our own round only. One of an earlier round that others pass on
+    /// serves as well: it is only ever proposed together with its quorum of prevotes.
     fn lines_42_to_43_valid(&mut self, turn: &mut Turn) -> bool {
         if let Some(polka) = self.slots.quorum(Vote::Prevote).and_then(Polka::of) {
             self.take_note(polka);
@@ -176,8 +179,8 @@ impl Agreement {
         due
     }
 
-    /// A quorum of precommits of one round decides. Not waiting for the proposal: of that quorum, correct members
-    /// have it and have found it good.
+    /// A quorum of precommits of one round decides. Not waiting for the proposal: of that quorum,
+    /// correct members have it and have found it good.
     fn lines_49_to_54_decide(&mut self, turn: &mut Turn) -> bool {
         let quorum = self.slots.quorum(Vote::Precommit);
         match quorum.filter(|quorum| super::is_decision(&quorum.statement)) {
@@ -239,7 +242,8 @@ impl Agreement {
         }
     }
 
-    /// What takes those who are behind along must outlast a crash of all, in which their memory of our votes is lost too.
+    /// What takes those who are behind along must outlast a crash of all, in which their memory of
+    /// our votes is lost too.
     fn lines_65_to_67_on_precommit_timeout(&mut self, turn: &mut Turn) {
         if let Some(next) = self.round.next() {
             let left = self

@@ -1,7 +1,9 @@
-//! What each seat has said: two slots a seat, one for our round and one for the highest round it has spoken in.
+//! What each seat has said: two slots a seat, one for our round and one for the highest round it
+//! has spoken in.
 //!
-//! The second slot has no horizon: were statements of far rounds dropped, a member left behind would never learn
-//! that others have moved on. A liar that names a far round fills its own slot only.
+//! The second slot has no horizon: were statements of far rounds dropped, a member left behind
+//! would never learn that others have moved on. A liar that names a far round fills its own slot
+//! only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,7 +83,8 @@ impl Slots {
         }
     }
 
-    /// Remembers a statement; evidence when its speaker said another in its place. The first one counts.
+    /// Remembers a statement; evidence when its speaker said another in its place. The first one
+    /// counts.
     pub(super) fn hear(&mut self, fact: Verified<Ballot>) -> Option<Conflict<Ballot>> {
         let seat = self.committee.seat(&fact.signer)?;
         let round = fact.statement.round;
@@ -101,7 +104,8 @@ impl Slots {
         Conflict::between(first, &fact)
     }
 
-    /// The `(f + 1)`-th highest round of those beyond ours: at least one correct member is there or further.
+    /// The `(f + 1)`-th highest round of those beyond ours: at least one correct member is there or
+    /// further.
     pub(super) fn overtaken(&self) -> Option<Round> {
         let beyond = self.seats.iter().filter_map(|seat| seat.beyond.as_ref());
         let mut rounds: Vec<Round> = beyond.map(|(round, _)| *round).collect();

@@ -1,4 +1,5 @@
-//! A test for each rule of Algorithm 1, named by its lines. Seat `r` coordinates round `r`: generation 0.
+//! A test for each rule of Algorithm 1, named by its lines. Seat `r` coordinates round `r`:
+//! generation 0.
 
 use std::collections::BTreeSet;
 
@@ -352,7 +353,8 @@ fn lines_47_to_48_and_65_to_67_any_quorum_of_precommits_ends_the_round_and_is_pa
     assert_eq!(precommits.count(), 3);
 }
 
-/// Nobody lies; the fourth says nothing. One member has left the first round, in which the two others are, and all crash.
+/// Nobody lies; the fourth says nothing. One member has left the first round, in which the two
+/// others are, and all crash.
 #[test]
 fn who_left_a_round_takes_the_others_along_after_a_crash_of_all() {
     let table = Table::of(4);

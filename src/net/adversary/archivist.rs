@@ -1,9 +1,10 @@
-//! The archivist: it keeps something of every kind and every generation, and says all of it again and again, above all to
-//! those who said it.
+//! The archivist: it keeps something of every kind and every generation, and says all of it again
+//! and again, above all to those who said it.
 //!
-//! It attacks whatever a member remembers a bounded number of, its own words included: an old word that comes back must not
-//! push a newer one out. What stops it: what is ours we take from ourselves alone, and what was dropped does not come back.
-//! The [`Replayer`](super::Replayer) repeats single packets by chance; the archivist forgets no kind, and repeats in bursts.
+//! It attacks whatever a member remembers a bounded number of, its own words included: an old word
+//! that comes back must not push a newer one out. What stops it: what is ours we take from
+//! ourselves alone, and what was dropped does not come back. The [`Replayer`](super::Replayer)
+//! repeats single packets by chance; the archivist forgets no kind, and repeats in bursts.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,8 +24,8 @@ const BURST: usize = 24;
 /// Bursts in all.
 const BURSTS: u16 = 128;
 
-/// On about every fourth tick says again, in the order in which it heard them, several packets of one kind to one member.
-/// Otherwise it behaves.
+/// On about every fourth tick says again, in the order in which it heard them, several packets of
+/// one kind to one member. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Archivist {
     seen: BTreeMap<&'static str, VecDeque<Body>>,

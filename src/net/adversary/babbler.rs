@@ -1,7 +1,7 @@
 //! The babbler: it sends bytes that are no packets, or hardly.
 //!
-//! It attacks the decoder. What stops it: decoding never recurses on input, never allocates more than the input's own
-//! length allows, and takes one encoding of each value only.
+//! It attacks the decoder. What stops it: decoding never recurses on input, never allocates more
+//! than the input's own length allows, and takes one encoding of each value only.
 
 use rand::RngExt;
 
@@ -12,8 +12,9 @@ use crate::traits::Wire;
 /// Packets that are larger than the bound, in all: they are as slow to make as to send.
 const OVERSIZED: u8 = 2;
 
-/// Sends somebody noise on every second tick: random bytes, or the last packet that it sent cut short, with a bit
-/// flipped, with a length that is too large, or within too many bytes. Otherwise it behaves.
+/// Sends somebody noise on every second tick: random bytes, or the last packet that it sent cut
+/// short, with a bit flipped, with a length that is too large, or within too many bytes. Otherwise
+/// it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Babbler {
     last: Vec<u8>,

@@ -1,8 +1,9 @@
-//! The backdater: once a message of its own is delivered, it signs another one at the same dot, in the name of a generation
-//! before or after the present one.
+//! The backdater: once a message of its own is delivered, it signs another one at the same dot, in
+//! the name of a generation before or after the present one.
 //!
-//! It attacks accountability: the two signatures are in no one generation's echoes. What stops it: a source signs one message a
-//! dot, in whatever generation, so that two of its signatures convict it wherever they meet.
+//! It attacks accountability: the two signatures are in no one generation's echoes. What stops it:
+//! a source signs one message a dot, in whatever generation, so that two of its signatures convict
+//! it wherever they meet.
 
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ use crate::traits::Wire;
 /// Times that it shows the other message to somebody.
 const TIMES: u8 = 4;
 
-/// Says of the end of its own lane something else than it said before, some times, to one member each time. Otherwise it behaves.
+/// Says of the end of its own lane something else than it said before, some times, to one member
+/// each time. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Backdater {
     times: u8,

@@ -6,7 +6,8 @@ use crate::actor::{Actor, Sig, Signed};
 use crate::deterministic_secure_broadcast::{Body, Equivocation, Proposal};
 use crate::membership::Change;
 
-/// Shows each signature whose signer the body names, to be read or changed. Certificates name seats, and are left out.
+/// Shows each signature whose signer the body names, to be read or changed. Certificates name
+/// seats, and are left out.
 pub(super) fn each_claim(body: &mut Body, mut see: impl FnMut(&mut Actor, &mut Sig)) {
     match body {
         Body::Proposal(proposal) => see_proposal(proposal, &mut see),

@@ -1,7 +1,9 @@
-//! The double echoer: it echoes whatever it sees, valid or not, two messages at one dot, and in other generations.
+//! The double echoer: it echoes whatever it sees, valid or not, two messages at one dot, and in
+//! other generations.
 //!
-//! It attacks consistency from the side of the members, and helps an equivocator. What stops it: `f` double echoes are
-//! too few for two quorums, an echo counts in its own generation only, and two echoes at one dot convict.
+//! It attacks consistency from the side of the members, and helps an equivocator. What stops it:
+//! `f` double echoes are too few for two quorums, an echo counts in its own generation only, and
+//! two echoes at one dot convict.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +21,9 @@ use crate::traits::Wire;
 /// Proposals that are remembered.
 const SEEN: usize = 64;
 
-/// Echoes every proposal that it is shown, to who showed it and to its source, now and then also in the next
-/// generation or the first; now and then shows somebody one that it has seen. Otherwise it behaves.
+/// Echoes every proposal that it is shown, to who showed it and to its source, now and then also in
+/// the next generation or the first; now and then shows somebody one that it has seen. Otherwise it
+/// behaves.
 #[derive(Clone, Debug, Default)]
 pub struct DoubleEchoer {
     echoed: BTreeMap<Dot, Digest>,

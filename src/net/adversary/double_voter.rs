@@ -1,8 +1,8 @@
-//! The double voter: in the agreement that ends a generation it votes one thing to some members and another to the
-//! rest.
+//! The double voter: in the agreement that ends a generation it votes one thing to some members and
+//! another to the rest.
 //!
-//! It attacks the agreement's locks. What stops it: two quorums of one round share a correct member, who votes
-//! once a round; and both votes together convict it.
+//! It attacks the agreement's locks. What stops it: two quorums of one round share a correct
+//! member, who votes once a round; and both votes together convict it.
 
 use super::{Adversary, Hand, Vice};
 use crate::codec::Digest;
@@ -10,8 +10,8 @@ use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::membership::Said;
 use crate::traits::Wire;
 
-/// Votes as it should to every second member; to the others for nothing where it should be for a value, and for a
-/// value where it should be for nothing. Otherwise it behaves.
+/// Votes as it should to every second member; to the others for nothing where it should be for a
+/// value, and for a value where it should be for nothing. Otherwise it behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DoubleVoter {
     /// The last value that it heard itself vote for.

@@ -1,8 +1,9 @@
-//! The early author: it signs messages that its honest half would not, about operations that are not valid, or not
-//! yet, or not its own.
+//! The early author: it signs messages that its honest half would not, about operations that are
+//! not valid, or not yet, or not its own.
 //!
-//! It attacks validity, causality and the memory of who holds what is early. What stops it: a member echoes only what
-//! is `Valid` on a state that it has delivered, holds one proposal a lane, and remembers nothing beyond the next dot.
+//! It attacks validity, causality and the memory of who holds what is early. What stops it: a
+//! member echoes only what is `Valid` on a state that it has delivered, holds one proposal a lane,
+//! and remembers nothing beyond the next dot.
 
 use std::sync::Arc;
 
@@ -47,8 +48,8 @@ impl EarlyLie {
     ];
 }
 
-/// Makes a lie of every second operation that it is to propose, by default in a way that chance chooses. Otherwise it
-/// behaves.
+/// Makes a lie of every second operation that it is to propose, by default in a way that chance
+/// chooses. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct EarlyAuthor {
     always: Option<EarlyLie>,

@@ -1,7 +1,7 @@
 //! The equivocator: two messages at one dot, shown to different members; the double spender.
 //!
-//! It attacks consistency. What stops it: a member echoes one message a dot, and two quorums share a correct member;
-//! the two signatures together convict it.
+//! It attacks consistency. What stops it: a member echoes one message a dot, and two quorums share
+//! a correct member; the two signatures together convict it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::dot::Head;
 use crate::membership::Tally;
 use crate::traits::Wire;
 
-/// Keeps the first operation that it is to propose until a second comes, then signs both at one dot, shows
-/// each to a part of the members, collects the echoes of both, echoes both itself, and shows each certificate that it
-/// gets to a part of the members. Otherwise it behaves.
+/// Keeps the first operation that it is to propose until a second comes, then signs both at one
+/// dot, shows each to a part of the members, collects the echoes of both, echoes both itself, and
+/// shows each certificate that it gets to a part of the members. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct Equivocator {
     first: Option<Vec<u8>>,
@@ -34,7 +34,8 @@ struct Lie {
 }
 
 impl Equivocator {
-    /// Shows the first message to `members` and the second to all others; by default chance splits them.
+    /// Shows the first message to `members` and the second to all others; by default chance splits
+    /// them.
     #[must_use]
     pub fn splitting(members: impl IntoIterator<Item = Actor>) -> Self {
         Self {

@@ -1,7 +1,8 @@
 //! The false accuser: it makes evidence of what others really said.
 //!
-//! It attacks accountability: everything in its evidence is signed by the accused. What stops it: two statements convict
-//! only if they exclude each other, and a signature binds the dot, the generation and the round that it was made for.
+//! It attacks accountability: everything in its evidence is signed by the accused. What stops it:
+//! two statements convict only if they exclude each other, and a signature binds the dot, the
+//! generation and the round that it was made for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use crate::traits::Wire;
 /// Statements of each kind that are remembered of each member.
 const SEEN: usize = 8;
 
-/// Accuses somebody on about every second tick, to everybody: of the same thing said twice, of two messages at two dots, of one
-/// of them at the other's dot, or of two echoes. Otherwise it behaves.
+/// Accuses somebody on about every second tick, to everybody: of the same thing said twice, of two
+/// messages at two dots, of one of them at the other's dot, or of two echoes. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct FalseAccuser {
     proposed: BTreeMap<Actor, VecDeque<Signed<Echo>>>,

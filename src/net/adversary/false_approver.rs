@@ -1,9 +1,9 @@
-//! The false approver: it consents to whatever nobody asked for: to expel everybody, to let its own creatures in, to
-//! renew for ever; and not to the same before all.
+//! The false approver: it consents to whatever nobody asked for: to expel everybody, to let its own
+//! creatures in, to renew for ever; and not to the same before all.
 //!
-//! It attacks the committee. What stops it: a change takes the approvals of a quorum, so a minority can neither admit
-//! nor expel anybody, nor freeze anybody; an entry takes the joiner's own signature; and of one seat the newest few
-//! approvals are kept.
+//! It attacks the committee. What stops it: a change takes the approvals of a quorum, so a minority
+//! can neither admit nor expel anybody, nor freeze anybody; an entry takes the joiner's own
+//! signature; and of one seat the newest few approvals are kept.
 
 use std::sync::Arc;
 
@@ -15,11 +15,12 @@ use crate::deterministic_secure_broadcast::{Body, Consent};
 use crate::membership::{Approval, Change, ChangeKey, Entry};
 use crate::traits::Wire;
 
-/// Consents on about every fourth tick to a change that chance chooses, before a part of the members. Otherwise it
-/// behaves.
+/// Consents on about every fourth tick to a change that chance chooses, before a part of the
+/// members. Otherwise it behaves.
 ///
-/// Where the members approve whatever they are asked for, it runs the committee, as anybody would: a simulated network
-/// that is [approving](crate::net::NetBuilder::approving) agrees only to what somebody correct wished for.
+/// Where the members approve whatever they are asked for, it runs the committee, as anybody would:
+/// a simulated network that is [approving](crate::net::NetBuilder::approving) agrees only to what
+/// somebody correct wished for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FalseApprover;
 

@@ -1,7 +1,9 @@
-//! The false certifier: it shows one message to some and another to the rest, and to each a quorum that is none.
+//! The false certifier: it shows one message to some and another to the rest, and to each a quorum
+//! that is none.
 //!
-//! It attacks consistency, at the certificate. What stops it: a certificate is as many good signatures as make a quorum,
-//! each of another seat, over what it names; and an echo counts for who signed it, if that is a member.
+//! It attacks consistency, at the certificate. What stops it: a certificate is as many good
+//! signatures as make a quorum, each of another seat, over what it names; and an echo counts for
+//! who signed it, if that is a member.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,8 +40,9 @@ struct Lie {
     echoes: BTreeMap<Seat, Sig>,
 }
 
-/// Keeps the first operation that it is to propose until a second comes, signs both at one dot, and certifies each falsely,
-/// in one way that chance chooses, to those that it showed it to. Otherwise it behaves.
+/// Keeps the first operation that it is to propose until a second comes, signs both at one dot, and
+/// certifies each falsely, in one way that chance chooses, to those that it showed it to. Otherwise
+/// it behaves.
 #[derive(Debug, Default)]
 pub struct FalseCertifier {
     first: Option<Vec<u8>>,

@@ -1,8 +1,8 @@
-//! The false coordinator: when it is its turn to propose the value that ends a generation, it proposes two, or a bad
-//! one, or one with a report left out, or nothing.
+//! The false coordinator: when it is its turn to propose the value that ends a generation, it
+//! proposes two, or a bad one, or one with a report left out, or nothing.
 //!
-//! It attacks the agreement's value and its end. What stops it: members prevote on facts about the value alone,
-//! execute it again themselves, and the next round has another coordinator.
+//! It attacks the agreement's value and its end. What stops it: members prevote on facts about the
+//! value alone, execute it again themselves, and the next round has another coordinator.
 
 use std::sync::Arc;
 
@@ -30,7 +30,8 @@ pub enum FalseProposal {
     Unbacked,
 }
 
-/// Lies as coordinator, in one way a generation; by default chance decides in which. Otherwise it behaves.
+/// Lies as coordinator, in one way a generation; by default chance decides in which. Otherwise it
+/// behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FalseCoordinator {
     always: Option<FalseProposal>,

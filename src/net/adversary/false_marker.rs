@@ -1,9 +1,10 @@
-//! The false marker: at the end of a generation it reports locks on messages that nobody can ever deliver, or in the lanes of
-//! keys that it made up, as many as there may be and fit a packet.
+//! The false marker: at the end of a generation it reports locks on messages that nobody can ever
+//! deliver, or in the lanes of keys that it made up, as many as there may be and fit a packet.
 //!
-//! It attacks what the next generation begins with. A boundary adopts what was reported: if that is worth nothing and only the
-//! liar has it, every later change waits for it; if it is much, it outgrows what a packet holds. What stops it: what no correct
-//! member can have echoed binds nobody, what a boundary names is kept until it is covered, and a mark counts only of who may
+//! It attacks what the next generation begins with. A boundary adopts what was reported: if that is
+//! worth nothing and only the liar has it, every later change waits for it; if it is much, it
+//! outgrows what a packet holds. What stops it: what no correct member can have echoed binds
+//! nobody, what a boundary names is kept until it is covered, and a mark counts only of who may
 //! speak.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +32,8 @@ const AROUND: usize = 512;
 enum Lie {
     /// A message of its own that is no operations.
     Garbage,
-    /// A message of its own with one operation many times, which is early for ever if it is not wrong.
+    /// A message of its own with one operation many times, which is early for ever if it is not
+    /// wrong.
     Early,
     /// The first message in each of many lanes of nobody, others for each member.
     Foreign,
@@ -48,9 +50,9 @@ struct Said {
     foreign: BTreeMap<Actor, BTreeMap<Actor, Mark>>,
 }
 
-/// Lies in its report in a way that chance chooses for each generation, and reports as soon as that begins, so that it is heard
-/// before anybody else is. It proposes nothing. What it reports a lock on it shows each member once, as
-/// soon as it is asked, and never again. Otherwise it behaves.
+/// Lies in its report in a way that chance chooses for each generation, and reports as soon as that
+/// begins, so that it is heard before anybody else is. It proposes nothing. What it reports a lock
+/// on it shows each member once, as soon as it is asked, and never again. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct FalseMarker {
     op: Option<Vec<u8>>,
@@ -105,7 +107,8 @@ impl FalseMarker {
     }
 }
 
-/// A lock on a message of its own right after what it reports to have delivered of itself: always the same in one generation.
+/// A lock on a message of its own right after what it reports to have delivered of itself: always
+/// the same in one generation.
 fn mark_own<A: Wire>(
     hand: &Hand<'_, A>,
     report: &mut Report,
@@ -138,7 +141,8 @@ fn room_for<A: Wire>(hand: &Hand<'_, A>, report: &Report, marks: &BTreeMap<Actor
     longest.map_or(lanes, |longest| lanes.min(bytes / longest))
 }
 
-/// Some locks in lanes of nobody, or as many seals as there may be marks: nobody needs a message to back those.
+/// Some locks in lanes of nobody, or as many seals as there may be marks: nobody needs a message to
+/// back those.
 fn marks_of_nobody<A: Wire>(hand: &mut Hand<'_, A>) -> BTreeMap<Actor, Mark> {
     let many = hand.random().random_range(0..4u8) == 0;
     let most = if many {

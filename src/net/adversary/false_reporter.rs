@@ -1,8 +1,9 @@
-//! The false reporter: at the end of a generation it reports what nobody certified and what nobody signed, and not the
-//! same to all.
+//! The false reporter: at the end of a generation it reports what nobody certified and what nobody
+//! signed, and not the same to all.
 //!
-//! It attacks the boundary of the next generation. What stops it: a coordinator proposes only reports that it can back
-//! with certificates, a lock counts with its source's signature only, and what a liar will not back is left out.
+//! It attacks the boundary of the next generation. What stops it: a coordinator proposes only
+//! reports that it can back with certificates, a lock counts with its source's signature only, and
+//! what a liar will not back is left out.
 
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use crate::dot::{Dot, Head};
 use crate::membership::{Mark, Report};
 use crate::traits::Wire;
 
-/// Sends each member, each time, its report as it is, one with a head that nobody certified, or one with a lock that
-/// it signed itself in the name of another. Otherwise it behaves.
+/// Sends each member, each time, its report as it is, one with a head that nobody certified, or one
+/// with a lock that it signed itself in the name of another. Otherwise it behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FalseReporter;
 

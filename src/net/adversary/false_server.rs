@@ -1,8 +1,8 @@
-//! The false server: whoever asks it for what it lacks is shown lanes that are cut short, that do not chain, or
-//! generations that nobody founded.
+//! The false server: whoever asks it for what it lacks is shown lanes that are cut short, that do
+//! not chain, or generations that nobody founded.
 //!
-//! It attacks whoever catches up. What stops it: each stretch of a lane and each generation proves itself, and there
-//! are several peers to ask.
+//! It attacks whoever catches up. What stops it: each stretch of a lane and each generation proves
+//! itself, and there are several peers to ask.
 
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ pub enum FalseAnswer {
     Pruned,
 }
 
-/// Lies in each answer, by default as chance decides, and in what it shows of generations. Otherwise it behaves.
+/// Lies in each answer, by default as chance decides, and in what it shows of generations.
+/// Otherwise it behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FalseServer {
     always: Option<FalseAnswer>,

@@ -1,7 +1,8 @@
-//! The false snapshot: whoever fetches a generation's state from it gets another manifest, or other bytes.
+//! The false snapshot: whoever fetches a generation's state from it gets another manifest, or other
+//! bytes.
 //!
-//! It attacks newcomers. What stops it: a generation's value signs the digest of the manifest, and the manifest has
-//! the digest of each chunk.
+//! It attacks newcomers. What stops it: a generation's value signs the digest of the manifest, and
+//! the manifest has the digest of each chunk.
 
 use rand::RngExt;
 
@@ -23,7 +24,8 @@ impl FalseSnapshot {
         Self { always: true }
     }
 
-    /// No state at all, or one that is well formed: what was delivered up to now, or never anything.
+    /// No state at all, or one that is well formed: what was delivered up to now, or never
+    /// anything.
     fn other<A: Wire>(self, hand: &mut Hand<'_, A>) -> Snapshot {
         match hand.random().random_range(0..3u8) {
             0 => Snapshot::from_bytes(b"nothing".to_vec().into()),

@@ -1,7 +1,8 @@
 //! The fickle server: of those who ask it for something it serves some, and after a while nobody.
 //!
-//! It attacks whoever relies on a thing's having been there once. What stops it: what others' statements name is kept by every
-//! correct member until it is covered, so that nobody depends on the one who brought it.
+//! It attacks whoever relies on a thing's having been there once. What stops it: what others'
+//! statements name is kept by every correct member until it is covered, so that nobody depends on
+//! the one who brought it.
 
 use std::collections::BTreeSet;
 

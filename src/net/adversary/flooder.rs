@@ -1,9 +1,9 @@
-//! The flooder: in the agreement that ends a generation it proposes a new worthless value whenever it may speak, votes for
-//! nothing, and keeps those going who would stop for lack of company.
+//! The flooder: in the agreement that ends a generation it proposes a new worthless value whenever
+//! it may speak, votes for nothing, and keeps those going who would stop for lack of company.
 //!
-//! It attacks what a member keeps of values while rounds fail: what was locked, valid or its own is to be pushed out, until
-//! something is decided that nobody holds. What stops it: what a vote, a lock or a record names is never let go, and each
-//! coordinator has a bounded share of the rest.
+//! It attacks what a member keeps of values while rounds fail: what was locked, valid or its own is
+//! to be pushed out, until something is decided that nobody holds. What stops it: what a vote, a
+//! lock or a record names is never let go, and each coordinator has a bounded share of the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,8 +30,9 @@ struct Heard {
     dragged: BTreeSet<Round>,
 }
 
-/// Votes for nothing with whoever speaks, proposes a worthless value in each round that is its own, and shows the coordinator
-/// of a round what others said in it, and all of them in its own. It takes no other part in the agreement. Otherwise it behaves.
+/// Votes for nothing with whoever speaks, proposes a worthless value in each round that is its own,
+/// and shows the coordinator of a round what others said in it, and all of them in its own. It
+/// takes no other part in the agreement. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct Flooder {
     heard: Heard,

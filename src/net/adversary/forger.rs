@@ -1,9 +1,9 @@
-//! The forger: it speaks in the names of others, with its own key and with signatures of theirs that belong to
-//! something else.
+//! The forger: it speaks in the names of others, with its own key and with signatures of theirs
+//! that belong to something else.
 //!
-//! It attacks whoever is believed, and above all the accused: evidence against a correct member. What stops it: a
-//! statement counts with its signer's signature on just that, a source's signature binds dot and digest, and a
-//! packet's `from` is never believed.
+//! It attacks whoever is believed, and above all the accused: evidence against a correct member.
+//! What stops it: a statement counts with its signer's signature on just that, a source's signature
+//! binds dot and digest, and a packet's `from` is never believed.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::traits::Wire;
 /// Signatures of others that are remembered.
 const SEEN: usize = 32;
 
-/// Adds a forged packet to about every fourth that it sends, and for every second proposal of another a second one in
-/// that one's name, and evidence of both. Otherwise it behaves.
+/// Adds a forged packet to about every fourth that it sends, and for every second proposal of
+/// another a second one in that one's name, and evidence of both. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Forger {
     seen: Vec<(Actor, Sig)>,
@@ -39,8 +39,8 @@ impl Forger {
         });
     }
 
-    /// The same packet with another's return address, with another's name under what we signed, or with another's
-    /// signature on something else.
+    /// The same packet with another's return address, with another's name under what we signed, or
+    /// with another's signature on something else.
     fn forge<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &Packet) -> Option<Packet> {
         let mut forged = packet.clone();
         let victim = hand.draw_other()?;
@@ -57,7 +57,8 @@ impl Forger {
         (forged != *packet).then_some(forged)
     }
 
-    /// Shows somebody another message in the name of the source of this one, and somebody else evidence of both.
+    /// Shows somebody another message in the name of the source of this one, and somebody else
+    /// evidence of both.
     fn frame<A: Wire>(hand: &mut Hand<'_, A>, proposal: &Proposal) {
         let network = *hand.half().network();
         let bind = |message: &Message| Echo {

@@ -1,7 +1,9 @@
-//! The glutton: of everything that is counted it sends more than there may be, or less than there has to be.
+//! The glutton: of everything that is counted it sends more than there may be, or less than there
+//! has to be.
 //!
-//! It attacks whoever makes room for what is announced, and whoever takes the length of a list for granted. What stops
-//! it: every bound of the network is checked before anything is taken in, and a quorum is exactly a quorum.
+//! It attacks whoever makes room for what is announced, and whoever takes the length of a list for
+//! granted. What stops it: every bound of the network is checked before anything is taken in, and a
+//! quorum is exactly a quorum.
 
 use std::sync::Arc;
 

@@ -14,8 +14,8 @@ use crate::dot::{Head, Seq};
 use crate::membership::Genesis;
 use crate::traits::Wire;
 
-/// The powers of a liar: its own key, an honest replica to hide behind, and the right to send anything to anybody.
-/// It has nobody else's key, and sees only what is sent to it.
+/// The powers of a liar: its own key, an honest replica to hide behind, and the right to send
+/// anything to anybody. It has nobody else's key, and sees only what is sent to it.
 pub struct Hand<'a, A: Wire> {
     key: &'a SigningActor,
     half: &'a mut Replica<A>,
@@ -148,7 +148,8 @@ impl<'a, A: Wire> Hand<'a, A> {
         })
     }
 
-    /// Signs a message after this end of its lane, and proposes it to some. None when the lane has no numbers left.
+    /// Signs a message after this end of its lane, and proposes it to some. None when the lane has
+    /// no numbers left.
     pub fn propose_to(
         &mut self,
         to: &BTreeSet<Actor>,
@@ -177,8 +178,8 @@ impl<'a, A: Wire> Hand<'a, A> {
         self.noise.push((to, bytes));
     }
 
-    /// Counts a lie, under the name of the vice: to be read from [`Net::lies`](crate::net::Net::lies). A run in which
-    /// nobody lied shows nothing.
+    /// Counts a lie, under the name of the vice: to be read from
+    /// [`Net::lies`](crate::net::Net::lies). A run in which nobody lied shows nothing.
     pub fn lied(&mut self, vice: &'static str) {
         *self.lies.entry(vice).or_default() += 1;
     }

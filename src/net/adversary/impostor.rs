@@ -1,8 +1,9 @@
 //! The impostor: it says to everybody at once what others never said.
 //!
-//! It attacks all that is known about a member. What stops it: a statement counts with its signer's signature on just
-//! that, and a packet's return address says nothing about anybody. The [`Forger`](super::Forger) tampers with single packets;
-//! the impostor lets nobody hear the truth first.
+//! It attacks all that is known about a member. What stops it: a statement counts with its signer's
+//! signature on just that, and a packet's return address says nothing about anybody. The
+//! [`Forger`](super::Forger) tampers with single packets; the impostor lets nobody hear the truth
+//! first.
 
 use std::sync::Arc;
 
@@ -18,8 +19,10 @@ use crate::traits::Wire;
 /// Ticks on which it wants somebody to leave, in all.
 const LIES: u32 = 64;
 
-/// Says this in the names of all others, whenever it is news: that they have all that there is, signed in their names or only sent from their addresses; that they want somebody to leave; that
-/// they hold nothing at the end of a generation; and now and then that they precommit nothing. Of itself it announces nothing. Otherwise it behaves.
+/// Says this in the names of all others, whenever it is news: that they have all that there is,
+/// signed in their names or only sent from their addresses; that they want somebody to leave; that
+/// they hold nothing at the end of a generation; and now and then that they precommit nothing. Of
+/// itself it announces nothing. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Impostor {
     told: u32,

@@ -1,4 +1,5 @@
-//! Liars: members that do anything their own key allows. One vice a file; a member may have several, see [`Vices`].
+//! Liars: members that do anything their own key allows. One vice a file; a member may have
+//! several, see [`Vices`].
 
 mod archivist;
 mod babbler;
@@ -79,9 +80,10 @@ use crate::traits::Wire;
 
 /// A vice: where a member departs from what its honest half would do.
 ///
-/// A member first offers each of its inputs to its vice, which may say something itself, and returns what is
-/// left for the honest half: the input, another one, or nothing. Then the vice sees everything that the member is about to
-/// send, of the honest half and of its own, and may change it. A vice that does nothing behaves.
+/// A member first offers each of its inputs to its vice, which may say something itself, and
+/// returns what is left for the honest half: the input, another one, or nothing. Then the vice sees
+/// everything that the member is about to send, of the honest half and of its own, and may change
+/// it. A vice that does nothing behaves.
 ///
 /// ```
 /// use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
@@ -127,8 +129,8 @@ pub trait Adversary<A: Wire> {
         Some(op)
     }
 
-    /// The member is about to send these: what the honest half wants to say, then what the vice said by itself. What is
-    /// sent through the hand meanwhile goes after them, as it is.
+    /// The member is about to send these: what the honest half wants to say, then what the vice
+    /// said by itself. What is sent through the hand meanwhile goes after them, as it is.
     fn on_send(&mut self, _hand: &mut Hand<'_, A>, _packets: &mut Vec<Packet>) {}
 }
 

@@ -1,6 +1,7 @@
 //! The mute: takes everything in and says nothing, as if it had crashed for good.
 //!
-//! It attacks whatever waits for all. What stops it: a quorum is `n - f`, so no phase of the protocol waits for more.
+//! It attacks whatever waits for all. What stops it: a quorum is `n - f`, so no phase of the
+//! protocol waits for more.
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::deterministic_secure_broadcast::Packet;

@@ -1,7 +1,8 @@
 //! The mute to some: it talks to a part of the members, and the others never hear of it.
 //!
-//! It attacks totality: what it does is known to some only. What stops it: whoever has delivered something announces
-//! it until each member is known to have it, so members serve each other and nobody depends on the source.
+//! It attacks totality: what it does is known to some only. What stops it: whoever has delivered
+//! something announces it until each member is known to have it, so members serve each other and
+//! nobody depends on the source.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,8 @@ use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::Packet;
 use crate::traits::Wire;
 
-/// Sends nothing to a part of the members, at least one; by default chance draws them. Otherwise it behaves.
+/// Sends nothing to a part of the members, at least one; by default chance draws them. Otherwise it
+/// behaves.
 #[derive(Clone, Debug, Default)]
 pub struct MuteToSome {
     ignored: Option<BTreeSet<Actor>>,

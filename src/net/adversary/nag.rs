@@ -1,7 +1,7 @@
 //! The nag: it proposes what can never be valid, and proposes it again and again.
 //!
-//! It attacks whoever is told of faults: what is told again and again drowns what is told once. What stops it: a fault is told
-//! once a dot and digest.
+//! It attacks whoever is told of faults: what is told again and again drowns what is told once.
+//! What stops it: a fault is told once a dot and digest.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ const TIMES: u8 = 200;
 /// Times in one tick.
 const AT_ONCE: u8 = 4;
 
-/// Instead of the first operation that it is to propose it proposes bytes that are none, several times on every tick. It
-/// proposes nothing else. Otherwise it behaves.
+/// Instead of the first operation that it is to propose it proposes bytes that are none, several
+/// times on every tick. It proposes nothing else. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Nag {
     said: Option<Arc<Proposal>>,

@@ -1,8 +1,10 @@
-//! The poisoner: it serves what nobody asked it for, and forges the parts of it that nothing seems to need.
+//! The poisoner: it serves what nobody asked it for, and forges the parts of it that nothing seems
+//! to need.
 //!
-//! It attacks what is kept and passed on. A certificate vouches for a message and not for the signature of its source: who
-//! keeps a copy with a forged one serves it to all that come later, and they refuse it. What stops it: what is kept was
-//! checked, a good copy is not replaced, and each stretch of an answer is judged by itself.
+//! It attacks what is kept and passed on. A certificate vouches for a message and not for the
+//! signature of its source: who keeps a copy with a forged one serves it to all that come later,
+//! and they refuse it. What stops it: what is kept was checked, a good copy is not replaced, and
+//! each stretch of an answer is judged by itself.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -21,10 +23,11 @@ use crate::traits::Wire;
 /// Stretches that are remembered.
 const SEEN: usize = 16;
 
-/// Keeps the first operation that it is to propose until a second comes, shows one of the two messages to as many as make a
-/// quorum with it and the other to the rest, and pushes the first, certified, with a forged signature to those that echoed it.
-/// Of the stretches that it hears of, it pushes some with a forged part to whoever did not ask, and forges a part of about
-/// every second answer of its own. Otherwise it behaves.
+/// Keeps the first operation that it is to propose until a second comes, shows one of the two
+/// messages to as many as make a quorum with it and the other to the rest, and pushes the first,
+/// certified, with a forged signature to those that echoed it. Of the stretches that it hears of,
+/// it pushes some with a forged part to whoever did not ask, and forges a part of about every
+/// second answer of its own. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct Poisoner {
     first: Option<Vec<u8>>,

@@ -1,8 +1,9 @@
-//! The procrastinator: it has one message certified just before a generation ends, shows the proof to one member only, and
-//! begins the next generation with another message at the same dot. It echoes neither for others.
+//! The procrastinator: it has one message certified just before a generation ends, shows the proof
+//! to one member only, and begins the next generation with another message at the same dot. It
+//! echoes neither for others.
 //!
-//! It attacks consistency across generations. What stops it: whoever echoed reports its lock, a reported lock is
-//! adopted by everybody, and of two reported ones neither is echoed any more.
+//! It attacks consistency across generations. What stops it: whoever echoed reports its lock, a
+//! reported lock is adopted by everybody, and of two reported ones neither is echoed any more.
 
 use std::sync::Arc;
 
@@ -33,8 +34,8 @@ struct Told {
     in_generation: Generation,
 }
 
-/// Keeps what it is to propose until it has two messages and a while has passed, then acts as its file says. Otherwise it
-/// behaves.
+/// Keeps what it is to propose until it has two messages and a while has passed, then acts as its
+/// file says. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct Procrastinator {
     ops: Vec<Vec<u8>>,

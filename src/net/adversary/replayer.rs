@@ -1,7 +1,8 @@
 //! The replayer: it says again what it once heard, late, and to others than it was meant for.
 //!
-//! It attacks whatever takes an old word for a new one. What stops it: statements name their generation and dot and
-//! only ever grow in force, and a certificate of an earlier generation meets the closing rule.
+//! It attacks whatever takes an old word for a new one. What stops it: statements name their
+//! generation and dot and only ever grow in force, and a certificate of an earlier generation meets
+//! the closing rule.
 
 use rand::RngExt;
 
@@ -12,8 +13,8 @@ use crate::traits::Wire;
 /// Packets that are remembered.
 const SEEN: usize = 128;
 
-/// Sends on every second tick, of all the packets that it has heard since the beginning, one to somebody. Otherwise it
-/// behaves.
+/// Sends on every second tick, of all the packets that it has heard since the beginning, one to
+/// somebody. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Replayer {
     seen: Vec<Packet>,

@@ -1,8 +1,10 @@
-//! The revivalist: it shows each member again what that member wished for first, and never what it wished for last.
+//! The revivalist: it shows each member again what that member wished for first, and never what it
+//! wished for last.
 //!
-//! It attacks whoever remembers a bounded number of its own wishes: old ones that come back push the newest out, of which others
-//! have not heard yet, and a change that a quorum approved is never made. What stops it: what is ours we take from ourselves
-//! alone, and a wish that is remembered is let go for no other.
+//! It attacks whoever remembers a bounded number of its own wishes: old ones that come back push
+//! the newest out, of which others have not heard yet, and a change that a quorum approved is never
+//! made. What stops it: what is ours we take from ourselves alone, and a wish that is remembered is
+//! let go for no other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,8 +18,9 @@ use crate::traits::Wire;
 /// Times that each member is shown its wishes.
 const TIMES: u16 = 64;
 
-/// Remembers the first wishes of each member, as many as it may have for newcomers, and shows it on every tick all but the last
-/// of them. Of wishes it says nothing else, and helps none come true. Otherwise it behaves.
+/// Remembers the first wishes of each member, as many as it may have for newcomers, and shows it on
+/// every tick all but the last of them. Of wishes it says nothing else, and helps none come true.
+/// Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Revivalist {
     wishes: BTreeMap<Actor, Vec<Arc<Consent>>>,

@@ -1,7 +1,8 @@
-//! The slow loris: it asks everybody for everything all the time, and answers late, in crumbs, or never.
+//! The slow loris: it asks everybody for everything all the time, and answers late, in crumbs, or
+//! never.
 //!
-//! It attacks whoever catches up, and the time of whoever serves. What stops it: one pull per peer at a time and
-//! several peers, answers of a bounded size, and backoff.
+//! It attacks whoever catches up, and the time of whoever serves. What stops it: one pull per peer
+//! at a time and several peers, answers of a bounded size, and backoff.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,8 +21,9 @@ const LATE: u64 = 40;
 /// Answers that are kept for later; there are no more promises than that.
 const KEPT: usize = 64;
 
-/// On every tick says to all members that it has nothing and asks for everything. Of its own answers a third is never
-/// sent, and the others late and with one stretch of one lane. Otherwise it behaves.
+/// On every tick says to all members that it has nothing and asks for everything. Of its own
+/// answers a third is never sent, and the others late and with one stretch of one lane. Otherwise
+/// it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct SlowLoris {
     now: u64,

@@ -1,7 +1,8 @@
-//! The substituter: it shows somebody the certificate of one message, and brings another message to it.
+//! The substituter: it shows somebody the certificate of one message, and brings another message to
+//! it.
 //!
-//! It attacks consistency, at the payload. What stops it: a certificate names a digest, and a message is taken for it
-//! only if it has that one.
+//! It attacks consistency, at the payload. What stops it: a certificate names a digest, and a
+//! message is taken for it only if it has that one.
 
 use std::sync::Arc;
 
@@ -25,8 +26,9 @@ struct Lie {
     times: u8,
 }
 
-/// Keeps the first operation that it is to propose until a second comes, proposes the one to all but one member, and
-/// brings that one the other, with the certificate of the first. Otherwise it behaves.
+/// Keeps the first operation that it is to propose until a second comes, proposes the one to all
+/// but one member, and brings that one the other, with the certificate of the first. Otherwise it
+/// behaves.
 #[derive(Debug, Default)]
 pub struct Substituter {
     first: Option<Vec<u8>>,

@@ -1,8 +1,8 @@
-//! The turncoat: in the agreement on a generation it helps one member alone to a decision, and proposes another value in
-//! the next round, as if nothing had been decided.
+//! The turncoat: in the agreement on a generation it helps one member alone to a decision, and
+//! proposes another value in the next round, as if nothing had been decided.
 //!
-//! It attacks the agreement: one member has decided, the others have not. What stops it: who precommitted is locked, and
-//! prevotes no other value until a quorum did in a later round.
+//! It attacks the agreement: one member has decided, the others have not. What stops it: who
+//! precommitted is locked, and prevotes no other value until a quorum did in a later round.
 
 use std::sync::Arc;
 
@@ -18,8 +18,9 @@ use crate::traits::Wire;
 /// Ticks for which it does not want to know of a decision: it must not end before its turn comes.
 const STUBBORN: u8 = 200;
 
-/// Precommits what one member only gets to see, or, as chance decides, prevotes so, and nothing to the others; as coordinator of a later round it
-/// proposes a value of its own, and votes for it. Of a decision it will not hear before that. Otherwise it behaves.
+/// Precommits what one member only gets to see, or, as chance decides, prevotes so, and nothing to
+/// the others; as coordinator of a later round it proposes a value of its own, and votes for it. Of
+/// a decision it will not hear before that. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Turncoat {
     confidant: Option<Actor>,

@@ -1,10 +1,12 @@
 //! The twins: two honest halves with one key, each of which talks to its own part of the members.
 //!
-//! What they do together no honest member does, and neither does anything wrong by itself: so this liar
-//! needs no knowledge of the protocol and goes wherever an honest member goes (Bano et al.: Twins, BFT
-//! Systems Made Robust, OPODIS 2021). It is also what becomes of a key that is started twice.
+//! What they do together no honest member does, and neither does anything wrong by itself: so this
+//! liar needs no knowledge of the protocol and goes wherever an honest member goes (Bano et al.:
+//! Twins, BFT Systems Made Robust, OPODIS 2021). It is also what becomes of a key that is started
+//! twice.
 //!
-//! What stops them is what stops each lie that they tell: one echo a dot, one vote a round, one report a generation.
+//! What stops them is what stops each lie that they tell: one echo a dot, one vote a round, one
+//! report a generation.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +15,8 @@ use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Packet, Replica, Step};
 use crate::traits::Wire;
 
-/// Keeps the first operation that it is to propose until a second comes; then each half proposes one of them. A half
-/// sends to its own part of the members only, and hears only of them.
+/// Keeps the first operation that it is to propose until a second comes; then each half proposes
+/// one of them. A half sends to its own part of the members only, and hears only of them.
 #[derive(Debug)]
 pub struct Twins<A: Wire> {
     first: Option<A::Op>,

@@ -160,7 +160,8 @@ impl Vice {
         }
     }
 
-    /// A liar with all of these vices. Those that take everything away from the others come last, whatever the order.
+    /// A liar with all of these vices. Those that take everything away from the others come last,
+    /// whatever the order.
     #[must_use]
     pub fn seat<A: Wire>(vices: &[Self]) -> Box<dyn Adversary<A>> {
         if let [vice] = vices {

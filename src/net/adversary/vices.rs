@@ -4,8 +4,9 @@ use super::{Adversary, Hand, Tick};
 use crate::deterministic_secure_broadcast::Packet;
 use crate::traits::Wire;
 
-/// Vices that one member has, all with one honest half. Each is given what those before it left, and sees what
-/// those before it are about to send; so one that takes much away, like [`Mute`](super::Mute), belongs to the end.
+/// Vices that one member has, all with one honest half. Each is given what those before it left,
+/// and sees what those before it are about to send; so one that takes much away, like
+/// [`Mute`](super::Mute), belongs to the end.
 ///
 /// ```
 /// use bft_crdts::net::{Equivocator, Forger, Net, Vices};

@@ -1,9 +1,10 @@
-//! The withholder: it shows the certificate of its message to one member only, and to that one not the message.
+//! The withholder: it shows the certificate of its message to one member only, and to that one not
+//! the message.
 //!
-//! It attacks totality, and the change of the committee: one member knows that something is certified, which nobody
-//! else may contradict. What stops it: who is bound to a message tallies its echoes without the source, a payload is
-//! fetched from whoever echoed it, and who has delivered serves all others; a reported lock is adopted by the next
-//! generation.
+//! It attacks totality, and the change of the committee: one member knows that something is
+//! certified, which nobody else may contradict. What stops it: who is bound to a message tallies
+//! its echoes without the source, a payload is fetched from whoever echoed it, and who has
+//! delivered serves all others; a reported lock is adopted by the next generation.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +15,8 @@ use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::traits::Wire;
 
-/// Proposes to as many members as make a quorum with it, shows the certificate to one of the others, and never serves
-/// its own lane. Otherwise it behaves.
+/// Proposes to as many members as make a quorum with it, shows the certificate to one of the
+/// others, and never serves its own lane. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Withholder {
     /// Who is kept from its messages; the first is shown their certificates.

@@ -36,9 +36,10 @@ use crate::codec::Digest;
 /// println!("{report}");
 /// ```
 ///
-/// A scenario is drawn from its number alone: size, subject, acts, faults, liars, changes of the committee. When a promise
-/// is broken, the scenario is shrunk: first acts and liars, then the part of the schedule that is in disorder, then
-/// the faults. What is left is told in words, as a chart, as a code that replays it, and as a test.
+/// A scenario is drawn from its number alone: size, subject, acts, faults, liars, changes of the
+/// committee. When a promise is broken, the scenario is shrunk: first acts and liars, then the part
+/// of the schedule that is in disorder, then the faults. What is left is told in words, as a chart,
+/// as a code that replays it, and as a test.
 pub struct Campaign {
     subjects: Vec<Subject>,
     shape: Shape,
@@ -53,14 +54,16 @@ pub struct Report {
     pub scenarios: u64,
     /// Packets that were sent in them.
     pub packets: u64,
-    /// A digest of all that happened in them: equal for equal numbers, shapes and subjects on every machine, in whatever
-    /// order they were played. A change of the code that leaves it as it was has changed nothing that members do.
+    /// A digest of all that happened in them: equal for equal numbers, shapes and subjects on every
+    /// machine, in whatever order they were played. A change of the code that leaves it as it was
+    /// has changed nothing that members do.
     pub digest: [u8; 32],
     /// How long it took.
     pub took: Duration,
     /// What was exercised.
     pub coverage: Coverage,
-    /// Broken promises, in the order of their numbers: at most one a thread, since the first one ends the campaign.
+    /// Broken promises, in the order of their numbers: at most one a thread, since the first one
+    /// ends the campaign.
     pub failures: Vec<Failure>,
 }
 
@@ -126,8 +129,8 @@ impl Campaign {
         subject.play(&scenario, self.signatures)
     }
 
-    /// Plays the scenarios with these numbers, until one breaks a promise, which is then shrunk. `told` is called, on any
-    /// thread, with how many have been played, and says whether to go on.
+    /// Plays the scenarios with these numbers, until one breaks a promise, which is then shrunk.
+    /// `told` is called, on any thread, with how many have been played, and says whether to go on.
     ///
     /// # Panics
     /// When there are no numbers: a campaign that plays nothing must not end without a failure.

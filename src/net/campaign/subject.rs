@@ -32,7 +32,8 @@ pub struct Played {
     pub coverage: Coverage,
     /// Packets that were sent.
     pub packets: u64,
-    /// A digest of every event and every byte sent; see [`Trace::digest`](crate::net::Trace::digest).
+    /// A digest of every event and every byte sent; see
+    /// [`Trace::digest`](crate::net::Trace::digest).
     pub digest: Digest,
     /// The run, if it was played to be recorded.
     pub recording: Option<Recording>,
@@ -54,9 +55,9 @@ pub struct Defeat {
 }
 
 impl Subject {
-    /// An algorithm under a name. `prepare` adds to the network before it is built: its beginning, its invariants;
-    /// `pick` turns a number into an operation for a member on its state, or none. An operation that the member's replica
-    /// refuses is left out.
+    /// An algorithm under a name. `prepare` adds to the network before it is built: its beginning,
+    /// its invariants; `pick` turns a number into an operation for a member on its state, or none.
+    /// An operation that the member's replica refuses is left out.
     pub fn new<A: Wire>(
         name: &'static str,
         prepare: impl Fn(NetBuilder<A>) -> NetBuilder<A> + Send + Sync + 'static,

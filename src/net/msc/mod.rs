@@ -1,21 +1,23 @@
 //! Message sequence charts: a pure function from a [`Trace`] to mscgen's text.
 //!
-//! Lifelines are the members in seat order, named a, b, c; a liar's is red. `=>` is a proposal, `>>` an echo, `:>` a
-//! certificate, `-x` a loss, `->` anything else, each drawn when it arrives or is lost; what takes effect is a box.
-//! `d.1` is the first message of d; `d.1'` is another one with the same source and number: a lie, or what a fault of the
-//! network made of a packet.
+//! Lifelines are the members in seat order, named a, b, c; a liar's is red. `=>` is a proposal,
+//! `>>` an echo, `:>` a certificate, `-x` a loss, `->` anything else, each drawn when it arrives or
+//! is lost; what takes effect is a box. `d.1` is the first message of d; `d.1'` is another one with
+//! the same source and number: a lie, or what a fault of the network made of a packet.
 //!
-//! What happens at a member is drawn from above to below in its order, and otherwise as high as there is room: what
-//! did not lead to one another may share a row. What a member says to several is one arrow with several heads. A packet that
-//! is sent again is drawn again only when one between the same two about the same message was lost; evidence, and what ended a
-//! generation, only where it is news.
+//! What happens at a member is drawn from above to below in its order, and otherwise as high as
+//! there is room: what did not lead to one another may share a row. What a member says to several
+//! is one arrow with several heads. A packet that is sent again is drawn again only when one
+//! between the same two about the same message was lost; evidence, and what ended a generation,
+//! only where it is news.
 //!
-//! `---` is where a generation begins anywhere; boxes say who has installed it. What a member says to all about the end
-//! of a generation (approvals, reports, votes) is drawn once, as an arrow to all, when it first arrives, unless that
-//! generation is over.
+//! `---` is where a generation begins anywhere; boxes say who has installed it. What a member says
+//! to all about the end of a generation (approvals, reports, votes) is drawn once, as an arrow to
+//! all, when it first arrives, unless that generation is over.
 //!
-//! Announcements and receipts are left out: they say only how far their sender is, every replica repeats them until all
-//! are level, and they are the half of most runs. What they lead to, a request and its answer, is drawn.
+//! Announcements and receipts are left out: they say only how far their sender is, every replica
+//! repeats them until all are level, and they are the half of most runs. What they lead to, a
+//! request and its answer, is drawn.
 
 mod sheet;
 
@@ -149,8 +151,8 @@ impl<'a> Names<'a> {
         name(self.members, actor)
     }
 
-    /// A packet can claim any sender, but mscgen refuses an arc to an undeclared lifeline: who is no member is drawn at
-    /// the first.
+    /// A packet can claim any sender, but mscgen refuses an arc to an undeclared lifeline: who is
+    /// no member is drawn at the first.
     fn lifeline(&self, actor: &Actor) -> usize {
         let place = self.members.iter().position(|member| member == actor);
         place.unwrap_or_default()
@@ -176,7 +178,8 @@ impl<'a> Names<'a> {
         self.drawn.entry(exchange).or_default().insert(fan)
     }
 
-    /// Whether a loss is drawn: the first of its kind. Either way, what is said again may be drawn again.
+    /// Whether a loss is drawn: the first of its kind. Either way, what is said again may be drawn
+    /// again.
     fn loses(&mut self, ends: [usize; 2], dot: Option<Dot>, fan: Fan) -> bool {
         self.drawn.remove(&exchange(ends, dot));
         self.lost.insert((ends[1], fan))
@@ -297,10 +300,7 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
         Event::Proposed { source, op } => {
             note(names.lifeline(source), &format!("proposes {op}"), WHITE)
         }
-        Event::Delivered { at, dot, digest } => {
-            let what = names.message(dot, Some(digest));
-            note(names.lifeline(at), &format!("delivers {what}"), GREEN)
-        }
+        Event::Delivered { at, dot, digest } => delivers(at, dot, digest, names),
         Event::Refused { at, refusal } => {
             let why = names.in_letters(&refusal.to_string());
             note(names.lifeline(at), &format!("refuses: {why}"), WHITE)
@@ -319,6 +319,12 @@ fn arc(event: &Event, names: &mut Names<'_>) -> Option<Arc> {
         Event::Restarted { who } => note(names.lifeline(who), "restarts", BLUE),
     };
     Some(drawn)
+}
+
+/// A note in a lifeline that a message was delivered.
+fn delivers(at: &Actor, dot: &Dot, digest: &Digest, names: &mut Names<'_>) -> Arc {
+    let what = names.message(dot, Some(digest));
+    note(names.lifeline(at), &format!("delivers {what}"), GREEN)
 }
 
 /// The packet that says what ended a generation.

@@ -31,7 +31,8 @@ pub(super) fn rows(arcs: Vec<Arc>, lifelines: usize) -> Vec<Vec<String>> {
     sheet.rows.iter().map(|row| texts(row)).collect()
 }
 
-/// What is in a row. Of several heads one has the label: between two lifelines if there is such a one, not upon a third.
+/// What is in a row. Of several heads one has the label: between two lifelines if there is such a
+/// one, not upon a third.
 fn texts(row: &[Drawn]) -> Vec<String> {
     let between = |drawn: &Drawn| (drawn.span.end() - drawn.span.start()) % 2 == 1;
     let labelled = |drawn: &Drawn| {
@@ -85,7 +86,8 @@ impl Sheet {
         }
     }
 
-    /// An arrow goes where the same is said to others already, if its receiver has come no further; else below.
+    /// An arrow goes where the same is said to others already, if its receiver has come no further;
+    /// else below.
     fn arrow(&mut self, from: usize, to: usize, fan: Fan) {
         let span = from.min(to)..=from.max(to);
         let shared = self.fans.get(&fan).copied();

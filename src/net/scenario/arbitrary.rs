@@ -7,8 +7,9 @@ use quickcheck::{Arbitrary, Gen};
 use super::{Scenario, Shape};
 use crate::environment;
 
-/// The n-th scenario that a thread draws is the same in every run, so that a property that held holds again, and
-/// one that failed fails again. `SCENARIO_SEED`, a number below 2^32, draws others: each seed has as many scenarios of its own.
+/// The n-th scenario that a thread draws is the same in every run, so that a property that held
+/// holds again, and one that failed fails again. `SCENARIO_SEED`, a number below 2^32, draws
+/// others: each seed has as many scenarios of its own.
 ///
 /// # Panics
 /// `arbitrary` panics when `SCENARIO_SEED` is set to anything else.

@@ -50,8 +50,8 @@ pub(super) fn darken(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     }
 }
 
-/// The first coordinator is not heard by one, and one of its two voters is not heard by the other nor by it, until all have voted
-/// for nothing; then the votes arrive after all, and all crash.
+/// The first coordinator is not heard by one, and one of its two voters is not heard by the other
+/// nor by it, until all have voted for nothing; then the votes arrive after all, and all crash.
 pub(super) fn late_votes(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     let mut others = vec![1, 2, 3];
     let mut draw = || others.swap_remove(random.random_range(0..others.len()));
@@ -120,8 +120,8 @@ pub(super) fn sleep(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     Kind::RobSleepers.perform(who, acts, random);
 }
 
-/// Somebody new speaks in a generation that a founder sleeps through, and who wakes up has much to catch up with and falls asleep
-/// again.
+/// Somebody new speaks in a generation that a founder sleeps through, and who wakes up has much to
+/// catch up with and falls asleep again.
 pub(super) fn doze(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     let who = who % 4;
     let speak = |speaker: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng| {
@@ -176,7 +176,8 @@ pub(super) fn slowed(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.extend(others_than(who).map(|to| Act::Clog { from, to }));
 }
 
-/// One passes all on to a second, which passes it on to a third, while a fourth does not hear of the first.
+/// One passes all on to a second, which passes it on to a third, while a fourth does not hear of
+/// the first.
 pub(super) fn relay(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     let seat = |more: u8| who.wrapping_add(more) % 4;
     let pass = |from, to| Act::Propose {
@@ -237,7 +238,8 @@ fn outlast(acts: &mut Vec<Act>) {
     acts.push(Act::Heal);
 }
 
-/// Two who follow are level, some messages are under way on links of which one is bad, and then all leave.
+/// Two who follow are level, some messages are under way on links of which one is bad, and then all
+/// leave.
 pub(super) fn hand_over(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.extend([Act::SwitchOff, Act::Follow, Act::Follow]);
     acts.push(Act::Run { tenths: 60 });

@@ -1,5 +1,6 @@
-//! Scenarios by the number. Swarm testing (Groce, Zhang, Eide, Chen, Regehr: Swarm Testing, ISSTA 2012): each scenario
-//! has a random part of all kinds of acts and faults turned on, for what one kind hides another may need.
+//! Scenarios by the number. Swarm testing (Groce, Zhang, Eide, Chen, Regehr: Swarm Testing, ISSTA
+//! 2012): each scenario has a random part of all kinds of acts and faults turned on, for what one
+//! kind hides another may need.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -12,9 +13,11 @@ use crate::net::{Faults, Vice};
 pub struct Shape {
     /// The numbers of members, drawn evenly.
     pub members: Vec<u8>,
-    /// How many acts a scenario has at most, if it is not directed: a family has its own length, and half of one leads nowhere.
+    /// How many acts a scenario has at most, if it is not directed: a family has its own length,
+    /// and half of one leads nowhere.
     pub acts: u8,
-    /// Whether there are liars, up to what the committee tolerates, and members that lose their memory.
+    /// Whether there are liars, up to what the committee tolerates, and members that lose their
+    /// memory.
     pub liars: bool,
     /// Whether links do harm.
     pub faults: bool,
@@ -22,7 +25,8 @@ pub struct Shape {
     pub crashes: bool,
     /// Whether the committee changes.
     pub changes: bool,
-    /// Of eight scenarios so many are directed: of one of the families, if any fits the rest of the shape.
+    /// Of eight scenarios so many are directed: of one of the families, if any fits the rest of the
+    /// shape.
     pub directed: u8,
     /// The families that directed scenarios are of.
     pub families: Vec<Family>,
@@ -56,8 +60,8 @@ impl Shape {
         }
     }
 
-    /// The family of the scenario with this number, if it is directed. Chance of its own decides, so that the
-    /// scenarios that are not are what they were.
+    /// The family of the scenario with this number, if it is directed. Chance of its own decides,
+    /// so that the scenarios that are not are what they were.
     fn family(&self, number: u64) -> Option<Family> {
         let random = &mut ChaCha8Rng::seed_from_u64(number);
         random.set_stream(1);

@@ -209,7 +209,8 @@ families! {
         ],
         ..SUCCESSIONS
     };
-    /// Generations end while somebody waits with a second message, and who knows of the first is not heard.
+    /// Generations end while somebody waits with a second message, and who knows of the first is
+    /// not heard.
     Patience, "patience", Plan {
         members: &[4], liars: &[&[Vice::Procrastinator]], hostile: 0, focus: 4,
         kinds: &[(4, Blink), (2, Wait), (1, Gag), (1, Isolate), (1, Heal), (1, Crash), (1, Restart), (2, Renew), (4, Unheard), (1, Join)],
@@ -249,7 +250,8 @@ families! {
         kinds: &[(1, Propose), (3, Sluggish)],
         ..VOTES
     };
-    /// Generations follow each other, and begin with what somebody reported that nobody can deliver.
+    /// Generations follow each other, and begin with what somebody reported that nobody can
+    /// deliver.
     Marks, "marks", Plan {
         members: &[4, 4, 4, 5, 7],
         liars: &[&[Vice::FalseMarker], &[Vice::FalseMarker, Vice::FickleServer]],
@@ -271,7 +273,8 @@ families! {
         kinds: &[(1, Propose), (1, Blink), (3, Blackout), (3, LateVotes), (1, Await), (1, CrashAll), (1, RestartAll), (1, Slow)],
         ..VOTES
     };
-    /// Somebody repeats all that was ever said, while more changes are wished for than are remembered.
+    /// Somebody repeats all that was ever said, while more changes are wished for than are
+    /// remembered.
     Archives, "archives", Plan {
         members: &[4], liars: &[&[Vice::Archivist], &[Vice::Archivist, Vice::Replayer]], hostile: 0, most: 4, focus: 8,
         kinds: &[(2, Propose), (1, Blink), (3, Petition), (1, Successors), (1, Restart)],
@@ -292,7 +295,8 @@ families! {
     };
     /// Somebody proposes again and again what is not valid.
     Nags, "nags", Plan { liars: &[&[Vice::Nag], &[Vice::Nag, Vice::Archivist]], ..LIARS };
-    /// Founders leave while a member sleeps, which is shown what their keys certify when it wakes up.
+    /// Founders leave while a member sleeps, which is shown what their keys certify when it wakes
+    /// up.
     Sleepers, "sleepers", Plan {
         members: &[4], liars: &[], least_liars: 0, most_liars: 0, hostile: 0, most: 2, focus: 0,
         kinds: &[(1, Propose), (1, Replace), (1, RobSleepers), (3, Sleep)],
@@ -335,7 +339,8 @@ families! {
         kinds: &[(1, Propose), (3, Recant)],
         ..LIARS
     };
-    /// One member decides alone, the others crash with what they are locked on, and the next coordinator proposes something else.
+    /// One member decides alone, the others crash with what they are locked on, and the next
+    /// coordinator proposes something else.
     Locks, "locks", Plan {
         members: &[4], liars: &[&[Vice::Turncoat]], hostile: 0, most: 3,
         kinds: &[(1, Blink), (4, ForgottenLock)],
@@ -347,13 +352,15 @@ families! {
         kinds: &[(1, Blink), (3, Doze)],
         ..LIARS
     };
-    /// A member leaves a round of the agreement before all others and crashes with them, while a liar says nothing.
+    /// A member leaves a round of the agreement before all others and crashes with them, while a
+    /// liar says nothing.
     Stragglers, "stragglers", Plan {
         members: &[4], liars: &[&[Vice::Mute]], hostile: 0, most: 2, focus: 0,
         kinds: &[(1, Blink), (3, Straggle)],
         ..VOTES
     };
-    /// Members crash in the middle of everything, and ask when they come back what their keys have signed.
+    /// Members crash in the middle of everything, and ask when they come back what their keys have
+    /// signed.
     Doubters, "doubters", Plan {
         members: &[1, 2, 4, 4, 4, 5, 7],
         liars: &[

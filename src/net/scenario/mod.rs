@@ -1,4 +1,5 @@
-//! Scenarios: what is done to a network, as data, so that a failure can be shrunk to a handful of acts.
+//! Scenarios: what is done to a network, as data, so that a failure can be shrunk to a handful of
+//! acts.
 
 #[cfg(feature = "quickcheck")]
 mod arbitrary;
@@ -100,20 +101,21 @@ pub enum Act {
         /// Whose.
         who: u8,
     },
-    /// A member starts again from the copy of its store, if there is one. It counts as a liar from then on; where that were
-    /// one liar too many, nothing happens.
+    /// A member starts again from the copy of its store, if there is one. It counts as a liar from
+    /// then on; where that were one liar too many, nothing happens.
     Restore {
         /// Who.
         who: u8,
     },
-    /// The keys of members that have left come into the wrong hands. Whoever has them certifies, in an old generation, what that
-    /// one never saw, if they are a quorum of it and everybody has left it behind; else nothing happens.
+    /// The keys of members that have left come into the wrong hands. Whoever has them certifies, in
+    /// an old generation, what that one never saw, if they are a quorum of it and everybody has
+    /// left it behind; else nothing happens.
     MisuseRetiredKeys {
         /// What; as for [`Act::Propose`].
         pick: u16,
     },
-    /// Time passes until so many correct members have come so far in the change that is under way; no longer than a few rounds of
-    /// the agreement take.
+    /// Time passes until so many correct members have come so far in the change that is under way;
+    /// no longer than a few rounds of the agreement take.
     Await {
         /// How far.
         phase: Phase,
@@ -129,26 +131,29 @@ pub enum Act {
         /// In ticks.
         ticks: u8,
     },
-    /// Time passes until the agreement on the next generation is in so late a round at a correct member, or there is none; at
-    /// most a hundred ticks for each.
+    /// Time passes until the agreement on the next generation is in so late a round at a correct
+    /// member, or there is none; at most a hundred ticks for each.
     Rounds {
         /// How many rounds.
         many: u8,
     },
-    /// Everything that is said of the agreement in one direction between two members is lost until the network heals.
+    /// Everything that is said of the agreement in one direction between two members is lost until
+    /// the network heals.
     Hush {
         /// From whom.
         from: u8,
         /// To whom.
         to: u8,
     },
-    /// Like [`Act::MisuseRetiredKeys`], to those who are behind: whoever can be shown the chain of generations is shown it first.
+    /// Like [`Act::MisuseRetiredKeys`], to those who are behind: whoever can be shown the chain of
+    /// generations is shown it first.
     RobSleepers {
         /// What; as for [`Act::Propose`].
         pick: u16,
     },
-    /// Somebody new asks to be let in, with the name of the newest generation in its invitation. Who has retired keys of the
-    /// first generation shows it what they certify, and a generation of their own, before anybody else speaks to it.
+    /// Somebody new asks to be let in, with the name of the newest generation in its invitation.
+    /// Who has retired keys of the first generation shows it what they certify, and a generation of
+    /// their own, before anybody else speaks to it.
     Invite {
         /// What; as for [`Act::Propose`].
         pick: u16,
@@ -181,7 +186,8 @@ pub enum Act {
     HandOver,
     /// From now on who has left is switched off for good as soon as it may be.
     SwitchOff,
-    /// From now on who starts again signs nothing before members have told it what its key has signed.
+    /// From now on who starts again signs nothing before members have told it what its key has
+    /// signed.
     Doubt,
 }
 
@@ -196,8 +202,8 @@ pub struct Scenario {
     pub liars: Vec<Vec<Vice>>,
     /// What the links do to packets, until the network heals.
     pub faults: Faults,
-    /// The packets, by number, that faults and varying latency may touch: all of them, until a failure is shrunk. The
-    /// others arrive unharmed after the shortest latency.
+    /// The packets, by number, that faults and varying latency may touch: all of them, until a
+    /// failure is shrunk. The others arrive unharmed after the shortest latency.
     pub unruly: Range<u64>,
     /// What is done, in order.
     pub acts: Vec<Act>,
@@ -239,8 +245,8 @@ impl Scenario {
         self
     }
 
-    /// Plays the acts, then [settles](Net::settle). `pick` turns a number into an operation that is valid for `actor`
-    /// on the given state, or none; `prepare` may add to the builder.
+    /// Plays the acts, then [settles](Net::settle). `pick` turns a number into an operation that is
+    /// valid for `actor` on the given state, or none; `prepare` may add to the builder.
     ///
     /// # Panics
     /// When a promise is broken; see [`Violation`](super::Violation).
@@ -320,15 +326,6 @@ impl<A: Wire> Stage<A> {
             Act::Restart { who } => net.restart(&seat(who)),
             Act::Backup { who } => self.back_up(seat(who)),
             Act::Restore { who } => self.restore(&seat(who)),
-            Act::Join if actors.len() < MOST_ACTORS && somebody_is_up(net) => {
-                net.join();
-            }
-            Act::Leave { who } if may_shrink(net) => {
-                let _ = net.leave(&seat(who));
-            }
-            Act::Renew { who } => {
-                let _ = net.renew(&seat(who));
-            }
             Act::MisuseRetiredKeys { pick: number } if somebody_is_up(net) => {
                 let op = |algorithm: &A, who: &Actor, other: u16| {
                     pick(algorithm, who, number.wrapping_add(other))
@@ -353,32 +350,52 @@ impl<A: Wire> Stage<A> {
             }
             Act::Reserved { who } => net.reserve(&seat(who)),
             Act::MisuseRetiredKeys { .. } => {}
-            Act::Knock if actors.len() < MOST_KNOCKING && somebody_is_up(net) => {
-                net.join();
-            }
-            Act::Retire { who } if may_shrink(net) => {
-                let founders: Vec<_> = net.genesis().members().iter().copied().collect();
-                let _ = net.leave(&founders[usize::from(who) % founders.len()]);
-            }
             Act::Lag { ticks } => net.lag(u64::from(ticks) * TICK_MICROS),
-            Act::Insist { who } => {
-                let founders: Vec<_> = net.genesis().members().iter().copied().collect();
-                let _ = net.renew(&founders[usize::from(who) % founders.len()]);
-            }
-            Act::Follow if actors.len() < MOST_ACTORS && somebody_is_up(net) => {
-                net.follow();
-            }
-            Act::HandOver if may_hand_over(net) => net.hand_over(),
             Act::SwitchOff => net.switch_off_leavers(),
             Act::Doubt => net.doubt(),
+            Act::RobSleepers { .. } | Act::Invite { .. } => {}
             Act::Knock
             | Act::Follow
             | Act::HandOver
             | Act::Retire { .. }
+            | Act::Insist { .. }
             | Act::Join
             | Act::Leave { .. }
-            | Act::RobSleepers { .. }
-            | Act::Invite { .. } => {}
+            | Act::Renew { .. } => self.change_members(act, &actors),
+        }
+    }
+
+    /// Performs an act that concerns who is a member, if it can be.
+    fn change_members(&mut self, act: Act, actors: &[Actor]) {
+        let net = &mut self.net;
+        let seat = |index: u8| actors[usize::from(index) % actors.len()];
+        let founders: Vec<_> = net.genesis().members().iter().copied().collect();
+        let founder = |index: u8| founders[usize::from(index) % founders.len()];
+        let open = somebody_is_up(net);
+        match act {
+            Act::Join if actors.len() < MOST_ACTORS && open => {
+                net.join();
+            }
+            Act::Knock if actors.len() < MOST_KNOCKING && open => {
+                net.join();
+            }
+            Act::Follow if actors.len() < MOST_ACTORS && open => {
+                net.follow();
+            }
+            Act::Leave { who } if may_shrink(net) => {
+                let _ = net.leave(&seat(who));
+            }
+            Act::Retire { who } if may_shrink(net) => {
+                let _ = net.leave(&founder(who));
+            }
+            Act::Renew { who } => {
+                let _ = net.renew(&seat(who));
+            }
+            Act::Insist { who } => {
+                let _ = net.renew(&founder(who));
+            }
+            Act::HandOver if may_hand_over(net) => net.hand_over(),
+            _ => {}
         }
     }
 

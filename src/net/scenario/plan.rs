@@ -1,4 +1,5 @@
-//! Directed scenarios: drawn like others, but of few kinds of acts, with liars that fit, where one kind of mistake lives.
+//! Directed scenarios: drawn like others, but of few kinds of acts, with liars that fit, where one
+//! kind of mistake lives.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -70,13 +71,16 @@ pub(super) enum Kind {
     LateVotes,
     RobSleepers,
     Invite,
-    /// All crash at some moment of a change on a slow network, what is under way is lost, and all start again.
+    /// All crash at some moment of a change on a slow network, what is under way is lost, and all
+    /// start again.
     Blackout,
-    /// A generation ends while a member hears one other alone, for so many rounds that all is forgotten that can be.
+    /// A generation ends while a member hears one other alone, for so many rounds that all is
+    /// forgotten that can be.
     Siege,
     /// A generation ends on a network that is slow for some rounds.
     Sluggish,
-    /// More changes are wished for than anybody remembers, none of them by enough, and at last one by all.
+    /// More changes are wished for than anybody remembers, none of them by enough, and at last one
+    /// by all.
     Petition,
     /// Two generations, with time for both.
     Successors,
@@ -90,14 +94,16 @@ pub(super) enum Kind {
     Straggle,
     /// All founders leave, and somebody is invited.
     Inherit,
-    /// Only a member that is not heard can decide in the first round; there is time for some more rounds, in which the others
-    /// may crash.
+    /// Only a member that is not heard can decide in the first round; there is time for some more
+    /// rounds, in which the others may crash.
     LoneDecision,
-    /// All members leave at once while messages are under way, to others who enter, and are switched off as soon as they may be.
+    /// All members leave at once while messages are under way, to others who enter, and are
+    /// switched off as soon as they may be.
     HandOver,
     /// A member starts again from an old copy of its store, and goes on speaking.
     Lapse,
-    /// One member alone wishes for as many newcomers as it may, and then for what all others come to wish for too.
+    /// One member alone wishes for as many newcomers as it may, and then for what all others come
+    /// to wish for too.
     Recant,
     /// Only a member that is not heard can decide in the first round, and the others crash.
     ForgottenLock,
@@ -177,8 +183,40 @@ impl Kind {
 
     pub(super) fn perform(self, who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
         let run = |tenths| Act::Run { tenths };
-        let cut = |from, to| Act::Cut { from, to };
-        acts.push(match self {
+        match self {
+            Self::Slowed => slowed(who, acts, random),
+            Self::Relay => relay(who, acts, random),
+            Self::Unheard => unheard(who, acts, random),
+            Self::LoneDecision => lone_decision(who, acts, random),
+            Self::LateVotes => late_votes(acts, random),
+            Self::Blackout => blackout(acts, random),
+            Self::Siege => siege(who, acts, random),
+            Self::Sluggish => sluggish(acts, random),
+            Self::Sleep => sleep(who, acts, random),
+            Self::Doze => doze(who, acts, random),
+            Self::Straggle => straggle(who, acts, random),
+            Self::Inherit => inherit(acts, random),
+            Self::Petition => petition(who, acts, random),
+            Self::HandOver => hand_over(acts, random),
+            Self::Lapse => lapse(who, acts, random),
+            Self::Recant => recant(who, acts, random),
+            Self::ForgottenLock => forgotten_lock(who, acts, random),
+            Self::Gag => acts.extend(others_than(who).map(|to| Act::Cut { from: who % 4, to })),
+            Self::Replace => acts.extend([Act::Join, run(60), Act::Leave { who }, run(60)]),
+            Self::Successors => {
+                for _ in 0..2 {
+                    renew(acts, random);
+                    acts.push(run(60));
+                }
+            }
+            single => acts.push(single.act(who, random)),
+        }
+    }
+
+    /// The act of a kind that is a single one.
+    fn act(self, who: u8, random: &mut ChaCha8Rng) -> Act {
+        let run = |tenths| Act::Run { tenths };
+        match self {
             Self::Propose => Act::Propose {
                 who,
                 pick: random.random(),
@@ -192,15 +230,10 @@ impl Kind {
             Self::Isolate => Act::Partition {
                 side: 1 << (who % 4),
             },
-            Self::Cut => cut(who, random.random()),
-            Self::Gag => {
-                let others = others_than(who);
-                return acts.extend(others.map(|other| cut(who % 4, other)));
-            }
-            Self::Slowed => return slowed(who, acts, random),
-            Self::Relay => return relay(who, acts, random),
-            Self::Unheard => return unheard(who, acts, random),
-            Self::LoneDecision => return lone_decision(who, acts, random),
+            Self::Cut => Act::Cut {
+                from: who,
+                to: random.random(),
+            },
             Self::Clog => Act::Clog {
                 from: who,
                 to: random.random(),
@@ -216,9 +249,6 @@ impl Kind {
             Self::Join => Act::Join,
             Self::Leave => Act::Leave { who },
             Self::Renew => Act::Renew { who },
-            Self::Replace => {
-                return acts.extend([Act::Join, run(60), Act::Leave { who }, run(60)]);
-            }
             Self::MisuseRetiredKeys => Act::MisuseRetiredKeys {
                 pick: random.random(),
             },
@@ -230,32 +260,13 @@ impl Kind {
             },
             Self::Await => await_phase(random),
             Self::CrashAll => Act::CrashAll,
-            Self::LateVotes => return late_votes(acts, random),
             Self::RestartAll => Act::RestartAll,
             Self::Slow => Act::Slow {
                 ticks: random.random_range(1..16),
             },
-            Self::Blackout => return blackout(acts, random),
-            Self::Siege => return siege(who, acts, random),
-            Self::Sluggish => return sluggish(acts, random),
-            Self::Sleep => return sleep(who, acts, random),
             Self::Doubt => Act::Doubt,
-            Self::Doze => return doze(who, acts, random),
-            Self::Straggle => return straggle(who, acts, random),
-            Self::Inherit => return inherit(acts, random),
-            Self::Petition => return petition(who, acts, random),
-            Self::HandOver => return hand_over(acts, random),
-            Self::Lapse => return lapse(who, acts, random),
-            Self::Recant => return recant(who, acts, random),
-            Self::ForgottenLock => return forgotten_lock(who, acts, random),
-            Self::Successors => {
-                for _ in 0..2 {
-                    renew(acts, random);
-                    acts.push(run(60));
-                }
-                return;
-            }
-        });
+            several => unreachable!("{several:?} is a course of acts"),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
-//! Smaller scenarios: first fewer acts and liars, then less of the schedule in disorder, then fewer faults.
+//! Smaller scenarios: first fewer acts and liars, then less of the schedule in disorder, then fewer
+//! faults.
 
 use std::ops::Range;
 
 use super::{Act, Scenario};
 use crate::net::{Faults, Vice};
 
-/// Packets beyond which no failure was ever seen: where the search for the packets that matter begins.
+/// Packets beyond which no failure was ever seen: where the search for the packets that matter
+/// begins.
 const MOST_PACKETS: u64 = 1 << 16;
 
 impl Scenario {
@@ -63,7 +65,8 @@ fn fewer_vices(liars: &[Vec<Vice>]) -> impl Iterator<Item = Vec<Vec<Vice>>> + 's
     })
 }
 
-/// The members that act by their seats, if some are not. Newcomers shift the seats, so this may change what happens.
+/// The members that act by their seats, if some are not. Newcomers shift the seats, so this may
+/// change what happens.
 fn plainly_named(scenario: &Scenario) -> impl Iterator<Item = Vec<Act>> + use<> {
     let actors = scenario.members.max(1);
     let mut acts = scenario.acts.clone();

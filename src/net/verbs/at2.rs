@@ -9,7 +9,8 @@ use crate::money::{Money, Transfer};
 use crate::net::{Net, NetBuilder, Subject};
 
 impl Net<At2> {
-    /// `from` pays `amount` to `to`, if `from` has it. Whether it does: the figure's *transfer(a, b, x)*.
+    /// `from` pays `amount` to `to`, if `from` has it. Whether it does: the figure's *transfer(a,
+    /// b, x)*.
     ///
     /// # Errors
     /// [`ProposeError`] of `from`'s replica: `NotValid` when there is no such account.
@@ -34,8 +35,8 @@ impl Net<At2> {
 }
 
 impl NetBuilder<At2> {
-    /// The accounts of the genesis: to each member in seat order its balance; those for whom there is none have no account.
-    /// To be called when the [`members`](NetBuilder::members) are known.
+    /// The accounts of the genesis: to each member in seat order its balance; those for whom there
+    /// is none have no account. To be called when the [`members`](NetBuilder::members) are known.
     ///
     /// # Panics
     /// When the balances are [too much money](crate::at2_impl::TooMuchMoney).
@@ -49,7 +50,8 @@ impl NetBuilder<At2> {
 }
 
 impl Subject {
-    /// AT2 whose founders begin with 100 each and pay each other a part of it, often all. Money is conserved.
+    /// AT2 whose founders begin with 100 each and pay each other a part of it, often all. Money is
+    /// conserved.
     #[must_use]
     pub fn at2() -> Self {
         Self::new("at2", rich, pay)

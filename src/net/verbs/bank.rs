@@ -10,7 +10,8 @@ impl Net<Bank> {
     /// `who` opens its account with `balance`.
     ///
     /// # Errors
-    /// [`ProposeError`] of its replica: `NotValid` when it is open already, or starts with more than it may.
+    /// [`ProposeError`] of its replica: `NotValid` when it is open already, or starts with more
+    /// than it may.
     ///
     /// # Panics
     /// When `who` is down or no member.
@@ -22,7 +23,8 @@ impl Net<Bank> {
     /// `from` pays `amount` to `to`.
     ///
     /// # Errors
-    /// [`ProposeError`] of `from`'s replica: `NotValid` when the money is not there, or one of the accounts.
+    /// [`ProposeError`] of `from`'s replica: `NotValid` when the money is not there, or one of the
+    /// accounts.
     ///
     /// # Panics
     /// When `from` is down or no member.
@@ -47,8 +49,9 @@ impl Net<Bank> {
 }
 
 impl NetBuilder<Bank> {
-    /// A bank whose accounts are open from the start: to each member in seat order its balance; those for whom there is none have no account.
-    /// To be called when the [`members`](NetBuilder::members) are known.
+    /// A bank whose accounts are open from the start: to each member in seat order its balance;
+    /// those for whom there is none have no account. To be called when the
+    /// [`members`](NetBuilder::members) are known.
     ///
     /// # Panics
     /// When a balance is beyond [`Bank::MOST_OPENING`].
@@ -70,8 +73,8 @@ impl NetBuilder<Bank> {
 }
 
 impl Subject {
-    /// A bank whose members begin with 100 each; newcomers open accounts. They pay each other a part of what they have, often
-    /// all of it. Money is conserved.
+    /// A bank whose members begin with 100 each; newcomers open accounts. They pay each other a
+    /// part of what they have, often all of it. Money is conserved.
     #[must_use]
     pub fn bank() -> Self {
         Self::new("bank", rich, pay)

@@ -22,7 +22,8 @@ impl Net<Text> {
         }
     }
 
-    /// `who` deletes the characters in `range` of what it sees. Whether there are any, and all of them.
+    /// `who` deletes the characters in `range` of what it sees. Whether there are any, and all of
+    /// them.
     ///
     /// # Errors
     /// [`ProposeError`] of its replica.

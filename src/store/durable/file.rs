@@ -59,7 +59,8 @@ pub(super) fn backend(file: File) -> Result<FileBackend, DurableError> {
     FileBackend::new(file).map_err(failed)
 }
 
-/// The database in `backend`, begun if that is empty. Every page is checked: a database that trusts a damaged file panics.
+/// The database in `backend`, begun if that is empty. Every page is checked: a database that trusts
+/// a damaged file panics.
 pub(super) fn database(backend: impl StorageBackend) -> Result<Database, DurableError> {
     Database::builder()
         .set_cache_size(CACHE_BYTES)

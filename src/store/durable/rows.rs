@@ -1,7 +1,8 @@
 //! What a row of the log holds: records, under a checksum that chains them to all rows before.
 //!
-//! The database checks its pages only when it opens the file, and its checksums are not cryptographic. Ours are checked
-//! with each load, and cover what its do not: which row it is, after which others, under whose key.
+//! The database checks its pages only when it opens the file, and its checksums are not
+//! cryptographic. Ours are checked with each load, and cover what its do not: which row it is,
+//! after which others, under whose key.
 
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
@@ -11,8 +12,8 @@ use crate::actor::Actor;
 use crate::codec::{decode, encode, encoded_len};
 use crate::deterministic_secure_broadcast::Record;
 
-/// Bytes of records in a row, unless one record alone has more: a row is read, checked and decoded as a whole. A little
-/// below a power of two, as the database rounds up to one.
+/// Bytes of records in a row, unless one record alone has more: a row is read, checked and decoded
+/// as a whole. A little below a power of two, as the database rounds up to one.
 pub(super) const ROW_BYTES: usize = (1 << 20) - 4096;
 
 /// Bytes of a row before its records.
@@ -30,7 +31,8 @@ pub(super) struct End {
 }
 
 impl End {
-    /// The end of an empty log, which is `actor`'s: what was said under one key does not go on under another.
+    /// The end of an empty log, which is `actor`'s: what was said under one key does not go on
+    /// under another.
     pub(super) fn of_nothing(actor: &Actor) -> Self {
         Self {
             rows: 0,

@@ -196,7 +196,8 @@ fn an_unclean_stop_is_repaired() {
     }
 }
 
-/// What this version writes, but for the database's own pages. Stores that are out there hold the same.
+/// What this version writes, but for the database's own pages. Stores that are out there hold the
+/// same.
 const GOLDEN: &str = include_str!("../../../tests/golden/store-v2.txt");
 
 #[test]

@@ -1,8 +1,10 @@
-//! A map whose keys everybody puts and removes: observed remove, and of concurrent values the last one is read.
+//! A map whose keys everybody puts and removes: observed remove, and of concurrent values the last
+//! one is read.
 //!
-//! A put is named by its [`Stamp`], source and rank; ranks run through the whole map. A put replaces, and a removal takes away,
-//! the puts that its author had seen under the key, and no others: so what is put concurrently survives. Of those that survive,
-//! [`Map::get`] reads the one of the largest rank, and [`Map::get_all`] each.
+//! A put is named by its [`Stamp`], source and rank; ranks run through the whole map. A put
+//! replaces, and a removal takes away, the puts that its author had seen under the key, and no
+//! others: so what is put concurrently survives. Of those that survive, [`Map::get`] reads the one
+//! of the largest rank, and [`Map::get_all`] each.
 //!
 //! ```
 //! use bft_crdts::types::Map;
@@ -21,16 +23,16 @@
 //!
 //! # What a liar cannot do
 //!
-//! - *Pin a value* with a rank from the future (`NotYet`), or win each tie under each key with one ground key of its own: ties go
-//!   to the larger digest of key, rank and source.
-//! - *Remove what is yet to come*: a removal or a put names puts that are applied; of others `NotYet`, of its own to come `Never`.
+//! - *Pin a value* with a rank from the future (`NotYet`), or win each tie under each key with one
+//!   ground key of its own: ties go to the larger digest of key, rank and source.
+//! - *Remove what is yet to come*: a removal or a put names puts that are applied; of others
+//!   `NotYet`, of its own to come `Never`.
 //! - *Write in another's name*, or *return to an old rank*: `Never`.
-//! - *Fill the memory*: what one source has alive is within its [`Budget`]; more is `NotYet` valid, since others may remove some.
-//!   Of a removed key nothing is kept, and of each source one rank.
+//! - *Fill the memory*: what one source has alive is within its [`Budget`]; more is `NotYet` valid,
+//!   since others may remove some. Of a removed key nothing is kept, and of each source one rank.
 //!
-//! Verdict and `apply` cost O(1) whatever the number of keys, O(log s) for `s` sources and each put in `over`, and the size of the
-//! value. A key has at most one
-//! put of each source.
+//! Verdict and `apply` cost O(1) whatever the number of keys, O(log s) for `s` sources and each put
+//! in `over`, and the size of the value. A key has at most one put of each source.
 
 mod state;
 
@@ -52,7 +54,8 @@ use state::bytes;
 
 pub use state::{Op, Put, State};
 
-/// What a key can be. Implemented for all such types; to be replicated over a network, a key must also decode.
+/// What a key can be. Implemented for all such types; to be replicated over a network, a key must
+/// also decode.
 pub trait Key: Value + Ord {}
 
 impl<K: Value + Ord> Key for K {}
@@ -69,8 +72,8 @@ pub struct Map<K: Key, V: Value> {
     alive: Alive,
 }
 
-/// What a source's operations change for the verdict on its next: its last rank, what it has alive, and of which keys it has a
-/// put since: its rank and what it takes.
+/// What a source's operations change for the verdict on its next: its last rank, what it has alive,
+/// and of which keys it has a put since: its rank and what it takes.
 struct Own<'a, K> {
     rank: u64,
     usage: Usage,
@@ -78,7 +81,8 @@ struct Own<'a, K> {
 }
 
 impl<K: Key, V: Value> Map<K, V> {
-    /// A replica in a network with this budget; its entries are the keys under which a source has a value.
+    /// A replica in a network with this budget; its entries are the keys under which a source has a
+    /// value.
     #[must_use]
     pub fn with_budget(actor: Actor, budget: Budget) -> Self {
         Self {
@@ -125,7 +129,8 @@ impl<K: Key, V: Value> Map<K, V> {
         winner(key, self.puts.get(key)?.as_slice())
     }
 
-    /// All values under `key`, in the order of their sources: more than one when they were put concurrently.
+    /// All values under `key`, in the order of their sources: more than one when they were put
+    /// concurrently.
     pub fn get_all(&self, key: &K) -> impl Iterator<Item = &Put<V>> {
         self.puts_under(key).iter()
     }

@@ -20,7 +20,8 @@ pub enum Op<K, V> {
         key: K,
         /// What is put.
         value: V,
-        /// The ranks of the puts of others under this key that it replaces. Its source's own is replaced in any case and not named.
+        /// The ranks of the puts of others under this key that it replaces. Its source's own is
+        /// replaced in any case and not named.
         over: Seen,
     },
     /// The key has no value, so far as `over` names them.
@@ -41,8 +42,8 @@ pub struct Put<V> {
     pub value: V,
 }
 
-/// What all replicas that applied the same operations agree on. Under each key at least one put, in the order of their sources,
-/// each of which has one.
+/// What all replicas that applied the same operations agree on. Under each key at least one put, in
+/// the order of their sources, each of which has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<K, V>")]
 #[serde(bound(deserialize = "K: Ord + Deserialize<'de>, V: Deserialize<'de>"))]

@@ -10,7 +10,8 @@ use super::op::Op;
 pub type Text = List<char>;
 
 impl Text {
-    /// The operation that inserts `text` so that it begins at position `at`; `None` when that is beyond the end.
+    /// The operation that inserts `text` so that it begins at position `at`; `None` when that is
+    /// beyond the end.
     ///
     /// Of an empty text, or beyond the budget, it is never valid.
     #[must_use]

@@ -25,8 +25,8 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Deletes `len` elements of a visible chunk. At an end of the chunk they go to a deleted neighbour that they belong to,
-    /// so that many small deletions leave few chunks.
+    /// Deletes `len` elements of a visible chunk. At an end of the chunk they go to a deleted
+    /// neighbour that they belong to, so that many small deletions leave few chunks.
     fn delete_part(&mut self, number: u32, offset: u32, len: u32) {
         let chunk = *self.chunk(number);
         if len == chunk.len {

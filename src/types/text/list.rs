@@ -16,18 +16,20 @@ use crate::codec;
 use crate::summary::bare;
 use crate::traits::{SecureBroadcastAlgorithm, Verdict};
 
-/// Elements that one source can insert, whatever the budget: without `u32::MAX` there is always a next number.
+/// Elements that one source can insert, whatever the budget: without `u32::MAX` there is always a
+/// next number.
 pub(super) const MOST_ELEMENTS: u64 = u32::MAX as u64 - 1;
 
-/// What a list can hold. Implemented for all such types. Equal elements must have equal bytes, and at least one.
+/// What a list can hold. Implemented for all such types. Equal elements must have equal bytes, and
+/// at least one.
 pub trait Element: Debug + Clone + Hash + Eq + Serialize {}
 
 impl<T: Debug + Clone + Hash + Eq + Serialize> Element for T {}
 
 /// A replicated list. See the [module](super).
 ///
-/// Two lists are equal when they belong to one actor, have one budget and are in the same state; to compare replicas of
-/// different actors, compare their states.
+/// Two lists are equal when they belong to one actor, have one budget and are in the same state; to
+/// compare replicas of different actors, compare their states.
 #[derive(Clone)]
 pub struct List<T: Element> {
     actor: Actor,
@@ -36,8 +38,9 @@ pub struct List<T: Element> {
 }
 
 impl<T: Element> List<T> {
-    /// A replica in a network whose sources may each insert what `budget` allows: so many elements and bytes of them in all,
-    /// whether they are deleted or not, since a deleted element still takes a place in the tree.
+    /// A replica in a network whose sources may each insert what `budget` allows: so many elements
+    /// and bytes of them in all, whether they are deleted or not, since a deleted element still
+    /// takes a place in the tree.
     #[must_use]
     pub fn with_budget(actor: Actor, budget: Budget) -> Self {
         let tree = Tree::new();
@@ -48,7 +51,8 @@ impl<T: Element> List<T> {
         }
     }
 
-    /// The operation that inserts `elements` so that the first is at position `at`; `None` when that is beyond the end.
+    /// The operation that inserts `elements` so that the first is at position `at`; `None` when
+    /// that is beyond the end.
     ///
     /// Of no elements, or beyond the budget, it is never valid.
     #[must_use]
@@ -65,8 +69,9 @@ impl<T: Element> List<T> {
         })
     }
 
-    /// Where an element between position `at` and the one before it hangs: on the one before, unless that has right children, and
-    /// otherwise on the first of those, which has no left children (Fugue, algorithm 1).
+    /// Where an element between position `at` and the one before it hangs: on the one before,
+    /// unless that has right children, and otherwise on the first of those, which has no left
+    /// children (Fugue, algorithm 1).
     fn gap(&self, at: usize) -> Option<(Option<Id>, Side)> {
         let Some(before) = at.checked_sub(1) else {
             let first = self.tree.order.first();
@@ -83,10 +88,12 @@ impl<T: Element> List<T> {
         })
     }
 
-    /// The operation that deletes the elements in `range`; `None` when there are none or the range goes beyond the end.
+    /// The operation that deletes the elements in `range`; `None` when there are none or the range
+    /// goes beyond the end.
     ///
-    /// Where many authors have typed into each other's words, a range may be more than [`SPANS_PER_OP`] spans: of those it is
-    /// never valid, and parts of the range have to be deleted one after the other.
+    /// Where many authors have typed into each other's words, a range may be more than
+    /// [`SPANS_PER_OP`] spans: of those it is never valid, and parts of the range have to be
+    /// deleted one after the other.
     #[must_use]
     pub fn delete(&self, range: Range<usize>) -> Option<Op<T>> {
         if range.is_empty() || range.end > self.len() {
@@ -146,14 +153,16 @@ impl<T: Element> List<T> {
         })
     }
 
-    /// The name of the element at `position`. Unlike a position it does not change when others insert and delete.
+    /// The name of the element at `position`. Unlike a position it does not change when others
+    /// insert and delete.
     #[must_use]
     pub fn id(&self, position: usize) -> Option<Id> {
         let (number, offset) = self.find(position)?;
         Some(self.id_in(number, offset))
     }
 
-    /// The position of the element; of one that is deleted the position where it would be. `None` when it is not here.
+    /// The position of the element; of one that is deleted the position where it would be. `None`
+    /// when it is not here.
     #[must_use]
     pub fn position(&self, id: &Id) -> Option<usize> {
         self.tree.lane(&id.source)?;
@@ -202,8 +211,8 @@ impl<T: Element> List<T> {
     }
 }
 
-/// Judging. Elements are never taken out of the tree, so what is named stays named; and how many elements a source has inserted
-/// is all that its own operations change for its later ones.
+/// Judging. Elements are never taken out of the tree, so what is named stays named; and how many
+/// elements a source has inserted is all that its own operations change for its later ones.
 impl<T: Element> List<T> {
     fn own(&self, from: &Actor) -> Usage {
         let lane = self.tree.lane(from);
@@ -296,7 +305,8 @@ impl<T: Element> List<T> {
         verdict
     }
 
-    /// Whether the element is here. An operation of `from`, which has inserted `own` elements, names it.
+    /// Whether the element is here. An operation of `from`, which has inserted `own` elements,
+    /// names it.
     fn judge_known(
         &self,
         from: &Actor,

@@ -22,11 +22,13 @@
 //! assert_eq!(hers.to_string(), "Hello world");
 //! ```
 //!
-//! The order is that of Fugue (Weidner, Kleppmann: The Art of the Fugue, 2023, arXiv 2305.00583): a tree whose nodes are the
-//! elements, each a left or a right child of another, read left children, element, right children. Words that two authors type at
-//! one place at the same time do not mix. An insertion names *one* element and a side, not the two elements that its author saw
-//! on its left and right: those say twice where it belongs, and what says it twice can contradict itself. The side is decided by
-//! the author and stands in the operation; whoever applies it decides nothing.
+//! The order is that of Fugue (Weidner, Kleppmann: The Art of the Fugue, 2023, arXiv 2305.00583): a
+//! tree whose nodes are the elements, each a left or a right child of another, read left children,
+//! element, right children. Words that two authors type at one place at the same time do not mix.
+//! An insertion names *one* element and a side, not the two elements that its author saw on its
+//! left and right: those say twice where it belongs, and what says it twice can contradict itself.
+//! The side is decided by the author and stands in the operation; whoever applies it decides
+//! nothing.
 //!
 //! # What a liar cannot do
 //!
@@ -41,22 +43,26 @@
 //! | deletes again and again | valid, and costs a look-up: what is deleted is remembered as ranges |
 //! | inserts and deletes to fill the memory of others | deleted elements count for its [`Budget`](super::Budget) as well, for ever |
 //!
-//! Whoever may write may also delete what others wrote, and a liar that is a member can do that as well as any vandal. Deleted
-//! elements are gone from the state; the log of operations has them.
+//! Whoever may write may also delete what others wrote, and a liar that is a member can do that as
+//! well as any vandal. Deleted elements are gone from the state; the log of operations has them.
 //!
 //! # What it costs
 //!
-//! With `n` chunks, which are at most as many as elements (twelve times fewer after the writing of a paper): verdict, insertion and
-//! reading at a position O(log n), and as much as there are elements in the operation; a deletion O(log n) for each span, and
-//! for each chunk that was not deleted before. `clone`, `==`, [`state`](crate::SecureBroadcastAlgorithm::state) and
+//! With `n` chunks, which are at most as many as elements (twelve times fewer after the writing of
+//! a paper): verdict, insertion and reading at a position O(log n), and as much as there are
+//! elements in the operation; a deletion O(log n) for each span, and for each chunk that was not
+//! deleted before. `clone`, `==`, [`state`](crate::SecureBroadcastAlgorithm::state) and
 //! [`sync_from`](crate::SecureBroadcastAlgorithm::sync_from) walk it all.
 //!
-//! A replica keeps 4 bytes for each character that was ever inserted, and for each chunk one entry in each of four indexes. So
-//! [`Budget::entries`](super::Budget::entries) bounds what a source that makes each of its elements a chunk has others keep.
+//! A replica keeps 4 bytes for each character that was ever inserted, and for each chunk one entry
+//! in each of four indexes. So [`Budget::entries`](super::Budget::entries) bounds what a source
+//! that makes each of its elements a chunk has others keep.
 //!
 //! Invariants:
-//! - the elements of a source have the numbers 1, 2, 3, .. without a gap, and stay in the tree when they are deleted;
-//! - where an element is in the tree is said in its operation alone: equal sets of operations, equal trees;
+//! - the elements of a source have the numbers 1, 2, 3, .. without a gap, and stay in the tree when
+//!   they are deleted;
+//! - where an element is in the tree is said in its operation alone: equal sets of operations,
+//!   equal trees;
 //! - [`State`] holds the fewest runs, ordered: equal trees, equal bytes.
 
 mod characters;

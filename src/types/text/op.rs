@@ -41,11 +41,13 @@ pub struct Span {
 /// An operation on a list of `T`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Op<T> {
-    /// The elements are in the list, the first as a child of `parent`, each further one as the right child of the one before.
+    /// The elements are in the list, the first as a child of `parent`, each further one as the
+    /// right child of the one before.
     Insert {
         /// The name of the first element. Its source is the author of the operation.
         id: Id,
-        /// The element that the first one is placed by; `None` is the start of the list, which only has a right side.
+        /// The element that the first one is placed by; `None` is the start of the list, which only
+        /// has a right side.
         parent: Option<Id>,
         /// The side of the parent that the first element is on.
         side: Side,
@@ -85,7 +87,8 @@ impl<T: fmt::Display> fmt::Display for Op<T> {
 }
 
 impl<T> Op<T> {
-    /// The first elements of an insertion, in at most 39 characters; how many a deletion takes away.
+    /// The first elements of an insertion, in at most 39 characters; how many a deletion takes
+    /// away.
     pub(super) fn label(&self, name: impl Fn(&T) -> String) -> String {
         match self {
             Self::Insert { elements, .. } => {

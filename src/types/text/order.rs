@@ -1,8 +1,10 @@
-//! The chunks of a list in document order: a B+ tree that only grows, in one vector, without pointers.
+//! The chunks of a list in document order: a B+ tree that only grows, in one vector, without
+//! pointers.
 //!
-//! Chunks have numbers, 0, 1, 2, .., given by the caller. Each has two values: how many of its elements are visible, and its
-//! *gap*, which is the depth of the lowest common ancestor of its last element and the element after it. Inner nodes hold
-//! the sum of the one and the least of the other, so that a position is found, and so is the end of a subtree, in O(log n).
+//! Chunks have numbers, 0, 1, 2, .., given by the caller. Each has two values: how many of its
+//! elements are visible, and its *gap*, which is the depth of the lowest common ancestor of its
+//! last element and the element after it. Inner nodes hold the sum of the one and the least of the
+//! other, so that a position is found, and so is the end of a subtree, in O(log n).
 
 /// Entries of one node.
 const WIDTH: usize = 32;
@@ -14,7 +16,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Measure {
     /// Visible elements.
     pub(super) visible: u64,
-    /// The depth of the lowest common ancestor of the last element and the one after it: of several chunks the least.
+    /// The depth of the lowest common ancestor of the last element and the one after it: of several
+    /// chunks the least.
     pub(super) gap: u64,
 }
 
@@ -227,7 +230,8 @@ impl Order {
         node.children[slot]
     }
 
-    /// The chunk that has the visible element at `position`, and how many visible ones of the chunk are before it.
+    /// The chunk that has the visible element at `position`, and how many visible ones of the chunk
+    /// are before it.
     pub(super) fn at(&self, position: u64) -> Option<(u32, u64)> {
         let (mut node, mut left) = (self.node(self.root), position);
         loop {
@@ -279,7 +283,8 @@ impl Order {
         }
     }
 
-    /// Splits a node that is full, after its ancestors. The recursion is as deep as the tree is high.
+    /// Splits a node that is full, after its ancestors. The recursion is as deep as the tree is
+    /// high.
     fn make_room(&mut self, number: u32) {
         if self.node(number).len() < WIDTH {
             return;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// Numbers, as the fewest ranges that hold them: first to last, both included, with a gap between two.
+/// Numbers, as the fewest ranges that hold them: first to last, both included, with a gap between
+/// two.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ranges(BTreeMap<u32, u32>);
 
@@ -14,7 +15,8 @@ impl Ranges {
 
     /// Adds `first` to `last`, and returns what of it is new, in order.
     ///
-    /// Takes O(log n) and as much for each range that is swallowed, which an earlier call has paid for.
+    /// Takes O(log n) and as much for each range that is swallowed, which an earlier call has paid
+    /// for.
     pub(super) fn insert(&mut self, first: u32, last: u32) -> Vec<(u32, u32)> {
         let (mut whole, mut new, mut next) = ((first, last), Vec::new(), Some(first));
         let from = self.touching(first);

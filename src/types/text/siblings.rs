@@ -1,8 +1,9 @@
 //! The order of the children on one side of a node.
 //!
-//! Correct replicas make siblings only when they insert at one place at the same time. Which of them comes first must not be for
-//! a liar to choose: were it the smaller actor, whoever ground such a key would always come first. So it is by lot: by a
-//! digest of the place and the source. The lot of a source at a place is one, whatever counters it burns.
+//! Correct replicas make siblings only when they insert at one place at the same time. Which of
+//! them comes first must not be for a liar to choose: were it the smaller actor, whoever ground
+//! such a key would always come first. So it is by lot: by a digest of the place and the source.
+//! The lot of a source at a place is one, whatever counters it burns.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +36,8 @@ impl Rank {
     }
 }
 
-/// The children on one side, without one that follows its parent in the parent's own run. Nearly always there is one alone,
-/// which needs no rank.
+/// The children on one side, without one that follows its parent in the parent's own run. Nearly
+/// always there is one alone, which needs no rank.
 #[derive(Clone, Debug)]
 pub(super) enum Siblings {
     One(Key),

@@ -11,10 +11,12 @@ use super::tree::{Tree, is_next};
 use crate::actor::Actor;
 use crate::budget::Usage;
 
-/// A snapshot of a list: equal lists have equal snapshots and equal bytes, whatever their histories.
+/// A snapshot of a list: equal lists have equal snapshots and equal bytes, whatever their
+/// histories.
 ///
-/// It holds the tree of all elements, as the fewest runs, and of those that are not deleted what they are. It decodes only when
-/// there is an order in which its sources can have written it: each run hangs on the start or on an element that came before.
+/// It holds the tree of all elements, as the fewest runs, and of those that are not deleted what
+/// they are. It decodes only when there is an order in which its sources can have written it: each
+/// run hangs on the start or on an element that came before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<T>")]
 #[serde(bound(deserialize = "T: Serialize + Deserialize<'de>"))]
@@ -40,7 +42,8 @@ struct Contribution<T> {
     bytes: u64,
 }
 
-/// Elements of one source, from `first` to the next run or the last element, each the right child of the one before.
+/// Elements of one source, from `first` to the next run or the last element, each the right child
+/// of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Run {
     first: u32,
@@ -150,8 +153,8 @@ impl<T: Clone> Contribution<T> {
 }
 
 impl<T> State<T> {
-    /// Runs, by lane and number, as they can have come: those of each source in its order, and each after the element that it hangs
-    /// on. Without those that cannot have come at all.
+    /// Runs, by lane and number, as they can have come: those of each source in its order, and each
+    /// after the element that it hangs on. Without those that cannot have come at all.
     fn order(&self) -> Vec<(u32, usize)> {
         let mut order = Vec::new();
         let mut next = vec![0; self.lanes.len()];

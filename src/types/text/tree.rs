@@ -1,14 +1,17 @@
 //! The tree of a list's elements, and where each is in document order.
 //!
-//! The tree is Fugue's (Weidner, Kleppmann: The Art of the Fugue: Minimizing Interleaving in Collaborative Text Editing,
-//! 2023): an element is a left or a right child of another, and the document is the tree read left children, element, right
-//! children. Elements only come, so an element's parent, depth and place among the others never change.
+//! The tree is Fugue's (Weidner, Kleppmann: The Art of the Fugue: Minimizing Interleaving in
+//! Collaborative Text Editing, 2023): an element is a left or a right child of another, and the
+//! document is the tree read left children, element, right children. Elements only come, so an
+//! element's parent, depth and place among the others never change.
 //!
-//! A *chunk* is a stretch of one source's elements, each the right child of the one before, that lie side by side in the document
-//! and are all visible or all deleted. How a run is cut into chunks depends on what came when; nothing outside shows it.
+//! A *chunk* is a stretch of one source's elements, each the right child of the one before, that
+//! lie side by side in the document and are all visible or all deleted. How a run is cut into
+//! chunks depends on what came when; nothing outside shows it.
 //!
-//! Nothing here walks the tree, which a liar makes as deep as it likes: the end of an element's subtree is the first gap after
-//! the element whose lowest common ancestor is less deep than it, and [`Order`] finds that in O(log n).
+//! Nothing here walks the tree, which a liar makes as deep as it likes: the end of an element's
+//! subtree is the first gap after the element whose lowest common ancestor is less deep than it,
+//! and [`Order`] finds that in O(log n).
 
 use std::collections::BTreeMap;
 
@@ -46,7 +49,8 @@ struct Spot {
     before: Option<u32>,
     /// The depth of the parent.
     depth: u64,
-    /// Whether what comes after the run, and not what comes before it, is in the subtree of the parent.
+    /// Whether what comes after the run, and not what comes before it, is in the subtree of the
+    /// parent.
     leads: bool,
 }
 
@@ -55,7 +59,8 @@ impl Chunk {
         if self.deleted { 0 } else { self.len.into() }
     }
 
-    /// The counter after its last element's. No element has the largest number, so that there is one.
+    /// The counter after its last element's. No element has the largest number, so that there is
+    /// one.
     pub(super) fn end(&self) -> u32 {
         self.first + self.len
     }
@@ -124,7 +129,8 @@ impl<T> Tree<T> {
         self.find(key).expect("parents and siblings are placed")
     }
 
-    /// The chunk after this one, if the last element of this one has right children: it begins with the first of their subtrees.
+    /// The chunk after this one, if the last element of this one has right children: it begins with
+    /// the first of their subtrees.
     pub(super) fn first_right_child(&self, number: u32) -> Option<u32> {
         let has_child = self.order.measure(number).gap == self.chunk(number).deepest();
         let next = || self.order.neighbour(number, Direction::Forward);
@@ -262,7 +268,8 @@ impl<T> Tree<T> {
         end.expect("the gap at the end of the document is 0")
     }
 
-    /// The last chunk before the subtree of `parent`, or before the part of it that its left children do not have.
+    /// The last chunk before the subtree of `parent`, or before the part of it that its left
+    /// children do not have.
     fn before_subtree(&mut self, parent: Key) -> Option<u32> {
         let Some(siblings) = self.siblings.get(&(Some(parent), Side::Left)) else {
             return self.cut_before(parent);

@@ -1,8 +1,10 @@
-//! A tree whose nodes are created, moved and thrown away by everybody: folders, an outline, a scene.
+//! A tree whose nodes are created, moved and thrown away by everybody: folders, an outline, a
+//! scene.
 //!
-//! Each node has one place, a register: of all moves of the node the one of the largest rank wins. Two moves that are harmless
-//! alone may close a cycle together. It is broken in what is shown, never by replaying history: of the nodes on a cycle, the one
-//! whose move is the last is shown at the top, until another move opens the cycle.
+//! Each node has one place, a register: of all moves of the node the one of the largest rank wins.
+//! Two moves that are harmless alone may close a cycle together. It is broken in what is shown,
+//! never by replaying history: of the nodes on a cycle, the one whose move is the last is shown at
+//! the top, until another move opens the cycle.
 //!
 //! ```
 //! use bft_crdts::types::tree::{Parent, Tree};
@@ -28,13 +30,14 @@
 //! - *Pin a node* with a rank from the future: as in the [register](super::lww_register), `NotYet`.
 //! - *Move what is not here*: `NotYet`, and what it should have created itself `Never`.
 //! - *Write in another's name*, *return to an old rank*, or *put a node under itself*: `Never`.
-//! - *Fill the memory*: a source creates at most [`Budget::entries`] nodes, of [`Budget::bytes`] in all. A node that is thrown away
-//!   may be fetched back, so it stays, and one more is `Never` valid: choose the budget for the tree's life. A move replaces the
-//!   node's place, and leaves nothing else behind.
+//! - *Fill the memory*: a source creates at most [`Budget::entries`] nodes, of [`Budget::bytes`] in
+//!   all. A node that is thrown away may be fetched back, so it stays, and one more is `Never`
+//!   valid: choose the budget for the tree's life. A move replaces the node's place, and leaves
+//!   nothing else behind.
 //! - *Exhaust the stack* by depth: no function recurses.
 //!
-//! Verdict and `apply` cost O(1) whatever the number of nodes, and O(log s) for `s` sources. Reading one node's shown place costs
-//! O(d log d) at depth `d`.
+//! Verdict and `apply` cost O(1) whatever the number of nodes, and O(log s) for `s` sources.
+//! Reading one node's shown place costs O(d log d) at depth `d`.
 
 mod state;
 
@@ -143,8 +146,8 @@ impl<V: Value> Tree<V> {
 
     /// The nodes that are shown at this place, in the order of their names.
     ///
-    /// At the top there may be nodes of cycles, which are looked for: O(n log n) there. Elsewhere O(d log d) for each node that was
-    /// put there, at depth `d`.
+    /// At the top there may be nodes of cycles, which are looked for: O(n log n) there. Elsewhere
+    /// O(d log d) for each node that was put there, at depth `d`.
     #[must_use]
     pub fn children(&self, parent: Parent) -> Vec<Stamp> {
         let put_here = self.put_at(parent);

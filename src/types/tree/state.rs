@@ -52,7 +52,8 @@ pub enum Act<V> {
 pub struct Node<V> {
     /// What it holds.
     pub value: V,
-    /// Where the last of its moves put it. What is shown may differ: see [`Tree::parent`](super::Tree::parent).
+    /// Where the last of its moves put it. What is shown may differ: see
+    /// [`Tree::parent`](super::Tree::parent).
     pub parent: Parent,
     /// The last of its moves, or its creation.
     pub moved: Stamp,

@@ -1,5 +1,6 @@
-//! What a member approved is shown to everybody again, by somebody else. It must make nobody forget what the member approved
-//! since, the member itself least of all: a change that a quorum approved would never be made.
+//! What a member approved is shown to everybody again, by somebody else. It must make nobody forget
+//! what the member approved since, the member itself least of all: a change that a quorum approved
+//! would never be made.
 
 use std::sync::Arc;
 
@@ -51,7 +52,8 @@ fn run(table: &mut Table, ticks: u32, replayed: &[Arc<Consent>]) {
     }
 }
 
-/// A member approves as many newcomers as it may and then a renewal, of which nobody hears yet. The newcomers' approvals.
+/// A member approves as many newcomers as it may and then a renewal, of which nobody hears yet. The
+/// newcomers' approvals.
 fn wish_for_much(table: &mut Table) -> Vec<Arc<Consent>> {
     for number in 0..CHANGES as u8 {
         let change = newcomer(table, number);
@@ -142,7 +144,8 @@ fn a_ninth_newcomer_is_refused_and_a_renewal_is_not() {
     assert_eq!(table.replicas[0].wishes(), wishes);
 }
 
-/// A report shows the changes that froze its member, as many as a value carries, however many a quorum approved.
+/// A report shows the changes that froze its member, as many as a value carries, however many a
+/// quorum approved.
 #[test]
 fn more_changes_than_a_value_carries_freeze_nobody_for_ever() {
     let mut table = Table::of(4);

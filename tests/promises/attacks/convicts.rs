@@ -1,5 +1,5 @@
-//! Liars that enter, equivocate and leave, one after the other and never more at once than are tolerated. What is said of
-//! all of them must still fit what others take.
+//! Liars that enter, equivocate and leave, one after the other and never more at once than are
+//! tolerated. What is said of all of them must still fit what others take.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ fn limits() -> Limits {
     limits
 }
 
-/// So many liars were members, one at a time, left nothing behind, and are convicted everywhere if they equivocated.
+/// So many liars were members, one at a time, left nothing behind, and are convicted everywhere if
+/// they equivocated.
 fn visited(liars: u32, equivocate: bool) -> Table {
     let mut table = Table::bounded(4, limits());
     table.add(0, 1);
@@ -74,7 +75,8 @@ fn evidence(table: &Table, number: u32) -> Arc<Equivocation> {
     Arc::new(Equivocation::Echo(Conflict { left, right }))
 }
 
-/// A member misses an operation and the packets that carry it, and comes back. Whether it catches up.
+/// A member misses an operation and the packets that carry it, and comes back. Whether it catches
+/// up.
 fn catches_up(table: &mut Table) -> bool {
     let sleeper: Actor = table.actor(SLEEPER);
     table.add(0, 200);

@@ -111,7 +111,8 @@ impl SecureBroadcastAlgorithm for Count {
     }
 }
 
-/// Four replicas, of which the last alone hears of a message that is early until `wanted` others are delivered.
+/// Four replicas, of which the last alone hears of a message that is early until `wanted` others
+/// are delivered.
 struct Early {
     replicas: Vec<Replica<Count>>,
     message: Arc<Proposal>,
@@ -205,7 +206,8 @@ fn an_early_message_that_is_sent_again_is_not_judged_each_time() {
     assert_eq!(JUDGED.get(), 0);
 }
 
-/// By the next delivery if that is all it waited for, and else soon after, by ticks if nothing more is delivered.
+/// By the next delivery if that is all it waited for, and else soon after, by ticks if nothing more
+/// is delivered.
 #[test]
 fn an_early_message_is_echoed_when_it_is_valid() {
     for wanted in [1, 5, 100] {

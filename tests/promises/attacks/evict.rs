@@ -1,5 +1,6 @@
-//! One liar of four and a network that is slow for a while: the liar proposes a new value whenever it may. Were they kept in the
-//! place of those that honest members stand for, nobody could show what is proposed once the network is well.
+//! One liar of four and a network that is slow for a while: the liar proposes a new value whenever
+//! it may. Were they kept in the place of those that honest members stand for, nobody could show
+//! what is proposed once the network is well.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,7 +52,8 @@ fn speak(table: &mut Table, to: usize, ballots: Vec<Signed<Ballot>>, value: Opti
 }
 
 impl Liar {
-    /// Answers each round of the first two with votes for none, so that it fails, and drags the slow one along.
+    /// Answers each round of the first two with votes for none, so that it fails, and drags the
+    /// slow one along.
     fn sees(&mut self, table: &mut Table, packet: &Packet) {
         let Body::Speech { speech, value, .. } = &packet.body else {
             return;

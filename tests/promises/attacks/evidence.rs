@@ -1,5 +1,5 @@
-//! Two signatures of one actor for one dot that reach one correct replica convict it, whatever generation either names and
-//! however they come.
+//! Two signatures of one actor for one dot that reach one correct replica convict it, whatever
+//! generation either names and however they come.
 
 use std::sync::Arc;
 

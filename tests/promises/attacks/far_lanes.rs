@@ -1,4 +1,5 @@
-//! A crash of one who is generations behind, and has taken in a message of a newcomer whose generation it has not installed.
+//! A crash of one who is generations behind, and has taken in a message of a newcomer whose
+//! generation it has not installed.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! One liar of four reports a lock on a message of its own that no correct member can have echoed. A boundary that adopts it
-//! imposes on all what nobody can ever judge valid; and when all drop its only copies, no later value can be backed.
+//! One liar of four reports a lock on a message of its own that no correct member can have echoed.
+//! A boundary that adopts it imposes on all what nobody can ever judge valid; and when all drop its
+//! only copies, no later value can be backed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use crate::common::{Table, add, dot, key, remove};
 const LIAR: usize = 3;
 const OTHERS: [usize; 3] = [0, 1, 2];
 
-/// Time passes for the others. The liar serves these messages to whoever asks for any, and says nothing else.
+/// Time passes for the others. The liar serves these messages to whoever asks for any, and says
+/// nothing else.
 fn run(table: &mut Table, ticks: u32, served: &[Arc<Proposal>]) {
     let liar = table.actor(LIAR);
     for _ in 0..ticks {
@@ -80,7 +82,8 @@ fn deliver_another(table: &mut Table, member: u8) {
     }
 }
 
-/// Two changes end and operations are delivered after each, restarts or not. Whether the first boundary adopted the lock.
+/// Two changes end and operations are delivered after each, restarts or not. Whether the first
+/// boundary adopted the lock.
 fn outlive(table: &mut Table, echo: Echo, served: &[Arc<Proposal>], restarts: bool) -> bool {
     report_lock(table, echo);
     renew(table, served);
@@ -148,7 +151,8 @@ fn a_lock_on_what_follows_nothing_binds_nobody() {
     binds_nobody(ops, |_| Digest::from_bytes([9; 32]));
 }
 
-/// A source signs a digest for a dot; that it is the digest of the message at that dot, nobody has checked.
+/// A source signs a digest for a dot; that it is the digest of the message at that dot, nobody has
+/// checked.
 #[test]
 fn a_lock_on_the_digest_of_another_dots_message_binds_nobody() {
     let mut table = Table::of(4);
@@ -167,7 +171,8 @@ fn a_lock_on_the_digest_of_another_dots_message_binds_nobody() {
     assert!(!outlive(&mut table, echo, &[first, second], true));
 }
 
-/// The liar's source signature on two messages seals the dot: nothing is imposed there, so that nothing need be valid.
+/// The liar's source signature on two messages seals the dot: nothing is imposed there, so that
+/// nothing need be valid.
 #[test]
 fn a_garbage_lock_beside_a_correct_members_seals_the_dot() {
     let mut table = Table::of(4);
@@ -189,8 +194,8 @@ fn a_garbage_lock_beside_a_correct_members_seals_the_dot() {
     assert!(sealed.contains_key(&liar));
 }
 
-/// Three values are put together from three different reports, if each names another lock: so nobody may back what it
-/// would not vote for.
+/// Three values are put together from three different reports, if each names another lock: so
+/// nobody may back what it would not vote for.
 #[test]
 fn each_told_another_garbage_lock_still_agree() {
     let mut table = Table::of(4);
@@ -248,8 +253,8 @@ fn double_vote(table: &Table) -> Equivocation {
     Equivocation::Ballot(conflict.expect("two votes"))
 }
 
-/// The source is convicted when a boundary adopts its lock: nobody echoes it any more, and it stays imposed. Its message
-/// must outlive a crash of all, or no later value can be backed.
+/// The source is convicted when a boundary adopts its lock: nobody echoes it any more, and it stays
+/// imposed. Its message must outlive a crash of all, or no later value can be backed.
 #[test]
 fn what_a_boundary_names_outlives_a_restart_of_all() {
     let mut table = Table::of(4);
@@ -276,8 +281,8 @@ fn what_a_boundary_names_outlives_a_restart_of_all() {
     assert_eq!(generations(&table), [3, 3, 3]);
 }
 
-/// Four liars of thirteen report locks on sixteen messages that they never serve: more than there are lanes. What a correct
-/// member is locked on is asked for and taken all the same.
+/// Four liars of thirteen report locks on sixteen messages that they never serve: more than there
+/// are lanes. What a correct member is locked on is asked for and taken all the same.
 #[test]
 fn wants_that_nobody_fulfils_leave_room_for_others() {
     let mut limits = Limits::default();
@@ -357,7 +362,8 @@ fn give_report(table: &mut Table, by: usize, report: Report) {
         .expect("a report");
 }
 
-/// All members are exchanged, and a boundary adopts what only they hold: the new member asks them for it.
+/// All members are exchanged, and a boundary adopts what only they hold: the new member asks them
+/// for it.
 #[test]
 fn what_a_boundary_names_is_asked_of_those_who_left() {
     let mut table = Table::of(3);

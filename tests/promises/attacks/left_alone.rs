@@ -7,8 +7,9 @@ use bft_crdts::membership::Change;
 const FOUNDERS: [usize; 2] = [0, 1];
 const HEIRS: [usize; 2] = [2, 3];
 
-/// Two founders hand over to two heirs. A message of one founder was under way: the boundary adopts it. No copy of it
-/// reaches an heir, if copies are lost, before the founders are told that they may go, and do.
+/// Two founders hand over to two heirs. A message of one founder was under way: the boundary adopts
+/// it. No copy of it reaches an heir, if copies are lost, before the founders are told that they
+/// may go, and do.
 fn handed_over(lost: bool) -> Table {
     let mut table = Table::of(2);
     table.add(0, 1);

@@ -1,5 +1,5 @@
-//! A liar's report marks as many lanes as it can: a value, or the proof of a generation, that outgrows a packet would freeze all for
-//! ever, or never reach a member that lags behind.
+//! A liar's report marks as many lanes as it can: a value, or the proof of a generation, that
+//! outgrows a packet would freeze all for ever, or never reach a member that lags behind.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -236,7 +236,8 @@ fn vote(said: Said) -> Ballot {
     }
 }
 
-/// All of a member's statements that another may hold: two echoes a lane, of its own one more, and what it voted in two rounds.
+/// All of a member's statements that another may hold: two echoes a lane, of its own one more, and
+/// what it voted in two rounds.
 fn fullest_recollection(last: &Boundary, me: Actor, standing: Standing) -> Recollection {
     let echo = |source| Echo {
         generation: Generation::GENESIS,
@@ -260,8 +261,8 @@ fn fullest_recollection(last: &Boundary, me: Actor, standing: Standing) -> Recol
     }
 }
 
-/// Every packet that carries a value: its proposal beside a speech of the longest, its founding beside the longest standing. And
-/// what a member is told of itself.
+/// Every packet that carries a value: its proposal beside a speech of the longest, its founding
+/// beside the longest standing. And what a member is told of itself.
 fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 4] {
     let (limits, me) = (last.limits(), Actor::from_bytes([6; 32]));
     let quorum = last.committee().quorum();
@@ -357,7 +358,8 @@ fn authorised(last: &Boundary, members: &[SigningActor], change: Change) -> Auth
     added.find_map(|authorised| authorised).expect("a quorum")
 }
 
-/// Reports of all members, each with the end of every member's lane; the first so many with a seal after each.
+/// Reports of all members, each with the end of every member's lane; the first so many with a seal
+/// after each.
 fn reports(last: &Boundary, members: &[SigningActor], sealing: usize) -> Vec<Verified<Report>> {
     let heads = members.iter().map(|source| (source.actor(), head(1)));
     let heads: Frontier = heads.collect();

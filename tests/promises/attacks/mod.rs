@@ -1,5 +1,5 @@
-//! Attacks that once broke a promise, each with a control in which the attacker behaves. The campaign finds their kinds
-//! without them.
+//! Attacks that once broke a promise, each with a control in which the attacker behaves. The
+//! campaign finds their kinds without them.
 
 mod amplified;
 mod approvals;

@@ -1,8 +1,10 @@
-//! A certified segment with a copy whose source signature is garbage, offered to members that hold a good copy.
+//! A certified segment with a copy whose source signature is garbage, offered to members that hold
+//! a good copy.
 //!
-//! The attacker is one of four. It shows `two` to A and B and `one` to C, and gathers the quorum for `two` alone. Were the
-//! copy that it offers kept and served, C would refuse it for ever: C never delivers, what rests on it is never certified,
-//! the two signatures convict nobody, and the change that expels the attacker never ends.
+//! The attacker is one of four. It shows `two` to A and B and `one` to C, and gathers the quorum
+//! for `two` alone. Were the copy that it offers kept and served, C would refuse it for ever: C
+//! never delivers, what rests on it is never certified, the two signatures convict nobody, and the
+//! change that expels the attacker never ends.
 
 use std::sync::Arc;
 
@@ -22,7 +24,8 @@ fn correct() -> std::ops::Range<usize> {
     A..LIAR
 }
 
-/// `one`, `two`, and the certificate of `two` that only the attacker has. A and B echoed `two`, C echoed `one`.
+/// `one`, `two`, and the certificate of `two` that only the attacker has. A and B echoed `two`, C
+/// echoed `one`.
 struct Split {
     table: Table,
     two: Arc<Proposal>,

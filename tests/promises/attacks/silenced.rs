@@ -1,5 +1,5 @@
-//! A key that is used twice. Whoever learns that its own key signed what it does not remember signs nothing more, whatever
-//! it is doing, and goes on serving and catching up.
+//! A key that is used twice. Whoever learns that its own key signed what it does not remember signs
+//! nothing more, whatever it is doing, and goes on serving and catching up.
 
 use crate::common::{Table, add};
 use bft_crdts::actor::Work;

@@ -1,5 +1,5 @@
-//! A member that slept knows that its generation is over and lacks what the next one rests on; the attacker has the keys of
-//! all retired members.
+//! A member that slept knows that its generation is over and lacks what the next one rests on; the
+//! attacker has the keys of all retired members.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ const SOURCE: usize = 0;
 const SLEEPER: usize = 3;
 const RETIRED: [usize; 3] = [0, 1, 2];
 
-/// All have the first message of the source. The sleeper misses two more and the end of the generation.
+/// All have the first message of the source. The sleeper misses two more and the end of the
+/// generation.
 fn asleep() -> (Table, Arc<Founding>) {
     let mut table = Table::of(4);
     table.add(SOURCE, 1);
@@ -74,8 +75,8 @@ fn know(table: &mut Table, founding: &Arc<Founding>) {
     );
 }
 
-/// Messages that nobody proposed while the generation lasted: in the source's lane before its frontier, and in another
-/// lane after it.
+/// Messages that nobody proposed while the generation lasted: in the source's lane before its
+/// frontier, and in another lane after it.
 fn forgeries(table: &Table) -> Vec<Arc<Proposal>> {
     let source = table.actor(SOURCE);
     let parent = table.replicas[SLEEPER].head(&source).expect("a lane");
@@ -95,7 +96,8 @@ enum Way {
 
 const WAYS: [Way; 3] = [Way::CertificateFirst, Way::ProposalFirst, Way::Echoes];
 
-/// The attacker brings the sleeper a forgery. Its founding, if any, comes after the first packet or before all.
+/// The attacker brings the sleeper a forgery. Its founding, if any, comes after the first packet or
+/// before all.
 fn bring(table: &mut Table, way: Way, forgery: &Arc<Proposal>, late: Option<&Arc<Founding>>) {
     let from = table.actor(1);
     let proposal = Body::Proposal(Arc::clone(forgery));
@@ -136,7 +138,8 @@ fn whoever_knows_that_its_generation_is_over_delivers_nothing_that_its_retired_m
                 }
                 bring(&mut table, way, &forgery, late.then_some(&founding));
                 assert!(!took(&table, &forgery), "{way:?} {which} {late}");
-                // It ends level with the others. What takes no other message's place they may certify anew.
+                // It ends level with the others. What takes no other message's place they may
+                // certify anew.
                 table.run(80);
                 assert!(which == 1 || !took(&table, &forgery), "{way:?} {late}");
                 table.assert_level();
@@ -146,7 +149,8 @@ fn whoever_knows_that_its_generation_is_over_delivers_nothing_that_its_retired_m
     }
 }
 
-/// The control: as long as it does not know, the keys of its generation are believed. The documentation says so.
+/// The control: as long as it does not know, the keys of its generation are believed. The
+/// documentation says so.
 #[test]
 fn whoever_does_not_know_that_its_generation_is_over_believes_its_members() {
     for way in WAYS {

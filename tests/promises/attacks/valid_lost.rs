@@ -1,5 +1,6 @@
-//! Nobody lies. All four crash at once, when all know a quorum of prevotes for a value and nobody has precommitted to it: the
-//! quorum binds them after the restart, so that the value must have been durable before it.
+//! Nobody lies. All four crash at once, when all know a quorum of prevotes for a value and nobody
+//! has precommitted to it: the quorum binds them after the restart, so that the value must have
+//! been durable before it.
 
 use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Record};

@@ -182,7 +182,8 @@ impl Table {
         self.refused.extend(refused.map(|refusal| (seat, refusal)));
     }
 
-    /// `seat` asks `of`, which claims to have delivered more: an answer is taken from those alone that were asked.
+    /// `seat` asks `of`, which claims to have delivered more: an answer is taken from those alone
+    /// that were asked.
     pub(crate) fn ask(&mut self, seat: usize, of: usize) {
         let (to, before) = (self.actor(of), self.wire.len());
         let mut standing = self.standing(of).statement.clone();
@@ -219,7 +220,8 @@ impl Table {
         self.hand_over(Packet { from, to, body })
     }
 
-    /// Gives a packet to its receiver; one without a chair loses it. What is refused has changed nothing.
+    /// Gives a packet to its receiver; one without a chair loses it. What is refused has changed
+    /// nothing.
     pub(crate) fn hand_over(&mut self, packet: Packet) -> Result<(), Refusal> {
         let Some(seat) = self.seat_of(&packet.to) else {
             return Ok(());

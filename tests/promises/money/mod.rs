@@ -7,7 +7,8 @@ use bft_crdts::deterministic_secure_broadcast::Body;
 use bft_crdts::net::{Act, Adversary, Hand, Scenario, Tick, Vice};
 use bft_crdts::traits::Wire;
 
-/// The brazen: signs whatever it is told to, all in one message, and shows it to everybody. Else it behaves.
+/// The brazen: signs whatever it is told to, all in one message, and shows it to everybody. Else it
+/// behaves.
 #[derive(Debug, Default)]
 pub(crate) struct Brazen<Op> {
     ops: Vec<Op>,
@@ -38,8 +39,8 @@ impl<A: Wire> Adversary<A> for Brazen<A::Op> {
     }
 }
 
-/// The same scenario among at least four members, with this thief, and with two payments by each member at the beginning:
-/// so the thief always has two of its own to show.
+/// The same scenario among at least four members, with this thief, and with two payments by each
+/// member at the beginning: so the thief always has two of its own to show.
 pub(crate) fn with_thief(mut scenario: Scenario, thief: Vice) -> Scenario {
     scenario.members = scenario.members.max(4);
     scenario.liars = vec![vec![thief]];

@@ -1,4 +1,5 @@
-//! The file of a real store, with bytes changed, pages swapped, or its end gone: an error, or a beginning of what was written.
+//! The file of a real store, with bytes changed, pages swapped, or its end gone: an error, or a
+//! beginning of what was written.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,5 @@
-//! Rows of a real replica's log, cut, reordered and harmed: what was written, or the first wrong row is named.
+//! Rows of a real replica's log, cut, reordered and harmed: what was written, or the first wrong
+//! row is named.
 
 use bft_crdts::deterministic_secure_broadcast::Record;
 use bft_crdts::store::DurableError;
@@ -13,7 +14,8 @@ const EDITS: usize = 6;
 
 type Rows = Vec<(u64, Vec<u8>)>;
 
-/// Loads the log that the script in `input` makes of a real one, and `input` itself as a row and as an end.
+/// Loads the log that the script in `input` makes of a real one, and `input` itself as a row and as
+/// an end.
 pub fn rows(input: &[u8]) {
     let mut script = Script::new(input);
     let scene = &scenes()[script.below(scenes().len())];

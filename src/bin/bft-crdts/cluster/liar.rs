@@ -1,4 +1,5 @@
-//! A member that lies. Its node would not: what it says here is signed with its key and sent by hand.
+//! A member that lies. Its node would not: what it says here is signed with its key and sent by
+//! hand.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ pub(super) struct Liar {
     _runtime: Runtime,
 }
 
-/// Signs both operations as the next message of the actor that lives there, and whose node has ended.
+/// Signs both operations as the next message of the actor that lives there, and whose node has
+/// ended.
 pub(super) fn lie(kind: Kind, home: &Home, lies: Lies) -> Result<Liar, Failure> {
     match kind {
         Kind::Set => lie_as::<Set>(home, lies),

@@ -1,4 +1,5 @@
-//! The nodes of the demonstration: processes of this program, each tethered, so that they end when the demonstration does.
+//! The nodes of the demonstration: processes of this program, each tethered, so that they end when
+//! the demonstration does.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -131,7 +132,8 @@ impl Stage {
                 puts.map(|put| (&*put.key, &*put.value))
                     .eq([("apple", "green"), ("mango", "yellow")])
             }
-            // Which of two words that were inserted at the start comes first is by lot, if neither was seen by the other's author.
+            // Which of two words that were inserted at the start comes first is by lot, if neither
+            // was seen by the other's author.
             Reply::Value(text) => {
                 let words: BTreeSet<_> = text.split(' ').collect();
                 words == BTreeSet::from(["bread", "butter", "fresh", "some"])

@@ -1,4 +1,5 @@
-//! How the demonstration speaks: in colours where a terminal shows them, and no faster than people read.
+//! How the demonstration speaks: in colours where a terminal shows them, and no faster than people
+//! read.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -68,7 +69,8 @@ impl Voice {
     }
 }
 
-/// A line; its colours only where a terminal shows them and nobody wishes otherwise, as with `NO_COLOR`.
+/// A line; its colours only where a terminal shows them and nobody wishes otherwise, as with
+/// `NO_COLOR`.
 fn say(line: &str) -> Result<(), Failure> {
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     writeln!(out, "{line}")?;

@@ -1,8 +1,9 @@
-//! Metrics for whoever watches over many nodes: one page in the text format of OpenMetrics, over HTTP/1.1, at an address that
-//! the operator names.
+//! Metrics for whoever watches over many nodes: one page in the text format of OpenMetrics, over
+//! HTTP/1.1, at an address that the operator names.
 //!
-//! Clients are strangers. A request is a few lines and has a few seconds; there are a few connections at once, each for one
-//! request; the node is looked at once a second at most, however many ask.
+//! Clients are strangers. A request is a few lines and has a few seconds; there are a few
+//! connections at once, each for one request; the node is looked at once a second at most, however
+//! many ask.
 
 mod page;
 

@@ -1,4 +1,5 @@
-//! `docs/control.md` against the types: what it shows is read and written as it stands there, and nothing is missing.
+//! `docs/control.md` against the types: what it shows is read and written as it stands there, and
+//! nothing is missing.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

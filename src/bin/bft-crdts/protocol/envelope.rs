@@ -1,4 +1,5 @@
-//! The line around what is said: the version that it is written in, and whether another line follows.
+//! The line around what is said: the version that it is written in, and whether another line
+//! follows.
 
 use serde::{Deserialize, Serialize};
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Health {
     pub(crate) state: HealthState,
-    /// Members that answer now and owe no echo, with the node itself; `None` where they cannot be asked.
+    /// Members that answer now and owe no echo, with the node itself; `None` where they cannot be
+    /// asked.
     pub(crate) committee: Option<Echoing>,
     /// What is wrong, the gravest first.
     pub(crate) findings: Vec<Finding>,
@@ -64,11 +65,13 @@ pub(crate) enum FindingCode {
     SeatLost,
     /// The node has no seat yet.
     NoSeat,
-    /// The node has not heard yet from as many members as it needs to know that its store is no old copy.
+    /// The node has not heard yet from as many members as it needs to know that its store is no old
+    /// copy.
     InDoubt,
     /// The chain of generations has not reached the one that the invitation names.
     Unproven,
-    /// The node was started not long ago, after the last one had failed or had ended without a word.
+    /// The node was started not long ago, after the last one had failed or had ended without a
+    /// word.
     Restarted,
     /// Fewer members echo than a quorum.
     NoQuorum,

@@ -1,5 +1,5 @@
-//! What is said over the control socket: a request and its answer in one line of JSON or several. `docs/control.md` describes it for
-//! programs in other languages.
+//! What is said over the control socket: a request and its answer in one line of JSON or several.
+//! `docs/control.md` describes it for programs in other languages.
 
 #[cfg(test)]
 mod documented;
@@ -23,8 +23,8 @@ pub(crate) use reply::{
 };
 pub(crate) use request::{Kind, Request, Wished};
 
-/// The version of the protocol. It rises when a client of the one before would misunderstand: requests, replies, events, codes and
-/// fields may be added without.
+/// The version of the protocol. It rises when a client of the one before would misunderstand:
+/// requests, replies, events, codes and fields may be added without.
 pub(crate) const VERSION: u64 = 1;
 
 /// Bytes of a request, with its end of line.

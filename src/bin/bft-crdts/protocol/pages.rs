@@ -1,4 +1,5 @@
-//! Long replies are said in pages, of which each is a reply of the same kind, and put together at the other end.
+//! Long replies are said in pages, of which each is a reply of the same kind, and put together at
+//! the other end.
 
 use super::{History, Operation, Reply};
 

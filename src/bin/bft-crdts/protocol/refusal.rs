@@ -101,7 +101,8 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// Whether what was asked for may be done although it was not granted: to ask again may do it twice.
+    /// Whether what was asked for may be done although it was not granted: to ask again may do it
+    /// twice.
     pub(crate) fn may_be_done_yet(&self) -> bool {
         matches!(
             self,

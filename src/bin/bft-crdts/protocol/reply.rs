@@ -22,7 +22,8 @@ pub(crate) enum Reply {
     },
     /// An operation was delivered here, hence is durable, and certified.
     Delivered(Place),
-    /// So many members or keys were changed by operations that were delivered here; the others were as they were to be.
+    /// So many members or keys were changed by operations that were delivered here; the others were
+    /// as they were to be.
     Changed(u64),
     /// An operation was taken, and is durable here; another reply follows when it is delivered.
     Taken(Operation),
@@ -76,12 +77,13 @@ pub(crate) struct Status {
     pub(crate) members: usize,
     pub(crate) quorum: usize,
     pub(crate) seated: bool,
-    /// While this node has left and is still needed: members that have all that it has. With a quorum of them it may be
-    /// switched off.
+    /// While this node has left and is still needed: members that have all that it has. With a
+    /// quorum of them it may be switched off.
     pub(crate) leaving: Option<usize>,
     /// Whether the chain of generations has not reached the one that the invitation names.
     pub(crate) unproven: bool,
-    /// While nothing is signed, because members have not told what this key has signed: how many are awaited, at least.
+    /// While nothing is signed, because members have not told what this key has signed: how many
+    /// are awaited, at least.
     pub(crate) missing_answers: Option<usize>,
     pub(crate) silenced: bool,
     pub(crate) changing: bool,

@@ -1,4 +1,5 @@
-//! What can be asked of a running node. The same list is the program's subcommands and the prompt's: whoever adds one adds it here.
+//! What can be asked of a running node. The same list is the program's subcommands and the
+//! prompt's: whoever adds one adds it here.
 
 use std::path::PathBuf;
 
@@ -44,11 +45,13 @@ pub(crate) enum Request {
     },
     /// Approves a new generation with the same members, and so a new snapshot.
     Renew,
-    /// Asks to leave. Keep the node running until it says that it may be switched off; `status` tells, too.
+    /// Asks to leave. Keep the node running until it says that it may be switched off; `status`
+    /// tells, too.
     Leave,
     /// Asks to be let in, again after having left; first a member has to invite it.
     Ask,
-    /// Set: adds members, all in one operation; of the lines of a file, in several, those that are missing.
+    /// Set: adds members, all in one operation; of the lines of a file, in several, those that are
+    /// missing.
     Add {
         /// What to add; a single - stands for the lines of standard input.
         #[arg(required_unless_present = "file")]
@@ -58,7 +61,8 @@ pub(crate) enum Request {
         #[serde(skip)]
         file: Option<PathBuf>,
     },
-    /// Set: removes members, all in one operation; of the lines of a file, in several, those that are there.
+    /// Set: removes members, all in one operation; of the lines of a file, in several, those that
+    /// are there.
     Remove {
         /// What to remove; a single - stands for the lines of standard input.
         #[arg(required_unless_present = "file")]
@@ -74,7 +78,8 @@ pub(crate) enum Request {
     /// Set: removes those of these members that are there, in one operation.
     #[command(skip)]
     RemovePresent { members: Vec<String> },
-    /// Map: puts those of these texts that are not there under their keys. Of several under one key the last counts.
+    /// Map: puts those of these texts that are not there under their keys. Of several under one key
+    /// the last counts.
     #[command(skip)]
     PutMissing { puts: Vec<Put> },
     /// Set: all members of the set.
@@ -91,18 +96,20 @@ pub(crate) enum Request {
         actor: Name,
         /// How much.
         amount: u64,
-        /// Your own name for this payment, such as the number of an invoice: under the same one it is made once, however often
-        /// you ask.
+        /// Your own name for this payment, such as the number of an invoice: under the same one it
+        /// is made once, however often you ask.
         #[arg(long = "ref", value_name = "TEXT")]
         #[serde(default)]
         reference: Option<String>,
     },
-    /// Bank: a payment of this actor's account, by its reference or its place, and whether it is accepted.
+    /// Bank: a payment of this actor's account, by its reference or its place, and whether it is
+    /// accepted.
     Payment {
         /// The reference that it was made under, or its place: ACTOR/NUMBER.
         which: String,
     },
-    /// What became of an operation, by its place: a command names it before it waits, `pending` and `history` show it.
+    /// What became of an operation, by its place: a command names it before it waits, `pending` and
+    /// `history` show it.
     Operation {
         /// ACTOR.NUMBER, with #N for the Nth operation of a message.
         place: String,
@@ -161,7 +168,8 @@ pub(crate) enum Request {
     /// Follows what happens until interrupted.
     #[command(visible_alias = "follow")]
     Events {
-        /// After this cursor, which each event has; `start` for all that is kept. Without, from now on.
+        /// After this cursor, which each event has; `start` for all that is kept. Without, from now
+        /// on.
         #[arg(long, value_name = "CURSOR")]
         #[serde(default)]
         since: Option<String>,
@@ -170,13 +178,15 @@ pub(crate) enum Request {
     Evidence,
     /// Stops the node.
     Stop,
-    /// Writes the state that the network certified last into a file, which proves itself: `snapshot` takes it from there.
+    /// Writes the state that the network certified last into a file, which proves itself:
+    /// `snapshot` takes it from there.
     #[command(skip)]
     Snapshot,
     /// What the prompt completes.
     #[command(skip)]
     Words,
-    /// How the node is, told within so many milliseconds, a minute at most: `health` asks it, with a time limit of its own.
+    /// How the node is, told within so many milliseconds, a minute at most: `health` asks it, with
+    /// a time limit of its own.
     #[command(skip)]
     Health { millis: u64 },
 }

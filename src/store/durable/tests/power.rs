@@ -41,7 +41,8 @@ impl Disk {
         }
     }
 
-    /// The disk as it is found after the cut: any of the sectors that were not synced are as they were before.
+    /// The disk as it is found after the cut: any of the sectors that were not synced are as they
+    /// were before.
     fn after_cut(&self, random: &mut impl Rng) -> Self {
         self.with(|platter| {
             let mut found = platter.present.clone();
@@ -108,8 +109,8 @@ impl StorageBackend for Disk {
     }
 }
 
-/// Appends groups, and replaces the log now and then, until power fails. Answers what was acknowledged, and what was
-/// under way.
+/// Appends groups, and replaces the log now and then, until power fails. Answers what was
+/// acknowledged, and what was under way.
 fn write_until_the_cut(store: &mut DurableStore, random: &mut impl Rng) -> (Vec<Record>, Pending) {
     let mut durable = Vec::new();
     let mut next = 0;
