@@ -3,8 +3,9 @@
 //! Of `n` replicas up to `f = floor((n - 1) / 3)` may do whatever they like: lie, stay silent, tell
 //! one thing to some and another to the rest. What the others promise all the same:
 //!
-//! > No two correct replicas ever accept different messages as the same one of a source, and what one correct replica
-//! > accepts, all do. So all end in the same state, and it is one that the algorithm's rules allow.
+//! > No two correct replicas ever accept different messages as the same one of a source, and what
+//! > one correct replica accepts, all do. So all end in the same state, and it is one that the
+//! > algorithm's rules allow.
 //!
 //! # The onion
 //!
@@ -36,12 +37,17 @@
 //! use std::collections::{BTreeMap, VecDeque};
 //!
 //! use bft_crdts::store::{CrashError, Effect, MemoryStore, spend};
-//! use bft_crdts::{Genesis, Limits, Orswot, Packet, Replica, SecureBroadcastAlgorithm, SigningActor, Step};
+//! use bft_crdts::{Genesis, Limits, Orswot, Packet, Replica, SecureBroadcastAlgorithm};
+//! use bft_crdts::{SigningActor, Step};
 //!
 //! type Set = Orswot<String>;
 //! type Network = VecDeque<Packet>;
 //!
-//! fn carry_out<Op>(step: Step<Op>, store: &mut MemoryStore, network: &mut Network) -> Result<(), CrashError> {
+//! fn carry_out<Op>(
+//!     step: Step<Op>,
+//!     store: &mut MemoryStore,
+//!     network: &mut Network,
+//! ) -> Result<(), CrashError> {
 //!     spend(step, store, |effect| match effect {
 //!         Effect::Send(packet) => network.push_back(packet),
 //!         Effect::Delivered(_) => {}

@@ -243,11 +243,14 @@ impl Seal {
     /// The seal on `echoes` of one dot, or `None` when there are not two.
     pub(super) fn of(echoes: impl IntoIterator<Item = Signed<Echo>>) -> Option<Self> {
         let mut echoes = echoes.into_iter();
-        Some(Self {
+        let seal = Self {
             first: echoes.next()?,
             second: echoes.next()?,
             others: echoes.collect(),
-        })
+        };
+        let here = |echo: &Signed<Echo>| echo.statement.dot == seal.dot();
+        debug_assert!(seal.echoes().all(here), "a seal is on one dot");
+        Some(seal)
     }
 
     /// The dot that is sealed.

@@ -143,6 +143,7 @@ impl<T: Statement + Clone + PartialEq> Tally<T> {
             return None;
         }
         self.signatures.insert(seat, claim.sig);
+        debug_assert!(self.signatures.len() <= committee.size(), "one a seat");
         (self.signatures.len() == committee.quorum()).then(|| {
             QuorumCertificate(Arc::new(Certificate {
                 statement: self.statement.clone(),

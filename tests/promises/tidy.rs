@@ -17,8 +17,8 @@ struct Source {
 /// Lines of code in a file; those that are longer, with how long they may be.
 const FILE_LINES: usize = 400;
 const LONG_FILES: &[(&str, usize)] = &[
-    ("bin/bft-crdts/show.rs", 440),
-    ("net/mod.rs", 500),
+    ("codec.rs", 430),
+    ("net/mod.rs", 520),
     ("node/links.rs", 500),
 ];
 

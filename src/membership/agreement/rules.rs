@@ -30,6 +30,7 @@ impl Agreement {
 
     /// Line 11: `StartRound`.
     pub(super) fn line_11_start_round(&mut self, round: Round, left: Vec<Signed<Ballot>>) {
+        debug_assert!(round >= self.round, "rounds only grow");
         self.round = round;
         self.stage = Stage::Propose;
         self.timers = Timers::default();
@@ -125,6 +126,8 @@ impl Agreement {
         if self.stage != Stage::Prevote {
             return false;
         }
+        let before = self.locked.map(|(round, _)| round);
+        debug_assert!(before < Some(self.round), "a value is locked once a round");
         self.locked = Some((self.round, value));
         self.stage = Stage::Precommit;
         self.say(Said::Precommit(Some(value)), turn);
@@ -193,6 +196,8 @@ impl Agreement {
     }
 
     pub(super) fn decide(&mut self, decision: QuorumCertificate<Ballot>, turn: &mut Turn) {
+        debug_assert!(self.decision.is_none(), "it is decided once");
+        debug_assert!(super::is_decision(&decision.statement));
         let speech = turn.send.get_or_insert_default();
         speech.quorums = closing(&decision).quorums;
         turn.decided = Some(decision.clone());
@@ -255,7 +260,10 @@ impl Agreement {
             self.line_11_start_round(next, left);
         }
     }
+}
 
+/// What a member says and repeats, and what it asks of its replica.
+impl Agreement {
     /// Signs, counts and records a statement of ours, in one step.
     fn say(&mut self, said: Said, turn: &mut Turn) {
         let ballot = Ballot {
