@@ -17,7 +17,7 @@ use bft_crdts::codec::{self, Limits};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Proposal};
 use bft_crdts::membership::Generation;
 use bft_crdts::orswot;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 use cluster::{Cluster, Handled};
 use criterion::measurement::WallTime;
@@ -283,7 +283,7 @@ const RULES: [(&str, &str, usize, usize); 5] = [
     ("deliver rule: a certificate without", "certificate", 3, 0),
 ];
 
-fn rules<A: Wire>(
+fn rules<A: WireAlgorithm>(
     c: &mut Criterion,
     name: &str,
     batch: usize,
@@ -317,7 +317,7 @@ fn configure(group: &mut Group<'_>, batch: usize) {
 }
 
 /// One message of `batch` operations goes its way, and what everybody did with it.
-fn round<A: Wire>(
+fn round<A: WireAlgorithm>(
     cluster: &mut Cluster<A>,
     batch: usize,
     op: impl Fn(&A, usize, Actor) -> A::Op,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor;
 use crate::codec::{Bytes, Digest, Domain, NetworkId, Slice, encode};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Bytes in one chunk; the last may be shorter.
 pub const CHUNK: usize = 128 << 10;
@@ -80,7 +80,7 @@ impl Snapshot {
     /// The snapshot of an algorithm's state: walks all of it. [`Work`](crate::actor::Work) counts
     /// it.
     #[must_use]
-    pub fn of<A: Wire>(algorithm: &A) -> Self {
+    pub fn of<A: WireAlgorithm>(algorithm: &A) -> Self {
         actor::count_snapshot();
         Self::from_bytes(encode(&algorithm.state()).into())
     }

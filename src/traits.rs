@@ -113,13 +113,13 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
 
 /// An algorithm whose operations and states can be decoded: what a network needs. Implemented for
 /// all such.
-pub trait Wire:
+pub trait WireAlgorithm:
     SecureBroadcastAlgorithm<Op: DeserializeOwned, ReplicatedState: Serialize + DeserializeOwned>
     + 'static
 {
 }
 
-impl<A> Wire for A
+impl<A> WireAlgorithm for A
 where
     A: SecureBroadcastAlgorithm + 'static,
     A::Op: DeserializeOwned,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bft_crdts::actor::{Sig, Signed};
 use bft_crdts::codec::{Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, Chunk, Echo, Equivocation, Message, Packet, Proposal, Replica,
-    Request, Standing,
+    Answer, Body, Certificate, Echo, Equivocation, Message, Packet, Proposal, Replica, Request,
+    Segment, Standing,
 };
 use bft_crdts::dot::{Dot, Head, Seq};
 use bft_crdts::evidence::Conflict;
@@ -134,7 +134,7 @@ impl Flooder {
         };
         let next = self.proposal(by, 1, salt);
         let certificate = self.certificate(by, 2 + salt, salt);
-        let chunk = Chunk {
+        let chunk = Segment {
             source: by.actor(),
             proposals: vec![Arc::clone(&next)],
             certificate: Some(Arc::clone(&certificate)),
@@ -159,7 +159,7 @@ impl Flooder {
             Body::Answer(Answer {
                 foundings: Vec::new(),
                 pruned: false,
-                chunks: vec![chunk],
+                segments: vec![chunk],
                 standing: Some(standing),
             }),
         ]
@@ -186,7 +186,7 @@ fn resident() -> Option<usize> {
 }
 
 fn assert_bounded(replica: &Replica<Orswot<u8>>, limits: &Limits) {
-    let held = replica.holdings();
+    let held = replica.memory_use();
     assert_eq!(held.lanes, 4);
     assert!(held.peers <= 3);
     assert!(held.evidence <= 4);
@@ -280,9 +280,9 @@ fn half_a_million_packets_of_outsiders_leave_nothing_behind() {
         pool.extend(flooder.bodies(&outsider, salt));
         pool.push(Body::Evidence(flooder.evidence(&outsider, salt)));
     }
-    let before = flooder.table.replicas[0].holdings();
+    let before = flooder.table.replicas[0].memory_use();
     flood(&mut flooder, &pool, PACKETS / 2);
-    assert_eq!(flooder.table.replicas[0].holdings(), before);
+    assert_eq!(flooder.table.replicas[0].memory_use(), before);
     assert!(flooder.table.replicas[0].convicted().is_empty());
     still_works(flooder);
 }

@@ -13,11 +13,11 @@ use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
 use bft_crdts::dot::{Dot, Head};
 use bft_crdts::membership::Genesis;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SigningActor};
 
 /// Replicas in one thread, and what is under way between them.
-pub(crate) struct Cluster<A: Wire> {
+pub(crate) struct Cluster<A: WireAlgorithm> {
     actors: Vec<Actor>,
     replicas: Vec<Replica<A>>,
     queue: VecDeque<Vec<u8>>,
@@ -41,7 +41,7 @@ pub(crate) struct Handled {
     pub(crate) time: Duration,
 }
 
-impl<A: Wire> Cluster<A> {
+impl<A: WireAlgorithm> Cluster<A> {
     /// `members` replicas, each of which starts as `make` says.
     pub(crate) fn new(members: u8, make: impl Fn(&[Actor], Actor) -> A) -> Self {
         let keys = (1..=members).map(|byte| SigningActor::from_secret(&[byte; 32]));

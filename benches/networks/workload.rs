@@ -6,7 +6,7 @@ use bft_crdts::at2_impl::At2;
 use bft_crdts::bank::{Bank, Money};
 use bft_crdts::dot::Head;
 use bft_crdts::orswot::Orswot;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 use crate::cluster::{Cluster, Cost};
@@ -103,7 +103,7 @@ impl Workload {
         }
     }
 
-    fn run<A: Wire>(
+    fn run<A: WireAlgorithm>(
         &self,
         make: impl Fn(&[Actor], Actor) -> A,
         op: impl Fn(&A, usize, Actor) -> A::Op,
@@ -174,7 +174,7 @@ impl fmt::Display for Measured {
 }
 
 /// A network at work.
-pub(crate) struct Load<A: Wire, F> {
+pub(crate) struct Load<A: WireAlgorithm, F> {
     cluster: Cluster<A>,
     workload: Workload,
     /// Where each source's lane ended when operations were last added to those that wait there.
@@ -183,7 +183,7 @@ pub(crate) struct Load<A: Wire, F> {
     op: F,
 }
 
-impl<A: Wire, F: Fn(&A, usize, Actor) -> A::Op> Load<A, F> {
+impl<A: WireAlgorithm, F: Fn(&A, usize, Actor) -> A::Op> Load<A, F> {
     pub(crate) fn new(workload: Workload, cluster: Cluster<A>, op: F) -> Self {
         Self {
             heads: vec![None; workload.sources],

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::{fs, io};
 
-use bft_crdts::net::{Net, NetBuilder};
-use bft_crdts::traits::Wire;
+use bft_crdts::net::{Net, SimBuilder};
+use bft_crdts::traits::WireAlgorithm;
 use clap::Parser;
 
 #[derive(Debug, Parser)]
@@ -16,7 +16,11 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// The network with a recording, if one is wanted; `example` is what it is run by.
-    pub(crate) fn record<A: Wire>(&self, example: &str, builder: NetBuilder<A>) -> NetBuilder<A> {
+    pub(crate) fn record<A: WireAlgorithm>(
+        &self,
+        example: &str,
+        builder: SimBuilder<A>,
+    ) -> SimBuilder<A> {
         match self.trace {
             Some(_) => builder.recording(format!("cargo run --release --example {example}")),
             None => builder,
@@ -24,7 +28,7 @@ impl Arguments {
     }
 
     /// Writes the page, if it is wanted.
-    pub(crate) fn write<A: Wire>(&self, net: &Net<A>) -> io::Result<()> {
+    pub(crate) fn write<A: WireAlgorithm>(&self, net: &Net<A>) -> io::Result<()> {
         let Some((page, recording)) = self.trace.as_ref().zip(net.recording()) else {
             return Ok(());
         };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Replica;
-use super::error::Refusal;
+use super::error::PacketError;
 use super::lane::Lane;
 use super::message::{Certificate, Echo, Equivocation, Standing};
 use super::packet::Body;
@@ -12,14 +12,14 @@ use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Sig, Signed};
 use crate::evidence::Conflict;
 use crate::membership::{Mark, Report, Seat};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_evidence(
         &mut self,
         evidence: Arc<Equivocation>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let accused = evidence.accused();
         self.lanes.known(&accused)?;
         if self.lanes.is_convicted(&accused) {
@@ -36,7 +36,7 @@ impl<A: Wire> Replica<A> {
         &mut self,
         claim: Signed<Echo>,
         step: &mut Step<A::Op>,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, PacketError> {
         let Some(held) = self.held_against(&claim) else {
             return Ok(false);
         };
@@ -44,7 +44,7 @@ impl<A: Wire> Replica<A> {
             let key = claim
                 .signer
                 .public_key()
-                .map_err(|_| Refusal::NoLane(claim.signer))?;
+                .map_err(|_| PacketError::NoLane(claim.signer))?;
             let fact = claim.verify(&self.history.network, &key)?;
             self.convict_echoes(held, fact.into_claim(), step);
         }

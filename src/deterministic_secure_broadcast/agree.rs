@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::closing::Candidate;
-use super::error::Refusal;
+use super::error::PacketError;
 use super::message::{Echo, Equivocation};
 use super::packet::{Body, Want};
 use super::step::{Record, Step};
@@ -14,11 +14,11 @@ use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::dot::{Dot, Frontier, Head};
 use crate::membership::{
-    self, Agreement, Founding, Mark, Pace, Report, Said, Speech, Terms, Turn, Value,
+    self, Agreement, Founding, Mark, Report, Said, Speech, Terms, Timeouts, Turn, Value,
 };
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Takes our seat in the agreement that ends this generation; after a crash, where we left it.
     pub(super) fn open_agreement(&mut self, step: &mut Step<A::Op>) {
         if self.closing.agreement.is_some() {
@@ -28,7 +28,7 @@ impl<A: Wire> Replica<A> {
             return;
         };
         let ballots = std::mem::take(&mut self.closing.ballots);
-        let opened = Agreement::open(&self.history.boundary, key, Pace::default(), ballots);
+        let opened = Agreement::open(&self.history.boundary, key, Timeouts::default(), ballots);
         match opened {
             Ok(mut agreement) => {
                 let turn = agreement.start();
@@ -45,7 +45,7 @@ impl<A: Wire> Replica<A> {
         speech: &Speech,
         value: Option<Arc<Value>>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let Some(agreement) = &mut self.closing.agreement else {
             // Not frozen yet: the reports that are on their way bring the reason, and this is said
             // again.
@@ -89,11 +89,11 @@ impl<A: Wire> Replica<A> {
                 tracing::error!(?forgotten, "a ballot of ours that we do not remember");
                 self.silence(step);
             }
-            for digest in turn.judge {
+            for digest in turn.validate {
                 if let Some(good) = self.opinion(digest, step)
                     && let Some(agreement) = &mut self.closing.agreement
                 {
-                    turns.push_back(agreement.judged(digest, good));
+                    turns.push_back(agreement.validated(digest, good));
                 }
             }
             if let Some(decision) = turn.decided {
@@ -150,7 +150,11 @@ impl<A: Wire> Replica<A> {
     /// Takes in a value that we asked for; others are not worth their check.
     pub(super) fn take_value(&mut self, value: Arc<Value>) {
         let digest = value.digest(&self.history.network);
-        let asked = self.closing.agreement.as_ref().map(Agreement::questions);
+        let asked = self
+            .closing
+            .agreement
+            .as_ref()
+            .map(Agreement::awaiting_validation);
         let decided = self
             .closing
             .decided
@@ -267,14 +271,14 @@ impl<A: Wire> Replica<A> {
         let Some(agreement) = &self.closing.agreement else {
             return;
         };
-        for digest in agreement.questions() {
+        for digest in agreement.awaiting_validation() {
             if self.closing.candidate(&digest).is_none() {
                 continue;
             }
             if let Some(good) = self.opinion(digest, step)
                 && let Some(agreement) = &mut self.closing.agreement
             {
-                let turn = agreement.judged(digest, good);
+                let turn = agreement.validated(digest, good);
                 self.drive(turn, None, step);
             }
         }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::Replica;
 use super::lane::Lane;
 use super::message::Entry;
-use super::packet::Chunk;
+use super::packet::Segment;
 use super::step::Record;
 use crate::actor::Actor;
 use crate::dot::Seq;
 use crate::membership::CertifiedState;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// The records from which [`recover`](Self::recover) rebuilds this replica, starting from the
     /// snapshot of its generation: a store may put them in the place of all it holds, at once.
     /// `None` while a change of the committee is open, whose records are still needed; right after
@@ -70,24 +70,24 @@ impl<Op> Lane<Op> {
             .filter(|entry| entry.message().seq.follows(head))
     }
 
-    /// What was delivered after `from`, in stretches that end at kept certificates, and what is
+    /// What was delivered after `from`, in segments that end at kept certificates, and what is
     /// held beyond.
     fn checkpoint(&self, source: Actor, from: Seq, records: &mut Vec<Record>) {
-        let mut stretch: Vec<&Entry> = Vec::new();
+        let mut segment: Vec<&Entry> = Vec::new();
         for entry in self.log.after(from) {
-            stretch.push(entry);
+            segment.push(entry);
             if let Some(certificate) = self.log.certificate_at(entry.message().seq) {
                 let certificate = Some(Arc::clone(certificate));
-                record_stretch(source, &stretch, &[], certificate, records);
-                stretch.clear();
+                record_segment(source, &segment, &[], certificate, records);
+                segment.clear();
             }
         }
         let held = self.certified.as_ref().filter(|held| !held.provisional);
         let held = held.filter(|held| !held.tail.is_empty());
         let tail: Vec<_> = held.into_iter().flat_map(|held| &held.tail).collect();
-        if !stretch.is_empty() || !tail.is_empty() {
+        if !segment.is_empty() || !tail.is_empty() {
             let certificate = held.and_then(|held| held.certificate.clone());
-            record_stretch(source, &stretch, &tail, certificate, records);
+            record_segment(source, &segment, &tail, certificate, records);
         }
         if let Some(lock) = self.lock() {
             records.push(Record::Locked {
@@ -98,8 +98,8 @@ impl<Op> Lane<Op> {
     }
 }
 
-/// A certified stretch of which the first part was delivered.
-fn record_stretch(
+/// A certified segment of which the first part was delivered.
+fn record_segment(
     source: Actor,
     delivered: &[&Entry],
     held: &[&Entry],
@@ -107,7 +107,7 @@ fn record_stretch(
     records: &mut Vec<Record>,
 ) {
     let proposals = delivered.iter().chain(held);
-    records.push(Record::Certified(Chunk {
+    records.push(Record::Certified(Segment {
         source,
         proposals: proposals.map(|entry| Arc::clone(&entry.proposal)).collect(),
         certificate,

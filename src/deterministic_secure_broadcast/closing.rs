@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::backoff::Backoff;
-use super::error::{ApproveError, Refusal};
-use super::lane::Stance;
+use super::error::{ApproveError, PacketError};
+use super::lane::Slot;
 use super::message::{Entry, Equivocation};
 use super::packet::{Body, Consent};
 use super::step::{Record, Step};
@@ -31,7 +31,7 @@ use crate::membership::{
     ChangeKey, Generation, Mark, QuorumCertificate, Report, Succession, Value, ValueError,
 };
 use crate::snapshot::Snapshot;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// All that belongs to the end of one generation.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Closing {
     }
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Whether an authorised change has ended echoing in this generation.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
@@ -175,7 +175,7 @@ impl<A: Wire> Replica<A> {
         &mut self,
         consent: &Consent,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let Consent { change, approval } = consent;
         let fact = self
             .history
@@ -275,7 +275,7 @@ impl<A: Wire> Replica<A> {
             if !counts {
                 continue;
             }
-            if let Stance::Echoed(lock) = &lane.stance {
+            if let Slot::Echoed(lock) = &lane.slot {
                 report.marks.insert(*source, Mark::Lock(lock.entry.echo()));
             } else if let Some(conflict) = sealed {
                 report.marks.insert(*source, Mark::Seal(conflict.clone()));
@@ -289,7 +289,7 @@ impl<A: Wire> Replica<A> {
         report: &Signed<Report>,
         changes: &[Authorisation],
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         // All is checked before anything is taken: what a freeze writes must not be lost with a
         // refusal.
         let news = changes.iter().filter(|change| {
@@ -315,7 +315,7 @@ impl<A: Wire> Replica<A> {
         &mut self,
         report: &Signed<Report>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let own = report.signer == self.actor();
         if !own && self.closing.reports.contains_key(&report.signer) {
             return Ok(());
@@ -353,7 +353,7 @@ impl<A: Wire> Replica<A> {
         &mut self,
         entry: Signed<membership::Entry>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let change = Change::Join(entry);
         change.check(&self.history.boundary)?;
         if !self.has_approved(&change.key()) {

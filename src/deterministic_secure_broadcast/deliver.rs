@@ -6,18 +6,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Replica;
-use super::error::Refusal;
+use super::error::PacketError;
 use super::history::Vouch;
-use super::lane::{Certified, Lane, Stance};
+use super::lane::{Certified, Lane, Slot};
 use super::message::{Certificate, Entry};
-use super::packet::Chunk;
+use super::packet::Segment;
 use super::step::{Delivery, Fault, Record, Step};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
-use crate::traits::{Verdict, Wire};
+use crate::traits::{Verdict, WireAlgorithm};
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// A generation is founded: what was certified before, and is not delivered yet, is asked of it
     /// again.
     pub(super) fn vouch_again(&mut self) {
@@ -55,7 +55,7 @@ impl<A: Wire> Replica<A> {
         from: Actor,
         certificate: Arc<Certificate>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let dot = certificate.statement.dot;
         let lane = self.lanes.known(&dot.source)?;
         let held = lane
@@ -78,7 +78,7 @@ impl<A: Wire> Replica<A> {
                 self.pull(from, step);
                 return Ok(());
             }
-            Vouch::Closed => return Err(Refusal::Closed(dot.source)),
+            Vouch::Closed => return Err(PacketError::Closed(dot.source)),
         }
         if !dot.seq.follows(lane.head().seq) {
             // Only a proven gap makes us ask, or anybody could use up the pace at which we ask.
@@ -100,14 +100,14 @@ impl<A: Wire> Replica<A> {
     pub(super) fn certify(
         &self,
         certificate: Arc<Certificate>,
-    ) -> Result<Arc<Certificate>, Refusal> {
+    ) -> Result<Arc<Certificate>, PacketError> {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
         let tally = lock
             .map(|lock| &lock.tally)
             .filter(|tally| *tally.statement() == echo);
         let known = |seat| tally.and_then(|tally| tally.signature(seat));
-        let closed = Refusal::Closed(echo.dot.source);
+        let closed = PacketError::Closed(echo.dot.source);
         let committee = self.history.committee_of(echo.generation).ok_or(closed)?;
         let fact = committee.certify(&self.history.network, certificate, known)?;
         Ok(fact.claim())
@@ -152,10 +152,10 @@ impl<A: Wire> Replica<A> {
         &mut self,
         entry: Entry,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let lane = self.lanes.known(&entry.message().source)?;
         if entry.message().parent != lane.head().digest {
-            return Err(Refusal::WrongParent(entry.message().dot()));
+            return Err(PacketError::WrongParent(entry.message().dot()));
         }
         self.verify_source(&entry)?;
         self.fill(entry.message().source, entry, step);
@@ -216,7 +216,7 @@ impl<A: Wire> Replica<A> {
         // Records are trusted: what they say was delivered, was.
         debug_assert!(
             self.signer.is_replaying() || proof.is_none_or(|proof| self.history.vouches(&proof)),
-            "whatever makes a stretch ready asks the newest generation that is known"
+            "whatever makes a segment ready asks the newest generation that is known"
         );
         let lane = self.lanes.kept(&source);
         let Some((ops, verdict)) = judge(
@@ -278,15 +278,15 @@ impl<A: Wire> Replica<A> {
         let Some(lane) = self.lanes.get_mut(&source).filter(|_| !waits) else {
             return;
         };
-        match std::mem::replace(&mut lane.stance, Stance::Open) {
-            Stance::Waiting(mut early) => {
+        match std::mem::replace(&mut lane.slot, Slot::Open) {
+            Slot::Waiting(mut early) => {
                 if early.again.fire(moment) {
                     self.echo_if_valid(source, early, step);
                 } else {
-                    lane.stance = Stance::Waiting(early);
+                    lane.slot = Slot::Waiting(early);
                 }
             }
-            stance => lane.stance = stance,
+            slot => lane.slot = slot,
         }
     }
 
@@ -309,7 +309,7 @@ impl<A: Wire> Replica<A> {
 }
 
 impl<Op> Lane<Op> {
-    /// Moves the certified message `entry` from the held stretch to the log.
+    /// Moves the certified message `entry` from the held segment to the log.
     pub(super) fn advance(&mut self, entry: &Entry, limits: &crate::codec::Limits) {
         let mut certificate = None;
         if let Some(certified) = &mut self.certified {
@@ -320,14 +320,14 @@ impl<Op> Lane<Op> {
                 self.certified = None;
             }
         }
-        self.stance = Stance::Open;
+        self.slot = Slot::Open;
         self.log.append(entry.clone(), certificate, limits);
     }
 }
 
 /// The operations of a certified message and their verdict; `None` when they cannot be read. Those
 /// of our own lock are decoded already.
-fn judge<A: Wire>(
+fn judge<A: WireAlgorithm>(
     algorithm: &A,
     lane: &mut Lane<A::Op>,
     entry: &Entry,
@@ -361,11 +361,11 @@ fn missing(certificate: Arc<Certificate>) -> Certified {
     }
 }
 
-/// The record of a certified stretch. What is locked is on record already.
+/// The record of a certified segment. What is locked is on record already.
 pub(super) fn record(source: Actor, certified: &Certified, locked: Option<Digest>) -> Record {
     let known = certified.tail.iter().map(|entry| entry.digest).eq(locked);
     let proposals = certified.tail.iter().filter(|_| !known);
-    Record::Certified(Chunk {
+    Record::Certified(Segment {
         source,
         proposals: proposals.map(|entry| Arc::clone(&entry.proposal)).collect(),
         certificate: certified.certificate.clone(),

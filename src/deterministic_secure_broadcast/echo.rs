@@ -8,30 +8,30 @@
 use std::sync::Arc;
 
 use super::Replica;
-use super::error::Refusal;
-use super::lane::{Certified, Early, Lane, Stance};
+use super::error::PacketError;
+use super::lane::{Certified, Early, Lane, Slot};
 use super::message::{Certificate, Echo, Entry, Proposal, QuorumCertificate};
-use super::packet::{Body, Chunk};
+use super::packet::{Body, Segment};
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Signed, Verified};
 use crate::dot::{Head, Seq};
-use crate::traits::{Verdict, Wire};
+use crate::traits::{Verdict, WireAlgorithm};
 
 /// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one
 /// more a seat, so that members do not all start at once.
 const PATIENCE: u64 = 8;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_proposal(
         &mut self,
         from: Actor,
         proposal: Arc<Proposal>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let dot = proposal.message.dot();
         let head = self.lanes.known(&dot.source)?.head();
         if dot.seq == Seq::ZERO {
-            return Err(Refusal::NoDot(dot));
+            return Err(PacketError::NoDot(dot));
         }
         let mut entry = Entry::new(&self.history.network, proposal);
         if entry.proposal.generation > self.generation() {
@@ -52,7 +52,7 @@ impl<A: Wire> Replica<A> {
         entry: Entry,
         head: Head,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         if self.is_certified_next(&entry) {
             return self.fill_certified(entry, step);
@@ -84,7 +84,7 @@ impl<A: Wire> Replica<A> {
             return Ok(());
         }
         if lane.refuses(&entry.digest) {
-            return Err(Refusal::Invalid(dot));
+            return Err(PacketError::Invalid(dot));
         }
         if lane
             .early()
@@ -98,7 +98,12 @@ impl<A: Wire> Replica<A> {
     }
 
     /// Rules 4 to 7, on a proposal for the next dot of its lane whose signature is good.
-    fn judge(&mut self, from: Actor, entry: Entry, step: &mut Step<A::Op>) -> Result<(), Refusal> {
+    fn judge(
+        &mut self,
+        from: Actor,
+        entry: Entry,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         let lane = self.lanes.known(&dot.source)?;
         if dot.source == self.actor() {
@@ -106,7 +111,7 @@ impl<A: Wire> Replica<A> {
             return Ok(());
         }
         if entry.message().parent != lane.head().digest {
-            return Err(Refusal::WrongParent(dot));
+            return Err(PacketError::WrongParent(dot));
         }
         if self.lanes.is_convicted(&dot.source) {
             self.show_accused(dot.source, step);
@@ -119,12 +124,12 @@ impl<A: Wire> Replica<A> {
                 .chain
                 .last()
                 .cloned()
-                .ok_or(Refusal::NoLane(dot.source))?;
+                .ok_or(PacketError::NoLane(dot.source))?;
             self.send(from, Body::Founding(founding), step);
             return Ok(());
         }
         if self.signer.is_silenced() {
-            return Err(Refusal::Silenced);
+            return Err(PacketError::Silenced);
         }
         // If it is early, another delivery may be what it waits for.
         let early = Early::new(entry, self.moment().saturating_add(1));
@@ -148,8 +153,8 @@ impl<A: Wire> Replica<A> {
         let seated = self.history.committee.contains(&self.signer.actor());
         let lane = self.lanes.kept(&dot.source);
         match verdict {
-            Verdict::NotYet(_) => lane.stance = Stance::Waiting(early),
-            Verdict::Valid if !seated => lane.stance = Stance::Waiting(early),
+            Verdict::NotYet(_) => lane.slot = Slot::Waiting(early),
+            Verdict::Valid if !seated => lane.slot = Slot::Waiting(early),
             Verdict::Never(reason) => self.refuse(entry.echo(), Some(reason), step),
             Verdict::Valid => {
                 let proposal = Arc::clone(&entry.proposal);
@@ -170,7 +175,7 @@ impl<A: Wire> Replica<A> {
     fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>, step: &mut Step<A::Op>) {
         let dot = echo.statement.dot;
         let readable = reason.is_some();
-        self.lanes.kept(&dot.source).stance = Stance::Refused { echo, readable };
+        self.lanes.kept(&dot.source).slot = Slot::Refused { echo, readable };
         let reason =
             reason.unwrap_or("operations that this version cannot read, and a later one may");
         let fault = Fault::Invalid { dot, reason };
@@ -242,7 +247,7 @@ impl<A: Wire> Replica<A> {
         &mut self,
         claim: Signed<Echo>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lanes.known(&dot.source)?;
         if dot.seq <= lane.head().seq {
@@ -274,7 +279,7 @@ impl<A: Wire> Replica<A> {
         &mut self,
         claim: Signed<Echo>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let Echo { dot, digest, .. } = claim.statement;
         if claim.signer != self.actor() {
             // Of a lock that everybody adopts, echoes go to everybody, whether its message is here
@@ -285,7 +290,7 @@ impl<A: Wire> Replica<A> {
             let served = self.message(&dot, &digest).is_some();
             return (adopted || served)
                 .then_some(())
-                .ok_or(Refusal::Unasked(dot));
+                .ok_or(PacketError::Unasked(dot));
         }
         self.history
             .committee
@@ -329,7 +334,7 @@ impl<A: Wire> Replica<A> {
             return;
         }
         let certificate = Some(certificate);
-        step.persist.push(Record::Certified(Chunk {
+        step.persist.push(Record::Certified(Segment {
             source,
             proposals: Vec::new(),
             certificate: certificate.clone(),
@@ -377,7 +382,7 @@ impl<A: Wire> Replica<A> {
         from: Actor,
         source: &Actor,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         if let Some(certificate) = self.lanes.known(source)?.log.newest() {
             let certificate = Arc::clone(certificate);
             self.send(from, Body::Certificate(certificate), step);
@@ -388,7 +393,7 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Echo>, Refusal> {
+    pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Echo>, PacketError> {
         let source = entry.message().source;
         if let Some(key) = self
             .history
@@ -398,7 +403,9 @@ impl<A: Wire> Replica<A> {
         {
             return Ok(entry.verify(&self.history.network, key)?);
         }
-        let key = source.public_key().map_err(|_| Refusal::NoLane(source))?;
+        let key = source
+            .public_key()
+            .map_err(|_| PacketError::NoLane(source))?;
         Ok(entry.verify(&self.history.network, &key)?)
     }
 }

@@ -13,7 +13,7 @@ use crate::traits::Verdict;
 /// Why a packet was refused. It changed nothing, and nobody is accused: anybody can have sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum PacketError {
     /// The bytes are no packet, or a part is over its bound.
     #[error("packet: {0}")]
     Decode(#[from] DecodeError),
@@ -47,9 +47,9 @@ pub enum Refusal {
     /// A certificate that is none.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
-    /// A stretch of a lane is out of order, has a gap, or does not end at its certificate.
+    /// A segment of a lane is out of order, has a gap, or does not end at its certificate.
     #[error("a stretch of {0:?}'s lane does not hold together")]
-    Chunk(Actor),
+    Segment(Actor),
     /// A certificate by a committee that is over, of what the boundary after it does not name: its
     /// keys may be retired and stolen.
     #[error("a certificate for the lane of {0:?} that comes too late")]
@@ -77,7 +77,7 @@ pub enum Refusal {
     Evidence(#[from] EvidenceError),
 }
 
-impl Refusal {
+impl PacketError {
     /// The reason in a word or two, without what a sender can choose: for metrics.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -93,7 +93,7 @@ impl Refusal {
             Self::Unasked(_) => "unasked echo",
             Self::UnaskedAnswer(_) => "unasked answer",
             Self::Certificate(_) => "certificate",
-            Self::Chunk(_) => "chunk",
+            Self::Segment(_) => "chunk",
             Self::Closed(_) => "too late",
             Self::Change(_) => "change",
             Self::Report(_) => "report",
@@ -106,7 +106,7 @@ impl Refusal {
     }
 }
 
-impl From<BadSignature> for Refusal {
+impl From<BadSignature> for PacketError {
     fn from(bad: BadSignature) -> Self {
         Self::Unsigned(bad.into())
     }

@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::codec::{Limits, decode};
 use crate::dot::{Frontier, Head};
 use crate::snapshot::Snapshot;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// The state at the frontier that was executed last; none when the messages up to there do not lead
 /// to one.
@@ -38,7 +38,7 @@ pub(super) struct Execution<A> {
     pub(super) diverged: bool,
 }
 
-impl<A: Wire> Execution<A> {
+impl<A: WireAlgorithm> Execution<A> {
     pub(super) fn new(algorithm: A) -> Self {
         Self {
             pristine: algorithm.clone(),
@@ -74,13 +74,13 @@ impl<A: Wire> Execution<A> {
     }
 }
 
-fn decoded<A: Wire>(snapshot: &Snapshot) -> Option<A::ReplicatedState> {
+fn decoded<A: WireAlgorithm>(snapshot: &Snapshot) -> Option<A::ReplicatedState> {
     let bytes = snapshot.bytes().as_slice();
     decode(bytes, bytes.len()).ok()
 }
 
 /// Applies the messages of several lanes, each when it is valid. Whether all were.
-pub(super) fn replay_lanes<A: Wire>(
+pub(super) fn replay_lanes<A: WireAlgorithm>(
     algorithm: &mut A,
     mut lanes: Vec<VecDeque<Entry>>,
     limits: &Limits,
@@ -107,7 +107,7 @@ pub(super) fn replay_lanes<A: Wire>(
     }
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// The snapshot of the state at a frontier, if there is [one](Self::executed_at). The last one
     /// is remembered until the generation ends.
     pub(super) fn snapshot_at(&mut self, frontier: &Frontier) -> Option<Snapshot> {

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::error::{RecoverError, Refusal};
+use super::error::{PacketError, RecoverError};
 use super::message::{Certificate, Echo};
 use super::trusted::Checkpoint;
 use crate::actor::Actor;
@@ -41,7 +41,7 @@ pub(super) struct History {
     pub(super) trusted: Option<Checkpoint>,
 }
 
-/// What the newest chain of generations that is known here makes of the end of a stretch: every way
+/// What the newest chain of generations that is known here makes of the end of a segment: every way
 /// to deliver asks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Vouch {
@@ -260,8 +260,8 @@ impl History {
     /// proves it.
     ///
     /// # Errors
-    /// [`Refusal::Forged`] when the checkpoint proves another one.
-    pub(super) fn is_proven(&self, founding: &Founding) -> Result<bool, Refusal> {
+    /// [`PacketError::Forged`] when the checkpoint proves another one.
+    pub(super) fn is_proven(&self, founding: &Founding) -> Result<bool, PacketError> {
         let Some(trusted) = &self.trusted else {
             return Ok(true);
         };
@@ -271,7 +271,7 @@ impl History {
         match trusted.value(generation) {
             None => Ok(false),
             Some(value) if value == founding.value.digest(&self.network) => Ok(true),
-            Some(_) => Err(Refusal::Forged(generation)),
+            Some(_) => Err(PacketError::Forged(generation)),
         }
     }
 

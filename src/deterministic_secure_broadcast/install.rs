@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::Replica;
 use super::backoff::Backoff;
 use super::closing::Closing;
-use super::error::Refusal;
+use super::error::PacketError;
 use super::execution::replay_lanes;
-use super::lane::{Certified, Early, Lane, Stance};
+use super::lane::{Certified, Early, Lane, Slot};
 use super::log::Log;
 use super::message::Entry;
 use super::message::{Certificate, Echo, Equivocation, Tally};
@@ -23,7 +23,7 @@ use crate::dot::Dot;
 use crate::evidence::Conflict;
 use crate::membership::{Admission, Boundary, Founding};
 use crate::snapshot::Snapshot;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// The message of an adopted lock, if it is here. Only a digest vouched for it; its source's
 /// signature is the one that was reported.
@@ -35,13 +35,13 @@ fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Closing) -> Option<
     Some(known.clone().signed_with(lock))
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_founding(
         &mut self,
         from: Actor,
         founding: Arc<Founding>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let news = self.take_foundings(vec![founding], step)?;
         if news && self.history.seated(&from).is_none() {
             // All whom we knew may be gone: who shows us this has the rest.
@@ -56,7 +56,7 @@ impl<A: Wire> Replica<A> {
         &mut self,
         foundings: Vec<Arc<Founding>>,
         step: &mut Step<A::Op>,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, PacketError> {
         // Those before a bad one prove themselves.
         let proven = self.trace_back(&foundings, step);
         let mut news = false;
@@ -255,8 +255,8 @@ impl<A: Wire> Replica<A> {
             if lane.lock().is_none_or(|lock| lock.entry.digest != digest) {
                 // It is judged with everything else that waits; until then nothing else is echoed
                 // here.
-                let early = |entry| Stance::Waiting(Early::new(entry, moment));
-                lane.stance = known.map_or(Stance::Open, early);
+                let early = |entry| Slot::Waiting(Early::new(entry, moment));
+                lane.slot = known.map_or(Slot::Open, early);
             }
         }
         // Our own message stays, also when we are out: another in its place, once we are back,
@@ -266,14 +266,14 @@ impl<A: Wire> Replica<A> {
             source == self.signer.actor(),
         );
         if !own && !boundary.speaks(&Dot { source, seq: next }) {
-            lane.stance = Stance::Open;
+            lane.slot = Slot::Open;
         }
         let seal = boundary.sealed().get(&source);
         accusations.extend(seal.map(|seal| Equivocation::Echo(seal.evidence())));
         if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) {
-            lane.stance = Stance::Open;
+            lane.slot = Slot::Open;
         }
-        if let Stance::Waiting(early) = &mut lane.stance {
+        if let Slot::Waiting(early) = &mut lane.slot {
             early.again = Backoff::starting(moment);
         }
         self.renew_lock(source);
@@ -342,7 +342,7 @@ impl<A: Wire> Replica<A> {
                 lane.log = Log::new(*head);
                 lane.certified = None;
                 if bound.is_none_or(|bound| !bound.seq.follows(head.seq)) {
-                    lane.stance = Stance::Open;
+                    lane.slot = Slot::Open;
                 }
                 if jump && !self.signer.is_replaying() {
                     self.silence(step);

@@ -1,15 +1,15 @@
 //! One source's lane, as one replica sees it: what was delivered, what we have said of the next
 //! message, and what a quorum has said of it.
 //!
-//! Invariant: of each source at most one undelivered message is spoken for ([`Stance`]) and at most
-//! one certified stretch waits ([`Certified`]). The two are apart because a quorum may speak before
+//! Invariant: of each source at most one undelivered message is spoken for ([`Slot`]) and at most
+//! one certified segment waits ([`Certified`]). The two are apart because a quorum may speak before
 //! us, or against us.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::backoff::Backoff;
-use super::log::{Log, Stretch};
+use super::log::{Log, SegmentSize};
 use super::message::{Certificate, Echo, Entry, Proposal, Tally};
 use crate::actor::Signed;
 use crate::codec::{Digest, Limits, NetworkId};
@@ -18,7 +18,7 @@ use crate::dot::{Dot, Head, Seq};
 #[derive(Debug)]
 pub(super) struct Lane<Op> {
     pub(super) log: Log,
-    pub(super) stance: Stance<Op>,
+    pub(super) slot: Slot<Op>,
     pub(super) certified: Option<Certified>,
     /// The message that the boundary adopted after its frontier, on record: kept whatever we say of
     /// it, or no later value could be backed once all have let go of it.
@@ -29,7 +29,7 @@ pub(super) struct Lane<Op> {
 
 /// What we have said of the message after the head.
 #[derive(Debug)]
-pub(super) enum Stance<Op> {
+pub(super) enum Slot<Op> {
     /// Nothing.
     Open,
     /// Its source signed it, but we cannot judge it yet.
@@ -67,7 +67,7 @@ pub(super) struct Lock<Op> {
     pub(super) resend: Backoff,
 }
 
-/// A stretch of messages after the head that a quorum certified. `tail` is empty while the message
+/// A segment of messages after the head that a quorum certified. `tail` is empty while the message
 /// is missing.
 #[derive(Debug)]
 pub(super) struct Certified {
@@ -87,7 +87,7 @@ impl<Op> Lane<Op> {
     pub(super) fn new(network: &NetworkId) -> Self {
         Self {
             log: Log::new(Head::empty(network)),
-            stance: Stance::Open,
+            slot: Slot::Open,
             certified: None,
             carried: None,
             stopped: false,
@@ -99,41 +99,41 @@ impl<Op> Lane<Op> {
     }
 
     pub(super) fn lock(&self) -> Option<&Lock<Op>> {
-        match &self.stance {
-            Stance::Echoed(lock) => Some(lock),
-            Stance::Open | Stance::Waiting(_) | Stance::Refused { .. } => None,
+        match &self.slot {
+            Slot::Echoed(lock) => Some(lock),
+            Slot::Open | Slot::Waiting(_) | Slot::Refused { .. } => None,
         }
     }
 
     pub(super) fn early(&self) -> Option<&Early> {
-        match &self.stance {
-            Stance::Waiting(early) => Some(early),
-            Stance::Open | Stance::Echoed(_) | Stance::Refused { .. } => None,
+        match &self.slot {
+            Slot::Waiting(early) => Some(early),
+            Slot::Open | Slot::Echoed(_) | Slot::Refused { .. } => None,
         }
     }
 
     pub(super) fn lock_mut(&mut self) -> Option<&mut Lock<Op>> {
-        match &mut self.stance {
-            Stance::Echoed(lock) => Some(lock),
-            Stance::Open | Stance::Waiting(_) | Stance::Refused { .. } => None,
+        match &mut self.slot {
+            Slot::Echoed(lock) => Some(lock),
+            Slot::Open | Slot::Waiting(_) | Slot::Refused { .. } => None,
         }
     }
 
     /// The message that its source is known to have put after the head; the signature is checked.
     pub(super) fn bound(&self) -> Option<&Entry> {
-        match &self.stance {
-            Stance::Open | Stance::Refused { .. } => None,
-            Stance::Waiting(early) => Some(&early.entry),
-            Stance::Echoed(lock) => Some(&lock.entry),
+        match &self.slot {
+            Slot::Open | Slot::Refused { .. } => None,
+            Slot::Waiting(early) => Some(&early.entry),
+            Slot::Echoed(lock) => Some(&lock.entry),
         }
     }
 
     /// What its source has signed at this dot, if it is another digest and known here: held,
     /// refused or delivered.
     pub(super) fn said_otherwise(&self, dot: &Dot, digest: &Digest) -> Option<Signed<Echo>> {
-        let refused = match &self.stance {
-            Stance::Refused { echo, .. } => Some(*echo),
-            Stance::Open | Stance::Waiting(_) | Stance::Echoed(_) => None,
+        let refused = match &self.slot {
+            Slot::Refused { echo, .. } => Some(*echo),
+            Slot::Open | Slot::Waiting(_) | Slot::Echoed(_) => None,
         };
         let held = self.certified.iter().flat_map(|held| &held.tail);
         let entries = self.bound().into_iter().chain(held);
@@ -144,7 +144,7 @@ impl<Op> Lane<Op> {
 
     /// Whether this message is known never to be valid.
     pub(super) fn refuses(&self, digest: &Digest) -> bool {
-        matches!(&self.stance, Stance::Refused { echo, .. } if echo.statement.digest == *digest)
+        matches!(&self.slot, Slot::Refused { echo, .. } if echo.statement.digest == *digest)
     }
 
     /// This message, if it is held or delivered here.
@@ -178,7 +178,7 @@ impl<Op> Lane<Op> {
     /// Whether something waits here for other lanes.
     pub(super) fn holds(&self) -> bool {
         let certified = self.certified.as_ref();
-        matches!(self.stance, Stance::Waiting(_))
+        matches!(self.slot, Slot::Waiting(_))
             || certified.is_some_and(|certified| !certified.tail.is_empty())
     }
 
@@ -188,11 +188,11 @@ impl<Op> Lane<Op> {
         certified.chain(self.bound()).map(Entry::len).sum()
     }
 
-    /// The next stretch after `seq` that proves itself, from what was delivered or else from what
+    /// The next segment after `seq` that proves itself, from what was delivered or else from what
     /// is certified. It has no certificate when it ends at the frontier of a generation. None when
     /// it is longer than others take: between the frontiers of generations that are not yet
     /// installed here, it may be.
-    pub(super) fn chunk_after(&self, seq: Seq, limits: &Limits) -> Option<Proven> {
+    pub(super) fn segment_after(&self, seq: Seq, limits: &Limits) -> Option<Proven> {
         if seq < self.log.base() {
             return None;
         }
@@ -208,7 +208,7 @@ impl<Op> Lane<Op> {
             .chain(held.flat_map(|held| &held.tail))
             .take_while(|entry| entry.message().seq <= end)
             .collect();
-        if entries.is_empty() || Stretch::of(entries.iter().copied(), limits).is_too_long() {
+        if entries.is_empty() || SegmentSize::of(entries.iter().copied(), limits).is_too_long() {
             return None;
         }
         let proposals = entries.iter().map(|entry| Arc::clone(&entry.proposal));

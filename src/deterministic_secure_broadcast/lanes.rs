@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::error::Refusal;
+use super::error::PacketError;
 use super::lane::Lane;
 use super::message::Equivocation;
 use crate::actor::Actor;
@@ -58,8 +58,8 @@ impl<Op> Lanes<Op> {
     }
 
     /// The lane that a packet speaks of.
-    pub(super) fn known(&self, source: &Actor) -> Result<&Lane<Op>, Refusal> {
-        self.get(source).ok_or(Refusal::NoLane(*source))
+    pub(super) fn known(&self, source: &Actor) -> Result<&Lane<Op>, PacketError> {
+        self.get(source).ok_or(PacketError::NoLane(*source))
     }
 
     pub(super) fn has(&self, source: &Actor) -> bool {

@@ -6,9 +6,9 @@
 //! has it, they give it to each other.
 
 use super::Replica;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Whether this replica had a seat, has none any more, and is still needed: switched off now,
     /// what it alone knows would be lost. It ends when a quorum of the members signed that they
     /// have all that is here, or with a new seat; after a restart they are asked again.

@@ -10,9 +10,9 @@ use crate::dot::{Head, Seq};
 /// A lane's messages with the proofs that are kept: the newest certificate, some before it, and
 /// where generations began.
 ///
-/// Invariant: from one proof to the next is no further than one stretch that came in, or no longer
-/// than a [`Stretch`] may be; and what comes in is no longer. So every part of a lane can be served
-/// as a stretch that proves itself, and it does not matter that each replica keeps other
+/// Invariant: from one proof to the next is no further than one segment that came in, or no longer
+/// than a [`SegmentSize`] may be; and what comes in is no longer. So every part of a lane can be
+/// served as a segment that proves itself, and it does not matter that each replica keeps other
 /// certificates. What ends at a boundary without a certificate counts when that boundary is
 /// installed.
 #[derive(Debug)]
@@ -24,27 +24,27 @@ pub(super) struct Log {
     /// Ends of this lane in the frontiers of generations, which prove what is before.
     boundaries: Vec<Seq>,
     /// After the last proof that stays.
-    since: Stretch,
+    since: SegmentSize,
     /// After the last proof.
-    since_newest: Stretch,
+    since_newest: SegmentSize,
 }
 
 /// How much of a lane is taken, held or served at once: as many messages as one chunk may have, of
 /// which all but the last have fewer bytes than it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Stretch {
+pub(super) struct SegmentSize {
     messages: u32,
     bytes: usize,
     too_long: bool,
 }
 
-impl Stretch {
+impl SegmentSize {
     pub(super) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>, limits: &Limits) -> Self {
-        let mut stretch = Self::default();
+        let mut segment = Self::default();
         entries
             .into_iter()
-            .for_each(|entry| stretch.push(entry.len(), limits));
-        stretch
+            .for_each(|entry| segment.push(entry.len(), limits));
+        segment
     }
 
     /// Adds a message of so many bytes of operations.
@@ -69,8 +69,8 @@ impl Log {
             checkpoints: VecDeque::new(),
             newest: None,
             boundaries: Vec::new(),
-            since: Stretch::default(),
-            since_newest: Stretch::default(),
+            since: SegmentSize::default(),
+            since_newest: SegmentSize::default(),
         }
     }
 
@@ -96,7 +96,7 @@ impl Log {
                 self.since = self.since_newest;
             }
             self.newest = certificate;
-            self.since_newest = Stretch::default();
+            self.since_newest = SegmentSize::default();
         }
     }
 
@@ -110,9 +110,9 @@ impl Log {
             certificate.map_or(start, |certificate| certificate.head().seq.max(start))
         };
         let kept = newest(self.checkpoints.back());
-        self.since = Stretch::of(self.after(kept), limits);
+        self.since = SegmentSize::of(self.after(kept), limits);
         let proven = newest(self.newest.as_ref());
-        self.since_newest = Stretch::of(self.after(proven), limits);
+        self.since_newest = SegmentSize::of(self.after(proven), limits);
     }
 
     /// Forgets what is at or before `kept`: a snapshot covers it.
@@ -281,7 +281,7 @@ mod tests {
         })
     }
 
-    fn stretches_of(messages: u32) -> Limits {
+    fn segments_of(messages: u32) -> Limits {
         Limits {
             chunk_messages: messages,
             ..Limits::default()
@@ -300,7 +300,7 @@ mod tests {
         log
     }
 
-    /// Where the stretch after `seq` ends, and whether a certificate says so.
+    /// Where the segment after `seq` ends, and whether a certificate says so.
     fn end(log: &Log, seq: u64) -> Option<(u64, bool)> {
         let end = log.end_after(Seq::new(seq))?;
         Some((end.0.number(), end.1.is_some()))
@@ -308,15 +308,15 @@ mod tests {
 
     #[test]
     fn the_newest_certificate_stays_when_messages_without_one_follow() {
-        let log = log(4, &[2], &stretches_of(2));
+        let log = log(4, &[2], &segments_of(2));
         assert_eq!(log.newest().map(|c| c.head().seq), Some(Seq::new(2)));
         assert_eq!(end(&log, 0), Some((2, true)));
         assert_eq!(end(&log, 2), None);
     }
 
     #[test]
-    fn a_stretch_ends_at_the_first_proof_which_needs_no_certificate_at_a_boundary() {
-        let limits = stretches_of(2);
+    fn a_segment_ends_at_the_first_proof_which_needs_no_certificate_at_a_boundary() {
+        let limits = segments_of(2);
         let mut log = log(6, &[2, 4, 6], &limits);
         log.pass_boundary(Seq::new(3), &limits);
         assert_eq!(end(&log, 0), Some((2, true)));
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn what_a_snapshot_covers_is_forgotten_with_its_proofs() {
-        let limits = stretches_of(1);
+        let limits = segments_of(1);
         let mut log = log(6, &[1, 2, 3, 4, 5, 6], &limits);
         log.pass_boundary(Seq::new(2), &limits);
         log.pass_boundary(Seq::new(5), &limits);
@@ -340,11 +340,11 @@ mod tests {
         assert_eq!(kept.collect::<Vec<_>>(), [3, 4, 5]);
     }
 
-    /// At the end of a generation, and again when the lane goes on after a stretch that nothing
+    /// At the end of a generation, and again when the lane goes on after a segment that nothing
     /// proves yet.
     #[test]
     fn a_certificate_is_kept_once() {
-        let limits = stretches_of(1);
+        let limits = segments_of(1);
         let mut log = log(3, &[1], &limits);
         log.pass_boundary(Seq::ZERO, &limits);
         log.pass_boundary(Seq::ZERO, &limits);
@@ -367,31 +367,31 @@ mod tests {
         lane
     }
 
-    /// Where the stretch that is served after `seq` ends.
+    /// Where the segment that is served after `seq` ends.
     fn served(lane: &Lane<u8>, seq: u64, limits: &Limits) -> Option<u64> {
-        let (proposals, _) = lane.chunk_after(Seq::new(seq), limits)?;
+        let (proposals, _) = lane.segment_after(Seq::new(seq), limits)?;
         proposals.last().map(|last| last.message.seq.number())
     }
 
     #[test]
-    fn a_stretch_of_which_a_part_is_delivered_is_served_whole_unless_it_is_not_proven() {
-        let limits = stretches_of(4);
+    fn a_segment_of_which_a_part_is_delivered_is_served_whole_unless_it_is_not_proven() {
+        let limits = segments_of(4);
         let mut lane = lane(2, &[1], 4, &limits);
         assert_eq!(served(&lane, 0, &limits), Some(1));
         assert_eq!(served(&lane, 1, &limits), Some(4));
-        let held = lane.certified.as_mut().expect("a stretch");
+        let held = lane.certified.as_mut().expect("a segment");
         held.provisional = true;
         assert_eq!(served(&lane, 1, &limits), None);
-        let held = lane.certified.as_mut().expect("a stretch");
+        let held = lane.certified.as_mut().expect("a segment");
         (held.provisional, held.tail) = (false, VecDeque::new());
         assert_eq!(served(&lane, 1, &limits), None, "the message is missing");
     }
 
     #[test]
-    fn a_stretch_that_is_longer_than_others_take_is_not_served() {
-        let lane = lane(3, &[3], 3, &stretches_of(3));
-        assert_eq!(served(&lane, 0, &stretches_of(3)), Some(3));
-        assert_eq!(served(&lane, 0, &stretches_of(2)), None);
-        assert_eq!(served(&lane, 1, &stretches_of(2)), Some(3));
+    fn a_segment_that_is_longer_than_others_take_is_not_served() {
+        let lane = lane(3, &[3], 3, &segments_of(3));
+        assert_eq!(served(&lane, 0, &segments_of(3)), Some(3));
+        assert_eq!(served(&lane, 0, &segments_of(2)), None);
+        assert_eq!(served(&lane, 1, &segments_of(2)), Some(3));
     }
 }

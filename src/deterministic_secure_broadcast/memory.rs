@@ -22,9 +22,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Replica;
 use super::backoff::Backoff;
-use super::error::{RecoverError, Refusal};
-use super::held::Why;
-use super::lane::{Lane, Stance};
+use super::diagnose::BlockReason;
+use super::error::{PacketError, RecoverError};
+use super::lane::{Lane, Slot};
 use super::message::{Echo, Entry, Standing};
 use super::packet::{Body, Recollection};
 use super::step::{Record, Step};
@@ -32,7 +32,7 @@ use crate::actor::{Actor, Signed, SigningActor, Statement};
 use crate::codec::{Digest, Domain};
 use crate::dot::Seq;
 use crate::membership::{self, Ballot, Genesis, Report, VerifyError};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Ticks for which those who have not answered are waited for, after a quorum has.
 const GRACE: u64 = 10;
@@ -55,7 +55,7 @@ struct Challenge {
     member: Actor,
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// As [`recover`](Self::recover), for a store that may be an old copy: a backup that was put
     /// back, a machine that went back to a snapshot. Where it has a seat, the replica signs nothing
     /// until a quorum of the members, counting itself, has told it what they hold of its key's
@@ -153,10 +153,10 @@ impl<A: Wire> Replica<A> {
     }
 
     /// What waits in our own lane for the answers of members, if anything does.
-    pub(super) fn held_in_doubt(&self, lane: &Lane<A::Op>) -> Option<Why> {
+    pub(super) fn held_in_doubt(&self, lane: &Lane<A::Op>) -> Option<BlockReason> {
         let needed = self.missing_answers()?;
         let waits = lane.lock().is_some() || self.outbox.len() > 0;
-        waits.then(|| Why::InDoubt {
+        waits.then(|| BlockReason::InDoubt {
             needed,
             missing: self.unheard(),
         })
@@ -217,7 +217,7 @@ impl<A: Wire> Replica<A> {
         from: Actor,
         challenge: Digest,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         if !self.history.committee.contains(&from) {
             return Err(VerifyError::NoSeat(from).into());
         }
@@ -283,10 +283,10 @@ impl<A: Wire> Replica<A> {
         from: Actor,
         recollection: &Recollection,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let asked = self.challenge(from) == Some(recollection.challenge);
         if !asked || !self.history.committee.contains(&from) {
-            return Err(Refusal::UnaskedAnswer(from));
+            return Err(PacketError::UnaskedAnswer(from));
         }
         if self.forgot(recollection)? {
             self.bootstrap.doubt = None;
@@ -305,7 +305,7 @@ impl<A: Wire> Replica<A> {
 
     /// Whether we signed something that is in there and not on record here. The first such
     /// statement decides: a liar makes us check one signature an answer, however many are in it.
-    fn forgot(&self, told: &Recollection) -> Result<bool, Refusal> {
+    fn forgot(&self, told: &Recollection) -> Result<bool, PacketError> {
         let standing = told.standing.as_deref();
         if let Some(standing) = standing.filter(|it| !self.remembers_standing(&it.statement)) {
             return self.is_ours(standing.clone());
@@ -325,7 +325,7 @@ impl<A: Wire> Replica<A> {
         }
     }
 
-    fn is_ours<T: Statement>(&self, claim: Signed<T>) -> Result<bool, Refusal> {
+    fn is_ours<T: Statement>(&self, claim: Signed<T>) -> Result<bool, PacketError> {
         let key = self
             .actor()
             .public_key()
@@ -370,9 +370,9 @@ impl<A: Wire> Replica<A> {
 
 /// The newest message of a lane that its source is known here to have signed.
 fn said_last<Op>(lane: &Lane<Op>) -> Option<Signed<Echo>> {
-    let refused = match &lane.stance {
-        Stance::Refused { echo, .. } => Some(*echo),
-        Stance::Open | Stance::Waiting(_) | Stance::Echoed(_) => None,
+    let refused = match &lane.slot {
+        Slot::Refused { echo, .. } => Some(*echo),
+        Slot::Open | Slot::Waiting(_) | Slot::Echoed(_) => None,
     };
     let certified = lane.certified.iter().filter_map(|held| held.tail.back());
     let head = lane.log.entry(lane.head().seq);

@@ -29,17 +29,39 @@
 //! it.** A member whose echo has not led to a certificate for a while sends the proposal on and
 //! tallies the echoes itself. So either the message is certified, even if its source is gone, or
 //! two members meet with two digests, and the source is convicted.
+//!
+//! # Rooms
+//!
+//! A replica is nine rooms, each of which holds its facts alone:
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | `signer` | the key, and whether it may sign |
+//! | `history` | the generations: who sat in each, and what a certificate of one is worth now |
+//! | `execution` | the algorithm, and its states at frontiers |
+//! | `outbox` | own operations that wait |
+//! | `lanes` | what each source said, and what was delivered of it |
+//! | `peers` | who is known to have what |
+//! | `closing` | how the present generation ends |
+//! | `bootstrap` | how we come to have what the others have |
+//! | `now` | the time, in ticks |
+//!
+//! The files beside them are the rules, in the order of the picture: [`propose`](Replica::propose),
+//! `echo`, `deliver`; `pull`, `sync`, `want` for what is missing; `closing`, `agree`, `install`
+//! from one generation to the next; `recover`, `memory`, `checkpoint` for restarts; `accuse` for
+//! evidence; `diagnose` for people.
 
 mod accuse;
 mod agree;
 mod backoff;
+mod bootstrap;
 mod checkpoint;
 mod closing;
 mod deliver;
+mod diagnose;
 mod echo;
 mod error;
 mod execution;
-mod held;
 mod history;
 mod install;
 mod lane;
@@ -48,7 +70,6 @@ mod leave;
 mod log;
 mod memory;
 mod message;
-mod onboard;
 mod packet;
 mod peers;
 mod place;
@@ -66,12 +87,14 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use error::{ApproveError, CheckpointError, ProposeError, RecoverError, Refusal};
-pub use held::{Held, Progress, Why};
+pub use diagnose::{BlockReason, Blocked, MemoryUse, Progress};
+pub use error::{ApproveError, CheckpointError, PacketError, ProposeError, RecoverError};
 pub use message::{
     Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
 };
-pub use packet::{Answer, Body, Chunk, Consent, Packet, Recollection, Request, SnapshotPart, Want};
+pub use packet::{
+    Answer, Body, Consent, Packet, Recollection, Request, Segment, SnapshotPart, Want,
+};
 pub use place::Outcome;
 pub use step::{Delivery, Fault, Installed, Record, Step};
 
@@ -79,13 +102,12 @@ use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::membership::{Boundary, Committee, Generation, Genesis};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
+use bootstrap::Bootstrap;
 use closing::Closing;
 use execution::Execution;
 use history::History;
-use lane::Lane;
 use lanes::Lanes;
-use onboard::Bootstrap;
 use peers::Peers;
 use propose::Outbox;
 use signer::Signer;
@@ -93,7 +115,7 @@ use trusted::concerns_the_chain;
 
 /// One participant's state machine around its copy of the algorithm. See the [module](self).
 #[derive(Debug)]
-pub struct Replica<A: Wire> {
+pub struct Replica<A: WireAlgorithm> {
     /// Our key, and whether it may be used.
     signer: Signer,
     /// The generations, and what each committee's word counts.
@@ -114,7 +136,7 @@ pub struct Replica<A: Wire> {
     now: u64,
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     // ---- getters
 
     /// Who we are.
@@ -220,31 +242,17 @@ impl<A: Wire> Replica<A> {
         self.signer.is_silenced()
     }
 
-    /// What is held in memory and not delivered.
-    #[must_use]
-    pub fn holdings(&self) -> Holdings {
-        Holdings {
-            lanes: self.lanes.by_source.len(),
-            lane_bytes: self.lanes.values().map(Lane::held_bytes).sum(),
-            most_lane_bytes: self.lanes.values().map(Lane::held_bytes).max().unwrap_or(0),
-            outbox_ops: self.outbox.len(),
-            outbox_bytes: self.outbox.bytes(),
-            evidence: self.lanes.convicted.len(),
-            peers: self.peers.len(),
-        }
-    }
-
     // ---- inputs
 
     /// Takes in a packet from the network.
     ///
     /// # Errors
-    /// [`Refusal`] says why it was not taken; then nothing has changed and nobody is accused.
-    pub fn handle_packet(&mut self, packet: Packet) -> Result<Step<A::Op>, Refusal> {
+    /// [`PacketError`] says why it was not taken; then nothing has changed and nobody is accused.
+    pub fn handle_packet(&mut self, packet: Packet) -> Result<Step<A::Op>, PacketError> {
         let Packet { from, to, body } = packet;
         tracing::debug!(me = ?self.actor(), ?from, kind = body.kind(), "packet");
         if to != self.actor() {
-            return Err(Refusal::Misdelivered(to));
+            return Err(PacketError::Misdelivered(to));
         }
         body.check(self.limits())?;
         let mut step = Step::default();
@@ -274,7 +282,12 @@ impl<A: Wire> Replica<A> {
         Ok(step)
     }
 
-    fn handle(&mut self, from: Actor, body: Body, step: &mut Step<A::Op>) -> Result<(), Refusal> {
+    fn handle(
+        &mut self,
+        from: Actor,
+        body: Body,
+        step: &mut Step<A::Op>,
+    ) -> Result<(), PacketError> {
         match body {
             Body::Proposal(proposal) => self.handle_proposal(from, proposal, step),
             Body::Echo(echo) => self.handle_echo(echo, step),
@@ -345,26 +358,4 @@ impl<A: Wire> Replica<A> {
             self.send(*member, body.clone(), step);
         }
     }
-}
-
-/// What a replica holds beyond its algorithm and its delivered log; each part is bounded by
-/// [`Limits`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Holdings {
-    /// Lanes.
-    pub lanes: usize,
-    /// Bytes of operations held in lanes, not delivered.
-    pub lane_bytes: usize,
-    /// The same, of the lane that holds most: at most a chunk, which its last message may exceed,
-    /// and one message beside it. That is `chunk_bytes` and twice `message_bytes` of [`Limits`].
-    pub most_lane_bytes: usize,
-    /// Own operations that wait for a message.
-    pub outbox_ops: usize,
-    /// Their encoded size.
-    pub outbox_bytes: usize,
-    /// Actors that we hold evidence against: one piece each.
-    pub evidence: usize,
-    /// Members and contacts whose standing we remember.
-    pub peers: usize,
 }

@@ -160,7 +160,7 @@ pub struct Request {
     pub held: BTreeMap<Actor, Seq>,
 }
 
-/// The generations that the asker lacks, the next stretch of each lane, and where the answerer
+/// The generations that the asker lacks, the next segment of each lane, and where the answerer
 /// stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
@@ -168,15 +168,15 @@ pub struct Answer {
     pub foundings: Vec<Arc<Founding>>,
     /// Whether the answerer no longer keeps what the asker lacks: it needs a snapshot.
     pub pruned: bool,
-    /// At most one stretch a lane, in the order of their sources.
-    pub chunks: Vec<Chunk>,
+    /// At most one segment a lane, in the order of their sources.
+    pub segments: Vec<Segment>,
     /// Where the answerer stands; none when it has signed no standing and may sign none.
     pub standing: Option<Arc<Signed<Standing>>>,
 }
 
-/// A stretch of one lane that proves itself: consecutive messages, and a certificate of the last.
+/// A segment of one lane that proves itself: consecutive messages, and a certificate of the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chunk {
+pub struct Segment {
     /// Whose lane.
     pub source: Actor,
     /// The messages, in lane order.
@@ -217,9 +217,9 @@ impl Body {
                 check_standings(request.standing.as_ref(), limits)
             }
             Self::Answer(answer) => {
-                most(answer.chunks.len(), limits.lanes)?;
-                for chunk in &answer.chunks {
-                    check_stretch(&chunk.proposals, limits)?;
+                most(answer.segments.len(), limits.lanes)?;
+                for chunk in &answer.segments {
+                    check_segment(&chunk.proposals, limits)?;
                     if let Some(certificate) = &chunk.certificate {
                         check_certificate(certificate, limits)?;
                     }
@@ -337,7 +337,7 @@ impl fmt::Display for Body {
 }
 
 /// Whether the messages are no more than one chunk, which its last message may exceed.
-fn check_stretch(proposals: &[Arc<Proposal>], limits: &Limits) -> Result<(), DecodeError> {
+fn check_segment(proposals: &[Arc<Proposal>], limits: &Limits) -> Result<(), DecodeError> {
     most(proposals.len(), limits.chunk_messages)?;
     let before_last = proposals.iter().rev().skip(1);
     let len = before_last.map(|p| p.message.ops.len()).sum();

@@ -6,17 +6,17 @@ use super::{Message, Replica};
 use crate::actor::Actor;
 use crate::codec::Limits;
 use crate::dot::{Dot, Place, Seq};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// A message of ours, filled up to an operation and with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot {
+pub(super) struct Position {
     seq: Seq,
     ops: u32,
     bytes: usize,
 }
 
-impl Slot {
+impl Position {
     /// A message that takes no more: the last one that is signed.
     fn signed(seq: Seq) -> Self {
         let (ops, bytes) = (u32::MAX, usize::MAX);
@@ -56,7 +56,7 @@ pub enum Outcome {
     Delivered,
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Own operations that were accepted and are not delivered, the oldest first, each with the
     /// place at which it will be.
     pub fn pending_operations(&self) -> impl Iterator<Item = (Place, &A::Op)> {
@@ -121,16 +121,16 @@ impl<A: Wire> Replica<A> {
     }
 
     /// The last message of ours that is signed.
-    fn signed(&self) -> Slot {
+    fn signed(&self) -> Position {
         let lane = self.lanes.get(&self.actor());
         let in_flight = lane.and_then(|lane| lane.lock());
         let in_flight = in_flight.map(|lock| lock.entry.message().seq);
         let head = lane.map_or(Seq::ZERO, |lane| lane.head().seq);
-        Slot::signed(in_flight.unwrap_or(head))
+        Position::signed(in_flight.unwrap_or(head))
     }
 
     /// Where an operation of so many bytes will stand that is proposed now.
-    pub(super) fn next_slot(&self, len: usize) -> Option<Slot> {
+    pub(super) fn next_position(&self, len: usize) -> Option<Position> {
         let limits = self.history.limits();
         let signed = self.signed();
         let last = match self.outbox.last.filter(|last| last.seq > signed.seq) {

@@ -14,14 +14,14 @@ use std::sync::Arc;
 use super::Replica;
 use super::backoff::Backoff;
 use super::error::ProposeError;
-use super::lane::{Lock, Stance};
+use super::lane::{Lock, Slot};
 use super::message::{Echo, Entry, Message, Proposal, Tally};
 use super::packet::Body;
-use super::place::Slot;
+use super::place::Position;
 use super::step::{Record, Step};
 use crate::actor::Statement;
 use crate::codec::{Bytes, encode};
-use crate::traits::{SecureBroadcastAlgorithm, Wire};
+use crate::traits::{SecureBroadcastAlgorithm, WireAlgorithm};
 
 /// Ticks without anything pending after which the copy of the algorithm is given up.
 const REST: u32 = 16;
@@ -36,10 +36,10 @@ pub(super) struct Outbox<A: SecureBroadcastAlgorithm> {
     /// Ticks since anything was last pending.
     idle: u32,
     /// Where the last operation stands, once one was proposed since the start.
-    pub(super) last: Option<Slot>,
+    pub(super) last: Option<Position>,
 }
 
-impl<A: Wire> Outbox<A> {
+impl<A: WireAlgorithm> Outbox<A> {
     pub(super) fn new() -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -128,7 +128,7 @@ impl<A: Wire> Outbox<A> {
     }
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// The algorithm with our own pending operations applied: make the next operation on this.
     ///
     /// Clones the algorithm when operations are pending and none were for a while.
@@ -174,7 +174,7 @@ impl<A: Wire> Replica<A> {
             ahead.apply(op.clone());
         }
         let queued = self.is_pending();
-        self.outbox.last = self.next_slot(encoded.len());
+        self.outbox.last = self.next_position(encoded.len());
         self.outbox.push(op, encoded.clone());
         if queued || !self.flush(0, &mut step) {
             step.persist.push(Record::Queued(encoded));
@@ -281,7 +281,7 @@ impl<A: Wire> Replica<A> {
             digest: entry.digest,
         };
         let lane = self.lanes.kept(&echo.dot.source);
-        lane.stance = Stance::Echoed(Lock {
+        lane.slot = Slot::Echoed(Lock {
             entry,
             ops,
             tally: Tally::new(echo),

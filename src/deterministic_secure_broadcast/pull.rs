@@ -1,14 +1,14 @@
 //! Catching up: whoever lacks something asks, and whatever is answered proves itself, so that it
 //! may come from anybody.
 //!
-//! An answer holds first the generations that the asker lacks, then a stretch of each lane. A
-//! stretch ends at a certificate or at a lane's end in a generation's frontier, else a liar could
+//! An answer holds first the generations that the asker lacks, then a segment of each lane. A
+//! segment ends at a certificate or at a lane's end in a generation's frontier, else a liar could
 //! stream a million well-chained false messages before it is found out.
 //!
 //! Once later generations are known here, a certificate of an earlier committee alone proves
-//! nothing: its keys may be retired and stolen. Such a stretch is held, and delivered when it has
+//! nothing: its keys may be retired and stolen. Such a segment is held, and delivered when it has
 //! reached a generation's frontier. No more of a lane is held than one chunk: where a frontier is
-//! further, or is not where the held stretch leads, the certified snapshot of the newest generation
+//! further, or is not where the held segment leads, the certified snapshot of the newest generation
 //! is the way there.
 
 use std::collections::VecDeque;
@@ -17,33 +17,33 @@ use std::sync::Arc;
 use super::Replica;
 use super::backoff::Backoff;
 use super::deliver::record;
-use super::error::Refusal;
+use super::error::PacketError;
 use super::history::Vouch;
 use super::lane::{Certified, Lane};
-use super::log::Stretch;
+use super::log::SegmentSize;
 use super::message::{Certificate, Entry};
-use super::packet::{Answer, Body, Chunk, Request};
+use super::packet::{Answer, Body, Request, Segment};
 use super::step::Step;
 use crate::actor::Actor;
 use crate::codec::Limits;
 use crate::dot::{Head, Seq};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// In a request: of this lane, nothing more yet.
 const ENOUGH: Seq = Seq::MAX;
 
 /// What a chunk is worth here.
-enum Worth {
+enum SegmentVerdict {
     /// Nothing new.
     Nothing,
     /// Its messages may be delivered or, if they are provisional, are held until they reach the
     /// frontier of a generation that is founded.
-    Stretch(Actor, Certified),
+    New(Actor, Certified),
     /// It shows that no frontier is reached from what is held: a snapshot has to be taken.
     Astray,
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Asks for what we lack, unless an answer may still be under way.
     pub(super) fn pull(&mut self, from: Actor, step: &mut Step<A::Op>) {
         let now = self.now;
@@ -80,21 +80,21 @@ impl<A: Wire> Replica<A> {
         from: Actor,
         request: &Request,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         if let Some(standing) = &request.standing {
             self.learn(standing, step)?;
         }
         let mut room = answer_room(self.limits());
         let foundings = self.history.foundings_after(request.known, &mut room);
         let all = request.known.number() + foundings.len() as u64 >= self.generation().number();
-        let chunks = all.then(|| self.chunks_for(request, room));
+        let chunks = all.then(|| self.segments_for(request, room));
         let pruned = self.lanes.iter().any(|(source, lane)| {
             let asked = request.from(source);
             asked < lane.log.base()
         });
         let answer = Answer {
             foundings,
-            chunks: chunks.unwrap_or_default(),
+            segments: chunks.unwrap_or_default(),
             pruned,
             standing: self.standing(),
         };
@@ -102,23 +102,23 @@ impl<A: Wire> Replica<A> {
         Ok(())
     }
 
-    /// The next stretch of each lane that the asker lacks, as many as fit.
-    fn chunks_for(&self, request: &Request, mut room: usize) -> Vec<Chunk> {
+    /// The next segment of each lane that the asker lacks, as many as fit.
+    fn segments_for(&self, request: &Request, mut room: usize) -> Vec<Segment> {
         let mut chunks = Vec::new();
         for (source, lane) in self.lanes.iter() {
             let from = request.from(source);
             if lane.head().seq <= from {
                 continue;
             }
-            let Some((proposals, certificate)) = lane.chunk_after(from, self.limits()) else {
+            let Some((proposals, certificate)) = lane.segment_after(from, self.limits()) else {
                 continue;
             };
-            let chunk = Chunk {
+            let chunk = Segment {
                 source: *source,
                 proposals,
                 certificate,
             };
-            let Some(left) = room.checked_sub(chunk_size(&chunk)) else {
+            let Some(left) = room.checked_sub(segment_size(&chunk)) else {
                 break;
             };
             room = left;
@@ -134,14 +134,14 @@ impl<A: Wire> Replica<A> {
         from: Actor,
         answer: Answer,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let asked = self.peers.get(&from).is_some_and(|peer| peer.asked);
         if !asked {
-            return Err(Refusal::UnaskedAnswer(from));
+            return Err(PacketError::UnaskedAnswer(from));
         }
-        let mut sources = answer.chunks.windows(2);
+        let mut sources = answer.segments.windows(2);
         if !sources.all(|pair| pair[0].source < pair[1].source) {
-            return Err(Refusal::Chunk(from));
+            return Err(PacketError::Segment(from));
         }
         // What it shows of the chain tells whom to ask for what next, believed or not.
         let traced = self.awaits_checkpoint() && !answer.foundings.is_empty();
@@ -152,9 +152,11 @@ impl<A: Wire> Replica<A> {
         let mut progress = founded.unwrap_or_default();
         // What committees certify is believed when it is known which ones there were.
         let awaits = self.awaits_checkpoint();
-        let chunks = answer.chunks.iter().filter(|_| !awaits);
-        let worths = self.verify_chunks(chunks, &mut refused);
-        let worthless = worths.iter().all(|worth| matches!(worth, Worth::Nothing));
+        let chunks = answer.segments.iter().filter(|_| !awaits);
+        let worths = self.verify_segments(chunks, &mut refused);
+        let worthless = worths
+            .iter()
+            .all(|worth| matches!(worth, SegmentVerdict::Nothing));
         if let (Some(refusal), true) = (refused.first(), worthless && !progress) {
             return Err(refusal.clone());
         }
@@ -164,9 +166,11 @@ impl<A: Wire> Replica<A> {
             learned => refused.extend(learned.err()),
         }
         step.refused.extend(refused);
-        let astray = worths.iter().any(|worth| matches!(worth, Worth::Astray));
+        let astray = worths
+            .iter()
+            .any(|worth| matches!(worth, SegmentVerdict::Astray));
         for worth in worths {
-            progress |= self.hold_chunk(worth, step);
+            progress |= self.hold_segment(worth, step);
         }
         self.settle(step);
         if (answer.pruned || astray) && !awaits {
@@ -177,14 +181,14 @@ impl<A: Wire> Replica<A> {
     }
 
     /// What the segments of an answer are worth, one by one.
-    fn verify_chunks<'a>(
+    fn verify_segments<'a>(
         &self,
-        chunks: impl Iterator<Item = &'a Chunk>,
-        refused: &mut Vec<Refusal>,
-    ) -> Vec<Worth> {
+        chunks: impl Iterator<Item = &'a Segment>,
+        refused: &mut Vec<PacketError>,
+    ) -> Vec<SegmentVerdict> {
         let mut worths = Vec::new();
         for chunk in chunks {
-            match self.verify_chunk(chunk) {
+            match self.verify_segment(chunk) {
                 Ok(worth) => worths.push(worth),
                 Err(refusal) => refused.push(refusal),
             }
@@ -210,38 +214,38 @@ impl<A: Wire> Replica<A> {
     }
 
     /// What a chunk's messages after those that we have are worth.
-    fn verify_chunk(&self, chunk: &Chunk) -> Result<Worth, Refusal> {
+    fn verify_segment(&self, chunk: &Segment) -> Result<SegmentVerdict, PacketError> {
         let source = chunk.source;
         let lane = self.lanes.known(&source)?;
         let held = lane.certified.as_ref();
         let tail = match held {
             Some(held) if held.provisional => held.tail.clone(),
-            Some(held) if !held.tail.is_empty() => return Ok(Worth::Nothing),
+            Some(held) if !held.tail.is_empty() => return Ok(SegmentVerdict::Nothing),
             _ => VecDeque::new(),
         };
         let known = tail.back().map_or(lane.head(), Entry::head);
         let Some(tail) = self.follow(chunk, lane, known, tail)? else {
-            return Ok(Worth::Astray);
+            return Ok(SegmentVerdict::Astray);
         };
         let head = tail.back().map_or(known, Entry::head);
         if chunk.proposals.is_empty() {
-            return Err(Refusal::Chunk(source));
+            return Err(PacketError::Segment(source));
         }
         if head == known {
-            return Ok(Worth::Nothing);
+            return Ok(SegmentVerdict::Nothing);
         }
         if chunk
             .certificate
             .as_ref()
             .is_some_and(|c| c.head() != head || c.statement.dot.source != source)
         {
-            return Err(Refusal::Chunk(source));
+            return Err(PacketError::Segment(source));
         }
-        if Stretch::of(&tail, self.limits()).is_too_long() {
-            return Ok(Worth::Astray);
+        if SegmentSize::of(&tail, self.limits()).is_too_long() {
+            return Ok(SegmentVerdict::Astray);
         }
         let worth = self.weigh(source, head, tail, chunk.certificate.clone())?;
-        if let Worth::Stretch(_, certified) = &worth {
+        if let SegmentVerdict::New(_, certified) = &worth {
             self.verify_sources(lane, &certified.tail)?;
         }
         Ok(worth)
@@ -251,13 +255,13 @@ impl<A: Wire> Replica<A> {
     /// held for a committee that is over.
     fn follow(
         &self,
-        chunk: &Chunk,
+        chunk: &Segment,
         lane: &Lane<A::Op>,
         known: Head,
         mut tail: VecDeque<Entry>,
-    ) -> Result<Option<VecDeque<Entry>>, Refusal> {
+    ) -> Result<Option<VecDeque<Entry>>, PacketError> {
         let (source, provisional) = (chunk.source, !tail.is_empty());
-        let broken = Refusal::Chunk(source);
+        let broken = PacketError::Segment(source);
         let mut head = known;
         for proposal in chunk.proposals.iter().filter(|p| p.message.seq > known.seq) {
             let entry = Entry::new(&self.history.network, Arc::clone(proposal));
@@ -282,7 +286,11 @@ impl<A: Wire> Replica<A> {
     /// A certificate vouches for messages, not for what their source signed. What is kept is
     /// served, and convicts the source where it contradicts what others hold: so a copy is only
     /// kept with its source's signature.
-    fn verify_sources(&self, lane: &Lane<A::Op>, tail: &VecDeque<Entry>) -> Result<(), Refusal> {
+    fn verify_sources(
+        &self,
+        lane: &Lane<A::Op>,
+        tail: &VecDeque<Entry>,
+    ) -> Result<(), PacketError> {
         for entry in tail {
             let head = entry.head();
             let ours = lane.find(head.seq, &head.digest).map(Entry::echo);
@@ -299,25 +307,25 @@ impl<A: Wire> Replica<A> {
         end: Head,
         tail: VecDeque<Entry>,
         certificate: Option<Arc<Certificate>>,
-    ) -> Result<Worth, Refusal> {
+    ) -> Result<SegmentVerdict, PacketError> {
         let vouch = self.history.vouch(&source, end, certificate.as_deref());
         let certificate = match vouch {
             Vouch::Frontier => None,
             Vouch::Certificate | Vouch::Provisional => certificate,
-            Vouch::Later => return Ok(Worth::Nothing),
-            Vouch::Closed => return Err(Refusal::Closed(source)),
+            Vouch::Later => return Ok(SegmentVerdict::Nothing),
+            Vouch::Closed => return Err(PacketError::Closed(source)),
         };
         let certified = Certified {
             certificate: certificate.map(|claim| self.certify(claim)).transpose()?,
             tail,
             provisional: vouch == Vouch::Provisional,
         };
-        Ok(Worth::Stretch(source, certified))
+        Ok(SegmentVerdict::New(source, certified))
     }
 
-    /// Takes a stretch to be delivered or held. Whether it adds anything.
-    fn hold_chunk(&mut self, worth: Worth, step: &mut Step<A::Op>) -> bool {
-        let Worth::Stretch(source, certified) = worth else {
+    /// Takes a segment to be delivered or held. Whether it adds anything.
+    fn hold_segment(&mut self, worth: SegmentVerdict, step: &mut Step<A::Op>) -> bool {
+        let SegmentVerdict::New(source, certified) = worth else {
             return false;
         };
         if let Some(certificate) = certified.certificate.clone() {
@@ -351,7 +359,7 @@ fn answer_room(limits: &Limits) -> usize {
     (limits.packet_bytes as usize).saturating_sub(standing)
 }
 
-fn chunk_size(chunk: &Chunk) -> usize {
+fn segment_size(chunk: &Segment) -> usize {
     let messages = chunk
         .proposals
         .iter()
@@ -379,9 +387,9 @@ mod tests {
         keys
     }
 
-    /// A stretch of messages with operations of these sizes, and a certificate of so many
+    /// A segment of messages with operations of these sizes, and a certificate of so many
     /// signatures.
-    fn chunk(sizes: &[usize], signatures: u8) -> Chunk {
+    fn chunk(sizes: &[usize], signatures: u8) -> Segment {
         let source = Actor::from_bytes([7; 32]);
         let (generation, digest) = (Generation::GENESIS, Digest::from_bytes([3; 32]));
         let proposal = |size: &usize| {
@@ -416,7 +424,7 @@ mod tests {
             statement,
             signatures: signed.collect(),
         };
-        Chunk {
+        Segment {
             source,
             proposals: sizes.iter().map(proposal).collect(),
             certificate: (signatures > 0).then(|| Arc::new(certificate)),
@@ -430,7 +438,7 @@ mod tests {
         for sizes in [&[][..], &[1], &[0, 700], &[1000; 5], &[3; 40]] {
             for signatures in [0, 1, 3, 20] {
                 let chunk = chunk(sizes, signatures);
-                let (bytes, size) = (encode(&chunk).len(), chunk_size(&chunk));
+                let (bytes, size) = (encode(&chunk).len(), segment_size(&chunk));
                 let slack = 200 + 40 * sizes.len();
                 assert!(size >= bytes, "{size} for {bytes} bytes");
                 assert!(size <= bytes + slack, "{size} for {bytes} bytes");
@@ -458,7 +466,7 @@ mod tests {
             let answer = Answer {
                 foundings: Vec::new(),
                 pruned: false,
-                chunks: Vec::new(),
+                segments: Vec::new(),
                 standing: Some(Arc::new(standing)),
             };
             let (room, packet) = (answer_room(&limits), limits.packet_bytes as usize);

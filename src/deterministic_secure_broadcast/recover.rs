@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Replica;
+use super::bootstrap::Bootstrap;
 use super::closing::Closing;
 use super::error::RecoverError;
 use super::execution::Execution;
@@ -11,8 +12,7 @@ use super::history::History;
 use super::lane::Certified;
 use super::lanes::Lanes;
 use super::message::{Entry, Proposal};
-use super::onboard::Bootstrap;
-use super::packet::{Chunk, Consent};
+use super::packet::{Consent, Segment};
 use super::peers::Peers;
 use super::propose::Outbox;
 use super::signer::Signer;
@@ -22,9 +22,9 @@ use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
 use crate::membership::{Authorised, Founding, Genesis};
 use crate::snapshot::Snapshot;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// The replica of `key`'s actor in the network that `genesis` describes, as its `records` left
     /// it: with none, the first start. `algorithm` is in the genesis state. An actor that is no
     /// member follows the network and signs nothing.
@@ -217,7 +217,7 @@ impl<A: Wire> Replica<A> {
         Some(())
     }
 
-    fn replay_certified(&mut self, chunk: Chunk) -> Option<()> {
+    fn replay_certified(&mut self, chunk: Segment) -> Option<()> {
         // What was certified was believed of a generation that we had heard of, and may not have
         // installed: it is on record when it is.
         self.lanes.begin(chunk.source, &self.history.network);

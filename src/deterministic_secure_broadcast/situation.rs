@@ -2,10 +2,10 @@
 //! of them it reached.
 
 use super::Replica;
-use super::lane::{Lane, Stance};
+use super::lane::{Lane, Slot};
 use crate::dot::Seq;
 use crate::membership::{Generation, Round};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// A question to a replica, and its name.
 type Situation<A> = (&'static str, fn(&Replica<A>) -> bool);
@@ -13,7 +13,7 @@ type Situation<A> = (&'static str, fn(&Replica<A>) -> bool);
 /// A question to a lane, and its name.
 type LaneSituation<Op> = (&'static str, fn(&Lane<Op>) -> bool);
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     const SITUATIONS: [Situation<A>; 18] = [
         ("in a later generation", |r| {
             r.generation() > Generation::GENESIS
@@ -55,7 +55,7 @@ impl<A: Wire> Replica<A> {
 
     const LANE_SITUATIONS: [LaneSituation<A::Op>; 6] = [
         ("lane: a proposal waits until it is valid", |lane| {
-            matches!(lane.stance, Stance::Waiting(_))
+            matches!(lane.slot, Slot::Waiting(_))
         }),
         ("lane: locked", |lane| lane.lock().is_some()),
         ("lane: certified, message missing", |lane| {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::error::Refusal;
+use super::error::PacketError;
 use super::message::{Entry, Equivocation, Proposal};
-use super::packet::{Chunk, Consent, Packet};
+use super::packet::{Consent, Packet, Segment};
 use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
@@ -34,7 +34,7 @@ pub struct Step<Op> {
     ///    policy decides.
     pub asked: Vec<Change>,
     /// 7. Parts of a packet that were refused while others of the same packet were taken.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<PacketError>,
 }
 
 /// A generation began at this replica.
@@ -105,10 +105,10 @@ pub enum Record {
         /// How many waiting operations it carries.
         from_outbox: u32,
     },
-    /// A quorum certified a stretch of a lane that follows what was delivered. It names no messages
+    /// A quorum certified a segment of a lane that follows what was delivered. It names no messages
     /// when it is the one that is locked there.
-    Certified(Chunk),
-    /// The next message of a certified stretch was delivered. This drops the lock at its dot.
+    Certified(Segment),
+    /// The next message of a certified segment was delivered. This drops the lock at its dot.
     Delivered(Dot),
     /// Evidence was found.
     Convicted(Arc<Equivocation>),

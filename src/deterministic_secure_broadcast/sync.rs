@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::Replica;
-use super::error::Refusal;
+use super::error::PacketError;
 use super::message::{Equivocation, Standing};
 use super::packet::Body;
 use super::peers::Peer;
@@ -17,9 +17,9 @@ use super::step::Step;
 use crate::actor::{Actor, BadSignature, Signed};
 use crate::dot::Seq;
 use crate::membership::Generation;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Our standing, signed anew when it has changed. A replica that signs no more shows the last
     /// that it signed, if it has one: standings only grow, so an old one is true.
     pub(super) fn standing(&mut self) -> Option<Arc<Signed<Standing>>> {
@@ -53,7 +53,7 @@ impl<A: Wire> Replica<A> {
         from: Actor,
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         self.learn(standing, step)?;
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
@@ -69,7 +69,7 @@ impl<A: Wire> Replica<A> {
         from: Actor,
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         self.learn(standing, step)?;
         if self.lacks_from(&standing.signer) {
             self.pull(standing.signer, step);
@@ -96,7 +96,7 @@ impl<A: Wire> Replica<A> {
         &mut self,
         standing: &Arc<Signed<Standing>>,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let peer = self.peers.get(&standing.signer);
         if peer.is_some_and(|peer| peer.said_last(standing)) {
             return Ok(());

@@ -16,7 +16,7 @@ use super::packet::Body;
 use super::step::{Fault, Step};
 use crate::codec::{Digest, NetworkId};
 use crate::membership::{Founding, Generation};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// What a trusted checkpoint has proven so far.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Checkpoint {
     }
 }
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Names the value that founded a generation, from a source that is trusted: an invitation, or
     /// an operator. Until the chain of generations reaches it, this replica follows the network and
     /// does nothing else. What was delivered before stays: so name it before the replica hears of

@@ -11,9 +11,9 @@ use super::step::{Record, Step};
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits};
 use crate::dot::Dot;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Whether we have these messages; those that are missing are asked for.
     pub(super) fn holds_payloads(
         &mut self,

@@ -40,7 +40,7 @@ pub use rand_chacha::ChaCha8Rng;
 
 use crate::actor::{Actor, SigningActor};
 use crate::environment;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 use run::Run;
 use script::{Found, draw, shrink};
 
@@ -125,7 +125,7 @@ pub fn actors(count: u8) -> Vec<Actor> {
 /// # Panics
 /// When the trial has no histories, or histories without steps: it would check nothing. When the
 /// algorithm or `generate` panics.
-pub fn check<A: Wire>(
+pub fn check<A: WireAlgorithm>(
     fresh: impl Fn(Actor) -> A,
     trial: &Trial,
     generate: impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,

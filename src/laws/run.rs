@@ -6,7 +6,7 @@ use super::script::Step;
 use super::{Checked, Law};
 use crate::actor::Actor;
 use crate::codec::{decode, encode};
-use crate::traits::{Verdict, Wire};
+use crate::traits::{Verdict, WireAlgorithm};
 
 /// Operations of one source that are remembered and judged again.
 const REMEMBERED: usize = 4;
@@ -27,7 +27,7 @@ struct Remembered<Op> {
     verdict: Verdict,
 }
 
-pub(super) struct Run<'a, A: Wire> {
+pub(super) struct Run<'a, A: WireAlgorithm> {
     fresh: &'a dyn Fn(Actor) -> A,
     actors: &'a [Actor],
     replica: A,
@@ -37,7 +37,7 @@ pub(super) struct Run<'a, A: Wire> {
     checked: Checked,
 }
 
-impl<'a, A: Wire> Run<'a, A> {
+impl<'a, A: WireAlgorithm> Run<'a, A> {
     pub(super) fn new(fresh: &'a dyn Fn(Actor) -> A, actors: &'a [Actor]) -> Self {
         Self {
             fresh,
@@ -318,7 +318,11 @@ impl<'a, A: Wire> Run<'a, A> {
 }
 
 /// `op` was valid before `other`, of another source, was applied.
-fn still_valid<A: Wire>(after: &A, op: (Actor, &A::Op), other: (Actor, &A::Op)) -> Checks<A> {
+fn still_valid<A: WireAlgorithm>(
+    after: &A,
+    op: (Actor, &A::Op),
+    other: (Actor, &A::Op),
+) -> Checks<A> {
     let now = after.verdict(&op.0, op.1);
     if now.is_valid() {
         return Ok(());

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::run::{Fault, Run};
 use crate::actor::Actor;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// One step of a history. A step says all that it needs, so that any other step can be dropped.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ pub(super) enum Step<Op> {
 }
 
 /// The next step of `run`.
-pub(super) fn draw<A: Wire>(
+pub(super) fn draw<A: WireAlgorithm>(
     random: &mut ChaCha8Rng,
     run: &Run<'_, A>,
     generate: &impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
@@ -41,7 +41,7 @@ pub(super) fn draw<A: Wire>(
 }
 
 /// A batch whose operations mostly build on each other; some are remembered from earlier states.
-fn draw_batch<A: Wire>(
+fn draw_batch<A: WireAlgorithm>(
     random: &mut ChaCha8Rng,
     run: &Run<'_, A>,
     generate: &impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
@@ -78,7 +78,7 @@ pub(super) struct Found<Op> {
 /// out of.
 ///
 /// Delta debugging (Zeller, Hildebrandt: Simplifying and isolating failure-inducing input, 2002).
-pub(super) fn shrink<A: Wire>(
+pub(super) fn shrink<A: WireAlgorithm>(
     fresh: &dyn Fn(Actor) -> A,
     actors: &[Actor],
     script: Vec<Step<A::Op>>,
@@ -95,14 +95,14 @@ pub(super) fn shrink<A: Wire>(
     shrinker.found
 }
 
-struct Shrinker<'a, A: Wire> {
+struct Shrinker<'a, A: WireAlgorithm> {
     fresh: &'a dyn Fn(Actor) -> A,
     actors: &'a [Actor],
     script: Vec<Step<A::Op>>,
     found: Found<A::Op>,
 }
 
-impl<A: Wire> Shrinker<'_, A> {
+impl<A: WireAlgorithm> Shrinker<'_, A> {
     /// Leaves out ever smaller stretches, and single steps until none can go.
     fn leave_out_steps(&mut self) {
         let mut stretch = self.script.len().div_ceil(2);
@@ -154,7 +154,7 @@ impl<A: Wire> Shrinker<'_, A> {
 }
 
 /// What `script` shows, and after how many steps.
-fn replay<A: Wire>(
+fn replay<A: WireAlgorithm>(
     fresh: &dyn Fn(Actor) -> A,
     actors: &[Actor],
     script: &[Step<A::Op>],

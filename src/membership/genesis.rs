@@ -9,7 +9,7 @@ use super::origin::Origin;
 use crate::actor::Actor;
 use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, fixed};
 use crate::snapshot::Snapshot;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// All that replicas must agree on before they hear of each other: first members, algorithm,
 /// bounds; and a nonce, which tells this founding from any other by the same members.
@@ -33,7 +33,7 @@ impl Genesis {
     ///
     /// # Errors
     /// [`GenesisError`] when the members are no committee or the limits contradict each other.
-    pub fn new<A: Wire>(
+    pub fn new<A: WireAlgorithm>(
         algorithm: &A,
         members: BTreeSet<Actor>,
         limits: Limits,
@@ -57,7 +57,7 @@ impl Genesis {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn succeeding<A: Wire>(
+    pub fn succeeding<A: WireAlgorithm>(
         algorithm: &A,
         members: BTreeSet<Actor>,
         limits: Limits,
@@ -127,7 +127,7 @@ impl Genesis {
     ///
     /// # Errors
     /// [`GenesisError`] naming what differs.
-    pub fn check<A: Wire>(&self, algorithm: &A) -> Result<(), GenesisError> {
+    pub fn check<A: WireAlgorithm>(&self, algorithm: &A) -> Result<(), GenesisError> {
         self.limits.check()?;
         if self.algorithm != A::NAME {
             return Err(GenesisError::Algorithm);
@@ -150,7 +150,7 @@ fn nonce_after(origin: &Origin, salt: [u8; 16]) -> [u8; 32] {
     nonce
 }
 
-fn state_digest<A: Wire>(algorithm: &A) -> Digest {
+fn state_digest<A: WireAlgorithm>(algorithm: &A) -> Digest {
     Snapshot::of(algorithm).manifest().digest()
 }
 

@@ -36,7 +36,7 @@ mod report;
 mod value;
 
 pub use agreement::{
-    Agreement, Ballot, Pace, Record, RecoverError, Round, Said, Speech, SpeechError, Turn,
+    Agreement, Ballot, Record, RecoverError, Round, Said, Speech, SpeechError, Timeouts, Turn,
 };
 pub use boundary::{Admission, Boundary, Seal};
 pub use certificate::{Certificate, CertificateError, QuorumCertificate, Tally};

@@ -15,7 +15,7 @@ use super::genesis::{Genesis, GenesisError};
 use super::value::{Founding, FoundingError};
 use crate::codec::{Bytes, Digest, NetworkId, decode};
 use crate::snapshot::Snapshot;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// With whose state a network begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl CertifiedState {
     ///
     /// # Errors
     /// [`CertifiedStateError`] when it is no state of that algorithm.
-    pub fn into_fresh<A: Wire>(&self, mut fresh: A) -> Result<A, CertifiedStateError> {
+    pub fn into_fresh<A: WireAlgorithm>(&self, mut fresh: A) -> Result<A, CertifiedStateError> {
         let bytes = self.bytes.as_slice();
         let state = decode(bytes, bytes.len()).map_err(|_| CertifiedStateError::Algorithm)?;
         let same = self.genesis.algorithm() == A::NAME

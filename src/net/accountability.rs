@@ -8,7 +8,7 @@ use super::violation::Violation;
 use crate::actor::{Actor, Signed, Statement, Work};
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Replica};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// What is owed by a replica that is about to be given an input.
 pub(super) struct Duty {
@@ -20,7 +20,7 @@ pub(super) struct Duty {
 }
 
 impl Duty {
-    pub(super) fn of<A: Wire>(replica: &Replica<A>, packet: Option<&Packet>) -> Self {
+    pub(super) fn of<A: WireAlgorithm>(replica: &Replica<A>, packet: Option<&Packet>) -> Self {
         let silenced = replica.is_silenced();
         let claim = packet.and_then(|packet| source_claim(packet, replica.network()));
         let claim = claim.filter(|claim| is_contradiction(replica, claim));
@@ -32,7 +32,7 @@ impl Duty {
     }
 
     /// Whether it was done, by a replica that took the input.
-    pub(super) fn judge<A: Wire>(self, replica: &Replica<A>) -> Result<(), Violation> {
+    pub(super) fn judge<A: WireAlgorithm>(self, replica: &Replica<A>) -> Result<(), Violation> {
         let Self {
             who,
             signatures,
@@ -74,7 +74,7 @@ fn source_claim(packet: &Packet, network: &NetworkId) -> Option<Signed<Echo>> {
 
 /// Whether another message of the source was delivered at that dot and is still kept, and nobody
 /// has been convicted for it yet.
-fn is_contradiction<A: Wire>(replica: &Replica<A>, claim: &Signed<Echo>) -> bool {
+fn is_contradiction<A: WireAlgorithm>(replica: &Replica<A>, claim: &Signed<Echo>) -> bool {
     let Echo { dot, digest, .. } = claim.statement;
     let other = replica.delivered(&dot).is_some_and(|kept| kept != digest);
     if !other || replica.convicted().contains_key(&dot.source) {
@@ -84,7 +84,7 @@ fn is_contradiction<A: Wire>(replica: &Replica<A>, claim: &Signed<Echo>) -> bool
     key.is_ok_and(|key| claim.verify(replica.network(), &key).is_ok())
 }
 
-impl<A: Wire> Net<A> {
+impl<A: WireAlgorithm> Net<A> {
     /// Asserts that no member of the newest committee that is convicted by a correct one goes on as
     /// if nothing were: it knows that its key signs elsewhere, or that its store is an old copy.
     ///

@@ -20,10 +20,10 @@ use crate::actor::{Actor, Signatures, SigningActor};
 use crate::codec::Limits;
 use crate::membership::{Boundary, Genesis};
 use crate::recording::Run;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Describes a [`Net`] before it runs.
-pub struct NetBuilder<A: Wire> {
+pub struct SimBuilder<A: WireAlgorithm> {
     seed: u64,
     members: usize,
     vices: Vec<Box<dyn Adversary<A>>>,
@@ -40,12 +40,12 @@ pub struct NetBuilder<A: Wire> {
     invariants: Vec<Invariant<A>>,
 }
 
-impl<A: Wire> Net<A> {
+impl<A: WireAlgorithm> Net<A> {
     /// A network whose every chance is drawn from `seed`: four correct members by default, on links
     /// that only take their time.
     #[must_use]
-    pub fn builder(seed: u64) -> NetBuilder<A> {
-        NetBuilder {
+    pub fn builder(seed: u64) -> SimBuilder<A> {
+        SimBuilder {
             seed,
             members: 4,
             vices: Vec::new(),
@@ -64,7 +64,7 @@ impl<A: Wire> Net<A> {
     }
 }
 
-impl<A: Wire> NetBuilder<A> {
+impl<A: WireAlgorithm> SimBuilder<A> {
     /// How many members there are, liars included.
     #[must_use]
     pub fn members(mut self, members: usize) -> Self {

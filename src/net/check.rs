@@ -8,13 +8,13 @@ use super::violation::Violation;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{
-    Body, Delivery, Fault, Packet, Record, Refusal, Replica, Step,
+    Body, Delivery, Fault, Packet, PacketError, Record, Replica, Step,
 };
 use crate::dot::{Dot, Head, Seq};
 use crate::membership::Generation;
 use crate::recording::Recording;
 use crate::store::Effect;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// What a thread unwinds with when a promise is broken in a network that was told to.
 pub(super) struct Broken {
@@ -30,7 +30,7 @@ const MOST_TOLD: u32 = 64;
 
 pub(super) type Invariant<A> = Box<dyn Fn(&A) -> Result<(), String>>;
 
-pub(super) struct Checks<A: Wire> {
+pub(super) struct Checks<A: WireAlgorithm> {
     network: NetworkId,
     limits: Limits,
     /// Everybody else may be accused of anything.
@@ -50,7 +50,7 @@ pub(super) struct Checks<A: Wire> {
     invariants: Vec<Invariant<A>>,
 }
 
-impl<A: Wire> Checks<A> {
+impl<A: WireAlgorithm> Checks<A> {
     pub(super) fn new(
         network: NetworkId,
         limits: Limits,
@@ -231,7 +231,7 @@ impl<A: Wire> Checks<A> {
     pub(super) fn refused(
         &self,
         at: Actor,
-        refusal: &Refusal,
+        refusal: &PacketError,
         in_peace: bool,
     ) -> Result<(), Violation> {
         if in_peace {
@@ -246,21 +246,21 @@ impl<A: Wire> Checks<A> {
         for invariant in &self.invariants {
             invariant(replica.algorithm()).map_err(|what| Violation::Invariant { at, what })?;
         }
-        let holdings = replica.holdings();
+        let memory = replica.memory_use();
         let limits = &self.limits;
         // A chunk, which its last message may exceed, and what we are bound to beside it.
         let lane_bytes = 2 * limits.message_bytes + limits.chunk_bytes;
         let bounds = [
-            ("lanes", holdings.lanes, limits.lanes),
-            ("bytes in one lane", holdings.most_lane_bytes, lane_bytes),
+            ("lanes", memory.lanes, limits.lanes),
+            ("bytes in one lane", memory.most_lane_bytes, lane_bytes),
             (
                 "bytes in the outbox",
-                holdings.outbox_bytes,
+                memory.outbox_bytes,
                 limits.outbox_bytes,
             ),
-            ("pieces of evidence", holdings.evidence, limits.lanes),
+            ("pieces of evidence", memory.evidence, limits.lanes),
             // Of two generations, while the next is founded and not installed.
-            ("peers", holdings.peers, 2 * limits.seats),
+            ("peers", memory.peers, 2 * limits.seats),
         ];
         for (what, held, bound) in bounds {
             let bound = bound as usize;

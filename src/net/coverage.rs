@@ -6,12 +6,12 @@ use std::fmt;
 use super::adversary::Vice;
 use crate::actor::BadSignature;
 use crate::codec::DecodeError;
-use crate::deterministic_secure_broadcast::{Body, Fault, Refusal, Replica};
+use crate::deterministic_secure_broadcast::{Body, Fault, PacketError, Replica};
 use crate::evidence::EvidenceError;
 use crate::membership::{
     CertificateError, ChangeError, FoundingError, ReportError, SpeechError, VerifyError,
 };
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// What can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ pub enum Kind {
     /// A packet of this kind arrived.
     Packet(&'static str),
     /// A correct replica refused a packet for this reason.
-    Refusal(&'static str),
+    PacketError(&'static str),
     /// A correct replica reported a fault.
     Report(&'static str),
     /// A correct replica entered this state.
@@ -37,7 +37,7 @@ impl Kind {
             Self::Fault(what) => ("fault", what),
             Self::Lie(what) => ("lie", what),
             Self::Packet(what) => ("packet", what),
-            Self::Refusal(what) => ("refusal", what),
+            Self::PacketError(what) => ("refusal", what),
             Self::Report(what) => ("report", what),
             Self::State(what) => ("state", what),
         }
@@ -72,16 +72,16 @@ const FAULTS: [&str; 21] = [
 /// What nothing within the bound on liars can bring about on a simulated network.
 const IMPOSSIBLE: [Kind; 9] = [
     // Nobody lies to a committee of one.
-    Kind::Refusal("change: the last member"),
+    Kind::PacketError("change: the last member"),
     // Only who has a lane is accused or believed, and lanes are those of actors whose keys are
     // good.
-    Kind::Refusal("evidence: an unusable key"),
-    Kind::Refusal("report: an unusable key"),
+    Kind::PacketError("evidence: an unusable key"),
+    Kind::PacketError("report: an unusable key"),
     // A quorum would have had to decide on it.
-    Kind::Refusal("generation: a bad value"),
-    Kind::Refusal("generation: not that of the invitation"),
+    Kind::PacketError("generation: a bad value"),
+    Kind::PacketError("generation: not that of the invitation"),
     // A proposal of nothing is no packet that is refused but a fault that is reported.
-    Kind::Refusal("packet: a message of nothing"),
+    Kind::PacketError("packet: a message of nothing"),
     // The algorithm would have to break a law.
     Kind::Report("broken law"),
     Kind::Report("diverged"),
@@ -98,13 +98,13 @@ pub struct Coverage {
 impl Coverage {
     /// Everything that can happen on a network of `A` with no more liars than are tolerated, never.
     #[must_use]
-    pub fn everything<A: Wire>() -> Self {
+    pub fn everything<A: WireAlgorithm>() -> Self {
         let kinds = FAULTS
             .into_iter()
             .map(Kind::Fault)
             .chain(Vice::ALL.iter().map(|vice| Kind::Lie(vice.name())))
             .chain(Body::KINDS.into_iter().map(Kind::Packet))
-            .chain(REFUSALS.iter().map(|refusal| Kind::Refusal(refusal)))
+            .chain(REFUSALS.iter().map(|refusal| Kind::PacketError(refusal)))
             .chain(Fault::KINDS.into_iter().map(Kind::Report))
             .chain(Replica::<A>::every_situation().map(Kind::State));
         Self {
@@ -124,7 +124,7 @@ impl Coverage {
     }
 
     /// Counts the states that a replica was not in before.
-    pub(super) fn enter<A: Wire>(&mut self, before: &mut Vec<bool>, replica: &Replica<A>) {
+    pub(super) fn enter<A: WireAlgorithm>(&mut self, before: &mut Vec<bool>, replica: &Replica<A>) {
         before.resize(Replica::<A>::every_situation().count(), false);
         let states = Replica::<A>::every_situation().zip(replica.situations());
         for (was, (name, is)) in before.iter_mut().zip(states) {
@@ -188,54 +188,54 @@ macro_rules! names {
     };
 }
 
-names!(REFUSALS, refusal, Refusal, {
-    Refusal::Decode(DecodeError::TooLong { .. }) => "packet: too long",
-    Refusal::Decode(DecodeError::Malformed) => "packet: malformed",
-    Refusal::Decode(DecodeError::NotCanonical) => "packet: not canonical",
-    Refusal::Decode(DecodeError::TooMany { .. }) => "packet: too many of something",
-    Refusal::Decode(DecodeError::Empty) => "packet: a message of nothing",
-    Refusal::Misdelivered(_) => "for somebody else",
-    Refusal::NoLane(_) => "the lane of somebody unknown",
-    Refusal::Unsigned(VerifyError::NoSeat(_)) => "said by nobody seated",
-    Refusal::Unsigned(VerifyError::BadSignature(BadSignature(_))) => "a bad signature",
-    Refusal::NoDot(_) => "number 0",
-    Refusal::WrongParent(_) => "a wrong parent",
-    Refusal::Invalid(_) => "never valid, and told before",
-    Refusal::Silenced => "we are silenced",
-    Refusal::Unasked(_) => "an echo not asked for",
-    Refusal::UnaskedAnswer(_) => "an answer not asked for",
-    Refusal::Certificate(CertificateError::NotAQuorum { .. }) => "certificate: not a quorum",
-    Refusal::Certificate(CertificateError::Seats) => "certificate: seats out of order",
-    Refusal::Certificate(CertificateError::BadSignature(_)) => "certificate: a bad signature",
-    Refusal::Chunk(_) => "a stretch that does not hold together",
-    Refusal::Closed(_) => "a certificate that comes too late",
-    Refusal::Change(ChangeError::Member(_)) => "change: a member already",
-    Refusal::Change(ChangeError::NoMember(_)) => "change: no member",
-    Refusal::Change(ChangeError::LastMember) => "change: the last member",
-    Refusal::Change(ChangeError::Full) => "change: no seat left",
-    Refusal::Change(ChangeError::TooMany) => "change: too many newcomers approved",
-    Refusal::Change(ChangeError::Stale) => "change: of another generation",
-    Refusal::Change(ChangeError::WeakKey(_)) => "change: an unusable key",
-    Refusal::Change(ChangeError::BadSignature(_)) => "change: a bad signature",
-    Refusal::Change(ChangeError::Certificate(_)) => "change: approvals that are none",
-    Refusal::Report(ReportError::Stale) => "report: of another generation",
-    Refusal::Report(ReportError::Head(_)) => "report: a head that cannot be",
-    Refusal::Report(ReportError::Mark(_)) => "report: a lock that cannot be",
-    Refusal::Report(ReportError::WeakKey(_)) => "report: an unusable key",
-    Refusal::Report(ReportError::BadSignature(_)) => "report: a bad signature",
-    Refusal::Speech(SpeechError::TooMany) => "vote: too many",
-    Refusal::Speech(SpeechError::Generation) => "vote: of another generation",
-    Refusal::Speech(SpeechError::NotCoordinator) => "vote: proposed out of turn",
-    Refusal::Speech(SpeechError::NoQuorum) => "vote: a quorum of nothing",
-    Refusal::Speech(SpeechError::Ballot(_)) => "vote: a bad ballot",
-    Refusal::Speech(SpeechError::Quorum(_)) => "vote: a bad quorum",
-    Refusal::Founding(FoundingError::NoDecision) => "generation: not decided",
-    Refusal::Founding(FoundingError::OtherValue) => "generation: another value was decided",
-    Refusal::Founding(FoundingError::Certificate(_)) => "generation: a bad certificate",
-    Refusal::Founding(FoundingError::Value(_)) => "generation: a bad value",
-    Refusal::Forged(_) => "generation: not that of the invitation",
-    Refusal::Snapshot(_) => "a part of another snapshot",
-    Refusal::Evidence(EvidenceError::NoConflict) => "evidence: no conflict",
-    Refusal::Evidence(EvidenceError::WeakKey(_)) => "evidence: an unusable key",
-    Refusal::Evidence(EvidenceError::BadSignature(_)) => "evidence: a bad signature",
+names!(REFUSALS, refusal, PacketError, {
+    PacketError::Decode(DecodeError::TooLong { .. }) => "packet: too long",
+    PacketError::Decode(DecodeError::Malformed) => "packet: malformed",
+    PacketError::Decode(DecodeError::NotCanonical) => "packet: not canonical",
+    PacketError::Decode(DecodeError::TooMany { .. }) => "packet: too many of something",
+    PacketError::Decode(DecodeError::Empty) => "packet: a message of nothing",
+    PacketError::Misdelivered(_) => "for somebody else",
+    PacketError::NoLane(_) => "the lane of somebody unknown",
+    PacketError::Unsigned(VerifyError::NoSeat(_)) => "said by nobody seated",
+    PacketError::Unsigned(VerifyError::BadSignature(BadSignature(_))) => "a bad signature",
+    PacketError::NoDot(_) => "number 0",
+    PacketError::WrongParent(_) => "a wrong parent",
+    PacketError::Invalid(_) => "never valid, and told before",
+    PacketError::Silenced => "we are silenced",
+    PacketError::Unasked(_) => "an echo not asked for",
+    PacketError::UnaskedAnswer(_) => "an answer not asked for",
+    PacketError::Certificate(CertificateError::NotAQuorum { .. }) => "certificate: not a quorum",
+    PacketError::Certificate(CertificateError::Seats) => "certificate: seats out of order",
+    PacketError::Certificate(CertificateError::BadSignature(_)) => "certificate: a bad signature",
+    PacketError::Segment(_) => "a segment that does not hold together",
+    PacketError::Closed(_) => "a certificate that comes too late",
+    PacketError::Change(ChangeError::Member(_)) => "change: a member already",
+    PacketError::Change(ChangeError::NoMember(_)) => "change: no member",
+    PacketError::Change(ChangeError::LastMember) => "change: the last member",
+    PacketError::Change(ChangeError::Full) => "change: no seat left",
+    PacketError::Change(ChangeError::TooMany) => "change: too many newcomers approved",
+    PacketError::Change(ChangeError::Stale) => "change: of another generation",
+    PacketError::Change(ChangeError::WeakKey(_)) => "change: an unusable key",
+    PacketError::Change(ChangeError::BadSignature(_)) => "change: a bad signature",
+    PacketError::Change(ChangeError::Certificate(_)) => "change: approvals that are none",
+    PacketError::Report(ReportError::Stale) => "report: of another generation",
+    PacketError::Report(ReportError::Head(_)) => "report: a head that cannot be",
+    PacketError::Report(ReportError::Mark(_)) => "report: a lock that cannot be",
+    PacketError::Report(ReportError::WeakKey(_)) => "report: an unusable key",
+    PacketError::Report(ReportError::BadSignature(_)) => "report: a bad signature",
+    PacketError::Speech(SpeechError::TooMany) => "vote: too many",
+    PacketError::Speech(SpeechError::Generation) => "vote: of another generation",
+    PacketError::Speech(SpeechError::NotCoordinator) => "vote: proposed out of turn",
+    PacketError::Speech(SpeechError::NoQuorum) => "vote: a quorum of nothing",
+    PacketError::Speech(SpeechError::Ballot(_)) => "vote: a bad ballot",
+    PacketError::Speech(SpeechError::Quorum(_)) => "vote: a bad quorum",
+    PacketError::Founding(FoundingError::NoDecision) => "generation: not decided",
+    PacketError::Founding(FoundingError::OtherValue) => "generation: another value was decided",
+    PacketError::Founding(FoundingError::Certificate(_)) => "generation: a bad certificate",
+    PacketError::Founding(FoundingError::Value(_)) => "generation: a bad value",
+    PacketError::Forged(_) => "generation: not that of the invitation",
+    PacketError::Snapshot(_) => "a part of another snapshot",
+    PacketError::Evidence(EvidenceError::NoConflict) => "evidence: no conflict",
+    PacketError::Evidence(EvidenceError::WeakKey(_)) => "evidence: an unusable key",
+    PacketError::Evidence(EvidenceError::BadSignature(_)) => "evidence: a bad signature",
 });

@@ -11,7 +11,7 @@ use super::violation::Violation;
 use super::{Net, TICK_MICROS};
 use crate::actor::Actor;
 use crate::membership::{ChangeKey, Generation};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Ticks within which correct members alone deliver what they propose and make the changes that a
 /// quorum of them approved, on a network that is well; and again after all of them have started
@@ -21,7 +21,7 @@ pub const LIVE_TICKS: u64 = 512;
 /// Who approved what by its own will, in each generation.
 pub(super) type Approvers = BTreeMap<Generation, BTreeMap<ChangeKey, BTreeSet<Actor>>>;
 
-impl<A: Wire> Net<A> {
+impl<A: WireAlgorithm> Net<A> {
     /// Silences the liars for good and asks for liveness without them: within [`LIVE_TICKS`] every
     /// change that a quorum approved is made. Then all start again at once, each correct member
     /// proposes what `op` gives, all of them ask for a new generation, and within as many ticks

@@ -8,9 +8,9 @@ use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{ApproveError, Replica};
 use crate::membership::{Change, ChangeKey, Committee, Entry, Generation};
 use crate::store::MemoryStore;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-impl<A: Wire> Net<A> {
+impl<A: WireAlgorithm> Net<A> {
     /// The newest committee that a correct replica has installed.
     ///
     /// # Panics
@@ -155,7 +155,7 @@ impl<A: Wire> Net<A> {
     }
 
     /// A member approves from now on what it is told to approve by hand, also where members
-    /// [approve](super::NetBuilder::approving) what others wish.
+    /// [approve](super::SimBuilder::approving) what others wish.
     pub fn reserve(&mut self, who: &Actor) {
         self.reserved.insert(*who);
     }

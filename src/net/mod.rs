@@ -59,7 +59,7 @@ pub use adversary::{
     Forger, Glutton, Hand, Impostor, Mute, MuteToSome, Nag, Poisoner, Procrastinator, Replayer,
     Revivalist, SlowLoris, Substituter, Tick, Turncoat, Twins, Vice, Vices, Withholder,
 };
-pub use builder::NetBuilder;
+pub use builder::SimBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};
 pub use coverage::{Coverage, Kind};
 pub use faults::Faults;
@@ -78,12 +78,12 @@ pub use crate::actor::Signatures;
 use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{
-    Body, Packet, ProposeError, Record, Refusal, Replica, Step,
+    Body, Packet, PacketError, ProposeError, Record, Replica, Step,
 };
 use crate::membership::{ChangeError, ChangeKey, Generation, Genesis};
 use crate::recording::{self, Recording};
 use crate::store::{Effect, Store, spend};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 use accountability::Duty;
 use adversary::{Input, Origin};
 use check::{Broken, Checks};
@@ -101,7 +101,7 @@ pub const TICK_MICROS: u64 = 100_000;
 const MOST_UNDER_WAY: usize = 1 << 18;
 
 /// A network of replicas and liars. See the [module](self).
-pub struct Net<A: Wire> {
+pub struct Net<A: WireAlgorithm> {
     seed: u64,
     random: ChaCha8Rng,
     genesis: Genesis,
@@ -145,7 +145,7 @@ pub struct Net<A: Wire> {
     heard: BTreeSet<Actor>,
 }
 
-impl<A: Wire> Net<A> {
+impl<A: WireAlgorithm> Net<A> {
     // ---- who and what
 
     /// The members in seat order.
@@ -227,7 +227,7 @@ impl<A: Wire> Net<A> {
         )
     }
 
-    /// The run as a [`Recording`], when the network was [built](NetBuilder::recording) to keep one:
+    /// The run as a [`Recording`], when the network was [built](SimBuilder::recording) to keep one:
     /// everything that happened so far, and what each correct replica that is up holds now and has
     /// not delivered.
     #[must_use]
@@ -383,7 +383,7 @@ impl<A: Wire> Net<A> {
         }
         let packet = match Packet::decode(bytes, limits) {
             Ok(packet) => packet,
-            Err(error) => return self.refuse(to, Refusal::Decode(error)),
+            Err(error) => return self.refuse(to, PacketError::Decode(error)),
         };
         let (at, event) = (
             self.schedule.now(),
@@ -430,12 +430,12 @@ impl<A: Wire> Net<A> {
         }
     }
 
-    fn refuse(&mut self, at: Actor, refusal: Refusal) {
+    fn refuse(&mut self, at: Actor, refusal: PacketError) {
         if self.participants.get(&at).is_some_and(Participant::is_liar) {
             return;
         }
         let reason = coverage::refusal(&refusal);
-        self.coverage.hit(Kind::Refusal(reason));
+        self.coverage.hit(Kind::PacketError(reason));
         let event = Event::Refused {
             at,
             refusal: refusal.clone(),
@@ -444,11 +444,11 @@ impl<A: Wire> Net<A> {
         let expected = match &refusal {
             // A newcomer may be heard by somebody to whom the generation that let it in is not
             // known yet.
-            Refusal::NoLane(actor) => self.participants.contains_key(actor),
+            PacketError::NoLane(actor) => self.participants.contains_key(actor),
             // More want in than there are seats.
-            Refusal::Change(ChangeError::Full) => true,
+            PacketError::Change(ChangeError::Full) => true,
             // Members that were asked may leave before they are heard.
-            Refusal::UnaskedAnswer(_) => true,
+            PacketError::UnaskedAnswer(_) => true,
             _ => false,
         };
         let clean = self.liars().is_empty() && self.links.are_faultless() && !expected;

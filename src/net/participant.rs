@@ -8,15 +8,15 @@ use crate::actor::SigningActor;
 use crate::deterministic_secure_broadcast::Replica;
 use crate::membership::Genesis;
 use crate::store::MemoryStore;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
-pub(super) struct Participant<A: Wire> {
+pub(super) struct Participant<A: WireAlgorithm> {
     pub(super) key: SigningActor,
     pub(super) store: MemoryStore,
     pub(super) mind: Mind<A>,
 }
 
-pub(super) enum Mind<A: Wire> {
+pub(super) enum Mind<A: WireAlgorithm> {
     /// Crashed, with what its store holds.
     Down,
     Correct(Box<Replica<A>>),
@@ -26,7 +26,7 @@ pub(super) enum Mind<A: Wire> {
     },
 }
 
-impl<A: Wire> Participant<A> {
+impl<A: WireAlgorithm> Participant<A> {
     /// With an empty store, in the genesis state; a liar, if it has a vice.
     pub(super) fn begin(
         key: SigningActor,

@@ -13,7 +13,7 @@ use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Packet, Record, Replica};
 use crate::recording::scribe::Scribe;
 use crate::recording::{self, Hashed, Kind, Recording};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// A run that is being written down.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Recorder {
 
     /// The recording of a run that is over: with what replicas still hold, and the actors' names;
     /// `name` says who lies.
-    pub(super) fn finished<'a, A: Wire>(
+    pub(super) fn finished<'a, A: WireAlgorithm>(
         &self,
         at: u64,
         replicas: impl Iterator<Item = &'a Replica<A>>,
@@ -109,7 +109,12 @@ impl Recorder {
     }
 
     /// What a replica made durable in a step.
-    pub(super) fn writes<A: Wire>(&mut self, at: u64, replica: &Replica<A>, records: &[Record]) {
+    pub(super) fn writes<A: WireAlgorithm>(
+        &mut self,
+        at: u64,
+        replica: &Replica<A>,
+        records: &[Record],
+    ) {
         self.scribe.writes(at, replica, records);
     }
 

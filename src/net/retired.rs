@@ -17,7 +17,7 @@ use crate::membership::{
     Approval, Authorisation, Ballot, Boundary, Certificate, Change, Founding, Report, Round, Said,
     Seat, Terms, Value,
 };
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// An old generation of which one owner has a quorum of keys.
 struct Heist {
@@ -26,7 +26,7 @@ struct Heist {
     source: SigningActor,
 }
 
-impl<A: Wire> Net<A> {
+impl<A: WireAlgorithm> Net<A> {
     /// Somebody who has a quorum of the keys of an old generation, of members that have left and of
     /// liars, shows one new message of one of them, certified, to each second member and another to
     /// the rest. `op` says what is in them.

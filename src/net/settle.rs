@@ -15,7 +15,7 @@ use super::{Faults, Net, TICK_MICROS};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::Replica;
 use crate::store::{MemoryStore, Store};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Ticks for which each round of an agreement is awaited.
 const ROUND_TICKS: u64 = 100;
@@ -43,7 +43,7 @@ pub const SETTLE_TICKS: u64 = 1024;
 /// it repeats comes once in the longest wait between two repetitions.
 const UNHEARD: u64 = 32;
 
-impl<A: Wire> Net<A> {
+impl<A: WireAlgorithm> Net<A> {
     /// Changes what the links do to packets.
     pub fn set_faults(&mut self, faults: Faults) {
         self.links.set_faults(faults);

@@ -8,7 +8,7 @@ use super::recorder::Recorder;
 
 use crate::actor::Actor;
 use crate::codec::{Digest, NetworkId};
-use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Refusal};
+use crate::deterministic_secure_broadcast::{Body, Fault, Packet, PacketError};
 use crate::dot::Dot;
 use crate::membership::{ChangeKey, Generation, Round, Said, Speech};
 use crate::recording::scribe::digest;
@@ -69,7 +69,7 @@ pub enum Event {
         /// By whom.
         at: Actor,
         /// Why.
-        refusal: Refusal,
+        refusal: PacketError,
     },
     /// A replica reported a fault.
     Reported {

@@ -1,7 +1,7 @@
 //! The promises, by how they are broken.
 
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::Refusal;
+use crate::deterministic_secure_broadcast::PacketError;
 use crate::dot::{Dot, Seq};
 use crate::membership::Generation;
 
@@ -93,7 +93,7 @@ pub enum Violation {
         /// By whom.
         at: Actor,
         /// Why.
-        refusal: Refusal,
+        refusal: PacketError,
     },
     /// The algorithm's own invariant does not hold.
     #[error("invariant at {at:?}: {what}")]

@@ -25,14 +25,14 @@ use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Replica, Step};
 use crate::membership::{Generation, Genesis};
 use crate::store::Store;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Callers that wait for the replica to take an operation or a request.
 const WAITING: usize = 1024;
 
 /// What a node is to be. See [`Node::builder`].
 #[derive(Debug)]
-pub struct Builder<A> {
+pub struct NodeBuilder<A> {
     key: SigningActor,
     algorithm: A,
     genesis: Genesis,
@@ -48,13 +48,13 @@ pub struct Builder<A> {
 
 impl<A> Node<A>
 where
-    A: Wire + Send,
+    A: WireAlgorithm + Send,
     A::Op: Send + Sync,
 {
     /// A node of `key`'s actor, in the network that `genesis` describes. `algorithm` is in the
     /// genesis state.
-    pub fn builder(key: SigningActor, algorithm: A, genesis: Genesis) -> Builder<A> {
-        Builder {
+    pub fn builder(key: SigningActor, algorithm: A, genesis: Genesis) -> NodeBuilder<A> {
+        NodeBuilder {
             key,
             algorithm,
             genesis,
@@ -70,9 +70,9 @@ where
     }
 }
 
-impl<A> Builder<A>
+impl<A> NodeBuilder<A>
 where
-    A: Wire + Send,
+    A: WireAlgorithm + Send,
     A::Op: Send + Sync,
 {
     /// Where to listen. By default at any free port of all interfaces.
@@ -231,7 +231,7 @@ fn run<A, S>(
     journal: Journal,
 ) -> Result<Node<A>, StartError>
 where
-    A: Wire + Send,
+    A: WireAlgorithm + Send,
     A::Op: Send + Sync,
     S: Store + Send + 'static,
 {

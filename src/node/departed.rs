@@ -10,7 +10,7 @@ use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Answer, Body, Replica};
 use crate::dot::Seq;
 use crate::membership::{Boundary, Founding, Generation};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// The part of `body` that a former member gets. It lost its seat when the generation `left` began,
 /// and `here` is where ours did.
@@ -37,7 +37,7 @@ fn farewell(body: Body, left: Generation, here: &Boundary) -> Option<Body> {
 /// needed no longer.
 fn shortened(mut answer: Answer, left: Generation, here: &Boundary) -> Answer {
     answer.foundings.retain(|founding| founds(founding, left));
-    answer.chunks.retain(|chunk| {
+    answer.segments.retain(|chunk| {
         let last = chunk.proposals.last();
         last.is_some_and(|last| is_before(chunk.source, last.message.seq, left, here))
     });
@@ -57,7 +57,7 @@ fn is_before(source: Actor, seq: Seq, left: Generation, here: &Boundary) -> bool
 }
 
 /// What `to` gets of what the replica says to it; all of it, unless it is a former member.
-pub(super) fn fit<A: Wire>(replica: &Replica<A>, to: &Actor, body: Body) -> Option<Body> {
+pub(super) fn fit<A: WireAlgorithm>(replica: &Replica<A>, to: &Actor, body: Body) -> Option<Body> {
     match replica.left(to) {
         Some(left) => farewell(body, left, replica.boundary()),
         None => Some(body),

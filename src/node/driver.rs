@@ -21,7 +21,7 @@ use crate::deterministic_secure_broadcast::{Fault, Packet, ProposeError, Replica
 use crate::dot::{Dot, Place};
 use crate::membership::{Change, ChangeKey};
 use crate::store::{Effect, Store, spend};
-use crate::traits::{SecureBroadcastAlgorithm, Verdict, Wire};
+use crate::traits::{SecureBroadcastAlgorithm, Verdict, WireAlgorithm};
 
 /// Inputs of each kind that are taken in before the next write.
 const BATCH: usize = 512;
@@ -49,12 +49,12 @@ pub(super) struct Replies {
 }
 
 /// An operation that somebody waits for.
-pub(super) struct Wish<A: Wire> {
+pub(super) struct Wish<A: WireAlgorithm> {
     pub(super) make: Make<A>,
     pub(super) replies: Replies,
 }
 
-pub(super) struct Driver<A: Wire, S> {
+pub(super) struct Driver<A: WireAlgorithm, S> {
     replica: Replica<A>,
     store: S,
     links: Arc<Links>,
@@ -80,7 +80,7 @@ pub(super) struct Driver<A: Wire, S> {
 }
 
 /// What a driver is connected to.
-pub(super) struct Wiring<A: Wire> {
+pub(super) struct Wiring<A: WireAlgorithm> {
     pub(super) links: Arc<Links>,
     pub(super) wishes: mpsc::Receiver<Wish<A>>,
     pub(super) asks: mpsc::Receiver<Ask<A>>,
@@ -110,7 +110,7 @@ impl<Op> Batch<Op> {
 
 impl<A, S> Driver<A, S>
 where
-    A: Wire + Send,
+    A: WireAlgorithm + Send,
     S: Store,
 {
     pub(super) fn new(replica: Replica<A>, store: S, wiring: Wiring<A>) -> Self {
@@ -386,7 +386,7 @@ fn count<Op>(meter: &Meter, effect: &Effect<Op>) {
 }
 
 /// Sends a packet; to whom does not follow us, what it is to have of it.
-fn send<A: Wire>(
+fn send<A: WireAlgorithm>(
     replica: &Replica<A>,
     links: &Arc<Links>,
     journal: &mut Journal,

@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::codec::{self, Digest};
 use crate::deterministic_secure_broadcast::Replica;
 use crate::membership::{Generation, Genesis};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Before the digits of an invitation.
 const PREFIX: &str = "bft1";
@@ -45,7 +45,7 @@ impl Invitation {
         }
     }
 
-    pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Self {
+    pub(super) fn of<A: WireAlgorithm>(replica: &Replica<A>) -> Self {
         let last = replica.boundary();
         let later = last.generation() > Generation::GENESIS;
         Self {

@@ -13,11 +13,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::actor::Actor;
 use crate::codec::Digest;
-use crate::deterministic_secure_broadcast::{Packet, Record, Refusal, Replica};
+use crate::deterministic_secure_broadcast::{Packet, PacketError, Record, Replica};
 use crate::recording::scribe::{Scribe, digest, digits};
 use crate::recording::{Kind, Line, MOST_LINE, Recording, Run, World};
 use crate::store::Effect;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Events in one file, at most: a reader takes no more than
 /// [`MOST_EVENTS`](crate::recording::MOST_EVENTS).
@@ -90,7 +90,7 @@ impl Journal {
 
     // ---- what happens
 
-    pub(super) fn restarts<A: Wire>(&mut self, replica: &Replica<A>) {
+    pub(super) fn restarts<A: WireAlgorithm>(&mut self, replica: &Replica<A>) {
         self.note(Kind::Restart, |_, event| {
             event.generation = Some(replica.committee().generation().number());
         });
@@ -102,16 +102,16 @@ impl Journal {
         self.note(Kind::Propose, |_, event| event.words = Some(summary()));
     }
 
-    pub(super) fn arrives<A: Wire>(&mut self, replica: &Replica<A>, packet: &Packet) {
+    pub(super) fn arrives<A: WireAlgorithm>(&mut self, replica: &Replica<A>, packet: &Packet) {
         let ends = (Kind::Deliver, &packet.from);
         self.carries(replica, packet, ends);
     }
 
-    pub(super) fn sends<A: Wire>(&mut self, replica: &Replica<A>, packet: &Packet) {
+    pub(super) fn sends<A: WireAlgorithm>(&mut self, replica: &Replica<A>, packet: &Packet) {
         self.carries(replica, packet, (Kind::Send, &packet.to));
     }
 
-    fn carries<A: Wire>(
+    fn carries<A: WireAlgorithm>(
         &mut self,
         replica: &Replica<A>,
         packet: &Packet,
@@ -133,19 +133,23 @@ impl Journal {
         });
     }
 
-    pub(super) fn refuses(&mut self, refusal: &Refusal) {
+    pub(super) fn refuses(&mut self, refusal: &PacketError) {
         self.note(Kind::Refuse, |_, event| Scribe::refuses(event, refusal));
     }
 
     /// What is about to be made durable.
-    pub(super) fn will_write<A: Wire>(&mut self, replica: &Replica<A>, records: &[Record]) {
+    pub(super) fn will_write<A: WireAlgorithm>(
+        &mut self,
+        replica: &Replica<A>,
+        records: &[Record],
+    ) {
         if let Some(open) = &mut self.0 {
             open.scribe.writes(open.now(), replica, records);
         }
     }
 
     /// What follows once it is durable.
-    pub(super) fn sees<A: Wire>(&mut self, replica: &Replica<A>, effect: &Effect<A::Op>) {
+    pub(super) fn sees<A: WireAlgorithm>(&mut self, replica: &Replica<A>, effect: &Effect<A::Op>) {
         match effect {
             Effect::Delivered(delivery) => {
                 self.note(Kind::Apply, |scribe, event| {
@@ -182,7 +186,7 @@ impl Journal {
     // ---- the file
 
     /// Writes what happened in a batch.
-    pub(super) fn commit<A: Wire>(&mut self, replica: &Replica<A>) {
+    pub(super) fn commit<A: WireAlgorithm>(&mut self, replica: &Replica<A>) {
         let Some(open) = &mut self.0 else {
             return;
         };
@@ -193,7 +197,7 @@ impl Journal {
     }
 
     /// Writes what happened last, and what is held for ever.
-    pub(super) fn end<A: Wire>(&mut self, replica: &Replica<A>) {
+    pub(super) fn end<A: WireAlgorithm>(&mut self, replica: &Replica<A>) {
         if let Some(open) = &mut self.0 {
             open.scribe.waits(open.now(), replica);
         }

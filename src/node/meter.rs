@@ -12,7 +12,7 @@ use crate::actor::Work;
 use crate::deterministic_secure_broadcast::Replica;
 use crate::dot::Dot;
 use crate::membership::Generation;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// What a node counted since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Counts {
     /// Packets that were handed to the links, by their kind.
     pub sent: BTreeMap<&'static str, u64>,
     /// Packets, and parts of packets, that the replica refused, by their
-    /// [reason](crate::deterministic_secure_broadcast::Refusal::kind).
+    /// [reason](crate::deterministic_secure_broadcast::PacketError::kind).
     pub refused: BTreeMap<&'static str, u64>,
     /// Writes that the store made durable.
     pub writes: u64,
@@ -86,16 +86,16 @@ impl Meter {
     }
 
     /// Looks at the replica before anything is done. What it finds may have begun long before.
-    pub(super) fn begin<A: Wire>(&self, replica: &Replica<A>) {
+    pub(super) fn begin<A: WireAlgorithm>(&self, replica: &Replica<A>) {
         self.look_at(replica, self.begun);
     }
 
     /// Looks at the replica after a write.
-    pub(super) fn look<A: Wire>(&self, replica: &Replica<A>) {
+    pub(super) fn look<A: WireAlgorithm>(&self, replica: &Replica<A>) {
         self.look_at(replica, Instant::now());
     }
 
-    fn look_at<A: Wire>(&self, replica: &Replica<A>, now: Instant) {
+    fn look_at<A: WireAlgorithm>(&self, replica: &Replica<A>, now: Instant) {
         let ending = replica.is_frozen().then(|| {
             let rounds = replica.round().map_or(0, |round| u64::from(round) + 1);
             (replica.generation(), rounds)

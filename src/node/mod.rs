@@ -61,7 +61,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use address::{Address, AddressError};
 pub use book::Unreached;
-pub use builder::Builder;
+pub use builder::NodeBuilder;
 pub use error::{
     DialError, Failure, JournalError, LinkError, NotDelivered, RequestError, StartError,
 };
@@ -77,7 +77,7 @@ use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{ApproveError, Replica, Step};
 use crate::membership::{Change, ChangeError, ChangeKey};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 use book::Word;
 use driver::{Ask, Wish};
 use events::WeakTeller;
@@ -97,7 +97,7 @@ fn open(asked: &Asked) -> MutexGuard<'_, Vec<Change>> {
 
 /// Why a newcomer that asks for nothing cannot be approved; nothing is wrong when we have approved
 /// it before.
-fn unasked<A: Wire>(replica: &Replica<A>, newcomer: Actor) -> Result<(), RequestError> {
+fn unasked<A: WireAlgorithm>(replica: &Replica<A>, newcomer: Actor) -> Result<(), RequestError> {
     let is_its = |(change, by): &(ChangeKey, Vec<Actor>)| {
         *change == ChangeKey::Join(newcomer) && by.contains(&replica.actor())
     };
@@ -119,11 +119,11 @@ type End = Option<Result<(), Failure>>;
 /// A handle on a running node. Clones are handles on the same one; it stops when the last is
 /// dropped.
 #[derive(Debug)]
-pub struct Node<A: Wire> {
+pub struct Node<A: WireAlgorithm> {
     shared: Arc<Shared<A>>,
 }
 
-struct Shared<A: Wire> {
+struct Shared<A: WireAlgorithm> {
     actor: Actor,
     network: NetworkId,
     wishes: mpsc::Sender<Wish<A>>,
@@ -137,7 +137,7 @@ struct Shared<A: Wire> {
     end: watch::Receiver<End>,
 }
 
-impl<A: Wire> std::fmt::Debug for Shared<A> {
+impl<A: WireAlgorithm> std::fmt::Debug for Shared<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node")
             .field("actor", &self.actor)
@@ -145,7 +145,7 @@ impl<A: Wire> std::fmt::Debug for Shared<A> {
     }
 }
 
-impl<A: Wire> Clone for Node<A> {
+impl<A: WireAlgorithm> Clone for Node<A> {
     fn clone(&self) -> Self {
         let shared = Arc::clone(&self.shared);
         Self { shared }
@@ -154,7 +154,7 @@ impl<A: Wire> Clone for Node<A> {
 
 impl<A> Node<A>
 where
-    A: Wire + Send,
+    A: WireAlgorithm + Send,
     A::Op: Send + Sync,
 {
     /// Who this node is.
@@ -340,7 +340,7 @@ where
     }
 
     /// Where members and contacts listen, by their own word and by that of whoever operates this
-    /// node: to be kept, and given to the [`Builder`] at the next start.
+    /// node: to be kept, and given to the [`NodeBuilder`] at the next start.
     #[must_use]
     pub fn book(&self) -> BTreeSet<(Actor, Address)> {
         self.shared.links.book()

@@ -7,10 +7,10 @@ use super::book::Unreached;
 use super::links::{Links, Traffic};
 use super::meter::{Counts, Meter};
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{Held, Holdings, Progress, Replica, Why};
+use crate::deterministic_secure_broadcast::{BlockReason, Blocked, MemoryUse, Progress, Replica};
 use crate::dot::Head;
 use crate::membership::{ChangeKey, Generation};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Where a node stands.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub struct Status {
     /// Own operations that are accepted and not delivered.
     pub pending: usize,
     /// What it holds in memory and has not delivered.
-    pub holdings: Holdings,
+    pub memory: MemoryUse,
     /// Actors that are convicted of equivocation.
     pub convicted: Vec<Actor>,
     /// Changes of the members that are wished for, with those who approved.
@@ -113,10 +113,10 @@ pub struct LaneStatus {
     /// Where it ends here.
     pub head: Head,
     /// What is known to come next, and why it is not delivered.
-    pub held: Option<Held>,
+    pub held: Option<Blocked>,
 }
 
-pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
+pub(super) fn of<A: WireAlgorithm>(replica: &Replica<A>) -> Status {
     let committee = replica.committee();
     let progress = replica.progress();
     let member = |actor: &Actor| MemberStatus {
@@ -131,7 +131,7 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
         linked: false,
         unreached: Vec::new(),
     };
-    let held = replica.held();
+    let held = replica.blocked();
     let lane = |source: Actor| {
         Some(LaneStatus {
             source,
@@ -160,7 +160,7 @@ pub(super) fn of<A: Wire>(replica: &Replica<A>) -> Status {
             .filter_map(lane)
             .collect(),
         pending: replica.pending(),
-        holdings: replica.holdings(),
+        memory: replica.memory_use(),
         convicted: replica.convicted().keys().copied().collect(),
         wishes: replica.wishes(),
         asked: Vec::new(),
@@ -208,7 +208,7 @@ impl Status {
     fn unechoed(&self) -> &[Actor] {
         let own = self.lanes.iter().find(|lane| lane.source == self.actor);
         match own.and_then(|own| own.held.as_ref()).map(|held| &held.why) {
-            Some(Why::EchoesMissing { missing, .. }) => missing,
+            Some(BlockReason::EchoesMissing { missing, .. }) => missing,
             _ => &[],
         }
     }

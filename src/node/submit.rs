@@ -8,7 +8,7 @@ use super::driver::{Replies, Wish};
 use super::{Node, NotDelivered, RequestError};
 use crate::deterministic_secure_broadcast::Outcome;
 use crate::dot::{Dot, Place};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 const STOPPED: NotDelivered = NotDelivered::Stopped { durable: false };
 
@@ -39,7 +39,7 @@ impl Ticket {
 
 impl<A> Node<A>
 where
-    A: Wire + Send,
+    A: WireAlgorithm + Send,
     A::Op: Send + Sync,
 {
     /// Proposes an operation and waits until it is delivered here, which means: it is durable here,

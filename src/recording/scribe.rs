@@ -7,11 +7,11 @@ use std::fmt;
 use super::{Event, Kind, MOST_ACTORS, MOST_EVENTS, Participant, Place};
 use crate::actor::{Actor, Statement};
 use crate::codec::Digest;
-use crate::deterministic_secure_broadcast::{Body, Fault, Packet, Record, Refusal, Replica};
+use crate::deterministic_secure_broadcast::{Body, Fault, Packet, PacketError, Record, Replica};
 use crate::dot::Dot;
 use crate::membership::{self, Generation, Said};
 use crate::summary::short;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Actors at which nothing happens, at most: packets can name anybody.
 const MOST_STRANGERS: usize = MOST_ACTORS / 2;
@@ -143,7 +143,7 @@ impl Scribe {
         event.digest = digest.map(digits);
     }
 
-    pub(crate) fn refuses(event: &mut Event, refusal: &Refusal) {
+    pub(crate) fn refuses(event: &mut Event, refusal: &PacketError) {
         event.words = Some(short(&format_args!("{refusal}")));
     }
 
@@ -161,7 +161,12 @@ impl Scribe {
     // ---- what replicas do
 
     /// What a replica made durable in a step: its echoes, certificates and votes.
-    pub(crate) fn writes<A: Wire>(&mut self, at: u64, replica: &Replica<A>, records: &[Record]) {
+    pub(crate) fn writes<A: WireAlgorithm>(
+        &mut self,
+        at: u64,
+        replica: &Replica<A>,
+        records: &[Record],
+    ) {
         let who = replica.actor();
         for record in records {
             match record {
@@ -217,8 +222,8 @@ impl Scribe {
     }
 
     /// What a replica holds and has not delivered.
-    pub(crate) fn waits<A: Wire>(&mut self, at: u64, replica: &Replica<A>) {
-        for held in replica.held() {
+    pub(crate) fn waits<A: WireAlgorithm>(&mut self, at: u64, replica: &Replica<A>) {
+        for held in replica.blocked() {
             self.push(at, Kind::Wait, &replica.actor(), |scribe, event| {
                 scribe.about(event, &held.dot, held.digest.as_ref());
                 event.words = Some(short(&format_args!("{}", held.why)));

@@ -13,7 +13,7 @@ pub use durable::{DurableError, DurableStore};
 pub use memory::{CrashError, MemoryStore};
 
 use crate::deterministic_secure_broadcast::{
-    Delivery, Fault, Installed, Packet, Record, Refusal, Step,
+    Delivery, Fault, Installed, Packet, PacketError, Record, Step,
 };
 use crate::membership::Change;
 
@@ -61,7 +61,7 @@ pub enum Effect<Op> {
     /// A change that others wish, for the application to approve or not.
     Asked(Change),
     /// A part of a packet was refused while others of the same packet were taken.
-    Refused(Refusal),
+    Refused(PacketError),
 }
 
 /// Spends a step in the order that makes it safe: write, send, tell, report.

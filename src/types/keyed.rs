@@ -42,11 +42,11 @@ use crate::budget::{Alive, Budget, Usage, size};
 use crate::codec;
 use crate::few::Few;
 use crate::index::Index;
-use crate::traits::{SecureBroadcastAlgorithm, Verdict, Wire};
+use crate::traits::{SecureBroadcastAlgorithm, Verdict, WireAlgorithm};
 
 /// Instances of `A` under keys. See the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keyed<K: Key, A: Wire> {
+pub struct Keyed<K: Key, A: WireAlgorithm> {
     actor: Actor,
     budget: Budget,
     /// What each instance begins as.
@@ -126,7 +126,7 @@ impl<A> Opened<A> {
     }
 }
 
-impl<K: Key, A: Wire> Keyed<K, A> {
+impl<K: Key, A: WireAlgorithm> Keyed<K, A> {
     /// A replica in a network with this budget, whose instances begin as `template`: a fresh
     /// replica of the same actor, with its own configuration. The budget's entries are the keys
     /// that one source opens.
@@ -230,7 +230,7 @@ struct Own<'a, K> {
     opened: BTreeSet<&'a K>,
 }
 
-impl<K: Key, A: Wire> Keyed<K, A> {
+impl<K: Key, A: WireAlgorithm> Keyed<K, A> {
     fn own(&self, from: &Actor) -> Own<'_, K> {
         Own {
             usage: self.alive.of(from),
@@ -239,7 +239,7 @@ impl<K: Key, A: Wire> Keyed<K, A> {
     }
 }
 
-impl<K: Key, A: Wire> SecureBroadcastAlgorithm for Keyed<K, A> {
+impl<K: Key, A: WireAlgorithm> SecureBroadcastAlgorithm for Keyed<K, A> {
     type Op = Op<K, A::Op>;
     type ReplicatedState = State<K, A::ReplicatedState>;
 

@@ -102,11 +102,11 @@ pub use text::{List, Text};
 pub use tree::Tree;
 
 use crate::actor::Actor;
-use crate::traits::{Verdict, Wire};
+use crate::traits::{Verdict, WireAlgorithm};
 
 /// The place of the first of `ops` that is not valid, and the verdict on it: for types that are
 /// composed of others, which judge the operations of each part as a batch.
-pub(crate) fn first_fault<A: Wire>(
+pub(crate) fn first_fault<A: WireAlgorithm>(
     algorithm: &A,
     from: &Actor,
     ops: &[A::Op],

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use super::first_fault;
 use crate::actor::Actor;
 use crate::codec;
-use crate::traits::{SecureBroadcastAlgorithm, Verdict, Wire};
+use crate::traits::{SecureBroadcastAlgorithm, Verdict, WireAlgorithm};
 
 /// An operation of one part of a pair.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub enum Part<A, B> {
     Second(B),
 }
 
-impl<A: Wire, B: Wire> SecureBroadcastAlgorithm for (A, B) {
+impl<A: WireAlgorithm, B: WireAlgorithm> SecureBroadcastAlgorithm for (A, B) {
     type Op = Part<A::Op, B::Op>;
     type ReplicatedState = (A::ReplicatedState, B::ReplicatedState);
 
@@ -122,7 +122,7 @@ impl<A: Wire, B: Wire> SecureBroadcastAlgorithm for (A, B) {
 /// not call valid.
 ///
 /// For [`product!`](crate::product) and types that are composed by hand.
-pub fn first_fault_of<A: Wire, Op>(
+pub fn first_fault_of<A: WireAlgorithm, Op>(
     part: &A,
     from: &Actor,
     ops: &[Op],

@@ -11,7 +11,7 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{ChangeKey, Entry};
-use bft_crdts::node::{Builder, Event, Link, Node, NotDelivered, RequestError};
+use bft_crdts::node::{Event, Link, Node, NodeBuilder, NotDelivered, RequestError};
 use bft_crdts::store::{MemoryStore, Store};
 use bft_crdts::{Actor, SigningActor};
 use tokio::time::{sleep, timeout};
@@ -21,7 +21,7 @@ use crate::process::{genesis, key};
 
 const SOON: Duration = Duration::from_secs(15);
 
-async fn start(builder: Builder<Set>) -> Node<Set> {
+async fn start(builder: NodeBuilder<Set>) -> Node<Set> {
     builder.start(MemoryStore::new()).await.expect("started")
 }
 

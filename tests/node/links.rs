@@ -5,7 +5,7 @@ use std::time::Duration;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::ProposeError;
 use bft_crdts::membership::{ChangeKey, Genesis};
-use bft_crdts::node::{Builder, Event, Invitation, Node, NotDelivered, RequestError};
+use bft_crdts::node::{Event, Invitation, Node, NodeBuilder, NotDelivered, RequestError};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::store::MemoryStore;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
@@ -23,7 +23,7 @@ pub(crate) async fn cluster(n: usize) -> Vec<Node<Set>> {
 
 pub(crate) async fn cluster_with(
     n: usize,
-    with: impl Fn(Builder<Set>) -> Builder<Set>,
+    with: impl Fn(NodeBuilder<Set>) -> NodeBuilder<Set>,
 ) -> Vec<Node<Set>> {
     let mut nodes: Vec<Node<Set>> = Vec::new();
     for number in 0..n {
@@ -37,7 +37,7 @@ pub(crate) async fn cluster_with(
     nodes
 }
 
-pub(crate) fn builder(key: SigningActor, genesis: Genesis) -> Builder<Set> {
+pub(crate) fn builder(key: SigningActor, genesis: Genesis) -> NodeBuilder<Set> {
     let algorithm = Set::new(key.actor());
     let listen = "127.0.0.1:0".parse().expect("an address");
     Node::builder(key, algorithm, genesis).listen(listen)

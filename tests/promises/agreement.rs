@@ -9,8 +9,8 @@ use bft_crdts::actor::{Actor, Signed, SigningActor};
 use bft_crdts::codec::{Digest, decode, encode};
 use bft_crdts::evidence::Exclusive;
 use bft_crdts::membership::{
-    Agreement, Ballot, Boundary, Certificate, Generation, Pace, QuorumCertificate, Record, Round,
-    Said, Speech, Tally, Turn,
+    Agreement, Ballot, Boundary, Certificate, Generation, QuorumCertificate, Record, Round, Said,
+    Speech, Tally, Timeouts, Turn,
 };
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 /// Values up to this number are good.
 const GOOD: u8 = 4;
 /// Short, so that a storm makes many rounds.
-const PACE: Pace = Pace {
+const PACE: Timeouts = Timeouts {
     first: 1,
     growth: 1,
 };
@@ -150,10 +150,10 @@ impl World {
         if let Some(decision) = turn.decided {
             self.decide(seat, decision);
         }
-        for value in turn.judge {
+        for value in turn.validate {
             if !self.storm || self.chance.random_bool(0.3) {
                 self.input(seat, &mut |agreement| {
-                    agreement.judged(value, is_good(&value))
+                    agreement.validated(value, is_good(&value))
                 });
             }
         }

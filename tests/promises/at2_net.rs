@@ -6,14 +6,14 @@ use bft_crdts::bank::{Bank, Op};
 use bft_crdts::deterministic_secure_broadcast::ProposeError;
 use bft_crdts::dot::Dot;
 use bft_crdts::money::{Money, Transfer};
-use bft_crdts::net::{Equivocator, Event, Faults, Net, NetBuilder, Scenario, Twins, Vice};
-use bft_crdts::traits::Wire;
+use bft_crdts::net::{Equivocator, Event, Faults, Net, Scenario, SimBuilder, Twins, Vice};
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
 use quickcheck_macros::quickcheck;
 
 const ALL: Money = Money::new(100);
 
-fn rich(builder: NetBuilder<At2>) -> NetBuilder<At2> {
+fn rich(builder: SimBuilder<At2>) -> SimBuilder<At2> {
     let members = builder.actors().len();
     builder
         .balances(vec![ALL; members])
@@ -170,7 +170,7 @@ fn a_member_without_an_account_neither_pays_nor_is_paid() {
 // ---- one ledger
 
 /// All deliveries with their time and place.
-fn deliveries<A: Wire>(net: &Net<A>) -> Vec<(u64, Actor, Dot)> {
+fn deliveries<A: WireAlgorithm>(net: &Net<A>) -> Vec<(u64, Actor, Dot)> {
     let events = net.trace().events().iter();
     let delivered = events.filter_map(|(time, event)| match event {
         Event::Delivered { at, dot, .. } => Some((*time, *at, *dot)),

@@ -8,7 +8,7 @@ use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Body, Fault, Packet, ProposeError, Replica};
 use bft_crdts::membership::Genesis;
 use bft_crdts::net::{
-    Act, Adversary, Equivocator, Event, Faults, Net, NetBuilder, Scenario, TICK_MICROS, Twins, Vice,
+    Act, Adversary, Equivocator, Event, Faults, Net, Scenario, SimBuilder, TICK_MICROS, Twins, Vice,
 };
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor, Verdict};
 use quickcheck_macros::quickcheck;
@@ -16,7 +16,7 @@ use quickcheck_macros::quickcheck;
 const ALL: Money = Money::new(100);
 
 /// Every member begins with 100.
-fn rich(builder: NetBuilder<Bank>) -> NetBuilder<Bank> {
+fn rich(builder: SimBuilder<Bank>) -> SimBuilder<Bank> {
     let members = builder.actors().len();
     builder
         .balances(vec![ALL; members])
@@ -565,7 +565,7 @@ fn three_hops_take_effect_in_their_causal_order_in_every_order_of_arrival() {
         assert_eq!(delivered, causes, "{order:?}");
         let rich = last.algorithm().balance(&hops.keys[3].actor());
         assert_eq!(rich, Some(ALL));
-        assert_eq!(last.holdings().lane_bytes, 0);
+        assert_eq!(last.memory_use().lane_bytes, 0);
     }
 }
 
@@ -577,7 +577,7 @@ fn a_certified_payment_that_comes_before_its_income_is_held_and_then_made() {
         let step = last.handle_packet(packet.clone()).expect("in peace");
         assert!(step.delivered.is_empty());
     }
-    assert!(last.holdings().lane_bytes > 0);
+    assert!(last.memory_use().lane_bytes > 0);
     assert_eq!(last.algorithm().balance(&hops.keys[0].actor()), Some(ALL));
     let first = last
         .handle_packet(hops.packets[0].clone())

@@ -6,8 +6,8 @@ use crate::common::{Set, Table, add, dot, echoes, genesis_of, key, keys, kinds, 
 use bft_crdts::actor::{BadSignature, Sig, Signed, Statement};
 use bft_crdts::codec::{DecodeError, Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, Chunk, Echo, Equivocation, Fault, Message, Packet, Proposal,
-    ProposeError, Record, Refusal, Replica, Request,
+    Answer, Body, Certificate, Echo, Equivocation, Fault, Message, Packet, PacketError, Proposal,
+    ProposeError, Record, Replica, Request, Segment,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::evidence::{Conflict, EvidenceError};
@@ -204,7 +204,7 @@ fn a_certificate_with_the_echoes_of_another_message_is_refused() {
     });
     let refused = table.give(table.actor(3), 1, Body::Certificate(forged));
     let bad = CertificateError::BadSignature(BadSignature(table.actor(0)));
-    assert_eq!(refused, Err(Refusal::Certificate(bad)));
+    assert_eq!(refused, Err(PacketError::Certificate(bad)));
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn echoes_of_outsiders_are_not_counted() {
         let claim = outsider.sign(&table.network(), echo).into_claim();
         let refused = table.give(outsider.actor(), 0, Body::Echo(claim));
         let why = VerifyError::NoSeat(outsider.actor());
-        assert_eq!(refused, Err(Refusal::Unsigned(why)));
+        assert_eq!(refused, Err(PacketError::Unsigned(why)));
     }
     // One short of a quorum, the source's own counted, however often it comes.
     let member = table.echo(1, proposed);
@@ -271,7 +271,7 @@ fn echoes_that_are_not_what_they_claim_are_refused() {
 
     let mut stolen = good;
     stolen.signer = table.actor(2);
-    let bad = Refusal::Unsigned(VerifyError::BadSignature(BadSignature(table.actor(2))));
+    let bad = PacketError::Unsigned(VerifyError::BadSignature(BadSignature(table.actor(2))));
     assert_eq!(give(&mut table, stolen), Err(bad));
 
     let generation = Generation::GENESIS.next().expect("a number");
@@ -290,11 +290,11 @@ fn echoes_that_are_not_what_they_claim_are_refused() {
     };
     let unasked = table.keys[1].sign(&table.network(), other).into_claim();
     let refused = give(&mut table, unasked);
-    assert_eq!(refused, Err(Refusal::Unasked(good.statement.dot)));
+    assert_eq!(refused, Err(PacketError::Unasked(good.statement.dot)));
 
     let elsewhere = genesis_of(&keys(5), Limits::default()).network();
     let foreign = table.keys[1].sign(&elsewhere, good.statement).into_claim();
-    let bad = Refusal::Unsigned(VerifyError::BadSignature(BadSignature(table.actor(1))));
+    let bad = PacketError::Unsigned(VerifyError::BadSignature(BadSignature(table.actor(1))));
     assert_eq!(give(&mut table, foreign), Err(bad));
 }
 
@@ -305,7 +305,7 @@ fn proposals_that_are_not_what_they_claim_are_refused() {
     let mut table = Table::of(4);
     let good = table.first(0, &[add(table.actor(0), 1, 7)]);
     let from = table.actor(0);
-    let bad = Refusal::Unsigned(VerifyError::BadSignature(BadSignature(from)));
+    let bad = PacketError::Unsigned(VerifyError::BadSignature(BadSignature(from)));
     let give =
         |table: &mut Table, forged: Proposal| table.give(from, 1, Body::Proposal(Arc::new(forged)));
 
@@ -342,7 +342,7 @@ fn proposals_that_are_not_what_they_claim_are_refused() {
     };
     let zero = Proposal::clone(&table.sign(0, zero));
     let refused = give(&mut table, zero);
-    assert_eq!(refused, Err(Refusal::NoDot(dot(from, 0))));
+    assert_eq!(refused, Err(PacketError::NoDot(dot(from, 0))));
 
     let orphan = Message {
         parent: Digest::from_bytes([5; 32]),
@@ -350,7 +350,7 @@ fn proposals_that_are_not_what_they_claim_are_refused() {
     };
     let orphan = Proposal::clone(&table.sign(0, orphan));
     let refused = give(&mut table, orphan);
-    assert_eq!(refused, Err(Refusal::WrongParent(dot(from, 1))));
+    assert_eq!(refused, Err(PacketError::WrongParent(dot(from, 1))));
 
     let outsider = key(100);
     let message = Message {
@@ -363,12 +363,15 @@ fn proposals_that_are_not_what_they_claim_are_refused() {
     };
     let sig = outsider.sign(&table.network(), table.echo_of(&forged)).sig;
     let refused = give(&mut table, Proposal { sig, ..forged });
-    assert_eq!(refused, Err(Refusal::NoLane(outsider.actor())));
+    assert_eq!(refused, Err(PacketError::NoLane(outsider.actor())));
 
     let mut large = Proposal::clone(&good);
     large.message.ops = vec![0; (128 << 10) + 1].into();
     let refused = give(&mut table, large);
-    let too_long = matches!(refused, Err(Refusal::Decode(DecodeError::TooLong { .. })));
+    let too_long = matches!(
+        refused,
+        Err(PacketError::Decode(DecodeError::TooLong { .. }))
+    );
     assert!(too_long);
 
     let strange = Packet {
@@ -377,7 +380,7 @@ fn proposals_that_are_not_what_they_claim_are_refused() {
         body: proposal(&good),
     };
     let refused = table.replicas[1].handle_packet(strange);
-    let Err(Refusal::Misdelivered(to)) = refused else {
+    let Err(PacketError::Misdelivered(to)) = refused else {
         panic!("a packet for somebody else");
     };
     assert_eq!(to, table.actor(2));
@@ -392,11 +395,11 @@ fn a_proposal_beyond_the_next_dot_leaves_nothing_behind_and_asks() {
     let first = table.first(0, &[add(table.actor(0), 1, 1)]);
     let second = table.message(0, head_of(&table, &first), &[add(table.actor(0), 2, 2)]);
     let second = table.sign(0, second);
-    let holdings = table.replicas[1].holdings();
+    let holdings = table.replicas[1].memory_use();
     table
         .give(table.actor(0), 1, proposal(&second))
         .expect("a question");
-    assert_eq!(table.replicas[1].holdings(), holdings);
+    assert_eq!(table.replicas[1].memory_use(), holdings);
     assert!(table.records[1].is_empty());
     let sent = table.take_wire();
     assert_eq!(kinds(&sent), ["request"]);
@@ -420,7 +423,7 @@ fn a_first_message_of_another_network_is_nobodys_here() {
     let foreign = elsewhere.first(seat, &[add(table.actor(0), 1, 7)]);
     let refused = table.give(table.actor(0), 1, proposal(&foreign));
     let bad = VerifyError::BadSignature(BadSignature(table.actor(0)));
-    assert_eq!(refused, Err(Refusal::Unsigned(bad)));
+    assert_eq!(refused, Err(PacketError::Unsigned(bad)));
 }
 
 #[test]
@@ -449,7 +452,7 @@ fn operations_that_never_will_be_valid_are_reported_and_not_echoed() {
         .give(table.actor(0), 1, proposal(&undecodable))
         .expect("a fault, not a refusal");
     assert!(matches!(table.faults[1][..], [Fault::Invalid { .. }]));
-    assert_eq!(table.replicas[1].holdings().lane_bytes, 0);
+    assert_eq!(table.replicas[1].memory_use().lane_bytes, 0);
 }
 
 // ---- early operations
@@ -475,7 +478,7 @@ fn an_early_proposal_is_held_and_echoed_when_what_it_rests_on_is_delivered() {
     table.take_wire();
     table.hand_over(early.clone()).expect("held");
     assert!(table.wire.is_empty() && table.records[3].is_empty());
-    assert!(table.replicas[3].holdings().lane_bytes > 0);
+    assert!(table.replicas[3].memory_use().lane_bytes > 0);
     let chunk = Body::Certificate(newest(&mut table, 0));
     let addition = table.first(0, &[add(table.actor(0), 1, 7)]);
     table
@@ -590,7 +593,7 @@ fn a_certificate_that_contradicts_our_lock_is_delivered_and_convicts_the_source(
         .expect("echoed");
     table.take_wire();
     let certificate = table.certificate(&[0, 1, 2], &other);
-    let chunk = Chunk {
+    let chunk = Segment {
         source: other.message.source,
         proposals: vec![Arc::clone(&other)],
         certificate: Some(Arc::clone(&certificate)),
@@ -603,7 +606,7 @@ fn a_certificate_that_contradicts_our_lock_is_delivered_and_convicts_the_source(
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
-        chunks: vec![chunk],
+        segments: vec![chunk],
         standing: Some(table.standing(1)),
     };
     table
@@ -629,7 +632,7 @@ fn a_contradicting_certificate_whose_message_comes_without_the_source_s_signatur
     });
     table.ask(3, 1);
     for (message, good) in [(unsigned, false), (other, true)] {
-        let chunk = Chunk {
+        let chunk = Segment {
             source: message.message.source,
             proposals: vec![message],
             certificate: Some(Arc::clone(&certificate)),
@@ -637,7 +640,7 @@ fn a_contradicting_certificate_whose_message_comes_without_the_source_s_signatur
         let answer = Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks: vec![chunk],
+            segments: vec![chunk],
             standing: Some(table.standing(1)),
         };
         let taken = table.give(table.actor(1), 3, Body::Answer(answer));
@@ -665,7 +668,7 @@ fn a_missing_message_without_its_source_s_signature_is_refused_and_with_it_deliv
     });
     let refused = table.give(table.actor(2), 3, proposal(&unsigned));
     let bad = VerifyError::BadSignature(BadSignature(table.actor(0)));
-    assert_eq!(refused, Err(Refusal::Unsigned(bad)));
+    assert_eq!(refused, Err(PacketError::Unsigned(bad)));
     table
         .give(table.actor(2), 3, proposal(&first))
         .expect("the message");
@@ -677,7 +680,7 @@ fn a_proposal_that_contradicts_a_certified_early_message_convicts_and_is_not_ech
     let mut table = Table::of(4);
     let early = table.first(1, &[remove(table.actor(0), 1, 7)]);
     let certificate = table.certificate(&[0, 1, 2], &early);
-    let chunk = Chunk {
+    let chunk = Segment {
         source: early.message.source,
         proposals: vec![early],
         certificate: Some(certificate),
@@ -686,7 +689,7 @@ fn a_proposal_that_contradicts_a_certified_early_message_convicts_and_is_not_ech
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
-        chunks: vec![chunk],
+        segments: vec![chunk],
         standing: Some(table.standing(2)),
     };
     table
@@ -709,7 +712,7 @@ fn certificates_that_are_not_what_they_claim_are_refused() {
     let from = table.actor(0);
     let refused = |table: &mut Table, certificate: Certificate, why: CertificateError| {
         let refused = table.give(from, 3, Body::Certificate(Arc::new(certificate)));
-        assert_eq!(refused, Err(Refusal::Certificate(why)));
+        assert_eq!(refused, Err(PacketError::Certificate(why)));
     };
     let with = |by: &[usize], table: &Table| Certificate {
         statement: good.statement,
@@ -783,7 +786,7 @@ fn certificates_that_are_not_what_they_claim_are_refused() {
     let mut nobodys = good.clone();
     nobodys.statement.dot.source = key(100).actor();
     let refused = table.give(from, 3, Body::Certificate(Arc::new(nobodys)));
-    assert_eq!(refused, Err(Refusal::NoLane(key(100).actor())));
+    assert_eq!(refused, Err(PacketError::NoLane(key(100).actor())));
 
     assert!(table.records[3].is_empty() && table.wire.is_empty());
     table
@@ -802,7 +805,7 @@ fn a_certificate_beyond_the_next_dot_is_checked_before_anybody_is_asked() {
     forged.signatures[2].1 = Sig::from_bytes([7; 64]);
     let refused = table.give(table.actor(1), 3, Body::Certificate(Arc::new(forged)));
     let why = CertificateError::BadSignature(BadSignature(table.actor(2)));
-    assert_eq!(refused, Err(Refusal::Certificate(why)));
+    assert_eq!(refused, Err(PacketError::Certificate(why)));
     assert!(table.wire.is_empty());
     table
         .give(table.actor(1), 3, Body::Certificate(good))
@@ -833,8 +836,11 @@ fn a_certified_message_with_the_wrong_parent_is_refused() {
         .expect("the message is not here yet");
     table.take_wire();
     let refused = table.give(table.actor(0), 3, proposal(&orphan));
-    assert_eq!(refused, Err(Refusal::WrongParent(dot(table.actor(0), 1))));
-    let chunk = Chunk {
+    assert_eq!(
+        refused,
+        Err(PacketError::WrongParent(dot(table.actor(0), 1)))
+    );
+    let chunk = Segment {
         source: orphan.message.source,
         proposals: vec![orphan],
         certificate: Some(certificate),
@@ -843,11 +849,11 @@ fn a_certified_message_with_the_wrong_parent_is_refused() {
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
-        chunks: vec![chunk],
+        segments: vec![chunk],
         standing: Some(table.standing(1)),
     };
     let refused = table.give(table.actor(1), 3, Body::Answer(answer));
-    assert_eq!(refused, Err(Refusal::Chunk(table.actor(0))));
+    assert_eq!(refused, Err(PacketError::Segment(table.actor(0))));
 }
 
 // ---- catching up
@@ -872,32 +878,32 @@ fn a_stretch_that_does_not_hold_together_is_refused_whole() {
     let Body::Answer(good) = table.wire.pop_back().expect("an answer").body else {
         panic!("an answer");
     };
-    assert_eq!(good.chunks[0].proposals.len(), 4);
+    assert_eq!(good.segments[0].proposals.len(), 4);
     let mut gap = good.clone();
-    gap.chunks[0].proposals.remove(1);
+    gap.segments[0].proposals.remove(1);
     let mut short = good.clone();
-    short.chunks[0].proposals.pop();
+    short.segments[0].proposals.pop();
     let mut headless = good.clone();
-    headless.chunks[0].proposals.remove(0);
+    headless.segments[0].proposals.remove(0);
     let mut swapped = good.clone();
-    swapped.chunks[0].proposals.swap(1, 2);
+    swapped.segments[0].proposals.swap(1, 2);
     let mut empty = good.clone();
-    empty.chunks[0].proposals.clear();
+    empty.segments[0].proposals.clear();
     let mut twice = good.clone();
-    twice.chunks.push(good.chunks[0].clone());
+    twice.segments.push(good.segments[0].clone());
     table.ask(3, 1);
     for (index, bad) in [gap, short, headless, swapped, empty, twice]
         .into_iter()
         .enumerate()
     {
         let refused = table.give(table.actor(1), 3, Body::Answer(bad));
-        assert!(matches!(refused, Err(Refusal::Chunk(_))), "{index}");
+        assert!(matches!(refused, Err(PacketError::Segment(_))), "{index}");
     }
     let mut forged = good.clone();
-    let certificate = forged.chunks[0].certificate.as_mut().expect("its proof");
+    let certificate = forged.segments[0].certificate.as_mut().expect("its proof");
     Arc::make_mut(certificate).signatures[1].1 = Sig::from_bytes([1; 64]);
     let refused = table.give(table.actor(1), 3, Body::Answer(forged));
-    assert!(matches!(refused, Err(Refusal::Certificate(_))));
+    assert!(matches!(refused, Err(PacketError::Certificate(_))));
     let mut nobodys = good.clone();
     let outsider = key(100);
     let standing = table.standing(1).statement.clone();
@@ -920,7 +926,7 @@ fn a_standing_in_another_s_name_teaches_nothing() {
         digest: Digest::from_bytes([1; 32]),
     };
     forged.statement.frontier.insert(table.actor(0), head);
-    let bad = Refusal::Unsigned(VerifyError::BadSignature(BadSignature(table.actor(1))));
+    let bad = PacketError::Unsigned(VerifyError::BadSignature(BadSignature(table.actor(1))));
     let forged = Arc::new(forged);
     let bodies = [
         Body::Announce(Arc::clone(&forged)),
@@ -933,7 +939,7 @@ fn a_standing_in_another_s_name_teaches_nothing() {
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks: vec![],
+            segments: vec![],
             standing: Some(forged),
         }),
     ];
@@ -1080,7 +1086,7 @@ fn tampered_evidence_convicts_nobody() {
         assert!(evidence.verify(&table.network()).is_err(), "{index}");
         let mut table = Table::of(4);
         let refused = table.give(stranger, 2, Body::Evidence(Arc::new(evidence)));
-        assert!(matches!(refused, Err(Refusal::Evidence(_))), "{index}");
+        assert!(matches!(refused, Err(PacketError::Evidence(_))), "{index}");
     }
 }
 
@@ -1191,7 +1197,7 @@ fn a_proposal_signed_in_a_later_generation_is_not_echoed_but_makes_its_receiver_
     });
     let bad = VerifyError::BadSignature(BadSignature(table.actor(0)));
     let refused = table.give(table.actor(0), 1, proposal(&moved));
-    assert_eq!(refused, Err(Refusal::Unsigned(bad)));
+    assert_eq!(refused, Err(PacketError::Unsigned(bad)));
 }
 
 #[test]
@@ -1218,7 +1224,7 @@ fn evidence_against_nobody_here_is_refused() {
     let (left, right) = (sign([1; 32]), sign([2; 32]));
     let evidence = Arc::new(Equivocation::Echo(Conflict { left, right }));
     let refused = table.give(outsider.actor(), 0, Body::Evidence(evidence));
-    assert_eq!(refused, Err(Refusal::NoLane(outsider.actor())));
+    assert_eq!(refused, Err(PacketError::NoLane(outsider.actor())));
 }
 
 #[test]
@@ -1305,7 +1311,7 @@ fn a_source_restored_from_an_old_copy_falls_silent_and_says_so() {
     table.take_wire();
     let other = table.first(1, &[add(table.actor(1), 1, 9)]);
     let refused = table.give(table.actor(1), 0, proposal(&other));
-    assert_eq!(refused, Err(Refusal::Silenced));
+    assert_eq!(refused, Err(PacketError::Silenced));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::common::{Table, add, remove};
 use bft_crdts::actor::Statement;
 use bft_crdts::codec::{DecodeError, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Chunk, Packet, Proposal, Record, Refusal, Request, Standing,
+    Answer, Body, Packet, PacketError, Proposal, Record, Request, Segment, Standing,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{Change, Founding, Generation};
@@ -108,7 +108,7 @@ fn assert_serves_all(table: &mut Table, seat: usize) {
     drop(messages);
     for from in first..end.number() {
         let answer = asked(table, seat, from);
-        let [chunk] = answer.chunks.as_slice() else {
+        let [chunk] = answer.segments.as_slice() else {
             panic!("nothing after {from} of {first}..{end}");
         };
         assert!(!chunk.proposals.is_empty());
@@ -208,13 +208,13 @@ fn who_holds_a_false_stretch_of_a_committee_that_is_over_ends_level_all_the_same
     let forged = table.message(SOURCE, parent, &[add(source, 2, 99)]);
     let forged = table.sign(SOURCE, forged);
     let certificate = Some(table.certificate(&[0, 1, 2], &forged));
-    let lie = Chunk {
+    let lie = Segment {
         source,
         proposals: vec![forged],
         certificate,
     };
     learn(&mut table, Vec::new(), vec![lie]);
-    assert!(table.replicas[AWAY].holdings().most_lane_bytes > 0);
+    assert!(table.replicas[AWAY].memory_use().most_lane_bytes > 0);
     table.run(60);
     table.assert_level();
     assert!(took_a_snapshot(&table));
@@ -224,7 +224,7 @@ fn who_holds_a_false_stretch_of_a_committee_that_is_over_ends_level_all_the_same
 fn who_begins_two_generations_at_once_serves_stretches_that_end_with_each() {
     let mut table = missed(4, 1, &[3, 0]);
     table.take_wire();
-    let up_to_the_first = answer_to_away(&mut table).chunks;
+    let up_to_the_first = answer_to_away(&mut table).segments;
     for member in 10..13 {
         table.add(SOURCE, member);
         table.carry(without_away(&table));
@@ -262,11 +262,11 @@ fn answer_to_away(table: &mut Table) -> Answer {
 }
 
 /// The one that is away is answered this.
-fn learn(table: &mut Table, foundings: Vec<Arc<Founding>>, chunks: Vec<Chunk>) {
+fn learn(table: &mut Table, foundings: Vec<Arc<Founding>>, chunks: Vec<Segment>) {
     let answer = Answer {
         foundings,
         pruned: false,
-        chunks,
+        segments: chunks,
         standing: Some(table.standing(SOURCE)),
     };
     table.ask(AWAY, SOURCE);
@@ -282,7 +282,7 @@ fn a_stretch_of_more_bytes_than_a_chunk_is_refused() {
     let Body::Answer(answer) = &body else {
         return;
     };
-    let sizes = answer.chunks[0].proposals.iter();
+    let sizes = answer.segments[0].proposals.iter();
     let sizes: Vec<_> = sizes.map(|p| p.message.ops.len()).collect();
     assert_eq!(sizes.len(), 3);
     let len = sizes[0] + sizes[1];
@@ -338,11 +338,11 @@ fn a_standing_that_spoke_of_lanes_to_come_is_news_when_they_have_come() {
 // ---- what does not fit a generation that is to begin
 
 /// The one that is away is given a stretch by somebody who has no more than it has.
-fn given_while_behind(table: &mut Table, chunk: Chunk) -> Result<(), Refusal> {
+fn given_while_behind(table: &mut Table, chunk: Segment) -> Result<(), PacketError> {
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
-        chunks: vec![chunk],
+        segments: vec![chunk],
         standing: Some(table.standing(AWAY)),
     };
     table.ask(AWAY, SOURCE);
@@ -368,7 +368,7 @@ fn a_stretch_that_ends_where_a_generation_does_and_is_another_is_refused_and_one
         };
         proposals.push(table.sign(SOURCE, message));
         let last = proposals.last().expect("one");
-        let chunk = Chunk {
+        let chunk = Segment {
             source,
             proposals: proposals.clone(),
             certificate: Some(table.certificate(&[0, 1, 2], last)),
@@ -376,11 +376,11 @@ fn a_stretch_that_ends_where_a_generation_does_and_is_another_is_refused_and_one
         // The generation ends after the third.
         if count == 3 {
             let refused = given_while_behind(&mut table, chunk);
-            assert_eq!(refused, Err(Refusal::Closed(source)));
+            assert_eq!(refused, Err(PacketError::Closed(source)));
         } else if count > 3 {
             given_while_behind(&mut table, chunk).expect("it may be good later");
         }
-        assert_eq!(table.replicas[AWAY].holdings().lane_bytes, 0, "{count}");
+        assert_eq!(table.replicas[AWAY].memory_use().lane_bytes, 0, "{count}");
     }
 }
 
@@ -396,13 +396,13 @@ fn a_stretch_that_skips_a_number_or_is_of_two_sources_is_refused() {
     other.source = table.actor(1);
     for (signer, message) in [(SOURCE, far), (1, other)] {
         let proposal = table.sign(signer, message);
-        let chunk = Chunk {
+        let chunk = Segment {
             source,
             certificate: Some(table.certificate(&[0, 1, 2], &proposal)),
             proposals: vec![proposal],
         };
         let refused = given_while_behind(&mut table, chunk);
-        assert_eq!(refused, Err(Refusal::Chunk(source)));
+        assert_eq!(refused, Err(PacketError::Segment(source)));
     }
 }
 
@@ -421,7 +421,7 @@ fn a_stretch_that_waits_for_other_lanes_is_not_put_aside_for_another() {
     let early = table.sign(SOURCE, early);
     let after = table.message(SOURCE, end, &[add(source, 2, 91)]);
     let after = table.sign(SOURCE, after);
-    let chunk = |proposals: &[&Arc<Proposal>], table: &Table| Chunk {
+    let chunk = |proposals: &[&Arc<Proposal>], table: &Table| Segment {
         source,
         certificate: proposals
             .last()
@@ -430,7 +430,7 @@ fn a_stretch_that_waits_for_other_lanes_is_not_put_aside_for_another() {
     };
     let first = chunk(&[&early], &table);
     given_while_behind(&mut table, first.clone()).expect("held");
-    let (held, written) = (table.replicas[AWAY].holdings(), table.records[AWAY].len());
+    let (held, written) = (table.replicas[AWAY].memory_use(), table.records[AWAY].len());
     assert!(held.lane_bytes > 0);
     for again in [
         first,
@@ -438,7 +438,7 @@ fn a_stretch_that_waits_for_other_lanes_is_not_put_aside_for_another() {
         chunk(&[&after], &table),
     ] {
         given_while_behind(&mut table, again).expect("nothing new");
-        assert_eq!(table.replicas[AWAY].holdings(), held);
+        assert_eq!(table.replicas[AWAY].memory_use(), held);
         assert_eq!(table.records[AWAY].len(), written);
     }
 }
@@ -454,7 +454,7 @@ fn who_is_told_that_what_it_lacks_is_kept_by_nobody_fetches_the_snapshot() {
     let answer = Answer {
         foundings: Vec::new(),
         pruned: true,
-        chunks: Vec::new(),
+        segments: Vec::new(),
         standing: Some(table.standing(AWAY)),
     };
     table.ask(AWAY, SOURCE);

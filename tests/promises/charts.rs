@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bft_crdts::bank::{Bank, Money};
-use bft_crdts::deterministic_secure_broadcast::{Answer, Body, Chunk, Packet, Refusal};
+use bft_crdts::deterministic_secure_broadcast::{Answer, Body, Packet, PacketError, Segment};
 use bft_crdts::environment;
 use bft_crdts::membership::Generation;
 use bft_crdts::net::{Adversary, Equivocator, Event, Hand, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::text::Text;
 
 type Set = Orswot<u8>;
@@ -211,7 +211,7 @@ impl Adversary<Set> for Pusher {
                 if [packet.from, packet.to].contains(&other) {
                     continue;
                 }
-                let chunk = Chunk {
+                let chunk = Segment {
                     source: packet.from,
                     proposals: vec![Arc::clone(proposal)],
                     certificate: None,
@@ -219,7 +219,7 @@ impl Adversary<Set> for Pusher {
                 let answer = Answer {
                     foundings: Vec::new(),
                     pruned: false,
-                    chunks: vec![chunk],
+                    segments: vec![chunk],
                     standing: None,
                 };
                 hand.send(other, Body::Answer(answer));
@@ -239,7 +239,7 @@ fn an_enemy_pushes_what_nobody_asked_for() {
         matches!(
             event,
             Event::Refused {
-                refusal: Refusal::UnaskedAnswer(_),
+                refusal: PacketError::UnaskedAnswer(_),
                 ..
             }
         )
@@ -249,7 +249,7 @@ fn an_enemy_pushes_what_nobody_asked_for() {
     compare(&net, "an_enemy_pushes_what_nobody_asked_for");
 }
 
-fn compare<A: Wire>(net: &Net<A>, name: &str) {
+fn compare<A: WireAlgorithm>(net: &Net<A>, name: &str) {
     let chart = net.chart().expect("short");
     assert!(chart.lines().count() <= MOST_LINES, "too long to be read");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("msc/{name}.msc"));

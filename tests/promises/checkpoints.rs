@@ -7,8 +7,8 @@ use crate::common::{Set, Table, add, kinds, recover, remove};
 use bft_crdts::actor::{Actor, Signed, Statement};
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Chunk, Consent, Echo, Equivocation, Message, Packet, Proposal, Record, Replica,
-    Request, Standing,
+    Answer, Body, Consent, Echo, Equivocation, Message, Packet, Proposal, Record, Replica, Request,
+    Segment, Standing,
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::evidence::Conflict;
@@ -26,7 +26,13 @@ fn shown(replica: &mut Replica<Set>) -> impl PartialEq + std::fmt::Debug + use<>
     let state = (replica.algorithm().clone(), replica.ahead().state());
     let place = (replica.boundary().value(), replica.frontier());
     let word = (replica.convicted().clone(), replica.is_silenced());
-    (state, place, word, replica.is_pending(), replica.holdings())
+    (
+        state,
+        place,
+        word,
+        replica.is_pending(),
+        replica.memory_use(),
+    )
 }
 
 fn rebuilt(table: &Table, records: Vec<Record>) -> Replica<Set> {
@@ -144,11 +150,11 @@ fn said(table: &Table, source: usize, parent: Option<&Proposal>, member: u8) -> 
 }
 
 /// A stretch of which only the first message can be delivered.
-fn half(table: &Table, source: usize) -> Chunk {
+fn half(table: &Table, source: usize) -> Segment {
     let first = said(table, source, None, 90 + source as u8);
     let second = said(table, source, Some(&first), 1);
     let certificate = Some(table.certificate(&QUORUM, &second));
-    Chunk {
+    Segment {
         source: table.actor(source),
         proposals: vec![first, second],
         certificate,
@@ -160,11 +166,11 @@ fn give(table: &mut Table, from: usize, body: Body) {
     given.expect("what it takes");
 }
 
-fn give_chunk(table: &mut Table, chunk: Chunk) {
+fn give_segment(table: &mut Table, chunk: Segment) {
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
-        chunks: vec![chunk],
+        segments: vec![chunk],
         standing: Some(table.standing(0)),
     };
     table.ask(ME, 0);
@@ -189,15 +195,15 @@ fn in_every_state(table: &mut Table) {
     give(table, 2, Body::Proposal(locked));
     // A stretch that is half delivered, and a certificate without its message.
     let chunk = half(table, 3);
-    give_chunk(table, chunk);
+    give_segment(table, chunk);
     let alone = said(table, 5, None, 80);
     let certificate = table.certificate(&QUORUM, &alone);
     give(table, 5, Body::Certificate(certificate));
     give(table, 0, Body::Evidence(evidence(table, 6)));
     table.take_wire();
     let replica = &mut table.replicas[ME];
-    assert_eq!(replica.holdings().outbox_ops, 1);
-    assert!(replica.convicted().len() == 1 && replica.holdings().lane_bytes > 0);
+    assert_eq!(replica.memory_use().outbox_ops, 1);
+    assert!(replica.convicted().len() == 1 && replica.memory_use().lane_bytes > 0);
 }
 
 #[test]
@@ -220,7 +226,7 @@ fn a_checkpoint_rebuilds_the_very_replica_with_every_lane_in_another_state() {
 fn a_checkpoint_keeps_a_delivery_whose_certificate_counts_no_more() {
     let mut table = lived(0);
     let chunk = half(&table, 3);
-    give_chunk(&mut table, chunk);
+    give_segment(&mut table, chunk);
     let (me, head) = (table.actor(ME), table.replicas[ME].head(&table.actor(3)));
     table.take_wire();
     for seat in [0, 2, 3, 4, 5, 6] {
@@ -239,7 +245,7 @@ fn a_checkpoint_keeps_a_delivery_whose_certificate_counts_no_more() {
     let replica = &table.replicas[ME];
     assert_eq!(replica.generation().number(), 1);
     assert_eq!(replica.head(&table.actor(3)), head);
-    assert_eq!(replica.holdings().lane_bytes, 0, "the rest is gone");
+    assert_eq!(replica.memory_use().lane_bytes, 0, "the rest is gone");
     let records = replica.checkpoint().expect("a checkpoint");
     assert_eq!(rebuilt(&table, records).head(&table.actor(3)), head);
 }

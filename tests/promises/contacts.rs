@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bft_crdts::actor::Signed;
-use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Refusal, Standing};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, PacketError, Standing};
 use bft_crdts::membership::Change;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 
@@ -147,7 +147,10 @@ fn a_contact_is_believed_by_its_own_signature_alone() {
     };
     for signer in [contact.actor(), weak] {
         let refused = table.give(contact.actor(), 0, said(&other, signer));
-        assert!(matches!(refused, Err(Refusal::Unsigned(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(PacketError::Unsigned(_))),
+            "{refused:?}"
+        );
     }
     let heard_by = |table: &mut Table, by: &SigningActor| {
         let word = said(by, by.actor());
@@ -176,7 +179,7 @@ fn a_member_of_a_full_committee_may_meet_as_many_as_there_are_seats() {
     let mut table = Table::bounded(4, limits);
     let mut peers_after = |number: u8| {
         table.replicas[0].meet(key(number).actor());
-        table.replicas[0].holdings().peers
+        table.replicas[0].memory_use().peers
     };
     assert_eq!(peers_after(50), 4);
     assert_eq!(peers_after(51), 5);

@@ -3,7 +3,7 @@
 
 use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Fault, Packet, ProposeError, Refusal, Replica,
+    Body, Fault, Packet, PacketError, ProposeError, Replica,
 };
 use bft_crdts::environment;
 use bft_crdts::membership::{Change, VerifyError};
@@ -262,7 +262,7 @@ fn answers_that_were_not_asked_for_or_are_of_another_start_count_nothing() {
     table.take_wire();
     for answer in &answers {
         let refused = table.hand_over(answer.clone());
-        assert_eq!(refused, Err(Refusal::UnaskedAnswer(answer.from)));
+        assert_eq!(refused, Err(PacketError::UnaskedAnswer(answer.from)));
     }
     assert_eq!(table.replicas[0].missing_answers(), Some(2));
     // The answer of one in the name of another.
@@ -271,7 +271,7 @@ fn answers_that_were_not_asked_for_or_are_of_another_start_count_nothing() {
     let mut forged = answers[0].clone();
     forged.from = answers[1].from;
     let refused = table.hand_over(forged.clone());
-    assert_eq!(refused, Err(Refusal::UnaskedAnswer(forged.from)));
+    assert_eq!(refused, Err(PacketError::UnaskedAnswer(forged.from)));
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::common::{Table, add, remove};
-use bft_crdts::deterministic_secure_broadcast::{Body, Fault, Held, Packet, ProposeError, Why};
+use bft_crdts::deterministic_secure_broadcast::{
+    BlockReason, Blocked, Body, Fault, Packet, ProposeError,
+};
 use bft_crdts::membership::{Change, ChangeKey};
 
 /// The one message that is held at `seat`.
-fn held(table: &Table, seat: usize) -> Held {
-    let mut held = table.replicas[seat].held();
+fn held(table: &Table, seat: usize) -> Blocked {
+    let mut held = table.replicas[seat].blocked();
     assert_eq!(held.len(), 1, "{held:?}");
     held.remove(0)
 }
@@ -20,7 +22,7 @@ fn a_locked_message_waits_for_the_members_whose_echo_is_not_here() {
     let waits = held(&table, 0);
     assert_eq!(waits.dot.source, table.actor(0));
     let others: Vec<_> = (1..4).map(|seat| table.actor(seat)).collect();
-    let Why::EchoesMissing {
+    let BlockReason::EchoesMissing {
         have,
         quorum,
         mut missing,
@@ -39,7 +41,7 @@ fn a_locked_message_waits_for_the_members_whose_echo_is_not_here() {
         table
             .replicas
             .iter()
-            .all(|replica| replica.held().is_empty())
+            .all(|replica| replica.blocked().is_empty())
     );
     assert_eq!(table.replicas[0].pending(), 0);
 }
@@ -53,7 +55,7 @@ fn an_early_message_waits_for_what_it_rests_on_whether_it_is_certified_or_not() 
         .give(from, 3, Body::Proposal(Arc::clone(&removal)))
         .expect("held");
     let early = held(&table, 3);
-    assert!(matches!(early.why, Why::Early(_)), "{early:?}");
+    assert!(matches!(early.why, BlockReason::Early(_)), "{early:?}");
     let certificate = table.certificate(&[0, 1, 2], &removal);
     table
         .give(from, 3, Body::Certificate(certificate))
@@ -72,7 +74,10 @@ fn a_certificate_without_its_message_waits_for_it() {
         .give(from, 3, Body::Certificate(certificate))
         .expect("a quorum");
     let waits = held(&table, 3);
-    assert_eq!((waits.digest, waits.why), (None, Why::MessageMissing));
+    assert_eq!(
+        (waits.digest, waits.why),
+        (None, BlockReason::MessageMissing)
+    );
 }
 
 #[test]
@@ -87,14 +92,17 @@ fn of_a_convicted_source_and_in_a_frozen_generation_nothing_new_is_echoed() {
         .give(from, 3, Body::Proposal(other))
         .expect("evidence");
     table.take_wire();
-    assert!(matches!(held(&table, 3).why, Why::EchoesMissing { .. }));
+    assert!(matches!(
+        held(&table, 3).why,
+        BlockReason::EchoesMissing { .. }
+    ));
     for seat in 0..3 {
         let step = table.replicas[seat].approve(Change::Renew);
         table.spend(seat, step.expect("a member"));
     }
     let late = table.actor(3);
     table.carry(|packet| packet.to == late && packet.body.kind() == "approve");
-    assert_eq!(held(&table, 3).why, Why::Frozen);
+    assert_eq!(held(&table, 3).why, BlockReason::Frozen);
     let wishes = table.replicas[3].wishes();
     assert_eq!(wishes.len(), 1);
     assert_eq!((wishes[0].0, wishes[0].1.len()), (ChangeKey::Renew, 3));
@@ -157,7 +165,7 @@ fn whose_key_is_used_twice_is_told_at_once_and_names_itself_as_the_reason() {
     assert!(table.replicas[0].is_silenced());
     assert!(table.faults[0].contains(&Fault::Silenced));
     assert!(table.replicas[0].convicted().contains_key(&me));
-    assert_eq!(held(&table, 0).why, Why::Silenced);
+    assert_eq!(held(&table, 0).why, BlockReason::Silenced);
     let op = add(me, 2, 9);
     let refused = table.replicas[0].propose(op).err();
     assert_eq!(refused, Some(ProposeError::Silenced));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bft_crdts::laws::{self, Broken, ChaCha8Rng, Checked, Law, Trial};
 use bft_crdts::orswot::{Clock, Dot, MEMBERS_PER_OP, Op, Orswot};
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -267,7 +267,7 @@ fn vote<const FLAW: u8>(random: &mut ChaCha8Rng, _: &Votes<FLAW>, from: &Actor) 
     }
 }
 
-fn found<A: Wire>(
+fn found<A: WireAlgorithm>(
     fresh: impl Fn(Actor) -> A,
     generate: impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
 ) -> Broken<A::Op> {

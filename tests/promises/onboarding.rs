@@ -7,8 +7,8 @@ use bft_crdts::Actor;
 use bft_crdts::actor::{Sig, Signed};
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, CheckpointError, Chunk, Fault, Proposal, ProposeError, Record,
-    Refusal, Replica, SnapshotPart,
+    Answer, Body, Certificate, CheckpointError, Fault, PacketError, Proposal, ProposeError, Record,
+    Replica, Segment, SnapshotPart,
 };
 use bft_crdts::dot::Head;
 use bft_crdts::membership::{
@@ -47,7 +47,7 @@ fn deliveries(net: &Net<Set>, who: &Actor) -> usize {
     here.count()
 }
 
-fn refusals(net: &Net<Set>, who: &Actor) -> Vec<Refusal> {
+fn refusals(net: &Net<Set>, who: &Actor) -> Vec<PacketError> {
     let events = net.trace().events().iter();
     let refused = events.filter_map(|(_, event)| match event {
         Event::Refused { at, refusal } if at == who => Some(refusal.clone()),
@@ -121,7 +121,7 @@ fn beside(
     liar: impl bft_crdts::net::Adversary<Set> + 'static,
     replays: bool,
     generations: u8,
-) -> (Vec<Refusal>, bool) {
+) -> (Vec<PacketError>, bool) {
     let mut net: Net<Set> = Net::builder(seed)
         .members(4)
         .byzantine(liar)
@@ -158,7 +158,7 @@ fn beside(
 
 #[test]
 fn a_forged_chain_of_generations_is_refused_and_the_newcomer_goes_elsewhere() {
-    let forged = Refusal::Founding(FoundingError::OtherValue);
+    let forged = PacketError::Founding(FoundingError::OtherValue);
     for seed in 0..5 {
         let liar = FalseServer::with(FalseAnswer::Forged);
         let (refused, had_nothing) = beside(seed, liar, false, 1);
@@ -173,7 +173,7 @@ fn a_forged_snapshot_is_refused_and_the_newcomer_goes_elsewhere() {
         // After the second generation the lanes from the start are pruned.
         let (refused, had_nothing) = beside(seed, FalseSnapshot::always(), false, 2);
         assert!(had_nothing);
-        let forged = |refusal: &Refusal| matches!(refusal, Refusal::Snapshot(_));
+        let forged = |refusal: &PacketError| matches!(refusal, PacketError::Snapshot(_));
         assert!(refused.iter().any(forged), "{seed}: {refused:?}");
     }
 }
@@ -184,7 +184,7 @@ fn a_truncated_or_unchained_lane_is_refused_and_the_newcomer_goes_elsewhere() {
         for seed in 0..5 {
             let (refused, had_nothing) = beside(seed, FalseServer::with(lie), true, 1);
             assert!(had_nothing);
-            let broken = |refusal: &Refusal| matches!(refusal, Refusal::Chunk(_));
+            let broken = |refusal: &PacketError| matches!(refusal, PacketError::Segment(_));
             assert!(refused.iter().any(broken), "{lie:?}, {seed}: {refused:?}");
         }
     }
@@ -233,7 +233,11 @@ fn an_invitation_that_pins_a_generation_refuses_another_chain() {
     assert!(forged.replicas[believer].algorithm().contains(&8));
     assert_eq!(forged.replicas[invited].generation(), Generation::GENESIS);
     assert!(forged.replicas[invited].algorithm().is_empty());
-    assert!(forged.refused.contains(&(invited, Refusal::Forged(first))));
+    assert!(
+        forged
+            .refused
+            .contains(&(invited, PacketError::Forged(first)))
+    );
 }
 
 /// A network that one actor founded, which left when three others had entered. They have renewed
@@ -296,7 +300,7 @@ impl Forgery {
         // It asks everybody whom it knows.
         table.tick(seat);
         table.take_wire();
-        let chunk = Chunk {
+        let chunk = Segment {
             source: thief,
             proposals: vec![Arc::clone(&self.proposal)],
             certificate: Some(Arc::clone(&self.certificate)),
@@ -305,7 +309,7 @@ impl Forgery {
             Body::Answer(Answer {
                 foundings: foundings.to_vec(),
                 pruned: true,
-                chunks,
+                segments: chunks,
                 standing: Some(table.standing(0)),
             })
         };
@@ -386,7 +390,7 @@ fn an_answer_that_is_refused_moves_nobody_who_follows_a_trusted_checkpoint() {
     let answer = Answer {
         foundings: Forgery::of(1).foundings,
         pruned: false,
-        chunks: Vec::new(),
+        segments: Vec::new(),
         standing: Some(Arc::new(standing)),
     };
     // What is refused has changed nothing, and what has changed something is refused in part.
@@ -394,7 +398,10 @@ fn an_answer_that_is_refused_moves_nobody_who_follows_a_trusted_checkpoint() {
     let refused = given
         .err()
         .or(table.refused.pop().map(|(_, refusal)| refusal));
-    assert!(matches!(refused, Some(Refusal::Unsigned(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Some(PacketError::Unsigned(_))),
+        "{refused:?}"
+    );
 }
 
 /// That it matters: the same, told to who was given no checkpoint.
@@ -505,13 +512,13 @@ fn the_keys_of_retired_members_can_do_nothing() {
     let certificate = table.certificate(&[0, 1, 2], &late);
     let body = Body::Certificate(Arc::clone(&certificate));
     let refused = table.give(retired, target, body);
-    assert_eq!(refused, Err(Refusal::Closed(retired)));
+    assert_eq!(refused, Err(PacketError::Closed(retired)));
     let first = table.first(1, &[crate::common::add(mallory, 1, 98)]);
     let body = Body::Certificate(table.certificate(&[0, 1, 2], &first));
     let refused = table.give(mallory, target, body);
-    assert_eq!(refused, Err(Refusal::Closed(mallory)));
+    assert_eq!(refused, Err(PacketError::Closed(mallory)));
     // The same in an answer.
-    let chunk = bft_crdts::deterministic_secure_broadcast::Chunk {
+    let chunk = bft_crdts::deterministic_secure_broadcast::Segment {
         source: retired,
         proposals: vec![Arc::clone(&late)],
         certificate: Some(certificate),
@@ -519,13 +526,13 @@ fn the_keys_of_retired_members_can_do_nothing() {
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
-        chunks: vec![chunk],
+        segments: vec![chunk],
         standing: Some(table.standing(0)),
     };
     table.ask(target, present[1]);
     let asked = table.actor(present[1]);
     let refused = table.give(asked, target, Body::Answer(answer));
-    assert_eq!(refused, Err(Refusal::Closed(retired)));
+    assert_eq!(refused, Err(PacketError::Closed(retired)));
 
     // Proposals: answered with what retired them, never echoed.
     for proposal in [late, first] {
@@ -561,7 +568,7 @@ fn the_keys_of_retired_members_can_do_nothing() {
     let refused = table.give(retired, target, Body::Echo(echo));
     assert_eq!(
         refused,
-        Err(Refusal::Unsigned(VerifyError::NoSeat(retired)))
+        Err(PacketError::Unsigned(VerifyError::NoSeat(retired)))
     );
 
     // Approvals, reports and votes.
@@ -576,7 +583,7 @@ fn the_keys_of_retired_members_can_do_nothing() {
     let refused = table.give(retired, target, Body::Approve(Arc::new(consent)));
     assert_eq!(
         refused,
-        Err(Refusal::Unsigned(VerifyError::NoSeat(retired)))
+        Err(PacketError::Unsigned(VerifyError::NoSeat(retired)))
     );
     let report = Report::of(table.replicas[target].boundary());
     let body = Body::Report {
@@ -586,7 +593,7 @@ fn the_keys_of_retired_members_can_do_nothing() {
     let refused = table.give(retired, target, body);
     assert_eq!(
         refused,
-        Err(Refusal::Unsigned(VerifyError::NoSeat(retired)))
+        Err(PacketError::Unsigned(VerifyError::NoSeat(retired)))
     );
     assert!(!table.replicas[target].is_frozen());
     for seat in &present[..3] {
@@ -613,6 +620,9 @@ fn the_keys_of_retired_members_can_do_nothing() {
         value: None,
     };
     let refused = table.give(retired, target, body);
-    assert!(matches!(refused, Err(Refusal::Speech(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PacketError::Speech(_))),
+        "{refused:?}"
+    );
     assert_eq!(table.replicas[target].frontier(), before);
 }

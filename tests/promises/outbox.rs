@@ -32,7 +32,7 @@ fn tight(message_bytes: u32, outbox_bytes: u32) -> Table {
 
 /// Operations and their bytes that wait at the source.
 fn waiting(table: &Table) -> (usize, usize) {
-    let holdings = table.replicas[SOURCE].holdings();
+    let holdings = table.replicas[SOURCE].memory_use();
     (holdings.outbox_ops, holdings.outbox_bytes)
 }
 
@@ -69,15 +69,15 @@ fn the_outbox_is_filled_to_its_bound_and_no_further_and_has_room_again_when_it_w
     }
     let written = table.records[SOURCE].len();
     let (twin, _) = table.rebuild(SOURCE);
-    assert_eq!(twin.holdings(), table.replicas[SOURCE].holdings());
+    assert_eq!(twin.memory_use(), table.replicas[SOURCE].memory_use());
     // Of what waits one operation fits each message.
     for left in [(2, 200), (1, 80), (0, 0)] {
         let before = table.delivered[SOURCE].len();
         table.carry(until_delivered(me, before as u64 + 2));
         assert_eq!(waiting(&table), left);
         let (twin, _) = table.rebuild(SOURCE);
-        assert_eq!(twin.holdings().outbox_bytes, left.1);
-        assert_eq!(twin.holdings().outbox_ops, left.0);
+        assert_eq!(twin.memory_use().outbox_bytes, left.1);
+        assert_eq!(twin.memory_use().outbox_ops, left.0);
         table.tick(SOURCE);
     }
     assert!(table.records[SOURCE].len() > written);

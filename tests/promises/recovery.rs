@@ -267,7 +267,7 @@ fn every_prefix_of_a_member_s_records_rebuilds_it_and_contradicts_nothing_that_i
             table.records[seat] = all[..prefix].to_vec();
             let (first, _) = table.rebuild(seat);
             assert_eq!(again.frontier(), first.frontier());
-            assert_eq!(again.holdings(), first.holdings());
+            assert_eq!(again.memory_use(), first.memory_use());
         }
         table.records[seat] = all;
     }
@@ -314,7 +314,7 @@ fn a_prefix_keeps_every_delivery_and_every_lock_that_it_holds() {
         let (rebuilt, _) = table.rebuild(seat);
         let whole = &table.replicas[seat];
         assert_eq!(rebuilt.frontier(), whole.frontier());
-        assert_eq!(rebuilt.holdings(), whole.holdings());
+        assert_eq!(rebuilt.memory_use(), whole.memory_use());
         assert_eq!(rebuilt.algorithm(), whole.algorithm());
         assert_eq!(rebuilt.convicted(), whole.convicted());
     }
@@ -402,7 +402,7 @@ fn another_first_state_or_another_algorithm_is_refused() {
 /// A message that has the next number or the right parent, and not both.
 #[test]
 fn a_lock_or_a_stretch_that_does_not_follow_is_no_record() {
-    use bft_crdts::deterministic_secure_broadcast::{Chunk, RecoverError};
+    use bft_crdts::deterministic_secure_broadcast::{RecoverError, Segment};
     let table = Table::of(4);
     let me = table.actor(1);
     let first = table.first(0, &[crate::common::add(table.actor(0), 1, 7)]);
@@ -423,7 +423,7 @@ fn a_lock_or_a_stretch_that_does_not_follow_is_no_record() {
         let proposal = table.sign(0, message);
         let refused = (!good).then_some(RecoverError::Record { index: 0 });
         let certificate = Some(table.certificate(&[0, 1, 2], &proposal));
-        let stretch = Record::Certified(Chunk {
+        let stretch = Record::Certified(Segment {
             source: table.actor(0),
             proposals: vec![std::sync::Arc::clone(&proposal)],
             certificate,

@@ -7,7 +7,7 @@ use crate::common::{Set, Table, add, echoes};
 use bft_crdts::SigningActor;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Chunk, Consent, Echo, Equivocation, Packet, Proposal, Record, Replica, Request,
+    Answer, Body, Consent, Echo, Equivocation, Packet, Proposal, Record, Replica, Request, Segment,
 };
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
@@ -110,7 +110,7 @@ fn an_answer_with_a_generation_and_a_bad_lane_is_refused_whole_or_taken() {
     let answer = Answer {
         foundings: founding,
         pruned: false,
-        chunks: vec![Chunk {
+        segments: vec![Segment {
             source: table.actor(0),
             proposals: Vec::new(),
             certificate: None,
@@ -316,7 +316,7 @@ fn what_is_held_of_a_lane_is_bounded_while_the_end_of_a_generation_is_caught_up_
         (0..4).for_each(|seat| table.tick(seat));
         while let Some(packet) = table.wire.pop_front() {
             let _ = table.hand_over(packet);
-            let held = table.replicas[out].holdings().most_lane_bytes;
+            let held = table.replicas[out].memory_use().most_lane_bytes;
             assert!(held <= most as usize, "{held} bytes, at most {most}");
         }
     }

@@ -174,7 +174,7 @@ fn a_network_that_goes_on_takes_nothing_that_was_said_in_the_old_one() {
     new.take_wire();
     for (seat, replica) in new.replicas.iter().enumerate() {
         assert_eq!(members(replica.algorithm()), [1, 2]);
-        assert!(replica.held().is_empty(), "{:?}", replica.held());
+        assert!(replica.blocked().is_empty(), "{:?}", replica.blocked());
         assert!(replica.convicted().is_empty());
         assert!(new.delivered[seat].is_empty());
     }

@@ -8,7 +8,7 @@ use crate::common::{Table, key, keys, kinds};
 use bft_crdts::actor::{Actor, SigningActor, Work};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Packet, Record, Refusal, Replica, SnapshotPart, Standing,
+    Answer, Body, Packet, PacketError, Record, Replica, SnapshotPart, Standing,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
@@ -117,7 +117,7 @@ impl Story {
     }
 
     /// What the newcomer says when a member says this.
-    fn hear(&mut self, member: usize, body: Body) -> Result<Vec<Packet>, Refusal> {
+    fn hear(&mut self, member: usize, body: Body) -> Result<Vec<Packet>, PacketError> {
         let packet = Packet {
             from: self.keys[member].actor(),
             to: self.follower.actor(),
@@ -194,7 +194,7 @@ fn a_manifest_or_a_chunk_of_another_state_is_refused() {
     let (mut story, state, other) = (Story::begin(), large(0), large(1));
     let founding = story.found(&state);
     story.hear(0, founding).expect("a generation");
-    let refused = Refusal::Snapshot(story.last.generation());
+    let refused = PacketError::Snapshot(story.last.generation());
     let false_one = story.part(SnapshotPart::Manifest(other.manifest().clone()));
     assert_eq!(story.hear(1, false_one), Err(refused.clone()));
     let body = story.part(SnapshotPart::Manifest(state.manifest().clone()));
@@ -230,7 +230,7 @@ fn a_newer_snapshot_is_fetched_instead_and_the_same_one_is_not_begun_anew() {
     let pruned = Answer {
         foundings: Vec::new(),
         pruned: true,
-        chunks: Vec::new(),
+        segments: Vec::new(),
         standing: Some(Arc::new(standing.into_claim())),
     };
     let questions = story.follower.tick().send;
@@ -327,7 +327,7 @@ fn a_newcomer_remembers_whom_it_meets_but_itself_and_no_more_contacts_than_there
     let mut table = Table::bounded(4, limits);
     let newcomer = table.enter(50, |_| ());
     let replica = &mut table.replicas[newcomer];
-    let peers = |replica: &Replica<_>| replica.holdings().peers;
+    let peers = |replica: &Replica<_>| replica.memory_use().peers;
     assert_eq!(peers(replica), 4);
     replica.meet(key(50).actor());
     assert_eq!(peers(replica), 4, "itself");
@@ -347,7 +347,7 @@ fn the_members_of_the_generation_are_remembered_and_nobody_else() {
     table.run(8);
     let entry = table.entry(newcomer);
     table.approve(&[0, 1, 2, 3], entry);
-    let peers = |table: &Table, seat: usize| table.replicas[seat].holdings().peers;
+    let peers = |table: &Table, seat: usize| table.replicas[seat].memory_use().peers;
     for seat in 0..5 {
         assert_eq!(peers(&table, seat), 4, "{seat}");
     }
@@ -470,7 +470,7 @@ fn who_finds_its_own_message_in_the_snapshot_goes_on_and_who_does_not_remember_i
         let pruned = Answer {
             foundings: vec![founding],
             pruned: true,
-            chunks: Vec::new(),
+            segments: Vec::new(),
             standing: Some(standing),
         };
         table.ask(AWAY, 0);

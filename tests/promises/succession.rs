@@ -12,7 +12,7 @@ use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     Admission, Agreement, Approval, Approvals, Authorised, Ballot, Boundary, CHANGES, Change,
     ChangeError, ChangeKey, Committee, Echo, Entry, Founding, FoundingError, Generation, Mark,
-    Pace, Report, ReportError, Round, Said, Succession, Tally, Terms, Value, ValueError,
+    Report, ReportError, Round, Said, Succession, Tally, Terms, Timeouts, Value, ValueError,
 };
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -835,7 +835,7 @@ fn with_each_generation_another_seat_is_the_first_to_coordinate() {
     let (mut last, keys) = (boundary(4), members(4));
     for turn in 0..6 {
         let awaits = |key: &SigningActor| {
-            let opened = Agreement::open(&last, key.clone(), Pace::default(), []);
+            let opened = Agreement::open(&last, key.clone(), Timeouts::default(), []);
             opened.expect("a member").awaits_offer()
         };
         let coordinators: Vec<_> = keys.iter().map(awaits).collect();

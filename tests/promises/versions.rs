@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use crate::common::keys;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
-    Fault, Packet, Record, RecoverError, Replica, Step, Why,
+    BlockReason, Fault, Packet, Record, RecoverError, Replica, Step,
 };
 use bft_crdts::membership::{Change, Genesis};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
@@ -233,9 +233,9 @@ impl Office {
     }
 
     /// What the first message of `source` that is not delivered at `seat` waits for.
-    fn why(&self, seat: usize, source: usize) -> Option<Why> {
+    fn why(&self, seat: usize, source: usize) -> Option<BlockReason> {
         let source = self.keys[source].actor();
-        let held = of!(&self.members[seat], replica => replica.held());
+        let held = of!(&self.members[seat], replica => replica.blocked());
         let mut held = held.into_iter();
         held.find(|held| held.dot.source == source)
             .map(|held| held.why)
@@ -264,11 +264,11 @@ fn a_new_operation_waits_until_a_quorum_has_the_new_version_and_all_else_goes_on
     for seat in 0..4 {
         assert_eq!(office.notes(seat), [1, 2, 6]);
     }
-    let unreadable = |certified| Some(Why::Unreadable { certified });
+    let unreadable = |certified| Some(BlockReason::Unreadable { certified });
     for seat in 1..4 {
         assert_eq!(office.why(seat, 0), unreadable(false));
     }
-    let Some(Why::EchoesMissing { missing, .. }) = office.why(0, 0) else {
+    let Some(BlockReason::EchoesMissing { missing, .. }) = office.why(0, 0) else {
         panic!("{:?}", office.why(0, 0));
     };
     assert_eq!(missing.len(), 3);
@@ -328,7 +328,7 @@ fn a_member_with_the_old_version_stays_in_its_generation_until_it_has_the_new_on
         assert_eq!(office.notes(seat), [1, 2, 3]);
     }
     assert_eq!((generation(&office, 3), office.notes(3)), (0, vec![]));
-    let unreadable = Why::Unreadable { certified: true };
+    let unreadable = BlockReason::Unreadable { certified: true };
     assert_eq!(office.why(3, 0), Some(unreadable));
     office.upgrade(3);
     office.put(3, 4);

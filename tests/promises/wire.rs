@@ -7,7 +7,7 @@ use bft_crdts::Actor;
 use bft_crdts::actor::Statement;
 use bft_crdts::codec::{self, Bytes, DecodeError, Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Chunk, Equivocation, Packet, Proposal, Record, Request,
+    Answer, Body, Equivocation, Packet, Proposal, Record, Request, Segment,
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::evidence::Conflict;
@@ -29,7 +29,7 @@ fn packets() -> Vec<Packet> {
         .give(source, 1, Body::Proposal(Arc::clone(&one)))
         .expect("a message");
     let standing = table.standing(1);
-    let chunk = Chunk {
+    let chunk = Segment {
         source,
         proposals: vec![Arc::clone(&one)],
         certificate: Some(Arc::clone(&certificate)),
@@ -52,7 +52,7 @@ fn packets() -> Vec<Packet> {
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks: vec![chunk],
+            segments: vec![chunk],
             standing: Some(standing),
         }),
         Body::Evidence(Arc::new(Equivocation::Echo(conflict))),
@@ -83,7 +83,7 @@ fn records() -> Vec<Record> {
             proposal: Arc::clone(&one),
             from_outbox: 3,
         },
-        Record::Certified(Chunk {
+        Record::Certified(Segment {
             source,
             proposals: vec![Arc::clone(&one)],
             certificate: Some(table.certificate(&[0, 1, 2], &one)),
@@ -405,7 +405,7 @@ fn parts_over_their_bounds_are_refused_though_the_packet_is_not() {
     let mut standing = (*table.standing(0)).clone();
     standing.statement.convicted = many(limits.lanes + 1).collect();
     let standing = Arc::new(standing);
-    let chunk = |count| Chunk {
+    let chunk = |count| Segment {
         source: one.message.source,
         proposals: vec![Arc::clone(&one); count],
         certificate: Some(Arc::clone(&certificate)),
@@ -429,19 +429,19 @@ fn parts_over_their_bounds_are_refused_though_the_packet_is_not() {
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks: vec![chunk(1); limits.lanes as usize + 1],
+            segments: vec![chunk(1); limits.lanes as usize + 1],
             standing: Some(table.standing(0)),
         }),
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks: vec![chunk(limits.chunk_messages as usize + 1)],
+            segments: vec![chunk(limits.chunk_messages as usize + 1)],
             standing: Some(table.standing(0)),
         }),
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks: vec![Chunk {
+            segments: vec![Segment {
                 source: one.message.source,
                 proposals: vec![],
                 certificate: Some(wide),
@@ -451,7 +451,7 @@ fn parts_over_their_bounds_are_refused_though_the_packet_is_not() {
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks: vec![],
+            segments: vec![],
             standing: Some(standing),
         }),
     ];

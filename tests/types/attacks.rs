@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bft_crdts::bank::{Bank, Money};
 use bft_crdts::codec::{DecodeError, Limits, decode, encode};
 use bft_crdts::orswot::Orswot;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::merkle_reg::{CHILDREN, MerkleReg, Node};
 use bft_crdts::types::text::{Side, Text};
 use bft_crdts::types::tree::{Parent, Tree};
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::generators::ACTORS;
 
-fn read<A: Wire>(forged: &impl Serialize) -> Result<A::ReplicatedState, DecodeError> {
+fn read<A: WireAlgorithm>(forged: &impl Serialize) -> Result<A::ReplicatedState, DecodeError> {
     let bytes = encode(forged);
     decode(&bytes, bytes.len())
 }

@@ -7,7 +7,7 @@ use bft_crdts::at2_impl::At2;
 use bft_crdts::bank::{Bank, Money};
 use bft_crdts::codec::encode;
 use bft_crdts::orswot::Orswot;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::tree::Parent;
 use bft_crdts::types::{
     BoundedCounter, Budget, Counter, Graph, Keyed, LwwRegister, Map, MerkleReg, MvRegister, Part,
@@ -31,7 +31,7 @@ const OVERHEAD: usize = 200;
 
 /// Floods `all` with what `write` makes of a number, and returns how much was valid. The state is
 /// never larger than `most` bytes, and from the middle of the flood on never larger than before.
-fn flood<A: Wire>(mut all: A, most: usize, write: impl Fn(&A, usize) -> A::Op) -> usize {
+fn flood<A: WireAlgorithm>(mut all: A, most: usize, write: impl Fn(&A, usize) -> A::Op) -> usize {
     let from = ACTORS[0];
     let (mut valid, mut largest) = (0, 0);
     for number in 0..FLOOD {
@@ -236,7 +236,7 @@ fn one_source_leaves_no_more_in_at2_than_the_accounts_of_the_genesis() {
 
 /// Lets `write` fill a replica of a wide budget beyond a narrow one. The narrow one admits what it
 /// holds itself, and not that.
-fn is_admitted_within_the_budget<A: Wire>(
+fn is_admitted_within_the_budget<A: WireAlgorithm>(
     of: impl Fn(Budget) -> A,
     write: impl Fn(&A, usize) -> A::Op,
 ) {

@@ -2,14 +2,14 @@
 
 use bft_crdts::laws::{self, ChaCha8Rng, Checked, Trial};
 use bft_crdts::orswot::Orswot;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::{Budget, Counter};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 use rand::RngExt;
 
 use crate::generators::*;
 
-fn check<A: Wire>(
+fn check<A: WireAlgorithm>(
     fresh: impl Fn(Actor) -> A,
     generate: impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
 ) -> Checked {
@@ -18,7 +18,7 @@ fn check<A: Wire>(
 }
 
 /// Keeps the laws, and the generator showed all that they need.
-fn keeps_the_laws<A: Wire>(
+fn keeps_the_laws<A: WireAlgorithm>(
     fresh: impl Fn(Actor) -> A,
     generate: impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
 ) {
@@ -27,7 +27,7 @@ fn keeps_the_laws<A: Wire>(
 }
 
 /// The same, of a type on which each operation is valid or never will be.
-fn keeps_the_laws_without_early<A: Wire>(
+fn keeps_the_laws_without_early<A: WireAlgorithm>(
     fresh: impl Fn(Actor) -> A,
     generate: impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
 ) {

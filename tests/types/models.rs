@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use bft_crdts::codec::{Digest, encode};
 use bft_crdts::laws::{ChaCha8Rng, Trial};
 use bft_crdts::orswot;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::tree::{Act, Parent};
 use bft_crdts::types::{
     Counter, Graph, MerkleReg, MvRegister, Part, Poll, Stamp, Tree, bounded_counter, counter,
@@ -23,7 +23,7 @@ const STEPS: usize = 120;
 
 /// Sources that write, and take what others wrote when they like, each source's operations in
 /// order.
-struct Play<A: Wire> {
+struct Play<A: WireAlgorithm> {
     replicas: Vec<A>,
     lanes: Vec<Vec<A::Op>>,
     /// How much of each lane is applied at each replica.
@@ -32,7 +32,7 @@ struct Play<A: Wire> {
     applied: Vec<Vec<A::Op>>,
 }
 
-impl<A: Wire> Play<A> {
+impl<A: WireAlgorithm> Play<A> {
     fn new(fresh: impl Fn(Actor) -> A) -> Self {
         Self {
             replicas: ACTORS[..SOURCES]
@@ -73,7 +73,7 @@ impl<A: Wire> Play<A> {
     }
 }
 
-fn plays<A: Wire>(
+fn plays<A: WireAlgorithm>(
     fresh: impl Fn(Actor) -> A,
     generate: impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
     check: impl Fn(&A, &[A::Op]),
@@ -104,7 +104,7 @@ fn plays<A: Wire>(
 }
 
 /// Like [`plays`], by what is shown.
-fn shows<A: Wire, S: PartialEq + Debug>(
+fn shows<A: WireAlgorithm, S: PartialEq + Debug>(
     fresh: impl Fn(Actor) -> A,
     generate: impl Fn(&mut ChaCha8Rng, &A, &Actor) -> A::Op,
     shown: impl Fn(&A) -> S,

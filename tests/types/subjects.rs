@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bft_crdts::Actor;
-use bft_crdts::net::{NetBuilder, Subject};
-use bft_crdts::traits::Wire;
+use bft_crdts::net::{SimBuilder, Subject};
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::tree::Parent;
 use bft_crdts::types::{
     BoundedCounter, Counter, Graph, Keyed, LwwRegister, Map, MerkleReg, MvRegister, Part, Poll,
@@ -63,11 +63,11 @@ pub(crate) fn subjects() -> Vec<Subject> {
     ]
 }
 
-fn plain<A: Wire>(builder: NetBuilder<A>) -> NetBuilder<A> {
+fn plain<A: WireAlgorithm>(builder: SimBuilder<A>) -> SimBuilder<A> {
     builder
 }
 
-fn granted(builder: NetBuilder<BoundedCounter>) -> NetBuilder<BoundedCounter> {
+fn granted(builder: SimBuilder<BoundedCounter>) -> SimBuilder<BoundedCounter> {
     let members = builder.actors().into_iter();
     let quotas: BTreeMap<Actor, u64> = members.map(|actor| (actor, QUOTA)).collect();
     let conserved = |it: &BoundedCounter| {

@@ -91,7 +91,7 @@ mod table;
 use bft_crdts_with_bugs::actor::Actor;
 use bft_crdts_with_bugs::bank::{Bank, Money, Op};
 use bft_crdts_with_bugs::codec::Limits;
-use bft_crdts_with_bugs::net::{Campaign, Family, NetBuilder, Shape, Signatures, Subject};
+use bft_crdts_with_bugs::net::{Campaign, Family, SimBuilder, Shape, Signatures, Subject};
 use bft_crdts_with_bugs::zoo::{self, Bug};
 
 use table::{CAUGHT, Way};
@@ -127,7 +127,7 @@ fn tight() -> Limits {
 }
 
 /// Every member begins with 100, and nobody makes money.
-fn bounded(builder: NetBuilder<Bank>, limits: Limits) -> NetBuilder<Bank> {
+fn bounded(builder: SimBuilder<Bank>, limits: Limits) -> SimBuilder<Bank> {
     let members = builder.actors().len();
     let conserved = |bank: &Bank| {
         let told = || format!("{bank:?}");

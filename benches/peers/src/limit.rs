@@ -21,7 +21,7 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::membership::{Committee, Genesis, Seat};
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SigningActor};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
@@ -60,7 +60,7 @@ pub(crate) struct Bare<A, F> {
     traffic: Traffic,
 }
 
-impl<A: Wire, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
+impl<A: WireAlgorithm, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
     pub(crate) fn new(members: u8, batch: u64, make: impl Fn(&[Actor], Actor) -> A, op: F) -> Self {
         let mut secrets: Vec<_> = (1..=members).map(|byte| [byte; 32]).collect();
         secrets.sort_by_key(|secret| SigningActor::from_secret(secret).actor());
@@ -259,7 +259,7 @@ impl<A: Wire, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
     }
 }
 
-impl<A: Wire, F: Fn(&A, &[Actor], u64) -> A::Op> Contender for Bare<A, F> {
+impl<A: WireAlgorithm, F: Fn(&A, &[Actor], u64) -> A::Op> Contender for Bare<A, F> {
     fn run(&mut self, ops: u64) -> u64 {
         let messages = ops.div_ceil(self.batch);
         for _ in 0..messages {

@@ -6,15 +6,15 @@ use std::fmt::Debug;
 use bft_crdts::actor::Signed;
 use bft_crdts::codec::{Bytes, Limits, decode as decode_as, decode_sequence, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Certificate, Chunk, Consent, Equivocation, Message, Packet, Proposal, Record, Request,
-    SnapshotPart, Standing, Want,
+    Answer, Certificate, Consent, Equivocation, Message, Packet, Proposal, Record, Request,
+    Segment, SnapshotPart, Standing, Want,
 };
 use bft_crdts::membership::{
     self, Authorisation, Ballot, CertifiedState, Change, Entry, Founding, Genesis, Report, Speech,
     Value,
 };
 use bft_crdts::snapshot::Manifest;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::{Text, text};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, at2_impl, bank, money, orswot};
 use serde::Serialize;
@@ -47,7 +47,7 @@ fn parts_of_packets(input: &[u8]) {
     let network = scenes()[0].table.network();
     same::<Request>(input);
     same::<Answer>(input);
-    same::<Chunk>(input);
+    same::<Segment>(input);
     same::<Certificate>(input);
     same::<Signed<Standing>>(input);
     same::<Want>(input);
@@ -127,14 +127,14 @@ fn same<T: Serialize + DeserializeOwned + Debug>(input: &[u8]) -> Option<T> {
     Some(value)
 }
 
-fn judge_ops<A: Wire>(message: &Message) {
+fn judge_ops<A: WireAlgorithm>(message: &Message) {
     if let Ok(ops) = message.decode::<A::Op>(&limits()) {
         assert_eq!(encode(&ops), message.ops.as_slice());
         judge::<A>(&message.source, ops);
     }
 }
 
-fn judge_sequence<A: Wire>(input: &[u8]) {
+fn judge_sequence<A: WireAlgorithm>(input: &[u8]) {
     if let Ok(ops) = decode_sequence::<A::Op>(input, MOST, 1024) {
         assert_eq!(encode(&ops), input);
         for key in &scenes()[0].table.keys {
@@ -144,7 +144,7 @@ fn judge_sequence<A: Wire>(input: &[u8]) {
 }
 
 /// What is valid is applied, and leaves a state that others can start from.
-fn judge<A: Wire>(source: &Actor, ops: Vec<A::Op>) {
+fn judge<A: WireAlgorithm>(source: &Actor, ops: Vec<A::Op>) {
     let mut algorithm = A::new(*source);
     if !algorithm.verdict_batch(source, &ops).is_valid() {
         return;

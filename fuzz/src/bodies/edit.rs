@@ -98,10 +98,10 @@ fn lists(script: &mut Script<'_>, body: &mut Body) {
         }
         Body::Answer(answer) => match script.below(4) {
             0 => rearrange(script, &mut answer.foundings),
-            1 => rearrange(script, &mut answer.chunks),
+            1 => rearrange(script, &mut answer.segments),
             _ => {
-                let at = script.below(answer.chunks.len());
-                if let Some(chunk) = answer.chunks.get_mut(at) {
+                let at = script.below(answer.segments.len());
+                if let Some(chunk) = answer.segments.get_mut(at) {
                     match script.below(4) {
                         0 => chunk.certificate = None,
                         _ => rearrange(script, &mut chunk.proposals),
@@ -157,7 +157,7 @@ fn graft(script: &mut Script<'_>, scene: &Scene, body: &mut Body) {
         },
         (Body::Answer(ours), Body::Answer(theirs)) => match script.below(3) {
             0 => ours.foundings.extend(theirs.foundings.clone()),
-            1 => ours.chunks.extend(theirs.chunks.clone()),
+            1 => ours.segments.extend(theirs.segments.clone()),
             _ => ours.standing.clone_from(&theirs.standing),
         },
         (Body::Request(ours), Body::Request(theirs)) => {

@@ -36,7 +36,7 @@ impl<'a> Pen<'a> {
             Body::Request(request) => self.standing(&mut request.standing),
             Body::Answer(answer) => {
                 answer.foundings.iter_mut().for_each(|f| self.founding(f));
-                for chunk in &mut answer.chunks {
+                for chunk in &mut answer.segments {
                     chunk.proposals.iter_mut().for_each(|p| self.proposal(p));
                     chunk
                         .certificate

@@ -6,7 +6,7 @@
 use bft_crdts::codec::{decode, encode};
 use bft_crdts::laws::actors;
 use bft_crdts::orswot::Orswot;
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::tree::Parent;
 use bft_crdts::types::{
     BoundedCounter, Budget, Counter, Graph, Keyed, LwwRegister, Map, MerkleReg, MvRegister, Part,
@@ -171,7 +171,7 @@ fn text(actor: Actor) -> Text {
     Text::with_budget(actor, BUDGET)
 }
 
-fn new<A: Wire>(actor: Actor) -> A {
+fn new<A: WireAlgorithm>(actor: Actor) -> A {
     A::new(actor)
 }
 
@@ -199,7 +199,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-fn play<A: Wire>(fresh: fn(Actor) -> A, input: &[u8]) {
+fn play<A: WireAlgorithm>(fresh: fn(Actor) -> A, input: &[u8]) {
     let sources = actors(SOURCES);
     let mut replica = fresh(sources[0]);
     let Some((_, state, mut input)) = piece(input) else {
@@ -227,7 +227,12 @@ fn play<A: Wire>(fresh: fn(Actor) -> A, input: &[u8]) {
 }
 
 /// The verdict on an operation, which is the same however it is asked.
-fn judge<A: Wire>(fresh: fn(Actor) -> A, replica: &A, from: &Actor, op: &A::Op) -> Verdict {
+fn judge<A: WireAlgorithm>(
+    fresh: fn(Actor) -> A,
+    replica: &A,
+    from: &Actor,
+    op: &A::Op,
+) -> Verdict {
     let verdict = replica.verdict(from, op);
     assert_eq!(replica.validate(from, op), verdict.is_valid());
     let twice = replica.verdict_batch(from, &[op.clone(), op.clone()]);
@@ -246,7 +251,7 @@ fn judge<A: Wire>(fresh: fn(Actor) -> A, replica: &A, from: &Actor, op: &A::Op) 
 }
 
 /// After an operation of `source`, what others were told still holds.
-fn stands<A: Wire>(replica: &A, source: &Actor, judged: &mut [(Actor, A::Op, Verdict)]) {
+fn stands<A: WireAlgorithm>(replica: &A, source: &Actor, judged: &mut [(Actor, A::Op, Verdict)]) {
     for (from, op, verdict) in judged {
         let now = replica.verdict(from, op);
         let foreign = from != source;
@@ -264,7 +269,7 @@ fn piece(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((*tag, piece, rest))
 }
 
-fn seed<A: Wire>(kind: u8, fresh: fn(Actor) -> A, writes: &[Write<'_, A>]) -> Vec<u8> {
+fn seed<A: WireAlgorithm>(kind: u8, fresh: fn(Actor) -> A, writes: &[Write<'_, A>]) -> Vec<u8> {
     let mut bytes = vec![kind];
     let mut put = |source: u8, piece: &[u8]| {
         let len = u16::try_from(piece.len()).expect("a short piece");

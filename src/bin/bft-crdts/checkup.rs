@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bft_crdts::Actor;
-use bft_crdts::deterministic_secure_broadcast::Why;
+use bft_crdts::deterministic_secure_broadcast::BlockReason;
 use bft_crdts::node::{MemberStatus, Status, Unreached};
 
 use crate::kinds::Service;
@@ -203,7 +203,7 @@ fn restarted(status: &Status, last: Option<&LastRun>) -> Option<Finding> {
 /// What is not certified may be a liar's.
 fn unreadable(status: &Status) -> impl Iterator<Item = Finding> {
     let held = status.lanes.iter().filter_map(|lane| lane.held.as_ref());
-    let unreadable = held.filter(|held| held.why == Why::Unreadable { certified: true });
+    let unreadable = held.filter(|held| held.why == BlockReason::Unreadable { certified: true });
     unreadable.map(|held| {
         let (source, number) = (held.dot.source, held.dot.seq.number());
         let words = format!(

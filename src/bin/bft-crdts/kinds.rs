@@ -10,7 +10,7 @@ use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::Replica;
 use bft_crdts::membership::{CertifiedState, Genesis, GenesisError};
 use bft_crdts::orswot::{self, Clock, Orswot};
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::{Counter, Text};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
@@ -92,7 +92,9 @@ macro_rules! by_kind {
 pub(crate) use by_kind;
 
 /// An algorithm that the program can run.
-pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Send {
+pub(crate) trait Service:
+    SecureBroadcastAlgorithm<Op: Send + Sync> + WireAlgorithm + Send
+{
     /// Which one it is.
     const KIND: Kind;
 
@@ -154,7 +156,7 @@ pub(crate) trait Service: SecureBroadcastAlgorithm<Op: Send + Sync> + Wire + Sen
 }
 
 /// This algorithm, if `genesis` describes it, in whatever state it begins.
-fn of_that_kind<A: Wire>(genesis: &Genesis, fresh: A) -> Option<A> {
+fn of_that_kind<A: WireAlgorithm>(genesis: &Genesis, fresh: A) -> Option<A> {
     match genesis.check(&fresh) {
         Ok(()) | Err(GenesisError::State) => Some(fresh),
         Err(_) => None,

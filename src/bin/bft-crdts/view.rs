@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bft_crdts::Actor;
-use bft_crdts::deterministic_secure_broadcast::{ApproveError, Fault, Held, ProposeError, Why};
+use bft_crdts::deterministic_secure_broadcast::{
+    ApproveError, BlockReason, Blocked, Fault, ProposeError,
+};
 use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::membership::{ChangeError, ChangeKey, Origin};
 use bft_crdts::node::{self, Address, NotDelivered, RequestError};
@@ -68,7 +70,7 @@ pub(crate) fn status(
                 seq: lane.head.seq.number(),
             })
             .collect(),
-        held_bytes: status.holdings.lane_bytes + status.holdings.outbox_bytes,
+        held_bytes: status.memory.lane_bytes + status.memory.outbox_bytes,
         sent: status.traffic.sent,
         received: status.traffic.received,
         dropped: status.traffic.dropped,
@@ -128,16 +130,18 @@ pub(crate) fn why(status: &node::Status) -> Vec<Waiting> {
         };
         why.push(Waiting {
             place: place(&dot),
-            why: Why::Silenced.to_string(),
+            why: BlockReason::Silenced.to_string(),
             missing: Vec::new(),
         });
     }
     why
 }
 
-fn waiting(held: &Held) -> Waiting {
+fn waiting(held: &Blocked) -> Waiting {
     let missing = match &held.why {
-        Why::EchoesMissing { missing, .. } | Why::InDoubt { missing, .. } => names(missing),
+        BlockReason::EchoesMissing { missing, .. } | BlockReason::InDoubt { missing, .. } => {
+            names(missing)
+        }
         _ => Vec::new(),
     };
     Waiting {

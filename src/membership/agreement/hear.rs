@@ -100,7 +100,7 @@ impl Agreement {
             }
         } else if let Some(polka) = Polka::of(quorum) {
             if polka.round > self.round {
-                self.line_11_start_round(polka.round, Vec::new());
+                self.start_round(polka.round, Vec::new());
             }
             self.take_note(polka);
             self.advance(turn);
@@ -110,7 +110,7 @@ impl Agreement {
     /// Keeps a quorum of prevotes that is the newest, or that the proposal of this round rests on.
     pub(super) fn take_note(&mut self, polka: Polka) {
         if self.proposed() == Some((polka.value, Some(polka.round))) {
-            self.ground = Some(polka.clone());
+            self.proof_of_lock = Some(polka.clone());
         }
         if self
             .newest
@@ -133,7 +133,7 @@ impl Agreement {
         let grounds = self
             .proposed()
             .is_none_or(|it| it == (value, Some(ballot.round)));
-        self.decision.is_none() && (newer || (grounds && self.ground.is_none()))
+        self.decision.is_none() && (newer || (grounds && self.proof_of_lock.is_none()))
     }
 
     /// A statement with our signature that we do not remember: our key speaks elsewhere too.

@@ -48,14 +48,14 @@ use slots::Slots;
 
 /// How long a member waits, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct Timeouts {
     /// In the first round.
     pub first: u32,
     /// Longer in each round than in the one before. Zero gives up termination.
     pub growth: u32,
 }
 
-impl Default for Pace {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             first: 4,
@@ -64,7 +64,7 @@ impl Default for Pace {
     }
 }
 
-impl Pace {
+impl Timeouts {
     fn ticks(self, round: Round) -> u32 {
         let grown = self.growth.saturating_mul(round.number());
         self.first.saturating_add(grown)
@@ -115,7 +115,7 @@ pub struct Agreement {
     committee: Arc<Committee>,
     me: SigningActor,
     seat: Seat,
-    pace: Pace,
+    pace: Timeouts,
     round: Round,
     stage: Stage,
     timers: Timers,
@@ -125,8 +125,8 @@ pub struct Agreement {
     /// The newest quorum of prevotes that was heard of, valid or not yet judged.
     newest: Option<Polka>,
     /// The quorum of prevotes that the proposal of this round rests on.
-    ground: Option<Polka>,
-    left: Vec<Signed<Ballot>>,
+    proof_of_lock: Option<Polka>,
+    last_precommits: Vec<Signed<Ballot>>,
     candidate: Option<Digest>,
     opinions: BTreeMap<Digest, bool>,
     asked: BTreeSet<Digest>,
@@ -148,9 +148,9 @@ pub struct Turn {
     pub reply: Option<Speech>,
     /// Newly decided: the generation certificate.
     pub decided: Option<QuorumCertificate<Ballot>>,
-    /// Find out whether these values are good, and tell [`Agreement::judged`]. Asked again at each
-    /// tick.
-    pub judge: BTreeSet<Digest>,
+    /// Find out whether these values are good, and tell [`Agreement::validated`]. Asked again at
+    /// each tick.
+    pub validate: BTreeSet<Digest>,
     /// Members that voted twice in one place; one evidence a member.
     pub faults: Vec<Conflict<Ballot>>,
     /// Something that our key signed and that we do not remember: a restored backup or a cloned
@@ -168,7 +168,7 @@ impl Agreement {
     pub fn open(
         last: &Boundary,
         me: SigningActor,
-        pace: Pace,
+        pace: Timeouts,
         records: impl IntoIterator<Item = Record>,
     ) -> Result<Self, RecoverError> {
         let seat = last
@@ -188,8 +188,8 @@ impl Agreement {
             locked: None,
             valid: None,
             newest: None,
-            ground: None,
-            left: Vec::new(),
+            proof_of_lock: None,
+            last_precommits: Vec::new(),
             candidate: None,
             opinions: BTreeMap::new(),
             asked: BTreeSet::new(),
@@ -238,7 +238,7 @@ impl Agreement {
     /// asks; no other value matters.
     #[must_use]
     pub fn names(&self) -> BTreeSet<Digest> {
-        let quorums = [&self.valid, &self.newest, &self.ground]
+        let quorums = [&self.valid, &self.newest, &self.proof_of_lock]
             .into_iter()
             .flatten()
             .map(|polka| polka.value);
@@ -274,9 +274,9 @@ impl Agreement {
 
     /// The opinion on a value that a [`Turn`] asked for: good when it passes its check and its
     /// obligations are fulfilled, bad when it fails. Say nothing as long as something is missing.
-    pub fn judged(&mut self, value: Digest, good: bool) -> Turn {
+    pub fn validated(&mut self, value: Digest, good: bool) -> Turn {
         self.turn(|agreement, _| {
-            if agreement.questions().contains(&value) {
+            if agreement.awaiting_validation().contains(&value) {
                 agreement.opinions.insert(value, good);
             }
         })

@@ -35,7 +35,7 @@ impl Agreement {
             let ground = (polka.value, Some(polka.round));
             proposed == Some(ground)
         });
-        self.ground = ground.cloned();
+        self.proof_of_lock = ground.cloned();
         self.valid = polkas.into_iter().max_by_key(|polka| polka.round);
         self.newest.clone_from(&self.valid);
         if let Some(polka) = &self.valid {
@@ -63,7 +63,7 @@ impl Agreement {
             .and_then(Round::next)
             .filter(|next| *next > self.round)
         {
-            self.line_11_start_round(next, left);
+            self.start_round(next, left);
         }
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Agreement {
             self.locked = Some((round, value));
         }
         if round > self.round {
-            self.line_11_start_round(round, Vec::new());
+            self.start_round(round, Vec::new());
         }
         if round < self.round {
             return Ok(());

@@ -16,32 +16,32 @@ impl Agreement {
     }
 
     fn act(&mut self, turn: &mut Turn) -> bool {
-        self.lines_49_to_54_decide(turn)
-            || self.lines_55_to_56_skip()
-            || self.lines_42_to_43_valid(turn)
-            || self.lines_14_to_19_propose(turn)
-            || self.lines_22_to_27_prevote_first_proposal(turn)
-            || self.lines_28_to_33_prevote_proposal_with_valid_round(turn)
-            || self.lines_34_to_35_schedule_prevote_timeout()
-            || self.lines_36_to_41_lock(turn)
-            || self.lines_44_to_46_precommit_nil(turn)
-            || self.lines_47_to_48_schedule_precommit_timeout()
+        self.decide_on_precommits(turn)
+            || self.skip()
+            || self.take_valid(turn)
+            || self.propose(turn)
+            || self.prevote_first_proposal(turn)
+            || self.prevote_proposal_with_valid_round(turn)
+            || self.schedule_prevote_timeout()
+            || self.lock(turn)
+            || self.precommit_nil_after_prevotes(turn)
+            || self.schedule_precommit_timeout()
     }
 
     /// Line 11: `StartRound`.
-    pub(super) fn line_11_start_round(&mut self, round: Round, left: Vec<Signed<Ballot>>) {
+    pub(super) fn start_round(&mut self, round: Round, left: Vec<Signed<Ballot>>) {
         debug_assert!(round >= self.round, "rounds only grow");
         self.round = round;
         self.stage = Stage::Propose;
         self.timers = Timers::default();
-        self.left = left;
-        self.ground = None;
+        self.last_precommits = left;
+        self.proof_of_lock = None;
         self.slots.enter(round);
         self.asked.clear();
     }
 
-    /// The coordinator proposes its valid value, else its own.
-    fn lines_14_to_19_propose(&mut self, turn: &mut Turn) -> bool {
+    /// Lines 14 to 19: the coordinator proposes its valid value, else its own.
+    fn propose(&mut self, turn: &mut Turn) -> bool {
         if self.mute || !self.due() {
             return false;
         }
@@ -50,17 +50,17 @@ impl Agreement {
             (None, Some(candidate)) => (candidate, None),
             (None, None) => return false,
         };
-        self.ground.clone_from(&self.valid);
+        self.proof_of_lock.clone_from(&self.valid);
         self.say(Said::Proposal { value, valid_round }, turn);
-        if let (Some(ground), Some(speech)) = (&self.ground, &mut turn.send) {
+        if let (Some(ground), Some(speech)) = (&self.proof_of_lock, &mut turn.send) {
             speech.quorums.push(ground.prevotes.claim());
         }
         true
     }
 
-    /// A proposal without a valid round is prevoted when it is good and we are not locked on
-    /// another.
-    fn lines_22_to_27_prevote_first_proposal(&mut self, turn: &mut Turn) -> bool {
+    /// Lines 22 to 27: a proposal without a valid round is prevoted when it is good and we are not
+    /// locked on another.
+    fn prevote_first_proposal(&mut self, turn: &mut Turn) -> bool {
         let Some((value, None)) = self.proposed().filter(|_| self.stage == Stage::Propose) else {
             return false;
         };
@@ -68,8 +68,8 @@ impl Agreement {
         self.prevote(value, free, turn)
     }
 
-    /// A proposal with a valid round frees us from any lock not newer than that.
-    fn lines_28_to_33_prevote_proposal_with_valid_round(&mut self, turn: &mut Turn) -> bool {
+    /// Lines 28 to 33: a proposal with a valid round frees us from any lock not newer than that.
+    fn prevote_proposal_with_valid_round(&mut self, turn: &mut Turn) -> bool {
         let Some((value, Some(valid_round))) =
             self.proposed().filter(|_| self.stage == Stage::Propose)
         else {
@@ -85,7 +85,7 @@ impl Agreement {
 
     /// Whether a quorum of prevotes for `value` in `round` is here.
     fn grounded(&self, value: Digest, round: Round) -> bool {
-        let mut polkas = [&self.ground, &self.valid, &self.newest]
+        let mut polkas = [&self.proof_of_lock, &self.valid, &self.newest]
             .into_iter()
             .flatten();
         polkas.any(|polka| (polka.value, polka.round) == (value, round))
@@ -101,8 +101,8 @@ impl Agreement {
         true
     }
 
-    /// A quorum has prevoted, this or that: do not wait for ever.
-    fn lines_34_to_35_schedule_prevote_timeout(&mut self) -> bool {
+    /// Lines 34 to 35: a quorum has prevoted, this or that: do not wait for ever.
+    fn schedule_prevote_timeout(&mut self) -> bool {
         let voted = self.slots.votes(Vote::Prevote).count();
         let due = self.stage == Stage::Prevote
             && self.timers.prevote.is_none()
@@ -113,9 +113,9 @@ impl Agreement {
         due
     }
 
-    /// A quorum prevoted a good value in our round, which is the valid one now: lock it and
-    /// precommit.
-    fn lines_36_to_41_lock(&mut self, turn: &mut Turn) -> bool {
+    /// Lines 36 to 41: a quorum prevoted a good value in our round, which is the valid one now:
+    /// lock it and precommit.
+    fn lock(&mut self, turn: &mut Turn) -> bool {
         let here = self
             .valid
             .as_ref()
@@ -134,12 +134,12 @@ impl Agreement {
         true
     }
 
-    /// The newest good value that a quorum prevoted, durable before it is precommitted: proposed
-    /// from now on.
+    /// Lines 42 to 43: the newest good value that a quorum prevoted, durable before it is
+    /// precommitted: proposed from now on.
     ///
     /// The paper takes it from our own round only. One of an earlier round that others pass on
     /// serves as well: it is only ever proposed together with its quorum of prevotes.
-    fn lines_42_to_43_valid(&mut self, turn: &mut Turn) -> bool {
+    fn take_valid(&mut self, turn: &mut Turn) -> bool {
         if let Some(polka) = self.slots.quorum(Vote::Prevote).and_then(Polka::of) {
             self.take_note(polka);
         }
@@ -159,7 +159,8 @@ impl Agreement {
         true
     }
 
-    fn lines_44_to_46_precommit_nil(&mut self, turn: &mut Turn) -> bool {
+    /// Lines 44 to 46: a quorum prevoted nil, and we precommit it.
+    fn precommit_nil_after_prevotes(&mut self, turn: &mut Turn) -> bool {
         let nil = |quorum: QuorumCertificate<Ballot>| quorum.statement.said == Said::Prevote(None);
         if self.stage != Stage::Prevote || !self.slots.quorum(Vote::Prevote).is_some_and(nil) {
             return false;
@@ -173,7 +174,8 @@ impl Agreement {
         self.say(Said::Precommit(None), turn);
     }
 
-    fn lines_47_to_48_schedule_precommit_timeout(&mut self) -> bool {
+    /// Lines 47 to 48: a quorum has precommitted, this or that: do not wait for ever.
+    fn schedule_precommit_timeout(&mut self) -> bool {
         let voted = self.slots.votes(Vote::Precommit).count();
         let due = self.timers.precommit.is_none() && voted >= self.committee.quorum();
         if due {
@@ -182,9 +184,9 @@ impl Agreement {
         due
     }
 
-    /// A quorum of precommits of one round decides. Not waiting for the proposal: of that quorum,
-    /// correct members have it and have found it good.
-    fn lines_49_to_54_decide(&mut self, turn: &mut Turn) -> bool {
+    /// Lines 49 to 54: a quorum of precommits of one round decides. Not waiting for the proposal:
+    /// of that quorum, correct members have it and have found it good.
+    fn decide_on_precommits(&mut self, turn: &mut Turn) -> bool {
         let quorum = self.slots.quorum(Vote::Precommit);
         match quorum.filter(|quorum| super::is_decision(&quorum.statement)) {
             Some(decision) => {
@@ -204,11 +206,11 @@ impl Agreement {
         self.decision = Some(decision);
     }
 
-    /// `f + 1` members are beyond our round, so a correct one is.
-    fn lines_55_to_56_skip(&mut self) -> bool {
+    /// Lines 55 to 56: `f + 1` members are beyond our round, so a correct one is.
+    fn skip(&mut self) -> bool {
         match self.slots.overtaken() {
             Some(round) => {
-                self.line_11_start_round(round, Vec::new());
+                self.start_round(round, Vec::new());
                 true
             }
             None => false,
@@ -226,30 +228,32 @@ impl Agreement {
         let prevote = self.timers.prevote.as_mut().is_some_and(ring);
         let precommit = self.timers.precommit.as_mut().is_some_and(ring);
         if propose {
-            self.lines_57_to_60_on_propose_timeout(turn);
+            self.on_propose_timeout(turn);
         }
         if prevote {
-            self.lines_61_to_64_on_prevote_timeout(turn);
+            self.on_prevote_timeout(turn);
         }
         if precommit {
-            self.lines_65_to_67_on_precommit_timeout(turn);
+            self.on_precommit_timeout(turn);
         }
     }
 
-    fn lines_57_to_60_on_propose_timeout(&mut self, turn: &mut Turn) {
+    /// Lines 57 to 60: no good proposal came in time, and nil is prevoted.
+    fn on_propose_timeout(&mut self, turn: &mut Turn) {
         self.stage = Stage::Prevote;
         self.say(Said::Prevote(None), turn);
     }
 
-    fn lines_61_to_64_on_prevote_timeout(&mut self, turn: &mut Turn) {
+    /// Lines 61 to 64: the prevotes did not agree in time, and nil is precommitted.
+    fn on_prevote_timeout(&mut self, turn: &mut Turn) {
         if self.stage == Stage::Prevote {
             self.precommit_nil(turn);
         }
     }
 
-    /// What takes those who are behind along must outlast a crash of all, in which their memory of
-    /// our votes is lost too.
-    fn lines_65_to_67_on_precommit_timeout(&mut self, turn: &mut Turn) {
+    /// Lines 65 to 67: what takes those who are behind along must outlast a crash of all, in which
+    /// their memory of our votes is lost too.
+    fn on_precommit_timeout(&mut self, turn: &mut Turn) {
         if let Some(next) = self.round.next() {
             let left = self
                 .slots
@@ -257,7 +261,7 @@ impl Agreement {
                 .take(self.committee.quorum());
             let left: Vec<_> = left.map(|fact| Signed::clone(fact)).collect();
             turn.persist.push(Record::Left(left.clone()));
-            self.line_11_start_round(next, left);
+            self.start_round(next, left);
         }
     }
 }
@@ -302,7 +306,7 @@ impl Agreement {
     }
 
     /// The values whose goodness matters now and is not known.
-    pub fn questions(&self) -> BTreeSet<Digest> {
+    pub fn awaiting_validation(&self) -> BTreeSet<Digest> {
         let proposed = self.proposed().map(|(value, _)| value);
         let newest = self.newest.as_ref().map(|polka| polka.value);
         let open = |value: &Digest| !self.opinions.contains_key(value);
@@ -311,9 +315,9 @@ impl Agreement {
 
     pub(super) fn ask(&mut self, turn: &mut Turn) {
         if self.decision.is_none() {
-            for value in self.questions() {
+            for value in self.awaiting_validation() {
                 if self.asked.insert(value) {
-                    turn.judge.insert(value);
+                    turn.validate.insert(value);
                 }
             }
         }
@@ -323,7 +327,7 @@ impl Agreement {
     pub(super) fn repetition(&self) -> Speech {
         let own = self.slots.said(self.seat).map(|fact| Signed::clone(fact));
         let ground = self
-            .ground
+            .proof_of_lock
             .iter()
             .filter(|_| self.coordinator(self.round) == self.me.actor());
         let mut quorums: Vec<_> = ground
@@ -332,7 +336,7 @@ impl Agreement {
             .collect();
         quorums.dedup();
         Speech {
-            ballots: own.chain(self.left.iter().copied()).collect(),
+            ballots: own.chain(self.last_precommits.iter().copied()).collect(),
             quorums,
         }
     }

@@ -50,7 +50,7 @@ impl Table {
 
     fn member(&self, seat: usize, records: Vec<Record>) -> Agreement {
         let me = self.members[seat].clone();
-        Agreement::open(&self.last, me, Pace::default(), records).expect("our records")
+        Agreement::open(&self.last, me, Timeouts::default(), records).expect("our records")
     }
 
     fn ballot(&self, seat: usize, round: u32, said: Said) -> Verified<Ballot> {
@@ -94,7 +94,7 @@ impl Table {
 fn merge(all: &mut Turn, turn: Turn) {
     all.persist.extend(turn.persist);
     all.decided = all.decided.take().or(turn.decided);
-    all.judge.extend(turn.judge);
+    all.validate.extend(turn.validate);
     all.faults.extend(turn.faults);
     all.forgotten = all.forgotten.take().or(turn.forgotten);
     if let Some(speech) = turn.send {
@@ -160,7 +160,7 @@ fn locked(table: &Table, seat: usize) -> Agreement {
     let mut member = table.member(seat, vec![]);
     let others: Vec<_> = (0..4).filter(|other| *other != seat).collect();
     let _ = member.hear(&table.speech(0, 0, proposal(1)));
-    let _ = member.judged(value(1), true);
+    let _ = member.validated(value(1), true);
     let turn = table.all_say(&mut member, &others[..2], 0, prevote(1));
     assert_eq!(signed(&turn), [precommit(1)]);
     let _ = table.all_say(&mut member, &others[..2], 0, NO_PRECOMMIT);
@@ -199,8 +199,8 @@ fn lines_22_to_27_a_first_proposal_is_prevoted_when_good_and_waits_for_an_opinio
         let mut member = table.member(3, vec![]);
         let turn = member.hear(&table.speech(0, 0, proposal(1))).expect("good");
         assert!(signed(&turn).is_empty());
-        assert_eq!(turn.judge, BTreeSet::from([value(1)]));
-        assert_eq!(signed(&member.judged(value(1), good)), [said]);
+        assert_eq!(turn.validate, BTreeSet::from([value(1)]));
+        assert_eq!(signed(&member.validated(value(1), good)), [said]);
     }
 }
 
@@ -209,14 +209,14 @@ fn lines_22_to_27_who_is_locked_prevotes_no_other_first_proposal() {
     let table = Table::of(4);
     for (name, said) in [(2, NO_PREVOTE), (1, prevote(1))] {
         let mut member = locked(&table, 3);
-        let mut turn = member.judged(value(1), true);
+        let mut turn = member.validated(value(1), true);
         merge(
             &mut turn,
             member
                 .hear(&table.speech(1, 1, proposal(name)))
                 .expect("good"),
         );
-        merge(&mut turn, member.judged(value(name), true));
+        merge(&mut turn, member.validated(value(name), true));
         assert_eq!(signed(&turn), [said]);
     }
 }
@@ -237,9 +237,9 @@ fn lines_28_to_33_a_newer_valid_round_frees_from_a_lock_when_its_prevotes_are_he
     assert_eq!(member.round(), Round::new(2));
     let mut speech = table.speech(2, 2, reproposal(2, 1));
     let turn = member.hear(&speech).expect("good");
-    assert!(signed(&turn).is_empty() && turn.judge.contains(&value(2)));
+    assert!(signed(&turn).is_empty() && turn.validate.contains(&value(2)));
     assert!(
-        signed(&member.judged(value(2), true)).is_empty(),
+        signed(&member.validated(value(2), true)).is_empty(),
         "no prevotes yet"
     );
     speech.quorums = vec![table.quorum([0, 1, 2], 1, prevote(2))];
@@ -252,7 +252,7 @@ fn lines_28_to_33_an_older_valid_round_does_not_free_from_a_lock() {
     let mut member = table.member(3, vec![]);
     let _ = table.all_say(&mut member, &[0, 1], 1, NO_PREVOTE);
     let _ = member.hear(&table.speech(1, 1, proposal(1)));
-    let _ = member.judged(value(1), true);
+    let _ = member.validated(value(1), true);
     // Two nil prevotes are here; a certificate brings the quorum for the value.
     let speech = Speech {
         ballots: vec![],
@@ -263,7 +263,7 @@ fn lines_28_to_33_an_older_valid_round_does_not_free_from_a_lock() {
     let mut speech = table.speech(2, 2, reproposal(2, 0));
     speech.quorums = vec![table.quorum([0, 1, 2], 0, prevote(2))];
     let _ = member.hear(&speech).expect("good");
-    assert_eq!(signed(&member.judged(value(2), true)), [NO_PREVOTE]);
+    assert_eq!(signed(&member.validated(value(2), true)), [NO_PREVOTE]);
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn lines_34_to_35_and_61_to_64_mixed_prevotes_end_in_nil_after_a_while() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     let _ = member.hear(&table.speech(0, 0, proposal(1)));
-    let _ = member.judged(value(1), true);
+    let _ = member.validated(value(1), true);
     let _ = table.all_say(&mut member, &[0], 0, NO_PREVOTE);
     for _ in 0..50 {
         assert!(
@@ -288,7 +288,7 @@ fn lines_36_to_41_a_quorum_of_prevotes_locks_and_its_record_comes_first() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     let _ = member.hear(&table.speech(0, 0, proposal(1)));
-    let _ = member.judged(value(1), true);
+    let _ = member.validated(value(1), true);
     let turn = table.all_say(&mut member, &[0, 1], 0, prevote(1));
     assert!(matches!(
         turn.persist[..],
@@ -303,8 +303,8 @@ fn lines_36_to_41_no_lock_on_what_is_not_known_to_be_good() {
     let mut member = table.member(3, vec![]);
     assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
     let turn = table.all_say(&mut member, &[0, 1, 2], 0, prevote(1));
-    assert!(signed(&turn).is_empty() && turn.judge.contains(&value(1)));
-    assert_eq!(signed(&member.judged(value(1), true)), [precommit(1)]);
+    assert!(signed(&turn).is_empty() && turn.validate.contains(&value(1)));
+    assert_eq!(signed(&member.validated(value(1), true)), [precommit(1)]);
 }
 
 #[test]
@@ -318,8 +318,8 @@ fn lines_42_to_43_prevotes_passed_on_by_others_make_the_value_valid_here_too() {
         quorums: vec![table.quorum([0, 2, 3], 0, prevote(1))],
     };
     let turn = member.hear(&passed_on).expect("good");
-    assert!(turn.judge.contains(&value(1)));
-    let mut turn = member.judged(value(1), true);
+    assert!(turn.validate.contains(&value(1)));
+    let mut turn = member.validated(value(1), true);
     while member.round() == Round::FIRST {
         merge(&mut turn, member.tick());
     }
@@ -493,12 +493,12 @@ fn a_lock_and_the_valid_value_survive_a_crash() {
     let mut member = table.member(2, vec![]);
     let mut records = Vec::new();
     let _ = member.hear(&table.speech(0, 0, proposal(1)));
-    records.extend(member.judged(value(1), true).persist);
+    records.extend(member.validated(value(1), true).persist);
     records.extend(table.all_say(&mut member, &[0, 1], 0, prevote(1)).persist);
     let mut again = table.member(2, records.clone());
     let _ = table.all_say(&mut again, &[0, 1], 1, NO_PRECOMMIT);
     let _ = again.hear(&table.speech(1, 1, proposal(2)));
-    assert_eq!(signed(&again.judged(value(2), true)), [NO_PREVOTE]);
+    assert_eq!(signed(&again.validated(value(2), true)), [NO_PREVOTE]);
     let mut again = table.member(2, records);
     let turn = table.all_say(&mut again, &[0, 1], 2, NO_PREVOTE);
     assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
@@ -508,7 +508,7 @@ fn a_lock_and_the_valid_value_survive_a_crash() {
 fn records_of_somebody_else_are_refused() {
     let table = Table::of(4);
     let record = Record::Said(*table.ballot(1, 0, NO_PREVOTE));
-    let (me, pace) = (table.members[0].clone(), Pace::default());
+    let (me, pace) = (table.members[0].clone(), Timeouts::default());
     let opened = Agreement::open(&table.last, me, pace, [record]);
     assert_eq!(opened.err(), Some(RecoverError::NotOurs));
     let stranger = SigningActor::from_secret(&[99; 32]);
@@ -663,7 +663,7 @@ fn the_newest_quorum_of_prevotes_counts_in_whatever_order_they_come() {
         let _ = member.hear(&table.speech(0, 0, proposal(1)));
         for polka in order {
             let _ = member.hear(&quorums([Arc::clone(&polkas[polka])]));
-            let _ = member.judged(value(1 + polka as u8), true);
+            let _ = member.validated(value(1 + polka as u8), true);
         }
         assert_eq!(member.round(), Round::new(1));
         let turn = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
@@ -716,7 +716,7 @@ fn the_newest_lock_of_several_survives_a_crash() {
         let mut turn = member
             .hear(&table.speech(2, 2, proposal(name)))
             .expect("good");
-        merge(&mut turn, member.judged(value(name), true));
+        merge(&mut turn, member.validated(value(name), true));
         assert_eq!(signed(&turn), [said]);
     }
 }
@@ -742,7 +742,7 @@ fn a_start_after_a_crash_goes_on_where_the_records_end() {
     let records = table.member(0, vec![]).offer(value(1)).persist;
     for kept in 1..=records.len() {
         let mut member = table.member(0, records[..kept].to_vec());
-        let _ = member.judged(value(1), true);
+        let _ = member.validated(value(1), true);
         assert!(member.decision().is_some(), "after {kept} records");
     }
     let mut member = table.member(0, records);
@@ -781,7 +781,7 @@ fn lines_42_to_43_prevotes_of_an_earlier_round_are_enough_to_propose_their_value
     let _ = table.all_say(&mut member, &[0, 2], 1, NO_PREVOTE);
     let turn = member.hear(&quorums([table.quorum([0, 2, 3], 0, prevote(1))]));
     assert!(signed(&turn.expect("good")).is_empty());
-    let turn = member.judged(value(1), true);
+    let turn = member.validated(value(1), true);
     assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
 }
 
@@ -790,10 +790,10 @@ fn an_opinion_is_asked_for_once_a_tick_until_there_is_one() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     let speech = table.speech(0, 0, proposal(1));
-    let asked = |turn: Turn| !turn.judge.is_empty();
+    let asked = |turn: Turn| !turn.validate.is_empty();
     assert!(asked(member.hear(&speech).expect("good")));
     assert!(!asked(member.hear(&speech).expect("good")));
     assert!(asked(member.tick()));
-    let _ = member.judged(value(1), false);
+    let _ = member.validated(value(1), false);
     assert!(!asked(member.tick()));
 }

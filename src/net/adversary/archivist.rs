@@ -13,7 +13,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Packets of one kind that are remembered.
 const SEEN: usize = 48;
@@ -32,7 +32,7 @@ pub struct Archivist {
     bursts: u16,
 }
 
-impl<A: Wire> Adversary<A> for Archivist {
+impl<A: WireAlgorithm> Adversary<A> for Archivist {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         let kept = self.seen.entry(packet.body.kind()).or_default();
         if !kept.contains(&packet.body) {

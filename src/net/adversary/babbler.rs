@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::deterministic_secure_broadcast::Packet;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Packets that are larger than the bound, in all: they are as slow to make as to send.
 const OVERSIZED: u8 = 2;
@@ -22,7 +22,7 @@ pub struct Babbler {
 }
 
 impl Babbler {
-    fn noise<A: Wire>(&mut self, hand: &mut Hand<'_, A>) -> Vec<u8> {
+    fn noise<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) -> Vec<u8> {
         let most = hand.half().limits().packet_bytes as usize;
         let random = hand.random();
         let mut bytes = self.last.clone();
@@ -49,7 +49,7 @@ impl Babbler {
     }
 }
 
-impl<A: Wire> Adversary<A> for Babbler {
+impl<A: WireAlgorithm> Adversary<A> for Babbler {
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         if hand.random().random_bool(0.5)
             && let Some(to) = hand.draw_other()

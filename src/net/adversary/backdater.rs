@@ -13,7 +13,7 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Sig, Statement};
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Proposal};
 use crate::membership::Generation;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Times that it shows the other message to somebody.
 const TIMES: u8 = 4;
@@ -26,7 +26,7 @@ pub struct Backdater {
 }
 
 /// A generation near to the present one.
-fn another<A: Wire>(hand: &mut Hand<'_, A>) -> Generation {
+fn another<A: WireAlgorithm>(hand: &mut Hand<'_, A>) -> Generation {
     let now = hand.half().generation();
     let earlier = now.number().checked_sub(1).map(Generation::numbered);
     let later = now.next().unwrap_or(now);
@@ -37,7 +37,7 @@ fn another<A: Wire>(hand: &mut Hand<'_, A>) -> Generation {
     }
 }
 
-impl<A: Wire> Adversary<A> for Backdater {
+impl<A: WireAlgorithm> Adversary<A> for Backdater {
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         let me = hand.actor();
         let head = hand.half().head(&me).filter(|head| head.seq.number() > 0);

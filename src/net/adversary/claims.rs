@@ -16,7 +16,7 @@ pub(super) fn each_claim(body: &mut Body, mut see: impl FnMut(&mut Actor, &mut S
         Body::Request(request) => see_standing(&mut request.standing, &mut see),
         Body::Answer(answer) => {
             see_standing(&mut answer.standing, &mut see);
-            let chunks = answer.chunks.iter_mut();
+            let chunks = answer.segments.iter_mut();
             let proposals = chunks.flat_map(|chunk| &mut chunk.proposals);
             proposals.for_each(|proposal| see_proposal(proposal, &mut see));
         }

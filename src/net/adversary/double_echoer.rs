@@ -16,7 +16,7 @@ use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::Dot;
 use crate::membership::Generation;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Proposals that are remembered.
 const SEEN: usize = 64;
@@ -31,7 +31,12 @@ pub struct DoubleEchoer {
 }
 
 impl DoubleEchoer {
-    fn echo<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &Packet, proposal: &Proposal) {
+    fn echo<A: WireAlgorithm>(
+        &mut self,
+        hand: &mut Hand<'_, A>,
+        packet: &Packet,
+        proposal: &Proposal,
+    ) {
         let dot = proposal.message.dot();
         let digest = proposal.message.digest(hand.half().network());
         let now = hand.half().generation();
@@ -59,7 +64,7 @@ impl DoubleEchoer {
     }
 }
 
-impl<A: Wire> Adversary<A> for DoubleEchoer {
+impl<A: WireAlgorithm> Adversary<A> for DoubleEchoer {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         let Body::Proposal(proposal) = &packet.body else {
             return Some(packet);

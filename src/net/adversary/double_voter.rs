@@ -8,7 +8,7 @@ use super::{Adversary, Hand, Vice};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::membership::Said;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Votes as it should to every second member; to the others for nothing where it should be for a
 /// value, and for a value where it should be for nothing. Otherwise it behaves.
@@ -19,7 +19,7 @@ pub struct DoubleVoter {
 }
 
 impl DoubleVoter {
-    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+    fn lie<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         let Some(seat) = hand.others().iter().position(|other| *other == packet.to) else {
             return;
@@ -56,7 +56,7 @@ impl DoubleVoter {
     }
 }
 
-impl<A: Wire> Adversary<A> for DoubleVoter {
+impl<A: WireAlgorithm> Adversary<A> for DoubleVoter {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         for packet in packets {
             self.lie(hand, packet);

@@ -13,7 +13,7 @@ use super::{Adversary, Hand, Vice};
 use crate::codec::{Bytes, Digest, encode};
 use crate::deterministic_secure_broadcast::{Body, Packet, Proposal};
 use crate::dot::{Head, Seq};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// How a message is not what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl EarlyAuthor {
         }
     }
 
-    fn message<A: Wire>(
+    fn message<A: WireAlgorithm>(
         &self,
         hand: &Hand<'_, A>,
         lie: EarlyLie,
@@ -93,7 +93,7 @@ impl EarlyAuthor {
     }
 }
 
-impl<A: Wire> Adversary<A> for EarlyAuthor {
+impl<A: WireAlgorithm> Adversary<A> for EarlyAuthor {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         if let Body::Proposal(proposal) = &packet.body
             && proposal.message.source != hand.actor()

@@ -14,7 +14,7 @@ use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::Head;
 use crate::membership::Tally;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Keeps the first operation that it is to propose until a second comes, then signs both at one
 /// dot, shows each to a part of the members, collects the echoes of both, echoes both itself, and
@@ -44,7 +44,7 @@ impl Equivocator {
         }
     }
 
-    fn tell<A: Wire>(
+    fn tell<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,
         head: Head,
@@ -70,7 +70,7 @@ impl Equivocator {
     }
 
     /// Counts an echo of one of its lies. Whether it was one.
-    fn count<A: Wire>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) -> bool {
+    fn count<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) -> bool {
         let lie = self
             .lies
             .iter_mut()
@@ -90,7 +90,7 @@ impl Equivocator {
     }
 }
 
-impl<A: Wire> Adversary<A> for Equivocator {
+impl<A: WireAlgorithm> Adversary<A> for Equivocator {
     fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         let ops = encode(&vec![op]);
         let Some(first) = self.first.take() else {

@@ -13,7 +13,7 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed, Statement};
 use crate::deterministic_secure_broadcast::{Body, Echo, Equivocation, Packet};
 use crate::evidence::Conflict;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Statements of each kind that are remembered of each member.
 const SEEN: usize = 8;
@@ -37,7 +37,7 @@ fn remember<T: PartialEq>(said: &mut BTreeMap<Actor, VecDeque<Signed<T>>>, claim
 }
 
 impl FalseAccuser {
-    fn accuse_source<A: Wire>(&self, hand: &mut Hand<'_, A>) -> Option<Equivocation> {
+    fn accuse_source<A: WireAlgorithm>(&self, hand: &mut Hand<'_, A>) -> Option<Equivocation> {
         let all: Vec<_> = self.proposed.values().collect();
         let said = *hand.draw(&all)?;
         let left = said[hand.random().random_range(0..said.len())];
@@ -49,7 +49,7 @@ impl FalseAccuser {
     }
 
     /// Of two echoes at one dot, if there are two: of one generation and the next.
-    fn accuse_member<A: Wire>(&self, hand: &mut Hand<'_, A>) -> Option<Equivocation> {
+    fn accuse_member<A: WireAlgorithm>(&self, hand: &mut Hand<'_, A>) -> Option<Equivocation> {
         let pairs = self.echoed.values().flat_map(|said| {
             let dot = |echo: &Signed<Echo>| echo.statement.dot;
             let pairs = said.iter().zip(said.iter().skip(1));
@@ -62,7 +62,7 @@ impl FalseAccuser {
     }
 }
 
-impl<A: Wire> Adversary<A> for FalseAccuser {
+impl<A: WireAlgorithm> Adversary<A> for FalseAccuser {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         match &packet.body {
             Body::Proposal(proposal) => {

@@ -13,20 +13,20 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::SigningActor;
 use crate::deterministic_secure_broadcast::{Body, Consent};
 use crate::membership::{Approval, Change, ChangeKey, Entry};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Consents on about every fourth tick to a change that chance chooses, before a part of the
 /// members. Otherwise it behaves.
 ///
 /// Where the members approve whatever they are asked for, it runs the committee, as anybody would:
-/// a simulated network that is [approving](crate::net::NetBuilder::approving) agrees only to what
+/// a simulated network that is [approving](crate::net::SimBuilder::approving) agrees only to what
 /// somebody correct wished for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FalseApprover;
 
 impl FalseApprover {
     /// A change that nobody wants, and whether it names the change that it signs for.
-    fn change<A: Wire>(hand: &mut Hand<'_, A>) -> Option<(Change, ChangeKey)> {
+    fn change<A: WireAlgorithm>(hand: &mut Hand<'_, A>) -> Option<(Change, ChangeKey)> {
         let victim = hand.draw_other()?;
         let boundary = hand.half().boundary();
         let entry = Entry {
@@ -63,7 +63,7 @@ impl FalseApprover {
     }
 }
 
-impl<A: Wire> Adversary<A> for FalseApprover {
+impl<A: WireAlgorithm> Adversary<A> for FalseApprover {
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         if hand.random().random_bool(0.25)
             && let Some((change, key)) = Self::change(hand)

@@ -16,7 +16,7 @@ use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Certificate, Echo, Packet, Proposal};
 use crate::dot::Head;
 use crate::membership::Seat;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// How somebody with one key makes a quorum.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ pub struct FalseCertifier {
 }
 
 impl FalseCertifier {
-    fn tell<A: Wire>(
+    fn tell<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,
         head: Head,
@@ -69,7 +69,11 @@ impl FalseCertifier {
     }
 
     /// An echo of one of its lies came.
-    fn forge<A: Wire>(&mut self, hand: &mut Hand<'_, A>, echo: &Signed<Echo>) -> Option<()> {
+    fn forge<A: WireAlgorithm>(
+        &mut self,
+        hand: &mut Hand<'_, A>,
+        echo: &Signed<Echo>,
+    ) -> Option<()> {
         let quorums = [
             Quorum::Garbage,
             Quorum::Repeated,
@@ -116,7 +120,11 @@ impl FalseCertifier {
     }
 
     /// Whoever echoed tallies too.
-    fn echo_for_others<A: Wire>(hand: &mut Hand<'_, A>, kind: Quorum, echo: &Signed<Echo>) {
+    fn echo_for_others<A: WireAlgorithm>(
+        hand: &mut Hand<'_, A>,
+        kind: Quorum,
+        echo: &Signed<Echo>,
+    ) {
         let own = hand.sign(echo.statement).into_claim();
         let network = *hand.half().network();
         for other in hand.others() {
@@ -136,7 +144,7 @@ impl FalseCertifier {
     }
 }
 
-impl<A: Wire> Adversary<A> for FalseCertifier {
+impl<A: WireAlgorithm> Adversary<A> for FalseCertifier {
     fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         if !self.lies.is_empty() {
             return Some(op);

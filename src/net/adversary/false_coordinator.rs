@@ -12,7 +12,7 @@ use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::Head;
 use crate::membership::{Generation, Said, Value};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// How a coordinator lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl FalseCoordinator {
         }
     }
 
-    fn choose<A: Wire>(&mut self, hand: &mut Hand<'_, A>) -> FalseProposal {
+    fn choose<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) -> FalseProposal {
         let generation = hand.half().generation();
         match self.now {
             Some((when, lie)) if when == generation => lie,
@@ -67,7 +67,7 @@ impl FalseCoordinator {
         }
     }
 
-    fn lie<A: Wire>(hand: &mut Hand<'_, A>, lie: FalseProposal, packet: &mut Packet) {
+    fn lie<A: WireAlgorithm>(hand: &mut Hand<'_, A>, lie: FalseProposal, packet: &mut Packet) {
         let seat = hand.others().iter().position(|other| *other == packet.to);
         let first = seat.is_none_or(|seat| seat % 2 == 0);
         match lie {
@@ -84,7 +84,7 @@ impl FalseCoordinator {
     }
 }
 
-fn withhold<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
+fn withhold<A: WireAlgorithm>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
     let me = hand.actor();
     if let Body::Speech { speech, value, .. } = &mut packet.body {
         let proposes = |said: &Said| matches!(said, Said::Proposal { .. });
@@ -100,7 +100,7 @@ fn withhold<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
 }
 
 /// Proposes what `change` makes of the value, instead of the value.
-fn propose<A: Wire>(
+fn propose<A: WireAlgorithm>(
     hand: &mut Hand<'_, A>,
     packet: &mut Packet,
     change: impl Fn(&Hand<'_, A>, &mut Value),
@@ -129,7 +129,7 @@ fn propose<A: Wire>(
 }
 
 /// Its own report names one message more of somebody's lane than there is.
-fn claim_a_head<A: Wire>(hand: &Hand<'_, A>, value: &mut Value) {
+fn claim_a_head<A: WireAlgorithm>(hand: &Hand<'_, A>, value: &mut Value) {
     let (me, half) = (hand.actor(), hand.half());
     let mut reports = value.terms.reports.iter_mut();
     let own = reports.find(|report| report.signer == me);
@@ -145,7 +145,7 @@ fn claim_a_head<A: Wire>(hand: &Hand<'_, A>, value: &mut Value) {
     }
 }
 
-impl<A: Wire> Adversary<A> for FalseCoordinator {
+impl<A: WireAlgorithm> Adversary<A> for FalseCoordinator {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         let lie = self.choose(hand);
         for packet in packets {

@@ -19,7 +19,7 @@ use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::{Dot, Seq};
 use crate::evidence::Conflict;
 use crate::membership::{Generation, Mark, Report};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Lanes of nobody that it reports a lock in, mostly.
 const FEW: u32 = 4;
@@ -60,7 +60,7 @@ pub struct FalseMarker {
 }
 
 impl FalseMarker {
-    fn said<A: Wire>(&mut self, hand: &mut Hand<'_, A>) -> &mut Said {
+    fn said<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) -> &mut Said {
         let generation = hand.half().generation();
         let current = self.said.take().filter(|s| s.generation == generation);
         let said = current.unwrap_or_else(|| Said {
@@ -74,7 +74,7 @@ impl FalseMarker {
         self.said.insert(said)
     }
 
-    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+    fn lie<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         let Body::Report { report, .. } = &mut packet.body else {
             return;
@@ -109,7 +109,7 @@ impl FalseMarker {
 
 /// A lock on a message of its own right after what it reports to have delivered of itself: always
 /// the same in one generation.
-fn mark_own<A: Wire>(
+fn mark_own<A: WireAlgorithm>(
     hand: &Hand<'_, A>,
     report: &mut Report,
     told: &mut Option<Arc<Proposal>>,
@@ -132,7 +132,11 @@ fn mark_own<A: Wire>(
 }
 
 /// How many of these marks the report still may have, and its packet holds.
-fn room_for<A: Wire>(hand: &Hand<'_, A>, report: &Report, marks: &BTreeMap<Actor, Mark>) -> usize {
+fn room_for<A: WireAlgorithm>(
+    hand: &Hand<'_, A>,
+    report: &Report,
+    marks: &BTreeMap<Actor, Mark>,
+) -> usize {
     let limits = hand.half().limits();
     let lanes = (limits.lanes as usize).saturating_sub(report.marks.len());
     let taken = encode(report).len() + AROUND;
@@ -143,7 +147,7 @@ fn room_for<A: Wire>(hand: &Hand<'_, A>, report: &Report, marks: &BTreeMap<Actor
 
 /// Some locks in lanes of nobody, or as many seals as there may be marks: nobody needs a message to
 /// back those.
-fn marks_of_nobody<A: Wire>(hand: &mut Hand<'_, A>) -> BTreeMap<Actor, Mark> {
+fn marks_of_nobody<A: WireAlgorithm>(hand: &mut Hand<'_, A>) -> BTreeMap<Actor, Mark> {
     let many = hand.random().random_range(0..4u8) == 0;
     let most = if many {
         hand.half().limits().lanes
@@ -174,7 +178,7 @@ fn marks_of_nobody<A: Wire>(hand: &mut Hand<'_, A>) -> BTreeMap<Actor, Mark> {
     (0..most).map(mark).collect()
 }
 
-impl<A: Wire> Adversary<A> for FalseMarker {
+impl<A: WireAlgorithm> Adversary<A> for FalseMarker {
     fn on_propose(&mut self, _: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         self.op = Some(encode(&vec![&op; 4]));
         None

@@ -15,7 +15,7 @@ use crate::deterministic_secure_broadcast::Echo;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::{Dot, Head};
 use crate::membership::{Mark, Report};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Sends each member, each time, its report as it is, one with a head that nobody certified, or one
 /// with a lock that it signed itself in the name of another. Otherwise it behaves.
@@ -23,7 +23,7 @@ use crate::traits::Wire;
 pub struct FalseReporter;
 
 impl FalseReporter {
-    fn lie<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
+    fn lie<A: WireAlgorithm>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         if let Body::Report { report, .. } = &mut packet.body
             && report.signer == me
@@ -40,7 +40,7 @@ impl FalseReporter {
     }
 
     /// The end of somebody's lane, one message beyond what there is.
-    fn claim_a_head<A: Wire>(hand: &mut Hand<'_, A>, report: &mut Report) {
+    fn claim_a_head<A: WireAlgorithm>(hand: &mut Hand<'_, A>, report: &mut Report) {
         let Some(whose) = hand.draw_other() else {
             return;
         };
@@ -53,7 +53,7 @@ impl FalseReporter {
     }
 
     /// A lock at the next dot of somebody's lane, with a signature that is not its source's.
-    fn forge_a_lock<A: Wire>(hand: &mut Hand<'_, A>, report: &mut Report) {
+    fn forge_a_lock<A: WireAlgorithm>(hand: &mut Hand<'_, A>, report: &mut Report) {
         let Some(source) = hand.draw_other() else {
             return;
         };
@@ -73,7 +73,7 @@ impl FalseReporter {
     }
 }
 
-impl<A: Wire> Adversary<A> for FalseReporter {
+impl<A: WireAlgorithm> Adversary<A> for FalseReporter {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         for packet in packets {
             Self::lie(hand, packet);

@@ -12,7 +12,7 @@ use super::{Adversary, Hand, Vice};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Answer, Body, Message, Packet, Proposal};
 use crate::membership::{Founding, Value};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// How an answer lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl FalseServer {
         Self { always: Some(lie) }
     }
 
-    fn lie<A: Wire>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+    fn lie<A: WireAlgorithm>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let lie = match hand.random().random_range(0..4u8) {
             0 => FalseAnswer::Truncated,
             1 => FalseAnswer::Unchained,
@@ -65,12 +65,12 @@ impl FalseServer {
 fn falsify(answer: &mut Answer, lie: FalseAnswer) {
     match lie {
         FalseAnswer::Truncated => {
-            for chunk in &mut answer.chunks {
+            for chunk in &mut answer.segments {
                 chunk.proposals.pop();
             }
         }
         FalseAnswer::Unchained => {
-            for chunk in &mut answer.chunks {
+            for chunk in &mut answer.segments {
                 if let Some(first) = chunk.proposals.first_mut() {
                     *first = unchained(first);
                 }
@@ -79,7 +79,7 @@ fn falsify(answer: &mut Answer, lie: FalseAnswer) {
         FalseAnswer::Forged => answer.foundings.iter_mut().for_each(forge),
         FalseAnswer::Pruned => {
             answer.pruned = true;
-            answer.chunks.clear();
+            answer.segments.clear();
         }
     }
 }
@@ -106,7 +106,7 @@ fn forge(founding: &mut Arc<Founding>) {
     });
 }
 
-impl<A: Wire> Adversary<A> for FalseServer {
+impl<A: WireAlgorithm> Adversary<A> for FalseServer {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         for packet in packets {
             self.lie(hand, packet);

@@ -9,7 +9,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet, SnapshotPart};
 use crate::snapshot::Snapshot;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Sends about every second part of a snapshot wrong. Otherwise it behaves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +26,7 @@ impl FalseSnapshot {
 
     /// No state at all, or one that is well formed: what was delivered up to now, or never
     /// anything.
-    fn other<A: Wire>(self, hand: &mut Hand<'_, A>) -> Snapshot {
+    fn other<A: WireAlgorithm>(self, hand: &mut Hand<'_, A>) -> Snapshot {
         match hand.random().random_range(0..3u8) {
             0 => Snapshot::from_bytes(b"nothing".to_vec().into()),
             1 => Snapshot::of(hand.half().algorithm()),
@@ -34,7 +34,7 @@ impl FalseSnapshot {
         }
     }
 
-    fn lie<A: Wire>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+    fn lie<A: WireAlgorithm>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let Body::Snapshot { part, .. } = &mut packet.body else {
             return;
         };
@@ -66,7 +66,7 @@ fn part_of(snapshot: &Snapshot, part: &SnapshotPart) -> SnapshotPart {
     }
 }
 
-impl<A: Wire> Adversary<A> for FalseSnapshot {
+impl<A: WireAlgorithm> Adversary<A> for FalseSnapshot {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         for packet in packets {
             self.lie(hand, packet);

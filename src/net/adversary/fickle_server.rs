@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Vice};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// What it has decided.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ fn serves(body: &Body) -> bool {
     )
 }
 
-impl<A: Wire> Adversary<A> for FickleServer {
+impl<A: WireAlgorithm> Adversary<A> for FickleServer {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         let favour = self.favour.get_or_insert_with(|| Favour {
             friends: hand.draw_others(),

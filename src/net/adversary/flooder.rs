@@ -15,7 +15,7 @@ use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::membership::{Ballot, Generation, Round, Said, Speech, Value};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Rounds of which votes are remembered, the newest.
 const ROUNDS: usize = 4;
@@ -41,14 +41,14 @@ pub struct Flooder {
 }
 
 /// The coordinator of a round.
-fn coordinator<A: Wire>(hand: &Hand<'_, A>, round: Round) -> Actor {
+fn coordinator<A: WireAlgorithm>(hand: &Hand<'_, A>, round: Round) -> Actor {
     let committee = hand.half().committee();
     let turn = committee.generation().number() + u64::from(round.number());
     committee.actors()[(turn % committee.size() as u64) as usize]
 }
 
 impl Flooder {
-    fn hear<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &Packet) {
+    fn hear<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, packet: &Packet) {
         let Body::Speech { speech, value, .. } = &packet.body else {
             return;
         };
@@ -81,7 +81,7 @@ impl Flooder {
     }
 
     /// Votes for nothing, and something to vote against.
-    fn answer<A: Wire>(&mut self, hand: &mut Hand<'_, A>, to: Actor, round: Round) {
+    fn answer<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, to: Actor, round: Round) {
         if coordinator(hand, round) == hand.actor() {
             self.propose(hand, to, round);
         }
@@ -90,7 +90,7 @@ impl Flooder {
         self.speak(hand, to, ballots.to_vec(), None);
     }
 
-    fn propose<A: Wire>(&mut self, hand: &mut Hand<'_, A>, to: Actor, round: Round) {
+    fn propose<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, to: Actor, round: Round) {
         let Some(value) = &self.heard.value else {
             return;
         };
@@ -108,7 +108,7 @@ impl Flooder {
     }
 
     /// Whoever is to propose in a round learns that others are in it.
-    fn drag<A: Wire>(&mut self, hand: &mut Hand<'_, A>, round: Round) {
+    fn drag<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, round: Round) {
         let enough = hand.half().committee().tolerated() + 1;
         let Some(said) = self.heard.ballots.get(&round) else {
             return;
@@ -131,7 +131,7 @@ impl Flooder {
         }
     }
 
-    fn speak<A: Wire>(
+    fn speak<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,
         to: Actor,
@@ -151,7 +151,7 @@ impl Flooder {
     }
 }
 
-fn vote<A: Wire>(hand: &Hand<'_, A>, round: Round, said: Said) -> Signed<Ballot> {
+fn vote<A: WireAlgorithm>(hand: &Hand<'_, A>, round: Round, said: Said) -> Signed<Ballot> {
     let generation = hand.half().generation();
     let ballot = Ballot {
         generation,
@@ -161,7 +161,7 @@ fn vote<A: Wire>(hand: &Hand<'_, A>, round: Round, said: Said) -> Signed<Ballot>
     hand.sign(ballot).into_claim()
 }
 
-impl<A: Wire> Adversary<A> for Flooder {
+impl<A: WireAlgorithm> Adversary<A> for Flooder {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         match &packet.body {
             Body::Speech { generation, .. } if *generation == hand.half().generation() => {

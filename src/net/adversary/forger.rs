@@ -14,7 +14,7 @@ use super::{Adversary, Hand, Vice};
 use crate::actor::{Actor, Sig, Signed, Statement};
 use crate::deterministic_secure_broadcast::{Body, Echo, Equivocation, Message, Packet, Proposal};
 use crate::evidence::Conflict;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Signatures of others that are remembered.
 const SEEN: usize = 32;
@@ -41,7 +41,11 @@ impl Forger {
 
     /// The same packet with another's return address, with another's name under what we signed, or
     /// with another's signature on something else.
-    fn forge<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &Packet) -> Option<Packet> {
+    fn forge<A: WireAlgorithm>(
+        &mut self,
+        hand: &mut Hand<'_, A>,
+        packet: &Packet,
+    ) -> Option<Packet> {
         let mut forged = packet.clone();
         let victim = hand.draw_other()?;
         match hand.random().random_range(0..3u8) {
@@ -59,7 +63,7 @@ impl Forger {
 
     /// Shows somebody another message in the name of the source of this one, and somebody else
     /// evidence of both.
-    fn frame<A: Wire>(hand: &mut Hand<'_, A>, proposal: &Proposal) {
+    fn frame<A: WireAlgorithm>(hand: &mut Hand<'_, A>, proposal: &Proposal) {
         let network = *hand.half().network();
         let bind = |message: &Message| Echo {
             generation: proposal.generation,
@@ -94,7 +98,7 @@ impl Forger {
     }
 }
 
-impl<A: Wire> Adversary<A> for Forger {
+impl<A: WireAlgorithm> Adversary<A> for Forger {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         self.remember(packet.body.clone());
         if let Body::Proposal(proposal) = &packet.body

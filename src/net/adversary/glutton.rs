@@ -15,14 +15,14 @@ use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::membership::{Ballot, Certificate, Founding, Said};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Spoils about every fourth packet in which something is counted. Otherwise it behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Glutton;
 
 impl Glutton {
-    fn spoil<A: Wire>(hand: &mut Hand<'_, A>, body: &mut Body) {
+    fn spoil<A: WireAlgorithm>(hand: &mut Hand<'_, A>, body: &mut Body) {
         let limits = hand.half().limits().clone();
         let lanes = limits.lanes as usize + 1;
         match body {
@@ -45,7 +45,7 @@ impl Glutton {
                 want.payloads = vec![(Dot { source, seq }, digest); lanes];
             }
             Body::Answer(answer) => {
-                for chunk in &mut answer.chunks {
+                for chunk in &mut answer.segments {
                     let most = limits.chunk_messages as usize + 1;
                     chunk.proposals = chunk.proposals.iter().cycle().take(most).cloned().collect();
                 }
@@ -78,7 +78,7 @@ impl Glutton {
     }
 
     /// Lanes of actors that nobody knows.
-    fn heads<A: Wire>(hand: &mut Hand<'_, A>, lanes: usize) -> Frontier {
+    fn heads<A: WireAlgorithm>(hand: &mut Hand<'_, A>, lanes: usize) -> Frontier {
         let head = Head {
             seq: Seq::new(1),
             digest: Digest::from_bytes([0; 32]),
@@ -98,7 +98,7 @@ fn undecided(founding: &Founding) -> Arc<Founding> {
     })
 }
 
-impl<A: Wire> Adversary<A> for Glutton {
+impl<A: WireAlgorithm> Adversary<A> for Glutton {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         for packet in packets {
             if hand.random().random_bool(0.25) {

@@ -12,11 +12,11 @@ use crate::codec::{Bytes, Digest};
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal, Replica};
 use crate::dot::{Head, Seq};
 use crate::membership::Genesis;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// The powers of a liar: its own key, an honest replica to hide behind, and the right to send
 /// anything to anybody. It has nobody else's key, and sees only what is sent to it.
-pub struct Hand<'a, A: Wire> {
+pub struct Hand<'a, A: WireAlgorithm> {
     key: &'a SigningActor,
     half: &'a mut Replica<A>,
     origin: Origin<'a, A>,
@@ -42,7 +42,7 @@ pub(in crate::net) struct Output {
     pub(in crate::net) lies: BTreeMap<&'static str, u64>,
 }
 
-impl<'a, A: Wire> Hand<'a, A> {
+impl<'a, A: WireAlgorithm> Hand<'a, A> {
     pub(in crate::net) fn new(
         key: &'a SigningActor,
         half: &'a mut Replica<A>,

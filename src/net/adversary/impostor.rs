@@ -14,7 +14,7 @@ use crate::actor::{Actor, Signed, Verified};
 use crate::deterministic_secure_broadcast::{Body, Consent, Packet, Standing};
 use crate::dot::Frontier;
 use crate::membership::{Approval, Change, Generation, Report, Said};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Ticks on which it wants somebody to leave, in all.
 const LIES: u32 = 64;
@@ -30,7 +30,7 @@ pub struct Impostor {
     reported: Option<Generation>,
 }
 
-fn tell<A: Wire>(hand: &mut Hand<'_, A>, from: Actor, body: &Body) {
+fn tell<A: WireAlgorithm>(hand: &mut Hand<'_, A>, from: Actor, body: &Body) {
     for other in hand.others() {
         hand.send_as(from, other, body.clone());
     }
@@ -47,7 +47,7 @@ fn renamed<T>(claim: Verified<T>, signer: Actor) -> Signed<T> {
 
 impl Impostor {
     /// Its own standing is everybody's.
-    fn stand<A: Wire>(hand: &mut Hand<'_, A>, victim: Actor) {
+    fn stand<A: WireAlgorithm>(hand: &mut Hand<'_, A>, victim: Actor) {
         let (me, half) = (hand.actor(), hand.half());
         let standing = Standing {
             generation: half.generation(),
@@ -61,7 +61,7 @@ impl Impostor {
         }
     }
 
-    fn approve<A: Wire>(hand: &mut Hand<'_, A>, victim: Actor) {
+    fn approve<A: WireAlgorithm>(hand: &mut Hand<'_, A>, victim: Actor) {
         let Some(leaver) = hand.others().first().copied() else {
             return;
         };
@@ -75,7 +75,7 @@ impl Impostor {
         tell(hand, hand.actor(), &consent);
     }
 
-    fn report<A: Wire>(&mut self, hand: &mut Hand<'_, A>) {
+    fn report<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) {
         let generation = hand.half().generation();
         if !hand.half().is_frozen() || self.reported == Some(generation) {
             return;
@@ -90,7 +90,7 @@ impl Impostor {
     }
 
     /// Its own vote, and the opposite by somebody else.
-    fn vote<A: Wire>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
+    fn vote<A: WireAlgorithm>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         let Body::Speech { speech, .. } = &mut packet.body else {
             return;
@@ -109,7 +109,7 @@ impl Impostor {
     }
 }
 
-impl<A: Wire> Adversary<A> for Impostor {
+impl<A: WireAlgorithm> Adversary<A> for Impostor {
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         // Said again, it would be answered again, to those whom it is about.
         let frontier = hand.half().frontier();

@@ -76,7 +76,7 @@ pub use vices::Vices;
 pub use withholder::Withholder;
 
 use crate::deterministic_secure_broadcast::Packet;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// A vice: where a member departs from what its honest half would do.
 ///
@@ -89,12 +89,12 @@ use crate::traits::Wire;
 /// use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
 /// use bft_crdts::net::{Adversary, Hand, Net};
 /// use bft_crdts::orswot::Orswot;
-/// use bft_crdts::traits::Wire;
+/// use bft_crdts::traits::WireAlgorithm;
 ///
 /// /// Has a grudge against one member: whatever that one proposes, it does not echo.
 /// struct Grudge;
 ///
-/// impl<A: Wire> Adversary<A> for Grudge {
+/// impl<A: WireAlgorithm> Adversary<A> for Grudge {
 ///     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
 ///         let enemy = hand.others()[0];
 ///         let all = packets.len();
@@ -113,7 +113,7 @@ use crate::traits::Wire;
 /// assert!(net.lies()["grudge"] > 0);
 /// # Ok::<(), bft_crdts::deterministic_secure_broadcast::ProposeError>(())
 /// ```
-pub trait Adversary<A: Wire> {
+pub trait Adversary<A: WireAlgorithm> {
     /// A packet arrived. What is left of it for the honest half.
     fn on_packet(&mut self, _hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         Some(packet)
@@ -147,7 +147,7 @@ pub(super) enum Input<Op> {
 }
 
 /// Gives a liar an input: the one place where honest half and vice meet.
-pub(super) fn face<A: Wire>(
+pub(super) fn face<A: WireAlgorithm>(
     vice: &mut dyn Adversary<A>,
     mut hand: Hand<'_, A>,
     input: Input<A::Op>,

@@ -5,13 +5,13 @@
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::deterministic_secure_broadcast::Packet;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Says nothing, ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mute;
 
-impl<A: Wire> Adversary<A> for Mute {
+impl<A: WireAlgorithm> Adversary<A> for Mute {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, _: Packet) -> Option<Packet> {
         hand.lied(Vice::Mute.name());
         None

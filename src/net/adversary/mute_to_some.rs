@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::{Adversary, Hand, Vice};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::Packet;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Sends nothing to a part of the members, at least one; by default chance draws them. Otherwise it
 /// behaves.
@@ -28,7 +28,7 @@ impl MuteToSome {
     }
 }
 
-impl<A: Wire> Adversary<A> for MuteToSome {
+impl<A: WireAlgorithm> Adversary<A> for MuteToSome {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         let ignored = self.ignored.get_or_insert_with(|| {
             let mut drawn = hand.draw_others();

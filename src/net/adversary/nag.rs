@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::deterministic_secure_broadcast::{Body, Proposal};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Times that it proposes it to everybody.
 const TIMES: u8 = 200;
@@ -23,7 +23,7 @@ pub struct Nag {
     times: u8,
 }
 
-impl<A: Wire> Adversary<A> for Nag {
+impl<A: WireAlgorithm> Adversary<A> for Nag {
     fn on_propose(&mut self, hand: &mut Hand<'_, A>, _: A::Op) -> Option<A::Op> {
         if self.said.is_none() {
             let head = hand.half().head(&hand.actor())?;

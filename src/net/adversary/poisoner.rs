@@ -15,10 +15,10 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Sig, Signed, Statement};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, Chunk, Echo, Packet, Proposal, Standing,
+    Answer, Body, Certificate, Echo, Packet, Proposal, Segment, Standing,
 };
 use crate::membership::Tally;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Stretches that are remembered.
 const SEEN: usize = 16;
@@ -33,7 +33,7 @@ pub struct Poisoner {
     first: Option<Vec<u8>>,
     lie: Option<Lie>,
     proposals: VecDeque<Arc<Proposal>>,
-    seen: VecDeque<Chunk>,
+    seen: VecDeque<Segment>,
 }
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ fn forged(proposal: &Proposal) -> Arc<Proposal> {
 
 impl Poisoner {
     /// Shows everybody one of two messages. Whether there were two.
-    fn tell<A: Wire>(&mut self, hand: &mut Hand<'_, A>, ops: [Vec<u8>; 2]) -> Option<()> {
+    fn tell<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, ops: [Vec<u8>; 2]) -> Option<()> {
         let head = hand.half().head(&hand.actor())?;
         let mut others = hand.others();
         let few = hand.half().committee().quorum().checked_sub(1)?;
@@ -88,7 +88,7 @@ impl Poisoner {
         Some(())
     }
 
-    fn count<A: Wire>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
+    fn count<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
         let committee = hand.half().committee().clone();
         let Some(lie) = &mut self.lie else {
             return;
@@ -97,7 +97,7 @@ impl Poisoner {
             && let Ok(fact) = committee.verify(hand.half().network(), echo)
             && let Some(certificate) = lie.tally.add(&committee, &fact)
         {
-            let chunk = Chunk {
+            let chunk = Segment {
                 source: hand.actor(),
                 proposals: vec![forged(&lie.proposal)],
                 certificate: Some(certificate.claim()),
@@ -113,7 +113,7 @@ impl Poisoner {
         let dot = certificate.statement.dot;
         let mut proposals = self.proposals.iter();
         if let Some(proposal) = proposals.find(|proposal| proposal.message.dot() == dot) {
-            let chunk = Chunk {
+            let chunk = Segment {
                 source: dot.source,
                 proposals: vec![Arc::clone(proposal)],
                 certificate: Some(Arc::clone(certificate)),
@@ -123,7 +123,7 @@ impl Poisoner {
     }
 
     /// The same stretch with a part of it forged or swapped, or as it is.
-    fn spoil<A: Wire>(&self, hand: &mut Hand<'_, A>, chunk: &mut Chunk) {
+    fn spoil<A: WireAlgorithm>(&self, hand: &mut Hand<'_, A>, chunk: &mut Segment) {
         let other = self.seen.front().and_then(|seen| seen.certificate.clone());
         match hand.random().random_range(0..5u8) {
             0 => chunk.certificate = other,
@@ -145,7 +145,7 @@ impl Poisoner {
 }
 
 /// An answer to a question that was not asked.
-fn push<A: Wire>(hand: &mut Hand<'_, A>, to: Actor, chunk: Chunk) {
+fn push<A: WireAlgorithm>(hand: &mut Hand<'_, A>, to: Actor, chunk: Segment) {
     let half = hand.half();
     let standing = Standing {
         generation: half.generation(),
@@ -155,14 +155,14 @@ fn push<A: Wire>(hand: &mut Hand<'_, A>, to: Actor, chunk: Chunk) {
     let answer = Answer {
         foundings: Vec::new(),
         pruned: false,
-        chunks: vec![chunk],
+        segments: vec![chunk],
         standing: Some(Arc::new(hand.sign(standing).into_claim())),
     };
     hand.send(to, Body::Answer(answer));
     hand.lied(Vice::Poisoner.name());
 }
 
-impl<A: Wire> Adversary<A> for Poisoner {
+impl<A: WireAlgorithm> Adversary<A> for Poisoner {
     fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         if self.lie.is_none() {
             let ops = encode(&vec![op]);
@@ -183,7 +183,7 @@ impl<A: Wire> Adversary<A> for Poisoner {
             Body::Proposal(proposal) => remember(&mut self.proposals, Arc::clone(proposal)),
             Body::Certificate(certificate) => self.pair(certificate),
             Body::Answer(answer) => {
-                let chunks = answer.chunks.iter().cloned();
+                let chunks = answer.segments.iter().cloned();
                 chunks.for_each(|chunk| remember(&mut self.seen, chunk));
             }
             _ => {}
@@ -206,7 +206,7 @@ impl<A: Wire> Adversary<A> for Poisoner {
         for packet in packets {
             if let Body::Answer(answer) = &mut packet.body
                 && hand.random().random_bool(0.5)
-                && let Some(chunk) = answer.chunks.first_mut()
+                && let Some(chunk) = answer.segments.first_mut()
             {
                 self.spoil(hand, chunk);
                 hand.lied(Vice::Poisoner.name());

@@ -14,7 +14,7 @@ use crate::actor::{Actor, Signed, Statement};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::membership::{Generation, Mark, Tally};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// How it goes about it.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub struct Procrastinator {
 }
 
 impl Procrastinator {
-    fn plan<A: Wire>(&mut self, hand: &mut Hand<'_, A>) -> &mut Plan {
+    fn plan<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) -> &mut Plan {
         self.plan.get_or_insert_with(|| Plan {
             patience: hand.random().random_range(0..12),
             friend: hand.draw_other(),
@@ -53,12 +53,12 @@ impl Procrastinator {
     }
 
     /// Its message with these operations right after the boundary.
-    fn message<A: Wire>(hand: &Hand<'_, A>, ops: &[u8]) -> Option<Arc<Proposal>> {
+    fn message<A: WireAlgorithm>(hand: &Hand<'_, A>, ops: &[u8]) -> Option<Arc<Proposal>> {
         let head = hand.half().boundary().head(&hand.actor());
         Some(hand.sign_message(head.seq.next()?, head.digest, ops.to_vec()))
     }
 
-    fn tell<A: Wire>(&mut self, hand: &mut Hand<'_, A>, but: Option<Actor>) {
+    fn tell<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, but: Option<Actor>) {
         let ops = self.ops.get(self.told.len());
         let Some(proposal) = ops.and_then(|ops| Self::message(hand, ops)) else {
             return;
@@ -82,7 +82,7 @@ impl Procrastinator {
         });
     }
 
-    fn go_on<A: Wire>(&mut self, hand: &mut Hand<'_, A>) {
+    fn go_on<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) {
         let plan = self.plan(hand);
         plan.patience = plan.patience.saturating_sub(1);
         let (patience, friend) = (plan.patience, plan.friend);
@@ -97,7 +97,7 @@ impl Procrastinator {
         }
     }
 
-    fn count<A: Wire>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
+    fn count<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
         let committee = hand.half().committee().clone();
         let friend = self.plan(hand).friend;
         let mut told = (0..).zip(&mut self.told);
@@ -117,7 +117,7 @@ impl Procrastinator {
     }
 
     /// Puts the lock on its second message into its report.
-    fn report<A: Wire>(&self, hand: &Hand<'_, A>, packet: &mut Packet) {
+    fn report<A: WireAlgorithm>(&self, hand: &Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         if let Body::Report { report, .. } = &mut packet.body
             && report.signer == me
@@ -138,7 +138,7 @@ impl Procrastinator {
     }
 }
 
-impl<A: Wire> Adversary<A> for Procrastinator {
+impl<A: WireAlgorithm> Adversary<A> for Procrastinator {
     fn on_propose(&mut self, _: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         self.ops.push(encode(&vec![op]));
         None

@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::deterministic_secure_broadcast::Packet;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Packets that are remembered.
 const SEEN: usize = 128;
@@ -20,7 +20,7 @@ pub struct Replayer {
     seen: Vec<Packet>,
 }
 
-impl<A: Wire> Adversary<A> for Replayer {
+impl<A: WireAlgorithm> Adversary<A> for Replayer {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         if self.seen.len() < SEEN {
             self.seen.push(packet.clone());

@@ -13,7 +13,7 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Body, Consent, Packet};
 use crate::membership::CHANGES;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Times that each member is shown its wishes.
 const TIMES: u16 = 64;
@@ -27,7 +27,7 @@ pub struct Revivalist {
     times: u16,
 }
 
-impl<A: Wire> Adversary<A> for Revivalist {
+impl<A: WireAlgorithm> Adversary<A> for Revivalist {
     fn on_packet(&mut self, _: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         let Body::Approve(consent) = &packet.body else {
             return Some(packet);

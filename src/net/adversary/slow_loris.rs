@@ -13,7 +13,7 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet, Request, Standing};
 use crate::dot::Frontier;
 use crate::membership::Generation;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Ticks by which an answer is late.
 const LATE: u64 = 40;
@@ -30,7 +30,7 @@ pub struct SlowLoris {
     late: Vec<(u64, Packet)>,
 }
 
-impl<A: Wire> Adversary<A> for SlowLoris {
+impl<A: WireAlgorithm> Adversary<A> for SlowLoris {
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         self.now += 1;
         let nowhere = Standing {
@@ -76,7 +76,7 @@ impl<A: Wire> Adversary<A> for SlowLoris {
 fn crumb(packet: &Packet) -> Packet {
     let mut crumb = packet.clone();
     if let Body::Answer(answer) = &mut crumb.body {
-        answer.chunks.truncate(1);
+        answer.segments.truncate(1);
     }
     crumb
 }

@@ -11,7 +11,7 @@ use crate::actor::{Actor, Signed, Statement};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Certificate, Echo, Packet, Proposal};
 use crate::membership::Tally;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Times that the other message is brought.
 const TIMES: u8 = 8;
@@ -36,7 +36,7 @@ pub struct Substituter {
 }
 
 impl Substituter {
-    fn count<A: Wire>(lie: &mut Lie, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
+    fn count<A: WireAlgorithm>(lie: &mut Lie, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
         let committee = hand.half().committee().clone();
         if *lie.tally.statement() == echo.statement
             && let Ok(fact) = committee.verify(hand.half().network(), echo)
@@ -47,7 +47,7 @@ impl Substituter {
         }
     }
 
-    fn bring<A: Wire>(lie: &mut Lie, hand: &mut Hand<'_, A>) {
+    fn bring<A: WireAlgorithm>(lie: &mut Lie, hand: &mut Hand<'_, A>) {
         let Some(certificate) = lie.certificate.as_ref().filter(|_| lie.times < TIMES) else {
             return;
         };
@@ -62,7 +62,7 @@ impl Substituter {
     }
 }
 
-impl<A: Wire> Adversary<A> for Substituter {
+impl<A: WireAlgorithm> Adversary<A> for Substituter {
     fn on_propose(&mut self, hand: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         if self.lie.is_some() {
             return Some(op);

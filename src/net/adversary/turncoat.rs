@@ -13,7 +13,7 @@ use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::membership::{Ballot, Generation, Report, Round, Said, Value};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Ticks for which it does not want to know of a decision: it must not end before its turn comes.
 const STUBBORN: u8 = 200;
@@ -30,7 +30,7 @@ pub struct Turncoat {
 }
 
 impl Turncoat {
-    fn lie<A: Wire>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
+    fn lie<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let (me, to) = (hand.actor(), packet.to);
         let drawn = self.confidant.or_else(|| hand.draw_other());
         self.confidant = drawn;
@@ -72,7 +72,7 @@ impl Turncoat {
     }
 
     /// The same value with another report of its own, or with one report less.
-    fn other<A: Wire>(hand: &Hand<'_, A>, value: &Value) -> Option<Value> {
+    fn other<A: WireAlgorithm>(hand: &Hand<'_, A>, value: &Value) -> Option<Value> {
         let half = hand.half();
         let mut other = value.clone();
         let empty = Report::of(half.boundary());
@@ -111,7 +111,7 @@ fn decides(ballot: &Ballot) -> bool {
     matches!(ballot.said, Said::Precommit(Some(_)))
 }
 
-impl<A: Wire> Adversary<A> for Turncoat {
+impl<A: WireAlgorithm> Adversary<A> for Turncoat {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, mut packet: Packet) -> Option<Packet> {
         let (me, generation) = (hand.actor(), hand.half().generation());
         if let Body::Speech { speech, .. } = &mut packet.body {

@@ -13,12 +13,12 @@ use std::collections::BTreeSet;
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Packet, Replica, Step};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Keeps the first operation that it is to propose until a second comes; then each half proposes
 /// one of them. A half sends to its own part of the members only, and hears only of them.
 #[derive(Debug)]
-pub struct Twins<A: Wire> {
+pub struct Twins<A: WireAlgorithm> {
     first: Option<A::Op>,
     /// Born when it is first needed.
     second_half: Option<Box<Replica<A>>>,
@@ -33,7 +33,7 @@ enum Half {
     Second,
 }
 
-impl<A: Wire> Default for Twins<A> {
+impl<A: WireAlgorithm> Default for Twins<A> {
     fn default() -> Self {
         Self {
             first: None,
@@ -43,7 +43,7 @@ impl<A: Wire> Default for Twins<A> {
     }
 }
 
-impl<A: Wire> Twins<A> {
+impl<A: WireAlgorithm> Twins<A> {
     /// Twins between whom chance splits the members.
     #[must_use]
     pub fn new() -> Self {
@@ -93,7 +93,7 @@ impl<A: Wire> Twins<A> {
     }
 }
 
-impl<A: Wire> Adversary<A> for Twins<A> {
+impl<A: WireAlgorithm> Adversary<A> for Twins<A> {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         let half = self.friend_of(hand, &packet.from);
         self.drive(hand, half, |replica| replica.handle_packet(packet).ok());

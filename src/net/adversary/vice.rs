@@ -11,7 +11,7 @@ use super::{
     Nag, Poisoner, Procrastinator, Replayer, Revivalist, SlowLoris, Substituter, Turncoat, Twins,
     Vices, Withholder,
 };
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// A kind of liar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,7 +163,7 @@ impl Vice {
     /// A liar with all of these vices. Those that take everything away from the others come last,
     /// whatever the order.
     #[must_use]
-    pub fn seat<A: Wire>(vices: &[Self]) -> Box<dyn Adversary<A>> {
+    pub fn seat<A: WireAlgorithm>(vices: &[Self]) -> Box<dyn Adversary<A>> {
         if let [vice] = vices {
             return vice.boxed();
         }
@@ -190,7 +190,7 @@ impl Vice {
         }
     }
 
-    fn boxed<A: Wire>(self) -> Box<dyn Adversary<A>> {
+    fn boxed<A: WireAlgorithm>(self) -> Box<dyn Adversary<A>> {
         match self {
             Self::Mute => Box::new(Mute),
             Self::Equivocator => Box::new(Equivocator::default()),

@@ -2,7 +2,7 @@
 
 use super::{Adversary, Hand, Tick};
 use crate::deterministic_secure_broadcast::Packet;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Vices that one member has, all with one honest half. Each is given what those before it left,
 /// and sees what those before it are about to send; so one that takes much away, like
@@ -16,15 +16,15 @@ use crate::traits::Wire;
 /// let mut net = Net::<Orswot<u8>>::builder(1).members(4).byzantine(vices).build();
 /// # net.settle();
 /// ```
-pub struct Vices<A: Wire>(Vec<Box<dyn Adversary<A>>>);
+pub struct Vices<A: WireAlgorithm>(Vec<Box<dyn Adversary<A>>>);
 
-impl<A: Wire> Default for Vices<A> {
+impl<A: WireAlgorithm> Default for Vices<A> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<A: Wire> Vices<A> {
+impl<A: WireAlgorithm> Vices<A> {
     /// These and one more, after them.
     #[must_use]
     pub fn and(self, vice: impl Adversary<A> + 'static) -> Self {
@@ -39,7 +39,7 @@ impl<A: Wire> Vices<A> {
     }
 }
 
-impl<A: Wire> Adversary<A> for Vices<A> {
+impl<A: WireAlgorithm> Adversary<A> for Vices<A> {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         let mut vices = self.0.iter_mut();
         vices.try_fold(packet, |packet, vice| vice.on_packet(hand, packet))

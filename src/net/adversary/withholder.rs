@@ -13,7 +13,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Vice};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// Proposes to as many members as make a quorum with it, shows the certificate to one of the
 /// others, and never serves its own lane. Otherwise it behaves.
@@ -25,7 +25,10 @@ pub struct Withholder {
 
 impl Withholder {
     /// Chooses its victims once: as many as a quorum can do without, at least one.
-    fn choose<A: Wire>(&mut self, hand: &mut Hand<'_, A>) -> Option<&(Actor, BTreeSet<Actor>)> {
+    fn choose<A: WireAlgorithm>(
+        &mut self,
+        hand: &mut Hand<'_, A>,
+    ) -> Option<&(Actor, BTreeSet<Actor>)> {
         if self.kept_from.is_none() {
             let mut others = hand.others();
             let committee = hand.half().committee();
@@ -42,7 +45,7 @@ impl Withholder {
     }
 }
 
-impl<A: Wire> Adversary<A> for Withholder {
+impl<A: WireAlgorithm> Adversary<A> for Withholder {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         let me = hand.actor();
         let Some((shown, victims)) = self.choose(hand) else {
@@ -57,9 +60,9 @@ impl<A: Wire> Adversary<A> for Withholder {
                     certificate.statement.dot.source != me || packet.to == *shown
                 }
                 Body::Answer(answer) => {
-                    let all = answer.chunks.len();
-                    answer.chunks.retain(|chunk| chunk.source != me);
-                    if answer.chunks.len() < all {
+                    let all = answer.segments.len();
+                    answer.segments.retain(|chunk| chunk.source != me);
+                    if answer.segments.len() < all {
                         hand.lied(Vice::Withholder.name());
                     }
                     true

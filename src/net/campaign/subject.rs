@@ -9,9 +9,9 @@ use crate::actor::{Actor, Signatures};
 use crate::codec::Digest;
 use crate::net::Violation;
 use crate::net::check::Broken;
-use crate::net::{Coverage, NetBuilder, Scenario};
+use crate::net::{Coverage, Scenario, SimBuilder};
 use crate::recording::Recording;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// What each member proposes at last, to see whether it still can.
 const LAST_PICK: u16 = 7;
@@ -58,9 +58,9 @@ impl Subject {
     /// An algorithm under a name. `prepare` adds to the network before it is built: its beginning,
     /// its invariants; `pick` turns a number into an operation for a member on its state, or none.
     /// An operation that the member's replica refuses is left out.
-    pub fn new<A: Wire>(
+    pub fn new<A: WireAlgorithm>(
         name: &'static str,
-        prepare: impl Fn(NetBuilder<A>) -> NetBuilder<A> + Send + Sync + 'static,
+        prepare: impl Fn(SimBuilder<A>) -> SimBuilder<A> + Send + Sync + 'static,
         pick: impl Fn(&A, &Actor, u16) -> Option<A::Op> + Send + Sync + 'static,
     ) -> Self {
         let play = move |scenario: &Scenario, signatures, replay: Option<&str>| {

@@ -371,7 +371,7 @@ fn label(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::codec::DecodeError;
-    use crate::deterministic_secure_broadcast::Refusal;
+    use crate::deterministic_secure_broadcast::PacketError;
     use crate::dot::Seq;
 
     fn member(byte: u8) -> Actor {
@@ -515,7 +515,7 @@ mod tests {
     fn a_chart_that_would_be_too_long_is_refused_with_its_length() {
         let mut trace = Trace::default();
         for _ in 0..=MOST_ARCS {
-            let refusal = Refusal::Decode(DecodeError::Malformed);
+            let refusal = PacketError::Decode(DecodeError::Malformed);
             trace.record(
                 0,
                 Event::Refused {

@@ -22,11 +22,11 @@ pub use family::Family;
 pub use phase::Phase;
 
 use super::adversary::Vice;
-use super::{Faults, Net, NetBuilder, TICK_MICROS};
+use super::{Faults, Net, SimBuilder, TICK_MICROS};
 use crate::actor::Actor;
 use crate::codec::Limits;
 use crate::store::MemoryStore;
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// One thing that is done to a network. Members are named by seat, modulo their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,9 +250,9 @@ impl Scenario {
     ///
     /// # Panics
     /// When a promise is broken; see [`Violation`](super::Violation).
-    pub fn play<A: Wire>(
+    pub fn play<A: WireAlgorithm>(
         &self,
-        prepare: impl FnOnce(NetBuilder<A>) -> NetBuilder<A>,
+        prepare: impl FnOnce(SimBuilder<A>) -> SimBuilder<A>,
         pick: impl Fn(&A, &Actor, u16) -> Option<A::Op>,
     ) -> Net<A> {
         let members = usize::from(self.members.max(1));
@@ -297,17 +297,17 @@ fn limits(members: usize) -> Limits {
     }
 }
 
-fn somebody_is_up<A: Wire>(net: &Net<A>) -> bool {
+fn somebody_is_up<A: WireAlgorithm>(net: &Net<A>) -> bool {
     net.honest_actors().iter().any(|actor| !net.is_down(actor))
 }
 
 /// A network that acts are performed on.
-struct Stage<A: Wire> {
+struct Stage<A: WireAlgorithm> {
     net: Net<A>,
     backups: BTreeMap<Actor, MemoryStore>,
 }
 
-impl<A: Wire> Stage<A> {
+impl<A: WireAlgorithm> Stage<A> {
     fn perform(&mut self, act: Act, pick: &impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
         let net = &mut self.net;
         let actors = net.actors();
@@ -420,7 +420,7 @@ impl<A: Wire> Stage<A> {
     }
 }
 
-fn propose<A: Wire>(
+fn propose<A: WireAlgorithm>(
     net: &mut Net<A>,
     who: &Actor,
     number: u16,
@@ -441,22 +441,22 @@ fn sided(actors: &[Actor], side: u16) -> Vec<Actor> {
 }
 
 /// Whether those that stay still tolerate the liars. Leaves that are under way count.
-fn may_shrink<A: Wire>(net: &Net<A>) -> bool {
+fn may_shrink<A: WireAlgorithm>(net: &Net<A>) -> bool {
     somebody_is_up(net) && !net.is_changing() && net.committee().size() > 3 * faulty(net) + 2
 }
 
 /// Whether nobody lies, or ever did: those who stay are others then, of whom nobody does.
-fn may_hand_over<A: Wire>(net: &Net<A>) -> bool {
+fn may_hand_over<A: WireAlgorithm>(net: &Net<A>) -> bool {
     somebody_is_up(net) && !net.is_changing() && faulty(net) == 0
 }
 
 /// Whether one more of the committee may lie.
-fn bears_another<A: Wire>(net: &Net<A>) -> bool {
+fn bears_another<A: WireAlgorithm>(net: &Net<A>) -> bool {
     somebody_is_up(net) && !net.is_changing() && net.committee().size() > 3 * faulty(net) + 3
 }
 
 /// Members of the newest committee that lie, or whose store was replaced by an older copy.
-fn faulty<A: Wire>(net: &Net<A>) -> usize {
+fn faulty<A: WireAlgorithm>(net: &Net<A>) -> usize {
     let members = net.committee().actors().iter();
     members.filter(|member| !net.is_correct(member)).count()
 }

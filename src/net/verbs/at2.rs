@@ -6,7 +6,7 @@ use crate::actor::Actor;
 use crate::at2_impl::At2;
 use crate::deterministic_secure_broadcast::ProposeError;
 use crate::money::{Money, Transfer};
-use crate::net::{Net, NetBuilder, Subject};
+use crate::net::{Net, SimBuilder, Subject};
 
 impl Net<At2> {
     /// `from` pays `amount` to `to`, if `from` has it. Whether it does: the figure's *transfer(a,
@@ -34,9 +34,9 @@ impl Net<At2> {
     }
 }
 
-impl NetBuilder<At2> {
+impl SimBuilder<At2> {
     /// The accounts of the genesis: to each member in seat order its balance; those for whom there
-    /// is none have no account. To be called when the [`members`](NetBuilder::members) are known.
+    /// is none have no account. To be called when the [`members`](SimBuilder::members) are known.
     ///
     /// # Panics
     /// When the balances are [too much money](crate::at2_impl::TooMuchMoney).
@@ -58,7 +58,7 @@ impl Subject {
     }
 }
 
-fn rich(builder: NetBuilder<At2>) -> NetBuilder<At2> {
+fn rich(builder: SimBuilder<At2>) -> SimBuilder<At2> {
     let members = builder.actors().len();
     let conserved = |at2: &At2| {
         let told = || format!("money is not conserved: {at2:?}");

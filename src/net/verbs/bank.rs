@@ -3,7 +3,7 @@
 use crate::actor::Actor;
 use crate::bank::{Bank, Money, Op};
 use crate::deterministic_secure_broadcast::ProposeError;
-use crate::net::{Net, NetBuilder, Subject};
+use crate::net::{Net, SimBuilder, Subject};
 use crate::traits::SecureBroadcastAlgorithm;
 
 impl Net<Bank> {
@@ -48,10 +48,10 @@ impl Net<Bank> {
     }
 }
 
-impl NetBuilder<Bank> {
+impl SimBuilder<Bank> {
     /// A bank whose accounts are open from the start: to each member in seat order its balance;
     /// those for whom there is none have no account. To be called when the
-    /// [`members`](NetBuilder::members) are known.
+    /// [`members`](SimBuilder::members) are known.
     ///
     /// # Panics
     /// When a balance is beyond [`Bank::MOST_OPENING`].
@@ -81,7 +81,7 @@ impl Subject {
     }
 }
 
-fn rich(builder: NetBuilder<Bank>) -> NetBuilder<Bank> {
+fn rich(builder: SimBuilder<Bank>) -> SimBuilder<Bank> {
     let members = builder.actors().len();
     let conserved = |bank: &Bank| {
         let told = || format!("money is not conserved: {bank:?}");

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use bft_crdts::deterministic_secure_broadcast::{ApproveError, Body, Consent, Packet, Refusal};
+use bft_crdts::deterministic_secure_broadcast::{ApproveError, Body, Consent, Packet, PacketError};
 use bft_crdts::membership::{Approval, CHANGES, Change, ChangeError, ChangeKey, Entry, Generation};
 
 use crate::common::{Table, key};
@@ -138,7 +138,7 @@ fn a_ninth_newcomer_is_refused_and_a_renewal_is_not() {
         approval,
     });
     let refused = table.give(me, 1, Body::Approve(consent));
-    assert_eq!(refused, Err(Refusal::Change(too_many)));
+    assert_eq!(refused, Err(PacketError::Change(too_many)));
     assert_eq!(table.replicas[1].wishes(), wishes);
     table.restart(0);
     assert_eq!(table.replicas[0].wishes(), wishes);

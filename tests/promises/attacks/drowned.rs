@@ -8,7 +8,7 @@ use crate::common::{Table, add, echoes, keys};
 use bft_crdts::actor::Statement;
 use bft_crdts::codec::{Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Echo, Fault, Message, Packet, Proposal, Refusal, Replica, Step,
+    Body, Echo, Fault, Message, Packet, PacketError, Proposal, Replica, Step,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{Generation, Genesis};
@@ -34,10 +34,10 @@ fn the_same_invalid_proposal_is_reported_once() {
         given.expect("a fault, not a refusal");
         for _ in 1..TIMES {
             let again = table.give(liar, JUDGE, Body::Proposal(Arc::clone(&forged)));
-            assert_eq!(again, Err(Refusal::Invalid(forged.message.dot())));
+            assert_eq!(again, Err(PacketError::Invalid(forged.message.dot())));
         }
         assert!(matches!(table.faults[JUDGE][..], [Fault::Invalid { .. }]));
-        assert_eq!(table.replicas[JUDGE].holdings().lane_bytes, 0);
+        assert_eq!(table.replicas[JUDGE].memory_use().lane_bytes, 0);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::common::{Table, add};
 use bft_crdts::actor::{BadSignature, Sig, Signed};
-use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Proposal, Refusal};
+use bft_crdts::deterministic_secure_broadcast::{Body, Echo, PacketError, Proposal};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{Change, Generation, Mark, Report, VerifyError};
 
@@ -139,7 +139,7 @@ fn a_signature_that_nobody_made_convicts_nobody() {
         let why = VerifyError::BadSignature(BadSignature(table.actor(SOURCE)));
         for body in [Body::Echo(claim), Body::Proposal(Arc::new(forged))] {
             let given = table.give(table.actor(1), JUDGE, body);
-            assert_eq!(given, Err(Refusal::Unsigned(why)));
+            assert_eq!(given, Err(PacketError::Unsigned(why)));
         }
         assert!(!convicts(&table, SOURCE));
     }

@@ -81,7 +81,7 @@ fn a_crash_loses_no_message_of_a_newcomer_whose_generation_is_not_installed() {
     change(&mut table, &members, Change::Renew);
     let mut part = answer(&mut table);
     let newcomers = table.actor(newcomer);
-    part.chunks.retain(|chunk| chunk.source == newcomers);
+    part.segments.retain(|chunk| chunk.source == newcomers);
     table.ask(AWAY, SOURCE);
     let source = table.actor(SOURCE);
     let given = table.give(source, AWAY, Body::Answer(part));

@@ -8,7 +8,7 @@ use bft_crdts::SigningActor;
 use bft_crdts::actor::{Actor, Sig, Signed, Verified};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Echo, Packet, Recollection, Refusal, Standing,
+    Answer, Body, Echo, Packet, PacketError, Recollection, Standing,
 };
 use bft_crdts::dot::{Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
@@ -57,7 +57,7 @@ fn seal(last: &Boundary, source: &SigningActor, seq: u64) -> Mark {
     Mark::Seal(Conflict { left, right })
 }
 
-fn report_to_all(table: &mut Table, report: &Report) -> Vec<Result<(), Refusal>> {
+fn report_to_all(table: &mut Table, report: &Report) -> Vec<Result<(), PacketError>> {
     let liar = table.actor(LIAR);
     let report = table.keys[LIAR].sign(&table.network(), report.clone());
     let report = Arc::new(report.into_claim());
@@ -113,7 +113,7 @@ fn marks_of_invented_keys_count_nowhere_and_freeze_nobody() {
         let mut report = Report::of(&last);
         report.marks = invented.collect();
         for told in report_to_all(&mut table, &report) {
-            let refused = matches!(told, Err(Refusal::Report(ReportError::Mark(_))));
+            let refused = matches!(told, Err(PacketError::Report(ReportError::Mark(_))));
             assert!(refused, "{told:?}");
         }
         goes_on(&mut table);
@@ -290,7 +290,7 @@ fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 4] {
     let answer = Answer {
         foundings: vec![Arc::new(founding.clone())],
         pruned: false,
-        chunks: vec![],
+        segments: vec![],
         standing: Some(Arc::new(unsigned(me, standing.clone()))),
     };
     let told = fullest_recollection(last, me, standing);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::common::{Table, add, echoes, remove};
 use bft_crdts::actor::{BadSignature, Sig};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, Chunk, Fault, Packet, Proposal, Record, Refusal,
+    Answer, Body, Certificate, Fault, Packet, PacketError, Proposal, Record, Segment,
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::membership::{Change, Generation, VerifyError};
@@ -75,7 +75,7 @@ fn unsigned(proposal: &Proposal) -> Arc<Proposal> {
 
 impl Split {
     fn answer(&self, copy: &Arc<Proposal>) -> Body {
-        let chunk = Chunk {
+        let chunk = Segment {
             source: copy.message.source,
             proposals: vec![Arc::clone(copy)],
             certificate: Some(Arc::clone(&self.certificate)),
@@ -83,7 +83,7 @@ impl Split {
         Body::Answer(Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks: vec![chunk],
+            segments: vec![chunk],
             standing: Some(self.table.standing(LIAR)),
         })
     }
@@ -152,7 +152,7 @@ fn a_copy_without_its_sources_signature_locks_nobody_out_when_it_is_pushed_unask
     let (bad, liar) = (split.answer(&unsigned(&split.two)), split.table.actor(LIAR));
     for seat in [A, B] {
         let pushed = split.table.give(liar, seat, bad.clone());
-        assert_eq!(pushed, Err(Refusal::UnaskedAnswer(liar)));
+        assert_eq!(pushed, Err(PacketError::UnaskedAnswer(liar)));
     }
     keeps_its_promises(&mut split.table);
 }
@@ -194,7 +194,10 @@ fn a_copy_without_its_sources_signature_is_refused_by_a_member_that_holds_no_oth
     let (bad, liar) = (split.answer(&unsigned(&split.two)), split.table.actor(LIAR));
     split.table.ask(C, LIAR);
     let why = VerifyError::BadSignature(BadSignature(liar));
-    assert_eq!(split.table.give(liar, C, bad), Err(Refusal::Unsigned(why)));
+    assert_eq!(
+        split.table.give(liar, C, bad),
+        Err(PacketError::Unsigned(why))
+    );
     let good = split.answer(&split.two);
     split
         .table
@@ -211,7 +214,7 @@ fn a_bad_copy_on_record_gives_way_to_the_good_one_that_was_locked_before_it() {
     let (bad, liar) = (unsigned(&split.two), split.table.actor(LIAR));
     let locked = &split.table.records[A];
     assert!(matches!(locked.as_slice(), [Record::Locked { .. }]));
-    let chunk = Chunk {
+    let chunk = Segment {
         source: liar,
         proposals: vec![bad],
         certificate: Some(Arc::clone(&split.certificate)),
@@ -239,7 +242,7 @@ fn the_segments_of_an_answer_are_judged_one_by_one() {
                 proposal
             };
             let (source, proposals) = (table.actor(source), vec![copy]);
-            chunks.push(Chunk {
+            chunks.push(Segment {
                 source,
                 proposals,
                 certificate,
@@ -249,7 +252,7 @@ fn the_segments_of_an_answer_are_judged_one_by_one() {
         let answer = Answer {
             foundings: Vec::new(),
             pruned: false,
-            chunks,
+            segments: chunks,
             standing: Some(table.standing(LIAR)),
         };
         let liar = table.actor(LIAR);
@@ -258,7 +261,7 @@ fn the_segments_of_an_answer_are_judged_one_by_one() {
             .expect("a good segment");
         assert!(has(&table, C, good) && !has(&table, C, bad));
         let why = VerifyError::BadSignature(BadSignature(table.actor(bad)));
-        assert_eq!(table.refused, [(C, Refusal::Unsigned(why))]);
+        assert_eq!(table.refused, [(C, PacketError::Unsigned(why))]);
         assert!(
             !table.faults[C]
                 .iter()

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bft_crdts::actor::{Sig, Signed, Statement};
 use bft_crdts::codec::{Digest, Limits, NetworkId, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Certificate, Echo, Fault, Message, Packet, Proposal, Record, Refusal, Replica, Standing,
-    Step,
+    Body, Certificate, Echo, Fault, Message, Packet, PacketError, Proposal, Record, Replica,
+    Standing, Step,
 };
 use bft_crdts::dot::{Dot, Head, Seq};
 use bft_crdts::membership::{self, Change, Generation, Genesis, Seat};
@@ -67,7 +67,7 @@ pub(crate) struct Table {
     /// What each was told, in order.
     pub(crate) delivered: Vec<Vec<(Dot, Digest)>>,
     pub(crate) faults: Vec<Vec<Fault>>,
-    pub(crate) refused: Vec<(usize, Refusal)>,
+    pub(crate) refused: Vec<(usize, PacketError)>,
 }
 
 impl Table {
@@ -215,14 +215,14 @@ impl Table {
     }
 
     /// Gives a body to a replica at once, as if sent by `from`.
-    pub(crate) fn give(&mut self, from: Actor, seat: usize, body: Body) -> Result<(), Refusal> {
+    pub(crate) fn give(&mut self, from: Actor, seat: usize, body: Body) -> Result<(), PacketError> {
         let to = self.actor(seat);
         self.hand_over(Packet { from, to, body })
     }
 
     /// Gives a packet to its receiver; one without a chair loses it. What is refused has changed
     /// nothing.
-    pub(crate) fn hand_over(&mut self, packet: Packet) -> Result<(), Refusal> {
+    pub(crate) fn hand_over(&mut self, packet: Packet) -> Result<(), PacketError> {
         let Some(seat) = self.seat_of(&packet.to) else {
             return Ok(());
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bft_crdts::codec::encode;
 use bft_crdts::deterministic_secure_broadcast::Body;
 use bft_crdts::net::{Act, Adversary, Hand, Scenario, Tick, Vice};
-use bft_crdts::traits::Wire;
+use bft_crdts::traits::WireAlgorithm;
 
 /// The brazen: signs whatever it is told to, all in one message, and shows it to everybody. Else it
 /// behaves.
@@ -20,7 +20,7 @@ impl<Op> Brazen<Op> {
     }
 }
 
-impl<A: Wire> Adversary<A> for Brazen<A::Op> {
+impl<A: WireAlgorithm> Adversary<A> for Brazen<A::Op> {
     fn on_propose(&mut self, _: &mut Hand<'_, A>, op: A::Op) -> Option<A::Op> {
         self.ops.push(op);
         None

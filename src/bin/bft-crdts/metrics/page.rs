@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bft_crdts::Actor;
-use bft_crdts::deterministic_secure_broadcast::Why;
+use bft_crdts::deterministic_secure_broadcast::BlockReason;
 use bft_crdts::node::{MemberStatus, Status};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
@@ -51,7 +51,7 @@ struct Page<'a>(DescriptorEncoder<'a>);
 
 impl Page<'_> {
     fn operations(&mut self, status: &Status) -> fmt::Result {
-        let held = &status.holdings;
+        let held = &status.memory;
         self.counter(
             "deliveries",
             "Messages that took effect.",
@@ -356,7 +356,7 @@ fn of_members(
 
 /// How many messages wait for each reason that there is.
 fn blocked(status: &Status) -> Vec<(String, Number)> {
-    let mut counts: BTreeMap<_, u64> = Why::KINDS.iter().map(|kind| (*kind, 0)).collect();
+    let mut counts: BTreeMap<_, u64> = BlockReason::KINDS.iter().map(|kind| (*kind, 0)).collect();
     for held in status.lanes.iter().filter_map(|lane| lane.held.as_ref()) {
         *counts.entry(held.why.kind()).or_default() += 1;
     }

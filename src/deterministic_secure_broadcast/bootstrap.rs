@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Replica;
 use super::backoff::Backoff;
-use super::error::Refusal;
+use super::error::PacketError;
 use super::memory::Doubt;
 use super::packet::{Body, SnapshotPart};
 use super::peers::Peer;
@@ -14,7 +14,7 @@ use crate::actor::Actor;
 use crate::codec::Bytes;
 use crate::membership::{self, Generation};
 use crate::snapshot::{Manifest, Snapshot};
-use crate::traits::Wire;
+use crate::traits::WireAlgorithm;
 
 /// A snapshot on its way.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct Bootstrap {
 /// What is asked for: the manifest, or one chunk.
 type Part = Option<u32>;
 
-impl<A: Wire> Replica<A> {
+impl<A: WireAlgorithm> Replica<A> {
     /// Asks to be let into the committee, and again on ticks until we are. The members'
     /// applications decide.
     pub fn ask_to_join(&mut self) -> Step<A::Op> {
@@ -212,7 +212,7 @@ impl<A: Wire> Replica<A> {
         generation: Generation,
         part: SnapshotPart,
         step: &mut Step<A::Op>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PacketError> {
         let certified = self.history.tip().state();
         let Some(fetching) = self
             .bootstrap
@@ -225,7 +225,7 @@ impl<A: Wire> Replica<A> {
         match part {
             SnapshotPart::Manifest(manifest) => {
                 if manifest.digest() != certified || !manifest.is_sound() {
-                    return Err(Refusal::Snapshot(generation));
+                    return Err(PacketError::Snapshot(generation));
                 }
                 fetching.manifest.get_or_insert(manifest);
             }
@@ -235,7 +235,7 @@ impl<A: Wire> Replica<A> {
                 };
                 let index = index as usize;
                 if !manifest.proves(index, bytes.as_slice()) {
-                    return Err(Refusal::Snapshot(generation));
+                    return Err(PacketError::Snapshot(generation));
                 }
                 fetching.chunks.insert(index, bytes);
             }

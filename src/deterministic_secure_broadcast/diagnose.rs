@@ -1,34 +1,38 @@
-//! What is known here and not delivered yet, and why: for whoever operates a replica and wonders
-//! what it waits for.
+//! What is blocked here and why, how far others are, and what is held in memory: for whoever
+//! operates a replica and wonders what it waits for.
+//!
+//! Inputs: none; it looks at the other rooms and changes nothing. Outputs: at most one [`Blocked`]
+//! a lane, one [`Progress`] a member. Invariant: whatever is certified and not delivered has a
+//! reason.
 
 use std::fmt;
 
 use super::Replica;
-use super::lane::{Certified, Early, Lane, Lock, Stance};
+use super::lane::{Certified, Early, Lane, Lock, Slot};
 use super::message::Entry;
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
 use crate::membership::{ChangeKey, Generation};
-use crate::traits::{Verdict, Wire};
+use crate::traits::{Verdict, WireAlgorithm};
 
 /// A message after the end of a lane that has not taken effect here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Held {
+pub struct Blocked {
     /// Whose message, and which of them.
     pub dot: Dot,
     /// Its digest; `None` when two are known, of which neither counts yet, or when it is not made
     /// yet.
     pub digest: Option<Digest>,
     /// What it waits for.
-    pub why: Why,
+    pub why: BlockReason,
 }
 
 /// What a message waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Why {
+pub enum BlockReason {
     /// A quorum has not echoed it yet.
     EchoesMissing {
         /// Echoes that are known here.
@@ -79,7 +83,7 @@ pub enum Why {
     Ready,
 }
 
-impl Why {
+impl BlockReason {
     /// Every kind, in a word or two each.
     pub const KINDS: [&str; 13] = [
         "echoes missing",
@@ -118,7 +122,7 @@ impl Why {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for BlockReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EchoesMissing {
@@ -190,25 +194,61 @@ impl Progress {
     }
 }
 
-impl<A: Wire> Replica<A> {
+/// What a replica holds beyond its algorithm and its delivered log; each part is bounded by
+/// [`Limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryUse {
+    /// Lanes.
+    pub lanes: usize,
+    /// Bytes of operations held in lanes, not delivered.
+    pub lane_bytes: usize,
+    /// The same, of the lane that holds most: at most a chunk, which its last message may exceed,
+    /// and one message beside it. That is `chunk_bytes` and twice `message_bytes` of [`Limits`].
+    pub most_lane_bytes: usize,
+    /// Own operations that wait for a message.
+    pub outbox_ops: usize,
+    /// Their encoded size.
+    pub outbox_bytes: usize,
+    /// Actors that we hold evidence against: one piece each.
+    pub evidence: usize,
+    /// Members and contacts whose standing we remember.
+    pub peers: usize,
+}
+
+impl<A: WireAlgorithm> Replica<A> {
+    /// What is held in memory and not delivered.
+    #[must_use]
+    pub fn memory_use(&self) -> MemoryUse {
+        MemoryUse {
+            lanes: self.lanes.by_source.len(),
+            lane_bytes: self.lanes.values().map(Lane::held_bytes).sum(),
+            most_lane_bytes: self.lanes.values().map(Lane::held_bytes).max().unwrap_or(0),
+            outbox_ops: self.outbox.len(),
+            outbox_bytes: self.outbox.bytes(),
+            evidence: self.lanes.convicted.len(),
+            peers: self.peers.len(),
+        }
+    }
+
     /// What is known here and not delivered, at most one message a lane, in the order of the
-    /// sources. Of a certified stretch it is the first message. Judges what waits: as costly as
+    /// sources. Of a certified segment it is the first message. Judges what waits: as costly as
     /// delivering it.
     #[must_use]
-    pub fn held(&self) -> Vec<Held> {
+    pub fn blocked(&self) -> Vec<Blocked> {
         let lanes = self.lanes.iter();
         lanes
             .filter_map(|(source, lane)| self.held_in(source, lane))
             .collect()
     }
 
-    fn held_in(&self, source: &Actor, lane: &Lane<A::Op>) -> Option<Held> {
+    fn held_in(&self, source: &Actor, lane: &Lane<A::Op>) -> Option<Blocked> {
         let seq = lane.head().seq.next()?;
         let dot = Dot {
             source: *source,
             seq,
         };
-        let held = |digest, why| Some(Held { dot, digest, why });
+        let held = |digest, why| Some(Blocked { dot, digest, why });
         if let Some(certified) = &lane.certified {
             let digest = certified.tail.front().map(|entry| entry.digest);
             return held(digest, self.why_certified(lane, certified));
@@ -221,74 +261,74 @@ impl<A: Wire> Replica<A> {
         }
         let seal = self.history.boundary.sealed().get(source);
         if seal.is_some_and(|seal| seal.dot() == dot) {
-            return held(None, Why::Sealed);
+            return held(None, BlockReason::Sealed);
         }
-        match &lane.stance {
-            Stance::Open => None,
-            Stance::Waiting(Early { entry, .. }) => {
+        match &lane.slot {
+            Slot::Open => None,
+            Slot::Waiting(Early { entry, .. }) => {
                 held(Some(entry.digest), self.why_unsigned(source, entry))
             }
-            Stance::Refused { echo, readable } => {
+            Slot::Refused { echo, readable } => {
                 let why = match readable {
-                    true => Why::Invalid,
-                    false => Why::Unreadable { certified: false },
+                    true => BlockReason::Invalid,
+                    false => BlockReason::Unreadable { certified: false },
                 };
                 held(Some(echo.statement.digest), why)
             }
-            Stance::Echoed(lock) => held(Some(lock.entry.digest), self.why_locked(lock)),
+            Slot::Echoed(lock) => held(Some(lock.entry.digest), self.why_locked(lock)),
         }
     }
 
-    fn why_certified(&self, lane: &Lane<A::Op>, certified: &Certified) -> Why {
+    fn why_certified(&self, lane: &Lane<A::Op>, certified: &Certified) -> BlockReason {
         match certified.tail.front() {
-            None => Why::MessageMissing,
-            Some(_) if certified.provisional => Why::NotCovered,
+            None => BlockReason::MessageMissing,
+            Some(_) if certified.provisional => BlockReason::NotCovered,
             Some(entry) => match self.why_early(entry) {
-                Why::Unreadable { .. } => Why::Unreadable { certified: true },
-                _ if lane.stopped => Why::BrokenLaw,
+                BlockReason::Unreadable { .. } => BlockReason::Unreadable { certified: true },
+                _ if lane.stopped => BlockReason::BrokenLaw,
                 why => why,
             },
         }
     }
 
-    fn why_early(&self, entry: &Entry) -> Why {
+    fn why_early(&self, entry: &Entry) -> BlockReason {
         let Ok(ops) = entry.message().decode::<A::Op>(self.limits()) else {
-            return Why::Unreadable { certified: false };
+            return BlockReason::Unreadable { certified: false };
         };
         match self
             .execution
             .algorithm
             .verdict_batch(&entry.message().source, &ops)
         {
-            Verdict::Valid => Why::Ready,
-            Verdict::NotYet(reason) | Verdict::Never(reason) => Why::Early(reason),
+            Verdict::Valid => BlockReason::Ready,
+            Verdict::NotYet(reason) | Verdict::Never(reason) => BlockReason::Early(reason),
         }
     }
 
-    fn why_unsigned(&self, source: &Actor, entry: &Entry) -> Why {
+    fn why_unsigned(&self, source: &Actor, entry: &Entry) -> BlockReason {
         if self.lanes.is_convicted(source) {
-            Why::Convicted
+            BlockReason::Convicted
         } else if self.signer.is_silenced() {
-            Why::Silenced
+            BlockReason::Silenced
         } else if self.is_frozen() {
-            Why::Frozen
+            BlockReason::Frozen
         } else {
             self.why_early(entry)
         }
     }
 
-    fn why_locked(&self, lock: &Lock<A::Op>) -> Why {
+    fn why_locked(&self, lock: &Lock<A::Op>) -> BlockReason {
         // Others may still certify what we signed, unless they too know better.
         if self.signer.is_silenced() && lock.entry.message().source == self.actor() {
-            return Why::Silenced;
+            return BlockReason::Silenced;
         }
         if self.is_frozen() {
-            return Why::Frozen;
+            return BlockReason::Frozen;
         }
         let seats = self.history.committee.seats();
         let missing = seats.filter(|(seat, _)| lock.tally.signature(*seat).is_none());
         let missing: Vec<_> = missing.map(|(_, actor)| actor).collect();
-        Why::EchoesMissing {
+        BlockReason::EchoesMissing {
             have: self.history.committee.size() - missing.len(),
             quorum: self.history.committee.quorum(),
             missing,
