@@ -67,7 +67,6 @@
 //! | `CheckpointUnheeded` | invitations | 1 | consistency |
 //! | `FaultsRepeated` | nags | 1 | an invalid operation told again and again |
 //! | `GarbageLocked` | marks | 2 | quiescence |
-//! | `MarksUnbounded` | marks, packets no larger than they have to be | 23 | quiescence |
 //! | `ValidWithoutValue` | blackouts | 7 | an assertion of the replica |
 //! | `ValuesEvicted` | floods | 2 | quiescence |
 //! | `PendingNotClosed` | sleepers | 9 | quiescence, consistency, broken law |
@@ -84,6 +83,10 @@
 //! `ManifestUnchecked` twice only. The test begins at 0 but for what is rare, and each bug has its
 //! bound there. The rows of `LockedForgotten` and `UnlockedFreely` were measured on later drawings,
 //! as were those from `GarbageLocked` on.
+//!
+//! `MarksUnbounded` awaits its enemy. Since packets hold all that a member is told of its key after a
+//! restart, one liar's marks do not outgrow them any more, and no family has two that mark. What it
+//! breaks is a promise of its own: `tests/promises/attacks/marks.rs`.
 
 mod survey;
 mod table;
@@ -91,10 +94,10 @@ mod table;
 use bft_crdts_with_bugs::actor::Actor;
 use bft_crdts_with_bugs::bank::{Bank, Money, Op};
 use bft_crdts_with_bugs::codec::Limits;
-use bft_crdts_with_bugs::net::{Campaign, Family, SimBuilder, Shape, Signatures, Subject};
+use bft_crdts_with_bugs::net::{Campaign, Family, Shape, Signatures, SimBuilder, Subject};
 use bft_crdts_with_bugs::zoo::{self, Bug};
 
-use table::{CAUGHT, Way};
+use table::{AWAITED, CAUGHT, Way};
 
 /// Scenarios that a bug may live through: more than one here is a bug that needs a sharper tool.
 const MOST: u64 = 400;
@@ -104,11 +107,6 @@ fn bank() -> Subject {
     Subject::new("bank", |builder| bounded(builder, loose()), pick)
 }
 
-/// The same, with packets that hold hardly more than the fullest reports of a quorum.
-fn tight_bank() -> Subject {
-    Subject::new("tight bank", |builder| bounded(builder, tight()), pick)
-}
-
 fn loose() -> Limits {
     let mut limits = Limits::default();
     limits.message_bytes = 256;
@@ -116,13 +114,6 @@ fn loose() -> Limits {
     limits.message_ops = 8;
     limits.seats = 10;
     limits.chunk_messages = 4;
-    limits
-}
-
-fn tight() -> Limits {
-    let mut limits = loose();
-    limits.packet_bytes = 168 << 10;
-    limits.chunk_bytes = 1 << 10;
     limits
 }
 
@@ -181,10 +172,9 @@ fn every_bug_is_caught() {
         families,
         first,
         most,
-        subject,
     } in CAUGHT
     {
-        if hunt(*bug, &campaign(subject(), families), *first, *most).is_none() {
+        if hunt(*bug, &campaign(bank(), families), *first, *most).is_none() {
             escaped.push((bug, most));
         }
     }
@@ -195,7 +185,8 @@ fn every_bug_is_caught() {
 fn every_bug_is_in_the_table_once() {
     for bug in Bug::ALL {
         let ways = CAUGHT.iter().filter(|way| way.bug == *bug);
-        assert_eq!(ways.count(), 1, "{bug:?}");
+        let awaited = AWAITED.iter().filter(|awaited| *awaited == bug);
+        assert_eq!(ways.count() + awaited.count(), 1, "{bug:?}");
     }
 }
 

@@ -92,9 +92,7 @@ fn survey() {
         if index % parts != part {
             continue;
         }
-        let way = CAUGHT.iter().find(|way| way.bug == *bug);
-        let subject = way.map_or_else(bank, |way| (way.subject)());
-        let campaign = campaign(subject, &families(*bug));
+        let campaign = campaign(bank(), &families(*bug));
         for range in 0..number("ZOO_RANGES", 1).unwrap_or(1) {
             let (start, began) = (first + range * MOST, Instant::now());
             let found = hunt(*bug, &campaign, start, most);

@@ -1,10 +1,7 @@
 //! Which scenarios show which bug, and after how many of them it must have been caught.
 
 use bft_crdts_with_bugs::net::Family::{self, *};
-use bft_crdts_with_bugs::net::Subject;
 use bft_crdts_with_bugs::zoo::Bug;
-
-use crate::{bank, tight_bank};
 
 /// A bug, the families of scenarios that show it, the first of them that is played, and how many it
 /// may live through; those of an ordinary campaign when no family is named.
@@ -13,7 +10,6 @@ pub(crate) struct Way {
     pub(crate) families: &'static [Family],
     pub(crate) first: u64,
     pub(crate) most: u64,
-    pub(crate) subject: fn() -> Subject,
 }
 
 const fn way(bug: Bug, families: &'static [Family], most: u64) -> Way {
@@ -27,19 +23,13 @@ const fn way_from(bug: Bug, families: &'static [Family], first: u64, most: u64) 
         families,
         first,
         most,
-        subject: bank,
     }
 }
 
-/// For what shows only where packets are no larger than they have to be.
-const fn way_tight(bug: Bug, families: &'static [Family], first: u64, most: u64) -> Way {
-    Way {
-        subject: tight_bank,
-        ..way_from(bug, families, first, most)
-    }
-}
+/// Bugs that no family of scenarios shows.
+pub(crate) const AWAITED: &[Bug] = &[Bug::MarksUnbounded];
 
-/// Every bug.
+/// Every other bug.
 pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::QuorumOfOneLess, &[Calm, Thieves], 10),
     way(Bug::ShortCertificate, &[Certifiers], 40),
@@ -107,7 +97,6 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::PendingNotClosed, &[Sleepers], 20),
     way(Bug::FaultsRepeated, &[Nags], 10),
     way(Bug::Poison, &[Poisons], 10),
-    way_tight(Bug::MarksUnbounded, &[Marks], 16, 10),
     way(Bug::LeftTooSoon, &[HandOvers], 40),
     way(Bug::EvidenceUnused, &[Backdaters], 20),
     way(Bug::SilencedSigns, &[Lapses], 10),
