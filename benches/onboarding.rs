@@ -16,7 +16,7 @@ mod cluster;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bft_crdts::bank::{Bank, Money, Op};
+use bft_crdts::bank::{Bank, Money};
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Replica, Step};
 use bft_crdts::membership::{Change, Genesis};
@@ -251,7 +251,7 @@ impl Ring {
         }
     }
 
-    fn send(&mut self, step: Step<Op>) {
+    fn send(&mut self, step: Step) {
         self.packets.extend(encode(step));
     }
 
@@ -287,7 +287,7 @@ fn start(key: SigningActor, genesis: &Genesis) -> Replica<Bank> {
     replica
 }
 
-fn encode(step: Step<Op>) -> Vec<Vec<u8>> {
+fn encode(step: Step) -> Vec<Vec<u8>> {
     step.send.iter().map(Packet::encode).collect()
 }
 

@@ -43,8 +43,8 @@
 //! type Set = Orswot<String>;
 //! type Network = VecDeque<Packet>;
 //!
-//! fn carry_out<Op>(
-//!     step: Step<Op>,
+//! fn carry_out(
+//!     step: Step,
 //!     store: &mut MemoryStore,
 //!     network: &mut Network,
 //! ) -> Result<(), CrashError> {

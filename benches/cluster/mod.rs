@@ -150,7 +150,7 @@ impl<A: WireAlgorithm> Cluster<A> {
         }
     }
 
-    fn send(&mut self, step: &Step<A::Op>) {
+    fn send(&mut self, step: &Step) {
         self.queue.extend(step.send.iter().map(Packet::encode));
     }
 }

@@ -18,7 +18,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_evidence(
         &mut self,
         evidence: Arc<Equivocation>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let accused = evidence.accused();
         self.lanes.known(&accused)?;
@@ -35,7 +35,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn accuse(
         &mut self,
         claim: Signed<Echo>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<bool, PacketError> {
         let Some(held) = self.held_against(&claim) else {
             return Ok(false);
@@ -108,7 +108,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         left: Signed<Echo>,
         right: Signed<Echo>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) {
         let accused = left.signer;
         if self.lanes.is_convicted(&accused) {
@@ -122,7 +122,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Members report what sources signed: two of a kind, or one that contradicts what is held
     /// here.
-    pub(super) fn accuse_reported(&mut self, report: &Report, step: &mut Step<A::Op>) {
+    pub(super) fn accuse_reported(&mut self, report: &Report, step: &mut Step) {
         for mark in report.marks.values() {
             if let Mark::Seal(conflict) = mark
                 && self.lanes.has(&conflict.left.signer)
@@ -137,12 +137,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    pub(super) fn convict(
-        &mut self,
-        accused: Actor,
-        evidence: Arc<Equivocation>,
-        step: &mut Step<A::Op>,
-    ) {
+    pub(super) fn convict(&mut self, accused: Actor, evidence: Arc<Equivocation>, step: &mut Step) {
         if accused == self.actor() {
             self.silence(step);
         }
@@ -157,7 +152,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Sends an actor the evidence against it. A correct one whose key somebody else uses too, or
     /// whose store was put back, learns of it no other way while nobody contradicts it: it would
     /// wait for echoes that nobody gives.
-    pub(super) fn show_accused(&self, accused: Actor, step: &mut Step<A::Op>) {
+    pub(super) fn show_accused(&self, accused: Actor, step: &mut Step) {
         if let Some(evidence) = self.lanes.convicted.get(&accused)
             && !self.signer.is_replaying()
         {
@@ -168,7 +163,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must
     /// be bound to that very message. Unless the dot was sealed since: the boundary took our lock
     /// there, so that our echo of before says nothing of our memory.
-    pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
+    pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step) {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
         let remembered = lock.is_some_and(|lock| lock.entry.digest == echo.digest);
@@ -188,7 +183,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// A checked certificate for another digest than the one that is held here: whoever signed both
     /// is convicted. The source does, if it signed it as a member; others are more liars than are
     /// tolerated, or echo what they please.
-    pub(super) fn accuse_signers(&mut self, certificate: &Certificate, step: &mut Step<A::Op>) {
+    pub(super) fn accuse_signers(&mut self, certificate: &Certificate, step: &mut Step) {
         let statement = certificate.statement;
         let committee = self.history.committee_of(statement.generation);
         let members = committee.map(|committee| committee.seats().collect::<Vec<_>>());
@@ -209,7 +204,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// A member signed that it delivered another message where we delivered ours: more members lie
     /// than are tolerated, and whoever echoed both is in both certificates. We show ours; the
     /// member, who has our standing, shows its own.
-    pub(super) fn confront(&self, standing: &Signed<Standing>, step: &mut Step<A::Op>) {
+    pub(super) fn confront(&self, standing: &Signed<Standing>, step: &mut Step) {
         let contradiction = standing
             .statement
             .frontier
@@ -228,7 +223,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Our key has signed what we do not remember: the store is an old copy, or somebody else uses
     /// the key. Whatever we sign next may contradict it, so we sign nothing more: who holds the key
     /// is told in the same turn.
-    pub(super) fn silence(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn silence(&mut self, step: &mut Step) {
         if !self.signer.silence() {
             return;
         }

@@ -20,7 +20,7 @@ use crate::traits::WireAlgorithm;
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Takes our seat in the agreement that ends this generation; after a crash, where we left it.
-    pub(super) fn open_agreement(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn open_agreement(&mut self, step: &mut Step) {
         if self.closing.agreement.is_some() {
             return;
         }
@@ -44,7 +44,7 @@ impl<A: WireAlgorithm> Replica<A> {
         from: Actor,
         speech: &Speech,
         value: Option<Arc<Value>>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let Some(agreement) = &mut self.closing.agreement else {
             // Not frozen yet: the reports that are on their way bring the reason, and this is said
@@ -59,7 +59,7 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
-    pub(super) fn tick_agreement(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn tick_agreement(&mut self, step: &mut Step) {
         if let Some(agreement) = &mut self.closing.agreement {
             let turn = agreement.tick();
             self.drive(turn, None, step);
@@ -68,7 +68,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Spends a turn of the agreement, and those that answers to its questions lead to.
-    fn drive(&mut self, turn: Turn, from: Option<Actor>, step: &mut Step<A::Op>) {
+    fn drive(&mut self, turn: Turn, from: Option<Actor>, step: &mut Step) {
         let mut turns = VecDeque::from([turn]);
         while let Some(turn) = turns.pop_front() {
             for record in turn.persist {
@@ -105,7 +105,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Makes durable what we say in the agreement; the value that it names first.
-    fn record(&mut self, record: membership::Record, step: &mut Step<A::Op>) {
+    fn record(&mut self, record: membership::Record, step: &mut Step) {
         if let Some(value) = record.value() {
             self.make_durable(value, step);
         }
@@ -114,7 +114,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on
     /// it must find both, even after all members have crashed at once.
-    fn make_durable(&mut self, digest: Digest, step: &mut Step<A::Op>) {
+    fn make_durable(&mut self, digest: Digest, step: &mut Step) {
         let mut values = self.closing.values.iter_mut();
         let held = values.find(|held| held.digest == digest);
         let candidate = held.expect("a value that is named is held");
@@ -182,7 +182,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Whether a value is good, from facts alone; `None` as long as something is missing here,
     /// which is asked for.
-    fn opinion(&mut self, digest: Digest, step: &mut Step<A::Op>) -> Option<bool> {
+    fn opinion(&mut self, digest: Digest, step: &mut Step) -> Option<bool> {
         let Some(candidate) = self.closing.candidate(&digest) else {
             self.want_value(digest, step);
             return None;
@@ -258,7 +258,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Goes on with whatever new messages, reports and values make possible.
-    pub(super) fn pursue(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn pursue(&mut self, step: &mut Step) {
         if self.closing.agreement.is_some() {
             self.offer(step);
             self.answer_questions(step);
@@ -267,7 +267,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.install_if_level(step);
     }
 
-    fn answer_questions(&mut self, step: &mut Step<A::Op>) {
+    fn answer_questions(&mut self, step: &mut Step) {
         let Some(agreement) = &self.closing.agreement else {
             return;
         };
@@ -285,7 +285,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Puts a value together, when it is our turn. We ask of it what we would ask of another's.
-    fn offer(&mut self, step: &mut Step<A::Op>) {
+    fn offer(&mut self, step: &mut Step) {
         let agreement = self.closing.agreement.as_ref();
         if !agreement.is_some_and(Agreement::awaits_offer) {
             return;
@@ -331,7 +331,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Every report that we can back, as many as fit, if they are a quorum.
-    fn backed_terms(&mut self, step: &mut Step<A::Op>) -> Option<Terms> {
+    fn backed_terms(&mut self, step: &mut Step) -> Option<Terms> {
         let reports: Vec<_> = self
             .closing
             .reports
@@ -354,7 +354,7 @@ impl<A: WireAlgorithm> Replica<A> {
         (terms.reports.len() >= self.history.committee.quorum()).then_some(terms)
     }
 
-    fn offer_value(&mut self, value: Value, step: &mut Step<A::Op>) {
+    fn offer_value(&mut self, value: Value, step: &mut Step) {
         let value = Arc::new(value);
         let digest = value.digest(&self.history.network);
         self.hold_value(value, digest, false);
@@ -370,7 +370,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Whether we hold, and can serve, all that a report speaks of: what a liar will not back is
     /// left out.
-    fn backs(&mut self, report: &Report, step: &mut Step<A::Op>) -> bool {
+    fn backs(&mut self, report: &Report, step: &mut Step) -> bool {
         let mut backed = true;
         for (source, head) in &report.heads {
             let dot = Dot {
@@ -394,7 +394,7 @@ impl<A: WireAlgorithm> Replica<A> {
         messages.filter(|(dot, _)| ahead(dot)).collect()
     }
 
-    pub(super) fn pull_from_all(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn pull_from_all(&mut self, step: &mut Step) {
         for member in self.peers.actors() {
             self.pull(member, step);
         }
@@ -402,7 +402,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Asks for the value that was decided: once a tick, not at each input, or those who all lack
     /// it would answer each other's questions with more of them.
-    fn want_decided(&mut self, digest: Digest, step: &mut Step<A::Op>) {
+    fn want_decided(&mut self, digest: Digest, step: &mut Step) {
         if self.closing.asked == Some(self.now) {
             return;
         }
@@ -410,7 +410,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.want_value(digest, step);
     }
 
-    fn want_value(&self, digest: Digest, step: &mut Step<A::Op>) {
+    fn want_value(&self, digest: Digest, step: &mut Step) {
         let want = Want {
             value: Some(digest),
             payloads: Vec::new(),
@@ -419,7 +419,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// The decision is there: with its value it founds the next generation.
-    fn conclude(&mut self, step: &mut Step<A::Op>) {
+    fn conclude(&mut self, step: &mut Step) {
         let Some(decision) = self.closing.decided.clone() else {
             return;
         };
@@ -438,7 +438,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.closing.decided = None;
     }
 
-    pub(super) fn convict_member(&mut self, evidence: Equivocation, step: &mut Step<A::Op>) {
+    pub(super) fn convict_member(&mut self, evidence: Equivocation, step: &mut Step) {
         let accused = evidence.accused();
         if !self.lanes.is_convicted(&accused) {
             self.convict(accused, Arc::new(evidence), step);

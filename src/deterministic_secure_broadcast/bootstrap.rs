@@ -45,7 +45,7 @@ type Part = Option<u32>;
 impl<A: WireAlgorithm> Replica<A> {
     /// Asks to be let into the committee, and again on ticks until we are. The members'
     /// applications decide.
-    pub fn ask_to_join(&mut self) -> Step<A::Op> {
+    pub fn ask_to_join(&mut self) -> Step {
         self.bootstrap.joining = Some(Backoff::starting(self.now));
         let mut step = Step::default();
         self.resend_entry(&mut step);
@@ -64,7 +64,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    pub(super) fn resend_entry(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn resend_entry(&mut self, step: &mut Step) {
         if self.history.committee.contains(&self.actor()) {
             self.bootstrap.joining = None;
         }
@@ -97,14 +97,14 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A newcomer that has nothing takes a snapshot, unless it was told otherwise.
-    pub(super) fn choose_snapshot(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn choose_snapshot(&mut self, step: &mut Step) {
         if !self.bootstrap.replays && self.frontier().is_empty() {
             self.fetch_snapshot(step);
         }
     }
 
     /// Begins to fetch the snapshot of the newest founded generation.
-    pub(super) fn fetch_snapshot(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn fetch_snapshot(&mut self, step: &mut Step) {
         if self.history.pending.is_empty() {
             return;
         }
@@ -136,7 +136,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Asks each peer for another part that is missing.
-    pub(super) fn repeat_fetch(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn repeat_fetch(&mut self, step: &mut Step) {
         let now = self.now;
         if self
             .bootstrap
@@ -150,7 +150,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    fn ask_part(&mut self, peer: Actor, step: &mut Step<A::Op>) {
+    fn ask_part(&mut self, peer: Actor, step: &mut Step) {
         let Some(fetching) = &mut self.bootstrap.fetching else {
             return;
         };
@@ -186,7 +186,7 @@ impl<A: WireAlgorithm> Replica<A> {
         from: Actor,
         generation: Generation,
         chunk: Part,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) {
         let mut kept = self.history.snapshots.iter();
         let Some((_, snapshot)) = kept.find(|(kept, _)| *kept == generation) else {
@@ -211,7 +211,7 @@ impl<A: WireAlgorithm> Replica<A> {
         from: Actor,
         generation: Generation,
         part: SnapshotPart,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let certified = self.history.tip().state();
         let Some(fetching) = self
@@ -249,7 +249,7 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
-    fn finish_fetch(&mut self, step: &mut Step<A::Op>) {
+    fn finish_fetch(&mut self, step: &mut Step) {
         let Some(fetching) = self.bootstrap.fetching.take() else {
             return;
         };

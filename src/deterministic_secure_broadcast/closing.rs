@@ -138,7 +138,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// # Errors
     /// [`ApproveError`] when it cannot be made or is not ours to approve.
-    pub fn approve(&mut self, change: Change) -> Result<Step<A::Op>, ApproveError> {
+    pub fn approve(&mut self, change: Change) -> Result<Step, ApproveError> {
         if self.signer.is_silenced() {
             return Err(ApproveError::Silenced);
         }
@@ -174,7 +174,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_approve(
         &mut self,
         consent: &Consent,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let Consent { change, approval } = consent;
         let fact = self
@@ -209,7 +209,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Holds an authorised change: from the first on we sign no echo in this generation.
-    pub(super) fn freeze(&mut self, authorised: Authorised, step: &mut Step<A::Op>) {
+    pub(super) fn freeze(&mut self, authorised: Authorised, step: &mut Step) {
         let key = authorised.change().key();
         if self.closing.changes.contains_key(&key) {
             return;
@@ -221,7 +221,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// After a crash: what was not said of the end of this generation is said now.
-    pub(super) fn go_on_closing(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn go_on_closing(&mut self, step: &mut Step) {
         if self.history.committee.contains(&self.actor()) {
             self.report(step);
             self.open_agreement(step);
@@ -229,7 +229,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Reports once, and says it to everybody, again at each new change.
-    fn report(&mut self, step: &mut Step<A::Op>) {
+    fn report(&mut self, step: &mut Step) {
         if self.closing.own_report.is_none()
             && let Some(fact) = self.signer.sign(self.own_report())
         {
@@ -241,7 +241,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.send_report(step);
     }
 
-    fn send_report(&self, step: &mut Step<A::Op>) {
+    fn send_report(&self, step: &mut Step) {
         if let Some(report) = &self.closing.own_report {
             let report = Arc::clone(report);
             let changes = self.closing.authorisations();
@@ -288,7 +288,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         report: &Signed<Report>,
         changes: &[Authorisation],
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         // All is checked before anything is taken: what a freeze writes must not be lost with a
         // refusal.
@@ -311,11 +311,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Takes a member's first report. Ours is taken from us alone: another one with our signature
     /// says that our key is used elsewhere.
-    fn take_report(
-        &mut self,
-        report: &Signed<Report>,
-        step: &mut Step<A::Op>,
-    ) -> Result<(), PacketError> {
+    fn take_report(&mut self, report: &Signed<Report>, step: &mut Step) -> Result<(), PacketError> {
         let own = report.signer == self.actor();
         if !own && self.closing.reports.contains_key(&report.signer) {
             return Ok(());
@@ -339,7 +335,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &self,
         to: Actor,
         generation: Generation,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> bool {
         let Some(founding) = self.history.what_ended(generation) else {
             return false;
@@ -352,7 +348,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_entry(
         &mut self,
         entry: Signed<membership::Entry>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let change = Change::Join(entry);
         change.check(&self.history.boundary)?;
@@ -363,7 +359,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// What may have been lost of the end of this generation is said again.
-    pub(super) fn resend_closing(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn resend_closing(&mut self, step: &mut Step) {
         let now = self.now;
         let seat = self.history.committee.seat(&self.actor());
         if !self.is_frozen() {

@@ -54,7 +54,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         certificate: Arc<Certificate>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let dot = certificate.statement.dot;
         let lane = self.lanes.known(&dot.source)?;
@@ -118,7 +118,7 @@ impl<A: WireAlgorithm> Replica<A> {
         from: Actor,
         dot: Dot,
         certificate: Arc<Certificate>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) {
         self.check_memory(&certificate, step);
         let lane = self.lanes.kept(&dot.source);
@@ -151,7 +151,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn fill_certified(
         &mut self,
         entry: Entry,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let lane = self.lanes.known(&entry.message().source)?;
         if entry.message().parent != lane.head().digest {
@@ -162,7 +162,7 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
-    fn fill(&mut self, source: Actor, entry: Entry, step: &mut Step<A::Op>) {
+    fn fill(&mut self, source: Actor, entry: Entry, step: &mut Step) {
         let lane = self.lanes.kept(&source);
         let locked = lane.lock().map(|lock| lock.entry.digest);
         let certified = lane
@@ -177,7 +177,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Delivers and judges until nothing more can be: each delivery may make what other lanes hold
     /// valid.
-    pub(super) fn settle(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn settle(&mut self, step: &mut Step) {
         if self.awaits_checkpoint() {
             return;
         }
@@ -202,7 +202,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Applies the next certified message of a lane, if it is here and valid. Whether it did.
-    fn deliver_next(&mut self, source: Actor, step: &mut Step<A::Op>) -> bool {
+    fn deliver_next(&mut self, source: Actor, step: &mut Step) -> bool {
         let lane = self.lanes.get(&source).filter(|lane| !lane.stopped);
         let certified = lane.and_then(|lane| lane.certified.as_ref());
         let Some(certified) = certified.filter(|held| !held.provisional) else {
@@ -271,7 +271,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Judges again a proposal that was early.
-    fn judge_waiting(&mut self, source: Actor, step: &mut Step<A::Op>) {
+    fn judge_waiting(&mut self, source: Actor, step: &mut Step) {
         let waits =
             self.signer.is_silenced() || self.is_frozen() || self.lanes.is_convicted(&source);
         let moment = self.moment();
@@ -292,7 +292,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Early messages are judged again as time passes too: the delivery that makes one valid may be
     /// the last.
-    pub(super) fn judge_early(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn judge_early(&mut self, step: &mut Step) {
         let moment = self.moment();
         let lanes = self.lanes.by_source.iter();
         let due =

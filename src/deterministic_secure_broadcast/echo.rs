@@ -26,7 +26,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         proposal: Arc<Proposal>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let dot = proposal.message.dot();
         let head = self.lanes.known(&dot.source)?.head();
@@ -51,7 +51,7 @@ impl<A: WireAlgorithm> Replica<A> {
         from: Actor,
         entry: Entry,
         head: Head,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         if self.is_certified_next(&entry) {
@@ -98,12 +98,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Rules 4 to 7, on a proposal for the next dot of its lane whose signature is good.
-    fn judge(
-        &mut self,
-        from: Actor,
-        entry: Entry,
-        step: &mut Step<A::Op>,
-    ) -> Result<(), PacketError> {
+    fn judge(&mut self, from: Actor, entry: Entry, step: &mut Step) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         let lane = self.lanes.known(&dot.source)?;
         if dot.source == self.actor() {
@@ -139,7 +134,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Rules 6 and 7: hold what is early, report what is never valid, else lock and echo.
-    pub(super) fn echo_if_valid(&mut self, from: Actor, early: Early, step: &mut Step<A::Op>) {
+    pub(super) fn echo_if_valid(&mut self, from: Actor, early: Early, step: &mut Step) {
         let entry = &early.entry;
         let dot = entry.message().dot();
         let Ok(ops) = entry.message().decode::<A::Op>(self.history.limits()) else {
@@ -172,7 +167,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Told once: whoever sends it again is refused. Without a reason it could not be read, which
     /// is no proof against its source: that may have a later version of the algorithm.
-    fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>, step: &mut Step<A::Op>) {
+    fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>, step: &mut Step) {
         let dot = echo.statement.dot;
         let readable = reason.is_some();
         self.lanes.kept(&dot.source).slot = Slot::Refused { echo, readable };
@@ -185,7 +180,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Signs the echo of our lock in `source`'s lane, or takes the one that we signed before, and
     /// sends it.
-    fn send_echo(&mut self, to: &[Actor; 2], source: Actor, step: &mut Step<A::Op>) {
+    fn send_echo(&mut self, to: &[Actor; 2], source: Actor, step: &mut Step) {
         let Some(echo) = self.own_echo(source, step) else {
             return;
         };
@@ -196,14 +191,14 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Signs again what we are bound to: whoever holds a lock counts its own echo.
-    pub(super) fn echo_locks(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn echo_locks(&mut self, step: &mut Step) {
         for source in self.lanes.sources() {
             self.own_echo(source, step);
         }
     }
 
     /// A source's signature on its message is its echo in the generation in which it made it.
-    fn count_source(&mut self, source: &Actor, step: &mut Step<A::Op>) {
+    fn count_source(&mut self, source: &Actor, step: &mut Step) {
         let lane = self
             .lanes
             .get_mut(source)
@@ -218,11 +213,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Our echo of the lock in `source`'s lane: the one that we signed before, or else a new one.
-    pub(super) fn own_echo(
-        &mut self,
-        source: Actor,
-        step: &mut Step<A::Op>,
-    ) -> Option<Signed<Echo>> {
+    pub(super) fn own_echo(&mut self, source: Actor, step: &mut Step) -> Option<Signed<Echo>> {
         let seat = self.history.committee.seat(&self.signer.actor())?;
         self.count_source(&source, step);
         let lock = self.lanes.get(&source)?.lock()?;
@@ -246,7 +237,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_echo(
         &mut self,
         claim: Signed<Echo>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lanes.known(&dot.source)?;
@@ -275,11 +266,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// An echo that no lock of ours is waiting for: nothing, unless it is our own.
-    fn handle_unasked(
-        &mut self,
-        claim: Signed<Echo>,
-        step: &mut Step<A::Op>,
-    ) -> Result<(), PacketError> {
+    fn handle_unasked(&mut self, claim: Signed<Echo>, step: &mut Step) -> Result<(), PacketError> {
         let Echo { dot, digest, .. } = claim.statement;
         if claim.signer != self.actor() {
             // Of a lock that everybody adopts, echoes go to everybody, whether its message is here
@@ -300,7 +287,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Counts an echo for the lock that it is of.
-    fn count(&mut self, fact: &Verified<Echo>, step: &mut Step<A::Op>) {
+    fn count(&mut self, fact: &Verified<Echo>, step: &mut Step) {
         let source = fact.statement.dot.source;
         let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
         if let Some(certificate) =
@@ -311,19 +298,14 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A quorum's certificate goes to everybody, once.
-    fn spread(&mut self, certificate: &QuorumCertificate, step: &mut Step<A::Op>) {
+    fn spread(&mut self, certificate: &QuorumCertificate, step: &mut Step) {
         let source = certificate.statement.dot.source;
         self.send_to_members(&Body::Certificate(certificate.claim()), step);
         self.certify_lock(source, certificate.claim(), step);
     }
 
     /// A quorum agrees with our lock: it is next to be delivered.
-    fn certify_lock(
-        &mut self,
-        source: Actor,
-        certificate: Arc<Certificate>,
-        step: &mut Step<A::Op>,
-    ) {
+    fn certify_lock(&mut self, source: Actor, certificate: Arc<Certificate>, step: &mut Step) {
         let vouches = self.history.vouches(&certificate);
         let lane = self.lanes.kept(&source);
         let lock = lane.lock().expect("its tally was just counted");
@@ -349,7 +331,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Sends each lock in doubt to the members whose echo is missing: our own message from the
     /// start, another's when its source had time enough.
-    pub(super) fn resend_locks(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn resend_locks(&mut self, step: &mut Step) {
         if self.is_frozen() {
             return;
         }
@@ -381,7 +363,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         source: &Actor,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         if let Some(certificate) = self.lanes.known(source)?.log.newest() {
             let certificate = Arc::clone(certificate);

@@ -40,7 +40,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         founding: Arc<Founding>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let news = self.take_foundings(vec![founding], step)?;
         if news && self.history.seated(&from).is_none() {
@@ -55,7 +55,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn take_foundings(
         &mut self,
         foundings: Vec<Arc<Founding>>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<bool, PacketError> {
         // Those before a bad one prove themselves.
         let proven = self.trace_back(&foundings, step);
@@ -101,7 +101,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Installs the newest founded generation when everything up to its frontier is delivered.
-    pub(super) fn install_if_level(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn install_if_level(&mut self, step: &mut Step) {
         let Some((_, next)) = self
             .history
             .pending
@@ -137,12 +137,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Moves to the newest founded generation, whose state at the frontier is `snapshot`.
-    pub(super) fn install(
-        &mut self,
-        snapshot: Snapshot,
-        by_snapshot: bool,
-        step: &mut Step<A::Op>,
-    ) {
+    pub(super) fn install(&mut self, snapshot: Snapshot, by_snapshot: bool, step: &mut Step) {
         let me = self.actor();
         let pending = self.history.pending.iter().map(|(_, next)| next);
         let mut committees = pending.clone().map(Boundary::committee);
@@ -189,7 +184,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Whoever is new is told at once that it is in.
-    fn welcome(&self, previous: &Boundary, step: &mut Step<A::Op>) {
+    fn welcome(&self, previous: &Boundary, step: &mut Step) {
         let newcomers = self
             .history
             .committee
@@ -209,7 +204,7 @@ impl<A: WireAlgorithm> Replica<A> {
         source: Actor,
         previous: &Boundary,
         closing: &Closing,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) {
         let moment = self.moment();
         let boundary = &self.history.boundary;
@@ -298,7 +293,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Echoes our locks for the new generation; those that everybody adopts go to everybody.
-    pub(super) fn echo_adopted(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn echo_adopted(&mut self, step: &mut Step) {
         for source in self.lanes.sources() {
             if let Some(echo) = self.own_echo(source, step)
                 && self
@@ -313,7 +308,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Starts from a certified snapshot of the newest founded generation. Our own deliveries beyond
     /// its frontier are applied to it again; what it covers is dropped.
-    pub(super) fn install_snapshot(&mut self, snapshot: Snapshot, step: &mut Step<A::Op>) -> bool {
+    pub(super) fn install_snapshot(&mut self, snapshot: Snapshot, step: &mut Step) -> bool {
         let Some((_, next)) = self.history.pending.last() else {
             return false;
         };

@@ -74,7 +74,7 @@ impl<A: WireAlgorithm> Replica<A> {
         genesis: Genesis,
         records: impl IntoIterator<Item = Record>,
         secret: [u8; 32],
-    ) -> Result<(Self, Step<A::Op>), RecoverError> {
+    ) -> Result<(Self, Step), RecoverError> {
         let mut replica = Self::rebuilt(key, algorithm, genesis, records)?;
         let mut step = Step::default();
         replica.bootstrap.doubt = Some(Doubt {
@@ -144,7 +144,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// As [`tick`](Self::tick), in doubt: asks again, and catches up.
-    pub(super) fn tick_in_doubt(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn tick_in_doubt(&mut self, step: &mut Step) {
         self.dispel(step);
         if self.is_in_doubt() {
             self.pull_from_all(step);
@@ -177,7 +177,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Asks those who have not answered. When enough have, the doubt is over, and what was not said
     /// is said.
-    fn dispel(&mut self, step: &mut Step<A::Op>) {
+    fn dispel(&mut self, step: &mut Step) {
         let (missing, unheard, now) = (self.missing_answers(), self.unheard(), self.now);
         let proven = self.history.trusted.is_none();
         let enough = missing == Some(0);
@@ -216,7 +216,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &self,
         from: Actor,
         challenge: Digest,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         if !self.history.committee.contains(&from) {
             return Err(VerifyError::NoSeat(from).into());
@@ -282,7 +282,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         recollection: &Recollection,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let asked = self.challenge(from) == Some(recollection.challenge);
         if !asked || !self.history.committee.contains(&from) {

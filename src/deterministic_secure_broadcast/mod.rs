@@ -248,7 +248,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// # Errors
     /// [`PacketError`] says why it was not taken; then nothing has changed and nobody is accused.
-    pub fn handle_packet(&mut self, packet: Packet) -> Result<Step<A::Op>, PacketError> {
+    pub fn handle_packet(&mut self, packet: Packet) -> Result<Step, PacketError> {
         let Packet { from, to, body } = packet;
         tracing::debug!(me = ?self.actor(), ?from, kind = body.kind(), "packet");
         if to != self.actor() {
@@ -282,12 +282,7 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(step)
     }
 
-    fn handle(
-        &mut self,
-        from: Actor,
-        body: Body,
-        step: &mut Step<A::Op>,
-    ) -> Result<(), PacketError> {
+    fn handle(&mut self, from: Actor, body: Body, step: &mut Step) -> Result<(), PacketError> {
         match body {
             Body::Proposal(proposal) => self.handle_proposal(from, proposal, step),
             Body::Echo(echo) => self.handle_echo(echo, step),
@@ -321,7 +316,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Lets time pass: says again what may have been lost.
-    pub fn tick(&mut self) -> Step<A::Op> {
+    pub fn tick(&mut self) -> Step {
         self.now += 1;
         self.outbox.rest(self.is_pending());
         let mut step = Step::default();
@@ -346,14 +341,14 @@ impl<A: WireAlgorithm> Replica<A> {
 
     // ---- helpers of the rules
 
-    fn send(&self, to: Actor, body: Body, step: &mut Step<A::Op>) {
+    fn send(&self, to: Actor, body: Body, step: &mut Step) {
         if to != self.actor() {
             let from = self.actor();
             step.send.push(Packet { from, to, body });
         }
     }
 
-    fn send_to_members(&self, body: &Body, step: &mut Step<A::Op>) {
+    fn send_to_members(&self, body: &Body, step: &mut Step) {
         for member in self.history.committee.actors() {
             self.send(*member, body.clone(), step);
         }

@@ -166,7 +166,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// # Errors
     /// [`ProposeError`]; then nothing has changed and the operation may be proposed again.
-    pub fn propose(&mut self, op: A::Op) -> Result<Step<A::Op>, ProposeError> {
+    pub fn propose(&mut self, op: A::Op) -> Result<Step, ProposeError> {
         let encoded = Bytes::from(encode(&op));
         self.check_proposal(&op, &encoded)?;
         let mut step = Step::default();
@@ -211,7 +211,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Sends what waits in the outbox as our next message, if none is in flight. Whether it did.
     /// `queued` operations of the outbox are on record.
-    pub(super) fn flush(&mut self, queued: usize, step: &mut Step<A::Op>) -> bool {
+    pub(super) fn flush(&mut self, queued: usize, step: &mut Step) -> bool {
         let me = self.actor();
         let signs = self.history.committee.contains(&me)
             && self.signer.may_sign()

@@ -45,7 +45,7 @@ enum SegmentVerdict {
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Asks for what we lack, unless an answer may still be under way.
-    pub(super) fn pull(&mut self, from: Actor, step: &mut Step<A::Op>) {
+    pub(super) fn pull(&mut self, from: Actor, step: &mut Step) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(&from) else {
             return;
@@ -79,7 +79,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         request: &Request,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         if let Some(standing) = &request.standing {
             self.learn(standing, step)?;
@@ -133,7 +133,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         answer: Answer,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let asked = self.peers.get(&from).is_some_and(|peer| peer.asked);
         if !asked {
@@ -197,7 +197,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// After an answer: who brought something is asked for more at once.
-    fn ask_on(&mut self, from: Actor, progress: bool, step: &mut Step<A::Op>) {
+    fn ask_on(&mut self, from: Actor, progress: bool, step: &mut Step) {
         let now = self.now;
         let lacks = self.lacks_from(&from) || self.awaits_checkpoint();
         if let Some(peer) = self.peers.get_mut(&from) {
@@ -324,7 +324,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Takes a segment to be delivered or held. Whether it adds anything.
-    fn hold_segment(&mut self, worth: SegmentVerdict, step: &mut Step<A::Op>) -> bool {
+    fn hold_segment(&mut self, worth: SegmentVerdict, step: &mut Step) -> bool {
         let SegmentVerdict::New(source, certified) = worth else {
             return false;
         };

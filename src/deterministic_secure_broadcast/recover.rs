@@ -40,7 +40,7 @@ impl<A: WireAlgorithm> Replica<A> {
         algorithm: A,
         genesis: Genesis,
         records: impl IntoIterator<Item = Record>,
-    ) -> Result<(Self, Step<A::Op>), RecoverError> {
+    ) -> Result<(Self, Step), RecoverError> {
         let mut replica = Self::rebuilt(key, algorithm, genesis, records)?;
         let mut step = Step::default();
         replica.speak_again(&mut step);
@@ -67,7 +67,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Says where we stand and what we are bound to, and goes on with what is under way.
-    pub(super) fn speak_again(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn speak_again(&mut self, step: &mut Step) {
         if self.history.committee.contains(&self.actor()) {
             for member in self.history.committee.actors().to_vec() {
                 self.announce(member, step);

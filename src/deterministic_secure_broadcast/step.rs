@@ -1,10 +1,8 @@
 //! What a replica wants done. It does no I/O itself: it says what to write, send, tell and report,
 //! in this order.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::PacketError;
@@ -14,18 +12,19 @@ use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
 use crate::membership::{self, Authorisation, Change, Founding, Generation, Report, Value};
+use crate::traits::WireAlgorithm;
 
 /// The outcome of one input, to be spent from top to bottom: what is written before it is sent can
 /// never be contradicted after a crash.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "records must be made durable before packets are sent"]
-pub struct Step<Op> {
+pub struct Step {
     /// 1. To be made durable, in this order.
     pub persist: Vec<Record>,
     /// 2. To be sent, in any order, as unreliably as the network likes.
     pub send: Vec<Packet>,
     /// 3. To be told to the application, in this order.
-    pub delivered: Vec<Delivery<Op>>,
+    pub delivered: Vec<Delivery>,
     /// 4. To be reported to whoever operates the replica.
     pub faults: Vec<Fault>,
     /// 5. Generations that began here.
@@ -50,21 +49,7 @@ pub struct Installed {
     pub by_snapshot: bool,
 }
 
-impl<Op> Default for Step<Op> {
-    fn default() -> Self {
-        Self {
-            persist: Vec::new(),
-            send: Vec::new(),
-            delivered: Vec::new(),
-            faults: Vec::new(),
-            installed: Vec::new(),
-            asked: Vec::new(),
-            refused: Vec::new(),
-        }
-    }
-}
-
-impl<Op> Step<Op> {
+impl Step {
     /// Appends what a later input led to. Whoever has many inputs waiting spends their steps as
     /// one, with one write.
     pub fn absorb(&mut self, later: Self) {
@@ -141,15 +126,13 @@ pub enum Record {
 
 /// A message took effect.
 #[derive(Clone, Debug)]
-pub struct Delivery<Op> {
+pub struct Delivery {
     entry: Entry,
-    op: PhantomData<fn() -> Op>,
 }
 
-impl<Op: Serialize + DeserializeOwned> Delivery<Op> {
+impl Delivery {
     pub(super) fn new(entry: Entry) -> Self {
-        let op = PhantomData;
-        Self { entry, op }
+        Self { entry }
     }
 
     /// Whose message, and which of them.
@@ -179,9 +162,12 @@ impl<Op: Serialize + DeserializeOwned> Delivery<Op> {
     }
 
     /// The operations in the order in which they were applied, decoded when asked for: who does not
-    /// look pays nothing.
+    /// look pays nothing. `A` is the algorithm of the replica that delivered them.
+    ///
+    /// # Panics
+    /// When they are those of another algorithm, which decode as none of `A`.
     #[must_use]
-    pub fn ops(&self) -> Vec<Op> {
+    pub fn ops<A: WireAlgorithm>(&self) -> Vec<A::Op> {
         let bytes = self.entry.message().ops.as_slice();
         codec::decode(bytes, bytes.len()).expect("operations were decoded before they were applied")
     }

@@ -52,7 +52,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         standing: &Arc<Signed<Standing>>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         self.learn(standing, step)?;
         if self.lacks_from(&standing.signer) {
@@ -68,7 +68,7 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         standing: &Arc<Signed<Standing>>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         self.learn(standing, step)?;
         if self.lacks_from(&standing.signer) {
@@ -80,7 +80,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Shows what ended its generation to whoever stands in an older one in which we had no seat:
     /// it does not know us, and so would not ask.
-    fn show_chain(&self, to: Actor, standing: &Standing, step: &mut Step<A::Op>) {
+    fn show_chain(&self, to: Actor, standing: &Standing, step: &mut Step) {
         let known = self
             .history
             .committee_of(standing.generation)
@@ -95,7 +95,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn learn(
         &mut self,
         standing: &Arc<Signed<Standing>>,
-        step: &mut Step<A::Op>,
+        step: &mut Step,
     ) -> Result<(), PacketError> {
         let peer = self.peers.get(&standing.signer);
         if peer.is_some_and(|peer| peer.said_last(standing)) {
@@ -122,7 +122,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A convicted actor that does not say that it knows is shown the evidence.
-    fn show_ignorant(&self, standing: &Signed<Standing>, step: &mut Step<A::Op>) {
+    fn show_ignorant(&self, standing: &Signed<Standing>, step: &mut Step) {
         if !standing.statement.convicted.contains(&standing.signer) {
             self.show_accused(standing.signer, step);
         }
@@ -173,7 +173,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Announces to members that are not known to be level, and pulls from those that have more.
     /// Those of whom neither is so are not asked about each lane again, at each tick, until one of
     /// us moves.
-    pub(super) fn keep_peers_even(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn keep_peers_even(&mut self, step: &mut Step) {
         let me = self.actor();
         let members = self.peers.actors();
         let seated = self.history.committee.contains(&me);
@@ -220,7 +220,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// hears it answers, with where it stands itself or with a question: so whoever counts on the
     /// members learns which of them answer, although nobody speaks while all are level. A replica
     /// that has signed nothing and signs no more says nothing.
-    pub fn probe(&mut self) -> Step<A::Op> {
+    pub fn probe(&mut self) -> Step {
         let mut step = Step::default();
         let me = self.actor();
         let members = self.history.committee.actors().to_vec();
@@ -230,7 +230,7 @@ impl<A: WireAlgorithm> Replica<A> {
         step
     }
 
-    pub(super) fn announce(&mut self, to: Actor, step: &mut Step<A::Op>) {
+    pub(super) fn announce(&mut self, to: Actor, step: &mut Step) {
         if let Some(standing) = self.standing() {
             self.send(to, Body::Announce(standing), step);
         }

@@ -116,11 +116,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Takes from an answer what the checkpoint proves by it. Whether that is anything.
-    pub(super) fn trace_back(
-        &mut self,
-        foundings: &[Arc<Founding>],
-        step: &mut Step<A::Op>,
-    ) -> bool {
+    pub(super) fn trace_back(&mut self, foundings: &[Arc<Founding>], step: &mut Step) -> bool {
         let installed = self.generation();
         let Some(trusted) = &mut self.history.trusted else {
             return false;

@@ -15,11 +15,7 @@ use crate::traits::WireAlgorithm;
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Whether we have these messages; those that are missing are asked for.
-    pub(super) fn holds_payloads(
-        &mut self,
-        payloads: Vec<(Dot, Digest)>,
-        step: &mut Step<A::Op>,
-    ) -> bool {
+    pub(super) fn holds_payloads(&mut self, payloads: Vec<(Dot, Digest)>, step: &mut Step) -> bool {
         let missing = payloads
             .into_iter()
             .filter(|(dot, digest)| self.message(dot, digest).is_none());
@@ -34,7 +30,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// What was asked for and did not come is asked for again: also of who left, as what the
     /// boundary adopted may be held by the members before alone.
-    pub(super) fn repeat_wants(&mut self, step: &mut Step<A::Op>) {
+    pub(super) fn repeat_wants(&mut self, step: &mut Step) {
         let mut wanted = std::mem::take(&mut self.closing.wanted);
         wanted.retain(|(dot, digest)| self.message(dot, digest).is_none());
         let urgent = self.closing.agreement.is_some();
@@ -46,7 +42,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Asks for messages, as many at once as a packet may name.
-    fn ask(&self, payloads: &[(Dot, Digest)], whom: &[Actor], step: &mut Step<A::Op>) {
+    fn ask(&self, payloads: &[(Dot, Digest)], whom: &[Actor], step: &mut Step) {
         for piece in payloads.chunks(self.limits().lanes as usize) {
             let want = Want {
                 value: None,
@@ -84,7 +80,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for
     /// it; its source's signature is checked because it is served, or is the one that was reported
     /// where the boundary adopted it. Whether it is, or was, wanted: several may serve it.
-    pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step<A::Op>) -> bool {
+    pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step) -> bool {
         let dot = entry.message().dot();
         if self.closing.wanted.contains(&(dot, entry.digest)) {
             if let Some(lock) = self.history.boundary.adopts(&dot, &entry.digest) {
@@ -114,7 +110,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Puts a message that we hold on record, unless it is.
-    pub(super) fn keep_message(&mut self, dot: &Dot, digest: &Digest, step: &mut Step<A::Op>) {
+    pub(super) fn keep_message(&mut self, dot: &Dot, digest: &Digest, step: &mut Step) {
         let lane = self.lanes.get(&dot.source);
         let recorded = lane.is_some_and(|lane| lane.has_recorded(dot.seq, digest));
         if recorded || self.closing.payloads.contains_key(digest) {
@@ -128,7 +124,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.keep_payload(entry);
     }
 
-    pub(super) fn handle_want(&mut self, from: Actor, want: &Want, step: &mut Step<A::Op>) {
+    pub(super) fn handle_want(&mut self, from: Actor, want: &Want, step: &mut Step) {
         if let Some(candidate) = want
             .value
             .and_then(|digest| self.closing.candidate(&digest))

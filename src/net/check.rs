@@ -96,7 +96,7 @@ impl<A: WireAlgorithm> Checks<A> {
         self.correct.contains(actor)
     }
 
-    pub(super) fn effect(&mut self, who: Actor, effect: &Effect<A::Op>) -> Result<(), Violation> {
+    pub(super) fn effect(&mut self, who: Actor, effect: &Effect) -> Result<(), Violation> {
         match effect {
             Effect::Send(packet) => self.sent(who, packet),
             Effect::Delivered(delivery) => self.delivery(who, delivery),
@@ -110,7 +110,7 @@ impl<A: WireAlgorithm> Checks<A> {
         &mut self,
         who: Actor,
         replica: &Replica<A>,
-        step: &Step<A::Op>,
+        step: &Step,
     ) -> Result<(), Violation> {
         let foundings = step.persist.iter().find_map(|record| match record {
             Record::Installed(foundings) | Record::Snapshot { foundings, .. } => Some(foundings),
@@ -164,7 +164,7 @@ impl<A: WireAlgorithm> Checks<A> {
     }
 
     /// 1 and 2. One message a dot, in source order.
-    fn delivery(&mut self, who: Actor, delivery: &Delivery<A::Op>) -> Result<(), Violation> {
+    fn delivery(&mut self, who: Actor, delivery: &Delivery) -> Result<(), Violation> {
         let dot = delivery.dot();
         let last = self.delivered.entry((who, dot.source)).or_default();
         let after = std::mem::replace(last, dot.seq);
@@ -282,7 +282,7 @@ impl<A: WireAlgorithm> Checks<A> {
         &mut self,
         who: Actor,
         replica: &Replica<A>,
-        delivered: &[Delivery<A::Op>],
+        delivered: &[Delivery],
     ) -> Result<(), Violation> {
         for (source, head) in replica.frontier() {
             self.delivered.insert((who, source), head.seq);

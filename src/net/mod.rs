@@ -49,9 +49,6 @@ mod violation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 pub use adversary::{
     Adversary, Archivist, Babbler, Backdater, DoubleEchoer, DoubleVoter, EarlyAuthor, EarlyLie,
     Equivocator, FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator,
@@ -456,7 +453,7 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Spends a correct replica's step like any driver, and checks it.
-    fn act(&mut self, who: Actor, step: Step<A::Op>) {
+    fn act(&mut self, who: Actor, step: Step) {
         let Some(participant) = self.participants.get_mut(&who) else {
             return;
         };
@@ -641,11 +638,7 @@ impl<A: WireAlgorithm> Net<A> {
 }
 
 /// What a trace says of what a replica tells.
-fn event_of<Op: Serialize + DeserializeOwned>(
-    at: Actor,
-    told: Effect<Op>,
-    members: &[Actor],
-) -> Option<Event> {
+fn event_of(at: Actor, told: Effect, members: &[Actor]) -> Option<Event> {
     match told {
         Effect::Delivered(delivery) => Some(Event::Delivered {
             at,

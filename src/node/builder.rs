@@ -223,7 +223,7 @@ where
 /// Gives the replica a thread: it waits for the disk, and must not hold up the links.
 fn run<A, S>(
     replica: Replica<A>,
-    first: Step<A::Op>,
+    first: Step,
     store: S,
     links: Arc<Links>,
     arrivals: mpsc::Receiver<Arrival>,

@@ -36,8 +36,7 @@ pub(super) type Make<A> = Box<dyn FnOnce(&A) -> Option<<A as SecureBroadcastAlgo
 type After = Box<dyn FnOnce() + Send>;
 
 /// A request to the replica. Its answer is given when all before it is durable.
-pub(super) type Ask<A> =
-    Box<dyn FnOnce(&mut Replica<A>) -> (Step<<A as SecureBroadcastAlgorithm>::Op>, After) + Send>;
+pub(super) type Ask<A> = Box<dyn FnOnce(&mut Replica<A>) -> (Step, After) + Send>;
 
 /// Where somebody waits for what becomes of an operation.
 pub(super) type Outcome = oneshot::Sender<Result<Dot, NotDelivered>>;
@@ -61,7 +60,7 @@ pub(super) struct Driver<A: WireAlgorithm, S> {
     wishes: mpsc::Receiver<Wish<A>>,
     asks: mpsc::Receiver<Ask<A>>,
     arrivals: mpsc::Receiver<Arrival>,
-    events: Teller<A::Op>,
+    events: Teller,
     asked: Asked,
     meter: Arc<Meter>,
     stop: Arc<AtomicBool>,
@@ -85,7 +84,7 @@ pub(super) struct Wiring<A: WireAlgorithm> {
     pub(super) wishes: mpsc::Receiver<Wish<A>>,
     pub(super) asks: mpsc::Receiver<Ask<A>>,
     pub(super) arrivals: mpsc::Receiver<Arrival>,
-    pub(super) events: Teller<A::Op>,
+    pub(super) events: Teller,
     /// The changes that others wish.
     pub(super) asked: Asked,
     pub(super) meter: Arc<Meter>,
@@ -96,12 +95,12 @@ pub(super) struct Wiring<A: WireAlgorithm> {
 }
 
 /// The steps of all inputs since the last write.
-struct Batch<Op> {
-    step: Step<Op>,
+struct Batch {
+    step: Step,
     after: Vec<After>,
 }
 
-impl<Op> Batch<Op> {
+impl Batch {
     fn new() -> Self {
         let (step, after) = (Step::default(), Vec::new());
         Self { step, after }
@@ -137,7 +136,7 @@ where
     }
 
     /// Runs until asked to stop, until all handles are gone, or until the store fails.
-    pub(super) async fn run(&mut self, first: Step<A::Op>) -> Result<(), Failure> {
+    pub(super) async fn run(&mut self, first: Step) -> Result<(), Failure> {
         let mut ticks = tokio::time::interval(self.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Batch::new();
@@ -170,7 +169,7 @@ where
 
     /// Takes in what waits, without waiting, in turns: a flood of one kind keeps none of the others
     /// out.
-    fn drain(&mut self, batch: &mut Batch<A::Op>) {
+    fn drain(&mut self, batch: &mut Batch) {
         for _ in 0..BATCH {
             let arrival = self.arrivals.try_recv().ok();
             let ask = self.asks.try_recv().ok();
@@ -191,7 +190,7 @@ where
 
     // ---- inputs
 
-    fn arrive(&mut self, arrival: Arrival, batch: &mut Batch<A::Op>) {
+    fn arrive(&mut self, arrival: Arrival, batch: &mut Batch) {
         self.journal.arrives(&self.replica, &arrival.packet);
         let kind = arrival.packet.body.kind();
         meter::count(&mut self.meter.open().counts.received, kind);
@@ -205,13 +204,13 @@ where
         }
     }
 
-    fn ask(&mut self, ask: Ask<A>, batch: &mut Batch<A::Op>) {
+    fn ask(&mut self, ask: Ask<A>, batch: &mut Batch) {
         let (step, after) = ask(&mut self.replica);
         self.take(step, batch);
         batch.after.push(after);
     }
 
-    fn wish(&mut self, wish: Wish<A>, batch: &mut Batch<A::Op>) {
+    fn wish(&mut self, wish: Wish<A>, batch: &mut Batch) {
         match (wish.make)(self.replica.ahead()) {
             Some(op) => self.propose(op, wish.replies, batch),
             None => {
@@ -226,7 +225,7 @@ where
         }
     }
 
-    fn propose(&mut self, op: A::Op, replies: Replies, batch: &mut Batch<A::Op>) {
+    fn propose(&mut self, op: A::Op, replies: Replies, batch: &mut Batch) {
         match self.replica.propose(op.clone()) {
             Ok(step) => {
                 self.journal.proposes(|| A::summary(&op));
@@ -248,7 +247,7 @@ where
     }
 
     /// Takes in a step, and notes who need not wait any more.
-    fn take(&mut self, step: Step<A::Op>, batch: &mut Batch<A::Op>) {
+    fn take(&mut self, step: Step, batch: &mut Batch) {
         if step.faults.contains(&Fault::Silenced) {
             // First: what is delivered in our lane from now on may be of another user of our key.
             self.dismiss(&NotDelivered::Equivocated, batch);
@@ -273,14 +272,14 @@ where
     }
 
     /// Nobody waits for our pending operations any more.
-    fn dismiss(&mut self, why: &NotDelivered, batch: &mut Batch<A::Op>) {
+    fn dismiss(&mut self, why: &NotDelivered, batch: &mut Batch) {
         for waiting in self.waiting.iter_mut().filter_map(Option::take) {
             answer(waiting, Err(why.clone()), batch);
         }
     }
 
     /// What a snapshot covers was delivered without a word on each.
-    fn settle_waiting(&mut self, batch: &mut Batch<A::Op>) {
+    fn settle_waiting(&mut self, batch: &mut Batch) {
         let covered = self.waiting.len().saturating_sub(self.replica.pending());
         let source = self.replica.actor();
         let head = self.replica.head(&source);
@@ -295,7 +294,7 @@ where
 
     // ---- outputs
 
-    fn commit(&mut self, mut batch: Batch<A::Op>) -> Result<(), Failure> {
+    fn commit(&mut self, mut batch: Batch) -> Result<(), Failure> {
         if let Some((op, replies)) = self.stalled.take() {
             self.propose(op, replies, &mut batch);
         }
@@ -322,7 +321,7 @@ where
         }
     }
 
-    fn spend(&mut self, batch: Batch<A::Op>) -> Result<(), Failure> {
+    fn spend(&mut self, batch: Batch) -> Result<(), Failure> {
         let (links, events, asked) = (&self.links, &self.events, &self.asked);
         let (replica, journal, meter) = (&self.replica, &mut self.journal, &self.meter);
         let writes = !batch.step.persist.is_empty();
@@ -375,7 +374,7 @@ where
 }
 
 /// Counts what follows a write.
-fn count<Op>(meter: &Meter, effect: &Effect<Op>) {
+fn count(meter: &Meter, effect: &Effect) {
     let counts = &mut meter.open().counts;
     match effect {
         Effect::Delivered(_) => counts.deliveries += 1,
@@ -411,7 +410,7 @@ fn send<A: WireAlgorithm>(
 }
 
 /// An answer that is given after the write.
-fn answer<Op>(waiting: Outcome, result: Result<Dot, NotDelivered>, batch: &mut Batch<Op>) {
+fn answer(waiting: Outcome, result: Result<Dot, NotDelivered>, batch: &mut Batch) {
     batch
         .after
         .push(Box::new(move || drop(waiting.send(result))));

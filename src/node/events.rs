@@ -15,9 +15,9 @@ const FAULTS: usize = 1024;
 /// What happened at this node.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Event<Op> {
+pub enum Event {
     /// A message took effect. It is durable.
-    Delivered(Delivery<Op>),
+    Delivered(Delivery),
     /// Something that should not be.
     Fault(Fault),
     /// A generation began.
@@ -37,12 +37,12 @@ pub enum Event<Op> {
 
 /// Where events come from.
 #[derive(Debug)]
-pub(super) struct Teller<Op> {
-    events: Sender<Event<Op>>,
+pub(super) struct Teller {
+    events: Sender<Event>,
     faults: Sender<Fault>,
 }
 
-impl<Op: Clone> Teller<Op> {
+impl Teller {
     pub(super) fn new() -> Self {
         Self {
             events: Sender::new(EVENTS),
@@ -51,14 +51,14 @@ impl<Op: Clone> Teller<Op> {
     }
 
     /// Tells whoever listens.
-    pub(super) fn tell(&self, event: Event<Op>) {
+    pub(super) fn tell(&self, event: Event) {
         match event {
             Event::Fault(fault) => drop(self.faults.send(fault)),
             event => drop(self.events.send(event)),
         }
     }
 
-    pub(super) fn downgrade(&self) -> WeakTeller<Op> {
+    pub(super) fn downgrade(&self) -> WeakTeller {
         WeakTeller {
             events: self.events.downgrade(),
             faults: self.faults.downgrade(),
@@ -68,14 +68,14 @@ impl<Op: Clone> Teller<Op> {
 
 /// From whom events come while the node runs.
 #[derive(Debug)]
-pub(super) struct WeakTeller<Op> {
-    events: WeakSender<Event<Op>>,
+pub(super) struct WeakTeller {
+    events: WeakSender<Event>,
     faults: WeakSender<Fault>,
 }
 
-impl<Op: Clone> WeakTeller<Op> {
+impl WeakTeller {
     /// What happens from now on.
-    pub(super) fn listen(&self) -> Events<Op> {
+    pub(super) fn listen(&self) -> Events {
         let (events, faults) = (self.events.upgrade(), self.faults.upgrade());
         Events {
             events: events.map_or_else(|| broadcast::channel(1).1, |events| events.subscribe()),
@@ -87,14 +87,14 @@ impl<Op: Clone> WeakTeller<Op> {
 /// The events of a node since the stream was asked for. Faults come in their order and so do all
 /// others, which come first.
 #[derive(Debug)]
-pub struct Events<Op> {
-    events: Receiver<Event<Op>>,
+pub struct Events {
+    events: Receiver<Event>,
     faults: Receiver<Fault>,
 }
 
-impl<Op: Clone> Events<Op> {
+impl Events {
     /// The next event; `None` when the node has stopped. May be dropped while it waits.
-    pub async fn next(&mut self) -> Option<Event<Op>> {
+    pub async fn next(&mut self) -> Option<Event> {
         tokio::select! {
             biased;
             Some(event) = next_event(&mut self.events) => Some(event),
@@ -104,7 +104,7 @@ impl<Op: Clone> Events<Op> {
     }
 }
 
-async fn next_event<Op: Clone>(events: &mut Receiver<Event<Op>>) -> Option<Event<Op>> {
+async fn next_event(events: &mut Receiver<Event>) -> Option<Event> {
     match events.recv().await {
         Ok(event) => Some(event),
         Err(RecvError::Lagged(missed)) => Some(Event::Missed(missed)),
@@ -112,7 +112,7 @@ async fn next_event<Op: Clone>(events: &mut Receiver<Event<Op>>) -> Option<Event
     }
 }
 
-async fn next_fault<Op>(faults: &mut Receiver<Fault>) -> Option<Event<Op>> {
+async fn next_fault(faults: &mut Receiver<Fault>) -> Option<Event> {
     match faults.recv().await {
         Ok(fault) => Some(Event::Fault(fault)),
         Err(RecvError::Lagged(missed)) => Some(Event::FaultsMissed(missed)),
@@ -127,7 +127,7 @@ mod tests {
     use crate::dot::{Dot, Seq};
     use crate::membership::Generation;
 
-    fn fault(number: u64) -> Event<u8> {
+    fn fault(number: u64) -> Event {
         let source = Actor::from_bytes([7; 32]);
         let dot = Dot {
             source,
@@ -137,7 +137,7 @@ mod tests {
         Event::Fault(Fault::Invalid { dot, reason })
     }
 
-    fn installed() -> Event<u8> {
+    fn installed() -> Event {
         Event::Installed(Installed {
             generation: Generation::GENESIS,
             seated: true,

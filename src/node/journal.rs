@@ -149,7 +149,7 @@ impl Journal {
     }
 
     /// What follows once it is durable.
-    pub(super) fn sees<A: WireAlgorithm>(&mut self, replica: &Replica<A>, effect: &Effect<A::Op>) {
+    pub(super) fn sees<A: WireAlgorithm>(&mut self, replica: &Replica<A>, effect: &Effect) {
         match effect {
             Effect::Delivered(delivery) => {
                 self.note(Kind::Apply, |scribe, event| {

@@ -129,7 +129,7 @@ struct Shared<A: WireAlgorithm> {
     wishes: mpsc::Sender<Wish<A>>,
     asks: mpsc::Sender<Ask<A>>,
     /// The driver holds the strong one: the events end with it.
-    events: WeakTeller<A::Op>,
+    events: WeakTeller,
     asked: Asked,
     links: Arc<Links>,
     meter: Arc<Meter>,
@@ -197,7 +197,7 @@ where
 
     /// What happens from now on. Who does not take events in time is told how many it missed.
     #[must_use]
-    pub fn events(&self) -> Events<A::Op> {
+    pub fn events(&self) -> Events {
         self.shared.events.listen()
     }
 
@@ -378,7 +378,7 @@ where
 
     async fn ask<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&mut Replica<A>) -> (Step<A::Op>, T) + Send + 'static,
+        ask: impl FnOnce(&mut Replica<A>) -> (Step, T) + Send + 'static,
     ) -> Result<T, RequestError> {
         let (reply, answer) = oneshot::channel();
         let ask: Ask<A> = Box::new(move |replica| {

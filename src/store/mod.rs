@@ -49,11 +49,11 @@ pub trait Store {
 
 /// What is left of a [`Step`] when its records are durable.
 #[derive(Debug)]
-pub enum Effect<Op> {
+pub enum Effect {
     /// To be sent.
     Send(Packet),
     /// To be told to the application.
-    Delivered(Delivery<Op>),
+    Delivered(Delivery),
     /// To be reported.
     Fault(Fault),
     /// A generation began.
@@ -68,10 +68,10 @@ pub enum Effect<Op> {
 ///
 /// # Errors
 /// The store's, before anything is sent; then the replica must be rebuilt from the store.
-pub fn spend<Op, S: Store>(
-    step: Step<Op>,
+pub fn spend<S: Store>(
+    step: Step,
     store: &mut S,
-    mut effect: impl FnMut(Effect<Op>),
+    mut effect: impl FnMut(Effect),
 ) -> Result<(), S::Error> {
     if !step.persist.is_empty() {
         store.append(&step.persist)?;

@@ -279,7 +279,7 @@ impl Explorer {
         replica
     }
 
-    fn drive(&self, chair: usize, replica: &mut Replica<Set>, act: &Act) -> Vec<Step<Op<u8>>> {
+    fn drive(&self, chair: usize, replica: &mut Replica<Set>, act: &Act) -> Vec<Step> {
         match act {
             Act::Approve => {
                 let step = replica.approve(self.authorisation.change);

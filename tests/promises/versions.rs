@@ -111,7 +111,7 @@ struct Office {
     wire: VecDeque<Packet>,
 }
 
-type Recovered<O> = (Box<Replica<Notes<O>>>, Step<O>);
+type Recovered<O> = (Box<Replica<Notes<O>>>, Step);
 
 fn recover<O: Operation>(office: &Office, seat: usize) -> Result<Recovered<O>, RecoverError> {
     let (key, records) = (office.keys[seat].clone(), office.records[seat].clone());
@@ -145,7 +145,7 @@ impl Office {
         office
     }
 
-    fn take<O>(&mut self, seat: usize, step: Step<O>) {
+    fn take(&mut self, seat: usize, step: Step) {
         self.records[seat].extend(step.persist);
         self.faults[seat].extend(step.faults);
         self.wire.extend(step.send);

@@ -28,7 +28,7 @@ struct Step {
 /// A stream of events. What was told and what has not been is told apart by its cursor alone.
 pub(crate) struct Stream<A: Service> {
     desk: Desk<A>,
-    events: Events<A::Op>,
+    events: Events,
     cursor: Cursor,
     /// Read from the lanes, and not told yet; the next one last.
     read: Vec<Step>,
@@ -83,7 +83,7 @@ impl<A: Service> Stream<A> {
     }
 
     /// What just happened, unless it is told from the lanes.
-    fn take(&mut self, event: &node::Event<A::Op>) -> Option<Told> {
+    fn take(&mut self, event: &node::Event) -> Option<Told> {
         match event {
             node::Event::Delivered(delivery) => {
                 let dot = delivery.dot();

@@ -183,11 +183,11 @@ pub(crate) fn wished(change: ChangeKey) -> Wished {
 }
 
 /// What happened, if this program has words for it.
-pub(crate) fn event<A: Service>(event: &node::Event<A::Op>) -> Option<Event> {
+pub(crate) fn event<A: Service>(event: &node::Event) -> Option<Event> {
     Some(match event {
         node::Event::Delivered(delivery) => Event::Delivered {
             place: place(&delivery.dot()),
-            ops: delivery.ops().iter().map(A::effect).collect(),
+            ops: delivery.ops::<A>().iter().map(A::effect).collect(),
         },
         node::Event::Fault(fault) => Event::Fault {
             kind: fault.kind().to_owned(),

@@ -64,7 +64,7 @@ impl<A: WireAlgorithm> Twins<A> {
         &mut self,
         hand: &mut Hand<'_, A>,
         half: Half,
-        input: impl FnOnce(&mut Replica<A>) -> Option<Step<A::Op>>,
+        input: impl FnOnce(&mut Replica<A>) -> Option<Step>,
     ) {
         let replica = match half {
             Half::First => hand.half_mut(),

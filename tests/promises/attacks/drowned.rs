@@ -168,7 +168,7 @@ impl Early {
         self.carry(vec![step.expect("held")]);
     }
 
-    fn carry(&mut self, steps: Vec<Step<Option<u64>>>) {
+    fn carry(&mut self, steps: Vec<Step>) {
         let mut wire: VecDeque<_> = steps.into_iter().flat_map(|step| step.send).collect();
         while let Some(packet) = wire.pop_front() {
             let own = matches!(&packet.body, Body::Echo(echo) if echo.statement.dot == self.message.message.dot());

@@ -106,7 +106,7 @@ impl Table {
     }
 
     /// A replica as its records would leave it.
-    pub(crate) fn rebuild(&self, seat: usize) -> (Replica<Set>, Step<Op<u8>>) {
+    pub(crate) fn rebuild(&self, seat: usize) -> (Replica<Set>, Step) {
         let key = self.keys[seat].clone();
         let mut set = Set::new(key.actor());
         if let Some(first) = &self.first {
@@ -172,7 +172,7 @@ impl Table {
         self.keys.iter().position(|key| key.actor() == *actor)
     }
 
-    pub(crate) fn spend(&mut self, seat: usize, step: Step<Op<u8>>) {
+    pub(crate) fn spend(&mut self, seat: usize, step: Step) {
         self.records[seat].extend(step.persist);
         self.wire.extend(step.send);
         let delivered = step.delivered.iter().map(|d| (d.dot(), d.digest()));
