@@ -1,5 +1,14 @@
 //! Evidence: found here or sent by others, kept once an actor, and never against ourselves in
 //! silence.
+//!
+//! Inputs: claims that arrive, and whatever is checked beside them. Outputs: a conviction, durable
+//! and told to all, or the silence of our own key. Invariant: who is convicted here signed two
+//! statements of which a correct replica signs one, so that anybody can check the evidence with the
+//! network's name alone, and a correct actor is never among them.
+//!
+//! Two kinds of contradiction are told apart. One of others convicts them. One of our own key with
+//! what is on record here says that our store is an old copy, or that the key is used twice: then
+//! nothing more is signed, whoever was at fault.
 
 use std::sync::Arc;
 

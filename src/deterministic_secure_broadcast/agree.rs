@@ -1,5 +1,16 @@
 //! Agreeing on the value that ends a generation: drives the membership room's agreement with what
 //! only the broadcast knows, namely whether lanes, messages and state are as a value says.
+//!
+//! Inputs: speeches, values, and whatever arrives in lanes meanwhile. Outputs: records before
+//! speeches, speeches, and the founding of the next generation. Invariant: nothing about a value is
+//! on record or voted for unless the value and the messages that it adopts are on record, so that
+//! whoever counts on them finds them, even after all members have crashed at once.
+//!
+//! An opinion on a value is a fact of the value and the boundary alone: all correct members that
+//! hold what it rests on have the same, whenever they form it. As long as something is missing
+//! there is no opinion, and the missing is asked for. That makes it the predicate `valid` of
+//! Buchman, Kwon and Milosevic (The latest gossip on BFT consensus, 2018), on which correct
+//! processes agree.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -1,5 +1,11 @@
 //! Starting from a certified snapshot: the chain of generations proves its digest, its manifest
 //! proves its chunks, and the chunks may come from anybody.
+//!
+//! State: the snapshot on its way, whether we ask for a seat, whether our store is in doubt.
+//! Inputs: parts of a snapshot, from anybody. Outputs: questions, at a steady pace, another part of
+//! each peer; and the state, once it is whole. Invariant: no byte is kept that the manifest does
+//! not prove, and no manifest that a quorum did not certify, so that a liar can delay a newcomer by
+//! what it does not send, and cannot mislead it or fill its memory.
 
 use std::collections::BTreeMap;
 

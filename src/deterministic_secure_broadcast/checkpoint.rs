@@ -1,4 +1,8 @@
 //! Fewer records for the same replica: what a certified snapshot covers need not be replayed.
+//!
+//! Outputs: records that a store may put in the place of all it holds. Invariant: the replica that
+//! is rebuilt from them signs and delivers what this one would. So what binds us is in them, locks
+//! and evidence and our silence, and none are made while a change of the members is open.
 
 use std::sync::Arc;
 

@@ -1,6 +1,16 @@
 //! The deliver rule: a certified message takes effect when it is next in its lane, here, and valid
 //! on the very state that it is applied to. What is early is held; whatever it rests on is
 //! certified too, and will come.
+//!
+//! Inputs: certificates, and the messages that they are of. Outputs: deliveries, in the order of
+//! each lane, each with its record. Invariants: what is delivered was certified by a quorum that
+//! the newest generation known here vouches for; a lane is delivered without a gap; and the
+//! algorithm never applies what it does not call valid.
+//!
+//! Why waiting is enough: a correct member echoes what is valid on what it has delivered. All of
+//! that was certified, so that it comes; and what is valid for a source stays valid until that
+//! source's next operation is applied (the law *stable*, [`laws`](crate::traits)), whatever is
+//! applied before it here.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -195,7 +195,7 @@ impl Progress {
 }
 
 /// What a replica holds beyond its algorithm and its delivered log; each part is bounded by
-/// [`Limits`].
+/// [`Limits`](crate::codec::Limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryUse {
@@ -204,7 +204,8 @@ pub struct MemoryUse {
     /// Bytes of operations held in lanes, not delivered.
     pub lane_bytes: usize,
     /// The same, of the lane that holds most: at most a chunk, which its last message may exceed,
-    /// and one message beside it. That is `chunk_bytes` and twice `message_bytes` of [`Limits`].
+    /// and one message beside it. That is `chunk_bytes` and twice `message_bytes` of
+    /// [`Limits`](crate::codec::Limits).
     pub most_lane_bytes: usize,
     /// Own operations that wait for a message.
     pub outbox_ops: usize,

@@ -4,6 +4,14 @@
 //! Installing takes up what the boundary imposes: each adopted lock replaces our own to the
 //! contrary and is echoed anew for everybody to tally, so that what was in flight completes even if
 //! its source is gone; at a sealed dot nobody echoes any more, and the source is convicted.
+//!
+//! Inputs: foundings, each with its certificate, and the deliveries that bring us to a frontier.
+//! Outputs: the next generation, as one record. Invariants: generations are installed in their
+//! order, on the state that their members certified, and never before everything up to the frontier
+//! is here; what a boundary names is kept until a frontier covers it.
+//!
+//! A replica whose state is not the certified one stops there, and says so: either a law of the
+//! algorithm is broken, or more members lie than are tolerated, and going on would hide which.
 
 use std::sync::Arc;
 

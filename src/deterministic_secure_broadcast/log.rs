@@ -1,4 +1,8 @@
 //! What was delivered of one lane since the last boundary but one, with the proofs that are kept.
+//!
+//! Not every certificate is kept: one at the end of each segment that fits an answer proves all
+//! messages before it, since each names its parent's digest, and a generation's frontier proves its
+//! own. Invariant: whatever is kept can be served to somebody who trusts nobody.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

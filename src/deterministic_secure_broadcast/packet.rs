@@ -2,6 +2,9 @@
 //!
 //! A packet needs no signature: each statement in it is signed by whoever it binds. Its `from` is a
 //! return address and is never believed.
+//!
+//! Bounds are checked before anything else, from [`Limits`] alone: a packet within them costs a
+//! bounded number of signature checks and bytes, whoever sends it.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,6 +7,10 @@
 //! by copying the whole algorithm, and kept up to date while more may follow: so who proposes in
 //! bursts does not pay a copy for each. Who has nothing pending for some ticks, or always waits for
 //! one operation before the next, has no copy.
+//!
+//! Invariants: an operation that was accepted is durable, in the outbox or in a message, before
+//! anybody hears of it; at most one message of ours is in flight, so that a crash never makes two
+//! at one dot; and operations leave in the order in which they were accepted.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

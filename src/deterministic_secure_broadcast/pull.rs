@@ -10,6 +10,10 @@
 //! reached a generation's frontier. No more of a lane is held than one chunk: where a frontier is
 //! further, or is not where the held segment leads, the certified snapshot of the newest generation
 //! is the way there.
+//!
+//! Invariants: what is held and served was checked, with its source's signature; a copy that is
+//! good is never replaced by another; the parts of an answer are judged one by one, so that a bad
+//! one keeps no good one away; and nothing is taken that was not asked for.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,5 +1,11 @@
 //! Building a replica from what it made durable: the first start has nothing, every later one goes
 //! on where it stopped.
+//!
+//! Inputs: the genesis, and records in their order. Outputs: the replica, and what it says again.
+//! Invariant: a replica that is rebuilt is bound by all that its key has said, as each record was
+//! durable before what it allows was sent. While records are replayed nothing is signed, and of
+//! signatures only those on which generations rest are checked again: the rest are our own words. A
+//! store of which one record does not follow from those before it is refused as a whole.
 
 use std::sync::Arc;
 

@@ -1,5 +1,10 @@
 //! Messages that a value, a report or a boundary rests on, beside those that lanes hold: asked for,
 //! taken in, kept, served.
+//!
+//! Invariant: what a boundary names, a vote names or a report is locked on is on record here and
+//! kept until a frontier covers it, or later values could not be judged by anybody once all have
+//! let go of it. No more is asked for than reports and values name, at most one message for each
+//! member's lane, so that none takes another's place.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
