@@ -7,6 +7,10 @@
 //! > one correct replica accepts, all do. So all end in the same state, and it is one that the
 //! > algorithm's rules allow.
 //!
+//! In the words of the field: operation-based CRDTs over Byzantine reliable broadcast with quorum
+//! certificates, as a state machine without I/O. Replicas catch up by anti-entropy. Consensus is
+//! needed only when the members change, once an epoch. The [glossary](#glossary) has our words.
+//!
 //! # The onion
 //!
 //! ```text
