@@ -2,8 +2,9 @@
 //!
 //! State: of each the furthest that it signed to be, and when to ask and tell it again. Inputs:
 //! standings that are checked. Outputs: who leads, who is level, who has to be told. Invariant:
-//! what is known of a peer only grows, and comes from its own key: the sender that a packet names
-//! is never believed, or anybody could make us silent towards a member.
+//! what is known of a peer only grows for as long as it is remembered, and comes from its own key:
+//! the sender that a packet names is never believed, or anybody could make us silent towards a
+//! member.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

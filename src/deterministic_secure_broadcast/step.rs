@@ -165,7 +165,8 @@ impl Delivery {
     /// look pays nothing. `A` is the algorithm of the replica that delivered them.
     ///
     /// # Panics
-    /// When they are those of another algorithm, which decode as none of `A`.
+    /// When they do not decode, as those of another algorithm may not; others of those decode into
+    /// operations that nobody issued. So ask for the replica's own.
     #[must_use]
     pub fn ops<A: WireAlgorithm>(&self) -> Vec<A::Op> {
         let bytes = self.entry.message().ops.as_slice();

@@ -93,6 +93,7 @@ impl Committee {
             .iter()
             .map(Actor::public_key)
             .collect::<Result<Vec<_>, _>>()?;
+        debug_assert_eq!(seats.len(), members.len(), "a seat for each member");
         let quorum = seats.len() - (seats.len() - 1) / 3;
         Ok(Self {
             generation,

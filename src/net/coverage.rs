@@ -24,7 +24,7 @@ pub enum Kind {
     /// A packet of this kind arrived.
     Packet(&'static str),
     /// A correct replica refused a packet for this reason.
-    PacketError(&'static str),
+    Refusal(&'static str),
     /// A correct replica reported a fault.
     Report(&'static str),
     /// A correct replica entered this state.
@@ -37,7 +37,7 @@ impl Kind {
             Self::Fault(what) => ("fault", what),
             Self::Lie(what) => ("lie", what),
             Self::Packet(what) => ("packet", what),
-            Self::PacketError(what) => ("refusal", what),
+            Self::Refusal(what) => ("refusal", what),
             Self::Report(what) => ("report", what),
             Self::State(what) => ("state", what),
         }
@@ -72,16 +72,16 @@ const FAULTS: [&str; 21] = [
 /// What nothing within the bound on liars can bring about on a simulated network.
 const IMPOSSIBLE: [Kind; 9] = [
     // Nobody lies to a committee of one.
-    Kind::PacketError("change: the last member"),
+    Kind::Refusal("change: the last member"),
     // Only who has a lane is accused or believed, and lanes are those of actors whose keys are
     // good.
-    Kind::PacketError("evidence: an unusable key"),
-    Kind::PacketError("report: an unusable key"),
+    Kind::Refusal("evidence: an unusable key"),
+    Kind::Refusal("report: an unusable key"),
     // A quorum would have had to decide on it.
-    Kind::PacketError("generation: a bad value"),
-    Kind::PacketError("generation: not that of the invitation"),
+    Kind::Refusal("generation: a bad value"),
+    Kind::Refusal("generation: not that of the invitation"),
     // A proposal of nothing is no packet that is refused but a fault that is reported.
-    Kind::PacketError("packet: a message of nothing"),
+    Kind::Refusal("packet: a message of nothing"),
     // The algorithm would have to break a law.
     Kind::Report("broken law"),
     Kind::Report("diverged"),
@@ -104,7 +104,7 @@ impl Coverage {
             .map(Kind::Fault)
             .chain(Vice::ALL.iter().map(|vice| Kind::Lie(vice.name())))
             .chain(Body::KINDS.into_iter().map(Kind::Packet))
-            .chain(REFUSALS.iter().map(|refusal| Kind::PacketError(refusal)))
+            .chain(REFUSALS.iter().map(|refusal| Kind::Refusal(refusal)))
             .chain(Fault::KINDS.into_iter().map(Kind::Report))
             .chain(Replica::<A>::every_situation().map(Kind::State));
         Self {

@@ -432,7 +432,7 @@ impl<A: WireAlgorithm> Net<A> {
             return;
         }
         let reason = coverage::refusal(&refusal);
-        self.coverage.hit(Kind::PacketError(reason));
+        self.coverage.hit(Kind::Refusal(reason));
         let event = Event::Refused {
             at,
             refusal: refusal.clone(),

@@ -81,7 +81,10 @@ pub(crate) fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
 
 /// The file without its comments and without its unit tests, which may look anywhere.
 pub(crate) fn production(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let code = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or(text);
     let lines = code.lines().map(|line| match line.find("//") {
         Some(comment) => &line[..comment],
         None => line,

@@ -399,9 +399,10 @@ fn another_first_state_or_another_algorithm_is_refused() {
     );
 }
 
-/// A message that has the next number or the right parent, and not both.
+/// A message that has the next number or the right parent, and not both; and generations of which
+/// there are none.
 #[test]
-fn a_lock_or_a_stretch_that_does_not_follow_is_no_record() {
+fn a_lock_a_segment_or_an_installation_that_does_not_follow_is_no_record() {
     use bft_crdts::deterministic_secure_broadcast::{RecoverError, Segment};
     let table = Table::of(4);
     let me = table.actor(1);
@@ -436,6 +437,8 @@ fn a_lock_or_a_stretch_that_does_not_follow_is_no_record() {
         };
         assert_eq!(recover(lock), refused);
     }
+    let nothing = Record::Installed(Vec::new());
+    assert_eq!(recover(nothing), Some(RecoverError::Record { index: 0 }));
 }
 
 #[test]

@@ -18,7 +18,7 @@ struct Source {
 const FILE_LINES: usize = 400;
 const LONG_FILES: &[(&str, usize)] = &[
     ("codec.rs", 430),
-    ("net/mod.rs", 520),
+    ("net/mod.rs", 510),
     ("node/links.rs", 500),
 ];
 
@@ -27,7 +27,7 @@ const PROSE: usize = 100;
 
 /// Fields of a struct in the protocol's rooms; those that have more.
 const FIELDS: usize = 10;
-const WIDE_STRUCTS: &[(&str, usize)] = &[("Closing", 18), ("Peer", 11), ("Agreement", 19)];
+const WIDE_STRUCTS: &[(&str, usize)] = &[("Closing", 16), ("Peer", 11), ("Agreement", 20)];
 
 /// Methods in one `impl` of the protocol's rooms.
 const METHODS: usize = 25;
@@ -36,13 +36,14 @@ const METHODS: usize = 25;
 const ASSERTIONS: usize = 3;
 
 /// Names that are bound twice in a row, the second time to what is made of the first.
-const CHAINS: usize = 165;
+const CHAINS: usize = 74;
 
-/// Lines of documentation for 100 lines of code, at least, in each room.
+/// Lines of documentation for 100 lines of code, at least; in which rooms there are less.
+const USUAL_DOCS: usize = 25;
 const DOCS: &[(&str, usize)] = &[
-    ("actor", 25),
-    ("bank", 25),
     ("bin", 10),
+    ("few", 11),
+    ("index", 10),
     ("deterministic_secure_broadcast", 16),
     ("laws", 18),
     ("membership", 22),
@@ -50,7 +51,7 @@ const DOCS: &[(&str, usize)] = &[
     ("node", 17),
     ("orswot", 22),
     ("recording", 19),
-    ("store", 25),
+    ("summary", 18),
     ("types", 23),
 ];
 
@@ -87,9 +88,10 @@ fn is_protocol(source: &&Source) -> bool {
     ["deterministic_secure_broadcast", "membership"].contains(&source.room.as_str())
 }
 
-fn most(exceptions: &[(&str, usize)], name: &str, usual: usize) -> usize {
+/// The bound of a thing: the usual one, unless it is an exception.
+fn bound(exceptions: &[(&str, usize)], name: &str, usual: usize) -> usize {
     let exception = exceptions.iter().find(|(of, _)| *of == name);
-    exception.map_or(usual, |(_, most)| *most)
+    exception.map_or(usual, |(_, bound)| *bound)
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn no_file_is_too_long() {
     for source in released() {
         let (lines, most) = (
             code(&source).len(),
-            most(LONG_FILES, &source.path, FILE_LINES),
+            bound(LONG_FILES, &source.path, FILE_LINES),
         );
         assert!(lines <= most, "{} has {lines} lines of code", source.path);
     }
@@ -160,7 +162,7 @@ fn the_protocol_s_structs_and_impls_are_small() {
             let fields = inside
                 .iter()
                 .filter(|line| line.contains(": ") && begins(line, &[""]));
-            let (fields, most) = (fields.count(), most(WIDE_STRUCTS, name, FIELDS));
+            let (fields, most) = (fields.count(), bound(WIDE_STRUCTS, name, FIELDS));
             assert!(
                 fields <= most,
                 "{}: {name} has {fields} fields",
@@ -209,7 +211,7 @@ fn names_are_bound_once_and_not_in_chains() {
                 let rest = line.trim_start().strip_prefix("let ")?;
                 let rest = rest.trim_start_matches("mut ");
                 let name = rest.split([':', ' ', '=']).next()?;
-                (!name.is_empty() && rest.contains('=')).then(|| name.to_owned())
+                (!["", "_"].contains(&name) && rest.contains('=')).then(|| name.to_owned())
             };
             let first = bound(&pair[0]).filter(|_| pair[0].ends_with(';'));
             if first.is_some() && first == bound(&pair[1]) {
@@ -217,7 +219,11 @@ fn names_are_bound_once_and_not_in_chains() {
             }
         }
     }
-    assert!(chains.len() <= CHAINS, "{}: {chains:#?}", chains.len());
+    assert_eq!(
+        chains.len(),
+        CHAINS,
+        "less is better, and the new number: {chains:#?}"
+    );
 }
 
 #[test]
@@ -230,8 +236,8 @@ fn each_room_is_documented() {
         *lines += code(&source).len();
         *said += docs.count();
     }
-    for (room, least) in DOCS {
-        let (lines, said) = rooms[*room];
+    for (room, (lines, said)) in rooms {
+        let least = bound(DOCS, &room, USUAL_DOCS);
         assert!(
             said * 100 >= least * lines,
             "{room}: {said} lines of documentation for {lines} of code"
