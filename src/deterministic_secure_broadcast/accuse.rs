@@ -24,6 +24,12 @@ use crate::membership::{Mark, Report, Seat};
 use crate::traits::WireAlgorithm;
 
 impl<A: WireAlgorithm> Replica<A> {
+    /// Takes evidence from others: it convicts only when both its signatures are good, so that
+    /// nobody has to be believed. Evidence against who is convicted already is not checked again,
+    /// or a liar could make us check the same two signatures for ever.
+    ///
+    /// # Errors
+    /// When the accused has no lane here, or the evidence proves nothing.
     pub(super) fn handle_evidence(
         &mut self,
         evidence: Arc<Equivocation>,
@@ -146,6 +152,8 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Convicts an actor by evidence that is checked: durable before it is told, told to all with
+    /// the next standing, and to the actor itself at once.
     pub(super) fn convict(&mut self, accused: Actor, evidence: Arc<Equivocation>, step: &mut Step) {
         if accused == self.actor() {
             self.silence(step);

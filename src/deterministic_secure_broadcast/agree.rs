@@ -50,6 +50,11 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Hears what a member says in the agreement, whoever brings it. The agreement checks each
+    /// signature in it, and counts what is new.
+    ///
+    /// # Errors
+    /// When a part of it is malformed, or not of this generation's agreement.
     pub(super) fn handle_speech(
         &mut self,
         from: Actor,
@@ -70,6 +75,8 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
+    /// Lets time pass in the agreement: its timeouts are in ticks, so that only how soon it ends
+    /// depends on time, and never what it decides.
     pub(super) fn tick_agreement(&mut self, step: &mut Step) {
         if let Some(agreement) = &mut self.closing.agreement {
             let turn = agreement.tick();
@@ -278,6 +285,8 @@ impl<A: WireAlgorithm> Replica<A> {
         self.install_if_level(step);
     }
 
+    /// Gives the agreement an opinion on each value that it awaits one on, as far as all that a
+    /// value rests on has arrived.
     fn answer_questions(&mut self, step: &mut Step) {
         let Some(agreement) = &self.closing.agreement else {
             return;
@@ -365,6 +374,8 @@ impl<A: WireAlgorithm> Replica<A> {
         (terms.reports.len() >= self.history.committee.quorum()).then_some(terms)
     }
 
+    /// Offers our value to the agreement, which proposes it when it is our turn. One that does not
+    /// pass its own check is not offered: others would vote against it, and the round be lost.
     fn offer_value(&mut self, value: Value, step: &mut Step) {
         let value = Arc::new(value);
         let digest = value.digest(&self.history.network);
@@ -405,6 +416,8 @@ impl<A: WireAlgorithm> Replica<A> {
         messages.filter(|(dot, _)| ahead(dot)).collect()
     }
 
+    /// Asks everybody for what we lack: a value rests on lanes that we do not have, and who has
+    /// them is not known.
     pub(super) fn pull_from_all(&mut self, step: &mut Step) {
         for member in self.peers.actors() {
             self.pull(member, step);
@@ -421,6 +434,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.want_value(digest, step);
     }
 
+    /// Asks all members for a value that somebody spoke of. It proves itself by its digest.
     fn want_value(&self, digest: Digest, step: &mut Step) {
         let want = Want {
             value: Some(digest),
@@ -449,6 +463,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.closing.decided = None;
     }
 
+    /// Convicts who contradicted itself in the agreement, unless it is convicted.
     pub(super) fn convict_member(&mut self, evidence: Equivocation, step: &mut Step) {
         let accused = evidence.accused();
         if !self.lanes.is_convicted(&accused) {

@@ -70,6 +70,8 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Asks for a seat again, until there is one here. Where we stand is named in it, so that an
+    /// old wish lets nobody in later.
     pub(super) fn resend_entry(&mut self, step: &mut Step) {
         if self.history.committee.contains(&self.actor()) {
             self.bootstrap.joining = None;
@@ -156,6 +158,8 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Asks a peer for a part that is missing, another one than others were asked for while there
+    /// are such: so that all serve at once, and one that sends nothing holds up its own part alone.
     fn ask_part(&mut self, peer: Actor, step: &mut Step) {
         let Some(fetching) = &mut self.bootstrap.fetching else {
             return;
@@ -212,6 +216,12 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Takes a part of the snapshot that is being fetched, from whoever sends it. One of another
+    /// generation is left out in silence: it may have been asked for before a newer one was
+    /// founded.
+    ///
+    /// # Errors
+    /// When the certified digest, or the manifest, does not prove it.
     pub(super) fn handle_part(
         &mut self,
         from: Actor,
@@ -255,6 +265,8 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
+    /// All chunks are here. The record is written before the state is taken up, and only if it is:
+    /// a state that does not decode, or that the algorithm's budget refuses, leaves no trace.
     fn finish_fetch(&mut self, step: &mut Step) {
         let Some(fetching) = self.bootstrap.fetching.take() else {
             return;

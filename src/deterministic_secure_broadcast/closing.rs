@@ -171,6 +171,11 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(step)
     }
 
+    /// Takes a member's approval of a change. A quorum of them freezes us; before that, a change
+    /// that we have not approved is told to the application.
+    ///
+    /// # Errors
+    /// When it is not signed by a member for this generation, or the change cannot be made in it.
     pub(super) fn handle_approve(
         &mut self,
         consent: &Consent,
@@ -199,6 +204,7 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
+    /// Whether we consented to a change, or a quorum did.
     fn has_approved(&self, change: &ChangeKey) -> bool {
         let seat = self.history.committee.seat(&self.actor());
         let own = seat
@@ -241,6 +247,8 @@ impl<A: WireAlgorithm> Replica<A> {
         self.send_report(step);
     }
 
+    /// Says our report to all, with the changes that it rests on: so whoever receives it can
+    /// freeze, too.
     fn send_report(&self, step: &mut Step) {
         if let Some(report) = &self.closing.own_report {
             let report = Arc::clone(report);
@@ -249,6 +257,9 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Where our lanes end, and what we are bound to after that: the lock that we echoed, or the
+    /// proof that a source contradicted itself there. What the last boundary imposes is left out,
+    /// as everybody carries it on.
     fn own_report(&self) -> Report {
         let mut report = Report::of(&self.history.boundary);
         for (source, lane) in self.lanes.iter() {
@@ -284,6 +295,11 @@ impl<A: WireAlgorithm> Replica<A> {
         report
     }
 
+    /// Takes a member's report and the changes that come with it.
+    ///
+    /// # Errors
+    /// When the report is malformed, or a signature is bad, of it or of a change; then nothing of
+    /// it is taken.
     pub(super) fn handle_report(
         &mut self,
         report: &Signed<Report>,

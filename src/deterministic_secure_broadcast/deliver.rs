@@ -60,6 +60,12 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Takes a certificate. What is cheap is asked first: whether its dot is delivered, whether its
+    /// committee's word counts now, whether it is next; its signatures are checked last, and once.
+    ///
+    /// # Errors
+    /// When its lane is not known, the closing rule refuses it, or its signatures do not make a
+    /// quorum.
     pub(super) fn handle_certificate(
         &mut self,
         from: Actor,
@@ -123,6 +129,9 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(fact.claim())
     }
 
+    /// Takes a checked certificate for the next message of a lane. If that is not the message that
+    /// we hold, ours is not the one that counts: what contradicts it is evidence, and the message
+    /// is fetched.
     fn accept_certificate(
         &mut self,
         from: Actor,
@@ -172,6 +181,8 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
+    /// Puts the message that was missing behind its certificate. From here on it is on record that
+    /// a quorum certified it.
     fn fill(&mut self, source: Actor, entry: Entry, step: &mut Step) {
         let lane = self.lanes.kept(&source);
         let locked = lane.lock().map(|lock| lock.entry.digest);
@@ -271,6 +282,8 @@ impl<A: WireAlgorithm> Replica<A> {
         true
     }
 
+    /// Applies operations that are certified and valid here, to the algorithm and to the copy on
+    /// which our own next ones are judged.
     pub(super) fn apply(&mut self, source: Actor, ops: Vec<A::Op>) {
         for op in ops {
             if source != self.signer.actor() {

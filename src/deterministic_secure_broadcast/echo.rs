@@ -22,6 +22,13 @@ use crate::traits::{Verdict, WireAlgorithm};
 const PATIENCE: u64 = 8;
 
 impl<A: WireAlgorithm> Replica<A> {
+    /// Takes a proposal, from its source or from whoever sends it on: it is signed, so that it
+    /// makes no difference. If a value rests on it, it is kept for that, whatever the rules make of
+    /// it.
+    ///
+    /// # Errors
+    /// When its lane is not known, it is signed badly, or it breaks a rule; then nobody is accused
+    /// by it.
     pub(super) fn handle_proposal(
         &mut self,
         from: Actor,
@@ -234,6 +241,12 @@ impl<A: WireAlgorithm> Replica<A> {
         Some(fact.into_claim())
     }
 
+    /// Takes an echo. It counts only for the lock that is of the same statement; its signature is
+    /// checked only then, or when it claims to be ours, so that echoes of what we do not hold cost
+    /// a liar more than us.
+    ///
+    /// # Errors
+    /// When nothing here waits for it, or its signature is bad.
     pub(super) fn handle_echo(
         &mut self,
         claim: Signed<Echo>,
@@ -375,6 +388,10 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
+    /// The fact behind a source's signature on its message.
+    ///
+    /// # Errors
+    /// When the signature or the key is bad.
     pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Echo>, PacketError> {
         let source = entry.message().source;
         if let Some(key) = self

@@ -74,6 +74,7 @@ impl<A: WireAlgorithm> Execution<A> {
     }
 }
 
+/// A state as it was encoded; `None` when the bytes are those of none.
 fn decoded<A: WireAlgorithm>(snapshot: &Snapshot) -> Option<A::ReplicatedState> {
     let bytes = snapshot.bytes().as_slice();
     decode(bytes, bytes.len()).ok()

@@ -215,6 +215,7 @@ impl History {
         }
     }
 
+    /// The closing rule where nothing is founded beyond what is installed here.
     fn vouch_installed(&self, certificate: &Certificate) -> Vouch {
         let Echo {
             generation,

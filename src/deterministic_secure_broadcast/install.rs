@@ -44,6 +44,11 @@ fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Closing) -> Option<
 }
 
 impl<A: WireAlgorithm> Replica<A> {
+    /// Takes what founded a generation, from whoever shows it: it proves itself. Who is no member
+    /// that we know and shows us news becomes a contact, as all whom we knew may have left.
+    ///
+    /// # Errors
+    /// When it does not follow from what we know, or is not of the chain that we trust.
     pub(super) fn handle_founding(
         &mut self,
         from: Actor,

@@ -122,10 +122,12 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Others that have to answer: a quorum, but for ourselves.
     fn needed_answers(&self) -> usize {
         self.history.committee.quorum() - 1
     }
 
+    /// Members of this generation that have answered since we asked.
     fn answers(&self, doubt: &Doubt) -> usize {
         let answered = doubt.answered.iter();
         answered
@@ -133,6 +135,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .count()
     }
 
+    /// What a member is asked with. Only who received it can answer with it.
     fn challenge(&self, member: Actor) -> Option<Digest> {
         let secret = self.bootstrap.doubt.as_ref()?.secret;
         let challenge = Challenge { secret, member };
@@ -325,6 +328,10 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Whether a statement that is not on record here was signed with our key.
+    ///
+    /// # Errors
+    /// When it was not: then who told us of it lies.
     fn is_ours<T: Statement>(&self, claim: Signed<T>) -> Result<bool, PacketError> {
         let key = self
             .actor()
@@ -353,6 +360,7 @@ impl<A: WireAlgorithm> Replica<A> {
         known || echo.generation < self.generation()
     }
 
+    /// A report was on record before it was sent.
     fn remembers_report(&self, report: &Report) -> bool {
         let own = self.closing.own_report.as_ref();
         report.generation < self.generation() || own.is_some_and(|own| own.statement == *report)

@@ -282,6 +282,10 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(step)
     }
 
+    /// Hands a body that is of this generation, or of none, to its rule.
+    ///
+    /// # Errors
+    /// Those of the rule.
     fn handle(&mut self, from: Actor, body: Body, step: &mut Step) -> Result<(), PacketError> {
         match body {
             Body::Proposal(proposal) => self.handle_proposal(from, proposal, step),
@@ -341,6 +345,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     // ---- helpers of the rules
 
+    /// Sends to somebody else; what is for ourselves is known here already.
     fn send(&self, to: Actor, body: Body, step: &mut Step) {
         if to != self.actor() {
             let from = self.actor();
@@ -348,6 +353,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Sends to each other member.
     fn send_to_members(&self, body: &Body, step: &mut Step) {
         for member in self.history.committee.actors() {
             self.send(*member, body.clone(), step);

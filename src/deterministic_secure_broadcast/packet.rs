@@ -351,6 +351,7 @@ fn check_segment(proposals: &[Arc<Proposal>], limits: &Limits) -> Result<(), Dec
     Ok(())
 }
 
+/// A message has no more bytes of operations than one may have.
 fn check_message(message: &Message, limits: &Limits) -> Result<(), DecodeError> {
     let (len, limit) = (message.ops.len(), limits.message_bytes as usize);
     if len > limit {
@@ -359,6 +360,7 @@ fn check_message(message: &Message, limits: &Limits) -> Result<(), DecodeError> 
     Ok(())
 }
 
+/// A certificate has no more signatures than there may be seats.
 fn check_certificate(certificate: &Certificate, limits: &Limits) -> Result<(), DecodeError> {
     most(certificate.signatures.len(), limits.seats)
 }
@@ -370,11 +372,13 @@ fn check_standings(
     standing.map_or(Ok(()), |standing| check_standing(standing, limits))
 }
 
+/// A standing names no more lanes, and no more of the convicted, than there may be lanes.
 fn check_standing(standing: &Signed<Standing>, limits: &Limits) -> Result<(), DecodeError> {
     most(standing.statement.frontier.len(), limits.lanes)?;
     most(standing.statement.convicted.len(), limits.lanes)
 }
 
+/// Whether there are no more of something than a limit.
 fn most(len: usize, limit: u32) -> Result<(), DecodeError> {
     if len > limit as usize {
         return Err(DecodeError::TooMany {

@@ -187,6 +187,11 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(step)
     }
 
+    /// Whether an operation of ours may be taken, asked of everything that could keep it from being
+    /// delivered later.
+    ///
+    /// # Errors
+    /// What is in its way.
     fn check_proposal(&mut self, op: &A::Op, encoded: &Bytes) -> Result<(), ProposeError> {
         let me = self.actor();
         if self.signer.is_silenced() || self.lanes.is_convicted(&me) {
@@ -262,6 +267,7 @@ impl<A: WireAlgorithm> Replica<A> {
         true
     }
 
+    /// A message of ours, with its digest. Its signature is our echo of it in this generation.
     fn sign_message(&self, message: Message) -> Option<Entry> {
         let echo = Echo {
             generation: self.generation(),

@@ -79,6 +79,11 @@ impl<A: WireAlgorithm> Replica<A> {
         self.send(from, Body::Request(request), step);
     }
 
+    /// Answers whoever asks, member or not, with as much as a packet holds: first generations, as
+    /// nothing else proves itself without them, then segments of lanes.
+    ///
+    /// # Errors
+    /// When the asker's standing is signed badly.
     pub(super) fn handle_request(
         &mut self,
         from: Actor,
@@ -305,6 +310,10 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
+    /// What the newest generation that is known makes of a segment that hangs together.
+    ///
+    /// # Errors
+    /// When its certificate is bad, or the closing rule refuses it.
     fn weigh(
         &self,
         source: Actor,
@@ -363,6 +372,7 @@ fn answer_room(limits: &Limits) -> usize {
     (limits.packet_bytes as usize).saturating_sub(standing)
 }
 
+/// Bytes of a segment in an answer, at most.
 fn segment_size(chunk: &Segment) -> usize {
     let messages = chunk
         .proposals

@@ -88,6 +88,10 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// The replica before its first record.
+    ///
+    /// # Errors
+    /// When the genesis describes another algorithm, or founds no committee.
     fn fresh(key: SigningActor, algorithm: A, genesis: Genesis) -> Result<Self, RecoverError> {
         genesis.check(&algorithm)?;
         let history = History::begin(genesis, Snapshot::of(&algorithm))?;
@@ -187,12 +191,14 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// An operation waits again as it did.
     fn replay_queued(&mut self, bytes: Bytes) -> Option<()> {
         let op = decode(bytes.as_slice(), bytes.len()).ok()?;
         self.outbox.push(op, bytes);
         Some(())
     }
 
+    /// We are bound again to the message that we echoed, or issued.
     fn replay_locked(&mut self, proposal: Arc<Proposal>, from_outbox: u32) -> Option<()> {
         let entry = Entry::new(&self.history.network, proposal);
         let lane = self.lanes.get(&entry.message().source)?;
@@ -206,12 +212,15 @@ impl<A: WireAlgorithm> Replica<A> {
         self.outbox.drop_first(from_outbox as usize).then_some(())
     }
 
+    /// A change has frozen us. Whether a quorum approved it was checked before it was on record.
     fn replay_frozen(&mut self, authorised: Authorised) -> Option<()> {
         let key = authorised.change().key();
         self.closing.changes.insert(key, authorised);
         Some(())
     }
 
+    /// Generations follow each other as they did, each proven again by its certificate. There is at
+    /// least one.
     fn replay_foundings(&mut self, foundings: Vec<Arc<Founding>>) -> Option<()> {
         if foundings.is_empty() {
             return None;
@@ -223,6 +232,8 @@ impl<A: WireAlgorithm> Replica<A> {
         Some(())
     }
 
+    /// A segment is certified again. It has to follow what was delivered; its certificate was
+    /// checked before it was on record.
     fn replay_certified(&mut self, chunk: Segment) -> Option<()> {
         // What was certified was believed of a generation that we had heard of, and may not have
         // installed: it is on record when it is.
@@ -263,6 +274,7 @@ impl<A: WireAlgorithm> Replica<A> {
         Some(())
     }
 
+    /// A message is delivered again. What a record says was valid, was.
     fn replay_delivered(&mut self, dot: Dot) -> Option<()> {
         let lane = self.lanes.get_mut(&dot.source)?;
         let entry = lane.certified.as_ref()?.tail.front()?.clone();

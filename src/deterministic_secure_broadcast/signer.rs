@@ -66,6 +66,7 @@ impl Signer {
         self.doubting = doubting;
     }
 
+    /// Whether anything may be signed now.
     pub(super) fn may_sign(&self) -> bool {
         !self.replaying && !self.silenced && !self.doubting
     }

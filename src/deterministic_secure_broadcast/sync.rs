@@ -48,6 +48,11 @@ impl<A: WireAlgorithm> Replica<A> {
 
     // ---- who has what
 
+    /// Hears where a member stands. Who has more is asked for it; anybody else is told where we
+    /// stand, which ends the exchange when we are level.
+    ///
+    /// # Errors
+    /// When the standing is signed badly.
     pub(super) fn handle_announce(
         &mut self,
         from: Actor,
@@ -64,6 +69,10 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
+    /// Hears where a member stands that we told where we do.
+    ///
+    /// # Errors
+    /// When the standing is signed badly.
     pub(super) fn handle_receipt(
         &mut self,
         from: Actor,
@@ -230,6 +239,7 @@ impl<A: WireAlgorithm> Replica<A> {
         step
     }
 
+    /// Tells where we stand, if we have ever signed it.
     pub(super) fn announce(&mut self, to: Actor, step: &mut Step) {
         if let Some(standing) = self.standing() {
             self.send(to, Body::Announce(standing), step);

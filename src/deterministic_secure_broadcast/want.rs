@@ -129,6 +129,8 @@ impl<A: WireAlgorithm> Replica<A> {
         self.keep_payload(entry);
     }
 
+    /// Serves messages and a value to whoever asks, once each: what is asked for proves itself by
+    /// its digest.
     pub(super) fn handle_want(&mut self, from: Actor, want: &Want, step: &mut Step) {
         if let Some(candidate) = want
             .value
