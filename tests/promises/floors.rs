@@ -31,14 +31,21 @@ const SIDES: [&[&str]; 2] = [
     &["deterministic_secure_broadcast", "membership"],
 ];
 
-struct Source {
-    path: String,
-    room: String,
-    floor: usize,
-    text: String,
+/// A file below `src/`, and the room that it stands in: its folder there, or its name.
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) room: String,
+    pub(crate) text: String,
 }
 
-fn sources() -> Vec<Source> {
+impl Source {
+    fn floor(&self) -> usize {
+        floor_of(&self.room).expect("every file of the house stands on a floor")
+    }
+}
+
+/// Every file below `src/`, in the order of their paths.
+pub(crate) fn files() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
     walk(&root, &mut paths);
@@ -48,27 +55,27 @@ fn sources() -> Vec<Source> {
         let path = path.strip_prefix(&root).expect("below src");
         let path = path.to_string_lossy().replace('\\', "/");
         let room = path.split(['/', '.']).next().unwrap_or_default().to_owned();
-        match floor_of(&room) {
-            Some(floor) => Some(Source {
-                path,
-                room,
-                floor,
-                text,
-            }),
-            None if path == "lib.rs" => None,
-            // The program stands before the house: it sees what is public, and prints.
-            None if room == "bin" => None,
-            None => panic!(
-                "{path} stands on no floor: say in tests/promises/floors.rs where it belongs"
-            ),
-        }
+        Source { path, room, text }
     };
-    let sources: Vec<_> = paths.into_iter().filter_map(source).collect();
+    paths.into_iter().map(source).collect()
+}
+
+/// Those of the house.
+fn sources() -> Vec<Source> {
+    let mut sources = files();
+    // The program stands before the house: it sees what is public, and prints.
+    sources.retain(|source| source.path != "lib.rs" && source.room != "bin");
+    for Source { path, room, .. } in &sources {
+        assert!(
+            floor_of(room).is_some(),
+            "{path} stands on no floor: say in tests/promises/floors.rs where it belongs"
+        );
+    }
     assert!(sources.len() > 30, "the house is larger than that");
     sources
 }
 
-pub(crate) fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
@@ -122,7 +129,7 @@ fn a_file_uses_only_floors_below_its_own_and_no_room_of_the_other_side() {
     let mut wrong = Vec::new();
     for source in sources() {
         for used in rooms_named(&production(&source.text)) {
-            let below = floor_of(&used).is_some_and(|floor| floor < source.floor);
+            let below = floor_of(&used).is_some_and(|floor| floor < source.floor());
             let sides = side_of(&used).zip(side_of(&source.room));
             let across = sides.is_some_and(|(used, own)| used != own);
             if used != source.room && (!below || across) {
@@ -180,7 +187,7 @@ fn there_is_no_clock_no_chance_and_no_input_below_the_worlds() {
     ];
     let mut wrong = Vec::new();
     for (word, files) in allowed {
-        let low = |source: &Source| match source.floor {
+        let low = |source: &Source| match source.floor() {
             0..WORLDS => production(&source.text),
             _ => String::new(),
         };

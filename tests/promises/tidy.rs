@@ -5,14 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::floors::{production, walk};
-
-/// A file below `src/`, and the room that it stands in: its folder there, or its name.
-struct Source {
-    path: String,
-    room: String,
-    text: String,
-}
+use crate::floors::{Source, files, production};
 
 /// Lines of code in a file; those that are longer, with how long they may be.
 const FILE_LINES: usize = 400;
@@ -61,24 +54,9 @@ fn code(source: &Source) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut paths = Vec::new();
-    walk(&root, &mut paths);
-    paths.sort();
-    let sources = paths.iter().map(|path| {
-        let text = fs::read_to_string(path).expect("a source file");
-        let path = path.strip_prefix(&root).expect("below src");
-        let path = path.to_string_lossy().replace('\\', "/");
-        let room = path.split(['/', '.']).next().expect("a name").to_owned();
-        Source { path, room, text }
-    });
-    sources.collect()
-}
-
 /// Those that are not tests alone.
 fn released() -> Vec<Source> {
-    let mut sources = sources();
+    let mut sources = files();
     sources.retain(|source| !source.path.ends_with("tests.rs") && !source.path.contains("/tests/"));
     sources
 }
@@ -107,7 +85,7 @@ fn no_file_is_too_long() {
 #[test]
 fn prose_fits_the_eye() {
     let mut long = Vec::new();
-    for source in sources() {
+    for source in files() {
         for (number, line) in (1..).zip(source.text.lines()) {
             let prose = line.trim_start().strip_prefix("//");
             let table = prose.is_some_and(|prose| prose.contains('|') || prose.contains("://"));
