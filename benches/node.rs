@@ -7,12 +7,17 @@
 #![allow(clippy::print_stdout)]
 
 mod arguments;
+#[path = "../tests/node/forged.rs"]
+mod forged;
 #[path = "../tests/node/process.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod process;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bft_crdts::deterministic_secure_broadcast::Packet;
+use bft_crdts::node::Link;
 use clap::Parser;
 use process::{Place, Process};
 
@@ -44,6 +49,8 @@ fn main() {
         });
     }
     latency(single);
+    callers(single / 10);
+    flood(single / 10);
     throughput(burst, 1);
     throughput(burst, NODES);
     catching_up(burst, 2 * single);
@@ -69,15 +76,97 @@ fn latency(additions: usize) {
         at(500),
         at(990)
     );
-    // Two writes of the source and one of a member are on the way of each operation.
+    // One write of the source and one of a member are on the way of each operation.
     let write = time / writes.max(1);
     println!(
-        "a write takes {write} us on average; the three on the way of each are {} % of the mean",
-        300 * write / mean
+        "a write takes {write} us on average; the two on the way of each are {} % of the mean",
+        200 * write / mean
     );
     for node in &nodes {
         println!("resident after it: {} KiB", node.resident());
     }
+}
+
+/// Of so many additions by each of 64 callers, 16 at each node, each of which waits for its last one.
+fn callers(each: usize) {
+    let place = Place::new("callers", NODES);
+    let mut nodes = place.start_all();
+    nodes[0].ask("latency 10");
+    println!(
+        "16 callers at each of {NODES} nodes, each with one addition in flight: {:.0} a second",
+        called(&mut nodes, each)
+    );
+}
+
+/// Additions a second of 16 callers at each of these nodes.
+fn called(nodes: &mut [Process], each: usize) -> f64 {
+    let begin = Instant::now();
+    for node in nodes.iter_mut() {
+        node.order(&format!("callers 16 {each}"));
+    }
+    nodes.iter().for_each(|node| drop(node.next()));
+    (16 * nodes.len() * each) as f64 / begin.elapsed().as_secs_f64()
+}
+
+/// The same at three nodes, while the fourth member is silent, and while it sends nothing but bad signatures.
+fn flood(each: usize) {
+    let place = Place::new("flood", NODES);
+    let mut nodes: Vec<_> = (0..NODES - 1).map(|number| place.start(number)).collect();
+    nodes[0].ask("latency 10");
+    let calm = called(&mut nodes, each);
+    let before = spent(&nodes);
+    let (sent, begin, over) = (AtomicU64::new(0), Instant::now(), AtomicBool::new(false));
+    let flooded = std::thread::scope(|scope| {
+        for number in 0..NODES - 1 {
+            let (place, sent, over) = (&place, &sent, &over);
+            scope.spawn(move || pour(place, number, sent, over));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let flooded = called(&mut nodes, each);
+        over.store(true, Ordering::Relaxed);
+        flooded
+    });
+    let refused: u64 = nodes.iter_mut().map(|node| node.status().refused).sum();
+    println!(
+        "16 callers at each of 3 nodes, the fourth is silent: {calm:.0} a second; it floods: {flooded:.0}, {:.2} of it",
+        flooded / calm
+    );
+    println!(
+        "the flood: {:.0} bad signatures a second are sent; {refused} refused, {:.1?} of the processors of the three",
+        sent.load(Ordering::Relaxed) as f64 / begin.elapsed().as_secs_f64(),
+        spent(&nodes).saturating_sub(before)
+    );
+}
+
+/// Sends messages with bad signatures to one node, as fast as its link takes them.
+fn pour(place: &Place, number: usize, sent: &AtomicU64, over: &AtomicBool) {
+    let (liar, to, genesis) = (
+        process::key(NODES - 1),
+        process::key(number).actor(),
+        process::genesis(NODES),
+    );
+    let from = liar.actor();
+    let forged = |salt: u8| Packet {
+        from,
+        to,
+        body: forged::message(from, genesis.network(), salt),
+    };
+    let packets: Vec<_> = (0..=u8::MAX).map(forged).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (network, limits) = (genesis.network(), genesis.limits());
+        let link = Link::dial(&liar, &network, limits, to, place.addresses[number]).await;
+        let mut link = link.expect("a member's key");
+        for packet in packets.iter().cycle() {
+            if over.load(Ordering::Relaxed) || link.send(packet.clone()).await.is_err() {
+                break;
+            }
+            sent.fetch_add(1, Ordering::Relaxed);
+        }
+    });
 }
 
 /// Of so many additions, all waiting.

@@ -56,6 +56,7 @@ fn main() {
         verdicts(c, &name, &set, |number| again(number, number, members));
         applying_to_a_set(c, &name, set);
     }
+    proposals_together(c);
     verdicts(c, "bank", &funded(&actors(4), actor(1)), transfer);
     applying_to_a_bank(c);
     for batch in [1, BATCH] {
@@ -172,7 +173,9 @@ fn certificates(c: &mut Criterion, members: u8) {
     let (network, certificate) = (network(), voters.certificate());
     let certify = || {
         let claim = Arc::clone(black_box(&certificate));
-        committee.certify(&network, claim, |_| None).expect("good")
+        committee
+            .certify(&network, claim, |_, _| false)
+            .expect("good")
     };
     group.bench_function("certify", |b| b.iter(certify));
     // Other threads have fallen asleep meanwhile.
@@ -186,6 +189,29 @@ fn certificates(c: &mut Criterion, members: u8) {
             });
             times.sum()
         });
+    });
+}
+
+/// The signatures of 64 proposals by 64 sources, which is what many writers at once ask of a member.
+fn proposals_together(c: &mut Criterion) {
+    const SOURCES: usize = 64;
+    let mut cluster = Cluster::new(65, |_, actor| Set::new(actor));
+    for source in 0..SOURCES {
+        cluster.propose(source, |set| set.add(member(source as u64)));
+    }
+    let packets = cluster.waiting_for(SOURCES);
+    let replica = cluster.replica(SOURCES);
+    let mut group = c.benchmark_group(format!("{SOURCES} proposals"));
+    group.throughput(Throughput::Elements(SOURCES as u64));
+    group.bench_function("check one by one", |b| {
+        b.iter(|| {
+            for packet in &packets {
+                black_box(replica.precheck([packet]).run());
+            }
+        })
+    });
+    group.bench_function("check together", |b| {
+        b.iter(|| replica.precheck(&packets).run())
     });
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bft_crdts::net::{Campaign, Scenario, Shape, Signatures, Subject};
+use bft_crdts::net::{Campaign, Family, Scenario, Shape, Signatures, Subject};
 use bft_crdts::recording::Recording;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,6 +27,9 @@ struct Arguments {
     /// Plays short scenarios
     #[arg(long)]
     small: bool,
+    /// Plays scenarios of this family alone; may be repeated
+    #[arg(long = "family", value_name = "FAMILY", value_parser = family, conflicts_with = "small")]
+    families: Vec<Family>,
     /// Checks each signature each time
     #[arg(long)]
     strict: bool,
@@ -37,7 +40,7 @@ struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: Option<u32>,
     /// Plays one scenario again, from the code that a failure printed
-    #[arg(long, value_name = "SUBJECT:CODE", value_parser = replay, conflicts_with_all = ["numbers", "small", "strict", "stub", "minutes"])]
+    #[arg(long, value_name = "SUBJECT:CODE", value_parser = replay, conflicts_with_all = ["numbers", "small", "families", "strict", "stub", "minutes"])]
     replay: Option<(&'static str, Scenario)>,
     /// Prints what happened in the scenario that is played again, a line an event and a column an
     /// actor
@@ -69,6 +72,14 @@ fn numbers(text: &str) -> Result<Range<u64>, String> {
     }
 }
 
+fn family(text: &str) -> Result<Family, String> {
+    let found = Family::ALL.iter().find(|family| family.name() == text);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = Family::ALL.iter().map(|family| family.name()).collect();
+        format!("the families are {}", names.join(", "))
+    })
+}
+
 fn replay(text: &str) -> Result<(&'static str, Scenario), String> {
     let (wanted, code) = text.split_once(':').ok_or("expected SUBJECT:CODE")?;
     let names: Vec<_> = subjects().iter().map(Subject::name).collect();
@@ -92,9 +103,10 @@ fn play(given: &Arguments) -> ExitCode {
         (_, true) => Signatures::Stub,
         _ => Signatures::default(),
     });
-    let campaign = match given.small {
-        true => campaign.shape(Shape::small()),
-        false => campaign,
+    let campaign = match (given.small, &given.families[..]) {
+        (true, _) => campaign.shape(Shape::small()),
+        (false, []) => campaign,
+        (false, families) => campaign.shape(Shape::of(families)),
     };
     let numbers = given.numbers.clone();
     println!("scenarios {numbers:?}, each drawn from its number");
@@ -119,7 +131,7 @@ fn play(given: &Arguments) -> ExitCode {
     }
     // What is rare needs many scenarios; after so many, what never happened is a failure of the
     // campaign.
-    let enough = !given.small && report.scenarios >= 30_000;
+    let enough = !given.small && given.families.is_empty() && report.scenarios >= 30_000;
     match report.failures.is_empty() && !(enough && report.coverage.missing().count() > 0) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -189,6 +201,8 @@ mod tests {
             vec!["--minutes", "1e3"],
             vec!["--minutes"],
             vec!["--strict", "--stub"],
+            vec!["--family", "nobody"],
+            vec!["--family", "marks", "--small"],
             vec!["--replay", "set:0123"],
             vec!["--replay", "set"],
             vec!["--replay", "nothing:0123"],

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
 
     let mut events = node.events();
-    // Returns when a quorum has signed it and it is on disk here: from then on every correct member
+    // Returns when a quorum has signed it and has it on record: from then on every correct member
     // will have it.
     let dot = node
         .propose_with(|set| Some(set.add("apple".to_owned())))

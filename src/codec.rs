@@ -156,7 +156,7 @@ pub enum Domain {
     /// A member's echo.
     Echo,
     /// A member's account of what it has delivered.
-    Standing,
+    Summary,
     /// A member's consent to a change of the committee.
     Approval,
     /// A newcomer's wish to enter.
@@ -164,7 +164,7 @@ pub enum Domain {
     /// A member's report at a freeze.
     Report,
     /// A statement in the agreement on the next generation.
-    Ballot,
+    Vote,
     /// The value that founds a generation.
     Value,
     /// Which of two concurrent writes of one rank wins.
@@ -181,17 +181,19 @@ pub enum Domain {
 
 impl Domain {
     fn tag(self) -> &'static [u8] {
+        // What is signed keeps the words of the first version: a vote was a ballot then, and a
+        // summary a standing.
         match self {
             Self::Genesis => b"bft-crdts/1 genesis",
             Self::State => b"bft-crdts/1 state",
             Self::Chunk => b"bft-crdts/1 chunk",
             Self::Message => b"bft-crdts/1 message",
             Self::Echo => b"bft-crdts/1 echo",
-            Self::Standing => b"bft-crdts/1 standing",
+            Self::Summary => b"bft-crdts/1 standing",
             Self::Approval => b"bft-crdts/1 approval",
             Self::Entry => b"bft-crdts/1 entry",
             Self::Report => b"bft-crdts/1 report",
-            Self::Ballot => b"bft-crdts/1 ballot",
+            Self::Vote => b"bft-crdts/1 ballot",
             Self::Value => b"bft-crdts/1 value",
             Self::Tie => b"bft-crdts/1 tie",
             Self::Node => b"bft-crdts/1 node",
@@ -217,10 +219,10 @@ pub struct Limits {
     pub lanes: u32,
     /// One packet, in bytes. Everything above must fit: see [`Limits::check`].
     pub packet_bytes: u32,
-    /// A stretch of one lane between two kept certificates, in bytes of operations.
-    pub chunk_bytes: u32,
-    /// A stretch of one lane between two kept certificates, in messages.
-    pub chunk_messages: u32,
+    /// A segment of one lane between two kept certificates, in bytes of operations.
+    pub segment_bytes: u32,
+    /// A segment of one lane between two kept certificates, in messages.
+    pub segment_messages: u32,
     /// Operations that wait in the outbox of one replica, in bytes.
     pub outbox_bytes: u32,
 }
@@ -233,8 +235,8 @@ impl Default for Limits {
             seats: 128,
             lanes: 1024,
             packet_bytes: 8 << 20,
-            chunk_bytes: 256 << 10,
-            chunk_messages: 256,
+            segment_bytes: 256 << 10,
+            segment_messages: 256,
             outbox_bytes: 4 << 20,
         }
     }
@@ -244,8 +246,8 @@ impl Limits {
     /// Bytes that a message adds around its operations on the wire, rounded up: source, number,
     /// parent, length and signature.
     pub const MESSAGE_OVERHEAD: u32 = 160;
-    /// Bytes that a certified stretch adds around its messages and signatures, rounded up.
-    pub const CHUNK_OVERHEAD: u32 = 192;
+    /// Bytes that a certified segment adds around its messages and signatures, rounded up.
+    pub const SEGMENT_OVERHEAD: u32 = 192;
 
     /// Changes of the committee that one value carries, at most.
     pub(crate) const CHANGES: usize = 8;
@@ -271,8 +273,8 @@ impl Limits {
             self.message_bytes,
             self.message_ops,
             self.seats,
-            self.chunk_bytes,
-            self.chunk_messages,
+            self.segment_bytes,
+            self.segment_messages,
         ];
         if positive.contains(&0) {
             return Err(LimitsError::Zero);
@@ -283,17 +285,17 @@ impl Limits {
         if self.outbox_bytes < self.message_bytes {
             return Err(LimitsError::Outbox);
         }
-        let chunk = u64::from(self.chunk_bytes)
+        let segment = u64::from(self.segment_bytes)
             + u64::from(self.message_bytes)
-            + u64::from(self.chunk_messages) * u64::from(Self::MESSAGE_OVERHEAD)
+            + u64::from(self.segment_messages) * u64::from(Self::MESSAGE_OVERHEAD)
             + u64::from(self.seats) * 72
-            + u64::from(Self::CHUNK_OVERHEAD);
-        let standing = self.standing_bytes();
-        // A request names lanes beside the standing.
-        let request = standing + u64::from(self.lanes) * 40;
+            + u64::from(Self::SEGMENT_OVERHEAD);
+        let summary = self.summary_bytes();
+        // A request names lanes beside the summary.
+        let request = summary + u64::from(self.lanes) * 40;
         let told = self.fullest_recollection();
         let value = self.fullest_value().saturating_add(self.around_value());
-        let most = (chunk + standing).max(request).max(told).max(value);
+        let most = (segment + summary).max(request).max(told).max(value);
         if most > u64::from(self.packet_bytes) {
             return Err(LimitsError::Packet);
         }
@@ -308,7 +310,7 @@ impl Limits {
     }
 
     /// Bytes of the value that ends a generation, at most: it is served with its certificate beside
-    /// a standing, and proposed beside votes.
+    /// a summary, and proposed beside votes.
     #[must_use]
     pub fn value_bytes(&self) -> u32 {
         let around = u32::try_from(self.around_value()).unwrap_or(u32::MAX);
@@ -316,13 +318,13 @@ impl Limits {
     }
 
     /// What a packet also carries: one head a lane, the convicted actors, and what is around them.
-    fn standing_bytes(&self) -> u64 {
+    fn summary_bytes(&self) -> u64 {
         u64::from(self.lanes) * (Self::HEAD + 32) + 1024
     }
 
-    /// Beside a value: a standing; of each seat a vote and a signature in each of two quorums.
+    /// Beside a value: a summary; of each seat a vote and a signature in each of two quorums.
     fn around_value(&self) -> u64 {
-        self.standing_bytes() + u64::from(self.seats) * (152 + 2 * Self::SEATED) + 1024
+        self.summary_bytes() + u64::from(self.seats) * (152 + 2 * Self::SEATED) + 1024
     }
 
     /// The reports of a quorum, each with the end of every lane that speaks and a seal in the lane
@@ -340,11 +342,11 @@ impl Limits {
         u64::from(self.speakers()) * Self::HEAD + u64::from(self.seats) * seal + 160
     }
 
-    /// What a member is told that its key has signed: a standing, a report, what it voted in two
+    /// What a member is told that its key has signed: a summary, a report, what it voted in two
     /// rounds, and two echoes a lane, of its own one more.
     fn fullest_recollection(&self) -> u64 {
         let echoes = (2 * u64::from(self.lanes) + 1) * Self::BINDING;
-        self.standing_bytes() + self.fullest_report() + 6 * 152 + echoes
+        self.summary_bytes() + self.fullest_report() + 6 * 152 + echoes
     }
 }
 
@@ -361,9 +363,9 @@ pub enum LimitsError {
     /// The outbox does not hold one message.
     #[error("the outbox does not hold one message")]
     Outbox,
-    /// A chunk with its certificate and a standing, or a value with a quorum's reports, does not
+    /// A segment with its certificate and a summary, or a value with a quorum's reports, does not
     /// fit a packet.
-    #[error("a chunk with a standing, or a value, does not fit a packet")]
+    #[error("a segment with a summary, or a value, does not fit a packet")]
     Packet,
 }
 

@@ -121,14 +121,14 @@
 //! | signed answer | [`Echo`](deterministic_secure_broadcast::Echo) | ECHO, signed order |
 //! | the proof | [`Certificate`](deterministic_secure_broadcast::Certificate), a claim; [`QuorumCertificate`](deterministic_secure_broadcast::QuorumCertificate), a fact | certified order |
 //! | taking effect | [`Delivery`](deterministic_secure_broadcast::Delivery) | deliver |
-//! | who has what, and what is missing | [`Standing`](deterministic_secure_broadcast::Standing), [`Request`](deterministic_secure_broadcast::Request), [`Answer`](deterministic_secure_broadcast::Answer) | anti-entropy |
+//! | who has what, and what is missing | [`Summary`](deterministic_secure_broadcast::Summary), [`PullRequest`](deterministic_secure_broadcast::PullRequest), [`PullResponse`](deterministic_secure_broadcast::PullResponse) | anti-entropy |
 //! | two messages at one dot | [`Equivocation`](deterministic_secure_broadcast::Equivocation) | double spend |
 //! | a change of members | [`Change`]: join, leave, or renew | reconfiguration |
-//! | a member's consent to it | [`Approval`](membership::Approval); a quorum of them is an [`Authorisation`](membership::Authorisation) | |
+//! | a member's consent to it | [`Approval`](membership::Approval); a quorum of them is a [`ChangeCertificate`](membership::ChangeCertificate) | |
 //! | where a member stopped, said once | [`Report`](membership::Report) | |
-//! | what the members of a generation agree on | [`Value`](membership::Value) | proposal |
-//! | one vote on it | [`Ballot`](membership::Ballot); what one packet carries is a [`Speech`](membership::Speech) | prevote, precommit |
-//! | the value and its certificate | [`Founding`](membership::Founding) | epoch change proof |
+//! | what the members of a generation agree on | [`GenerationProposal`](membership::GenerationProposal) | proposal |
+//! | one vote on it | [`Vote`](membership::Vote); what one packet carries is an [`AgreementMessage`](membership::AgreementMessage) | prevote, precommit |
+//! | the value and its certificate | [`GenerationProof`](membership::GenerationProof) | epoch change proof |
 //! | where a generation begins | [`Boundary`](membership::Boundary) | |
 //! | the state there, in chunks that prove themselves | [`Snapshot`](snapshot::Snapshot) | checkpoint |
 //! | a generation that a newcomer names before it believes anybody | [`Replica::expect`] | weak subjectivity checkpoint |
@@ -136,7 +136,8 @@
 //!
 //! # Untrusted input
 //!
-//! Everything that comes from the network is untrusted, and may be handed to [`Packet::decode`] and
+//! Everything that comes from the network is untrusted, and may be handed to [`Packet::decode`], or
+//! on a link whose ends have proven their keys to [`Packet::decode_linked`], and to
 //! [`Replica::handle_packet`] as it is: it is refused with an error or it is taken, it never
 //! panics, and what a peer can make a replica hold without its being delivered is bounded by
 //! [`codec::Limits`]. What is delivered is data: valid operations are kept, a liar's too, as the
@@ -154,7 +155,7 @@
 //! | `store` | `store::DurableStore`, records and key in one file; needs Rust 1.90 |
 //! | `node` | `node::Node`, a replica over QUIC |
 //! | `cli` | the program `bft-crdts`, with the two before |
-//! | `parallel` | a certificate's signatures are checked by all processors at once |
+//! | `parallel` | signatures that are checked together are shared out among all processors |
 //!
 //! [`recording`] is there with `sim` and with `node`, which write recordings.
 

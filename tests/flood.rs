@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bft_crdts::actor::{Sig, Signed};
 use bft_crdts::codec::{Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, Echo, Equivocation, Message, Packet, Proposal, Replica, Request,
-    Segment, Standing,
+    Body, Certificate, Echo, Equivocation, Message, Packet, Proposal, PullRequest, PullResponse,
+    Replica, Segment, Summary,
 };
 use bft_crdts::dot::{Dot, Head, Seq};
 use bft_crdts::evidence::Conflict;
@@ -68,7 +68,7 @@ impl Flooder {
         })
     }
 
-    fn standing(&self, by: &SigningActor, salt: u64) -> Arc<Signed<Standing>> {
+    fn summary(&self, by: &SigningActor, salt: u64) -> Arc<Signed<Summary>> {
         let head = |actor: Actor| {
             let seq = Seq::new(u64::MAX - salt);
             let digest = digest(salt);
@@ -76,12 +76,12 @@ impl Flooder {
         };
         let strangers = (0..200u64).map(|index| stranger(salt * 1000 + index));
         let members = self.table.keys.iter().map(SigningActor::actor);
-        let standing = Standing {
+        let summary = Summary {
             generation: Generation::GENESIS,
             frontier: strangers.clone().chain(members).map(head).collect(),
             convicted: strangers.collect(),
         };
-        Arc::new(by.sign(&self.table.network(), standing).into_claim())
+        Arc::new(by.sign(&self.table.network(), summary).into_claim())
     }
 
     fn certificate(&self, by: &SigningActor, seq: u64, salt: u64) -> Arc<Certificate> {
@@ -134,12 +134,12 @@ impl Flooder {
         };
         let next = self.proposal(by, 1, salt);
         let certificate = self.certificate(by, 2 + salt, salt);
-        let chunk = Segment {
+        let segment = Segment {
             source: by.actor(),
             proposals: vec![Arc::clone(&next)],
             certificate: Some(Arc::clone(&certificate)),
         };
-        let standing = self.standing(by, salt);
+        let summary = self.summary(by, salt);
         vec![
             Body::Proposal(next),
             Body::Proposal(self.proposal(by, 2 + salt, salt)),
@@ -147,20 +147,20 @@ impl Flooder {
             echo(by.actor(), 1 + salt),
             Body::Certificate(self.certificate(by, 1, salt)),
             Body::Certificate(certificate),
-            Body::Announce(Arc::clone(&standing)),
-            Body::Receipt(Arc::clone(&standing)),
-            Body::Request(Request {
-                standing: Some(Arc::clone(&standing)),
+            Body::Announce(Arc::clone(&summary)),
+            Body::SummaryAck(Arc::clone(&summary)),
+            Body::PullRequest(PullRequest {
+                summary: Some(Arc::clone(&summary)),
                 known: Generation::GENESIS,
                 held: (0..50)
                     .map(|index| (stranger(salt + index), Seq::MAX))
                     .collect(),
             }),
-            Body::Answer(Answer {
-                foundings: Vec::new(),
+            Body::PullResponse(PullResponse {
+                proofs: Vec::new(),
                 pruned: false,
-                segments: vec![chunk],
-                standing: Some(standing),
+                segments: vec![segment],
+                summary: Some(summary),
             }),
         ]
     }
@@ -190,7 +190,7 @@ fn assert_bounded(replica: &Replica<Orswot<u8>>, limits: &Limits) {
     assert_eq!(held.lanes, 4);
     assert!(held.peers <= 3);
     assert!(held.evidence <= 4);
-    let lane = 2 * limits.message_bytes + limits.chunk_bytes;
+    let lane = 2 * limits.message_bytes + limits.segment_bytes;
     assert!(held.most_lane_bytes <= lane as usize);
     assert!(held.outbox_bytes <= limits.outbox_bytes as usize);
 }

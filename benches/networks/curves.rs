@@ -14,7 +14,7 @@ type Line = (String, Vec<(f64, f64)>);
 
 /// Draws all into `target/curves`.
 pub(crate) fn draw(table: &Table) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/curves");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/curves");
     fs::create_dir_all(&folder).expect("a folder for the curves");
     for (name, picture) in [("members", members(table)), ("history", history(table))] {
         if let Some(picture) = picture {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use cluster::Taking;
 use workload::{Algorithm, Measured, Workload};
 
 /// The name under which the memory of a replica is chosen.
@@ -90,6 +91,18 @@ fn workloads() -> Vec<Workload> {
             all.push(Workload {
                 sources,
                 batch: 512,
+                ..one
+            });
+        }
+        for (members, taking) in [4, 7, 31]
+            .into_iter()
+            .flat_map(|members| Taking::ALL.map(|taking| (members, taking)))
+        {
+            all.push(Workload {
+                members,
+                sources: usize::from(members),
+                in_flight: true,
+                taking,
                 ..one
             });
         }

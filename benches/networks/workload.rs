@@ -9,7 +9,7 @@ use bft_crdts::orswot::Orswot;
 use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
-use crate::cluster::{Cluster, Cost};
+use crate::cluster::{Cluster, Cost, Taking};
 
 /// Messages after which everybody's clock ticks once.
 const PACE: usize = 100;
@@ -48,6 +48,9 @@ pub(crate) struct Workload {
     pub(crate) sources: usize,
     /// Operations that wait at each source, and leave as one message; 1 is one at a time.
     pub(crate) batch: usize,
+    /// Whether those who propose do so all at once, each when its own last operation has arrived.
+    pub(crate) in_flight: bool,
+    pub(crate) taking: Taking,
     /// Operations before those that are measured.
     pub(crate) history: usize,
     /// Of one part; 0 for as many as take a second or so.
@@ -61,6 +64,8 @@ impl Workload {
             members: 4,
             sources: 1,
             batch: 1,
+            in_flight: false,
+            taking: Taking::Together,
             history: 0,
             ops: 0,
         }
@@ -70,7 +75,7 @@ impl Workload {
     pub(crate) fn tried_out(self) -> Self {
         Self {
             history: self.history.min(20),
-            ops: self.batch,
+            ops: self.batch * self.sources,
             ..self
         }
     }
@@ -108,7 +113,11 @@ impl Workload {
         make: impl Fn(&[Actor], Actor) -> A,
         op: impl Fn(&A, usize, Actor) -> A::Op,
     ) -> Measured {
-        let mut load = Load::new(*self, Cluster::new(self.members, make), op);
+        let mut load = Load::new(
+            *self,
+            Cluster::new(self.members, make).taking(self.taking),
+            op,
+        );
         if self.history > 0 {
             // What has happened before need not have happened one at a time.
             load.make_batches(self.history, 512);
@@ -129,11 +138,19 @@ impl fmt::Display for Workload {
             members,
             sources,
             batch,
+            in_flight,
+            taking,
             history,
             ..
         } = self;
         let name = format!("{algorithm:?}").to_lowercase();
         write!(f, "{name} n={members} sources={sources} batch={batch}")?;
+        if *in_flight {
+            write!(f, " in-flight")?;
+        }
+        if *taking == Taking::Singly {
+            write!(f, " singly")?;
+        }
         if *history > 0 {
             write!(f, " history={history}")?;
         }
@@ -211,7 +228,7 @@ impl<A: WireAlgorithm, F: Fn(&A, usize, Actor) -> A::Op> Load<A, F> {
 
     pub(crate) fn make(&mut self, ops: usize) {
         match self.workload.batch {
-            1 => self.make_one_by_one(ops),
+            1 if !self.workload.in_flight => self.make_one_by_one(ops),
             batch => self.make_batches(ops, batch),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Actor, BadSignature, PublicKey, Sig, SigningActor, WeakKey, strict};
+use super::{Actor, Claim, PublicKey, Sig, SigningActor, WeakKey, rule};
 use crate::codec::Digest;
 
 /// How a simulated network makes and checks signatures.
@@ -50,50 +50,62 @@ impl Signatures {
     pub(crate) fn enter(self) -> Entered {
         Entered(PRESENT.replace(self))
     }
-
-    fn check(self, key: &PublicKey, digest: &Digest, sig: &Sig) -> Result<(), BadSignature> {
-        let actor = key.actor();
-        let good = match self {
-            Self::Strict => return strict::check(key, digest, sig),
-            Self::Stub => stub(&actor, digest) == *sig,
-            Self::Remembered => {
-                let check = (actor.0, *digest.as_bytes(), sig.0);
-                remembered(&CHECKS, check, || strict::check(key, digest, sig).is_ok())
-            }
-        };
-        good.then_some(()).ok_or(BadSignature(actor))
-    }
 }
 
 pub(super) fn sign(signer: &SigningActor, digest: &Digest) -> Sig {
     match PRESENT.get() {
         Signatures::Stub => stub(&signer.actor, digest),
-        Signatures::Strict | Signatures::Remembered => strict::sign(signer, digest),
+        Signatures::Strict | Signatures::Remembered => rule::sign(signer, digest),
     }
-}
-
-pub(super) fn check(key: &PublicKey, digest: &Digest, sig: &Sig) -> Result<(), BadSignature> {
-    PRESENT.get().check(key, digest, sig)
 }
 
 pub(super) fn public_key(actor: &Actor) -> Result<PublicKey, WeakKey> {
     match PRESENT.get() {
-        Signatures::Strict => strict::public_key(actor),
+        Signatures::Strict => rule::public_key(actor),
         Signatures::Remembered | Signatures::Stub => {
-            remembered(&KEYS, *actor, || strict::public_key(actor))
+            remembered(&KEYS, *actor, || rule::public_key(actor))
         }
     }
 }
 
-/// What is remembered is remembered by this thread alone: only strict checks are made by several.
-pub(crate) fn check_all(digest: &Digest, signed: &[(&PublicKey, Sig)]) -> Result<(), BadSignature> {
+pub(super) fn check_each(claims: &[Claim]) -> Vec<bool> {
     match PRESENT.get() {
-        Signatures::Strict => strict::check_all(digest, signed),
-        way => {
-            let mut signed = signed.iter();
-            signed.try_for_each(|(key, sig)| way.check(key, digest, sig))
+        Signatures::Strict => rule::check_each(claims),
+        Signatures::Stub => {
+            let is_good = |claim: &Claim| stub(&claim.key.actor(), &claim.digest) == claim.sig;
+            claims.iter().map(is_good).collect()
         }
+        Signatures::Remembered => check_unremembered(claims),
     }
+}
+
+/// What is remembered is remembered by this thread alone. Nothing is borrowed while others check:
+/// this thread may then be given other work, which remembers too.
+fn check_unremembered(claims: &[Claim]) -> Vec<bool> {
+    let name = |claim: &Claim| (claim.key.actor().0, *claim.digest.as_bytes(), claim.sig.0);
+    let known = |checks: &BTreeMap<Check, bool>| -> Vec<Option<bool>> {
+        let names = claims.iter().map(name);
+        names.map(|name| checks.get(&name).copied()).collect()
+    };
+    let known = CHECKS.with_borrow(known);
+    let unknown = claims
+        .iter()
+        .zip(&known)
+        .filter(|(_, known)| known.is_none());
+    let unknown: Vec<_> = unknown.map(|(claim, _)| claim.clone()).collect();
+    let outcome = rule::check_each(&unknown);
+    CHECKS.with_borrow_mut(|checks| {
+        if checks.len() + unknown.len() > MOST_REMEMBERED {
+            checks.clear();
+        }
+        let names = unknown.iter().map(name);
+        checks.extend(names.zip(outcome.iter().copied()));
+    });
+    let mut outcome = outcome.into_iter();
+    let found = known
+        .into_iter()
+        .map(|known| known.or_else(|| outcome.next()));
+    found.map(|good| good.expect("an answer a claim")).collect()
 }
 
 /// What stands for the signature of `actor` on `digest` when there is no cryptography.

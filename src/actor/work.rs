@@ -8,7 +8,8 @@ use std::cell::Cell;
 pub struct Work {
     /// Made.
     pub signatures: u64,
-    /// Checked.
+    /// Checked, one by one or together; those of a batch that failed, and so were checked twice,
+    /// once.
     pub verifications: u64,
     /// Snapshots made of an algorithm's state: each walks all of it.
     pub snapshots: u64,

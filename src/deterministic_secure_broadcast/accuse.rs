@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::Replica;
 use super::error::PacketError;
 use super::lane::Lane;
-use super::message::{Certificate, Echo, Equivocation, Standing};
+use super::message::{Certificate, Echo, Equivocation, Summary};
 use super::packet::Body;
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Sig, Signed};
@@ -68,7 +68,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// What is known here of the signer that it cannot have said beside this, if it is correct: a
     /// source at its own dot in whatever generation, a member in the generation of the claim.
-    fn held_against(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
+    pub(super) fn held_against(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lanes.get(&dot.source)?;
         if claim.signer == dot.source {
@@ -153,7 +153,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Convicts an actor by evidence that is checked: durable before it is told, told to all with
-    /// the next standing, and to the actor itself at once.
+    /// the next summary, and to the actor itself at once.
     pub(super) fn convict(&mut self, accused: Actor, evidence: Arc<Equivocation>, step: &mut Step) {
         if accused == self.actor() {
             self.silence(step);
@@ -162,7 +162,7 @@ impl<A: WireAlgorithm> Replica<A> {
         step.persist.push(Record::Convicted(Arc::clone(&evidence)));
         step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
         self.lanes.convicted.insert(accused, evidence);
-        self.peers.standing.outdate();
+        self.peers.summary.outdate();
         self.show_accused(accused, step);
     }
 
@@ -220,9 +220,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// A member signed that it delivered another message where we delivered ours: more members lie
     /// than are tolerated, and whoever echoed both is in both certificates. We show ours; the
-    /// member, who has our standing, shows its own.
-    pub(super) fn confront(&self, standing: &Signed<Standing>, step: &mut Step) {
-        let contradiction = standing
+    /// member, who has our summary, shows its own.
+    pub(super) fn confront(&self, summary: &Signed<Summary>, step: &mut Step) {
+        let contradiction = summary
             .statement
             .frontier
             .iter()
@@ -233,7 +233,7 @@ impl<A: WireAlgorithm> Replica<A> {
             });
         if let Some(certificate) = contradiction {
             let body = Body::Certificate(Arc::clone(certificate));
-            self.send(standing.signer, body, step);
+            self.send(summary.signer, body, step);
         }
     }
 

@@ -1,10 +1,10 @@
 //! Agreeing on the value that ends a generation: drives the membership room's agreement with what
 //! only the broadcast knows, namely whether lanes, messages and state are as a value says.
 //!
-//! Inputs: speeches, values, and whatever arrives in lanes meanwhile. Outputs: records before
-//! speeches, speeches, and the founding of the next generation. Invariant: nothing about a value is
-//! on record or voted for unless the value and the messages that it adopts are on record, so that
-//! whoever counts on them finds them, even after all members have crashed at once.
+//! Inputs: messages of the agreement, values, and whatever arrives in lanes meanwhile. Outputs:
+//! records before messages, messages, and the proof of the next generation. Invariant: nothing
+//! about a value is on record or voted for unless the value and the messages that it adopts are on
+//! record, so that whoever counts on them finds them, even after all members have crashed at once.
 //!
 //! An opinion on a value is a fact of the value and the boundary alone: all correct members that
 //! hold what it rests on have the same, whenever they form it. As long as something is missing
@@ -19,18 +19,24 @@ use super::Replica;
 use super::closing::Candidate;
 use super::error::PacketError;
 use super::message::{Echo, Equivocation};
-use super::packet::{Body, Want};
+use super::packet::{Body, FetchPayloads};
 use super::step::{Record, Step};
 use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::dot::{Dot, Frontier, Head};
 use crate::membership::{
-    self, Agreement, Founding, Mark, Report, Said, Speech, Terms, Timeouts, Turn, Value,
+    self, Agreement, AgreementMessage, AgreementOutput, GenerationDraft, GenerationProof,
+    GenerationProposal, Mark, Report, Timeouts, VoteKind,
 };
 use crate::traits::WireAlgorithm;
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Takes our seat in the agreement that ends this generation; after a crash, where we left it.
+    ///
+    /// Called when we freeze, for each change again, and after a restart or a doubt; the second
+    /// call does nothing. The records are taken out: from here on the agreement remembers for
+    /// itself. Where they are not of our key no part is taken, which is logged, and the replica
+    /// follows what others decide.
     pub(super) fn open_agreement(&mut self, step: &mut Step) {
         if self.closing.agreement.is_some() {
             return;
@@ -38,13 +44,13 @@ impl<A: WireAlgorithm> Replica<A> {
         let Some(key) = self.signer.lend() else {
             return;
         };
-        let ballots = std::mem::take(&mut self.closing.ballots);
-        let opened = Agreement::open(&self.history.boundary, key, Timeouts::default(), ballots);
+        let records = std::mem::take(&mut self.closing.agreement_records);
+        let opened = Agreement::open(&self.history.boundary, key, Timeouts::default(), records);
         match opened {
             Ok(mut agreement) => {
-                let turn = agreement.start();
+                let output = agreement.start();
                 self.closing.agreement = Some(agreement);
-                self.drive(turn, None, step);
+                self.drive(output, None, step);
             }
             Err(error) => tracing::error!(me = ?self.actor(), %error, "no part in the agreement"),
         }
@@ -53,13 +59,16 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Hears what a member says in the agreement, whoever brings it. The agreement checks each
     /// signature in it, and counts what is new.
     ///
+    /// The message is heard before its value is held, since only then it is known whether the value
+    /// counts.
+    ///
     /// # Errors
     /// When a part of it is malformed, or not of this generation's agreement.
-    pub(super) fn handle_speech(
+    pub(super) fn handle_agreement(
         &mut self,
         from: Actor,
-        speech: &Speech,
-        value: Option<Arc<Value>>,
+        message: &AgreementMessage,
+        value: Option<Arc<GenerationProposal>>,
         step: &mut Step,
     ) -> Result<(), PacketError> {
         let Some(agreement) = &mut self.closing.agreement else {
@@ -67,11 +76,11 @@ impl<A: WireAlgorithm> Replica<A> {
             // again.
             return Ok(());
         };
-        let turn = agreement.hear(speech)?;
+        let output = agreement.hear(message)?;
         if let Some(value) = value {
             self.take_value(value);
         }
-        self.drive(turn, Some(from), step);
+        self.drive(output, Some(from), step);
         Ok(())
     }
 
@@ -79,42 +88,46 @@ impl<A: WireAlgorithm> Replica<A> {
     /// depends on time, and never what it decides.
     pub(super) fn tick_agreement(&mut self, step: &mut Step) {
         if let Some(agreement) = &mut self.closing.agreement {
-            let turn = agreement.tick();
-            self.drive(turn, None, step);
+            let output = agreement.tick();
+            self.drive(output, None, step);
         }
         self.pursue(step);
     }
 
-    /// Spends a turn of the agreement, and those that answers to its questions lead to.
-    fn drive(&mut self, turn: Turn, from: Option<Actor>, step: &mut Step) {
-        let mut turns = VecDeque::from([turn]);
-        while let Some(turn) = turns.pop_front() {
-            for record in turn.persist {
+    /// Spends an output of the agreement, and those that answers to its questions lead to.
+    ///
+    /// The order is that of a step: what is to be durable goes before what is sent. `from` is who
+    /// brought the message that led here, if one did: replies go there. A loop and not a recursion,
+    /// as an opinion may lead to another output; it ends, since each value gets an opinion once.
+    fn drive(&mut self, output: AgreementOutput, from: Option<Actor>, step: &mut Step) {
+        let mut outputs = VecDeque::from([output]);
+        while let Some(output) = outputs.pop_front() {
+            for record in output.persist {
                 self.record(record, step);
             }
-            if let Some(speech) = turn.send {
-                let body = self.speech(speech);
+            if let Some(message) = output.send {
+                let body = self.agreement_body(message);
                 self.send_to_members(&body, step);
             }
-            if let (Some(speech), Some(from)) = (turn.reply, from) {
-                let body = self.speech(speech);
+            if let (Some(message), Some(from)) = (output.reply, from) {
+                let body = self.agreement_body(message);
                 self.send(from, body, step);
             }
-            for conflict in turn.faults {
-                self.convict_member(Equivocation::Ballot(conflict), step);
+            for conflict in output.faults {
+                self.convict_member(Equivocation::Vote(conflict), step);
             }
-            if let Some(forgotten) = turn.forgotten {
-                tracing::error!(?forgotten, "a ballot of ours that we do not remember");
+            if let Some(forgotten) = output.forgotten {
+                tracing::error!(?forgotten, "a vote of ours that we do not remember");
                 self.silence(step);
             }
-            for digest in turn.validate {
+            for digest in output.validate {
                 if let Some(good) = self.opinion(digest, step)
                     && let Some(agreement) = &mut self.closing.agreement
                 {
-                    turns.push_back(agreement.validated(digest, good));
+                    outputs.push_back(agreement.validated(digest, good));
                 }
             }
-            if let Some(decision) = turn.decided {
+            if let Some(decision) = output.decided {
                 self.closing.decided = Some(decision);
                 self.conclude(step);
             }
@@ -123,11 +136,14 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Makes durable what we say in the agreement; the value that it names first.
+    ///
+    /// The caller holds the value: the agreement names only such as it has an opinion on, or as we
+    /// offered.
     fn record(&mut self, record: membership::Record, step: &mut Step) {
         if let Some(value) = record.value() {
             self.make_durable(value, step);
         }
-        step.persist.push(Record::Ballot(record));
+        step.persist.push(Record::Agreement(record));
     }
 
     /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on
@@ -140,33 +156,38 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         let value = Arc::clone(&candidate.value);
-        let obligations = candidate.check.as_ref().map(|next| &next.obligations);
-        let payloads = obligations.map(|known| known.payloads.clone());
+        let preconditions = candidate.check.as_ref().map(|next| &next.preconditions);
+        let payloads = preconditions.map(|known| known.payloads.clone());
         for (dot, digest) in payloads.into_iter().flatten() {
             self.keep_message(&dot, &digest, step);
         }
         step.persist.push(Record::Value(value));
     }
 
-    /// A speech on its way; a proposal takes its value along.
-    fn speech(&self, speech: Speech) -> Body {
-        let proposed = speech
-            .ballots
+    /// A message of the agreement on its way; a proposal takes its value along.
+    ///
+    /// Votes name a value by its digest alone, as those who lack it [ask](Self::want_value) for it.
+    fn agreement_body(&self, message: AgreementMessage) -> Body {
+        let proposed = message
+            .votes
             .iter()
-            .find_map(|ballot| match ballot.statement.said {
-                Said::Proposal { value, .. } => Some(value),
+            .find_map(|vote| match vote.statement.kind {
+                VoteKind::Proposal { value, .. } => Some(value),
                 _ => None,
             });
         let candidate = proposed.and_then(|digest| self.closing.candidate(&digest));
-        Body::Speech {
+        Body::Agreement {
             generation: self.generation(),
             value: candidate.map(|candidate| Arc::clone(&candidate.value)),
-            speech,
+            message,
         }
     }
 
     /// Takes in a value that we asked for; others are not worth their check.
-    pub(super) fn take_value(&mut self, value: Arc<Value>) {
+    ///
+    /// Costs a hash, and its check where it was asked for. So an attacker that sends values makes
+    /// us hash each of them and hold none.
+    pub(super) fn take_value(&mut self, value: Arc<GenerationProposal>) {
         let digest = value.digest(&self.history.network);
         let asked = self
             .closing
@@ -177,16 +198,23 @@ impl<A: WireAlgorithm> Replica<A> {
             .closing
             .decided
             .as_ref()
-            .map(|decision| decision.statement.said);
+            .map(|decision| decision.statement.kind);
         if asked.is_some_and(|asked| asked.contains(&digest))
-            || decided == Some(Said::Precommit(Some(digest)))
+            || decided == Some(VoteKind::Precommit(Some(digest)))
         {
             self.hold_value(value, digest, false);
         }
     }
 
-    /// Holds a value: one that counts, or it is let go with the next turn of the agreement.
-    pub(super) fn hold_value(&mut self, value: Arc<Value>, digest: Digest, durable: bool) {
+    /// Holds a value: one that counts, or it is let go with the next output of the agreement.
+    ///
+    /// `durable` says whether it is on record, as it is when records are replayed.
+    pub(super) fn hold_value(
+        &mut self,
+        value: Arc<GenerationProposal>,
+        digest: Digest,
+        durable: bool,
+    ) {
         if self.closing.candidate(&digest).is_none() {
             let check = value.check(&self.history.boundary).map(Box::new);
             self.closing.values.push(Candidate {
@@ -200,28 +228,31 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Whether a value is good, from facts alone; `None` as long as something is missing here,
     /// which is asked for.
+    ///
+    /// The order is that of cost: shape, lanes, messages, state, verdicts. `Some(false)` is final;
+    /// `None` is asked again as things arrive and at each tick.
     fn opinion(&mut self, digest: Digest, step: &mut Step) -> Option<bool> {
         let Some(candidate) = self.closing.candidate(&digest) else {
             self.want_value(digest, step);
             return None;
         };
-        let Ok(succession) = &candidate.check else {
+        let Ok(checked) = &candidate.check else {
             return Some(false);
         };
-        let obligations = succession.obligations.clone();
-        let frontier = succession.next.frontier().clone();
-        if !self.lanes.reach(&obligations.heads) {
+        let preconditions = checked.preconditions.clone();
+        let frontier = checked.next.frontier().clone();
+        if !self.lanes.reach(&preconditions.heads) {
             self.pull_from_all(step);
             return None;
         }
-        let payloads = obligations
+        let payloads = preconditions
             .payloads
             .iter()
             .map(|(dot, digest)| (*dot, *digest));
         if !self.holds_payloads(payloads.collect(), step) {
             return None;
         }
-        let locks = obligations
+        let locks = preconditions
             .payloads
             .iter()
             .map(|(dot, digest)| (*dot, *digest));
@@ -229,7 +260,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let state = self
             .snapshot_at(&frontier)
             .map(|snapshot| snapshot.manifest().digest());
-        let same = state == Some(obligations.state);
+        let same = state == Some(preconditions.state);
         Some(
             same && self
                 .unfounded_among(locks, &frontier)
@@ -239,6 +270,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Those of these messages that no correct member can have echoed right after `frontier`.
     /// `None` when there is no state there.
+    ///
+    /// Executes up to the frontier, once for all of them.
     fn unfounded_among(
         &mut self,
         locks: impl Iterator<Item = (Dot, Digest)>,
@@ -276,6 +309,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Goes on with whatever new messages, reports and values make possible.
+    ///
+    /// Called after each packet, after an approval of ours, and on ticks. It costs little as long
+    /// as no agreement is open and no generation waits to be installed.
     pub(super) fn pursue(&mut self, step: &mut Step) {
         if self.closing.agreement.is_some() {
             self.offer(step);
@@ -298,13 +334,17 @@ impl<A: WireAlgorithm> Replica<A> {
             if let Some(good) = self.opinion(digest, step)
                 && let Some(agreement) = &mut self.closing.agreement
             {
-                let turn = agreement.validated(digest, good);
-                self.drive(turn, None, step);
+                let output = agreement.validated(digest, good);
+                self.drive(output, None, step);
             }
         }
     }
 
     /// Puts a value together, when it is our turn. We ask of it what we would ask of another's.
+    ///
+    /// Does nothing until it is our turn in the agreement, and until the messages of the last
+    /// boundary are here: whoever offers a value has to serve what it carries on. Each round of the
+    /// loop leaves out at least one more report, and it ends when too few are left.
     fn offer(&mut self, step: &mut Step) {
         let agreement = self.closing.agreement.as_ref();
         if !agreement.is_some_and(Agreement::awaits_offer) {
@@ -314,12 +354,12 @@ impl<A: WireAlgorithm> Replica<A> {
         if !self.holds_payloads(self.beyond(carried), step) {
             return;
         }
-        while let Some(terms) = self.backed_terms(step) {
+        while let Some(draft) = self.backed_draft(step) {
             let last = &self.history.boundary;
-            let Ok(frontier) = terms.frontier(last) else {
+            let Ok(frontier) = draft.frontier(last) else {
                 return;
             };
-            let Ok(adopted) = terms.adopted(last, &frontier) else {
+            let Ok(adopted) = draft.adopted(last, &frontier) else {
                 return;
             };
             let adopted = adopted.values().map(message_of);
@@ -330,7 +370,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 let snapshot = self
                     .snapshot_at(&frontier)
                     .expect("what is founded is judged on this state");
-                let value = terms.with_state(snapshot.manifest().digest());
+                let value = draft.with_state(snapshot.manifest().digest());
                 return self.offer_value(value, step);
             }
             if !self.set_aside(&bad) {
@@ -340,6 +380,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Backs no more reports that are locked on any of these. Whether there is one.
+    ///
+    /// A correct member's report is never among them while no more than `f` lie: what it is locked
+    /// on [passes](Self::is_founded).
     fn set_aside(&mut self, bad: &BTreeSet<(Dot, Digest)>) -> bool {
         let reports = self.closing.reports.values();
         let locked =
@@ -351,7 +394,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Every report that we can back, as many as fit, if they are a quorum.
-    fn backed_terms(&mut self, step: &mut Step) -> Option<Terms> {
+    ///
+    /// `None` as long as fewer than a quorum can be backed.
+    fn backed_draft(&mut self, step: &mut Step) -> Option<GenerationDraft> {
         let reports: Vec<_> = self
             .closing
             .reports
@@ -366,17 +411,17 @@ impl<A: WireAlgorithm> Replica<A> {
         if backed.len() < self.history.committee.quorum() {
             return None;
         }
-        let terms = Terms::gather(
+        let draft = GenerationDraft::gather(
             &self.history.boundary,
             self.closing.changes.values(),
             &backed,
         );
-        (terms.reports.len() >= self.history.committee.quorum()).then_some(terms)
+        (draft.reports.len() >= self.history.committee.quorum()).then_some(draft)
     }
 
     /// Offers our value to the agreement, which proposes it when it is our turn. One that does not
     /// pass its own check is not offered: others would vote against it, and the round be lost.
-    fn offer_value(&mut self, value: Value, step: &mut Step) {
+    fn offer_value(&mut self, value: GenerationProposal, step: &mut Step) {
         let value = Arc::new(value);
         let digest = value.digest(&self.history.network);
         self.hold_value(value, digest, false);
@@ -385,13 +430,16 @@ impl<A: WireAlgorithm> Replica<A> {
             .candidate(&digest)
             .is_some_and(|c| c.check.is_ok());
         if let Some(agreement) = self.closing.agreement.as_mut().filter(|_| good) {
-            let turn = agreement.offer(digest);
-            self.drive(turn, None, step);
+            let output = agreement.offer(digest);
+            self.drive(output, None, step);
         }
     }
 
     /// Whether we hold, and can serve, all that a report speaks of: what a liar will not back is
     /// left out.
+    ///
+    /// A reporter that names heads that nobody has, or messages that it does not serve, keeps
+    /// nobody waiting but itself: its report is left out.
     fn backs(&mut self, report: &Report, step: &mut Step) -> bool {
         let mut backed = true;
         for (source, head) in &report.heads {
@@ -408,6 +456,8 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Those of these messages that are not delivered here.
+    ///
+    /// What is delivered here is served from the log, and proves itself there.
     fn beyond(&self, messages: impl Iterator<Item = (Dot, Digest)>) -> Vec<(Dot, Digest)> {
         let ahead = |dot: &Dot| {
             self.head(&dot.source)
@@ -418,6 +468,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Asks everybody for what we lack: a value rests on lanes that we do not have, and who has
     /// them is not known.
+    ///
+    /// Each peer's pace bounds how often it is asked, so that a caller need not.
     pub(super) fn pull_from_all(&mut self, step: &mut Step) {
         for member in self.peers.actors() {
             self.pull(member, step);
@@ -436,29 +488,32 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Asks all members for a value that somebody spoke of. It proves itself by its digest.
     fn want_value(&self, digest: Digest, step: &mut Step) {
-        let want = Want {
+        let fetch = FetchPayloads {
             value: Some(digest),
             payloads: Vec::new(),
         };
-        self.send_to_members(&Body::Want(want), step);
+        self.send_to_members(&Body::FetchPayloads(fetch), step);
     }
 
     /// The decision is there: with its value it founds the next generation.
+    ///
+    /// Called after each input as long as a decision waits for its value. A generation that came by
+    /// another way meanwhile is not founded a second time.
     fn conclude(&mut self, step: &mut Step) {
         let Some(decision) = self.closing.decided.clone() else {
             return;
         };
-        let Said::Precommit(Some(digest)) = decision.statement.said else {
+        let VoteKind::Precommit(Some(digest)) = decision.statement.kind else {
             unreachable!("a decision names a value");
         };
         let Some(candidate) = self.closing.candidate(&digest) else {
             self.want_decided(digest, step);
             return;
         };
-        if let (true, Ok(succession)) = (self.history.pending.is_empty(), &candidate.check) {
-            let founding = Arc::new(Founding::of(Arc::clone(&candidate.value), &decision));
-            let next = succession.next.clone();
-            self.expect_generation(founding, next);
+        if let (true, Ok(checked)) = (self.history.pending.is_empty(), &candidate.check) {
+            let proof = Arc::new(GenerationProof::of(Arc::clone(&candidate.value), &decision));
+            let next = checked.next.clone();
+            self.expect_generation(proof, next);
         }
         self.closing.decided = None;
     }

@@ -25,23 +25,32 @@ use crate::traits::WireAlgorithm;
 /// A snapshot on its way.
 #[derive(Debug)]
 pub(super) struct Fetching {
+    /// The newest that was founded when the fetch began.
     generation: Generation,
+    /// `None` until a part of it has come that has the certified digest; no chunk is asked for
+    /// before.
     manifest: Option<Manifest>,
+    /// By their numbers. Each is proven by the manifest, so that they are no longer than the state
+    /// together.
     chunks: BTreeMap<usize, Bytes>,
     /// The part that each peer was asked for last.
     asked: BTreeMap<Actor, Option<usize>>,
+    /// When the missing parts are asked for again; it is not reset by parts that come.
     repeat: Backoff,
 }
 
 /// How this replica comes to have what the others have, and what it asks before it signs.
 #[derive(Debug, Default)]
 pub(super) struct Bootstrap {
+    /// `None` when nothing is fetched. A boundary that is installed ends it.
     pub(super) fetching: Option<Fetching>,
     /// When we ask again to be let into the committee.
     pub(super) joining: Option<Backoff>,
     /// Until it is known whether our store remembers what our key has signed.
     pub(super) doubt: Option<Doubt>,
     /// Whether lanes are followed from the start, instead of from a snapshot.
+    ///
+    /// Not on record: it is said again after each start.
     replays: bool,
 }
 
@@ -97,8 +106,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Follows the lanes from the start, instead of starting from a snapshot, as far as they can
     /// be: a snapshot is taken all the same when nobody keeps the lanes from there on, or when a
-    /// lane is longer than one chunk ([`Limits::chunk_messages`](crate::codec::Limits),
-    /// `chunk_bytes`) up to where a generation ended. No more than that is held before a quorum's
+    /// lane is longer than one segment ([`Limits::segment_messages`](crate::codec::Limits),
+    /// `segment_bytes`) up to where a generation ended. No more than that is held before a quorum's
     /// word on a generation proves it.
     pub fn replay_lanes_from_the_start(&mut self) {
         self.bootstrap.replays = true;
@@ -112,6 +121,10 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Begins to fetch the snapshot of the newest founded generation.
+    ///
+    /// Does nothing when no generation is founded that is not installed, or when its snapshot is on
+    /// its way already; a newer generation's takes the place of an older one's, of which the chunks
+    /// are dropped.
     pub(super) fn fetch_snapshot(&mut self, step: &mut Step) {
         if self.history.pending.is_empty() {
             return;
@@ -182,7 +195,7 @@ impl<A: WireAlgorithm> Replica<A> {
         };
         self.send(
             peer,
-            Body::Fetch {
+            Body::FetchSnapshot {
                 generation,
                 chunk: part,
             },
@@ -191,7 +204,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Serves a part of one of the snapshots that are kept.
-    pub(super) fn handle_fetch(
+    pub(super) fn handle_fetch_snapshot(
         &self,
         from: Actor,
         generation: Generation,
@@ -259,7 +272,8 @@ impl<A: WireAlgorithm> Replica<A> {
         let whole = fetching.manifest.as_ref().map(Manifest::chunks) == Some(fetching.chunks.len());
         if whole {
             self.finish_fetch(step);
-        } else {
+        } else if self.peers.get(&from).is_some() {
+            // Anybody may show a part; only peers, of whom there is a bound, are asked for more.
             self.ask_part(from, step);
         }
         Ok(())
@@ -267,19 +281,18 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// All chunks are here. The record is written before the state is taken up, and only if it is:
     /// a state that does not decode, or that the algorithm's budget refuses, leaves no trace.
+    ///
+    /// The fetch is over in any case: what led nowhere is begun again by the next answer that says
+    /// it is needed.
     fn finish_fetch(&mut self, step: &mut Step) {
         let Some(fetching) = self.bootstrap.fetching.take() else {
             return;
         };
         let chunks = fetching.chunks.values().map(Bytes::as_slice);
         let bytes = Bytes::from(chunks.collect::<Vec<_>>().concat());
-        let foundings = self
-            .history
-            .pending
-            .iter()
-            .map(|(founding, _)| founding.clone());
+        let proofs = self.history.pending.iter().map(|(proof, _)| proof.clone());
         step.persist.push(Record::Snapshot {
-            foundings: foundings.collect(),
+            proofs: proofs.collect(),
             bytes: bytes.clone(),
         });
         if !self.install_snapshot(Snapshot::from_bytes(bytes), step) {

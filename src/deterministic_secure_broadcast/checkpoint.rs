@@ -34,7 +34,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let mut records: Vec<_> = carried.collect();
         if !self.history.chain.is_empty() {
             records.push(Record::Snapshot {
-                foundings: self.history.chain.clone(),
+                proofs: self.history.chain.clone(),
                 bytes: self.history.snapshot().bytes().clone(),
             });
         }
@@ -59,9 +59,9 @@ impl<A: WireAlgorithm> Replica<A> {
         if self.history.chain.is_empty() {
             return None;
         }
-        let (genesis, foundings) = (self.history.genesis.clone(), self.history.chain.clone());
+        let (genesis, proofs) = (self.history.genesis.clone(), self.history.chain.clone());
         let bytes = self.history.snapshot().bytes().clone();
-        Some(CertifiedState::new(genesis, foundings, bytes))
+        Some(CertifiedState::new(genesis, proofs, bytes))
     }
 }
 
@@ -76,6 +76,9 @@ impl<Op> Lane<Op> {
 
     /// What was delivered after `from`, in segments that end at kept certificates, and what is
     /// held beyond.
+    ///
+    /// In the order in which they are replayed: what was delivered, what is certified beyond it,
+    /// and the lock, which follows the head that the deliveries make.
     fn checkpoint(&self, source: Actor, from: Seq, records: &mut Vec<Record>) {
         let mut segment: Vec<&Entry> = Vec::new();
         for entry in self.log.after(from) {
@@ -103,6 +106,8 @@ impl<Op> Lane<Op> {
 }
 
 /// A certified segment of which the first part was delivered.
+///
+/// Its deliveries come after it, one record each, as when it was delivered.
 fn record_segment(
     source: Actor,
     delivered: &[&Entry],

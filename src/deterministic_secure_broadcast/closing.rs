@@ -1,6 +1,6 @@
 //! How the present generation ends: approvals, the freeze, reports.
 //!
-//! A quorum of approvals authorises a change. Whoever holds an authorised change signs no more
+//! A quorum of approvals certifies a change. Whoever holds a certified change signs no more
 //! echoes in this generation and reports, once, where its lanes end and what it is bound to after
 //! that; the report carries the approvals, so that whoever receives it freezes too. A minority can
 //! thus freeze nobody.
@@ -21,31 +21,47 @@ use super::backoff::Backoff;
 use super::error::{ApproveError, PacketError};
 use super::lane::Slot;
 use super::message::{Entry, Equivocation};
-use super::packet::{Body, Consent};
+use super::packet::{Body, ChangeApproval};
 use super::step::{Record, Step};
 use crate::actor::{Actor, Signed, Verified};
 use crate::codec::Digest;
 use crate::dot::{Dot, Frontier};
 use crate::membership::{
-    self, Agreement, Approval, Approvals, Authorisation, Authorised, Ballot, CHANGES, Change,
-    ChangeKey, Generation, Mark, QuorumCertificate, Report, Succession, Value, ValueError,
+    self, Agreement, Approval, Approvals, CHANGES, CertifiedChange, Change, ChangeCertificate,
+    ChangeKey, CheckedProposal, Generation, GenerationProposal, GenerationProposalError, Mark,
+    QuorumCertificate, Report, Vote,
 };
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 
 /// All that belongs to the end of one generation.
+///
+/// Made anew with each generation; nothing of it is carried on but what the boundary imposes. It is
+/// bounded by the members: one report a seat, at most eight approvals of newcomers a seat, the
+/// agreement's eight values, and one message for each lane that any of these names.
 #[derive(Debug)]
 pub(super) struct Closing {
+    /// Those of all members, ours among them.
     pub(super) approvals: Approvals,
+    /// When our approvals are said again, as long as no quorum has frozen us.
     approve: Backoff,
-    /// Authorised changes: any freezes us.
-    pub(super) changes: BTreeMap<ChangeKey, Authorised>,
+    /// Certified changes: any freezes us.
+    pub(super) changes: BTreeMap<ChangeKey, CertifiedChange>,
+    /// `None` until we freeze; from then on it never changes. It is repeated as it was signed, also
+    /// after a restart.
     pub(super) own_report: Option<Arc<Signed<Report>>>,
+    /// The first good one of each member, ours included; a second one of the same member is not
+    /// looked at.
     pub(super) reports: BTreeMap<Actor, Verified<Report>>,
+    /// When our report is said again, while this generation lasts.
     repeat: Backoff,
+    /// `None` until we freeze, and where we may not sign.
     pub(super) agreement: Option<Agreement>,
     /// What the agreement said before a crash.
-    pub(super) ballots: Vec<membership::Record>,
+    ///
+    /// Taken out when the agreement opens. As long as a start is in doubt they say what our key is
+    /// known to have voted.
+    pub(super) agreement_records: Vec<membership::Record>,
     /// The values that the agreement [names](Agreement::names).
     pub(super) values: Vec<Candidate>,
     /// Messages that a value adopts, or that a report is locked on, beside those in lanes: each is
@@ -54,14 +70,21 @@ pub(super) struct Closing {
     /// No more than reports and values name, each one message a member's lane: none takes another's
     /// place, or a liar that names what it never serves would keep others' from being asked for.
     pub(super) wanted: BTreeSet<(Dot, Digest)>,
-    pub(super) want: Backoff,
+    /// When messages that are wanted are asked for again, outside of an agreement; in one they are
+    /// each tick.
+    pub(super) fetch: Backoff,
     /// Members whose reports we do not offer: they are locked on what no correct member can have
     /// echoed.
     pub(super) unfounded: BTreeSet<Actor>,
-    pub(super) decided: Option<QuorumCertificate<Ballot>>,
+    /// Kept until the value that it names is here; then the next generation is founded.
+    pub(super) decided: Option<QuorumCertificate<Vote>>,
     /// When the value that was decided was last asked for.
+    ///
+    /// In ticks since the start.
     pub(super) asked: Option<u64>,
     /// The snapshot that was made last, and where.
+    ///
+    /// One at most: a second frontier takes its place.
     pub(super) snapshot: Option<(Frontier, Snapshot)>,
 }
 
@@ -69,8 +92,9 @@ pub(super) struct Closing {
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) digest: Digest,
-    pub(super) value: Arc<Value>,
-    pub(super) check: Result<Box<Succession>, ValueError>,
+    pub(super) value: Arc<GenerationProposal>,
+    /// It is a fact of the value and the last boundary, so that it is found once.
+    pub(super) check: Result<Box<CheckedProposal>, GenerationProposalError>,
     /// Whether it is on record, with the messages that it adopts.
     pub(super) durable: bool,
 }
@@ -85,11 +109,11 @@ impl Closing {
             reports: BTreeMap::new(),
             repeat: Backoff::starting(now + 1),
             agreement: None,
-            ballots: Vec::new(),
+            agreement_records: Vec::new(),
             values: Vec::new(),
             payloads: BTreeMap::new(),
             wanted: BTreeSet::new(),
-            want: Backoff::starting(now + 1),
+            fetch: Backoff::starting(now + 1),
             unfounded: BTreeSet::new(),
             decided: None,
             asked: None,
@@ -103,6 +127,9 @@ impl Closing {
 
     /// Lets go of the values that do not count any more. None that does is ever let go, however
     /// many others are shown.
+    ///
+    /// Called after each output of the agreement, when the set of values that it names may have
+    /// changed.
     pub(super) fn forget_values(&mut self) {
         let Some(agreement) = &self.agreement else {
             return;
@@ -112,14 +139,14 @@ impl Closing {
     }
 
     /// The changes that we hold, as many as a value carries.
-    fn authorisations(&self) -> Vec<Authorisation> {
-        let changes = self.changes.values().map(Authorised::claim);
+    fn change_certificates(&self) -> Vec<ChangeCertificate> {
+        let changes = self.changes.values().map(CertifiedChange::claim);
         changes.take(CHANGES).collect()
     }
 }
 
 impl<A: WireAlgorithm> Replica<A> {
-    /// Whether an authorised change has ended echoing in this generation.
+    /// Whether a certified change has ended echoing in this generation.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         !self.closing.changes.is_empty()
@@ -132,8 +159,8 @@ impl<A: WireAlgorithm> Replica<A> {
         seat.is_some_and(|seat| self.closing.approvals.of(seat).next().is_some())
     }
 
-    /// Consents to a change of the committee, for this generation. A quorum of consents makes it
-    /// happen. A consent is not taken back; of [`CHANGES`] newcomers that nobody else lets in, a
+    /// Approves a change of the committee, for this generation. A quorum of approvals makes it
+    /// happen. An approval is not taken back; of [`CHANGES`] newcomers that nobody else lets in, a
     /// [renewal](Change::Renew) frees us.
     ///
     /// # Errors
@@ -156,15 +183,15 @@ impl<A: WireAlgorithm> Replica<A> {
         let fact = self.signer.sign(approval).ok_or(ApproveError::Silenced)?;
         let mut step = Step::default();
         let approval = Signed::clone(&fact);
-        let consent = Arc::new(Consent { change, approval });
-        step.persist.push(Record::Approved(Arc::clone(&consent)));
-        self.send_to_members(&Body::Approve(consent), &mut step);
-        if let Some(authorised) =
+        let approved = Arc::new(ChangeApproval { change, approval });
+        step.persist.push(Record::Approved(Arc::clone(&approved)));
+        self.send_to_members(&Body::Approve(approved), &mut step);
+        if let Some(certified) =
             self.closing
                 .approvals
                 .add(&self.history.boundary, &change, fact)?
         {
-            self.freeze(authorised, &mut step);
+            self.freeze(certified, &mut step);
         }
         self.settle(&mut step);
         self.pursue(&mut step);
@@ -178,10 +205,10 @@ impl<A: WireAlgorithm> Replica<A> {
     /// When it is not signed by a member for this generation, or the change cannot be made in it.
     pub(super) fn handle_approve(
         &mut self,
-        consent: &Consent,
+        approved: &ChangeApproval,
         step: &mut Step,
     ) -> Result<(), PacketError> {
-        let Consent { change, approval } = consent;
+        let ChangeApproval { change, approval } = approved;
         let fact = self
             .history
             .committee
@@ -192,12 +219,12 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             return Ok(());
         }
-        let authorised = self
+        let certified = self
             .closing
             .approvals
             .add(&self.history.boundary, change, fact)?;
-        if let Some(authorised) = authorised {
-            self.freeze(authorised, step);
+        if let Some(certified) = certified {
+            self.freeze(certified, step);
         } else if !self.has_approved(&change.key()) {
             step.asked.push(*change);
         }
@@ -205,6 +232,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Whether we consented to a change, or a quorum did.
+    ///
+    /// Asked of our own records alone: an approval with our signature that is not among them says
+    /// that the store is an old copy.
     fn has_approved(&self, change: &ChangeKey) -> bool {
         let seat = self.history.committee.seat(&self.actor());
         let own = seat
@@ -214,19 +244,24 @@ impl<A: WireAlgorithm> Replica<A> {
         own.any(|approved| approved == *change) || self.closing.changes.contains_key(change)
     }
 
-    /// Holds an authorised change: from the first on we sign no echo in this generation.
-    pub(super) fn freeze(&mut self, authorised: Authorised, step: &mut Step) {
-        let key = authorised.change().key();
+    /// Holds a certified change: from the first on we sign no echo in this generation.
+    ///
+    /// The change is verified by whoever calls. A second certified change does not freeze again: it
+    /// goes into the value that we offer, and the report is sent again with it at once.
+    pub(super) fn freeze(&mut self, certified: CertifiedChange, step: &mut Step) {
+        let key = certified.change().key();
         if self.closing.changes.contains_key(&key) {
             return;
         }
         tracing::info!(me = ?self.actor(), change = ?key, "frozen for a change of the committee");
-        step.persist.push(Record::Frozen(authorised.claim()));
-        self.closing.changes.insert(key, authorised);
+        step.persist.push(Record::Frozen(certified.claim()));
+        self.closing.changes.insert(key, certified);
         self.go_on_closing(step);
     }
 
     /// After a crash: what was not said of the end of this generation is said now.
+    ///
+    /// A replica without a seat says nothing of it.
     pub(super) fn go_on_closing(&mut self, step: &mut Step) {
         if self.history.committee.contains(&self.actor()) {
             self.report(step);
@@ -235,6 +270,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Reports once, and says it to everybody, again at each new change.
+    ///
+    /// The change is held before the report is made, so that no echo of ours can be given in
+    /// between.
     fn report(&mut self, step: &mut Step) {
         if self.closing.own_report.is_none()
             && let Some(fact) = self.signer.sign(self.own_report())
@@ -252,7 +290,7 @@ impl<A: WireAlgorithm> Replica<A> {
     fn send_report(&self, step: &mut Step) {
         if let Some(report) = &self.closing.own_report {
             let report = Arc::clone(report);
-            let changes = self.closing.authorisations();
+            let changes = self.closing.change_certificates();
             self.send_to_members(&Body::Report { report, changes }, step);
         }
     }
@@ -273,7 +311,7 @@ impl<A: WireAlgorithm> Replica<A> {
                     .get(source)
                     .and_then(|evidence| match &**evidence {
                         Equivocation::Echo(conflict) => Some(conflict),
-                        Equivocation::Ballot(_) => None,
+                        Equivocation::Vote(_) => None,
                     });
             let sealed = convicted.filter(|conflict| {
                 let dot = conflict.left.statement.dot;
@@ -303,7 +341,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_report(
         &mut self,
         report: &Signed<Report>,
-        changes: &[Authorisation],
+        changes: &[ChangeCertificate],
         step: &mut Step,
     ) -> Result<(), PacketError> {
         // All is checked before anything is taken: what a freeze writes must not be lost with a
@@ -319,14 +357,18 @@ impl<A: WireAlgorithm> Replica<A> {
         if held.is_none_or(|held| **held != *report) {
             self.take_report(report, step)?;
         }
-        for authorised in news {
-            self.freeze(authorised, step);
+        for certified in news {
+            self.freeze(certified, step);
         }
         Ok(())
     }
 
     /// Takes a member's first report. Ours is taken from us alone: another one with our signature
     /// says that our key is used elsewhere.
+    ///
+    /// # Errors
+    /// When it does not fit the last boundary, or no member signed it. Marks are checked with it: a
+    /// report that carries a bad signature of a source is refused as a whole.
     fn take_report(&mut self, report: &Signed<Report>, step: &mut Step) -> Result<(), PacketError> {
         let own = report.signer == self.actor();
         if !own && self.closing.reports.contains_key(&report.signer) {
@@ -347,20 +389,27 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Whoever speaks of a generation that is over is shown what ended it. Whether it is.
-    pub(super) fn answer_with_founding(
+    ///
+    /// It is sent as often as it is asked for, since the sender that a packet names may be forged,
+    /// and a member that lost the answer must get another.
+    pub(super) fn answer_with_proof(
         &self,
         to: Actor,
         generation: Generation,
         step: &mut Step,
     ) -> bool {
-        let Some(founding) = self.history.what_ended(generation) else {
+        let Some(proof) = self.history.what_ended(generation) else {
             return false;
         };
-        self.send(to, Body::Founding(Arc::clone(founding)), step);
+        self.send(to, Body::GenerationProof(Arc::clone(proof)), step);
         true
     }
 
     /// A newcomer asks to be let in; the application decides.
+    ///
+    /// # Errors
+    /// When the newcomer's signature is bad, or it cannot enter in this generation. Nothing is
+    /// remembered of it: it asks again on its ticks.
     pub(super) fn handle_entry(
         &mut self,
         entry: Signed<membership::Entry>,
@@ -382,14 +431,14 @@ impl<A: WireAlgorithm> Replica<A> {
             let own = seat
                 .into_iter()
                 .flat_map(|seat| self.closing.approvals.of(seat));
-            let own = own.map(|(change, approval)| Consent {
+            let own = own.map(|(change, approval)| ChangeApproval {
                 change: *change,
                 approval: *approval,
             });
             let own: Vec<_> = own.collect();
             if !own.is_empty() && self.closing.approve.fire(now) {
-                for consent in own {
-                    self.send_to_members(&Body::Approve(Arc::new(consent)), step);
+                for approved in own {
+                    self.send_to_members(&Body::Approve(Arc::new(approved)), step);
                 }
             }
         } else if self.closing.repeat.fire(now) {

@@ -19,17 +19,22 @@ use super::Replica;
 use super::error::PacketError;
 use super::history::Vouch;
 use super::lane::{Certified, Lane, Slot};
-use super::message::{Certificate, Entry};
+use super::message::{Certificate, Echo, Entry};
 use super::packet::Segment;
 use super::step::{Delivery, Fault, Record, Step};
-use crate::actor::Actor;
+use crate::actor::{Actor, Claim, Sig, Statement};
 use crate::codec::Digest;
 use crate::dot::Dot;
+use crate::membership::Seat;
 use crate::traits::{Verdict, WireAlgorithm};
 
 impl<A: WireAlgorithm> Replica<A> {
     /// A generation is founded: what was certified before, and is not delivered yet, is asked of it
     /// again.
+    ///
+    /// Called when the chain grows, and after replaying. A segment that only an ended committee
+    /// certifies turns provisional; one that the new generation names or covers stays; one that it
+    /// excludes is dropped, and what replaces it is pulled.
     pub(super) fn vouch_again(&mut self) {
         let newest = self.history.tip().clone();
         let held = self.lanes.iter().filter_map(|(source, lane)| {
@@ -62,6 +67,10 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Takes a certificate. What is cheap is asked first: whether its dot is delivered, whether its
     /// committee's word counts now, whether it is next; its signatures are checked last, and once.
+    ///
+    /// Costs a quorum of signature checks at most once for each dot that is next in its lane: a
+    /// second good certificate finds the first one there. One for a later dot makes us pull, after
+    /// it is checked.
     ///
     /// # Errors
     /// When its lane is not known, the closing rule refuses it, or its signatures do not make a
@@ -113,25 +122,49 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// The fact behind a certificate. Echoes that we made or checked for our lock are not checked
     /// again.
+    ///
+    /// Nothing is remembered of a certificate that fails. A key that is bad as such cannot be in a
+    /// committee.
+    ///
+    /// # Errors
+    /// [`PacketError::Closed`] when the committee is not known here, else what
+    /// [`Committee::certify`](crate::membership::Committee::certify) says.
     pub(super) fn certify(
         &self,
         certificate: Arc<Certificate>,
     ) -> Result<Arc<Certificate>, PacketError> {
         let echo = certificate.statement;
-        let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
-        let tally = lock
-            .map(|lock| &lock.tally)
-            .filter(|tally| *tally.statement() == echo);
-        let known = |seat| tally.and_then(|tally| tally.signature(seat));
         let closed = PacketError::Closed(echo.dot.source);
         let committee = self.history.committee_of(echo.generation).ok_or(closed)?;
+        let digest = echo.digest(&self.history.network);
+        let known = |seat, sig: &Sig| {
+            let is_checked = |key| {
+                let claim = Claim::new(key, digest, *sig);
+                self.checked.signatures().contains(&claim)
+            };
+            self.has_counted(&echo, seat, sig) || committee.key(seat).is_some_and(is_checked)
+        };
         let fact = committee.certify(&self.history.network, certificate, known)?;
         Ok(fact.claim())
+    }
+
+    /// Whether our lock has counted this very signature on this very echo.
+    ///
+    /// The very same bytes: another signature of the same member on the same echo may be good as
+    /// well, and is checked.
+    pub(super) fn has_counted(&self, echo: &Echo, seat: Seat, sig: &Sig) -> bool {
+        let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
+        lock.map(|lock| &lock.tally).is_some_and(|tally| {
+            tally.statement() == echo && tally.signature(seat).as_ref() == Some(sig)
+        })
     }
 
     /// Takes a checked certificate for the next message of a lane. If that is not the message that
     /// we hold, ours is not the one that counts: what contradicts it is evidence, and the message
     /// is fetched.
+    ///
+    /// The certificate alone is not on record: after a crash it is sent or pulled again. What is on
+    /// record is the segment with its message.
     fn accept_certificate(
         &mut self,
         from: Actor,
@@ -156,6 +189,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Whether this is the message that is certified after the head and missing here.
+    ///
+    /// Asked before the echo rule: a message that a quorum certified needs no verdict of ours, and
+    /// a lock of ours to the contrary must not keep it out.
     pub(super) fn is_certified_next(&self, entry: &Entry) -> bool {
         let lane = self.lanes.get(&entry.message().source);
         let certified = lane.and_then(|lane| lane.certified.as_ref());
@@ -167,6 +203,10 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Takes in the message that was missing, whoever brings it. The certificate vouches for it;
     /// its source's signature is checked because it is kept, to convict with.
+    ///
+    /// # Errors
+    /// [`PacketError::WrongParent`] when a quorum certified what does not follow our head, which
+    /// takes more liars than are tolerated; else what is wrong with the source's signature.
     pub(super) fn fill_certified(
         &mut self,
         entry: Entry,
@@ -198,6 +238,10 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Delivers and judges until nothing more can be: each delivery may make what other lanes hold
     /// valid.
+    ///
+    /// Ends, as each round delivers a message or empties the set of lanes to look at. Called at the
+    /// end of each input, so that between inputs nothing that can be delivered waits. Before the
+    /// trusted checkpoint nothing is delivered, as the certificates may be those of a forged chain.
     pub(super) fn settle(&mut self, step: &mut Step) {
         if self.awaits_checkpoint() {
             return;
@@ -223,6 +267,10 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Applies the next certified message of a lane, if it is here and valid. Whether it did.
+    ///
+    /// Stops the lane, and reports it, when the message cannot be read or can never be valid: going
+    /// on would make the states differ in silence. A message of ours that we hold no lock on
+    /// silences us, and is delivered all the same, as others deliver it too.
     fn deliver_next(&mut self, source: Actor, step: &mut Step) -> bool {
         let lane = self.lanes.get(&source).filter(|lane| !lane.stopped);
         let certified = lane.and_then(|lane| lane.certified.as_ref());
@@ -273,7 +321,7 @@ impl<A: WireAlgorithm> Replica<A> {
         lane.advance(&entry, self.history.limits());
         self.apply(source, ops);
         self.execution.deliveries += 1;
-        self.peers.standing.outdate();
+        self.peers.summary.outdate();
         step.persist.push(Record::Delivered(dot));
         step.delivered.push(Delivery::new(entry.clone()));
         if let Some(held) = contradicted {
@@ -284,6 +332,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Applies operations that are certified and valid here, to the algorithm and to the copy on
     /// which our own next ones are judged.
+    ///
+    /// Nothing is asked here: the caller has a verdict, or a record.
     pub(super) fn apply(&mut self, source: Actor, ops: Vec<A::Op>) {
         for op in ops {
             if source != self.signer.actor() {
@@ -294,6 +344,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Judges again a proposal that was early.
+    ///
+    /// While we are frozen or silenced, or the source is convicted, the message waits on: what a
+    /// boundary leaves there is looked at again after it.
     fn judge_waiting(&mut self, source: Actor, step: &mut Step) {
         let waits =
             self.signer.is_silenced() || self.is_frozen() || self.lanes.is_convicted(&source);
@@ -315,6 +368,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Early messages are judged again as time passes too: the delivery that makes one valid may be
     /// the last.
+    ///
+    /// Walks over the lanes, and judges only those that are due.
     pub(super) fn judge_early(&mut self, step: &mut Step) {
         let moment = self.moment();
         let lanes = self.lanes.by_source.iter();
@@ -333,6 +388,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
 impl<Op> Lane<Op> {
     /// Moves the certified message `entry` from the held segment to the log.
+    ///
+    /// The certificate goes into the log with the last message of the segment, which is the one
+    /// that it names.
     pub(super) fn advance(&mut self, entry: &Entry, limits: &crate::codec::Limits) {
         let mut certificate = None;
         if let Some(certified) = &mut self.certified {
@@ -350,6 +408,9 @@ impl<Op> Lane<Op> {
 
 /// The operations of a certified message and their verdict; `None` when they cannot be read. Those
 /// of our own lock are decoded already.
+///
+/// Takes the operations out of a lock that is valid, as they are applied right after. A lock that
+/// is not valid keeps them.
 fn judge<A: WireAlgorithm>(
     algorithm: &A,
     lane: &mut Lane<A::Op>,
@@ -385,6 +446,9 @@ fn missing(certificate: Arc<Certificate>) -> Certified {
 }
 
 /// The record of a certified segment. What is locked is on record already.
+///
+/// The record names no messages where the tail is the one that is locked, as a message would else
+/// be written twice: once with its lock and once here.
 pub(super) fn record(source: Actor, certified: &Certified, locked: Option<Digest>) -> Record {
     let known = certified.tail.iter().map(|entry| entry.digest).eq(locked);
     let proposals = certified.tail.iter().filter(|_| !known);

@@ -203,8 +203,8 @@ pub struct MemoryUse {
     pub lanes: usize,
     /// Bytes of operations held in lanes, not delivered.
     pub lane_bytes: usize,
-    /// The same, of the lane that holds most: at most a chunk, which its last message may exceed,
-    /// and one message beside it. That is `chunk_bytes` and twice `message_bytes` of
+    /// The same, of the lane that holds most: at most a segment, which its last message may exceed,
+    /// and one message beside it. That is `segment_bytes` and twice `message_bytes` of
     /// [`Limits`](crate::codec::Limits).
     pub most_lane_bytes: usize,
     /// Own operations that wait for a message.
@@ -213,7 +213,7 @@ pub struct MemoryUse {
     pub outbox_bytes: usize,
     /// Actors that we hold evidence against: one piece each.
     pub evidence: usize,
-    /// Members and contacts whose standing we remember.
+    /// Members and contacts whose summary we remember.
     pub peers: usize,
 }
 
@@ -243,6 +243,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .collect()
     }
 
+    /// What a quorum has said goes before what we have said.
     fn held_in(&self, source: &Actor, lane: &Lane<A::Op>) -> Option<Blocked> {
         let seq = lane.head().seq.next()?;
         let dot = Dot {
@@ -280,6 +281,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Judges the first message again, as it may have become valid since.
     fn why_certified(&self, lane: &Lane<A::Op>, certified: &Certified) -> BlockReason {
         match certified.tail.front() {
             None => BlockReason::MessageMissing,
@@ -306,6 +308,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// The first reason that keeps us from signing it.
     fn why_unsigned(&self, source: &Actor, entry: &Entry) -> BlockReason {
         if self.lanes.is_convicted(source) {
             BlockReason::Convicted
@@ -318,6 +321,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
+    /// Counts the echoes that are known here, our own among them.
     fn why_locked(&self, lock: &Lock<A::Op>) -> BlockReason {
         // Others may still certify what we signed, unless they too know better.
         if self.signer.is_silenced() && lock.entry.message().source == self.actor() {

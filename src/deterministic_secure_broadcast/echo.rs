@@ -13,8 +13,9 @@ use super::lane::{Certified, Early, Lane, Slot};
 use super::message::{Certificate, Echo, Entry, Proposal, QuorumCertificate};
 use super::packet::{Body, Segment};
 use super::step::{Fault, Record, Step};
-use crate::actor::{Actor, Signed, Verified};
+use crate::actor::{Actor, Signed, Statement, Verified};
 use crate::dot::{Head, Seq};
+use crate::membership::{Committee, VerifyError};
 use crate::traits::{Verdict, WireAlgorithm};
 
 /// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one
@@ -25,6 +26,10 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Takes a proposal, from its source or from whoever sends it on: it is signed, so that it
     /// makes no difference. If a value rests on it, it is kept for that, whatever the rules make of
     /// it.
+    ///
+    /// A proposal of a generation that is not installed here convicts where it contradicts what is
+    /// held, and else only makes us ask: its source may already be beyond a boundary that we have
+    /// to learn of first.
     ///
     /// # Errors
     /// When its lane is not known, it is signed badly, or it breaks a rule; then nobody is accused
@@ -40,7 +45,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if dot.seq == Seq::ZERO {
             return Err(PacketError::NoDot(dot));
         }
-        let mut entry = Entry::new(&self.history.network, proposal);
+        let mut entry = self.entry(proposal);
         if entry.proposal.generation > self.generation() {
             self.accuse(entry.echo(), step)?;
             self.pull(from, step);
@@ -53,6 +58,14 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Rules 1 to 3, and the same proposal again.
+    ///
+    /// The order is that of cost and of harm: what is certified is taken in whoever signed
+    /// something else; what contradicts is evidence; what is delivered is answered without a check
+    /// of its signature. Only then a signature is checked, once for each new message.
+    ///
+    /// # Errors
+    /// [`PacketError::Invalid`] for what was refused before; those of the signature; those of
+    /// [`judge`](Self::judge).
     fn place(
         &mut self,
         from: Actor,
@@ -105,6 +118,12 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Rules 4 to 7, on a proposal for the next dot of its lane whose signature is good.
+    ///
+    /// # Errors
+    /// [`PacketError::WrongParent`] when the message does not follow what was delivered here,
+    /// [`PacketError::NoLane`] when its source has no voice and no generation after the first is
+    /// installed that could be shown, [`PacketError::Silenced`] when we sign no more. A convicted
+    /// source is not refused but shown the evidence, as it may be correct with a stolen key.
     fn judge(&mut self, from: Actor, entry: Entry, step: &mut Step) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         let lane = self.lanes.known(&dot.source)?;
@@ -121,13 +140,13 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         // 4. Only members are sources, or who left a lock behind.
         if !self.history.boundary.speaks(&dot) {
-            let founding = self
+            let proof = self
                 .history
                 .chain
                 .last()
                 .cloned()
                 .ok_or(PacketError::NoLane(dot.source))?;
-            self.send(from, Body::Founding(founding), step);
+            self.send(from, Body::GenerationProof(proof), step);
             return Ok(());
         }
         if self.signer.is_silenced() {
@@ -141,6 +160,11 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Rules 6 and 7: hold what is early, report what is never valid, else lock and echo.
+    ///
+    /// Takes for granted that the message follows the head and its signature is good. Without a
+    /// seat a valid message waits as an early one does: a later generation may give us a seat, and
+    /// then it is judged again. The record of the lock is in the step before the packet with the
+    /// echo; between them a crash loses an echo, and not the lock.
     pub(super) fn echo_if_valid(&mut self, from: Actor, early: Early, step: &mut Step) {
         let entry = &early.entry;
         let dot = entry.message().dot();
@@ -174,6 +198,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Told once: whoever sends it again is refused. Without a reason it could not be read, which
     /// is no proof against its source: that may have a later version of the algorithm.
+    ///
+    /// The echo is kept, not the message: it is what contradicts another signature at the same dot.
     fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>, step: &mut Step) {
         let dot = echo.statement.dot;
         let readable = reason.is_some();
@@ -187,6 +213,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Signs the echo of our lock in `source`'s lane, or takes the one that we signed before, and
     /// sends it.
+    ///
+    /// To whoever sent the proposal and to its source: the sender may be a member that
+    /// [resends](Self::resend_locks) a lock in doubt and tallies.
     fn send_echo(&mut self, to: &[Actor; 2], source: Actor, step: &mut Step) {
         let Some(echo) = self.own_echo(source, step) else {
             return;
@@ -198,6 +227,8 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Signs again what we are bound to: whoever holds a lock counts its own echo.
+    ///
+    /// After a restart. A single member may make a certificate by it, as its own echo is a quorum.
     pub(super) fn echo_locks(&mut self, step: &mut Step) {
         for source in self.lanes.sources() {
             self.own_echo(source, step);
@@ -205,6 +236,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A source's signature on its message is its echo in the generation in which it made it.
+    ///
+    /// Only where the source signed in the present generation; else it does not match the tally's
+    /// statement. Without this rule a source would have to send its own echo beside each message.
     fn count_source(&mut self, source: &Actor, step: &mut Step) {
         let lane = self
             .lanes
@@ -220,6 +254,10 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Our echo of the lock in `source`'s lane: the one that we signed before, or else a new one.
+    ///
+    /// `None` without a seat, without a lock, frozen, where the boundary lets nobody speak, or
+    /// while nothing may be signed. Signing again gives the same signature, so that a restart does
+    /// no harm.
     pub(super) fn own_echo(&mut self, source: Actor, step: &mut Step) -> Option<Signed<Echo>> {
         let seat = self.history.committee.seat(&self.signer.actor())?;
         self.count_source(&source, step);
@@ -245,6 +283,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// checked only then, or when it claims to be ours, so that echoes of what we do not hold cost
     /// a liar more than us.
     ///
+    /// A frozen member counts echoes all the same: a certificate that is made now is as good as an
+    /// earlier one.
+    ///
     /// # Errors
     /// When nothing here waits for it, or its signature is bad.
     pub(super) fn handle_echo(
@@ -268,10 +309,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if seat.is_some_and(|seat| lock.tally.signature(seat).is_some()) {
             return Ok(());
         }
-        let fact = self
-            .history
-            .committee
-            .verify(&self.history.network, claim)?;
+        let fact = self.verify_member(&self.history.committee, claim)?;
         // Our own counts too: of what we are bound to it says nothing new, and who restarts frozen
         // has not signed it again.
         self.count(&fact, step);
@@ -279,6 +317,10 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// An echo that no lock of ours is waiting for: nothing, unless it is our own.
+    ///
+    /// # Errors
+    /// [`PacketError::Unasked`] for an echo of what nobody spoke of here, which costs no check. Our
+    /// own echo of what we hold no lock on says that the store forgot it: then we are silenced.
     fn handle_unasked(&mut self, claim: Signed<Echo>, step: &mut Step) -> Result<(), PacketError> {
         let Echo { dot, digest, .. } = claim.statement;
         if claim.signer != self.actor() {
@@ -300,6 +342,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Counts an echo for the lock that it is of.
+    ///
+    /// The certificate goes out when the quorum is newly reached, so once for each lock and
+    /// generation, and once more after a restart.
     fn count(&mut self, fact: &Verified<Echo>, step: &mut Step) {
         let source = fact.statement.dot.source;
         let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
@@ -318,6 +363,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A quorum agrees with our lock: it is next to be delivered.
+    ///
+    /// Nothing is taken where a certified segment waits already, or where the newest generation
+    /// that is known does not vouch for it: then a boundary says what became of the message.
     fn certify_lock(&mut self, source: Actor, certificate: Arc<Certificate>, step: &mut Step) {
         let vouches = self.history.vouches(&certificate);
         let lane = self.lanes.kept(&source);
@@ -344,6 +392,10 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Sends each lock in doubt to the members whose echo is missing: our own message from the
     /// start, another's when its source had time enough.
+    ///
+    /// A lock whose lane has a certificate is not in doubt, and one of a convicted source is given
+    /// up until a boundary decides. Each lock is resent after 1, 2, 4 ticks and so on, up to 64: a
+    /// network without a quorum is not flooded.
     pub(super) fn resend_locks(&mut self, step: &mut Step) {
         if self.is_frozen() {
             return;
@@ -372,6 +424,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// The source lost our answer: the newest certificate of its lane, or the generation that
     /// covers it, says it all.
+    ///
+    /// Costs no signature check, since nothing is taken in. For each packet of an attacker we send
+    /// one, a certificate or the proof of a generation.
     fn answer_late(
         &mut self,
         from: Actor,
@@ -381,30 +436,43 @@ impl<A: WireAlgorithm> Replica<A> {
         if let Some(certificate) = self.lanes.known(source)?.log.newest() {
             let certificate = Arc::clone(certificate);
             self.send(from, Body::Certificate(certificate), step);
-        } else if let Some(founding) = self.history.chain.last() {
-            let founding = Arc::clone(founding);
-            self.send(from, Body::Founding(founding), step);
+        } else if let Some(proof) = self.history.chain.last() {
+            let proof = Arc::clone(proof);
+            self.send(from, Body::GenerationProof(proof), step);
         }
         Ok(())
     }
 
     /// The fact behind a source's signature on its message.
     ///
+    /// The committee's decompressed keys are used where the source has a seat; the key of one that
+    /// has left is decompressed for each message, which is rare.
+    ///
     /// # Errors
     /// When the signature or the key is bad.
     pub(super) fn verify_source(&self, entry: &Entry) -> Result<Verified<Echo>, PacketError> {
         let source = entry.message().source;
-        if let Some(key) = self
-            .history
-            .committee
-            .seat(&source)
-            .and_then(|s| self.history.committee.key(s))
-        {
-            return Ok(entry.verify(&self.history.network, key)?);
+        if let Ok(key) = self.history.committee.key_of(&source) {
+            let signatures = self.checked.signatures();
+            return Ok(signatures.verify(&self.history.network, key, entry.echo())?);
         }
         let key = source
             .public_key()
             .map_err(|_| PacketError::NoLane(source))?;
         Ok(entry.verify(&self.history.network, &key)?)
+    }
+
+    /// The fact that a member of this committee said it.
+    ///
+    /// # Errors
+    /// When the signer has no seat or the signature is bad.
+    pub(super) fn verify_member<T: Statement>(
+        &self,
+        committee: &Committee,
+        claim: Signed<T>,
+    ) -> Result<Verified<T>, VerifyError> {
+        let key = committee.key_of(&claim.signer)?;
+        let signatures = self.checked.signatures();
+        Ok(signatures.verify(&self.history.network, key, claim)?)
     }
 }

@@ -5,8 +5,8 @@ use crate::codec::DecodeError;
 use crate::dot::Dot;
 use crate::evidence::EvidenceError;
 use crate::membership::{
-    CertificateError, ChangeError, FoundingError, Generation, GenesisError, ReportError,
-    SpeechError, VerifyError,
+    AgreementMessageError, CertificateError, ChangeError, Generation, GenerationProofError,
+    GenerationProposalError, GenesisError, ReportError, VerifyError,
 };
 use crate::traits::Verdict;
 
@@ -48,7 +48,7 @@ pub enum PacketError {
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
     /// A segment of a lane is out of order, has a gap, or does not end at its certificate.
-    #[error("a stretch of {0:?}'s lane does not hold together")]
+    #[error("a segment of {0:?}'s lane does not hold together")]
     Segment(Actor),
     /// A certificate by a committee that is over, of what the boundary after it does not name: its
     /// keys may be retired and stolen.
@@ -60,12 +60,12 @@ pub enum PacketError {
     /// A report that is none.
     #[error("report: {0}")]
     Report(#[from] ReportError),
-    /// Something in a speech is no statement of a member.
-    #[error("speech: {0}")]
-    Speech(#[from] SpeechError),
+    /// Something in a message of the agreement is no statement of a member.
+    #[error("agreement: {0}")]
+    Agreement(#[from] AgreementMessageError),
     /// A generation that does not follow.
     #[error("generation: {0}")]
-    Founding(#[from] FoundingError),
+    GenerationProof(#[from] GenerationProofError),
     /// A chain of generations that is not the one we were invited to.
     #[error("another {0} than the one we were invited to")]
     Forged(Generation),
@@ -93,15 +93,52 @@ impl PacketError {
             Self::Unasked(_) => "unasked echo",
             Self::UnaskedAnswer(_) => "unasked answer",
             Self::Certificate(_) => "certificate",
-            Self::Segment(_) => "chunk",
+            Self::Segment(_) => "segment",
             Self::Closed(_) => "too late",
             Self::Change(_) => "change",
             Self::Report(_) => "report",
-            Self::Speech(_) => "speech",
-            Self::Founding(_) => "generation",
+            Self::Agreement(_) => "agreement",
+            Self::GenerationProof(_) => "generation",
             Self::Forged(_) => "forged chain",
             Self::Snapshot(_) => "snapshot",
             Self::Evidence(_) => "evidence",
+        }
+    }
+
+    /// Whether it has a bad signature.
+    ///
+    /// A correct member checks every signature before it says it on: where your transport knows
+    /// the sender, this is the mark of one that lies, or floods.
+    #[must_use]
+    pub fn is_forgery(&self) -> bool {
+        use GenerationProposalError as Value;
+        let bad_change = |error: &ChangeError| {
+            matches!(
+                error,
+                ChangeError::BadSignature(_)
+                    | ChangeError::Certificate(CertificateError::BadSignature(_))
+            )
+        };
+        match self {
+            Self::Unsigned(VerifyError::BadSignature(_))
+            | Self::Certificate(CertificateError::BadSignature(_))
+            | Self::Report(ReportError::BadSignature(_))
+            | Self::Evidence(EvidenceError::BadSignature(_)) => true,
+            Self::Change(error) => bad_change(error),
+            Self::Agreement(error) => matches!(
+                error,
+                AgreementMessageError::Vote(VerifyError::BadSignature(_))
+                    | AgreementMessageError::Quorum(CertificateError::BadSignature(_))
+            ),
+            Self::GenerationProof(GenerationProofError::Certificate(error)) => {
+                matches!(error, CertificateError::BadSignature(_))
+            }
+            Self::GenerationProof(GenerationProofError::Value(error)) => match error {
+                Value::Reporter(VerifyError::BadSignature(_)) | Value::Lock(_) => true,
+                Value::Change(error) => bad_change(error),
+                _ => false,
+            },
+            _ => false,
         }
     }
 }
@@ -181,4 +218,41 @@ pub enum RecoverError {
         /// Which record, from 0.
         index: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_signature_is_a_forgery_wherever_it_is_and_nothing_else_is_one() {
+        let bad = BadSignature(Actor::from_bytes([1; 32]));
+        let (vote, quorum) = (VerifyError::from(bad), CertificateError::from(bad));
+        let approved = ChangeError::from(quorum);
+        let forgeries: [PacketError; 11] = [
+            bad.into(),
+            quorum.into(),
+            ChangeError::from(bad).into(),
+            approved.into(),
+            ReportError::from(bad).into(),
+            EvidenceError::from(bad).into(),
+            AgreementMessageError::from(vote).into(),
+            AgreementMessageError::from(quorum).into(),
+            GenerationProofError::from(quorum).into(),
+            GenerationProofError::from(GenerationProposalError::from(vote)).into(),
+            GenerationProofError::from(GenerationProposalError::from(approved)).into(),
+        ];
+        for forgery in forgeries {
+            assert!(forgery.is_forgery(), "{forgery:?}");
+        }
+        let others: [PacketError; 4] = [
+            PacketError::Silenced,
+            ChangeError::Stale.into(),
+            ReportError::Stale.into(),
+            AgreementMessageError::NoQuorum.into(),
+        ];
+        for other in others {
+            assert!(!other.is_forgery(), "{other:?}");
+        }
+    }
 }

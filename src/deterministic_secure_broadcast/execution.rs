@@ -18,7 +18,11 @@ use crate::traits::WireAlgorithm;
 /// to one.
 #[derive(Debug)]
 pub(super) struct Executed<A> {
+    /// The frontier that was asked for, whether it led to a state or not: a value that leads
+    /// nowhere is executed once, not at each packet that names it.
     frontier: Frontier,
+    /// `None` when the last boundary's state does not decode, or some message up to there is never
+    /// valid after the others.
     algorithm: Option<A>,
 }
 
@@ -29,12 +33,24 @@ pub(super) struct Executed<A> {
 #[derive(Debug)]
 pub(super) struct Execution<A> {
     /// As it was at genesis.
+    ///
+    /// Kept because a snapshot is put into a fresh copy: what an algorithm does not replicate, such
+    /// as its configuration, comes from here.
     pristine: A,
+    /// Nothing but [`apply`](super::Replica::apply) and a snapshot that is installed changes it.
     pub(super) algorithm: A,
+    /// One at most, so that no sequence of values makes us hold more than one further copy of the
+    /// state.
     executed: Option<Executed<A>>,
     /// Messages that were delivered here since the start.
+    ///
+    /// A clock for early messages, together with ticks; it begins at 0 again with each start, and
+    /// replayed deliveries do not count.
     pub(super) deliveries: u64,
     /// Our state is not the one that a quorum certified.
+    ///
+    /// Set once and kept, so that the fault is told once. It does not keep a later certified state
+    /// from being installed.
     pub(super) diverged: bool,
 }
 
@@ -50,12 +66,17 @@ impl<A: WireAlgorithm> Execution<A> {
     }
 
     /// The generation in which it was executed is over.
+    ///
+    /// It was made from the last boundary's state, which is not the one to start from any more.
     pub(super) fn forget_executed(&mut self) {
         self.executed = None;
     }
 
     /// The algorithm with a state that a quorum certified. `None` when it does not decode, or is
     /// beyond the algorithm's bounds.
+    ///
+    /// The bounds are asked because a quorum's word alone must not make a replica hold more than
+    /// its operator's budget; the caller then goes on without the snapshot.
     pub(super) fn admitted(&self, snapshot: &Snapshot) -> Option<A> {
         let state = decoded::<A>(snapshot)?;
         let admitted = self.pristine.admits(&state);
@@ -63,6 +84,8 @@ impl<A: WireAlgorithm> Execution<A> {
     }
 
     /// The algorithm as it was at the boundary of this generation.
+    ///
+    /// The bounds are not asked: this state was held here already.
     fn at_boundary(&self, snapshot: &Snapshot) -> Option<A> {
         Some(self.with_state(decoded::<A>(snapshot)?))
     }
@@ -81,6 +104,14 @@ fn decoded<A: WireAlgorithm>(snapshot: &Snapshot) -> Option<A::ReplicatedState> 
 }
 
 /// Applies the messages of several lanes, each when it is valid. Whether all were.
+///
+/// Goes round the lanes until no front message of any lane is valid. By the law *commuting* the
+/// order among lanes does not change the state, so that one that gets through is as good as any
+/// other; and by *stable* what is valid stays so until its own source says something else, so that
+/// going on as far as possible never blocks what another order would allow.
+///
+/// Ends after at most one round more than there are messages. A message that does not decode ends
+/// it at once.
 pub(super) fn replay_lanes<A: WireAlgorithm>(
     algorithm: &mut A,
     mut lanes: Vec<VecDeque<Entry>>,
@@ -111,6 +142,9 @@ pub(super) fn replay_lanes<A: WireAlgorithm>(
 impl<A: WireAlgorithm> Replica<A> {
     /// The snapshot of the state at a frontier, if there is [one](Self::executed_at). The last one
     /// is remembered until the generation ends.
+    ///
+    /// The first call for a frontier encodes and hashes the whole state; a second one costs a
+    /// comparison of frontiers and a clone, of which the bytes are shared.
     pub(super) fn snapshot_at(&mut self, frontier: &Frontier) -> Option<Snapshot> {
         if let Some((at, snapshot)) = &self.closing.snapshot
             && at == frontier
@@ -126,6 +160,8 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The algorithm at a frontier that was [executed](Self::execute): as it is here, or made of
     /// the last boundary's state and the messages since. `None` when they are not here, or do not
     /// lead to one state.
+    ///
+    /// Asked after [`execute`](Self::execute), as it only reads.
     pub(super) fn executed_at(&self, frontier: &Frontier) -> Option<&A> {
         if self.frontier() == *frontier {
             return Some(&self.execution.algorithm);
@@ -136,6 +172,10 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Executes up to a frontier, unless we are there or it was done before.
+    ///
+    /// Costs a copy of the state and all deliveries since the last boundary. When messages are
+    /// missing nothing is remembered, as they may come; when they are all here and lead nowhere,
+    /// that is remembered.
     pub(super) fn execute(&mut self, frontier: &Frontier) {
         let done = |executed: &Executed<A>| executed.frontier == *frontier;
         if self.frontier() == *frontier || self.execution.executed.as_ref().is_some_and(done) {
@@ -157,6 +197,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// The messages of each lane from the last boundary up to a frontier, if they are all here.
+    ///
+    /// Returns `None` also when a lane ends in another digest here than the frontier says: then
+    /// another message was delivered there, and no state at that frontier exists here.
     fn lanes_up_to(&self, frontier: &Frontier) -> Option<Vec<VecDeque<Entry>>> {
         let up_to = |(source, head): (&Actor, &Head)| {
             let start = self.history.boundary.head(source);

@@ -5,7 +5,7 @@
 //! and not installed yet, the newest certified states, and the checkpoint that the chain has to
 //! pass through. Inputs: generations that are founded and installed. Outputs: who may sign in which
 //! generation, and what a certificate of a generation proves now. Invariant: the chain has one
-//! committee more than foundings, and the boundary is that of its last one.
+//! committee more than proofs of generations, and the boundary is that of its last one.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, VecDeque};
@@ -17,7 +17,7 @@ use super::trusted::Checkpoint;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId, encode};
 use crate::dot::Head;
-use crate::membership::{Admission, Boundary, Committee, Founding, Generation, Genesis};
+use crate::membership::{Admission, Boundary, Committee, Generation, GenerationProof, Genesis};
 use crate::snapshot::Snapshot;
 
 /// Snapshots that are kept for newcomers.
@@ -25,16 +25,19 @@ const SNAPSHOTS: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct History {
+    /// It never changes; its digest is the network's name.
     pub(super) genesis: Genesis,
     pub(super) network: NetworkId,
     /// Where the present generation began, and its committee for quick reading.
     pub(super) boundary: Boundary,
     pub(super) committee: Arc<Committee>,
     /// What founded each generation after the first, and the committees of all.
-    pub(super) chain: Vec<Arc<Founding>>,
+    pub(super) chain: Vec<Arc<GenerationProof>>,
+    /// By the numbers of their generations: kept for ever, as an old certificate has to be judged
+    /// by its own.
     committees: Vec<Arc<Committee>>,
     /// Generations that are founded and not yet installed here.
-    pub(super) pending: Vec<(Arc<Founding>, Boundary)>,
+    pub(super) pending: Vec<(Arc<GenerationProof>, Boundary)>,
     /// The certified states at the newest boundaries.
     pub(super) snapshots: VecDeque<(Generation, Snapshot)>,
     /// What the chain of generations has to pass through, until it does.
@@ -122,6 +125,8 @@ impl History {
     }
 
     /// The generation that began without this actor, which had a seat before and has none now.
+    ///
+    /// `None` for members, and for who never had a seat as far as the chain is known.
     pub(super) fn left(&self, actor: &Actor) -> Option<Generation> {
         if self.committee.contains(actor) {
             return None;
@@ -132,22 +137,25 @@ impl History {
     }
 
     /// What ended a generation, if that is known.
-    pub(super) fn what_ended(&self, generation: Generation) -> Option<&Arc<Founding>> {
+    pub(super) fn what_ended(&self, generation: Generation) -> Option<&Arc<GenerationProof>> {
         let index = usize::try_from(generation.number()).ok()?;
-        let pending = self.pending.iter().map(|(founding, _)| founding);
+        let pending = self.pending.iter().map(|(proof, _)| proof);
         self.chain.iter().chain(pending).nth(index)
     }
 
     /// The generations after `known` that are installed here, oldest first, as many as fit.
-    pub(super) fn foundings_after(
+    ///
+    /// `room` is what is left of the packet's bytes, and is reduced by what is taken. The first
+    /// that does not fit ends it, since later ones prove nothing without it.
+    pub(super) fn proofs_after(
         &self,
         known: Generation,
         room: &mut usize,
-    ) -> Vec<Arc<Founding>> {
+    ) -> Vec<Arc<GenerationProof>> {
         let skip = usize::try_from(known.number()).unwrap_or(usize::MAX);
         let after = self.chain.iter().skip(skip);
-        let fitting = after.take_while(|founding| {
-            let left = room.checked_sub(encode(founding.as_ref()).len());
+        let fitting = after.take_while(|proof| {
+            let left = room.checked_sub(encode(proof.as_ref()).len());
             *room = left.unwrap_or(*room);
             left.is_some()
         });
@@ -171,13 +179,15 @@ impl History {
 
     /// Moves to the newest generation that is founded, whose certified state is `snapshot`. The
     /// boundary before.
+    ///
+    /// Panics when no generation is founded.
     pub(super) fn install(&mut self, snapshot: Snapshot) -> Boundary {
         let newest = self.pending.last();
         let (_, next) = newest.expect("what is installed was founded");
         let next = next.clone();
-        for (founding, boundary) in self.pending.drain(..) {
+        for (proof, boundary) in self.pending.drain(..) {
             self.committees.push(Arc::clone(boundary.committee()));
-            self.chain.push(founding);
+            self.chain.push(proof);
         }
         debug_assert_eq!(self.committees.len(), self.chain.len() + 1);
         let previous = std::mem::replace(&mut self.boundary, next);
@@ -216,6 +226,8 @@ impl History {
     }
 
     /// The closing rule where nothing is founded beyond what is installed here.
+    ///
+    /// What is within the frontier is not vouched for again here, as it is delivered.
     fn vouch_installed(&self, certificate: &Certificate) -> Vouch {
         let Echo {
             generation,
@@ -262,7 +274,7 @@ impl History {
     ///
     /// # Errors
     /// [`PacketError::Forged`] when the checkpoint proves another one.
-    pub(super) fn is_proven(&self, founding: &Founding) -> Result<bool, PacketError> {
+    pub(super) fn is_proven(&self, proof: &GenerationProof) -> Result<bool, PacketError> {
         let Some(trusted) = &self.trusted else {
             return Ok(true);
         };
@@ -271,7 +283,7 @@ impl History {
         };
         match trusted.value(generation) {
             None => Ok(false),
-            Some(value) if value == founding.value.digest(&self.network) => Ok(true),
+            Some(value) if value == proof.value.digest(&self.network) => Ok(true),
             Some(_) => Err(PacketError::Forged(generation)),
         }
     }

@@ -1,11 +1,11 @@
-//! From one generation to the next: a founding is expected, and installed when everything up to its
-//! frontier is delivered here, or its certified snapshot is.
+//! From one generation to the next: a generation is expected once its proof is here, and installed
+//! when everything up to its frontier is delivered here, or its certified snapshot is.
 //!
 //! Installing takes up what the boundary imposes: each adopted lock replaces our own to the
 //! contrary and is echoed anew for everybody to tally, so that what was in flight completes even if
 //! its source is gone; at a sealed dot nobody echoes any more, and the source is convicted.
 //!
-//! Inputs: foundings, each with its certificate, and the deliveries that bring us to a frontier.
+//! Inputs: proofs of generations, and the deliveries that bring us to a frontier.
 //! Outputs: the next generation, as one record. Invariants: generations are installed in their
 //! order, on the state that their members certified, and never before everything up to the frontier
 //! is here; what a boundary names is kept until a frontier covers it.
@@ -29,7 +29,7 @@ use super::step::{Fault, Installed, Record, Step};
 use crate::actor::{Actor, Signed};
 use crate::dot::Dot;
 use crate::evidence::Conflict;
-use crate::membership::{Admission, Boundary, Founding};
+use crate::membership::{Admission, Boundary, GenerationProof};
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 
@@ -49,13 +49,13 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// # Errors
     /// When it does not follow from what we know, or is not of the chain that we trust.
-    pub(super) fn handle_founding(
+    pub(super) fn handle_generation_proof(
         &mut self,
         from: Actor,
-        founding: Arc<Founding>,
+        proof: Arc<GenerationProof>,
         step: &mut Step,
     ) -> Result<(), PacketError> {
-        let news = self.take_foundings(vec![founding], step)?;
+        let news = self.take_proofs(vec![proof], step)?;
         if news && self.history.seated(&from).is_none() {
             // All whom we knew may be gone: who shows us this has the rest.
             self.meet(from);
@@ -65,21 +65,27 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Takes in the generations that follow those that we know. Whether there were any.
-    pub(super) fn take_foundings(
+    ///
+    /// Proofs of generations that are known already are passed over without a check. The first bad
+    /// one ends it; those before it stay.
+    ///
+    /// # Errors
+    /// What is wrong with the first that would have been news, when nothing before it was.
+    pub(super) fn take_proofs(
         &mut self,
-        foundings: Vec<Arc<Founding>>,
+        proofs: Vec<Arc<GenerationProof>>,
         step: &mut Step,
     ) -> Result<bool, PacketError> {
         // Those before a bad one prove themselves.
-        let proven = self.trace_back(&foundings, step);
+        let proven = self.trace_back(&proofs, step);
         let mut news = false;
-        for founding in foundings {
-            let ends = founding.certificate.statement.generation;
+        for proof in proofs {
+            let ends = proof.certificate.statement.generation;
             if ends != self.history.tip().generation() {
                 continue;
             }
-            let followed = self.history.is_proven(&founding).and_then(|proven| {
-                let next = proven.then(|| founding.verify(self.history.tip()));
+            let followed = self.history.is_proven(&proof).and_then(|proven| {
+                let next = proven.then(|| proof.verify(self.history.tip()));
                 Ok(next.transpose()?)
             });
             let next = match followed {
@@ -87,7 +93,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 Err(_) | Ok(None) => break,
                 Ok(Some(next)) => next,
             };
-            self.expect_generation(founding, next);
+            self.expect_generation(proof, next);
             self.history.heed_checkpoint();
             news = true;
         }
@@ -99,7 +105,11 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// A generation is founded: what it names gets lanes here, and its members are asked for what
     /// we lack.
-    pub(super) fn expect_generation(&mut self, founding: Arc<Founding>, next: Boundary) {
+    ///
+    /// The caller has verified the proof, or holds the decision. Nothing is on record by this:
+    /// [`Record::Installed`] and [`Record::Snapshot`] name all generations since the last, so that
+    /// a crash makes us ask for them again.
+    pub(super) fn expect_generation(&mut self, proof: Arc<GenerationProof>, next: Boundary) {
         for source in next.lanes() {
             self.lanes.begin(source, &self.history.network);
         }
@@ -109,11 +119,15 @@ impl<A: WireAlgorithm> Replica<A> {
             self.peers.meet(*member, self.now);
         }
         self.peers.forget_last();
-        self.history.pending.push((founding, next));
+        self.history.pending.push((proof, next));
         self.vouch_again();
     }
 
     /// Installs the newest founded generation when everything up to its frontier is delivered.
+    ///
+    /// Generations in between are passed over: what they imposed is in the newest one's boundary.
+    /// The record is written before anything of the new generation is said. A state that differs
+    /// from the certified one is told once, and the replica stays where it is.
     pub(super) fn install_if_level(&mut self, step: &mut Step) {
         let Some((_, next)) = self
             .history
@@ -131,12 +145,12 @@ impl<A: WireAlgorithm> Replica<A> {
         let certified = |snapshot: &Snapshot| snapshot.manifest().digest() == state;
         match snapshot.filter(certified) {
             Some(snapshot) => {
-                let foundings = self
+                let proofs = self
                     .history
                     .pending
                     .iter()
-                    .map(|(founding, _)| Arc::clone(founding));
-                step.persist.push(Record::Installed(foundings.collect()));
+                    .map(|(proof, _)| Arc::clone(proof));
+                step.persist.push(Record::Installed(proofs.collect()));
                 self.install(snapshot, false, step);
                 self.settle(step);
             }
@@ -150,6 +164,11 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Moves to the newest founded generation, whose state at the frontier is `snapshot`.
+    ///
+    /// The order matters. The logs pass the boundaries before the history moves, as they are told
+    /// of each; the signer hears of doubt before anything is signed; lanes enter before locks are
+    /// echoed, as those that the boundary adopts replace our own; and the outbox comes last, behind
+    /// what our own lane is bound to.
     pub(super) fn install(&mut self, snapshot: Snapshot, by_snapshot: bool, step: &mut Step) {
         let me = self.actor();
         let pending = self.history.pending.iter().map(|(_, next)| next);
@@ -168,7 +187,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let closing = std::mem::replace(&mut self.closing, Closing::new(self.now));
         self.execution.forget_executed();
         self.bootstrap.fetching = None;
-        self.peers.standing.outdate();
+        self.peers.summary.outdate();
         self.meet_members();
         self.begin_to_leave(had_a_seat);
         self.welcome(&previous, step);
@@ -186,6 +205,8 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Remembers those who are in the new committee, and nobody else.
+    ///
+    /// Contacts that the application named are forgotten as well: the committee is known now.
     fn meet_members(&mut self) {
         let (me, now) = (self.actor(), self.now);
         let members = self.history.committee.actors().iter();
@@ -197,6 +218,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Whoever is new is told at once that it is in.
+    ///
+    /// Said once and not again: a newcomer that misses it learns of its seat by asking, as it does
+    /// on ticks.
     fn welcome(&self, previous: &Boundary, step: &mut Step) {
         let newcomers = self
             .history
@@ -204,14 +228,22 @@ impl<A: WireAlgorithm> Replica<A> {
             .actors()
             .iter()
             .filter(|actor| !previous.committee().contains(actor));
-        if let Some(founding) = self.history.chain.last() {
+        if let Some(proof) = self.history.chain.last() {
             for newcomer in newcomers {
-                self.send(*newcomer, Body::Founding(Arc::clone(founding)), step);
+                self.send(*newcomer, Body::GenerationProof(Arc::clone(proof)), step);
             }
         }
     }
 
     /// Brings one lane over the boundary.
+    ///
+    /// What becomes of each part of the lane: messages that the boundary before covers are
+    /// forgotten; a certified segment stays if this boundary admits its certificate; the slot holds
+    /// what is adopted, or our lock if it may still be certified, or nothing; and whoever signed
+    /// against what is adopted, or is sealed, is convicted.
+    ///
+    /// Our own lane keeps its message in flight even when we lose the seat: a second message at
+    /// that dot, signed once we are back, would be equivocation.
     fn enter_lane(
         &mut self,
         source: Actor,
@@ -247,7 +279,7 @@ impl<A: WireAlgorithm> Replica<A> {
             let seq = entry.message().seq;
             !lane.has_recorded(seq, &entry.digest) && !closing.payloads.contains_key(&entry.digest)
         });
-        // Our standing says that it is here: it must be after a crash, too.
+        // Our summary says that it is here: it must be after a crash, too.
         let message = unrecorded.map(|entry| Record::Message(Arc::clone(&entry.proposal)));
         step.persist.extend(message);
         lane.carried = known.clone();
@@ -291,6 +323,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// What we are bound to is tallied anew: echoes of the generation before count no more.
+    ///
+    /// The old signatures say nothing in the new generation, as a certificate is made of one
+    /// committee's echoes of one statement.
     fn renew_lock(&mut self, source: Actor) {
         let (generation, now) = (self.generation(), self.now);
         if let Some(lock) = self.lanes.get_mut(&source).and_then(Lane::lock_mut) {
@@ -306,6 +341,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Echoes our locks for the new generation; those that everybody adopts go to everybody.
+    ///
+    /// Everybody tallies these, since the source may be gone; echoes of other locks go to their
+    /// sources when these propose again.
     pub(super) fn echo_adopted(&mut self, step: &mut Step) {
         for source in self.lanes.sources() {
             if let Some(echo) = self.own_echo(source, step)
@@ -321,6 +359,11 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Starts from a certified snapshot of the newest founded generation. Our own deliveries beyond
     /// its frontier are applied to it again; what it covers is dropped.
+    ///
+    /// Returns `false` and changes nothing when the state does not decode or is over its budget, or
+    /// when our own deliveries beyond the frontier are not valid on it. A lane of our own that the
+    /// snapshot carries beyond what we remember silences us: our key has signed there, and our
+    /// store does not know what.
     pub(super) fn install_snapshot(&mut self, snapshot: Snapshot, step: &mut Step) -> bool {
         let Some((_, next)) = self.history.pending.last() else {
             return false;

@@ -15,19 +15,35 @@ use crate::actor::Signed;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Dot, Head, Seq};
 
+/// Three parts: `slot` is our own word, `certified` a quorum's, `log` what has taken effect. A
+/// delivery moves the first message of `certified` into `log` and empties `slot`, whatever was in
+/// it. Beyond the log a lane holds no more than one segment, one message, and what the boundary
+/// adopted.
 #[derive(Debug)]
 pub(super) struct Lane<Op> {
+    /// Delivered messages from the last boundary but one on.
     pub(super) log: Log,
+    /// Speaks of the message right after the log's head, and of no other.
     pub(super) slot: Slot<Op>,
+    /// `None` when no certificate beyond the head is known. Its tail is empty while the message
+    /// that a certificate names is missing here.
     pub(super) certified: Option<Certified>,
     /// The message that the boundary adopted after its frontier, on record: kept whatever we say of
     /// it, or no later value could be backed once all have let go of it.
     pub(super) carried: Option<Entry>,
     /// A certified message can never be valid here: nothing more of this lane is applied.
+    ///
+    /// Not on record: a later version of the algorithm that goes on from the store judges the
+    /// message again.
     pub(super) stopped: bool,
 }
 
 /// What we have said of the message after the head.
+///
+/// `Open` turns into any of the others when a proposal is judged; `Waiting` into `Refused` or
+/// `Echoed` when it is judged again. `Echoed` is left by a delivery or by a boundary alone, as the
+/// lock is on record and a second echo at the dot would convict us. In our own lane it is the
+/// message that is in flight.
 #[derive(Debug)]
 pub(super) enum Slot<Op> {
     /// Nothing.
@@ -44,6 +60,8 @@ pub(super) enum Slot<Op> {
 /// A proposal that is early.
 #[derive(Debug)]
 pub(super) struct Early {
+    /// Its source's signature is checked. It holds a slot of its own source only, so that a liar
+    /// that proposes what is never valid blocks its own lane.
     pub(super) entry: Entry,
     /// When to judge it again, in [moments](super::Replica::moment): each time costs as much as the
     /// message is long.
@@ -60,22 +78,31 @@ impl Early {
 /// A proposal that we are bound to, with the echoes that we know of.
 #[derive(Debug)]
 pub(super) struct Lock<Op> {
+    /// On record before any echo of it left.
     pub(super) entry: Entry,
     /// Decoded once, judged, and applied when a quorum agrees.
     pub(super) ops: Vec<Op>,
+    /// Begun anew with each generation, as echoes count in their own alone. An echo comes to
+    /// whoever proposed the message or sent it on, and to all members where the boundary adopted
+    /// the lock.
     pub(super) tally: Tally,
+    /// In ticks: when the proposal goes again to those whose echo is missing.
     pub(super) resend: Backoff,
 }
 
 /// A segment of messages after the head that a quorum certified. `tail` is empty while the message
 /// is missing.
+///
+/// Invariant: the tail hangs together and follows the head; each of its messages has a good
+/// signature of its source; and `certificate`, where there is one, is of the last message and
+/// checked.
 #[derive(Debug)]
 pub(super) struct Certified {
     /// None when a generation's frontier vouches for the last message.
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) tail: VecDeque<Entry>,
     /// Only a committee that is over vouches for it: to be delivered when it has reached a
-    /// generation's frontier. It is no longer than one chunk until then, and so needs no
+    /// generation's frontier. It is no longer than one segment until then, and so needs no
     /// certificate in between after.
     pub(super) provisional: bool,
 }
@@ -84,6 +111,8 @@ pub(super) struct Certified {
 pub(super) type Proven = (Vec<Arc<Proposal>>, Option<Arc<Certificate>>);
 
 impl<Op> Lane<Op> {
+    /// The first message of a lane names as its parent the head of an empty lane, which is made of
+    /// the network's name: messages of another network fit nowhere here.
     pub(super) fn new(network: &NetworkId) -> Self {
         Self {
             log: Log::new(Head::empty(network)),
@@ -98,6 +127,8 @@ impl<Op> Lane<Op> {
         self.log.head()
     }
 
+    /// The message right after the head that we are bound to, with its echoes. `None` does not say
+    /// that we signed nothing there in an earlier generation: a boundary may have taken the lock.
     pub(super) fn lock(&self) -> Option<&Lock<Op>> {
         match &self.slot {
             Slot::Echoed(lock) => Some(lock),
@@ -120,6 +151,8 @@ impl<Op> Lane<Op> {
     }
 
     /// The message that its source is known to have put after the head; the signature is checked.
+    ///
+    /// This is what evidence is made with, and what a certificate is looked up by.
     pub(super) fn bound(&self) -> Option<&Entry> {
         match &self.slot {
             Slot::Open | Slot::Refused { .. } => None,
@@ -148,6 +181,9 @@ impl<Op> Lane<Op> {
     }
 
     /// This message, if it is held or delivered here.
+    ///
+    /// Looks by digest, so that a wrong `seq` finds nothing but what is held beyond the head under
+    /// that digest.
     pub(super) fn find(&self, seq: Seq, digest: &Digest) -> Option<&Entry> {
         let held = self.certified.iter().flat_map(|certified| &certified.tail);
         let mut held = self.bound().into_iter().chain(held).chain(&self.carried);
@@ -156,6 +192,9 @@ impl<Op> Lane<Op> {
     }
 
     /// Whether this message is on record as locked, certified, delivered or carried.
+    ///
+    /// A provisional tail is not, nor is a message that merely waits: who relies on either after a
+    /// crash has to record it first.
     pub(super) fn has_recorded(&self, seq: Seq, digest: &Digest) -> bool {
         let locked = self.lock().map(|lock| &lock.entry);
         let certified = self.certified.iter().filter(|held| !held.provisional);
@@ -183,6 +222,8 @@ impl<Op> Lane<Op> {
     }
 
     /// Bytes of operations that are held and not delivered.
+    ///
+    /// A message that is locked and certified counts twice. So it is an upper bound.
     pub(super) fn held_bytes(&self) -> usize {
         let certified = self.certified.iter().flat_map(|c| &c.tail);
         certified.chain(self.bound()).map(Entry::len).sum()
@@ -192,6 +233,8 @@ impl<Op> Lane<Op> {
     /// is certified. It has no certificate when it ends at the frontier of a generation. None when
     /// it is longer than others take: between the frontiers of generations that are not yet
     /// installed here, it may be.
+    ///
+    /// A provisional tail is never served: only keys that may be stolen vouch for it.
     pub(super) fn segment_after(&self, seq: Seq, limits: &Limits) -> Option<Proven> {
         if seq < self.log.base() {
             return None;

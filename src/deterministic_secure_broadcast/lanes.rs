@@ -14,19 +14,32 @@ use crate::actor::Actor;
 use crate::codec::NetworkId;
 use crate::dot::{Frontier, Head, Seq};
 
+/// Lanes are begun when a boundary names their source, and never removed. Their number is bounded
+/// by the boundaries that are accepted, each of which counts no more than `Limits::lanes`; a packet
+/// about any other source is refused with [`PacketError::NoLane`].
 #[derive(Debug)]
 pub(super) struct Lanes<Op> {
+    /// In the order of the keys, so that all replicas go through them in the same order and a run
+    /// can be repeated.
     pub(super) by_source: BTreeMap<Actor, Lane<Op>>,
     /// Those to look at before the present input is done with.
+    ///
+    /// Empty between inputs, except while the chain has not reached the trusted checkpoint: then
+    /// nothing is settled.
     pub(super) ready: BTreeSet<Actor>,
     /// Those to look at again after each delivery: all that were looked at and hold something.
     pub(super) waiting: BTreeSet<Actor>,
     /// The evidence against each actor that is convicted here: of its lane nothing new is echoed.
+    ///
+    /// It holds members that were convicted by their votes, too, who may have no message in any
+    /// lane. One piece an actor: the first that was found.
     pub(super) convicted: BTreeMap<Actor, Arc<Equivocation>>,
 }
 
 impl<Op> Lanes<Op> {
     /// Empty lanes of these sources.
+    ///
+    /// The first generation's members. Those of later ones get theirs when their boundary is known.
     pub(super) fn of(sources: &[Actor], network: &NetworkId) -> Self {
         let lanes = sources.iter().map(|source| (*source, Lane::new(network)));
         Self {
@@ -52,12 +65,19 @@ impl<Op> Lanes<Op> {
     }
 
     /// A lane that was looked at before: once begun, a lane is kept.
+    ///
+    /// Panics on a source that has none: only for callers that have just looked the lane up or hold
+    /// something that is in it.
     pub(super) fn kept(&mut self, source: &Actor) -> &mut Lane<Op> {
         let lane = self.by_source.get_mut(source);
         lane.expect("a lane that has begun is kept")
     }
 
     /// The lane that a packet speaks of.
+    ///
+    /// # Errors
+    /// [`PacketError::NoLane`]: nothing is remembered of actors that no boundary names, or anybody
+    /// could make us hold lanes with keys made up at will.
     pub(super) fn known(&self, source: &Actor) -> Result<&Lane<Op>, PacketError> {
         self.get(source).ok_or(PacketError::NoLane(*source))
     }
@@ -91,16 +111,24 @@ impl<Op> Lanes<Op> {
     }
 
     /// Whether each lane is here up to where `frontier` says.
+    ///
+    /// Asks for numbers only. Whether the digests agree shows when the state is executed, which is
+    /// compared with the certified one.
     pub(super) fn reach(&self, frontier: &Frontier) -> bool {
         let mut ends = frontier.iter();
         ends.all(|(source, end)| self.head(source).is_some_and(|own| own.seq >= end.seq))
     }
 
+    /// A convicted source is blocked in what is new; what a quorum certified of it before is
+    /// delivered all the same, since others may have delivered it.
     pub(super) fn is_convicted(&self, actor: &Actor) -> bool {
         self.convicted.contains_key(actor)
     }
 
     /// Every lane is looked at before the present input is done with.
+    ///
+    /// After a restart and after a boundary, when the reason for waiting may be gone in any of
+    /// them.
     pub(super) fn look_at_all(&mut self) {
         self.ready.extend(self.by_source.keys().copied());
     }

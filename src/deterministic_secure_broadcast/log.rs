@@ -21,9 +21,16 @@ use crate::dot::{Head, Seq};
 /// installed.
 #[derive(Debug)]
 pub(super) struct Log {
+    /// The last message that was delivered, or that a snapshot covers; the log may have no entry
+    /// for it.
     head: Head,
+    /// Without a gap, and ending at `head`.
     entries: VecDeque<Entry>,
+    /// In lane order. One is kept only where the next would leave more than a segment without
+    /// proof.
     checkpoints: VecDeque<Arc<Certificate>>,
+    /// Of the newest message that was delivered with a certificate of its own. It is sent to a
+    /// source whose answer was lost, and [`forget`](Self::forget) leaves it in place.
     newest: Option<Arc<Certificate>>,
     /// Ends of this lane in the frontiers of generations, which prove what is before.
     boundaries: Vec<Seq>,
@@ -33,12 +40,15 @@ pub(super) struct Log {
     since_newest: SegmentSize,
 }
 
-/// How much of a lane is taken, held or served at once: as many messages as one chunk may have, of
-/// which all but the last have fewer bytes than it.
+/// How much of a lane is taken, held or served at once: as many messages as one segment may have,
+/// of which all but the last have fewer bytes than it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SegmentSize {
+    /// Messages, of which `segment_messages` of the limits may be in one segment.
     messages: u32,
+    /// Bytes of their operations.
     bytes: usize,
+    /// Never reset: a longer segment is too long as well.
     too_long: bool,
 }
 
@@ -52,9 +62,12 @@ impl SegmentSize {
     }
 
     /// Adds a message of so many bytes of operations.
+    ///
+    /// The last message may exceed the bound in bytes, or one that is longer than a segment could
+    /// never be sent.
     pub(super) fn push(&mut self, bytes: usize, limits: &Limits) {
         self.too_long |=
-            self.messages >= limits.chunk_messages || self.bytes >= limits.chunk_bytes as usize;
+            self.messages >= limits.segment_messages || self.bytes >= limits.segment_bytes as usize;
         self.messages = self.messages.saturating_add(1);
         self.bytes += bytes;
     }
@@ -66,6 +79,9 @@ impl SegmentSize {
 
 impl Log {
     /// The log of a lane of which nothing is known but where it ends.
+    ///
+    /// After a snapshot, or for a lane that has not begun. What is before `head` is not served from
+    /// here any more.
     pub(super) fn new(head: Head) -> Self {
         Self {
             head,
@@ -83,6 +99,9 @@ impl Log {
     }
 
     /// Appends the message after the head, with its own certificate if it has one.
+    ///
+    /// Keeps the certificate before this one when dropping it would leave more than a segment
+    /// without proof. So of a source that sends small messages one certificate in many is kept.
     pub(super) fn append(
         &mut self,
         entry: Entry,
@@ -105,6 +124,9 @@ impl Log {
     }
 
     /// A generation begins at `start` in this lane, which proves what is before.
+    ///
+    /// The frontier itself is the proof there, and holds without signatures. Called for each
+    /// boundary that is passed, also several at once, in their order.
     pub(super) fn pass_boundary(&mut self, start: Seq, limits: &Limits) {
         if self.since.is_too_long() {
             self.keep_newest();
@@ -120,6 +142,8 @@ impl Log {
     }
 
     /// Forgets what is at or before `kept`: a snapshot covers it.
+    ///
+    /// Proofs of what is forgotten go as well, except the newest certificate.
     pub(super) fn forget(&mut self, kept: Seq) {
         while self
             .entries
@@ -161,6 +185,7 @@ impl Log {
         self.entry(seq).map(|entry| entry.digest)
     }
 
+    /// `None` for what is forgotten and for what is not delivered.
     pub(super) fn entry(&self, seq: Seq) -> Option<&Entry> {
         self.entries.get(self.position(seq)?)
     }
@@ -170,6 +195,8 @@ impl Log {
         Seq::new(self.head.seq.number() - self.entries.len() as u64)
     }
 
+    /// From the oldest that is kept, if `seq` is `base`; nothing at all if it is older, as there
+    /// would be a gap.
     pub(super) fn after(&self, seq: Seq) -> impl Iterator<Item = &Entry> {
         let from = seq
             .next()
@@ -186,6 +213,9 @@ impl Log {
 
     /// The first place after `seq` that proves what is before it, with its certificate unless it is
     /// a boundary.
+    ///
+    /// A certificate goes before a boundary only where it comes earlier in the lane: the other end
+    /// would make a longer segment than must be.
     pub(super) fn end_after(&self, seq: Seq) -> Option<(Seq, Option<&Arc<Certificate>>)> {
         let boundary = self.boundaries.iter().find(|boundary| **boundary > seq);
         let certificate = self.certificate_after(seq);
@@ -198,6 +228,7 @@ impl Log {
         }
     }
 
+    /// Finds one only if this very message had its own certificate and it was kept.
     pub(super) fn certificate_at(&self, seq: Seq) -> Option<&Arc<Certificate>> {
         let newest = self
             .newest
@@ -287,7 +318,7 @@ mod tests {
 
     fn segments_of(messages: u32) -> Limits {
         Limits {
-            chunk_messages: messages,
+            segment_messages: messages,
             ..Limits::default()
         }
     }

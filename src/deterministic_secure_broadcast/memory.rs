@@ -25,13 +25,13 @@ use super::backoff::Backoff;
 use super::diagnose::BlockReason;
 use super::error::{PacketError, RecoverError};
 use super::lane::{Lane, Slot};
-use super::message::{Echo, Entry, Standing};
+use super::message::{Echo, Entry, Summary};
 use super::packet::{Body, Recollection};
 use super::step::{Record, Step};
 use crate::actor::{Actor, Signed, SigningActor, Statement};
 use crate::codec::{Digest, Domain};
 use crate::dot::Seq;
-use crate::membership::{self, Ballot, Genesis, Report, VerifyError};
+use crate::membership::{self, Genesis, Report, VerifyError, Vote};
 use crate::traits::WireAlgorithm;
 
 /// Ticks for which those who have not answered are waited for, after a quorum has.
@@ -42,7 +42,9 @@ const GRACE: u64 = 10;
 pub(super) struct Doubt {
     /// Not to be guessed, and drawn anew for each start: an answer to an earlier question is none.
     secret: [u8; 32],
+    /// Members that answered with their own challenge and knew of nothing that is missing here.
     answered: BTreeSet<Actor>,
+    /// When those that have not answered are asked again; begun anew with each generation.
     again: Backoff,
     /// When a quorum had answered.
     enough: Option<u64>,
@@ -180,6 +182,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Asks those who have not answered. When enough have, the doubt is over, and what was not said
     /// is said.
+    ///
+    /// The chain has to have reached a trusted checkpoint first: before that it is not known who
+    /// the members are.
     fn dispel(&mut self, step: &mut Step) {
         let (missing, unheard, now) = (self.missing_answers(), self.unheard(), self.now);
         let proven = self.history.trusted.is_none();
@@ -215,6 +220,10 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Tells a member what is held here of its key's statements, as often as it is asked: who asks
     /// is not known, and a question in another's name must not use up its turn.
+    ///
+    /// # Errors
+    /// [`VerifyError::NoSeat`] for who is not a member: an answer may be as long as a packet, and
+    /// is not given to everybody.
     pub(super) fn handle_recall(
         &self,
         from: Actor,
@@ -228,19 +237,19 @@ impl<A: WireAlgorithm> Replica<A> {
         let Some(peer) = self.peers.get(&from) else {
             return Ok(());
         };
-        let standing = peer.newest();
+        let summary = peer.newest();
         let lanes = self.lanes.iter();
         let echoes = lanes.flat_map(|(source, lane)| self.echoes_by(&from, source, lane));
         let reports = &self.closing.reports;
         let report = reports.get(&from).map(|report| Signed::clone(report));
         let agreement = self.closing.agreement.as_ref();
-        let ballots = agreement.map(|agreement| agreement.said_by(&from));
+        let votes = agreement.map(|agreement| agreement.said_by(&from));
         let recollection = Recollection {
             challenge,
-            standing,
+            summary,
             echoes: echoes.collect(),
             report: report.map(Box::new),
-            ballots: ballots.unwrap_or_default(),
+            votes: votes.unwrap_or_default(),
         };
         self.send(from, Body::Recollection(recollection), step);
         Ok(())
@@ -308,10 +317,14 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Whether we signed something that is in there and not on record here. The first such
     /// statement decides: a liar makes us check one signature an answer, however many are in it.
+    ///
+    /// # Errors
+    /// When a statement that is not on record here is not signed by our key: then the answer does
+    /// not count.
     fn forgot(&self, told: &Recollection) -> Result<bool, PacketError> {
-        let standing = told.standing.as_deref();
-        if let Some(standing) = standing.filter(|it| !self.remembers_standing(&it.statement)) {
-            return self.is_ours(standing.clone());
+        let summary = told.summary.as_deref();
+        if let Some(summary) = summary.filter(|it| !self.remembers_summary(&it.statement)) {
+            return self.is_ours(summary.clone());
         }
         let report = told.report.as_deref();
         if let Some(report) = report.filter(|it| !self.remembers_report(&it.statement)) {
@@ -321,9 +334,9 @@ impl<A: WireAlgorithm> Replica<A> {
         if let Some(echo) = echoes.find(|it| !self.remembers_echo(&it.statement)) {
             return self.is_ours(*echo);
         }
-        let mut ballots = told.ballots.iter();
-        match ballots.find(|it| !self.remembers_ballot(&it.statement)) {
-            Some(ballot) => self.is_ours(*ballot),
+        let mut votes = told.votes.iter();
+        match votes.find(|it| !self.remembers_vote(&it.statement)) {
+            Some(vote) => self.is_ours(*vote),
             None => Ok(false),
         }
     }
@@ -342,9 +355,11 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// What we said to have delivered was on record before we said it.
-    fn remembers_standing(&self, standing: &Standing) -> bool {
-        let mut frontier = standing.frontier.iter();
-        standing.generation <= self.generation()
+    ///
+    /// Compares the numbers at which lanes end, and no digests.
+    fn remembers_summary(&self, summary: &Summary) -> bool {
+        let mut frontier = summary.frontier.iter();
+        summary.generation <= self.generation()
             && frontier.all(|(source, end)| self.head(source).is_none_or(|own| own.seq >= end.seq))
     }
 
@@ -367,12 +382,12 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// In doubt the agreement is not open: what we said in it is as it was on record.
-    fn remembers_ballot(&self, ballot: &Ballot) -> bool {
-        let mut records = self.closing.ballots.iter();
+    fn remembers_vote(&self, vote: &Vote) -> bool {
+        let mut records = self.closing.agreement_records.iter();
         let known = records.any(
-            |record| matches!(record, membership::Record::Said(said) if said.statement == *ballot),
+            |record| matches!(record, membership::Record::Vote(said) if said.statement == *vote),
         );
-        known || ballot.generation < self.generation()
+        known || vote.generation < self.generation()
     }
 }
 

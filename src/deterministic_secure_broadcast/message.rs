@@ -1,4 +1,4 @@
-//! What is said: messages, proposals, echoes, standings; and what two of them convict of.
+//! What is said: messages, proposals, echoes, summaries; and what two of them convict of.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,11 +10,14 @@ use crate::codec::{self, Bytes, DecodeError, Digest, Domain, Limits, NetworkId};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::evidence::{Conflict, EvidenceError};
 pub use crate::membership::Echo;
-use crate::membership::{self, Ballot, Generation};
+use crate::membership::{self, Generation, Vote};
 
 /// A node of a source's hash-linked lane: a batch of operations, in their canonical encoding.
 ///
 /// It names no generation: it stays valid when the committee changes.
+///
+/// Its digest covers all four fields and the network's name. A message has one digest for ever, so
+/// that certificates of different generations on it name the same thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Who issues the operations.
@@ -56,6 +59,10 @@ impl Message {
 }
 
 /// A claim that its source put this message at this dot.
+///
+/// One signature serves twice: it binds the source to the message, and it counts as the source's
+/// own echo where `generation` is the present one. A source that signs a message again in a later
+/// generation changes this claim and not the message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     /// The message.
@@ -67,6 +74,9 @@ pub struct Proposal {
 }
 
 /// A proposal with its digest: hashed once, shared ever after. Its signature is still a claim.
+///
+/// Invariant: `digest` is that of `proposal.message`. Hashing costs as much as the message is long,
+/// so that it is done where a proposal comes in and nowhere else.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) proposal: Arc<Proposal>,
@@ -74,12 +84,18 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Hashes the message. Nothing is checked: the caller asks for the source's signature before it
+    /// keeps the entry.
     pub(super) fn new(network: &NetworkId, proposal: Arc<Proposal>) -> Self {
         let digest = proposal.message.digest(network);
         Self { proposal, digest }
     }
 
     /// The same message with another echo of its source.
+    ///
+    /// A boundary names the echo that was reported, and all members have to hold the same, or they
+    /// would serve different copies of what they adopted. The message's bytes are copied only where
+    /// the echo differs.
     pub(super) fn signed_with(self, echo: &Signed<Echo>) -> Self {
         if self.echo() == *echo {
             return self;
@@ -96,6 +112,7 @@ impl Entry {
         &self.proposal.message
     }
 
+    /// The end of the lane when this is the last message.
     pub(super) fn head(&self) -> Head {
         Head {
             seq: self.message().seq,
@@ -116,6 +133,9 @@ impl Entry {
         }
     }
 
+    /// # Errors
+    /// [`BadSignature`](crate::actor::BadSignature) when `key` did not sign it. That `key` is the
+    /// source's is for the caller to see to.
     pub(super) fn verify(
         &self,
         network: &NetworkId,
@@ -149,9 +169,16 @@ impl Certificate {
 }
 
 /// A replica's signed account of where it stands. It only ever grows, so an old one does no harm.
+///
+/// Whoever signs one has all of it on record, so that a summary which says more than the records
+/// convicts a store of being an old copy
+/// ([`Replica::recover_in_doubt`](super::Replica::recover_in_doubt)).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct Summary {
     /// The newest generation that it has installed.
+    ///
+    /// It says one less as long as a message that the boundary adopted is missing here: members
+    /// that leave go by this word.
     pub generation: Generation,
     /// What it has delivered.
     pub frontier: Frontier,
@@ -159,18 +186,21 @@ pub struct Standing {
     pub convicted: BTreeSet<Actor>,
 }
 
-impl Statement for Standing {
-    const DOMAIN: Domain = Domain::Standing;
+impl Statement for Summary {
+    const DOMAIN: Domain = Domain::Summary;
 }
 
 /// Evidence that anybody can check with the network's name alone.
+///
+/// A correct replica makes neither pair: its lock, or its vote, is durable before the signature
+/// leaves it. So no rule asks in which state the accused was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Equivocation {
     /// A source put two messages at one dot, or a member echoed two at one dot in one generation.
     Echo(Conflict<Echo>),
     /// A member voted twice in one round of the agreement on a generation.
-    Ballot(Conflict<Ballot>),
+    Vote(Conflict<Vote>),
 }
 
 impl Equivocation {
@@ -181,7 +211,7 @@ impl Equivocation {
     pub fn verify(&self, network: &NetworkId) -> Result<Actor, EvidenceError> {
         match self {
             Self::Echo(conflict) => conflict.verify(network),
-            Self::Ballot(conflict) => conflict.verify(network),
+            Self::Vote(conflict) => conflict.verify(network),
         }
     }
 
@@ -190,7 +220,7 @@ impl Equivocation {
     pub fn accused(&self) -> Actor {
         match self {
             Self::Echo(conflict) => conflict.left.signer,
-            Self::Ballot(conflict) => conflict.left.signer,
+            Self::Vote(conflict) => conflict.left.signer,
         }
     }
 
@@ -199,7 +229,7 @@ impl Equivocation {
     pub fn dot(&self) -> Option<Dot> {
         match self {
             Self::Echo(conflict) => Some(conflict.left.statement.dot),
-            Self::Ballot(_) => None,
+            Self::Vote(_) => None,
         }
     }
 }

@@ -32,7 +32,7 @@
 //!
 //! # Rooms
 //!
-//! A replica is nine rooms, each of which holds its facts alone:
+//! A replica is ten rooms, each of which holds its facts alone:
 //!
 //! | room | what it knows |
 //! |---|---|
@@ -44,12 +44,13 @@
 //! | `peers` | who is known to have what |
 //! | `closing` | how the present generation ends |
 //! | `bootstrap` | how we come to have what the others have |
+//! | `checked` | signatures that were found good before their packets are taken in |
 //! | `now` | the time, in ticks |
 //!
 //! The files beside them are the rules, in the order of the picture: [`propose`](Replica::propose),
-//! `echo`, `deliver`; `pull`, `sync`, `want` for what is missing; `closing`, `agree`, `install`
+//! `echo`, `deliver`; `pull`, `sync`, `payloads` for what is missing; `closing`, `agree`, `install`
 //! from one generation to the next; `recover`, `memory`, `checkpoint` for restarts; `accuse` for
-//! evidence; `diagnose` for people.
+//! evidence; `precheck` for many packets at once; `diagnose` for people.
 
 mod accuse;
 mod agree;
@@ -67,12 +68,15 @@ mod install;
 mod lane;
 mod lanes;
 mod leave;
+mod linked;
 mod log;
 mod memory;
 mod message;
 mod packet;
+mod payloads;
 mod peers;
 mod place;
+mod precheck;
 mod propose;
 mod pull;
 mod recover;
@@ -81,7 +85,6 @@ mod situation;
 mod step;
 mod sync;
 mod trusted;
-mod want;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -89,13 +92,13 @@ use std::sync::Arc;
 
 pub use diagnose::{BlockReason, Blocked, MemoryUse, Progress};
 pub use error::{ApproveError, CheckpointError, PacketError, ProposeError, RecoverError};
-pub use message::{
-    Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Standing,
-};
+pub use message::{Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Summary};
 pub use packet::{
-    Answer, Body, Consent, Packet, Recollection, Request, Segment, SnapshotPart, Want,
+    Body, ChangeApproval, FetchPayloads, Packet, PullRequest, PullResponse, Recollection, Segment,
+    SnapshotPart,
 };
 pub use place::Outcome;
+pub use precheck::{Precheck, Prechecked};
 pub use step::{Delivery, Fault, Installed, Record, Step};
 
 use crate::actor::Actor;
@@ -132,6 +135,8 @@ pub struct Replica<A: WireAlgorithm> {
     closing: Closing,
     /// How we come to have what the others have.
     bootstrap: Bootstrap,
+    /// What was checked before it is taken in.
+    checked: Prechecked,
     /// Ticks since the start.
     now: u64,
 }
@@ -269,7 +274,7 @@ impl<A: WireAlgorithm> Replica<A> {
             // Said by somebody who does not know yet that its generation is over.
             Some(Ordering::Less) => {
                 let said = body.generation().unwrap_or_default();
-                self.answer_with_founding(from, said, &mut step);
+                self.answer_with_proof(from, said, &mut step);
             }
             _ if self.awaits_checkpoint() && !concerns_the_chain(&body) => {
                 self.pull(from, &mut step);
@@ -291,27 +296,29 @@ impl<A: WireAlgorithm> Replica<A> {
             Body::Proposal(proposal) => self.handle_proposal(from, proposal, step),
             Body::Echo(echo) => self.handle_echo(echo, step),
             Body::Certificate(certificate) => self.handle_certificate(from, certificate, step),
-            Body::Announce(standing) => self.handle_announce(from, &standing, step),
-            Body::Receipt(standing) => self.handle_receipt(from, &standing, step),
-            Body::Request(request) => self.handle_request(from, &request, step),
-            Body::Answer(answer) => self.handle_answer(from, answer, step),
+            Body::Announce(summary) => self.handle_announce(from, &summary, step),
+            Body::SummaryAck(summary) => self.handle_summary_ack(from, &summary, step),
+            Body::PullRequest(request) => self.handle_pull_request(from, &request, step),
+            Body::PullResponse(answer) => self.handle_pull_response(from, answer, step),
             Body::Evidence(evidence) => self.handle_evidence(evidence, step),
             Body::Enter(entry) => self.handle_entry(entry, step),
-            Body::Approve(consent) => self.handle_approve(&consent, step),
+            Body::Approve(approved) => self.handle_approve(&approved, step),
             Body::Report { report, changes } => self.handle_report(&report, &changes, step),
-            Body::Speech { speech, value, .. } => self.handle_speech(from, &speech, value, step),
-            Body::Founding(founding) => self.handle_founding(from, founding, step),
+            Body::Agreement { message, value, .. } => {
+                self.handle_agreement(from, &message, value, step)
+            }
+            Body::GenerationProof(proof) => self.handle_generation_proof(from, proof, step),
             Body::Snapshot { generation, part } => self.handle_part(from, generation, part, step),
-            Body::Want(want) => {
-                self.handle_want(from, &want, step);
+            Body::FetchPayloads(fetch) => {
+                self.handle_fetch_payloads(from, &fetch, step);
                 Ok(())
             }
             Body::Value(value) => {
                 self.take_value(value);
                 Ok(())
             }
-            Body::Fetch { generation, chunk } => {
-                self.handle_fetch(from, generation, chunk, step);
+            Body::FetchSnapshot { generation, chunk } => {
+                self.handle_fetch_snapshot(from, generation, chunk, step);
                 Ok(())
             }
             Body::Recall(challenge) => self.handle_recall(from, challenge, step),
@@ -338,7 +345,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.repeat_fetch(&mut step);
         self.keep_peers_even(&mut step);
         self.tick_agreement(&mut step);
-        self.repeat_wants(&mut step);
+        self.repeat_fetches(&mut step);
         self.judge_early(&mut step);
         step
     }

@@ -12,22 +12,31 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{Certificate, Echo, Equivocation, Message, Proposal, Standing};
+use super::message::{Certificate, Echo, Equivocation, Message, Proposal, Summary};
 use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, DecodeError, Digest, Limits};
 use crate::dot::{Dot, Seq};
 use crate::membership::{
-    self, Approval, Authorisation, Ballot, CHANGES, Change, Founding, Generation, Report, Speech,
-    Value,
+    self, AgreementMessage, Approval, CHANGES, Change, ChangeCertificate, Generation,
+    GenerationProof, GenerationProposal, Report, Vote,
 };
 use crate::snapshot::Manifest;
 
 /// One datagram: where an answer goes, and what is said.
+///
+/// It has no number and no session: each body stands for itself, so that packets may be lost,
+/// repeated and reordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet {
     /// Where an answer is to be sent; anybody can write anything here.
+    ///
+    /// A rule that has to know who speaks asks for a signature in the body; this field says where
+    /// to answer, and whom to ask for more.
     pub from: Actor,
     /// For whom it is.
+    ///
+    /// Not signed either: any other receiver refuses the packet, which catches a mistake and no
+    /// attack.
     pub to: Actor,
     /// What is said.
     pub body: Body,
@@ -40,47 +49,59 @@ pub enum Body {
     /// A message for which its source wants echoes.
     Proposal(Arc<Proposal>),
     /// The answer to a proposal.
+    ///
+    /// Sent to the source and to whoever sent the proposal on; an echo of an adopted lock goes to
+    /// all members.
     Echo(Signed<Echo>),
     /// The proof that a message may be delivered.
+    ///
+    /// The message itself is not in it: those that echoed it have it, and others pull it.
     Certificate(Arc<Certificate>),
     /// Where the sender stands; it wants to hear where the receiver does.
-    Announce(Arc<Signed<Standing>>),
-    /// Where the sender stands; it wants no answer.
-    Receipt(Arc<Signed<Standing>>),
+    Announce(Arc<Signed<Summary>>),
+    /// The answer to that: where the sender stands. It wants none in its turn.
+    SummaryAck(Arc<Signed<Summary>>),
     /// Asks for what the asker lacks.
-    Request(Request),
+    ///
+    /// Anybody may ask, member or not.
+    PullRequest(PullRequest),
     /// What an asker lacked, as much as fits.
-    Answer(Answer),
+    PullResponse(PullResponse),
     /// Two signatures of one actor.
     Evidence(Arc<Equivocation>),
     /// A newcomer asks to be let in.
+    ///
+    /// It names the generation and value in which the newcomer stands: an old one lets nobody in
+    /// later.
     Enter(Signed<membership::Entry>),
     /// A member consents to a change.
-    Approve(Arc<Consent>),
+    Approve(Arc<ChangeApproval>),
     /// Where a frozen member's lanes end.
     Report {
         /// The report.
         report: Arc<Signed<Report>>,
         /// What froze it.
-        changes: Vec<Authorisation>,
+        changes: Vec<ChangeCertificate>,
     },
     /// Of the agreement that ends a generation.
-    Speech {
+    Agreement {
         /// Which generation.
         generation: Generation,
         /// What is said.
-        speech: Speech,
+        message: AgreementMessage,
         /// The value that is proposed, if one is.
-        value: Option<Arc<Value>>,
+        value: Option<Arc<GenerationProposal>>,
     },
-    /// Asks for what a value rests on.
-    Want(Want),
+    /// Asks for a value, or for messages that values, reports and boundaries rest on.
+    FetchPayloads(FetchPayloads),
     /// A value that was asked for.
-    Value(Arc<Value>),
+    ///
+    /// It proves itself by its digest.
+    Value(Arc<GenerationProposal>),
     /// What ended a generation and founded the next.
-    Founding(Arc<Founding>),
+    GenerationProof(Arc<GenerationProof>),
     /// Asks for a part of a generation's snapshot.
-    Fetch {
+    FetchSnapshot {
         /// Which generation's.
         generation: Generation,
         /// Which chunk; none for the manifest.
@@ -95,47 +116,60 @@ pub enum Body {
     },
     /// Asks what the receiver holds of the sender's own statements, with a challenge that the
     /// answer repeats.
+    ///
+    /// Members alone are answered.
     Recall(Digest),
     /// The answer to that.
     Recollection(Recollection),
 }
 
-/// A member's consent to a change.
+/// A change with one member's approval of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Consent {
-    /// To what.
+pub struct ChangeApproval {
+    /// The change, with the newcomer's signature if there is one.
     pub change: Change,
-    /// Its signature.
+    /// The member's word, which names the change by its key.
     pub approval: Signed<Approval>,
 }
 
-/// Asks for what a value rests on.
+/// Asks for a value, or for messages that a value, a report or a boundary rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Want {
+pub struct FetchPayloads {
     /// The value itself.
+    ///
+    /// `None` when only messages are missing.
     pub value: Option<Digest>,
     /// Messages, by dot and digest.
+    ///
+    /// No more than there may be lanes. The digest is asked for, as two messages of one dot may
+    /// both be wanted.
     pub payloads: Vec<(Dot, Digest)>,
 }
 
 /// What a member holds of another's statements: each signed by the one that asks, the newest of
 /// each kind.
+///
+/// The receiver believes none of it: what its own key did not sign is refused, what is on its
+/// record says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recollection {
     /// That of the question: nobody else can know it.
     pub challenge: Digest,
     /// Where it stood, by its own word.
-    pub standing: Option<Arc<Signed<Standing>>>,
+    pub summary: Option<Arc<Signed<Summary>>>,
     /// What it echoed last in each lane; in its own lane its newest message.
+    ///
+    /// Up to two for each lane, one counted here and one in a certificate, and in its own lane a
+    /// third.
     pub echoes: Vec<Signed<Echo>>,
     /// What it reported of this generation.
     pub report: Option<Box<Signed<Report>>>,
     /// What it said in the agreement on the next one.
-    pub ballots: Vec<Signed<Ballot>>,
+    pub votes: Vec<Signed<Vote>>,
 }
 
 /// Statements of one seat that the agreement holds, at most: three of each of two rounds.
-const BALLOTS: u32 = 6;
+const VOTES: u32 = 6;
 
 /// A part of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,14 +185,19 @@ pub enum SnapshotPart {
     },
 }
 
-/// Asks for the lanes beyond the asker's standing.
+/// Asks for the lanes beyond the asker's summary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// Where the asker stands; none when it has signed no standing and may sign none.
-    pub standing: Option<Arc<Signed<Standing>>>,
+pub struct PullRequest {
+    /// Where the asker stands; none when it has signed no summary and may sign none.
+    ///
+    /// It is also where the lanes are asked from.
+    pub summary: Option<Arc<Signed<Summary>>>,
     /// The newest generation that it knows to be founded.
+    ///
+    /// While a trusted checkpoint is not reached, an earlier one: the chain is then asked for from
+    /// there.
     pub known: Generation,
-    /// Lanes of which it has more than its standing says, and up to where; the largest number for
+    /// Lanes of which it has more than its summary says, and up to where; the largest number for
     /// enough.
     pub held: BTreeMap<Actor, Seq>,
 }
@@ -166,18 +205,29 @@ pub struct Request {
 /// The generations that the asker lacks, the next segment of each lane, and where the answerer
 /// stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct PullResponse {
     /// What founded the generations that the asker does not know, oldest first.
-    pub foundings: Vec<Arc<Founding>>,
+    ///
+    /// They go before segments: as long as one is missing no segment is sent, as its certificates
+    /// could not be judged.
+    pub proofs: Vec<Arc<GenerationProof>>,
     /// Whether the answerer no longer keeps what the asker lacks: it needs a snapshot.
+    ///
+    /// Not signed and not proven: a liar that says it makes the asker take a certified snapshot,
+    /// and nothing worse.
     pub pruned: bool,
     /// At most one segment a lane, in the order of their sources.
+    ///
+    /// Their order is part of the format, so that none comes twice.
     pub segments: Vec<Segment>,
-    /// Where the answerer stands; none when it has signed no standing and may sign none.
-    pub standing: Option<Arc<Signed<Standing>>>,
+    /// Where the answerer stands; none when it has signed no summary and may sign none.
+    pub summary: Option<Arc<Signed<Summary>>>,
 }
 
 /// A segment of one lane that proves itself: consecutive messages, and a certificate of the last.
+///
+/// It is no longer than a [`Limits`] segment, so that a liar makes the receiver hash and hold no
+/// more than that before it has to prove it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Whose lane.
@@ -208,55 +258,58 @@ impl Body {
     /// Whether every part is within its bound; a replica asks this of every packet, decoded or
     /// built.
     ///
+    /// Costs a walk over lengths, and no hash or signature: it is the first thing that is asked of
+    /// a packet, whoever sent it.
+    ///
     /// # Errors
     /// [`DecodeError::TooLong`] or [`DecodeError::TooMany`].
     pub fn check(&self, limits: &Limits) -> Result<(), DecodeError> {
         match self {
             Self::Proposal(proposal) => check_message(&proposal.message, limits),
             Self::Certificate(certificate) => check_certificate(certificate, limits),
-            Self::Announce(standing) | Self::Receipt(standing) => check_standing(standing, limits),
-            Self::Request(request) => {
+            Self::Announce(summary) | Self::SummaryAck(summary) => check_summary(summary, limits),
+            Self::PullRequest(request) => {
                 most(request.held.len(), limits.lanes)?;
-                check_standings(request.standing.as_ref(), limits)
+                check_summaries(request.summary.as_ref(), limits)
             }
-            Self::Answer(answer) => {
+            Self::PullResponse(answer) => {
                 most(answer.segments.len(), limits.lanes)?;
-                for chunk in &answer.segments {
-                    check_segment(&chunk.proposals, limits)?;
-                    if let Some(certificate) = &chunk.certificate {
+                for segment in &answer.segments {
+                    check_segment(&segment.proposals, limits)?;
+                    if let Some(certificate) = &segment.certificate {
                         check_certificate(certificate, limits)?;
                     }
-                    let mut messages = chunk.proposals.iter().map(|p| &p.message);
+                    let mut messages = segment.proposals.iter().map(|p| &p.message);
                     messages.try_for_each(|message| check_message(message, limits))?;
                 }
-                check_standings(answer.standing.as_ref(), limits)
+                check_summaries(answer.summary.as_ref(), limits)
             }
             Self::Report { changes, .. } => most(changes.len(), CHANGES as u32),
-            Self::Want(want) => most(want.payloads.len(), limits.lanes),
+            Self::FetchPayloads(fetch) => most(fetch.payloads.len(), limits.lanes),
             Self::Recollection(told) => {
                 // Of a lane that is its own one more.
                 most(
                     told.echoes.len(),
                     limits.lanes.saturating_mul(2).saturating_add(1),
                 )?;
-                most(told.ballots.len(), BALLOTS)?;
-                check_standings(told.standing.as_ref(), limits)
+                most(told.votes.len(), VOTES)?;
+                check_summaries(told.summary.as_ref(), limits)
             }
             // These hold nothing without a bound of its own, checked where they are taken in.
             Self::Echo(_)
             | Self::Evidence(_)
             | Self::Enter(_)
             | Self::Approve(_)
-            | Self::Speech { .. }
+            | Self::Agreement { .. }
             | Self::Value(_)
-            | Self::Founding(_)
-            | Self::Fetch { .. }
+            | Self::GenerationProof(_)
+            | Self::FetchSnapshot { .. }
             | Self::Snapshot { .. }
             | Self::Recall(_) => Ok(()),
         }
     }
 
-    /// Every kind, in a word each.
+    /// Every kind, in a word each, by which metrics, charts and recordings name it.
     pub const KINDS: [&str; 19] = [
         "proposal",
         "echo",
@@ -287,18 +340,18 @@ impl Body {
             Self::Echo(_) => "echo",
             Self::Certificate(_) => "certificate",
             Self::Announce(_) => "announce",
-            Self::Receipt(_) => "receipt",
-            Self::Request(_) => "request",
-            Self::Answer(_) => "answer",
+            Self::SummaryAck(_) => "receipt",
+            Self::PullRequest(_) => "request",
+            Self::PullResponse(_) => "answer",
             Self::Evidence(_) => "evidence",
             Self::Enter(_) => "enter",
             Self::Approve(_) => "approve",
             Self::Report { .. } => "report",
-            Self::Speech { .. } => "vote",
-            Self::Want(_) => "want",
+            Self::Agreement { .. } => "vote",
+            Self::FetchPayloads(_) => "want",
             Self::Value(_) => "value",
-            Self::Founding(_) => "generation",
-            Self::Fetch { .. } => "fetch",
+            Self::GenerationProof(_) => "generation",
+            Self::FetchSnapshot { .. } => "fetch",
             Self::Snapshot { .. } => "snapshot",
             Self::Recall(_) => "recall",
             Self::Recollection(_) => "recollection",
@@ -308,6 +361,8 @@ impl Body {
 
 impl Body {
     /// The dot that it speaks of, if it speaks of one.
+    ///
+    /// For logs and charts; the rules take the dot from what is signed.
     #[must_use]
     pub fn dot(&self) -> Option<Dot> {
         match self {
@@ -320,13 +375,17 @@ impl Body {
     }
 
     /// The generation in which it was said, when it means nothing in another.
+    ///
+    /// Proposals, certificates and segments have none: they name the generation of their signatures
+    /// and count beyond it. For the others the generation is compared first: an older one is
+    /// answered with what ended it, a newer one makes us ask.
     pub(super) fn generation(&self) -> Option<Generation> {
         match self {
             Self::Echo(echo) => Some(echo.statement.generation),
             Self::Enter(entry) => Some(entry.statement.generation),
-            Self::Approve(consent) => Some(consent.approval.statement.generation),
+            Self::Approve(approved) => Some(approved.approval.statement.generation),
             Self::Report { report, .. } => Some(report.statement.generation),
-            Self::Speech { generation, .. } => Some(*generation),
+            Self::Agreement { generation, .. } => Some(*generation),
             _ => None,
         }
     }
@@ -339,12 +398,14 @@ impl fmt::Display for Body {
     }
 }
 
-/// Whether the messages are no more than one chunk, which its last message may exceed.
+/// Whether the messages are no more than one segment, which its last message may exceed.
+///
+/// The receiver holds a segment in memory before it is delivered, and this is the bound of that.
 fn check_segment(proposals: &[Arc<Proposal>], limits: &Limits) -> Result<(), DecodeError> {
-    most(proposals.len(), limits.chunk_messages)?;
+    most(proposals.len(), limits.segment_messages)?;
     let before_last = proposals.iter().rev().skip(1);
     let len = before_last.map(|p| p.message.ops.len()).sum();
-    let limit = limits.chunk_bytes as usize;
+    let limit = limits.segment_bytes as usize;
     if len >= limit {
         return Err(DecodeError::TooLong { len, limit });
     }
@@ -365,17 +426,18 @@ fn check_certificate(certificate: &Certificate, limits: &Limits) -> Result<(), D
     most(certificate.signatures.len(), limits.seats)
 }
 
-fn check_standings(
-    standing: Option<&Arc<Signed<Standing>>>,
+/// As [`check_summary`], of one that may be absent.
+fn check_summaries(
+    summary: Option<&Arc<Signed<Summary>>>,
     limits: &Limits,
 ) -> Result<(), DecodeError> {
-    standing.map_or(Ok(()), |standing| check_standing(standing, limits))
+    summary.map_or(Ok(()), |summary| check_summary(summary, limits))
 }
 
-/// A standing names no more lanes, and no more of the convicted, than there may be lanes.
-fn check_standing(standing: &Signed<Standing>, limits: &Limits) -> Result<(), DecodeError> {
-    most(standing.statement.frontier.len(), limits.lanes)?;
-    most(standing.statement.convicted.len(), limits.lanes)
+/// A summary names no more lanes, and no more of the convicted, than there may be lanes.
+fn check_summary(summary: &Signed<Summary>, limits: &Limits) -> Result<(), DecodeError> {
+    most(summary.statement.frontier.len(), limits.lanes)?;
+    most(summary.statement.convicted.len(), limits.lanes)
 }
 
 /// Whether there are no more of something than a limit.

@@ -1,7 +1,7 @@
 //! What is known of members and contacts, by their own signatures, and what they are told of us.
 //!
 //! State: of each the furthest that it signed to be, and when to ask and tell it again. Inputs:
-//! standings that are checked. Outputs: who leads, who is level, who has to be told. Invariant:
+//! summaries that are checked. Outputs: who leads, who is level, who has to be told. Invariant:
 //! what is known of a peer only grows for as long as it is remembered, and comes from its own key:
 //! the sender that a packet names is never believed, or anybody could make us silent towards a
 //! member.
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::backoff::Backoff;
 use super::lanes::Lanes;
-use super::message::Standing;
+use super::message::Summary;
 use crate::actor::{Actor, Signed};
 use crate::dot::Seq;
 use crate::membership::{Committee, Generation};
@@ -19,8 +19,10 @@ use crate::membership::{Committee, Generation};
 /// Those who are asked and told, and what they are told of us.
 #[derive(Debug)]
 pub(super) struct Peers {
+    /// Members of this generation and, while the next is founded and not installed, of that one;
+    /// and contacts, no more than there are seats.
     known: BTreeMap<Actor, Peer>,
-    pub(super) standing: OwnStanding,
+    pub(super) summary: OwnSummary,
     /// Whether we had a seat, have none, and are still needed.
     pub(super) leaving: bool,
 }
@@ -29,7 +31,7 @@ impl Peers {
     pub(super) fn new() -> Self {
         Self {
             known: BTreeMap::new(),
-            standing: OwnStanding::default(),
+            summary: OwnSummary::default(),
             leaving: false,
         }
     }
@@ -48,7 +50,7 @@ impl Peers {
         peer.or_insert_with(|| Peer::new(actor, now))
     }
 
-    /// There are lanes here now of which standings spoke in vain before.
+    /// There are lanes here now of which summaries spoke in vain before.
     pub(super) fn forget_last(&mut self) {
         self.known.values_mut().for_each(Peer::forget_last);
     }
@@ -77,16 +79,21 @@ impl Peers {
 pub(super) struct Peer {
     actor: Actor,
     generation: Generation,
+    /// The highest end that it signed for each lane that is here.
     pub(super) delivered: BTreeMap<Actor, Seq>,
     convicted: BTreeSet<Actor>,
+    /// Never reset as long as it is remembered.
     heard: bool,
-    /// The last standing that was checked: the same bytes need no second check.
-    last: Option<Arc<Signed<Standing>>>,
+    /// The last summary that was checked: the same bytes need no second check.
+    last: Option<Arc<Signed<Summary>>>,
     /// That which says most: for the peer, when it asks what it has signed.
-    newest: Option<Arc<Signed<Standing>>>,
+    newest: Option<Arc<Signed<Summary>>>,
+    /// When we tell it where we stand, unless it is known to be level. Begun anew by each summary
+    /// of its.
     pub(super) announce: Backoff,
+    /// When we may ask it: at once at first, and more rarely as answers bring nothing.
     pub(super) pull: Backoff,
-    /// Our standing, by its number, beside which neither was known to have more.
+    /// Our summary, by its number, beside which neither was known to have more.
     pub(super) even: Option<u64>,
     /// Whether it was asked, and an answer that brings all it has may still come.
     pub(super) asked: bool,
@@ -109,20 +116,20 @@ impl Peer {
         }
     }
 
-    /// Takes a standing that is checked. What it says of lanes that are not here is left out: they
+    /// Takes a summary that is checked. What it says of lanes that are not here is left out: they
     /// may come.
     pub(super) fn learn<Op>(
         &mut self,
-        standing: &Arc<Signed<Standing>>,
+        summary: &Arc<Signed<Summary>>,
         lanes: &Lanes<Op>,
         now: u64,
     ) {
-        debug_assert_eq!(standing.signer, self.actor, "its own signature");
-        let Standing {
+        debug_assert_eq!(summary.signer, self.actor, "its own signature");
+        let Summary {
             generation,
             frontier,
             convicted,
-        } = &standing.statement;
+        } = &summary.statement;
         for (source, head) in frontier.iter().filter(|(source, _)| lanes.has(source)) {
             let seq = self.delivered.entry(*source).or_default();
             *seq = head.seq.max(*seq);
@@ -131,16 +138,16 @@ impl Peer {
         self.convicted.extend(convicted);
         self.generation = self.generation.max(*generation);
         self.heard = true;
-        (self.last, self.even) = (Some(Arc::clone(standing)), None);
+        (self.last, self.even) = (Some(Arc::clone(summary)), None);
         let newest = self.newest.as_ref();
-        if newest.is_none_or(|newest| reach(newest) <= reach(standing)) {
-            self.newest = Some(Arc::clone(standing));
+        if newest.is_none_or(|newest| reach(newest) <= reach(summary)) {
+            self.newest = Some(Arc::clone(summary));
         }
         self.announce = Backoff::starting(now + 1);
         self.pull.hurry(now);
     }
 
-    /// There are lanes here now of which a standing spoke in vain before: the same one is news
+    /// There are lanes here now of which a summary spoke in vain before: the same one is news
     /// again.
     fn forget_last(&mut self) {
         (self.last, self.even) = (None, None);
@@ -154,17 +161,17 @@ impl Peer {
         self.generation
     }
 
-    /// The standing of its that says most.
-    pub(super) fn newest(&self) -> Option<Arc<Signed<Standing>>> {
+    /// The summary of its that says most.
+    pub(super) fn newest(&self) -> Option<Arc<Signed<Summary>>> {
         self.newest.clone()
     }
 
     /// Whether it said this last: what was checked needs no second check.
-    pub(super) fn said_last(&self, standing: &Signed<Standing>) -> bool {
-        self.last.as_deref() == Some(standing)
+    pub(super) fn said_last(&self, summary: &Signed<Summary>) -> bool {
+        self.last.as_deref() == Some(summary)
     }
 
-    /// Whether a standing of its has been checked since it spoke of lanes that were not here.
+    /// Whether a summary of its has been checked since it spoke of lanes that were not here.
     pub(super) fn is_understood(&self) -> bool {
         self.last.is_some()
     }
@@ -182,7 +189,7 @@ impl Peer {
             || delivered.any(|(source, seq)| lanes.head(source).is_some_and(|h| h.seq < *seq))
     }
 
-    /// Whether a standing of its has been checked, of this generation or of one before.
+    /// Whether a summary of its has been checked, of this generation or of one before.
     pub(super) fn is_heard(&self) -> bool {
         self.heard
     }
@@ -197,24 +204,25 @@ impl Peer {
     }
 }
 
-/// How far a standing says that its signer is: of two of a correct one, the later has the larger.
-fn reach(standing: &Signed<Standing>) -> (Generation, u128) {
-    let ends = standing.statement.frontier.values();
+/// How far a summary says that its signer is: of two of a correct one, the later has the larger.
+fn reach(summary: &Signed<Summary>) -> (Generation, u128) {
+    let ends = summary.statement.frontier.values();
     let reach = ends.map(|head| u128::from(head.seq.number())).sum();
-    (standing.statement.generation, reach)
+    (summary.statement.generation, reach)
 }
 
-/// The standing that we signed last.
+/// The summary that we signed last.
 #[derive(Debug, Default)]
-pub(super) struct OwnStanding {
-    pub(super) last: Option<Arc<Signed<Standing>>>,
+pub(super) struct OwnSummary {
+    /// `None` until we have signed one since the start; a replica that may not sign shows no other.
+    pub(super) last: Option<Arc<Signed<Summary>>>,
     /// Whether it says where we stand now.
     pub(super) current: bool,
     /// How often that has changed.
     pub(super) number: u64,
 }
 
-impl OwnStanding {
+impl OwnSummary {
     /// We stand elsewhere now: the next one is signed when it is asked for.
     pub(super) fn outdate(&mut self) {
         self.current = false;

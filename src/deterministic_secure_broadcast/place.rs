@@ -9,10 +9,20 @@ use crate::dot::{Dot, Place, Seq};
 use crate::traits::WireAlgorithm;
 
 /// A message of ours, filled up to an operation and with it.
+///
+/// Invariant: as messages leave, operations move from the outbox into messages without overtaking
+/// each other, and a message takes as many as its bounds allow. So the position that an operation
+/// gets when it is accepted is where it will be delivered, whenever its message leaves.
+///
+/// A message that leaves takes all that waits, up to its bounds; what is accepted after that begins
+/// the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
+    /// The message's number in our lane.
     seq: Seq,
+    /// Operations in it up to this one, which are numbered from 1 here; [`Place`] counts from 0.
     ops: u32,
+    /// Bytes of their encoding, with the eight of the sequence's length.
     bytes: usize,
 }
 
@@ -24,6 +34,9 @@ impl Position {
     }
 
     /// Where an operation of so many bytes stands after this one, if our log has a number left.
+    ///
+    /// The rule is that of the outbox when it fills a message; if the two ever differ, receipts
+    /// name wrong places. Returns `None` when the lane has no number left.
     fn next(self, len: usize, limits: &Limits) -> Option<Self> {
         let bytes = self.bytes.saturating_add(len);
         if self.ops < limits.message_ops && bytes <= limits.message_bytes as usize {
@@ -59,6 +72,8 @@ pub enum Outcome {
 impl<A: WireAlgorithm> Replica<A> {
     /// Own operations that were accepted and are not delivered, the oldest first, each with the
     /// place at which it will be.
+    ///
+    /// Walks through the whole outbox: its cost grows with what waits, which `outbox_bytes` bounds.
     pub fn pending_operations(&self) -> impl Iterator<Item = (Place, &A::Op)> {
         let me = self.actor();
         let lane = self.lanes.get(&me);
@@ -93,6 +108,9 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// After our store was put back to an earlier state a place of ours may name another operation
     /// than before.
+    ///
+    /// Decodes the message at `place` to see whether it has that many operations, so that a receipt
+    /// for an operation that never was is not answered with "delivered".
     #[must_use]
     pub fn outcome(&self, place: &Place) -> Option<Outcome> {
         let Place { dot, index } = place;
@@ -130,6 +148,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Where an operation of so many bytes will stand that is proposed now.
+    ///
+    /// `None` when the lane is full. Asked before the operation is pushed: what waits already is
+    /// counted, the new one is not.
     pub(super) fn next_position(&self, len: usize) -> Option<Position> {
         let limits = self.history.limits();
         let signed = self.signed();

@@ -33,13 +33,21 @@ const REST: u32 = 16;
 /// Own operations that are accepted and not delivered.
 #[derive(Debug)]
 pub(super) struct Outbox<A: SecureBroadcastAlgorithm> {
+    /// In the order in which they were accepted, each with its encoding, so that a message is put
+    /// together without encoding anything again.
     pub(super) waiting: VecDeque<(A::Op, Bytes)>,
+    /// Bytes of the encodings of all that waits; `outbox_bytes` of the limits bounds them.
     bytes: usize,
     /// The algorithm with all pending operations applied, once it was needed.
     ahead: Option<A>,
     /// Ticks since anything was last pending.
     idle: u32,
+    /// Whether what waits stays, though nothing of ours is in flight.
+    held: bool,
     /// Where the last operation stands, once one was proposed since the start.
+    ///
+    /// After a start it is not known: the first operation that is proposed finds its place by going
+    /// through all that waits.
     pub(super) last: Option<Position>,
 }
 
@@ -50,6 +58,7 @@ impl<A: WireAlgorithm> Outbox<A> {
             bytes: 0,
             ahead: None,
             idle: 0,
+            held: false,
             last: None,
         }
     }
@@ -62,12 +71,17 @@ impl<A: WireAlgorithm> Outbox<A> {
         self.bytes
     }
 
+    /// The caller has asked the bounds, and puts the operation on record.
     pub(super) fn push(&mut self, op: A::Op, bytes: Bytes) {
         self.bytes += bytes.len();
         self.waiting.push_back((op, bytes));
     }
 
     /// Takes the operations that fit one message, each with its encoding.
+    ///
+    /// At least one, unless nothing waits: what was accepted fits a message alone, as
+    /// [`Limits::op_bytes`](crate::codec::Limits::op_bytes) was asked of it. Encoded operations
+    /// need the eight bytes of their number beside them.
     fn take(&mut self, most_ops: u32, most_bytes: u32) -> (Vec<A::Op>, Vec<Bytes>) {
         let mut size = size_of::<u64>();
         let fit = self
@@ -85,6 +99,8 @@ impl<A: WireAlgorithm> Outbox<A> {
     }
 
     /// The operations wait as before.
+    ///
+    /// At the front, so that the order stays.
     fn put_back(&mut self, ops: Vec<A::Op>, encoded: Vec<Bytes>) {
         self.bytes += encoded.iter().map(Bytes::len).sum::<usize>();
         for waiting in ops.into_iter().zip(encoded).rev() {
@@ -98,6 +114,9 @@ impl<A: WireAlgorithm> Outbox<A> {
     }
 
     /// Forgets the first `count` operations: they are in a message now.
+    ///
+    /// For replaying alone. Returns `false`, and drops nothing, when fewer wait: then a record does
+    /// not follow from those before it.
     pub(super) fn drop_first(&mut self, count: usize) -> bool {
         if count > self.waiting.len() {
             return false;
@@ -108,6 +127,8 @@ impl<A: WireAlgorithm> Outbox<A> {
     }
 
     /// A tick has passed.
+    ///
+    /// `pending` says whether anything of ours is accepted and not delivered.
     pub(super) fn rest(&mut self, pending: bool) {
         self.idle = if pending {
             0
@@ -120,11 +141,18 @@ impl<A: WireAlgorithm> Outbox<A> {
     }
 
     /// The state under `ahead` has changed.
+    ///
+    /// After a snapshot, and when a message of ours is delivered that we do not remember: `ahead`
+    /// holds what was built without it.
     pub(super) fn forget_ahead(&mut self) {
         self.ahead = None;
     }
 
     /// Keeps `ahead` level with the delivery of another source's operation.
+    ///
+    /// Our own operations are in `ahead` since they were accepted. That foreign ones are applied
+    /// after these here, and before them in the algorithm, makes no difference by the law
+    /// *commuting*.
     pub(super) fn apply_foreign(&mut self, op: &A::Op) {
         if let Some(ahead) = &mut self.ahead {
             ahead.apply(op.clone());
@@ -164,6 +192,29 @@ impl<A: WireAlgorithm> Replica<A> {
         self.outbox.len() > 0 || lane.is_some_and(|lane| lane.lock().is_some())
     }
 
+    /// Keeps operations of ours back until [`release`](Self::release), though nothing of ours is in
+    /// flight: for a driver that knows of more to come, so that they leave as one message.
+    pub fn hold(&mut self) {
+        self.outbox.held = true;
+    }
+
+    /// Whether the next operation of ours would stay for no reason but [`hold`](Self::hold): no
+    /// message of ours is in flight.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let lane = self.lanes.get(&self.actor());
+        self.outbox.held && lane.is_none_or(|lane| lane.lock().is_none())
+    }
+
+    /// Lets operations of ours leave again, with those that were kept back.
+    pub fn release(&mut self) -> Step {
+        self.outbox.held = false;
+        let mut step = Step::default();
+        self.flush(self.outbox.len(), &mut step);
+        self.settle(&mut step);
+        step
+    }
+
     /// Issues an operation of ours. It leaves at once if nothing of ours is in flight, and else
     /// with the next message. Once the step's records are durable it will be delivered, whatever is
     /// lost, as long as we stay a member.
@@ -189,6 +240,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Whether an operation of ours may be taken, asked of everything that could keep it from being
     /// delivered later.
+    ///
+    /// Asked in the order of what it costs: the verdict, which may copy the algorithm, comes last.
+    /// A replica in doubt or frozen takes operations: they leave when it may sign.
     ///
     /// # Errors
     /// What is in its way.
@@ -220,6 +274,11 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Sends what waits in the outbox as our next message, if none is in flight. Whether it did.
     /// `queued` operations of the outbox are on record.
+    ///
+    /// Called when an operation is accepted or released, when a message of ours is delivered, when
+    /// a generation is installed, and after a restart or a doubt: at no other time does what it
+    /// asks for change. Returns `false` and keeps everything as long as we have no seat, may not
+    /// sign, are frozen, follow a checkpoint, hold it, or have a message in flight.
     pub(super) fn flush(&mut self, queued: usize, step: &mut Step) -> bool {
         let me = self.actor();
         let signs = self.history.committee.contains(&me)
@@ -231,7 +290,7 @@ impl<A: WireAlgorithm> Replica<A> {
             return false;
         };
         let in_flight = lane.lock().is_some();
-        if self.outbox.waiting.is_empty() || in_flight || !signs {
+        if self.outbox.waiting.is_empty() || self.outbox.held || in_flight || !signs {
             return false;
         }
         let head = lane.head();
@@ -268,6 +327,8 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A message of ours, with its digest. Its signature is our echo of it in this generation.
+    ///
+    /// `None` when the signer may not sign.
     fn sign_message(&self, message: Message) -> Option<Entry> {
         let echo = Echo {
             generation: self.generation(),
@@ -284,6 +345,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Binds us to `entry` at its dot.
+    ///
+    /// The caller puts the lock on record in the same step. Whatever was in the slot is replaced:
+    /// it was open, or held this very message.
     pub(super) fn lock(&mut self, entry: Entry, ops: Vec<A::Op>, first_resend: u64) {
         let echo = Echo {
             generation: self.generation(),

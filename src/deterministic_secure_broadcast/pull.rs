@@ -7,7 +7,7 @@
 //!
 //! Once later generations are known here, a certificate of an earlier committee alone proves
 //! nothing: its keys may be retired and stolen. Such a segment is held, and delivered when it has
-//! reached a generation's frontier. No more of a lane is held than one chunk: where a frontier is
+//! reached a generation's frontier. No more of a lane is held than one segment: where a frontier is
 //! further, or is not where the held segment leads, the certified snapshot of the newest generation
 //! is the way there.
 //!
@@ -26,7 +26,7 @@ use super::history::Vouch;
 use super::lane::{Certified, Lane};
 use super::log::SegmentSize;
 use super::message::{Certificate, Entry};
-use super::packet::{Answer, Body, Request, Segment};
+use super::packet::{Body, PullRequest, PullResponse, Segment};
 use super::step::Step;
 use crate::actor::Actor;
 use crate::codec::Limits;
@@ -36,7 +36,7 @@ use crate::traits::WireAlgorithm;
 /// In a request: of this lane, nothing more yet.
 const ENOUGH: Seq = Seq::MAX;
 
-/// What a chunk is worth here.
+/// What a segment is worth here.
 enum SegmentVerdict {
     /// Nothing new.
     Nothing,
@@ -49,6 +49,9 @@ enum SegmentVerdict {
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Asks for what we lack, unless an answer may still be under way.
+    ///
+    /// Does nothing for an actor that is not a peer, and sends no more often than the peer's pace
+    /// allows: a packet in another's name cannot make us ask at will.
     pub(super) fn pull(&mut self, from: Actor, step: &mut Step) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(&from) else {
@@ -58,7 +61,7 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         peer.asked = true;
-        // What a standing does not say any more is said without a signature: it is only asked for.
+        // What a summary does not say any more is said without a signature: it is only asked for.
         let unsaid = !self.signer.may_sign();
         let held = self.lanes.iter().filter_map(|(source, lane)| {
             let head = Some(lane.head().seq).filter(|seq| unsaid && *seq > Seq::ZERO);
@@ -71,49 +74,52 @@ impl<A: WireAlgorithm> Replica<A> {
                 });
             Some((*source, end.or(head)?))
         });
-        let request = Request {
+        let request = PullRequest {
             held: held.collect(),
             known: self.history.known_generation(),
-            standing: self.standing(),
+            summary: self.summary(),
         };
-        self.send(from, Body::Request(request), step);
+        self.send(from, Body::PullRequest(request), step);
     }
 
     /// Answers whoever asks, member or not, with as much as a packet holds: first generations, as
     /// nothing else proves itself without them, then segments of lanes.
     ///
     /// # Errors
-    /// When the asker's standing is signed badly.
-    pub(super) fn handle_request(
+    /// When the asker's summary is signed badly.
+    pub(super) fn handle_pull_request(
         &mut self,
         from: Actor,
-        request: &Request,
+        request: &PullRequest,
         step: &mut Step,
     ) -> Result<(), PacketError> {
-        if let Some(standing) = &request.standing {
-            self.learn(standing, step)?;
+        if let Some(summary) = &request.summary {
+            self.learn(summary, step)?;
         }
         let mut room = answer_room(self.limits());
-        let foundings = self.history.foundings_after(request.known, &mut room);
-        let all = request.known.number() + foundings.len() as u64 >= self.generation().number();
-        let chunks = all.then(|| self.segments_for(request, room));
+        let proofs = self.history.proofs_after(request.known, &mut room);
+        let all = request.known.number() + proofs.len() as u64 >= self.generation().number();
+        let segments = all.then(|| self.segments_for(request, room));
         let pruned = self.lanes.iter().any(|(source, lane)| {
             let asked = request.from(source);
             asked < lane.log.base()
         });
-        let answer = Answer {
-            foundings,
-            segments: chunks.unwrap_or_default(),
+        let answer = PullResponse {
+            proofs,
+            segments: segments.unwrap_or_default(),
             pruned,
-            standing: self.standing(),
+            summary: self.summary(),
         };
-        self.send(from, Body::Answer(answer), step);
+        self.send(from, Body::PullResponse(answer), step);
         Ok(())
     }
 
     /// The next segment of each lane that the asker lacks, as many as fit.
-    fn segments_for(&self, request: &Request, mut room: usize) -> Vec<Segment> {
-        let mut chunks = Vec::new();
+    ///
+    /// Stops at the first that does not fit, so that lanes in the order of their keys are served
+    /// before others; the asker comes back with what it has then.
+    fn segments_for(&self, request: &PullRequest, mut room: usize) -> Vec<Segment> {
+        let mut segments = Vec::new();
         for (source, lane) in self.lanes.iter() {
             let from = request.from(source);
             if lane.head().seq <= from {
@@ -122,26 +128,30 @@ impl<A: WireAlgorithm> Replica<A> {
             let Some((proposals, certificate)) = lane.segment_after(from, self.limits()) else {
                 continue;
             };
-            let chunk = Segment {
+            let segment = Segment {
                 source: *source,
                 proposals,
                 certificate,
             };
-            let Some(left) = room.checked_sub(segment_size(&chunk)) else {
+            let Some(left) = room.checked_sub(segment_size(&segment)) else {
                 break;
             };
             room = left;
-            chunks.push(chunk);
+            segments.push(segment);
         }
-        chunks
+        segments
     }
 
     /// Takes each part that proves itself, whatever comes with it: one bad segment must not keep
     /// the good ones away.
-    pub(super) fn handle_answer(
+    ///
+    /// # Errors
+    /// [`PacketError::UnaskedAnswer`] when `from` was not asked; [`PacketError::Segment`] when the
+    /// lanes are out of order; else the first refusal, when nothing in the answer was of use.
+    pub(super) fn handle_pull_response(
         &mut self,
         from: Actor,
-        answer: Answer,
+        answer: PullResponse,
         step: &mut Step,
     ) -> Result<(), PacketError> {
         let asked = self.peers.get(&from).is_some_and(|peer| peer.asked);
@@ -153,33 +163,35 @@ impl<A: WireAlgorithm> Replica<A> {
             return Err(PacketError::Segment(from));
         }
         // What it shows of the chain tells whom to ask for what next, believed or not.
-        let traced = self.awaits_checkpoint() && !answer.foundings.is_empty();
+        let traced = self.awaits_checkpoint() && !answer.proofs.is_empty();
         let mut refused = Vec::new();
         let founded = self
-            .take_foundings(answer.foundings, step)
+            .take_proofs(answer.proofs, step)
             .map_err(|refusal| refused.push(refusal));
         let mut progress = founded.unwrap_or_default();
         // What committees certify is believed when it is known which ones there were.
         let awaits = self.awaits_checkpoint();
-        let chunks = answer.segments.iter().filter(|_| !awaits);
-        let worths = self.verify_segments(chunks, &mut refused);
-        let worthless = worths
+        let segments = answer.segments.iter().filter(|_| !awaits);
+        let verdicts = self.verify_segments(segments, &mut refused);
+        let worthless = verdicts
             .iter()
-            .all(|worth| matches!(worth, SegmentVerdict::Nothing));
-        if let (Some(refusal), true) = (refused.first(), worthless && !progress) {
+            .all(|verdict| matches!(verdict, SegmentVerdict::Nothing));
+        // A forgery among them says more of the sender than what is first.
+        let forgery = refused.iter().find(|refusal| refusal.is_forgery());
+        if let (Some(refusal), true) = (forgery.or(refused.first()), worthless && !progress) {
             return Err(refusal.clone());
         }
-        let standing = answer.standing.as_ref();
-        match standing.map_or(Ok(()), |standing| self.learn(standing, step)) {
+        let summary = answer.summary.as_ref();
+        match summary.map_or(Ok(()), |summary| self.learn(summary, step)) {
             Err(refusal) if worthless && !progress && !traced => return Err(refusal),
             learned => refused.extend(learned.err()),
         }
         step.refused.extend(refused);
-        let astray = worths
+        let astray = verdicts
             .iter()
-            .any(|worth| matches!(worth, SegmentVerdict::Astray));
-        for worth in worths {
-            progress |= self.hold_segment(worth, step);
+            .any(|verdict| matches!(verdict, SegmentVerdict::Astray));
+        for verdict in verdicts {
+            progress |= self.hold_segment(verdict, step);
         }
         self.settle(step);
         if (answer.pruned || astray) && !awaits {
@@ -190,22 +202,27 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// What the segments of an answer are worth, one by one.
+    ///
+    /// Nothing changes by it: all parts are judged on the state before any of them is taken.
     fn verify_segments<'a>(
         &self,
-        chunks: impl Iterator<Item = &'a Segment>,
+        segments: impl Iterator<Item = &'a Segment>,
         refused: &mut Vec<PacketError>,
     ) -> Vec<SegmentVerdict> {
-        let mut worths = Vec::new();
-        for chunk in chunks {
-            match self.verify_segment(chunk) {
-                Ok(worth) => worths.push(worth),
+        let mut verdicts = Vec::new();
+        for segment in segments {
+            match self.verify_segment(segment) {
+                Ok(verdict) => verdicts.push(verdict),
                 Err(refusal) => refused.push(refusal),
             }
         }
-        worths
+        verdicts
     }
 
     /// After an answer: who brought something is asked for more at once.
+    ///
+    /// The pace begins anew with each answer that brings something, so that catching up takes as
+    /// long as the answers travel; an answer that brings nothing leaves the pace to grow.
     fn ask_on(&mut self, from: Actor, progress: bool, step: &mut Step) {
         let now = self.now;
         let lacks = self.lacks_from(&from) || self.awaits_checkpoint();
@@ -222,9 +239,13 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    /// What a chunk's messages after those that we have are worth.
-    fn verify_segment(&self, chunk: &Segment) -> Result<SegmentVerdict, PacketError> {
-        let source = chunk.source;
+    /// What a segment's messages after those that we have are worth.
+    ///
+    /// Signatures are checked last, and only of messages that the certificate or a frontier proves:
+    /// without it a liar makes us check a segment of them in vain. What was held and provisional is
+    /// extended, never replaced.
+    fn verify_segment(&self, segment: &Segment) -> Result<SegmentVerdict, PacketError> {
+        let source = segment.source;
         let lane = self.lanes.known(&source)?;
         let held = lane.certified.as_ref();
         let tail = match held {
@@ -233,17 +254,17 @@ impl<A: WireAlgorithm> Replica<A> {
             _ => VecDeque::new(),
         };
         let known = tail.back().map_or(lane.head(), Entry::head);
-        let Some(tail) = self.follow(chunk, lane, known, tail)? else {
+        let Some(tail) = self.follow(segment, lane, known, tail)? else {
             return Ok(SegmentVerdict::Astray);
         };
         let head = tail.back().map_or(known, Entry::head);
-        if chunk.proposals.is_empty() {
+        if segment.proposals.is_empty() {
             return Err(PacketError::Segment(source));
         }
         if head == known {
             return Ok(SegmentVerdict::Nothing);
         }
-        if chunk
+        if segment
             .certificate
             .as_ref()
             .is_some_and(|c| c.head() != head || c.statement.dot.source != source)
@@ -253,26 +274,34 @@ impl<A: WireAlgorithm> Replica<A> {
         if SegmentSize::of(&tail, self.limits()).is_too_long() {
             return Ok(SegmentVerdict::Astray);
         }
-        let worth = self.weigh(source, head, tail, chunk.certificate.clone())?;
-        if let SegmentVerdict::New(_, certified) = &worth {
+        let verdict = self.weigh(source, head, tail, segment.certificate.clone())?;
+        if let SegmentVerdict::New(_, certified) = &verdict {
             self.verify_sources(lane, &certified.tail)?;
         }
-        Ok(worth)
+        Ok(verdict)
     }
 
-    /// What is held, with the messages of a chunk after it. `None` when they contradict what is
+    /// What is held, with the messages of a segment after it. `None` when they contradict what is
     /// held for a committee that is over.
+    ///
+    /// # Errors
+    /// [`PacketError::Segment`] when there is a gap, a message of another source, one of a
+    /// generation that is not known, or a broken chain.
     fn follow(
         &self,
-        chunk: &Segment,
+        segment: &Segment,
         lane: &Lane<A::Op>,
         known: Head,
         mut tail: VecDeque<Entry>,
     ) -> Result<Option<VecDeque<Entry>>, PacketError> {
-        let (source, provisional) = (chunk.source, !tail.is_empty());
+        let (source, provisional) = (segment.source, !tail.is_empty());
         let broken = PacketError::Segment(source);
         let mut head = known;
-        for proposal in chunk.proposals.iter().filter(|p| p.message.seq > known.seq) {
+        for proposal in segment
+            .proposals
+            .iter()
+            .filter(|p| p.message.seq > known.seq)
+        {
             let entry = Entry::new(&self.history.network, Arc::clone(proposal));
             let message = entry.message();
             let late = proposal.generation > self.history.tip().generation();
@@ -337,8 +366,11 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Takes a segment to be delivered or held. Whether it adds anything.
-    fn hold_segment(&mut self, worth: SegmentVerdict, step: &mut Step) -> bool {
-        let SegmentVerdict::New(source, certified) = worth else {
+    ///
+    /// Takes for granted that the verdict was formed on the present state. Only what may be
+    /// delivered is on record.
+    fn hold_segment(&mut self, verdict: SegmentVerdict, step: &mut Step) -> bool {
+        let SegmentVerdict::New(source, certified) = verdict else {
             return false;
         };
         if let Some(certificate) = certified.certificate.clone() {
@@ -355,37 +387,42 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 }
 
-impl Request {
+impl PullRequest {
     /// After which message of a lane the asker wants more.
     fn from(&self, source: &Actor) -> Seq {
-        let standing = self.standing.as_ref();
-        let delivered = standing.and_then(|standing| standing.statement.frontier.get(source));
+        let summary = self.summary.as_ref();
+        let delivered = summary.and_then(|summary| summary.statement.frontier.get(source));
         let delivered = delivered.map_or(Seq::ZERO, |head| head.seq);
         let held = self.held.get(source).copied().unwrap_or_default();
         delivered.max(held)
     }
 }
 
-/// Bytes for generations and chunks in an answer, beside the largest standing.
+/// Bytes for generations and segments in an answer, beside the largest summary.
+///
+/// 72 bytes for each end of a lane and 32 for each convicted actor, and what is around them.
 fn answer_room(limits: &Limits) -> usize {
-    let standing = limits.lanes as usize * (72 + 32) + 1024;
-    (limits.packet_bytes as usize).saturating_sub(standing)
+    let summary = limits.lanes as usize * (72 + 32) + 1024;
+    (limits.packet_bytes as usize).saturating_sub(summary)
 }
 
 /// Bytes of a segment in an answer, at most.
-fn segment_size(chunk: &Segment) -> usize {
-    let messages = chunk
+fn segment_size(segment: &Segment) -> usize {
+    let messages = segment
         .proposals
         .iter()
         .map(|proposal| proposal.message.ops.len());
-    let overhead = Limits::MESSAGE_OVERHEAD as usize * chunk.proposals.len();
-    let signatures = chunk.certificate.iter().map(|c| c.signatures.len() * 66);
-    messages.sum::<usize>() + overhead + signatures.sum::<usize>() + Limits::CHUNK_OVERHEAD as usize
+    let overhead = Limits::MESSAGE_OVERHEAD as usize * segment.proposals.len();
+    let signatures = segment.certificate.iter().map(|c| c.signatures.len() * 66);
+    messages.sum::<usize>()
+        + overhead
+        + signatures.sum::<usize>()
+        + Limits::SEGMENT_OVERHEAD as usize
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::{Echo, Message, Proposal, Standing};
+    use super::super::message::{Echo, Message, Proposal, Summary};
     use super::*;
     use crate::actor::{Sig, SigningActor};
     use crate::codec::{Bytes, Digest, NetworkId, encode};
@@ -403,7 +440,7 @@ mod tests {
 
     /// A segment of messages with operations of these sizes, and a certificate of so many
     /// signatures.
-    fn chunk(sizes: &[usize], signatures: u8) -> Segment {
+    fn segment(sizes: &[usize], signatures: u8) -> Segment {
         let source = Actor::from_bytes([7; 32]);
         let (generation, digest) = (Generation::GENESIS, Digest::from_bytes([3; 32]));
         let proposal = |size: &usize| {
@@ -448,11 +485,11 @@ mod tests {
     /// Were it less, an answer would not fit a packet; were it much more, an answer would hold less
     /// than it may.
     #[test]
-    fn a_stretch_is_weighed_as_no_less_than_its_bytes_and_hardly_more() {
+    fn a_segment_is_weighed_as_no_less_than_its_bytes_and_hardly_more() {
         for sizes in [&[][..], &[1], &[0, 700], &[1000; 5], &[3; 40]] {
             for signatures in [0, 1, 3, 20] {
-                let chunk = chunk(sizes, signatures);
-                let (bytes, size) = (encode(&chunk).len(), segment_size(&chunk));
+                let segment = segment(sizes, signatures);
+                let (bytes, size) = (encode(&segment).len(), segment_size(&segment));
                 let slack = 200 + 40 * sizes.len();
                 assert!(size >= bytes, "{size} for {bytes} bytes");
                 assert!(size <= bytes + slack, "{size} for {bytes} bytes");
@@ -461,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_in_an_answer_is_what_the_largest_standing_leaves() {
+    fn the_room_in_an_answer_is_what_the_largest_summary_leaves() {
         let mut limits = Limits::default();
         for lanes in [128, 1000] {
             limits.lanes = lanes;
@@ -471,17 +508,17 @@ mod tests {
                 Actor::from_bytes(bytes)
             });
             let head = Head::empty(&NetworkId::NONE);
-            let standing = Standing {
+            let summary = Summary {
                 generation: Generation::GENESIS,
                 frontier: actors.clone().map(|actor| (actor, head)).collect(),
                 convicted: actors.collect(),
             };
-            let standing = keys(1)[0].sign(&NetworkId::NONE, standing).into_claim();
-            let answer = Answer {
-                foundings: Vec::new(),
+            let summary = keys(1)[0].sign(&NetworkId::NONE, summary).into_claim();
+            let answer = PullResponse {
+                proofs: Vec::new(),
                 pruned: false,
                 segments: Vec::new(),
-                standing: Some(Arc::new(standing)),
+                summary: Some(Arc::new(summary)),
             };
             let (room, packet) = (answer_room(&limits), limits.packet_bytes as usize);
             let rest = encode(&answer).len() + 72;

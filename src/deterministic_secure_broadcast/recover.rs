@@ -18,15 +18,16 @@ use super::history::History;
 use super::lane::Certified;
 use super::lanes::Lanes;
 use super::message::{Entry, Proposal};
-use super::packet::{Consent, Segment};
+use super::packet::{ChangeApproval, Segment};
 use super::peers::Peers;
+use super::precheck::Prechecked;
 use super::propose::Outbox;
 use super::signer::Signer;
 use super::step::{Record, Step};
 use crate::actor::{Signed, SigningActor};
 use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
-use crate::membership::{Authorised, Founding, Genesis};
+use crate::membership::{CertifiedChange, GenerationProof, Genesis};
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 
@@ -54,6 +55,10 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// The replica as the records left it; it has said nothing yet.
+    ///
+    /// # Errors
+    /// [`RecoverError::Genesis`] when the algorithm is not the one described;
+    /// [`RecoverError::Record`] with the number of the first record that does not follow.
     pub(super) fn rebuilt(
         key: SigningActor,
         algorithm: A,
@@ -73,6 +78,10 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Says where we stand and what we are bound to, and goes on with what is under way.
+    ///
+    /// Called when the replica may sign: after a recovery, or when a doubt is over. The order
+    /// matters: locks are echoed before anything is delivered, since a member alone certifies by
+    /// it; and the agreement is opened last, when the lanes are as far as the records say.
     pub(super) fn speak_again(&mut self, step: &mut Step) {
         if self.history.committee.contains(&self.actor()) {
             for member in self.history.committee.actors().to_vec() {
@@ -110,12 +119,16 @@ impl<A: WireAlgorithm> Replica<A> {
             outbox: Outbox::new(),
             closing: Closing::new(0),
             bootstrap: Bootstrap::default(),
+            checked: Prechecked::default(),
             now: 0,
         })
     }
 
     /// Does again what a record says was done. `None` when it does not follow from what was done
     /// before.
+    ///
+    /// Steps that rules return on the way are dropped: what they would have sent was sent, and what
+    /// they would have written is the record itself.
     fn replay(&mut self, record: Record) -> Option<()> {
         match record {
             Record::Queued(bytes) => self.replay_queued(bytes),
@@ -123,7 +136,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 proposal,
                 from_outbox,
             } => self.replay_locked(proposal, from_outbox),
-            Record::Certified(chunk) => self.replay_certified(chunk),
+            Record::Certified(segment) => self.replay_certified(segment),
             Record::Delivered(dot) => self.replay_delivered(dot),
             Record::Convicted(evidence) => {
                 self.lanes.convicted.insert(evidence.accused(), evidence);
@@ -133,8 +146,8 @@ impl<A: WireAlgorithm> Replica<A> {
                 self.signer.silence();
                 Some(())
             }
-            Record::Approved(consent) => {
-                let Consent { change, approval } = *consent;
+            Record::Approved(approved) => {
+                let ChangeApproval { change, approval } = *approved;
                 let fact = self
                     .history
                     .committee
@@ -142,13 +155,13 @@ impl<A: WireAlgorithm> Replica<A> {
                     .ok()?;
                 let approvals = &mut self.closing.approvals;
                 let reached = approvals.add(&self.history.boundary, &change, fact).ok()?;
-                // Of one member, who is a quorum: nobody else would say again what authorises the
+                // Of one member, who is a quorum: nobody else would say again what certifies the
                 // change.
-                reached.map_or(Some(()), |authorised| self.replay_frozen(authorised))
+                reached.map_or(Some(()), |certified| self.replay_frozen(certified))
             }
-            Record::Frozen(authorisation) => {
-                let authorised = authorisation.verify(&self.history.boundary).ok()?;
-                self.replay_frozen(authorised)
+            Record::Frozen(change_certificate) => {
+                let certified = change_certificate.verify(&self.history.boundary).ok()?;
+                self.replay_frozen(certified)
             }
             Record::Reported(report) => {
                 let fact = self
@@ -160,10 +173,10 @@ impl<A: WireAlgorithm> Replica<A> {
                 self.closing.own_report = Some(report);
                 Some(())
             }
-            Record::Ballot(ballot) => {
+            Record::Agreement(record) => {
                 let held = |value| self.closing.candidate(&value).is_some();
-                let whole = ballot.value().is_none_or(held);
-                self.closing.ballots.push(ballot);
+                let whole = record.value().is_none_or(held);
+                self.closing.agreement_records.push(record);
                 whole.then_some(())
             }
             Record::Value(value) => {
@@ -175,15 +188,15 @@ impl<A: WireAlgorithm> Replica<A> {
                 self.keep_payload(Entry::new(&self.history.network, proposal));
                 Some(())
             }
-            Record::Installed(foundings) => {
-                self.replay_foundings(foundings)?;
+            Record::Installed(proofs) => {
+                self.replay_proofs(proofs)?;
                 let frontier = self.history.tip().frontier().clone();
                 let snapshot = self.snapshot_at(&frontier)?;
                 self.install(snapshot, false, &mut Step::default());
                 Some(())
             }
-            Record::Snapshot { foundings, bytes } => {
-                self.replay_foundings(foundings)?;
+            Record::Snapshot { proofs, bytes } => {
+                self.replay_proofs(proofs)?;
                 let snapshot = Snapshot::from_bytes(bytes);
                 self.install_snapshot(snapshot, &mut Step::default())
                     .then_some(())
@@ -192,6 +205,8 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// An operation waits again as it did.
+    ///
+    /// Without a verdict: it was valid when it was accepted.
     fn replay_queued(&mut self, bytes: Bytes) -> Option<()> {
         let op = decode(bytes.as_slice(), bytes.len()).ok()?;
         self.outbox.push(op, bytes);
@@ -199,6 +214,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// We are bound again to the message that we echoed, or issued.
+    ///
+    /// `from_outbox` operations of the outbox are in the message from now on. The echo is signed
+    /// again when the replica [speaks](Self::speak_again).
     fn replay_locked(&mut self, proposal: Arc<Proposal>, from_outbox: u32) -> Option<()> {
         let entry = Entry::new(&self.history.network, proposal);
         let lane = self.lanes.get(&entry.message().source)?;
@@ -213,34 +231,39 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A change has frozen us. Whether a quorum approved it was checked before it was on record.
-    fn replay_frozen(&mut self, authorised: Authorised) -> Option<()> {
-        let key = authorised.change().key();
-        self.closing.changes.insert(key, authorised);
+    fn replay_frozen(&mut self, certified: CertifiedChange) -> Option<()> {
+        let key = certified.change().key();
+        self.closing.changes.insert(key, certified);
         Some(())
     }
 
     /// Generations follow each other as they did, each proven again by its certificate. There is at
     /// least one.
-    fn replay_foundings(&mut self, foundings: Vec<Arc<Founding>>) -> Option<()> {
-        if foundings.is_empty() {
+    ///
+    /// With the approvals, the certified changes and the report these are the records whose
+    /// signatures are checked again.
+    fn replay_proofs(&mut self, proofs: Vec<Arc<GenerationProof>>) -> Option<()> {
+        if proofs.is_empty() {
             return None;
         }
-        for founding in foundings {
-            let next = founding.verify(self.history.tip()).ok()?;
-            self.expect_generation(founding, next);
+        for proof in proofs {
+            let next = proof.verify(self.history.tip()).ok()?;
+            self.expect_generation(proof, next);
         }
         Some(())
     }
 
     /// A segment is certified again. It has to follow what was delivered; its certificate was
     /// checked before it was on record.
-    fn replay_certified(&mut self, chunk: Segment) -> Option<()> {
+    ///
+    /// A segment without messages is of the one that is locked, which has to be there.
+    fn replay_certified(&mut self, segment: Segment) -> Option<()> {
         // What was certified was believed of a generation that we had heard of, and may not have
         // installed: it is on record when it is.
-        self.lanes.begin(chunk.source, &self.history.network);
-        let lane = self.lanes.get_mut(&chunk.source)?;
+        self.lanes.begin(segment.source, &self.history.network);
+        let lane = self.lanes.get_mut(&segment.source)?;
         let mut head = lane.head();
-        let entries = chunk.proposals.into_iter();
+        let entries = segment.proposals.into_iter();
         // What was locked was checked; a version that kept other copies may have written this
         // record.
         let ours = |entry: Entry| {
@@ -259,7 +282,7 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             head = entry.head();
         }
-        if chunk
+        if segment
             .certificate
             .as_ref()
             .is_some_and(|certificate| head != certificate.head())
@@ -267,7 +290,7 @@ impl<A: WireAlgorithm> Replica<A> {
             return None;
         }
         lane.certified = Some(Certified {
-            certificate: chunk.certificate,
+            certificate: segment.certificate,
             tail: tail.into(),
             provisional: false,
         });
@@ -275,6 +298,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A message is delivered again. What a record says was valid, was.
+    ///
+    /// It has to be the first message of the segment that is certified, and to decode: a store that
+    /// a later version of the algorithm wrote may be refused by an earlier one.
     fn replay_delivered(&mut self, dot: Dot) -> Option<()> {
         let lane = self.lanes.get_mut(&dot.source)?;
         let entry = lane.certified.as_ref()?.tail.front()?.clone();

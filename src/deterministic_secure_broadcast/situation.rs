@@ -14,6 +14,8 @@ type Situation<A> = (&'static str, fn(&Replica<A>) -> bool);
 type LaneSituation<Op> = (&'static str, fn(&Lane<Op>) -> bool);
 
 impl<A: WireAlgorithm> Replica<A> {
+    /// Those of a whole replica. Names are shown in tables and must stay as they are for one
+    /// campaign to be compared with another.
     const SITUATIONS: [Situation<A>; 18] = [
         ("in a later generation", |r| {
             r.generation() > Generation::GENESIS
@@ -53,6 +55,7 @@ impl<A: WireAlgorithm> Replica<A> {
         ("silenced", Self::is_silenced),
     ];
 
+    /// A replica is in one when any of its lanes is.
     const LANE_SITUATIONS: [LaneSituation<A::Op>; 6] = [
         ("lane: a proposal waits until it is valid", |lane| {
             matches!(lane.slot, Slot::Waiting(_))

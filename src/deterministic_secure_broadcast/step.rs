@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::error::PacketError;
 use super::message::{Entry, Equivocation, Proposal};
-use super::packet::{Consent, Packet, Segment};
+use super::packet::{Body, ChangeApproval, Packet, Segment};
 use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
-use crate::membership::{self, Authorisation, Change, Founding, Generation, Report, Value};
+use crate::membership::{
+    self, Change, ChangeCertificate, Generation, GenerationProof, GenerationProposal, Report,
+};
 use crate::traits::WireAlgorithm;
 
 /// The outcome of one input, to be spent from top to bottom: what is written before it is sent can
@@ -20,12 +22,24 @@ use crate::traits::WireAlgorithm;
 #[must_use = "records must be made durable before packets are sent"]
 pub struct Step {
     /// 1. To be made durable, in this order.
+    ///
+    /// Of all the orders between writing and sending this is the only safe one, but for
+    /// [proofs](Self::take_proofs). A packet that leaves before its lock is written may be
+    /// forgotten in a crash, and the replica then signs another message at the same dot.
     pub persist: Vec<Record>,
     /// 2. To be sent, in any order, as unreliably as the network likes.
+    ///
+    /// Each of them may be lost: whatever matters is said again on ticks. None of them is addressed
+    /// to the replica itself.
     pub send: Vec<Packet>,
     /// 3. To be told to the application, in this order.
+    ///
+    /// After a crash these are not told again: an application that keeps its own state reads the
+    /// replica's algorithm or its messages after the last place that it has seen.
     pub delivered: Vec<Delivery>,
     /// 4. To be reported to whoever operates the replica.
+    ///
+    /// Each is told when it is found, and not again after a restart unless it is found again.
     pub faults: Vec<Fault>,
     /// 5. Generations that began here.
     pub installed: Vec<Installed>,
@@ -33,6 +47,8 @@ pub struct Step {
     ///    policy decides.
     pub asked: Vec<Change>,
     /// 7. Parts of a packet that were refused while others of the same packet were taken.
+    ///
+    /// Only answers to a pull come in such parts: one bad segment of a lane keeps no good one away.
     pub refused: Vec<PacketError>,
 }
 
@@ -62,6 +78,57 @@ impl Step {
         self.refused.extend(later.refused);
     }
 
+    /// Takes out what may leave before the records are durable: certificates, as long as there is
+    /// nothing to be written but what certificates prove.
+    ///
+    /// Takes for granted that earlier steps are written, or [absorbed](Self::absorb) by this one. A
+    /// certificate says nothing of who sends it. Of the signatures in it ours may be one; its
+    /// lock is durable, or it would be among the records. After a crash in between, the lock makes
+    /// the replica gather the certificate again, or others show it.
+    #[must_use]
+    pub fn take_proofs(&mut self) -> Vec<Packet> {
+        if !self.writes_proven_alone() {
+            return Vec::new();
+        }
+        let is_proof = |packet: &mut Packet| matches!(packet.body, Body::Certificate(_));
+        self.send.extract_if(.., is_proof).collect()
+    }
+
+    /// Whether it can wait to be spent: nobody is told less safely, or later than at the next
+    /// write, if what certificates prove is written then.
+    ///
+    /// Deliveries wait with their records, so that what is told of them is durable.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        self.is_silent() && self.writes_proven_alone()
+    }
+
+    /// The same beside what waits in the outbox: whoever proposed it may not be told before.
+    #[must_use]
+    pub fn may_wait_queued(&self) -> bool {
+        let is_queued = |record: &Record| matches!(record, Record::Queued(_)) || is_proven(record);
+        self.is_silent() && self.persist.iter().all(is_queued)
+    }
+
+    /// Whether nothing of it is sent or told but deliveries.
+    fn is_silent(&self) -> bool {
+        let Self {
+            persist: _,
+            send,
+            delivered: _,
+            faults,
+            installed,
+            asked,
+            refused,
+        } = self;
+        let silent = send.is_empty() && faults.is_empty() && refused.is_empty();
+        silent && installed.is_empty() && asked.is_empty()
+    }
+
+    fn writes_proven_alone(&self) -> bool {
+        self.persist.iter().all(is_proven)
+    }
+
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -75,12 +142,23 @@ impl Step {
     }
 }
 
+/// Whether a quorum has certified it, so that it is not lost with this replica's record of it.
+fn is_proven(record: &Record) -> bool {
+    matches!(record, Record::Certified(_) | Record::Delivered(_))
+}
+
 /// A change of a replica that must survive a crash. Replaying the records in order rebuilds the
 /// replica.
+///
+/// A record holds what was decided, not what led to it, so that replaying checks little and asks
+/// nobody. It believes what is written: anyone who can write to the store can make the replica
+/// contradict itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Record {
     /// An operation of ours was accepted and waits in the outbox.
+    ///
+    /// Only where it does not leave at once: else [`Locked`](Self::Locked) holds it.
     Queued(Bytes),
     /// We are bound to this message at its dot: we echo no other there. Our own messages are locked
     /// too; those take `from_outbox` operations out of it.
@@ -92,39 +170,60 @@ pub enum Record {
     },
     /// A quorum certified a segment of a lane that follows what was delivered. It names no messages
     /// when it is the one that is locked there.
+    ///
+    /// Provisional segments, which only a committee vouches for that is over, are not on record:
+    /// after a crash they are asked for again.
     Certified(Segment),
     /// The next message of a certified segment was delivered. This drops the lock at its dot.
     Delivered(Dot),
     /// Evidence was found.
+    ///
+    /// Replaying believes it without checking its signatures.
     Convicted(Arc<Equivocation>),
     /// Our own key has signed what we do not remember: we sign no more.
     Silenced,
     /// We consented to a change.
-    Approved(Arc<Consent>),
-    /// We hold an authorised change, and echo no more in this generation.
-    Frozen(Authorisation),
+    ///
+    /// On record although contradicting approvals do not exist: an approval of ours that comes back
+    /// and is not remembered says that the store is an old copy.
+    Approved(Arc<ChangeApproval>),
+    /// We hold a certified change, and echo no more in this generation.
+    ///
+    /// Were it forgotten in a crash, the replica could echo beyond its own report, and a boundary
+    /// would miss what a quorum certifies.
+    Frozen(ChangeCertificate),
     /// We reported where our lanes end.
+    ///
+    /// One a generation: a second, different one would silence us.
     Reported(Arc<Signed<Report>>),
     /// We spoke in the agreement on the next generation.
-    Ballot(membership::Record),
+    Agreement(membership::Record),
     /// These generations were founded, and the last of them was installed.
-    Installed(Vec<Arc<Founding>>),
+    ///
+    /// The state is not in it: replaying executes up to the frontier again and takes it from there.
+    Installed(Vec<Arc<GenerationProof>>),
     /// The same, from the last one's certified snapshot.
     Snapshot {
         /// What founded them.
-        foundings: Vec<Arc<Founding>>,
+        proofs: Vec<Arc<GenerationProof>>,
         /// The state at the last one's frontier.
         bytes: Bytes,
     },
     /// We are about to speak of this value. Whoever counts on it must find it with somebody, even
     /// after all members have crashed at once.
-    Value(Arc<Value>),
+    ///
+    /// It stands before the [`Agreement`](Self::Agreement) record that names it; a store in which
+    /// it does not is refused.
+    Value(Arc<GenerationProposal>),
     /// A value, a report or the boundary of this generation rests on this message, which is in no
     /// lane.
     Message(Arc<Proposal>),
 }
 
 /// A message took effect.
+///
+/// It is told once, in the order of its lane. Deliveries of different lanes may come in any order
+/// that the algorithm's verdicts allow, and in another one at each replica.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     entry: Entry,
@@ -175,6 +274,9 @@ impl Delivery {
 }
 
 /// Something that should not be. A correct replica is never named in one.
+///
+/// Only [`Equivocation`](Self::Equivocation) is proof that others can check; the rest are what this
+/// replica saw, and what its operator acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

@@ -1,6 +1,6 @@
 //! Totality and catching up: who is known to have what, and how whoever lacks something gets it.
 //!
-//! Every replica remembers the newest standing that each member signed, and each contact that the
+//! Every replica remembers the newest summary that each member signed, and each contact that the
 //! application named. On ticks it announces its own to those that are not known to be level with
 //! it; one that lacks something pulls it, any other answers where it stands. When all are known to
 //! be level, and each contact was heard, nobody speaks. What is pulled proves itself, so it may
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::error::PacketError;
-use super::message::{Equivocation, Standing};
+use super::message::{Equivocation, Summary};
 use super::packet::Body;
 use super::peers::Peer;
 use super::step::Step;
@@ -20,17 +20,20 @@ use crate::membership::Generation;
 use crate::traits::WireAlgorithm;
 
 impl<A: WireAlgorithm> Replica<A> {
-    /// Our standing, signed anew when it has changed. A replica that signs no more shows the last
-    /// that it signed, if it has one: standings only grow, so an old one is true.
-    pub(super) fn standing(&mut self) -> Option<Arc<Signed<Standing>>> {
-        if self.peers.standing.current {
-            return self.peers.standing.last.clone();
+    /// Our summary, signed anew when it has changed. A replica that signs no more shows the last
+    /// that it signed, if it has one: summaries only grow, so an old one is true.
+    ///
+    /// Signed at most once for each change of what it says, however many ask. The generation in it
+    /// goes back to the one before while a message that the boundary adopted is missing.
+    pub(super) fn summary(&mut self) -> Option<Arc<Signed<Summary>>> {
+        if self.peers.summary.current {
+            return self.peers.summary.last.clone();
         }
         // Whoever left may hold alone what the boundary adopted, and goes when a quorum says that
         // it is here.
         let arrived = self.holds_adopted();
         let before = self.generation().number().saturating_sub(1);
-        let statement = Standing {
+        let statement = Summary {
             generation: if arrived {
                 self.generation()
             } else {
@@ -40,10 +43,10 @@ impl<A: WireAlgorithm> Replica<A> {
             convicted: self.told().map(|(actor, _)| *actor).collect(),
         };
         if let Some(fact) = self.signer.sign(statement) {
-            self.peers.standing.last = Some(Arc::new(fact.into_claim()));
-            self.peers.standing.current = true;
+            self.peers.summary.last = Some(Arc::new(fact.into_claim()));
+            self.peers.summary.current = true;
         }
-        self.peers.standing.last.clone()
+        self.peers.summary.last.clone()
     }
 
     // ---- who has what
@@ -52,68 +55,73 @@ impl<A: WireAlgorithm> Replica<A> {
     /// stand, which ends the exchange when we are level.
     ///
     /// # Errors
-    /// When the standing is signed badly.
+    /// When the summary is signed badly.
     pub(super) fn handle_announce(
         &mut self,
         from: Actor,
-        standing: &Arc<Signed<Standing>>,
+        summary: &Arc<Signed<Summary>>,
         step: &mut Step,
     ) -> Result<(), PacketError> {
-        self.learn(standing, step)?;
-        if self.lacks_from(&standing.signer) {
-            self.pull(standing.signer, step);
-        } else if let Some(receipt) = self.standing() {
-            self.send(from, Body::Receipt(receipt), step);
+        self.learn(summary, step)?;
+        if self.lacks_from(&summary.signer) {
+            self.pull(summary.signer, step);
+        } else if let Some(ours) = self.summary() {
+            self.send(from, Body::SummaryAck(ours), step);
         }
-        self.show_chain(from, &standing.statement, step);
+        self.show_chain(from, &summary.statement, step);
         Ok(())
     }
 
     /// Hears where a member stands that we told where we do.
     ///
     /// # Errors
-    /// When the standing is signed badly.
-    pub(super) fn handle_receipt(
+    /// When the summary is signed badly.
+    pub(super) fn handle_summary_ack(
         &mut self,
         from: Actor,
-        standing: &Arc<Signed<Standing>>,
+        summary: &Arc<Signed<Summary>>,
         step: &mut Step,
     ) -> Result<(), PacketError> {
-        self.learn(standing, step)?;
-        if self.lacks_from(&standing.signer) {
-            self.pull(standing.signer, step);
+        self.learn(summary, step)?;
+        if self.lacks_from(&summary.signer) {
+            self.pull(summary.signer, step);
         }
-        self.show_chain(from, &standing.statement, step);
+        self.show_chain(from, &summary.statement, step);
         Ok(())
     }
 
     /// Shows what ended its generation to whoever stands in an older one in which we had no seat:
     /// it does not know us, and so would not ask.
-    fn show_chain(&self, to: Actor, standing: &Standing, step: &mut Step) {
+    fn show_chain(&self, to: Actor, summary: &Summary, step: &mut Step) {
         let known = self
             .history
-            .committee_of(standing.generation)
+            .committee_of(summary.generation)
             .is_some_and(|committee| committee.contains(&self.actor()));
-        if standing.generation < self.generation() && !known {
-            self.answer_with_founding(to, standing.generation, step);
+        if summary.generation < self.generation() && !known {
+            self.answer_with_proof(to, summary.generation, step);
         }
     }
 
-    /// Remembers a member's standing. Standings only grow, so whatever is old or out of order adds
+    /// Remembers a member's summary. Summaries only grow, so whatever is old or out of order adds
     /// nothing.
+    ///
+    /// A summary of an actor that is neither seated nor a contact is not checked and not kept.
+    ///
+    /// # Errors
+    /// When it is signed badly.
     pub(super) fn learn(
         &mut self,
-        standing: &Arc<Signed<Standing>>,
+        summary: &Arc<Signed<Summary>>,
         step: &mut Step,
     ) -> Result<(), PacketError> {
-        let peer = self.peers.get(&standing.signer);
-        if peer.is_some_and(|peer| peer.said_last(standing)) {
+        let peer = self.peers.get(&summary.signer);
+        if peer.is_some_and(|peer| peer.said_last(summary)) {
             return Ok(());
         }
-        let claim = Signed::clone(standing);
+        let claim = Signed::clone(summary);
         let signer = claim.signer;
         let fact = match self.history.seated(&signer) {
-            Some(committee) => committee.verify(&self.history.network, claim)?,
+            Some(committee) => self.verify_member(committee, claim)?,
             // A contact may sit in a committee that is not known here yet.
             None if self.peers.get(&signer).is_some() => {
                 let key = signer.public_key().map_err(|_| BadSignature(signer))?;
@@ -123,17 +131,17 @@ impl<A: WireAlgorithm> Replica<A> {
             None => return Ok(()),
         };
         let peer = self.peers.meet(fact.signer, self.now);
-        peer.learn(standing, &self.lanes, self.now);
+        peer.learn(summary, &self.lanes, self.now);
         self.end_leaving();
-        self.confront(standing, step);
-        self.show_ignorant(standing, step);
+        self.confront(summary, step);
+        self.show_ignorant(summary, step);
         Ok(())
     }
 
     /// A convicted actor that does not say that it knows is shown the evidence.
-    fn show_ignorant(&self, standing: &Signed<Standing>, step: &mut Step) {
-        if !standing.statement.convicted.contains(&standing.signer) {
-            self.show_accused(standing.signer, step);
+    fn show_ignorant(&self, summary: &Signed<Summary>, step: &mut Step) {
+        if !summary.statement.convicted.contains(&summary.signer) {
+            self.show_accused(summary.signer, step);
         }
     }
 
@@ -159,7 +167,7 @@ impl<A: WireAlgorithm> Replica<A> {
             && self.unknown_to(peer).next().is_none()
     }
 
-    /// The evidence that is told of: no more than a standing may name. Members come and go, and so
+    /// The evidence that is told of: no more than a summary may name. Members come and go, and so
     /// do the liars among them: those who have a lane in this generation go before those who left
     /// nothing behind.
     fn told(&self) -> impl Iterator<Item = (&Actor, &Arc<Equivocation>)> {
@@ -174,6 +182,8 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Evidence that a member is not known to hold.
+    ///
+    /// Sent with our summary, until the member signs that it holds it.
     fn unknown_to(&self, peer: &Peer) -> impl Iterator<Item = &Arc<Equivocation>> {
         let unknown = self.told().filter(move |(actor, _)| !peer.knows_of(actor));
         unknown.map(|(_, evidence)| evidence)
@@ -187,7 +197,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let members = self.peers.actors();
         let seated = self.history.committee.contains(&me);
         let speaks = seated || self.peers.leaving;
-        let number = self.peers.standing.number;
+        let number = self.peers.summary.number;
         for member in members.into_iter().filter(|member| *member != me) {
             if seated
                 && self
@@ -241,8 +251,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Tells where we stand, if we have ever signed it.
     pub(super) fn announce(&mut self, to: Actor, step: &mut Step) {
-        if let Some(standing) = self.standing() {
-            self.send(to, Body::Announce(standing), step);
+        if let Some(summary) = self.summary() {
+            self.send(to, Body::Announce(summary), step);
         }
     }
 }

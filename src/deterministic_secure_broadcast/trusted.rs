@@ -15,7 +15,7 @@ use super::error::CheckpointError;
 use super::packet::Body;
 use super::step::{Fault, Step};
 use crate::codec::{Digest, NetworkId};
-use crate::membership::{Founding, Generation};
+use crate::membership::{Generation, GenerationProof};
 use crate::traits::WireAlgorithm;
 
 /// What a trusted checkpoint has proven so far.
@@ -60,15 +60,15 @@ impl Checkpoint {
     /// that is anything.
     fn learn(
         &mut self,
-        foundings: &[Arc<Founding>],
+        proofs: &[Arc<GenerationProof>],
         installed: Generation,
         network: &NetworkId,
     ) -> bool {
         let proven = self.values.len();
-        for founding in foundings.iter().rev() {
+        for proof in proofs.iter().rev() {
             let oldest = self.values.last().copied();
-            if self.value(installed).is_none() && oldest == Some(founding.value.digest(network)) {
-                self.values.push(founding.value.terms.parent);
+            if self.value(installed).is_none() && oldest == Some(proof.value.digest(network)) {
+                self.values.push(proof.value.draft.parent);
             }
         }
         let gained = (self.values.len() - proven) as u64;
@@ -76,7 +76,7 @@ impl Checkpoint {
         if gained > 0 {
             // The next one may have room for twice as many.
             self.after = oldest.saturating_sub(2 * gained).max(installed.number());
-        } else if !foundings.is_empty() && self.value(installed).is_none() {
+        } else if !proofs.is_empty() && self.value(installed).is_none() {
             // The answer may have ended before what we need: the next one begins nearer to it.
             self.after = self.after.midpoint(oldest).min(oldest - 1);
         }
@@ -116,12 +116,12 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Takes from an answer what the checkpoint proves by it. Whether that is anything.
-    pub(super) fn trace_back(&mut self, foundings: &[Arc<Founding>], step: &mut Step) -> bool {
+    pub(super) fn trace_back(&mut self, proofs: &[Arc<GenerationProof>], step: &mut Step) -> bool {
         let installed = self.generation();
         let Some(trusted) = &mut self.history.trusted else {
             return false;
         };
-        let news = trusted.learn(foundings, installed, &self.history.network);
+        let news = trusted.learn(proofs, installed, &self.history.network);
         let proven = trusted.value(installed);
         if proven.is_some_and(|value| value != self.history.boundary.value())
             && !self.execution.diverged
@@ -141,12 +141,12 @@ impl<A: WireAlgorithm> Replica<A> {
 pub(super) fn concerns_the_chain(body: &Body) -> bool {
     match body {
         Body::Announce(_)
-        | Body::Receipt(_)
-        | Body::Request(_)
-        | Body::Answer(_)
+        | Body::SummaryAck(_)
+        | Body::PullRequest(_)
+        | Body::PullResponse(_)
         | Body::Evidence(_)
-        | Body::Founding(_)
-        | Body::Fetch { .. }
+        | Body::GenerationProof(_)
+        | Body::FetchSnapshot { .. }
         | Body::Recall(_)
         | Body::Recollection(_) => true,
         Body::Proposal(_)
@@ -155,8 +155,8 @@ pub(super) fn concerns_the_chain(body: &Body) -> bool {
         | Body::Enter(_)
         | Body::Approve(_)
         | Body::Report { .. }
-        | Body::Speech { .. }
-        | Body::Want(_)
+        | Body::Agreement { .. }
+        | Body::FetchPayloads(_)
         | Body::Value(_)
         | Body::Snapshot { .. } => false,
     }
@@ -165,34 +165,36 @@ pub(super) fn concerns_the_chain(body: &Body) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::membership::{Ballot, Certificate, Round, Said, Terms, Value};
+    use crate::membership::{
+        Certificate, GenerationDraft, GenerationProposal, Round, Vote, VoteKind,
+    };
 
     const NETWORK: NetworkId = NetworkId::NONE;
 
     /// Values that follow each other, from the first generation after the genesis on.
-    fn chain(generations: u64, state: u8) -> Vec<Arc<Founding>> {
+    fn chain(generations: u64, state: u8) -> Vec<Arc<GenerationProof>> {
         let mut parent = NETWORK.digest();
-        let founding = |ended| {
-            let terms = Terms {
+        let proof = |ended| {
+            let draft = GenerationDraft {
                 parent,
                 changes: Vec::new(),
                 reports: Vec::new(),
             };
-            let value = terms.with_state(Digest::from_bytes([state; 32]));
+            let value = draft.with_state(Digest::from_bytes([state; 32]));
             parent = value.digest(&NETWORK);
             Arc::new(founded(value, ended))
         };
-        (0..generations).map(founding).collect()
+        (0..generations).map(proof).collect()
     }
 
-    fn founded(value: Value, ended: u64) -> Founding {
-        let statement = Ballot {
+    fn founded(value: GenerationProposal, ended: u64) -> GenerationProof {
+        let statement = Vote {
             generation: Generation::numbered(ended),
             round: Round::FIRST,
-            said: Said::Precommit(None),
+            kind: VoteKind::Precommit(None),
         };
         let signatures = Vec::new();
-        Founding {
+        GenerationProof {
             value: Arc::new(value),
             certificate: Arc::new(Certificate {
                 statement,
@@ -201,7 +203,7 @@ mod tests {
         }
     }
 
-    fn checkpoint(chain: &[Arc<Founding>], installed: u64) -> Checkpoint {
+    fn checkpoint(chain: &[Arc<GenerationProof>], installed: u64) -> Checkpoint {
         let last = chain.last().expect("a chain");
         Checkpoint::new(
             Generation::numbered(chain.len() as u64),
@@ -211,7 +213,7 @@ mod tests {
     }
 
     /// Answers until every value is proven, by who has room for `room` generations in an answer.
-    fn answers_needed(chain: &[Arc<Founding>], installed: u64, room: usize) -> u64 {
+    fn answers_needed(chain: &[Arc<GenerationProof>], installed: u64, room: usize) -> u64 {
         let mut checkpoint = checkpoint(chain, installed);
         let installed = Generation::numbered(installed);
         for answers in 0..=3 * chain.len() as u64 {
@@ -250,8 +252,8 @@ mod tests {
         checkpoint.after = 0;
         assert!(checkpoint.learn(&chain, installed, &NETWORK));
         assert_eq!(checkpoint.value(installed), Some(NETWORK.digest()));
-        for (number, founding) in (1..).zip(&chain) {
-            let value = Some(founding.value.digest(&NETWORK));
+        for (number, proof) in (1..).zip(&chain) {
+            let value = Some(proof.value.digest(&NETWORK));
             assert_eq!(checkpoint.value(Generation::numbered(number)), value);
         }
         assert_eq!(checkpoint.value(Generation::numbered(10)), None);

@@ -276,6 +276,7 @@ impl Checked {
         early.complete().map(|_| self)
     }
 
+    /// One more history.
     fn add(&mut self, run: &Self) {
         self.cases += 1;
         self.valid += run.valid;

@@ -9,9 +9,13 @@ use crate::codec::{decode, encode};
 use crate::traits::{Verdict, WireAlgorithm};
 
 /// Operations of one source that are remembered and judged again.
+///
+/// The cost of a step grows with what is remembered, and with its square where pairs are tried.
 const REMEMBERED: usize = 4;
 
 /// What was found against a law.
+///
+/// The operations and the words of [`Broken`](super::Broken); the history is the run's.
 pub(super) struct Fault<Op> {
     pub(super) law: Law,
     pub(super) ops: Vec<(Actor, Op)>,
@@ -21,18 +25,24 @@ pub(super) struct Fault<Op> {
 type Checks<A> = Result<(), Fault<<A as crate::traits::SecureBroadcastAlgorithm>::Op>>;
 
 /// An operation and its verdict on the present state.
+///
+/// Judged again whenever an operation is applied, so that the verdict is always that on the present
+/// state.
 struct Remembered<Op> {
     from: Actor,
     op: Op,
     verdict: Verdict,
 }
 
+/// A run is a function of its steps: replaying them gives the same verdicts and the same fault.
 pub(super) struct Run<'a, A: WireAlgorithm> {
     fresh: &'a dyn Fn(Actor) -> A,
     actors: &'a [Actor],
+    /// It belongs to the first actor, which by the laws makes no difference.
     replica: A,
     /// Per source the latest few, oldest first; equal operations only once.
     pool: Vec<Remembered<A::Op>>,
+    /// What was applied, in order.
     history: Vec<(Actor, A::Op)>,
     checked: Checked,
 }
@@ -68,17 +78,22 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
         replica
     }
 
+    /// What may be applied next, of all sources.
     pub(super) fn remembered_valid(&self) -> impl Iterator<Item = (Actor, &A::Op)> {
         let valid = self.pool.iter().filter(|known| known.verdict.is_valid());
         valid.map(|known| (known.from, &known.op))
     }
 
+    /// Valid or not: hostile batches repeat what was refused.
     pub(super) fn remembered_of(&self, from: Actor) -> impl Iterator<Item = &A::Op> {
         let own = self.pool.iter().filter(move |known| known.from == from);
         own.map(|known| &known.op)
     }
 
     /// Takes one step and checks what it shows.
+    ///
+    /// # Errors
+    /// The first law that the step breaks. The run is not to be gone on with then.
     pub(super) fn take(&mut self, step: Step<A::Op>) -> Checks<A> {
         match step {
             Step::Offer(from, op) => self.offer(from, op),
@@ -87,6 +102,8 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
         }
     }
 
+    /// As long as nothing was applied the fresh replica is checked here; later states are checked
+    /// when they come about.
     fn offer(&mut self, from: Actor, op: A::Op) -> Checks<A> {
         if self.history.is_empty() {
             self.faithful()?;
@@ -102,6 +119,7 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
         Ok(())
     }
 
+    /// One more of a source takes the place of its oldest.
     fn remember(&mut self, new: Remembered<A::Op>) {
         let same = |known: &Remembered<A::Op>| known.from == new.from && known.op == new.op;
         if self.pool.iter().any(same) {
@@ -128,6 +146,9 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
     }
 
     /// The verdict on `op`, whoever asks, and however.
+    ///
+    /// Asked twice of the replica, of a clone, and of a replica of each actor that starts from the
+    /// state: laws 1, 2 and 6. Batches are judged [elsewhere](Self::batch).
     fn judge(&self, from: Actor, op: &A::Op) -> Result<Verdict, Fault<A::Op>> {
         let ops = || vec![(from, op.clone())];
         let verdict = self.replica.verdict(&from, op);
@@ -171,6 +192,8 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
         fault(Law::OneOpinion, ops, seen)
     }
 
+    /// What [`verdict_batch`](crate::traits::SecureBroadcastAlgorithm::verdict_batch) has to say:
+    /// the first verdict that is not valid, each operation on the state after those before it.
     fn walk(&self, from: Actor, ops: &[A::Op]) -> Verdict {
         let mut walker = self.replica.clone();
         for op in ops {
@@ -182,6 +205,9 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
         Verdict::Valid
     }
 
+    /// An operation that is not valid is passed over: scripts that were made shorter contain such.
+    /// The order matters: pairs are tried on the state before the operation, what is remembered is
+    /// judged on the one after.
     fn apply(&mut self, from: Actor, op: A::Op) -> Checks<A> {
         if !self.judge(from, &op)?.is_valid() {
             return Ok(());
@@ -218,6 +244,9 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
 
     /// `first` and `second` are valid here and of different sources; `after` is here and then
     /// `first`.
+    ///
+    /// Tries the laws *stable* and *commuting* in both orders, and that the results are equal byte
+    /// by byte.
     fn commuting(&self, first: (Actor, &A::Op), after: &A, second: (Actor, &A::Op)) -> Checks<A> {
         let mut other_way = self.replica.clone();
         other_way.apply(second.1.clone());
@@ -252,6 +281,8 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
     }
 
     /// After an operation of `source`: what others were told still holds.
+    ///
+    /// What its own source remembers may change its verdict, and is only judged anew.
     fn judge_again(&mut self, source: Actor) -> Checks<A> {
         for known in &mut self.pool {
             let now = self.replica.verdict(&known.from, &known.op);

@@ -19,6 +19,9 @@ pub(super) enum Step<Op> {
 }
 
 /// The next step of `run`.
+///
+/// Three of eight steps apply what is remembered as valid, where there is any; one judges a batch;
+/// the others ask the generator.
 pub(super) fn draw<A: WireAlgorithm>(
     random: &mut ChaCha8Rng,
     run: &Run<'_, A>,
@@ -64,6 +67,7 @@ fn draw_batch<A: WireAlgorithm>(
     Step::Batch(from, ops)
 }
 
+/// Panics when there is nothing to pick.
 fn pick<'a, T>(random: &mut ChaCha8Rng, choices: &'a [T]) -> &'a T {
     &choices[random.random_range(0..choices.len())]
 }
@@ -95,6 +99,7 @@ pub(super) fn shrink<A: WireAlgorithm>(
     shrinker.found
 }
 
+/// Invariant: `script` shows `found`, in its last step.
 struct Shrinker<'a, A: WireAlgorithm> {
     fresh: &'a dyn Fn(Actor) -> A,
     actors: &'a [Actor],
@@ -141,6 +146,8 @@ impl<A: WireAlgorithm> Shrinker<'_, A> {
     }
 
     /// Goes on with `script` if it breaks the same law.
+    ///
+    /// Returns whether it did. What comes after the step that shows it is cut off.
     fn take_if_broken(&mut self, mut script: Vec<Step<A::Op>>) -> bool {
         match replay(self.fresh, self.actors, &script) {
             Some((steps, found)) if found.fault.law == self.found.fault.law => {
@@ -154,6 +161,8 @@ impl<A: WireAlgorithm> Shrinker<'_, A> {
 }
 
 /// What `script` shows, and after how many steps.
+///
+/// `None` when no law is broken by it.
 fn replay<A: WireAlgorithm>(
     fresh: &dyn Fn(Actor) -> A,
     actors: &[Actor],

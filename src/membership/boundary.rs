@@ -2,7 +2,8 @@
 //! admits of before.
 //!
 //! A boundary is a fact: it is made from a genesis, or by checking the value that succeeds another
-//! boundary ([`Value::check`](super::Value::check)). Nothing of it is decoded.
+//! boundary ([`GenerationProposal::check`](super::GenerationProposal::check)). Nothing of it is
+//! decoded.
 //!
 //! Invariants:
 //! - the frontier never goes back from one boundary to the next;

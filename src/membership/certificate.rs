@@ -1,7 +1,8 @@
 //! Quorum certificates: one statement and the signatures of exactly a quorum of one committee.
 //!
 //! Exactly a quorum, in seat order: so that a statement's certificates have one size, and a liar
-//! cannot make anybody verify more than a quorum's worth of signatures.
+//! cannot make anybody verify more than a quorum's worth of signatures, together and, where one is
+//! bad, each alone.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::committee::{Committee, Seat};
-use crate::actor::{self, BadSignature, Sig, Signed, Statement, Verified};
+use crate::actor::{self, BadSignature, Claim, Sig, Signed, Statement, Verified};
 use crate::codec::NetworkId;
 
 /// A claim that a quorum said `statement`.
@@ -62,9 +63,9 @@ pub enum CertificateError {
 }
 
 impl Committee {
-    /// The fact behind a certificate of this committee. `known` names a signature of that seat on
-    /// the very same statement that was made or verified here before: only a byte for byte equal
-    /// one is not checked again.
+    /// The fact behind a certificate of this committee. `known` tells whether this very signature
+    /// of that seat on the very same statement was made or verified here before: then it is not
+    /// checked again.
     ///
     /// # Errors
     /// [`CertificateError`].
@@ -72,8 +73,26 @@ impl Committee {
         &self,
         network: &NetworkId,
         certificate: Arc<Certificate<T>>,
-        known: impl Fn(Seat) -> Option<Sig>,
+        known: impl Fn(Seat, &Sig) -> bool,
     ) -> Result<QuorumCertificate<T>, CertificateError> {
+        self.check_shape(&certificate)?;
+        let signatures = &certificate.signatures;
+        let digest = certificate.statement.digest(network);
+        let unknown = signatures.iter().filter(|(seat, sig)| !known(*seat, sig));
+        let claim = |(seat, sig): &(Seat, Sig)| {
+            let key = self.key(*seat).expect("its seats were looked at");
+            Claim::new(key, digest, *sig)
+        };
+        actor::check_all(&unknown.map(claim).collect::<Vec<_>>())?;
+        Ok(QuorumCertificate(certificate))
+    }
+
+    /// Whether a certificate has a quorum's signatures, each in a seat of its own: all that can be
+    /// asked before one of them is checked.
+    pub(crate) fn check_shape<T>(
+        &self,
+        certificate: &Certificate<T>,
+    ) -> Result<(), CertificateError> {
         let signatures = &certificate.signatures;
         if signatures.len() != self.quorum() {
             return Err(CertificateError::NotAQuorum {
@@ -85,13 +104,7 @@ impl Committee {
         if !ascending || signatures.iter().any(|(seat, _)| self.key(*seat).is_none()) {
             return Err(CertificateError::Seats);
         }
-        let digest = certificate.statement.digest(network);
-        let unknown = |(seat, sig): &&(Seat, Sig)| known(*seat).as_ref() != Some(sig);
-        let keyed = |(seat, sig): &(Seat, Sig)| self.key(*seat).map(|key| (key, *sig));
-        let unknown = signatures.iter().filter(unknown).map(keyed);
-        let unknown = unknown.collect::<Option<Vec<_>>>();
-        actor::check_all(&digest, &unknown.ok_or(CertificateError::Seats)?)?;
-        Ok(QuorumCertificate(certificate))
+        Ok(())
     }
 }
 
@@ -120,6 +133,11 @@ impl<T: Statement + Clone + PartialEq> Tally<T> {
     #[must_use]
     pub fn signature(&self, seat: Seat) -> Option<Sig> {
         self.signatures.get(&seat).copied()
+    }
+
+    /// How many more signatures make a quorum.
+    pub(crate) fn missing(&self, committee: &Committee) -> usize {
+        committee.quorum().saturating_sub(self.signatures.len())
     }
 
     /// Counts a member's signature, one a seat; the certificate if and only if the quorum is newly
@@ -200,7 +218,7 @@ mod tests {
         let outcomes = [Signatures::Strict, Signatures::Remembered].map(|way| {
             let _entered = way.enter();
             let claim = Arc::new(certificate.clone());
-            committee.certify(&NETWORK, claim, |_| None).map(|_| ())
+            committee.certify(&NETWORK, claim, |_, _| false).map(|_| ())
         });
         assert_eq!(outcomes[0], outcomes[1]);
         outcomes[0]
@@ -217,7 +235,7 @@ mod tests {
             assert_eq!(outcome(&committee, &certificate), Ok(()));
             let before = Work::so_far().verifications;
             let claim = Arc::new(certificate);
-            let fact = committee.certify(&NETWORK, claim, |_| None);
+            let fact = committee.certify(&NETWORK, claim, |_, _| false);
             assert!(fact.is_ok());
             let checked = Work::so_far().verifications - before;
             assert_eq!(checked, committee.quorum() as u64);
@@ -244,7 +262,7 @@ mod tests {
     fn a_signature_that_is_known_is_not_checked_again_and_any_other_is() {
         let (committee, mut certificate) = certified(31);
         let signatures: BTreeMap<_, _> = certificate.signatures.iter().copied().collect();
-        let known = |seat| signatures.get(&seat).copied();
+        let known = |seat, sig: &Sig| signatures.get(&seat) == Some(sig);
         let before = Work::so_far();
         let claim = Arc::new(certificate.clone());
         assert!(committee.certify(&NETWORK, claim, known).is_ok());

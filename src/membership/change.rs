@@ -1,7 +1,7 @@
 //! Changes of the committee, the members' approvals, and the authority that a quorum of them gives.
 //!
 //! A minority can neither admit nor expel anybody, and cannot freeze anybody: only an
-//! [`Authorised`] change, which a quorum approved, starts a change of generation.
+//! [`CertifiedChange`], which a quorum approved, starts a change of generation.
 //!
 //! An approval names the change by its [`ChangeKey`], without the joiner's signature. One entry has
 //! many good signatures, and a joiner that shows each member another one must not split the
@@ -148,7 +148,7 @@ impl Membership {
 ///
 /// Changes that can be made alone but not together (the last two members leave; two enter and one
 /// seat is free) are made in key order, and one whose turn finds it impossible has no effect. It
-/// must not make the value bad: a quorum that authorised both would otherwise be frozen for ever.
+/// must not make the value bad: a quorum that certified both would otherwise be frozen for ever.
 pub(super) fn members_after<'a>(
     last: &Boundary,
     changes: impl IntoIterator<Item = &'a ChangeKey>,
@@ -177,26 +177,28 @@ impl Statement for Approval {
 
 /// A claim that a quorum approved a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Authorisation {
+pub struct ChangeCertificate {
     /// The change, with the newcomer's signature if there is one.
     pub change: Change,
     /// Who approved.
     pub approvals: Arc<Certificate<Approval>>,
 }
 
-impl Authorisation {
+impl ChangeCertificate {
     /// The fact behind the claim, in the generation that begins at `last`.
     ///
     /// # Errors
     /// [`ChangeError`].
-    pub fn verify(&self, last: &Boundary) -> Result<Authorised, ChangeError> {
+    pub fn verify(&self, last: &Boundary) -> Result<CertifiedChange, ChangeError> {
         if self.approvals.statement != approval(last, &self.change) {
             return Err(ChangeError::Stale);
         }
         self.change.check(last)?;
         let claim = Arc::clone(&self.approvals);
-        let approvals = last.committee().certify(last.network(), claim, |_| None)?;
-        Ok(Authorised {
+        let approvals = last
+            .committee()
+            .certify(last.network(), claim, |_, _| false)?;
+        Ok(CertifiedChange {
             change: self.change,
             approvals,
         })
@@ -212,12 +214,12 @@ fn approval(last: &Boundary, change: &Change) -> Approval {
 
 /// A fact: a quorum of a committee approved a change that can be made. It freezes the generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authorised {
+pub struct CertifiedChange {
     change: Change,
     approvals: QuorumCertificate<Approval>,
 }
 
-impl Authorised {
+impl CertifiedChange {
     /// What was approved.
     #[must_use]
     pub fn change(&self) -> &Change {
@@ -226,8 +228,8 @@ impl Authorised {
 
     /// The claim again, to send or to keep.
     #[must_use]
-    pub fn claim(&self) -> Authorisation {
-        Authorisation {
+    pub fn claim(&self) -> ChangeCertificate {
+        ChangeCertificate {
             change: self.change,
             approvals: self.approvals.claim(),
         }
@@ -247,7 +249,7 @@ pub struct Approvals {
 }
 
 impl Approvals {
-    /// Counts a member's approval of `change`; the authorised change when the quorum is newly
+    /// Counts a member's approval of `change`; the certified change when the quorum is newly
     /// reached.
     ///
     /// # Errors
@@ -258,7 +260,7 @@ impl Approvals {
         last: &Boundary,
         change: &Change,
         fact: Verified<Approval>,
-    ) -> Result<Option<Authorised>, ChangeError> {
+    ) -> Result<Option<CertifiedChange>, ChangeError> {
         let committee = last.committee();
         let seat = committee.seat(&fact.signer);
         let seat = seat.ok_or(ChangeError::NoMember(fact.signer))?;
@@ -272,17 +274,17 @@ impl Approvals {
             return Ok(None);
         }
         self.changes.entry(change.key()).or_insert(*change);
-        Ok(self.authorised(last, &fact.statement))
+        Ok(self.certified(last, &fact.statement))
     }
 
-    fn authorised(&self, last: &Boundary, approval: &Approval) -> Option<Authorised> {
+    fn certified(&self, last: &Boundary, approval: &Approval) -> Option<CertifiedChange> {
         let (committee, facts) = (last.committee(), self.seats.values().flatten());
         let same: Vec<_> = facts.filter(|fact| fact.statement == *approval).collect();
         if same.len() != committee.quorum() {
             return None;
         }
         let mut tally = Tally::new(*approval);
-        Some(Authorised {
+        Some(CertifiedChange {
             change: *self.changes.get(&approval.change)?,
             approvals: same
                 .into_iter()

@@ -166,10 +166,17 @@ impl Committee {
         network: &NetworkId,
         claim: Signed<T>,
     ) -> Result<Verified<T>, VerifyError> {
-        let seat = self
-            .seat(&claim.signer)
-            .ok_or(VerifyError::NoSeat(claim.signer))?;
-        Ok(claim.verify(network, &self.seats[seat.index()])?)
+        let key = self.key_of(&claim.signer)?;
+        Ok(claim.verify(network, key)?)
+    }
+
+    /// A member's key.
+    ///
+    /// # Errors
+    /// [`VerifyError::NoSeat`].
+    pub(crate) fn key_of(&self, member: &Actor) -> Result<&PublicKey, VerifyError> {
+        let key = self.seat(member).and_then(|seat| self.key(seat));
+        key.ok_or(VerifyError::NoSeat(*member))
     }
 }
 

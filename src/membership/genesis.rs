@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::committee::{Committee, CommitteeError, Generation};
 use super::origin::Origin;
-use crate::actor::Actor;
+use crate::actor::{Actor, SignatureRule};
 use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, fixed};
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 
 /// All that replicas must agree on before they hear of each other: first members, algorithm,
-/// bounds; and a nonce, which tells this founding from any other by the same members.
+/// bounds; a nonce, which tells this founding from any other by the same members; and which
+/// signatures are good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Genesis {
     algorithm: String,
@@ -22,6 +23,7 @@ pub struct Genesis {
     limits: Limits,
     #[serde(with = "fixed")]
     nonce: [u8; 32],
+    signatures: SignatureRule,
 }
 
 impl Genesis {
@@ -48,6 +50,7 @@ impl Genesis {
             members,
             limits,
             nonce,
+            signatures: SignatureRule::C1,
         })
     }
 
@@ -91,6 +94,12 @@ impl Genesis {
     #[must_use]
     pub fn configuration(&self) -> &[u8] {
         &self.configuration
+    }
+
+    /// Which signatures are good in this network.
+    #[must_use]
+    pub fn signatures(&self) -> SignatureRule {
+        self.signatures
     }
 
     /// The bounds.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::boundary::Boundary;
 use super::committee::Generation;
+use super::generation_proposal::{GenerationProof, GenerationProofError};
 use super::genesis::{Genesis, GenesisError};
-use super::value::{Founding, FoundingError};
 use crate::codec::{Bytes, Digest, NetworkId, decode};
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
@@ -31,15 +31,15 @@ pub struct Origin {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertifiedState {
     genesis: Genesis,
-    foundings: Vec<Arc<Founding>>,
+    proofs: Vec<Arc<GenerationProof>>,
     bytes: Bytes,
 }
 
 impl CertifiedState {
-    pub(crate) fn new(genesis: Genesis, foundings: Vec<Arc<Founding>>, bytes: Bytes) -> Self {
+    pub(crate) fn new(genesis: Genesis, proofs: Vec<Arc<GenerationProof>>, bytes: Bytes) -> Self {
         Self {
             genesis,
-            foundings,
+            proofs,
             bytes,
         }
     }
@@ -60,10 +60,10 @@ impl CertifiedState {
     pub fn verify(&self) -> Result<Origin, CertifiedStateError> {
         self.genesis.limits().check().map_err(GenesisError::from)?;
         let mut boundary = Boundary::genesis(&self.genesis)?;
-        for founding in &self.foundings {
-            boundary = founding.verify(&boundary)?;
+        for proof in &self.proofs {
+            boundary = proof.verify(&boundary)?;
         }
-        if self.foundings.is_empty() || boundary.state() != self.digest() {
+        if self.proofs.is_empty() || boundary.state() != self.digest() {
             return Err(CertifiedStateError::State);
         }
         Ok(Origin {
@@ -103,7 +103,7 @@ pub enum CertifiedStateError {
     Genesis(#[from] GenesisError),
     /// One of the generations was not decided by the one before.
     #[error(transparent)]
-    Founding(#[from] FoundingError),
+    GenerationProof(#[from] GenerationProofError),
     /// No generation began with this state.
     #[error("no generation began with this state")]
     State,

@@ -11,15 +11,22 @@ use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Replica};
 use crate::traits::WireAlgorithm;
 
 /// What is owed by a replica that is about to be given an input.
+///
+/// Made before an input is given, and judged after it was taken.
 pub(super) struct Duty {
     who: Actor,
     /// Signatures that were made on this thread, if it may make none.
+    ///
+    /// `None` when it may sign.
     signatures: Option<u64>,
     /// A source that contradicts by the input what was delivered here.
+    ///
+    /// It has to be convicted when the input was taken.
     contradicts: Option<Actor>,
 }
 
 impl Duty {
+    /// Checks the claim's signature itself: a claim that is signed badly obliges to nothing.
     pub(super) fn of<A: WireAlgorithm>(replica: &Replica<A>, packet: Option<&Packet>) -> Self {
         let silenced = replica.is_silenced();
         let claim = packet.and_then(|packet| source_claim(packet, replica.network()));
@@ -32,6 +39,9 @@ impl Duty {
     }
 
     /// Whether it was done, by a replica that took the input.
+    ///
+    /// # Errors
+    /// [`Violation::SignedSilenced`] and [`Violation::Unconvicted`].
     pub(super) fn judge<A: WireAlgorithm>(self, replica: &Replica<A>) -> Result<(), Violation> {
         let Self {
             who,
@@ -51,6 +61,8 @@ impl Duty {
 }
 
 /// What a source says of its own dot, in whatever generation.
+///
+/// Of members' echoes nothing is owed here, as they are only kept for a lock.
 fn source_claim(packet: &Packet, network: &NetworkId) -> Option<Signed<Echo>> {
     match &packet.body {
         Body::Echo(echo) if echo.signer == echo.statement.dot.source => Some(*echo),

@@ -24,19 +24,36 @@ use crate::traits::WireAlgorithm;
 
 /// Describes a [`Net`] before it runs.
 pub struct SimBuilder<A: WireAlgorithm> {
+    /// Decides everything that is random, keys too.
     seed: u64,
+    /// Liars included.
     members: usize,
+    /// One for each liar; the first members that are drawn are the liars, and their keys decide
+    /// where they sit.
     vices: Vec<Box<dyn Adversary<A>>>,
+    /// Else more liars than are tolerated make [`build`](Self::build) panic.
     beyond_the_bound: bool,
+    /// Whether correct members approve what somebody correct wished for.
     approving: bool,
+    /// Until the network heals; by default packets only take their time.
     faults: Faults,
+    /// Used to find which packets matter in a failure: all others arrive in the shortest time.
     unruly: Range<u64>,
+    /// Held for each thread on which the network runs.
     signatures: Signatures,
+    /// Packets that are checked with each that arrives.
+    ahead: usize,
+    /// See [`unwinding`](Self::unwinding).
     unwinds: bool,
+    /// `None` when none is kept.
     recording: Option<Run>,
+    /// Fresh, unless many networks are to share what is known of keys.
     keyring: Keyring,
+    /// By default those of a real network, which a short run never reaches.
     limits: Limits,
+    /// Makes the copy with which an actor begins.
     algorithm: Box<dyn Fn(Actor) -> A>,
+    /// Asked of each correct replica after each of its steps, so that they had better be cheap.
     invariants: Vec<Invariant<A>>,
 }
 
@@ -54,6 +71,7 @@ impl<A: WireAlgorithm> Net<A> {
             faults: Faults::default(),
             unruly: 0..u64::MAX,
             signatures: Signatures::default(),
+            ahead: 0,
             unwinds: false,
             recording: None,
             keyring: Keyring::Fresh,
@@ -123,8 +141,19 @@ impl<A: WireAlgorithm> SimBuilder<A> {
         self
     }
 
+    /// How many packets that are under way to a correct replica have their signatures checked with
+    /// one that arrives, and how many arrivals it takes in until it does so again; none by default.
+    /// Nothing but time depends on it.
+    #[must_use]
+    pub fn checking_ahead(mut self, packets: usize) -> Self {
+        self.ahead = packets;
+        self
+    }
+
     /// Gives the members keys that other networks have too, so that what a thread remembers of keys
     /// serves them all.
+    ///
+    /// For runs by the thousand on one thread.
     pub(super) fn with_old_keys(mut self) -> Self {
         self.keyring = Keyring::Old;
         self
@@ -176,6 +205,7 @@ impl<A: WireAlgorithm> SimBuilder<A> {
         actors.into_iter().collect()
     }
 
+    /// The first that are drawn from the seed: [`build`](Self::build) draws the same.
     fn keys(&self, random: &mut ChaCha8Rng) -> Vec<SigningActor> {
         let mut keys = Vec::new();
         for _ in 0..self.members {
@@ -185,6 +215,9 @@ impl<A: WireAlgorithm> SimBuilder<A> {
     }
 
     /// The network, at time 0, with nothing sent.
+    ///
+    /// Ticks of the members begin one after the other, a little apart, so that they do not all
+    /// speak at one time.
     ///
     /// # Panics
     /// When there are no members, more liars than members, more liars than are tolerated without
@@ -236,6 +269,8 @@ impl<A: WireAlgorithm> SimBuilder<A> {
             schedule,
             links: Links::new(self.faults, self.unruly),
             signatures: self.signatures,
+            ahead: self.ahead,
+            trusting: BTreeMap::new(),
             unwinds: self.unwinds,
             keyring: self.keyring,
             coverage: Coverage::default(),

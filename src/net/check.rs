@@ -17,10 +17,16 @@ use crate::store::Effect;
 use crate::traits::WireAlgorithm;
 
 /// What a thread unwinds with when a promise is broken in a network that was told to.
+///
+/// Whoever catches it shows it to people.
 pub(super) struct Broken {
+    /// The first that was found: the run ends with it.
     pub(super) violation: Violation,
+    /// Why there is none when the run is too long for one.
     pub(super) chart: Result<String, ChartError>,
+    /// The events that the trace kept last, a line each.
     pub(super) tail: String,
+    /// `None` unless the network was built to keep one.
     pub(super) recording: Option<Recording>,
 }
 
@@ -28,25 +34,39 @@ pub(super) struct Broken {
 /// liar but the one that says the same again and again makes so many.
 const MOST_TOLD: u32 = 64;
 
+/// What must hold of every state of the algorithm; the words say what does not.
 pub(super) type Invariant<A> = Box<dyn Fn(&A) -> Result<(), String>>;
 
+/// It sees what no replica sees: the word and the state of all of them. What is forgotten in a
+/// crash is remembered here, so that a replica that signs otherwise after a restart is found out.
 pub(super) struct Checks<A: WireAlgorithm> {
+    /// For the digests of what is signed.
     network: NetworkId,
+    /// Those of the genesis, against which memory is measured.
     limits: Limits,
     /// Everybody else may be accused of anything.
     correct: BTreeSet<Actor>,
+    /// Whether there are no more liars than the committee tolerates: else consistency is not asked
+    /// for.
     tolerated: bool,
+    /// The message that was delivered first at each dot, by whomever.
     agreed: BTreeMap<Dot, Digest>,
+    /// The end of each source's lane at each replica, in this order: replica, source.
     delivered: BTreeMap<(Actor, Actor), Seq>,
+    /// What each correct member signed at a dot in a generation.
     echoed: BTreeMap<(Actor, Generation, Dot), Digest>,
+    /// What each correct source proposed at its own dots, in whatever generation.
     bound: BTreeMap<Dot, Digest>,
+    /// What correct members began and said, compared across all of them.
     pub(super) rules: Rules,
     /// Operations of each correct member that were durable, and those that some correct replica
     /// applied.
     pub(super) proposed: BTreeMap<Actor, usize>,
+    /// By their sources.
     pub(super) arrived: BTreeMap<Actor, usize>,
     /// How often each replica has told of an invalid message at a dot.
     told: BTreeMap<(Actor, Dot), u32>,
+    /// The algorithm's own.
     invariants: Vec<Invariant<A>>,
 }
 
@@ -77,6 +97,8 @@ impl<A: WireAlgorithm> Checks<A> {
 
     /// This actor is Byzantine now by the protocol's words: its key signs elsewhere, or what it
     /// signed is forgotten.
+    ///
+    /// From here on it may be accused, and nothing is asked of it.
     pub(super) fn excuse(&mut self, actor: &Actor) {
         self.correct.remove(actor);
     }
@@ -92,10 +114,12 @@ impl<A: WireAlgorithm> Checks<A> {
         self.correct.insert(actor);
     }
 
+    /// `false` also for who was correct once: see [`excuse`](Self::excuse).
     pub(super) fn is_correct(&self, actor: &Actor) -> bool {
         self.correct.contains(actor)
     }
 
+    /// Called for each effect of a correct replica's step, in its order.
     pub(super) fn effect(&mut self, who: Actor, effect: &Effect) -> Result<(), Violation> {
         match effect {
             Effect::Send(packet) => self.sent(who, packet),
@@ -106,21 +130,27 @@ impl<A: WireAlgorithm> Checks<A> {
     }
 
     /// A generation begins at a replica, if one does in this step.
+    ///
+    /// Called before the step is spent, while its records are still there.
+    ///
+    /// # Errors
+    /// What the [`Rules`] find; and a generation that was installed by execution must be here up to
+    /// its frontier.
     pub(super) fn begun(
         &mut self,
         who: Actor,
         replica: &Replica<A>,
         step: &Step,
     ) -> Result<(), Violation> {
-        let foundings = step.persist.iter().find_map(|record| match record {
-            Record::Installed(foundings) | Record::Snapshot { foundings, .. } => Some(foundings),
+        let proofs = step.persist.iter().find_map(|record| match record {
+            Record::Installed(proofs) | Record::Snapshot { proofs, .. } => Some(proofs),
             _ => None,
         });
-        let founding = foundings.and_then(|foundings| foundings.last());
-        if let Some(founding) = founding.filter(|_| self.tolerated && self.is_correct(&who)) {
+        let proof = proofs.and_then(|proofs| proofs.last());
+        if let Some(proof) = proof.filter(|_| self.tolerated && self.is_correct(&who)) {
             let (next, generation) = (replica.boundary(), replica.generation());
-            self.rules.begun(who, founding, next, &self.agreed)?;
-            self.rules.founded(foundings.map_or(&[], Vec::as_slice));
+            self.rules.begun(who, proof, next, &self.agreed)?;
+            self.rules.founded(proofs.map_or(&[], Vec::as_slice));
             let mut frontier = next.frontier().iter();
             let here = |source, seq| replica.head(source).is_some_and(|head| head.seq >= seq);
             if !frontier.all(|(source, head)| here(source, head.seq)) {
@@ -139,6 +169,8 @@ impl<A: WireAlgorithm> Checks<A> {
     }
 
     /// 3. One digest a dot and generation, across crashes too.
+    ///
+    /// Only statements of the sender itself are compared; what it sends on is another's.
     fn sent(&mut self, from: Actor, packet: &Packet) -> Result<(), Violation> {
         if self.tolerated && self.is_correct(&from) {
             self.rules.said(from, &packet.body, &self.network)?;
@@ -164,6 +196,9 @@ impl<A: WireAlgorithm> Checks<A> {
     }
 
     /// 1 and 2. One message a dot, in source order.
+    ///
+    /// The parent is compared with what was agreed on before it, so that a lane that branches is
+    /// found at its first message.
     fn delivery(&mut self, who: Actor, delivery: &Delivery) -> Result<(), Violation> {
         let dot = delivery.dot();
         let last = self.delivered.entry((who, dot.source)).or_default();
@@ -182,6 +217,7 @@ impl<A: WireAlgorithm> Checks<A> {
         self.agree(who, dot, delivery.digest(), || delivery.count())
     }
 
+    /// Counts the operations of each dot once, when it is delivered first.
     fn agree(
         &mut self,
         who: Actor,
@@ -201,6 +237,9 @@ impl<A: WireAlgorithm> Checks<A> {
     }
 
     /// 4. Nobody correct is ever named, every evidence verifies, and nothing is told without end.
+    ///
+    /// A convicted actor has to be Byzantine by what was done to it: a liar, a store that was put
+    /// back, or a key that was stolen.
     fn fault(&mut self, by: Actor, fault: &Fault) -> Result<(), Violation> {
         if let Fault::Equivocation(evidence) = fault
             && evidence.verify(&self.network).is_err()
@@ -228,6 +267,8 @@ impl<A: WireAlgorithm> Checks<A> {
     }
 
     /// 5. Without liars and faults nothing is refused.
+    ///
+    /// `in_peace` says that there are no liars and never was a fault.
     pub(super) fn refused(
         &self,
         at: Actor,
@@ -242,14 +283,17 @@ impl<A: WireAlgorithm> Checks<A> {
     }
 
     /// 6 and 7. The algorithm's invariants and the memory bounds.
+    ///
+    /// After each step. The bounds are those that the documentation promises, taken from the
+    /// limits.
     pub(super) fn replica(&self, at: Actor, replica: &Replica<A>) -> Result<(), Violation> {
         for invariant in &self.invariants {
             invariant(replica.algorithm()).map_err(|what| Violation::Invariant { at, what })?;
         }
         let memory = replica.memory_use();
         let limits = &self.limits;
-        // A chunk, which its last message may exceed, and what we are bound to beside it.
-        let lane_bytes = 2 * limits.message_bytes + limits.chunk_bytes;
+        // A segment, which its last message may exceed, and what we are bound to beside it.
+        let lane_bytes = 2 * limits.message_bytes + limits.segment_bytes;
         let bounds = [
             ("lanes", memory.lanes, limits.lanes),
             ("bytes in one lane", memory.most_lane_bytes, lane_bytes),
@@ -278,6 +322,9 @@ impl<A: WireAlgorithm> Checks<A> {
 
     /// After a restart or a snapshot: what is here is what was agreed, and delivery goes on from
     /// there.
+    ///
+    /// What a replica says to have delivered after a restart is compared with what all delivered,
+    /// as what it delivered before is not told again.
     pub(super) fn resumed(
         &mut self,
         who: Actor,

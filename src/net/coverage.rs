@@ -9,7 +9,8 @@ use crate::codec::DecodeError;
 use crate::deterministic_secure_broadcast::{Body, Fault, PacketError, Replica};
 use crate::evidence::EvidenceError;
 use crate::membership::{
-    CertificateError, ChangeError, FoundingError, ReportError, SpeechError, VerifyError,
+    AgreementMessageError, CertificateError, ChangeError, GenerationProofError, ReportError,
+    VerifyError,
 };
 use crate::traits::WireAlgorithm;
 
@@ -32,6 +33,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The first and second column of the table.
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Fault(what) => ("fault", what),
@@ -44,7 +46,7 @@ impl Kind {
     }
 }
 
-/// Faults that are not the links'.
+/// The faults of links and of power, and what is done to a network by hand.
 const FAULTS: [&str; 21] = [
     "a packet lost",
     "a packet twice",
@@ -90,13 +92,20 @@ const IMPOSSIBLE: [Kind; 9] = [
 ];
 
 /// How often what happened.
+///
+/// With [`everything`](Self::everything) as its beginning it also tells what never happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
+    /// A kind with no times is one that can happen and did not; one that is absent was not
+    /// expected.
     counts: BTreeMap<Kind, u64>,
 }
 
 impl Coverage {
     /// Everything that can happen on a network of `A` with no more liars than are tolerated, never.
+    ///
+    /// So a refusal, a vice or a state that is new in the code is asked for without being named
+    /// here.
     #[must_use]
     pub fn everything<A: WireAlgorithm>() -> Self {
         let kinds = FAULTS
@@ -115,6 +124,7 @@ impl Coverage {
         }
     }
 
+    /// The kind need not be among those that were expected.
     pub(super) fn hit(&mut self, kind: Kind) {
         self.add(kind, 1);
     }
@@ -124,6 +134,8 @@ impl Coverage {
     }
 
     /// Counts the states that a replica was not in before.
+    ///
+    /// `before` is what the replica was in when it was looked at last, and is brought up to date.
     pub(super) fn enter<A: WireAlgorithm>(&mut self, before: &mut Vec<bool>, replica: &Replica<A>) {
         before.resize(Replica::<A>::every_situation().count(), false);
         let states = Replica::<A>::every_situation().zip(replica.situations());
@@ -176,6 +188,8 @@ impl fmt::Display for Coverage {
 }
 
 /// Makes a function that names each value of a type, and the list of the names.
+///
+/// A match without a wildcard: a new kind of refusal does not compile until it has a name.
 macro_rules! names {
     ($all:ident, $name:ident, $type:ty, { $($pattern:pat => $words:literal,)+ }) => {
         const $all: &[&str] = &[$($words),+];
@@ -223,16 +237,16 @@ names!(REFUSALS, refusal, PacketError, {
     PacketError::Report(ReportError::Mark(_)) => "report: a lock that cannot be",
     PacketError::Report(ReportError::WeakKey(_)) => "report: an unusable key",
     PacketError::Report(ReportError::BadSignature(_)) => "report: a bad signature",
-    PacketError::Speech(SpeechError::TooMany) => "vote: too many",
-    PacketError::Speech(SpeechError::Generation) => "vote: of another generation",
-    PacketError::Speech(SpeechError::NotCoordinator) => "vote: proposed out of turn",
-    PacketError::Speech(SpeechError::NoQuorum) => "vote: a quorum of nothing",
-    PacketError::Speech(SpeechError::Ballot(_)) => "vote: a bad ballot",
-    PacketError::Speech(SpeechError::Quorum(_)) => "vote: a bad quorum",
-    PacketError::Founding(FoundingError::NoDecision) => "generation: not decided",
-    PacketError::Founding(FoundingError::OtherValue) => "generation: another value was decided",
-    PacketError::Founding(FoundingError::Certificate(_)) => "generation: a bad certificate",
-    PacketError::Founding(FoundingError::Value(_)) => "generation: a bad value",
+    PacketError::Agreement(AgreementMessageError::TooMany) => "vote: too many",
+    PacketError::Agreement(AgreementMessageError::Generation) => "vote: of another generation",
+    PacketError::Agreement(AgreementMessageError::NotCoordinator) => "vote: proposed out of turn",
+    PacketError::Agreement(AgreementMessageError::NoQuorum) => "vote: a quorum of nothing",
+    PacketError::Agreement(AgreementMessageError::Vote(_)) => "vote: a bad signature",
+    PacketError::Agreement(AgreementMessageError::Quorum(_)) => "vote: a bad quorum",
+    PacketError::GenerationProof(GenerationProofError::NoDecision) => "generation: not decided",
+    PacketError::GenerationProof(GenerationProofError::OtherValue) => "generation: another value was decided",
+    PacketError::GenerationProof(GenerationProofError::Certificate(_)) => "generation: a bad certificate",
+    PacketError::GenerationProof(GenerationProofError::Value(_)) => "generation: a bad value",
     PacketError::Forged(_) => "generation: not that of the invitation",
     PacketError::Snapshot(_) => "a part of another snapshot",
     PacketError::Evidence(EvidenceError::NoConflict) => "evidence: no conflict",

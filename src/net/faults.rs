@@ -40,6 +40,8 @@ impl Default for Faults {
 
 impl Faults {
     /// Everything at once: a fifth lost, and some of each other kind.
+    ///
+    /// A member still gets through, as what is lost is said again.
     #[must_use]
     pub fn hostile() -> Self {
         Self {
@@ -61,27 +63,36 @@ impl Faults {
 /// The links between participants.
 #[derive(Debug)]
 pub(super) struct Links {
+    /// Those of now: they can be changed while the network runs.
     faults: Faults,
     /// The packets, by number, that may be harmed.
     unruly: Range<u64>,
+    /// Packets so far, which are numbered by it.
     carried: u64,
     /// Microseconds that each packet takes longer, at most.
     slowness: u64,
     /// Microseconds that each packet takes longer.
     lag: u64,
+    /// Links, each in one direction: nothing passes.
     cut: BTreeSet<(Actor, Actor)>,
+    /// Each packet there is late.
     clogged: BTreeSet<(Actor, Actor)>,
+    /// Nothing of the agreement passes.
     hushed: BTreeSet<(Actor, Actor)>,
+    /// Never reset: a packet that was harmed long ago may still be refused.
     ever_faulty: bool,
 }
 
 /// One packet's end.
 pub(super) struct Arrival {
+    /// In microseconds.
     pub(super) delay: u64,
+    /// One bit is flipped by the caller, who has the bytes.
     pub(super) corrupted: bool,
 }
 
 impl Links {
+    /// Whether there was ever a fault begins with whether these are any.
     pub(super) fn new(faults: Faults, unruly: Range<u64>) -> Self {
         Self {
             ever_faulty: !faults.are_none(),
@@ -96,21 +107,25 @@ impl Links {
         }
     }
 
+    /// Packets that are under way keep their fates.
     pub(super) fn set_faults(&mut self, faults: Faults) {
         self.ever_faulty |= !faults.are_none();
         self.faults = faults;
     }
 
+    /// In one direction.
     pub(super) fn cut(&mut self, from: Actor, to: Actor) {
         self.ever_faulty = true;
         self.cut.insert((from, to));
     }
 
+    /// The other direction keeps its pace.
     pub(super) fn clog(&mut self, from: Actor, to: Actor) {
         self.ever_faulty = true;
         self.clogged.insert((from, to));
     }
 
+    /// The caller asks [`is_hushed`](Self::is_hushed), as it knows what the packets say.
     pub(super) fn hush(&mut self, from: Actor, to: Actor) {
         self.ever_faulty = true;
         self.hushed.insert((from, to));
@@ -133,6 +148,7 @@ impl Links {
         self.lag = micros;
     }
 
+    /// Faults by chance stay as they are set. What is under way still arrives as late as it was to.
     pub(super) fn heal(&mut self) {
         (self.slowness, self.lag) = (0, 0);
         self.cut.clear();
@@ -151,6 +167,9 @@ impl Links {
     }
 
     /// What becomes of one packet: where there is no arrival, it is lost.
+    ///
+    /// The chances are drawn whether or not this packet may be harmed. One that is lost, and one on
+    /// a cut link, draws nothing more.
     pub(super) fn carry(
         &mut self,
         from: Actor,
@@ -177,6 +196,8 @@ impl Links {
         arrivals
     }
 
+    /// In the order in which the chances are drawn: the delay, whether it is late, how much, and
+    /// whether a bit flips.
     fn arrival(
         &self,
         link: (Actor, Actor),

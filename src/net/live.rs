@@ -19,6 +19,8 @@ use crate::traits::WireAlgorithm;
 pub const LIVE_TICKS: u64 = 512;
 
 /// Who approved what by its own will, in each generation.
+///
+/// Only of correct members, and only what is durable.
 pub(super) type Approvers = BTreeMap<Generation, BTreeMap<ChangeKey, BTreeSet<Actor>>>;
 
 impl<A: WireAlgorithm> Net<A> {
@@ -29,6 +31,9 @@ impl<A: WireAlgorithm> Net<A> {
     ///
     /// A network that has more liars than it tolerates, lapsed members among them, owes nobody
     /// anything.
+    ///
+    /// What is asked is more than [`settle`](Net::settle) asks: no liar helps, and everything rests
+    /// on what is durable at a quorum of correct members.
     ///
     /// # Panics
     /// When it is not so; see [`Violation`].
@@ -68,6 +73,7 @@ impl<A: WireAlgorithm> Net<A> {
         }
     }
 
+    /// Checks before each tick and after the last.
     fn await_live(&mut self, is_live: impl Fn(&Self) -> bool) {
         for _ in 0..LIVE_TICKS {
             if is_live(self) {
@@ -82,6 +88,7 @@ impl<A: WireAlgorithm> Net<A> {
         }
     }
 
+    /// The first that is not so, for the violation's words.
     fn what_is_not_live(&self) -> &'static str {
         if self.doubters() > 0 {
             "a member does not learn what its key has signed"
@@ -110,12 +117,16 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Whether those that are correct suffice without anybody else.
+    ///
+    /// Else what is promised rests on liars.
     fn is_tolerated(&self) -> bool {
         self.live_members().len() >= self.committee().quorum()
     }
 
     /// Whether all correct members have installed the newest generation, delivered and convicted
     /// the same, and have nothing to say.
+    ///
+    /// Who was ever excused is not asked.
     pub(super) fn is_level(&self) -> bool {
         let newest = self.committee().generation();
         let replicas = self.live_members();
@@ -134,6 +145,9 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// A change that a quorum of correct members approved in a generation which goes on, or that
     /// was the only wish in one that is over and was not made.
+    ///
+    /// Where several changes were wished in one generation, one that ends it is enough: which of
+    /// them the value carries is for its coordinator to say.
     pub(super) fn unmade(&self) -> Option<ChangeKey> {
         let newest = self.committee().generation();
         self.approvers.iter().find_map(|(generation, wishes)| {

@@ -13,6 +13,8 @@ use crate::traits::WireAlgorithm;
 impl<A: WireAlgorithm> Net<A> {
     /// The newest committee that a correct replica has installed.
     ///
+    /// Liars' honest halves are not asked.
+    ///
     /// # Panics
     /// When everybody is down.
     #[must_use]
@@ -35,6 +37,7 @@ impl<A: WireAlgorithm> Net<A> {
         honest.filter(|actor| self.is_member(actor)).collect()
     }
 
+    /// While nobody correct is up everybody counts, as there is no committee to ask.
     pub(super) fn is_member(&self, actor: &Actor) -> bool {
         let mut up = self.participants.values();
         let up = up.any(|participant| matches!(participant.mind, Mind::Correct(_)));
@@ -42,6 +45,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Whether a correct member approved a change that is not made yet.
+    ///
+    /// Those of liars' honest halves count, too.
     #[must_use]
     pub fn is_changing(&self) -> bool {
         let replicas = self.participants.values().filter_map(Participant::replica);
@@ -51,6 +56,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Somebody correct and new follows the network and asks to be let in. Who it is.
+    ///
+    /// It begins to ask at once, and again on its ticks.
     pub fn join(&mut self) -> Actor {
         let actor = self.follow();
         self.ask_to_join(&actor);
@@ -58,6 +65,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Somebody who [follows](Self::follow) the network asks to be let in.
+    ///
+    /// Nothing happens when it is down or lies.
     pub fn ask_to_join(&mut self, who: &Actor) {
         let _entered = self.signatures.enter();
         if let Some(Mind::Correct(replica)) = self.participants.get_mut(who).map(|p| &mut p.mind) {
@@ -76,6 +85,9 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// Like [`follow`](Self::follow), with a replica that is told something before it hears of
     /// anybody: what an invitation names, or how to begin.
+    ///
+    /// It knows the members of the newest committee as contacts, as from an invitation, and begins
+    /// with an empty store.
     ///
     /// # Panics
     /// Never: a new copy is in the genesis state like all others.
@@ -120,6 +132,9 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// A member consents to a change.
+    ///
+    /// What became durable of it counts as this member's wish: [`assert_live`](Self::assert_live)
+    /// asks that a change with a quorum of such wishes is made.
     ///
     /// # Errors
     /// [`ApproveError`] of its replica; `NotAMember` when it is down or lies.
@@ -179,6 +194,9 @@ impl<A: WireAlgorithm> Net<A> {
     /// All correct members of the newest committee consent at once to the entry of everybody
     /// correct who follows and never had a seat, and to the leaving of each of them. Nothing
     /// happens while nobody follows.
+    ///
+    /// The next committee has nobody of the last one. It is the hardest case for who sleeps through
+    /// it, since nobody whom it knows is left.
     pub fn hand_over(&mut self) {
         let members = self.members();
         let newest = self.committee().generation();
@@ -202,10 +220,14 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// Switches off for good, from now on, every correct member that has no seat any more, as soon
     /// as it is [told](Replica::is_leaving) that nobody needs it.
+    ///
+    /// If it was needed after all, what it alone knew is gone for good, and the network does not
+    /// settle.
     pub fn switch_off_leavers(&mut self) {
         self.switches_off = true;
     }
 
+    /// Called after each step of a correct replica.
     pub(super) fn switch_off(&mut self, who: &Actor) {
         let Some(replica) = self.replica(who).filter(|_| self.switches_off) else {
             return;
@@ -222,6 +244,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Whether somebody was a member before this generation.
+    ///
+    /// By the boundaries that correct members have installed.
     fn had_a_seat(&self, who: &Actor, generation: Generation) -> bool {
         let mut before = self.checks.rules.boundaries();
         before.any(|boundary| {

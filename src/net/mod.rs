@@ -26,6 +26,7 @@
 
 mod accountability;
 mod adversary;
+mod arrive;
 mod builder;
 mod campaign;
 mod check;
@@ -74,15 +75,13 @@ pub use crate::actor::Signatures;
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;
-use crate::deterministic_secure_broadcast::{
-    Body, Packet, PacketError, ProposeError, Record, Replica, Step,
-};
-use crate::membership::{ChangeError, ChangeKey, Generation, Genesis};
+use crate::deterministic_secure_broadcast::{Body, Packet, ProposeError, Record, Replica, Step};
+use crate::membership::{ChangeKey, Generation, Genesis};
 use crate::recording::{self, Recording};
 use crate::store::{Effect, Store, spend};
 use crate::traits::WireAlgorithm;
 use accountability::Duty;
-use adversary::{Input, Origin};
+use adversary::Input;
 use check::{Broken, Checks};
 use faults::Links;
 use keyring::Keyring;
@@ -95,25 +94,48 @@ pub const TICK_MICROS: u64 = 100_000;
 
 /// Packets under way beyond which a network is taken to have gone mad: many more than all ticks of
 /// a large one put there.
+///
+/// A [`Violation::Storm`] then ends the run before memory does.
 const MOST_UNDER_WAY: usize = 1 << 18;
 
 /// A network of replicas and liars. See the [module](self).
+///
+/// Invariants: whatever is random is drawn from `random`, in an order that the past decides;
+/// participants and links are kept in the order of keys; and no clock, thread or address of memory
+/// has a say. So one seed gives one run.
 pub struct Net<A: WireAlgorithm> {
+    /// For the message of a violation, by which the run can be seen again.
     seed: u64,
+    /// Faults, delays, liars and new keys all draw from this one, so that one draw more anywhere
+    /// gives another run.
     random: ChaCha8Rng,
     genesis: Genesis,
     network: NetworkId,
+    /// A fresh copy for each start of each actor.
     algorithm: Box<dyn Fn(Actor) -> A>,
+    /// All that were ever seated or followed; none is removed.
     participants: BTreeMap<Actor, Participant<A>>,
+    /// Packets that are under way, and the next tick of each participant.
     schedule: Schedule,
+    /// What becomes of each packet: by chance, and by hand.
     links: Links,
+    /// Entered at each verb, since it holds for the thread.
     signatures: Signatures,
+    /// How many packets are checked together with one that arrives.
+    ahead: usize,
+    /// How many arrivals each replica still takes in with what was checked before them.
+    trusting: BTreeMap<Actor, usize>,
+    /// Whether a violation is thrown as a [`Broken`], for who plays many scenarios, or as a panic.
     unwinds: bool,
+    /// Where newcomers have their keys from, too.
     keyring: Keyring,
+    /// What was exercised; it has no influence on the run.
     coverage: Coverage,
     /// What each correct replica was last seen in.
     situations: BTreeMap<Actor, Vec<bool>>,
+    /// What was seen of all correct replicas so far, and what must hold of it.
     checks: Checks<A>,
+    /// What happened so far. Its digest covers every event and every byte sent.
     trace: Trace,
     /// Whether correct members approve every change that somebody correct wished for.
     approving: bool,
@@ -127,6 +149,7 @@ pub struct Net<A: WireAlgorithm> {
     muted: bool,
     /// Whether those who have left are switched off, and who is, for good.
     switches_off: bool,
+    /// None of these is started again, by whatever act.
     switched_off: BTreeSet<Actor>,
     /// Whether who starts again asks first what its key has signed.
     doubting: bool,
@@ -146,6 +169,8 @@ impl<A: WireAlgorithm> Net<A> {
     // ---- who and what
 
     /// The members in seat order.
+    ///
+    /// Those that have come since, and those that have left, are among them.
     #[must_use]
     pub fn actors(&self) -> Vec<Actor> {
         self.participants.keys().copied().collect()
@@ -181,6 +206,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// A correct member's replica, or the honest half of a liar's. `None` while it is down.
+    ///
+    /// A half is to be looked at with care: what it knows is what its vice let through.
     #[must_use]
     pub fn replica(&self, actor: &Actor) -> Option<&Replica<A>> {
         self.participants.get(actor)?.replica()
@@ -227,6 +254,8 @@ impl<A: WireAlgorithm> Net<A> {
     /// The run as a [`Recording`], when the network was [built](SimBuilder::recording) to keep one:
     /// everything that happened so far, and what each correct replica that is up holds now and has
     /// not delivered.
+    ///
+    /// It may be asked for in the middle of a run, as a failure does.
     #[must_use]
     pub fn recording(&self) -> Option<Recording> {
         let recorder = self.trace.recorder.as_ref()?;
@@ -260,6 +289,9 @@ impl<A: WireAlgorithm> Net<A> {
     // ---- what happens
 
     /// Proposes an operation at a member. A liar does with it what its vice says.
+    ///
+    /// What a correct member accepts and makes durable is promised from then on:
+    /// [`settle`](Self::settle) asks that it is delivered.
     ///
     /// # Errors
     /// [`ProposeError`] of the replica. A member that is down refuses with `NotAMember`.
@@ -351,6 +383,7 @@ impl<A: WireAlgorithm> Net<A> {
         }
     }
 
+    /// A tick of who is down is lost; the next one comes all the same.
     fn tick(&mut self, who: Actor) {
         let Some(participant) = self.participants.get_mut(&who) else {
             return;
@@ -370,89 +403,12 @@ impl<A: WireAlgorithm> Net<A> {
         }
     }
 
-    fn arrive(&mut self, to: Actor, bytes: &[u8]) {
-        let limits = self.genesis.limits();
-        let Some(participant) = self.participants.get_mut(&to) else {
-            return;
-        };
-        if matches!(participant.mind, Mind::Down) {
-            return;
-        }
-        let packet = match Packet::decode(bytes, limits) {
-            Ok(packet) => packet,
-            Err(error) => return self.refuse(to, PacketError::Decode(error)),
-        };
-        let (at, event) = (
-            self.schedule.now(),
-            Event::arrived(&self.network, to, &packet),
-        );
-        self.coverage.hit(Kind::Packet(packet.body.kind()));
-        self.trace.record(at, event);
-        match &mut participant.mind {
-            Mind::Down => {}
-            Mind::Liar { .. } => self.lie(to, Input::Packet(packet)),
-            Mind::Correct(replica) => {
-                let duty = Duty::of(replica, Some(&packet));
-                match replica.handle_packet(packet) {
-                    Ok(step) => {
-                        let judgement = duty.judge(replica);
-                        self.hold_to(|_| judgement);
-                        self.act(to, step);
-                    }
-                    Err(refusal) => self.refuse(to, refusal),
-                }
-            }
-        }
-    }
-
-    /// Gives a liar an input, and sends what it wants sent.
-    fn lie(&mut self, who: Actor, input: Input<A::Op>) {
-        if self.muted {
-            return;
-        }
-        let Some(participant) = self.participants.get_mut(&who) else {
-            return;
-        };
-        let origin = Origin {
-            genesis: &self.genesis,
-            algorithm: &self.algorithm,
-        };
-        let output = participant.lie(origin, &mut self.random, input);
-        for (vice, lies) in output.lies {
-            self.coverage.add(Kind::Lie(vice), lies);
-        }
-        self.transmit_all(who, output.packets);
-        for (to, bytes) in output.noise {
-            self.convey(who, to, None, &bytes);
-        }
-    }
-
-    fn refuse(&mut self, at: Actor, refusal: PacketError) {
-        if self.participants.get(&at).is_some_and(Participant::is_liar) {
-            return;
-        }
-        let reason = coverage::refusal(&refusal);
-        self.coverage.hit(Kind::Refusal(reason));
-        let event = Event::Refused {
-            at,
-            refusal: refusal.clone(),
-        };
-        self.trace.record(self.schedule.now(), event);
-        let expected = match &refusal {
-            // A newcomer may be heard by somebody to whom the generation that let it in is not
-            // known yet.
-            PacketError::NoLane(actor) => self.participants.contains_key(actor),
-            // More want in than there are seats.
-            PacketError::Change(ChangeError::Full) => true,
-            // Members that were asked may leave before they are heard.
-            PacketError::UnaskedAnswer(_) => true,
-            _ => false,
-        };
-        let clean = self.liars().is_empty() && self.links.are_faultless() && !expected;
-        self.hold_to(|checks| checks.refused(at, &refusal, clean));
-    }
-
     /// Spends a correct replica's step like any driver, and checks it.
+    ///
+    /// The order matters: what begins is judged before the step is spent, as spending it consumes
+    /// it; effects are judged one by one; a store that loses its power in the middle takes the
+    /// replica down, and nothing that was to be sent after the write is. A violation is raised
+    /// last, when the trace holds what led to it.
     fn act(&mut self, who: Actor, step: Step) {
         let Some(participant) = self.participants.get_mut(&who) else {
             return;
@@ -501,6 +457,7 @@ impl<A: WireAlgorithm> Net<A> {
         }
         let written = written.filter(|_| spent.is_ok());
         self.write_down(who, written, events, moved);
+        self.transmit_all(who, packets);
         if spent.is_err() {
             self.coverage.hit(Kind::Fault("a crash while writing"));
             return self.down(who);
@@ -513,7 +470,6 @@ impl<A: WireAlgorithm> Net<A> {
             replaced.expect("power was on a moment ago");
         }
         self.hold_to(|_| judgement);
-        self.transmit_all(who, packets);
         self.switch_off(&who);
         asked.retain(|change| self.approving && self.is_wished(&who, change));
         for change in asked {
@@ -524,6 +480,8 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// Puts into the trace and the coverage what a step led to; `written` is what became durable of
     /// it, if that is recorded, and `moved` whether the algorithm's state is another now.
+    ///
+    /// Of a step in which the power went no records are shown.
     fn write_down(
         &mut self,
         who: Actor,
@@ -558,11 +516,13 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// What the network does to a packet. `from` is who really sends it, whatever the packet says.
+    ///
+    /// The trace tells a loss, as charts and recordings show it, with the kind of what was lost.
     fn transmit(&mut self, from: Actor, packet: Packet) {
         self.listen(from, packet.to);
         let votes = matches!(
             packet.body,
-            Body::Speech { .. } | Body::Value(_) | Body::Want(_)
+            Body::Agreement { .. } | Body::Value(_) | Body::FetchPayloads(_)
         );
         let hushed = votes && self.links.is_hushed(from, packet.to);
         if hushed {
@@ -577,6 +537,9 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// What the network does to bytes, which are those of `packet` unless they are noise. Whether
     /// any of them will arrive.
+    ///
+    /// Counts how far a packet is from a lie, too: what correct members say in answer to liars does
+    /// not break the silence.
     fn convey(&mut self, from: Actor, to: Actor, packet: Option<&Packet>, sent: &[u8]) -> bool {
         let stirred = match self.stirred {
             _ if !self.checks.is_correct(&from) => Some(0),
@@ -612,6 +575,8 @@ impl<A: WireAlgorithm> Net<A> {
         arrives
     }
 
+    /// Returns when nothing is broken.
+    ///
     /// # Panics
     /// When the judgement is a violation: with everything that is needed to replay it.
     fn hold_to(&mut self, judge: impl FnOnce(&mut Checks<A>) -> Result<(), Violation>) {
@@ -638,6 +603,8 @@ impl<A: WireAlgorithm> Net<A> {
 }
 
 /// What a trace says of what a replica tells.
+///
+/// Packets are in the trace where they arrive or are lost, so that none is told twice.
 fn event_of(at: Actor, told: Effect, members: &[Actor]) -> Option<Event> {
     match told {
         Effect::Delivered(delivery) => Some(Event::Delivered {

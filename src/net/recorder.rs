@@ -19,10 +19,15 @@ use crate::traits::WireAlgorithm;
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
     run: recording::Run,
+    /// It numbers events and actors as a node's journal does.
     scribe: Scribe,
     /// The event with which each packet left.
+    ///
+    /// By their numbers, for the arrivals that name them as parents.
     sent: BTreeMap<u64, u64>,
     /// The packet that is being taken in.
+    ///
+    /// Taken by the first event that is its arrival or its refusal.
     arriving: Option<u64>,
 }
 
@@ -38,6 +43,8 @@ impl Recorder {
 
     /// The recording of a run that is over: with what replicas still hold, and the actors' names;
     /// `name` says who lies.
+    ///
+    /// The recorder itself goes on unchanged.
     pub(super) fn finished<'a, A: WireAlgorithm>(
         &self,
         at: u64,
@@ -56,6 +63,8 @@ impl Recorder {
     }
 
     /// A packet leaves, or bytes that are no packet.
+    ///
+    /// `number` is that of the trace.
     pub(super) fn sends(
         &mut self,
         at: u64,
@@ -75,6 +84,8 @@ impl Recorder {
     }
 
     /// What the network does to a packet that just left.
+    ///
+    /// It is told of the sender's end, after the packet has left.
     pub(super) fn harms(&mut self, at: u64, number: u64, from: &Actor, kind: Kind) {
         let sent = self.sent.get(&number).copied();
         self.scribe.push(at, kind, from, |scribe, event| {
@@ -93,6 +104,8 @@ impl Recorder {
     }
 
     /// What the trace records.
+    ///
+    /// Its words are hashed as the trace hashes them.
     pub(super) fn happens(&mut self, at: u64, happening: &Event) {
         let words = Hashed::Words(happening.to_string());
         let (kind, who) = subject(happening);
@@ -124,6 +137,7 @@ impl Recorder {
     }
 }
 
+/// What each kind of event has beyond its actor, its time and its parents.
 fn describe(scribe: &mut Scribe, happening: &Event, event: &mut recording::Event) {
     match happening {
         Event::Arrived {
@@ -148,7 +162,7 @@ fn describe(scribe: &mut Scribe, happening: &Event, event: &mut recording::Event
             members,
             ..
         } => scribe.begins(event, *generation, members),
-        Event::Proposed { op, .. } => event.words = Some(op.clone()),
+        Event::Proposed { op, .. } => Scribe::proposes(event, op),
         Event::Crashed { .. } | Event::Restarted { .. } => {}
     }
 }

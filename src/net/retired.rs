@@ -14,15 +14,21 @@ use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal, Replica};
 use crate::dot::Head;
 use crate::membership::{
-    Approval, Authorisation, Ballot, Boundary, Certificate, Change, Founding, Report, Round, Said,
-    Seat, Terms, Value,
+    Approval, Boundary, Certificate, Change, ChangeCertificate, GenerationDraft, GenerationProof,
+    GenerationProposal, Report, Round, Seat, Vote, VoteKind,
 };
 use crate::traits::WireAlgorithm;
 
 /// An old generation of which one owner has a quorum of keys.
+///
+/// Invariant: a quorum of its committee signs, all of whom have left or lie, so that no rule of a
+/// later generation may believe them.
 struct Heist {
+    /// Where that generation began.
     boundary: Boundary,
+    /// Exactly a quorum, as a certificate has.
     signers: Vec<(Seat, SigningActor)>,
+    /// A member that has left, in whose lane messages are forged.
     source: SigningActor,
 }
 
@@ -33,6 +39,9 @@ impl<A: WireAlgorithm> Net<A> {
     ///
     /// Nothing happens while a correct member is down or in an old generation, which believes its
     /// keys still: that is a known limit.
+    ///
+    /// If any of it is delivered, two correct members deliver different messages at one dot, which
+    /// the checks find.
     pub(super) fn misuse_retired_keys(&mut self, op: impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
         if self.participants.keys().any(|who| self.is_late(who)) {
             return;
@@ -49,9 +58,11 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// The same in the generation of each correct member that is behind, which is shown first what
     /// ended it, and all that followed: so it knows that those keys are retired.
+    ///
+    /// It is the case that asks the closing rule of generations that are founded and not installed.
     pub(super) fn rob_sleepers(&mut self, op: impl Fn(&A, &Actor, u16) -> Option<A::Op>) {
         let newest = self.committee().generation();
-        let chain: Vec<_> = self.checks.rules.foundings().cloned().collect();
+        let chain: Vec<_> = self.checks.rules.proofs().cloned().collect();
         for (side, victim) in (0..2).cycle().zip(self.honest_actors()) {
             let generation = self.replica(&victim).map(Replica::generation);
             let Some(generation) = generation.filter(|generation| *generation < newest) else {
@@ -62,8 +73,8 @@ impl<A: WireAlgorithm> Net<A> {
                 continue;
             };
             self.steal(&heist, "a certificate by retired keys for a sleeper");
-            let foundings = chain.iter().cloned();
-            let bodies = foundings.map(Body::Founding).collect();
+            let proofs = chain.iter().cloned();
+            let bodies = proofs.map(Body::GenerationProof).collect();
             self.whisper(heist.source.actor(), victim, bodies);
             self.rob(&heist, victim, side, &op);
         }
@@ -72,6 +83,9 @@ impl<A: WireAlgorithm> Net<A> {
     /// Somebody new who knows from an invitation how the newest generation begins asks to be let
     /// in. Whoever has a quorum of the keys of the first shows it what they certify, and
     /// generations of their own making, one more than there are.
+    ///
+    /// It is the case that asks for the trusted checkpoint: without one a newcomer has no way to
+    /// tell the chains apart.
     ///
     /// # Panics
     /// Never: the first generation has a boundary, and who has heard nothing trusts anything.
@@ -93,7 +107,7 @@ impl<A: WireAlgorithm> Net<A> {
         let forged = heist
             .forge(generation.number() + 1)
             .into_iter()
-            .map(Body::Founding)
+            .map(Body::GenerationProof)
             .collect();
         let (first, source) = (self.random.random(), heist.source.actor());
         if first {
@@ -112,6 +126,9 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// A quorum of the keys of a generation, if it is over, and somebody who has left to speak for.
+    ///
+    /// The keys are those of the participants themselves; whoever signs with them is Byzantine from
+    /// then on.
     fn heist(&self, boundary: &Boundary) -> Option<Heist> {
         let newest = self.committee();
         if boundary.generation() >= newest.generation() {
@@ -137,6 +154,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// From now on the keys sign elsewhere.
+    ///
+    /// Their owners may be accused from now on, and refusals are no violations.
     fn steal(&mut self, heist: &Heist, what: &'static str) {
         self.coverage.hit(Kind::Fault(what));
         for (_, key) in &heist.signers {
@@ -147,6 +166,9 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// Shows a member a new message of somebody who has left, certified by those whose keys are
     /// stolen.
+    ///
+    /// The operation is made on the victim's own state, so that nothing but the closing rule can be
+    /// in its way.
     fn rob(
         &mut self,
         heist: &Heist,
@@ -168,6 +190,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Sends this to somebody at once, before anything else arrives there.
+    ///
+    /// It takes one microsecond, which is less than any link does.
     fn whisper(&mut self, from: Actor, to: Actor, bodies: Vec<Body>) {
         for body in bodies {
             let bytes = Packet { from, to, body }.encode();
@@ -198,6 +222,7 @@ impl<A: WireAlgorithm> Net<A> {
 }
 
 impl Heist {
+    /// A certificate that is good by the committee's own rule.
     fn sign<T: Statement + Clone>(&self, statement: T) -> Certificate<T> {
         let network = self.boundary.network();
         let sign =
@@ -236,30 +261,33 @@ impl Heist {
     }
 
     /// So many generations after this one, of the same members.
-    fn forge(&self, many: u64) -> Vec<Arc<Founding>> {
+    ///
+    /// Each is good by all rules but that of the checkpoint; the chain ends early where a value
+    /// does not pass.
+    fn forge(&self, many: u64) -> Vec<Arc<GenerationProof>> {
         let mut last = self.boundary.clone();
         let mut forged = Vec::new();
         for _ in 0..many {
             let value = self.value(&last);
-            let Ok(succession) = value.check(&last) else {
+            let Ok(checked) = value.check(&last) else {
                 break;
             };
-            let decision = Ballot {
+            let decision = Vote {
                 generation: last.generation(),
                 round: Round::FIRST,
-                said: Said::Precommit(Some(value.digest(last.network()))),
+                kind: VoteKind::Precommit(Some(value.digest(last.network()))),
             };
-            forged.push(Arc::new(Founding {
+            forged.push(Arc::new(GenerationProof {
                 value: Arc::new(value),
                 certificate: Arc::new(self.sign(decision)),
             }));
-            last = succession.next;
+            last = checked.next;
         }
         forged
     }
 
     /// A value in which nobody has anything to report.
-    fn value(&self, last: &Boundary) -> Value {
+    fn value(&self, last: &Boundary) -> GenerationProposal {
         let change = Change::Renew;
         let approvals = Arc::new(self.sign(Approval {
             generation: last.generation(),
@@ -267,11 +295,11 @@ impl Heist {
         }));
         let keys = self.signers.iter().map(|(_, key)| key);
         let report = |key: &SigningActor| key.sign(last.network(), Report::of(last)).into_claim();
-        let terms = Terms {
+        let draft = GenerationDraft {
             parent: last.value(),
-            changes: vec![Authorisation { change, approvals }],
+            changes: vec![ChangeCertificate { change, approvals }],
             reports: keys.map(report).collect(),
         };
-        terms.with_state(last.state())
+        draft.with_state(last.state())
     }
 }

@@ -12,27 +12,35 @@ use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, Domain, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Echo};
 use crate::dot::Dot;
-use crate::membership::{Boundary, Founding, Generation, Mark, Report};
+use crate::membership::{Boundary, Generation, GenerationProof, Mark, Report};
 
 /// The kinds of statements that are signed, or named by a digest that is.
+///
+/// A signature is on a digest, and a digest begins with its kind: that is what keeps an approval
+/// from being shown as a vote.
 const KINDS: [Domain; 8] = [
     Domain::Message,
     Domain::Echo,
-    Domain::Standing,
+    Domain::Summary,
     Domain::Approval,
     Domain::Entry,
     Domain::Report,
-    Domain::Ballot,
+    Domain::Vote,
     Domain::Value,
 ];
 
 /// What correct members began and said so far.
+///
+/// It only grows: what was begun and said once is held against everything later, crashes or not.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
+    /// As the first correct member that installed the generation began it.
     boundaries: BTreeMap<Generation, Boundary>,
     /// What ended each generation that is over.
-    foundings: BTreeMap<Generation, Arc<Founding>>,
+    proofs: BTreeMap<Generation, Arc<GenerationProof>>,
+    /// The newest that each correct member sent of a generation.
     reports: BTreeMap<(Actor, Generation), Report>,
+    /// Those of which a statement was tried.
     kinds: BTreeSet<Domain>,
 }
 
@@ -48,16 +56,16 @@ impl Rules {
     }
 
     /// What ended the generations that are over, the oldest first.
-    pub(super) fn foundings(&self) -> impl Iterator<Item = &Arc<Founding>> {
-        self.foundings.values()
+    pub(super) fn proofs(&self) -> impl Iterator<Item = &Arc<GenerationProof>> {
+        self.proofs.values()
     }
 
     /// A correct member knows what ended these generations.
-    pub(super) fn founded(&mut self, foundings: &[Arc<Founding>]) {
-        for founding in foundings {
-            let ended = founding.certificate.statement.generation;
-            let known = self.foundings.entry(ended);
-            known.or_insert_with(|| Arc::clone(founding));
+    pub(super) fn founded(&mut self, proofs: &[Arc<GenerationProof>]) {
+        for proof in proofs {
+            let ended = proof.certificate.statement.generation;
+            let known = self.proofs.entry(ended);
+            known.or_insert_with(|| Arc::clone(proof));
         }
     }
 
@@ -69,10 +77,14 @@ impl Rules {
     /// A correct member begins a generation: everybody begins the same one, it takes back nothing
     /// that the one before imposed, rests on a quorum of reports, and names what was delivered
     /// meanwhile.
+    ///
+    /// # Errors
+    /// [`Violation::TwoValues`] and [`Violation::Boundary`]. The first to begin a generation is
+    /// asked all of it; the others, whether they begin the same.
     pub(super) fn begun(
         &mut self,
         who: Actor,
-        founding: &Founding,
+        proof: &GenerationProof,
         next: &Boundary,
         delivered: &BTreeMap<Dot, Digest>,
     ) -> Result<(), Violation> {
@@ -89,7 +101,7 @@ impl Rules {
                 .ok_or(Violation::TwoValues { who, generation });
         }
         let last = self.boundaries.range(..generation).next_back();
-        let (reports, members) = (&founding.value.terms.reports, last.map(seats_of));
+        let (reports, members) = (&proof.value.draft.reports, last.map(seats_of));
         let members = members.filter(|(ended, _)| ended.next() == Some(generation));
         if members.is_some_and(|(_, seats)| reports.len() < seats - (seats - 1) / 3) {
             return Err(breach("rests on less than a quorum of reports"));
@@ -109,6 +121,11 @@ impl Rules {
     }
 
     /// A correct member says something.
+    ///
+    /// Called for whatever a correct member sends, also where it sends on what another said.
+    ///
+    /// # Errors
+    /// [`Violation::Ambiguous`] and [`Violation::Disobedience`].
     pub(super) fn said(
         &mut self,
         who: Actor,
@@ -121,12 +138,12 @@ impl Rules {
                 self.is_of_its_kind(who, &echo.statement, network)?;
                 self.obeys(who, &echo.statement)
             }
-            Body::Announce(claim) | Body::Receipt(claim) => {
+            Body::Announce(claim) | Body::SummaryAck(claim) => {
                 self.is_of_its_kind(who, &claim.statement, network)
             }
             Body::Enter(claim) => self.is_of_its_kind(who, &claim.statement, network),
-            Body::Approve(consent) => {
-                self.is_of_its_kind(who, &consent.approval.statement, network)
+            Body::Approve(approved) => {
+                self.is_of_its_kind(who, &approved.approval.statement, network)
             }
             Body::Report { report, .. } => {
                 let own = &report.statement;
@@ -135,9 +152,9 @@ impl Rules {
                 }
                 self.is_of_its_kind(who, own, network)
             }
-            Body::Speech { speech, .. } => {
-                let mut ballots = speech.ballots.iter();
-                ballots.try_for_each(|ballot| self.is_of_its_kind(who, &ballot.statement, network))
+            Body::Agreement { message, .. } => {
+                let mut votes = message.votes.iter();
+                votes.try_for_each(|vote| self.is_of_its_kind(who, &vote.statement, network))
             }
             _ => Ok(()),
         }
@@ -166,6 +183,8 @@ impl Rules {
     /// Nothing is echoed at a sealed dot, at an adopted one nothing else, and nothing of who has no
     /// say. Nor is anything echoed in a generation that was not reported at its end, unless its
     /// beginning imposed it.
+    ///
+    /// A breach is not yet a fork, and shows what would lead to one.
     fn obeys(&self, who: Actor, echo: &Echo) -> Result<(), Violation> {
         let dot = echo.dot;
         let boundary = self.boundaries.get(&echo.generation);
@@ -205,6 +224,8 @@ fn tells_of(report: &Report, echo: &Echo) -> bool {
 }
 
 /// What of the last boundary the next one takes back.
+///
+/// In words, or `None`. A lock or a seal may go when the next frontier is beyond it.
 fn taken_back(last: &Boundary, next: &Boundary) -> Option<&'static str> {
     let ahead = |dot: &Dot| dot.seq > next.head(&dot.source).seq;
     let mut frontier = last.frontier().iter();

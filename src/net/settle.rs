@@ -31,7 +31,7 @@ const PHASE_TICKS: u64 = 40;
 const SILENCE_TICKS: u64 = 2 * 64 + 2;
 
 /// Answers to answers after which correct members are not only reacting to a lie, but talk: a
-/// question asked in a false name, its answer, a pull, an answer and a receipt are fewer.
+/// question asked in a false name, its answer, a pull, a response and an acknowledgement are fewer.
 const PROVOKED: u8 = 6;
 
 /// Ticks after healing within which everything must have been delivered everywhere, and silence
@@ -45,21 +45,29 @@ const UNHEARD: u64 = 32;
 
 impl<A: WireAlgorithm> Net<A> {
     /// Changes what the links do to packets.
+    ///
+    /// Packets that are under way are not touched by it.
     pub fn set_faults(&mut self, faults: Faults) {
         self.links.set_faults(faults);
     }
 
     /// Loses everything from `from` to `to` until the network heals.
+    ///
+    /// In one direction: what `to` says to `from` still passes.
     pub fn cut(&mut self, from: &Actor, to: &Actor) {
         self.links.cut(*from, *to);
     }
 
     /// Slows everything from `from` to `to` down until the network heals.
+    ///
+    /// Each packet there takes up to 20 times as long.
     pub fn clog(&mut self, from: &Actor, to: &Actor) {
         self.links.clog(*from, *to);
     }
 
     /// Cuts all links between `side` and the others, both ways, until the network heals.
+    ///
+    /// What is under way when it begins still arrives.
     pub fn partition(&mut self, side: &[Actor]) {
         for other in self.actors().iter().filter(|actor| !side.contains(actor)) {
             for member in side {
@@ -70,6 +78,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Ends faults, cuts and ordered crashes.
+    ///
+    /// Who is down stays down: [`restart`](Self::restart) it, or [`settle`](Self::settle).
     pub fn heal(&mut self) {
         let stores = self
             .participants
@@ -81,6 +91,8 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Crashes a correct member between two of its steps.
+    ///
+    /// What is in its memory alone is lost; its store is whole. Nothing happens to a liar.
     pub fn crash(&mut self, who: &Actor) {
         if self.participants.get(who).is_some_and(|p| !p.is_liar()) {
             self.coverage.hit(Kind::Fault("a crash"));
@@ -99,12 +111,17 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Loses everything of the agreement from `from` to `to` until the network heals.
+    ///
+    /// It keeps the agreement from ending while everything else goes on, so that later rounds are
+    /// reached.
     pub fn hush(&mut self, from: &Actor, to: &Actor) {
         self.links.hush(*from, *to);
     }
 
     /// Lets time pass until `many` correct members have got to `phase` of the change that is under
     /// way, but no longer than some rounds of the agreement take.
+    ///
+    /// A scenario crashes all members there: what they count on must be durable by then.
     pub fn run_to(&mut self, phase: Phase, many: usize) {
         self.passed.clear();
         let many = many.min(self.honest_actors().len());
@@ -128,6 +145,8 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// Lets time pass until a correct member's agreement is in this round or a later one, or no
     /// correct member that is up has one, but no longer than `ROUND_TICKS` for each round.
+    ///
+    /// Every tick it looks once.
     pub fn run_rounds(&mut self, many: u32) {
         for _ in 0..ROUND_TICKS * u64::from(many) {
             match self.latest_round() {
@@ -158,12 +177,17 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// Crashes a correct member in the middle of its next step that writes: after `records` of its
     /// records, with `torn` bytes of the one behind them, before anything is sent.
+    ///
+    /// The store is cut when it writes next, and not now; with no write to come nothing happens
+    /// until the network [heals](Self::heal).
     pub fn crash_while_writing(&mut self, who: &Actor, records: usize, torn: usize) {
         if let Some(participant) = self.participants.get_mut(who).filter(|p| !p.is_liar()) {
             participant.store.cut_power(records, torn);
         }
     }
 
+    /// From here on a refusal does not count as a violation: packets for what was forgotten may
+    /// arrive.
     pub(super) fn down(&mut self, who: Actor) {
         self.links.disturb();
         let now = self.schedule.now();
@@ -181,6 +205,9 @@ impl<A: WireAlgorithm> Net<A> {
     }
 
     /// Starts a member that is down, from what its store holds.
+    ///
+    /// What it says to have delivered is compared with what all delivered. Nothing happens to who
+    /// is up, or was switched off for good.
     ///
     /// # Panics
     /// When it cannot be rebuilt, or is not what it was.
@@ -231,11 +258,15 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// From now on who starts again signs nothing before members have told it what its key has
     /// signed.
+    ///
+    /// As a node starts: the other tests spare its questions.
     pub fn doubt(&mut self) {
         self.doubting = true;
     }
 
     /// A copy of a member's store as it is now, as a backup makes it.
+    ///
+    /// `None` where there is no such member.
     #[must_use]
     pub fn backup(&self, who: &Actor) -> Option<MemoryStore> {
         self.participants
@@ -257,6 +288,11 @@ impl<A: WireAlgorithm> Net<A> {
     /// Heals the network, restarts who is down, and asks for liveness: within [`SETTLE_TICKS`]
     /// every durable operation of a correct member is delivered by all correct members, their
     /// states are equal, and they fall silent.
+    ///
+    /// Silence means that no correct member says anything to another, and none writes, for longer
+    /// than the longest wait between two repetitions. What they say in answer to liars does not
+    /// count, and neither does what they say to members that have never said anything, up to a
+    /// bound.
     ///
     /// # Panics
     /// When it is not so; see [`Violation`].
@@ -323,6 +359,8 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// Asserts that every operation that a correct member was given, and made durable, is
     /// delivered.
+    ///
+    /// Of members of the newest committee that are up: who leaves is not promised every delivery.
     pub(super) fn assert_no_lock_out(&mut self) {
         for (source, proposed) in self.checks.proposed.clone() {
             if !self.checks.is_correct(&source) || !self.members().contains(&source) {
@@ -349,6 +387,7 @@ impl<A: WireAlgorithm> Net<A> {
         }
     }
 
+    /// Records in all stores together.
     fn written(&self) -> usize {
         self.participants
             .values()
@@ -358,6 +397,8 @@ impl<A: WireAlgorithm> Net<A> {
 
     /// Counts what correct members say to each other. Liars may ask, and be answered, without end:
     /// also under the return address of somebody correct. Then it ends after some answers.
+    ///
+    /// Called for each packet that leaves, lost or not.
     pub(super) fn listen(&mut self, from: Actor, to: Actor) {
         let counts = |actor: &Actor| self.checks.is_correct(actor) && self.is_member(actor);
         let provoked = self.stirred.is_some_and(|answers| answers < PROVOKED);

@@ -10,7 +10,7 @@ use crate::actor::Actor;
 use crate::codec::{Digest, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, PacketError};
 use crate::dot::Dot;
-use crate::membership::{ChangeKey, Generation, Round, Said, Speech};
+use crate::membership::{AgreementMessage, ChangeKey, Generation, Round, VoteKind};
 use crate::recording::scribe::digest;
 
 /// Events that are kept; the digest and the counts go on.
@@ -100,6 +100,7 @@ pub enum Event {
 }
 
 impl Event {
+    /// Hashes the message of a proposal, for its digest.
     pub(super) fn arrived(network: &NetworkId, to: Actor, packet: &Packet) -> Self {
         Self::Arrived {
             from: packet.from,
@@ -111,6 +112,7 @@ impl Event {
         }
     }
 
+    /// Named by who really sent it.
     pub(super) fn lost(network: &NetworkId, from: Actor, packet: &Packet) -> Self {
         Self::Lost {
             from,
@@ -168,10 +170,16 @@ pub enum About {
 }
 
 /// The account of a run.
+///
+/// Its digest covers all that happened, and its list only the beginning: see
+/// [`events`](Self::events).
 #[derive(Debug, Default)]
 pub struct Trace {
+    /// The first [`KEPT`] of them, each with its time in microseconds.
     events: Vec<(u64, Event)>,
+    /// Events, those that are not kept too.
     happened: usize,
+    /// Of all events and of the digests of all that was sent, in their order.
     hasher: sha2::Sha256,
     packets: u64,
     bytes: u64,
@@ -218,11 +226,16 @@ impl Trace {
     }
 
     /// A digest of every event and every byte sent: equal for equal runs, on every machine.
+    ///
+    /// Two versions of the code with one digest do the same in this run, as far as events and bytes
+    /// tell.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::from_bytes(self.hasher.clone().finalize().into())
     }
 
+    /// What is hashed is the time and the event's words: to change them changes the digests of all
+    /// runs.
     pub(super) fn record(&mut self, at: u64, event: Event) {
         self.hasher.update(at.to_le_bytes());
         self.hasher.update(event.to_string());
@@ -237,6 +250,8 @@ impl Trace {
 
     /// Counts what leaves `from` for `to`; `packet` is what the bytes say, unless they are noise.
     /// Its number.
+    ///
+    /// The bytes are hashed as they are, before the network harms them.
     pub(super) fn sent(
         &mut self,
         at: u64,
@@ -256,6 +271,9 @@ impl Trace {
     }
 
     /// The last events, a line each: for a failure's message.
+    ///
+    /// Of a run with more events than are kept these are the last that are kept, and not the last
+    /// of the run.
     pub(super) fn tail(&self) -> String {
         let last = self.events.len().saturating_sub(30);
         let lines = self.events[last..].iter();
@@ -265,34 +283,37 @@ impl Trace {
     }
 }
 
+/// `None` for packets that do not go to all members, or not for the end of a generation.
 fn about(packet: &Packet) -> Option<(Generation, About)> {
     match &packet.body {
         Body::Enter(entry) => Some((entry.statement.generation, About::Entry)),
-        Body::Approve(consent) => {
-            let change = About::Approval(consent.change.key());
-            Some((consent.approval.statement.generation, change))
+        Body::Approve(approved) => {
+            let change = About::Approval(approved.change.key());
+            Some((approved.approval.statement.generation, change))
         }
         Body::Report { report, .. } => Some((report.statement.generation, About::Report)),
-        Body::Speech {
-            generation, speech, ..
-        } => Some((*generation, newest(packet.from, speech))),
+        Body::Agreement {
+            generation,
+            message,
+            ..
+        } => Some((*generation, newest(packet.from, message))),
         _ => None,
     }
 }
 
 /// The last thing that a speaker says for itself. Whoever proposes a value votes for it in one
 /// breath: then it proposes.
-fn newest(speaker: Actor, speech: &Speech) -> About {
-    let own = speech
-        .ballots
+fn newest(speaker: Actor, message: &AgreementMessage) -> About {
+    let own = message
+        .votes
         .iter()
-        .filter(|ballot| ballot.signer == speaker)
-        .map(|ballot| {
-            let round = ballot.statement.round;
-            match ballot.statement.said {
-                Said::Prevote(_) => (round, 0, About::Prevote(round)),
-                Said::Proposal { .. } => (round, 1, About::Proposal(round)),
-                Said::Precommit(_) => (round, 2, About::Precommit(round)),
+        .filter(|vote| vote.signer == speaker)
+        .map(|vote| {
+            let round = vote.statement.round;
+            match vote.statement.kind {
+                VoteKind::Prevote(_) => (round, 0, About::Prevote(round)),
+                VoteKind::Proposal { .. } => (round, 1, About::Proposal(round)),
+                VoteKind::Precommit(_) => (round, 2, About::Precommit(round)),
             }
         });
     own.max().map_or(About::Decision, |(_, _, about)| about)

@@ -16,9 +16,14 @@ const TOLD: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     /// The actor's own word, over a link that proved its key.
+    ///
+    /// The last it said. A newer one takes its place, as a node that has moved says so in its next
+    /// greeting.
     own: Option<Address>,
     /// The operator's words, the newest first.
     named: Vec<Address>,
+    /// What other peers believe, one address each. They may lie: so these are tried last, and are
+    /// not handed on.
     hearsay: BTreeMap<Actor, Address>,
 }
 
@@ -43,13 +48,17 @@ pub struct Unreached {
 /// What came of trying to reach one actor.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
+    /// Of the last attempt; empty once there is a link.
     failed: Vec<Unreached>,
+    /// What is in the log since the actor was heard last, no more than [`TOLD`].
     told: BTreeSet<Unreached>,
 }
 
 impl Attempts {
     /// All addresses have failed. What the operator was not told yet: the liar that changes its
     /// address again and again fills no log.
+    ///
+    /// The caller writes what is returned to the log.
     pub(super) fn fail(&mut self, failed: Vec<Unreached>) -> Vec<Unreached> {
         let told = &mut self.told;
         let news = failed.iter().filter(|failure| {
@@ -62,6 +71,9 @@ impl Attempts {
     }
 
     /// There is a link.
+    ///
+    /// What the operator was told is kept: the other end may yet refuse, and would else be told of
+    /// again at each attempt.
     pub(super) fn reach(&mut self) {
         self.failed.clear();
     }
@@ -80,12 +92,17 @@ impl Attempts {
 /// Whose word an address is.
 #[derive(Clone, Copy)]
 pub(super) enum Word {
+    /// It came over a link on which the actor proved its key.
     Own,
+    /// From an invitation, the command line, or the book of an earlier run.
     Operator,
+    /// From the greeting of this actor.
     Of(Actor),
 }
 
 impl Addresses {
+    /// Bounded by who may speak: one address of the actor, [`NAMED`] of the operator, one of each
+    /// teller.
     pub(super) fn learn(&mut self, word: Word, address: Address) {
         match word {
             Word::Own => self.own = Some(address),
@@ -104,6 +121,8 @@ impl Addresses {
     }
 
     /// What to try, the best first.
+    ///
+    /// Each address once, in the words of its best teller.
     pub(super) fn all(&self) -> Vec<Known> {
         let mut all: Vec<Known> = Vec::new();
         let vouched = self.vouched().map(|address| (address, true));

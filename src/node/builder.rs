@@ -33,16 +33,22 @@ const WAITING: usize = 1024;
 /// What a node is to be. See [`Node::builder`].
 #[derive(Debug)]
 pub struct NodeBuilder<A> {
+    /// Proves who we are on links, and signs for the replica.
     key: SigningActor,
     algorithm: A,
     genesis: Genesis,
     listen: SocketAddr,
+    /// `None` when it is that of the socket, unless the socket is bound to all of the machine's:
+    /// then we tell none.
     address: Option<Address>,
+    /// In the order in which they were named; who has no lane in the records is a contact.
     book: Vec<(Actor, Address)>,
     guests: Vec<Actor>,
+    /// The trusted checkpoint of the invitation: a generation and the value that founded it.
     pinned: Option<(Generation, Digest)>,
     observers: bool,
     tick: Duration,
+    /// The file, and the bytes that it may have.
     recording: Option<(PathBuf, u64)>,
 }
 
@@ -149,6 +155,11 @@ where
     /// what its key has signed ([`Status::missing_answers`](super::Status)). Must be called within
     /// a tokio runtime with I/O and time, which carries the links.
     ///
+    /// The order matters. The store is read before the socket is bound, so that a second node of
+    /// the same key that is refused the store speaks to nobody. The checkpoint is named before any
+    /// packet is taken in. Links are opened last, and closed again when the thread cannot be
+    /// started.
+    ///
     /// # Errors
     /// [`StartError`]; nothing was sent.
     pub async fn start<S>(self, mut store: S) -> Result<Node<A>, StartError>
@@ -221,6 +232,9 @@ where
 }
 
 /// Gives the replica a thread: it waits for the disk, and must not hold up the links.
+///
+/// A panic of the replica or of its algorithm ends the node and not the process; all that was
+/// acknowledged is in the store, or will be delivered again.
 fn run<A, S>(
     replica: Replica<A>,
     first: Step,

@@ -7,13 +7,16 @@
 use std::sync::Arc;
 
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{Answer, Body, Replica};
+use crate::deterministic_secure_broadcast::{Body, PullResponse, Replica};
 use crate::dot::Seq;
-use crate::membership::{Boundary, Founding, Generation};
+use crate::membership::{Boundary, Generation, GenerationProof};
 use crate::traits::WireAlgorithm;
 
 /// The part of `body` that a former member gets. It lost its seat when the generation `left` began,
 /// and `here` is where ours did.
+///
+/// Bodies that say nothing of what came after, such as our summary, go through as they are. Without
+/// this a member that was expelled would read on.
 fn farewell(body: Body, left: Generation, here: &Boundary) -> Option<Body> {
     match body {
         Body::Proposal(proposal) => {
@@ -24,29 +27,33 @@ fn farewell(body: Body, left: Generation, here: &Boundary) -> Option<Body> {
             let dot = certificate.statement.dot;
             is_before(dot.source, dot.seq, left, here).then_some(Body::Certificate(certificate))
         }
-        Body::Founding(founding) => founds(&founding, left).then_some(Body::Founding(founding)),
+        Body::GenerationProof(proof) => {
+            founds(&proof, left).then_some(Body::GenerationProof(proof))
+        }
         Body::Snapshot { generation, part } => {
             (generation <= left).then_some(Body::Snapshot { generation, part })
         }
-        Body::Answer(answer) => Some(Body::Answer(shortened(answer, left, here))),
+        Body::PullResponse(answer) => Some(Body::PullResponse(shortened(answer, left, here))),
         other => Some(other),
     }
 }
 
 /// Also with nothing in it an answer says where we stand, by which who leaves knows that it is
 /// needed no longer.
-fn shortened(mut answer: Answer, left: Generation, here: &Boundary) -> Answer {
-    answer.foundings.retain(|founding| founds(founding, left));
-    answer.segments.retain(|chunk| {
-        let last = chunk.proposals.last();
-        last.is_some_and(|last| is_before(chunk.source, last.message.seq, left, here))
+fn shortened(mut answer: PullResponse, left: Generation, here: &Boundary) -> PullResponse {
+    answer.proofs.retain(|proof| founds(proof, left));
+    answer.segments.retain(|segment| {
+        let last = segment.proposals.last();
+        last.is_some_and(|last| is_before(segment.source, last.message.seq, left, here))
     });
     answer
 }
 
 /// Whether this is the beginning of a generation up to `left`.
-fn founds(founding: &Arc<Founding>, left: Generation) -> bool {
-    founding.certificate.statement.generation < left
+///
+/// The proof names the generation that it ends.
+fn founds(proof: &Arc<GenerationProof>, left: Generation) -> bool {
+    proof.certificate.statement.generation < left
 }
 
 /// Whether a message was delivered before the generation `left` began. Where earlier generations

@@ -26,12 +26,16 @@ const STAGGER: Duration = Duration::from_millis(300);
 /// Sockets of one name that are tried.
 const SOCKETS: usize = 4;
 /// Sockets of one name that are looked at.
+///
+/// A name server that lies may answer with thousands; no more than these are held.
 const FOUND: usize = 64;
 /// Names that are looked up at once, of those that are vouched for and of hearsay: a liar's names
 /// keep no others waiting.
 static LOOKUPS: [Semaphore; 2] = [Semaphore::const_new(64), Semaphore::const_new(16)];
 
 /// Letters of what the transport says of a failure.
+///
+/// The other end chooses them, and they end in a log.
 const WORDS: usize = 200;
 
 /// TLS's word for a protocol that the other end does not speak (RFC 7301); the network is a part of
@@ -39,6 +43,12 @@ const WORDS: usize = 200;
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// Tries all known addresses: the first that proves the actor's key wins.
+///
+/// Called by the actor's [`Speaker`](super::speaker::Speaker) alone, so that there is one attempt
+/// at a time for each actor; the pauses in between are the speaker's.
+///
+/// # Errors
+/// [`LinkError::Unreachable`]; why is noted for the operator.
 pub(super) async fn dial(links: &Arc<Links>, actor: Actor) -> Result<Connection, LinkError> {
     let config = links.client(actor)?;
     let known = links.addresses(&actor);
@@ -75,6 +85,9 @@ fn worth_telling(known: Vec<Known>, errors: Vec<DialError>) -> Vec<Unreached> {
     failed
 }
 
+/// # Errors
+/// Of several sockets the failure that says most: that another actor answers says more than that
+/// nobody does.
 async fn dial_address(
     links: &Links,
     config: quinn::ClientConfig,
@@ -108,6 +121,8 @@ async fn dial_address(
 // ---- names
 
 /// The sockets that an address stands for.
+///
+/// A literal address costs no lookup. A name is given as long as a handshake.
 async fn resolve(known: &Known) -> Result<Vec<SocketAddr>, DialError> {
     if let Ok(socket) = known.address.as_str().parse() {
         return Ok(vec![socket]);
@@ -125,6 +140,9 @@ async fn resolve(known: &Known) -> Result<Vec<SocketAddr>, DialError> {
 
 /// Looks up on a thread that nobody waits for: the system's resolver cannot be interrupted, and a
 /// runtime that ends would wait for the threads that it has lent.
+///
+/// The permit is held until the resolver has answered, also when nobody waits any more: so the
+/// number of threads is bounded.
 async fn look_up<T: Send + 'static>(
     lookups: &'static Semaphore,
     lookup: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -143,6 +161,9 @@ async fn look_up<T: Send + 'static>(
 
 /// Whether a socket that is bound to `local` can send to `to`. One of IPv6 that is bound to no
 /// address of its own sends to both families.
+///
+/// The caller leaves the others out, since the system's refusal would count as a failure of the
+/// address.
 fn can_send(local: &SocketAddr, to: &SocketAddr) -> bool {
     match local.ip() {
         IpAddr::V4(_) => to.is_ipv4(),
@@ -152,6 +173,8 @@ fn can_send(local: &SocketAddr, to: &SocketAddr) -> bool {
 }
 
 /// The first few, one of each family after the other, beginning with the family that comes first.
+///
+/// A host whose IPv6 is broken thus costs one pause, and not one for each of its addresses.
 fn in_turns(sockets: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut sockets = sockets.peekable();
     let Some(first) = sockets.peek().map(SocketAddr::is_ipv4) else {
@@ -170,6 +193,9 @@ fn in_turns(sockets: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 
 /// What the first attempt that succeeds leads to, or why each failed. The next begins when the last
 /// one has failed, or a while after it began.
+///
+/// Attempts that lost are given up when the result is returned. Errors are in the order of the
+/// attempts, whatever order they ended in. With no attempts it fails with none.
 async fn first_of<T, E>(
     attempts: impl IntoIterator<Item = impl Future<Output = Result<T, E>> + Send + 'static>,
 ) -> Result<T, Vec<E>>
@@ -210,6 +236,9 @@ impl From<ConnectError> for DialError {
     }
 }
 
+/// What a node that refuses us says is told apart from silence, so that its operator and ours look
+/// in the right place: the number of a closed link and TLS's alert are all that it has to say it
+/// with.
 impl From<ConnectionError> for DialError {
     fn from(error: ConnectionError) -> Self {
         let other_protocol = TransportErrorCode::crypto(NO_APPLICATION_PROTOCOL);
@@ -240,6 +269,7 @@ fn words(error: &impl std::fmt::Display) -> String {
     plain.collect()
 }
 
+/// QUIC's codes for TLS alerts are 0x100 to 0x1ff (RFC 9001, section 4.8).
 fn is_tls(code: TransportErrorCode) -> bool {
     let [first, last] =
         [u8::MIN, u8::MAX].map(|alert| u64::from(TransportErrorCode::crypto(alert)));

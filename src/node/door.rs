@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 /// Handshakes at once.
+///
+/// Bounds what strangers can make the node hold before they have proven a key.
 pub(super) const MOST: usize = 64;
 
 /// Those under way, the oldest first, and where each comes from.
@@ -16,6 +18,9 @@ pub(super) struct Handshakes(VecDeque<(IpAddr, AbortHandle)>);
 
 impl Handshakes {
     /// Whether senders have to prove their address before anything is done for them.
+    ///
+    /// From a quarter of the room on: an honest node then pays one more way there and back, and one
+    /// that lies about its address gets nothing.
     pub(super) fn are_many(&mut self) -> bool {
         self.0.retain(|(_, handshake)| !handshake.is_finished());
         self.0.len() > MOST / 4
@@ -23,6 +28,8 @@ impl Handshakes {
 
     /// One more. When there are too many, the oldest of the place that has most gives way: a flood
     /// from one place keeps nobody else out. Whether one did.
+    ///
+    /// Where all places have as many, the oldest of all gives way.
     pub(super) fn begin(&mut self, from: SocketAddr, handshake: AbortHandle) -> bool {
         self.0.push_back((place(from), handshake));
         let crowded = self.0.len() > MOST;
@@ -53,13 +60,18 @@ pub(super) enum Turn {
 }
 
 /// How fast handshakes of one place begin.
+///
+/// Each place is charged one for a handshake that begins, and paid one back each [`PAUSE`]. Of
+/// places that are not remembered nothing is owed.
 #[derive(Default)]
 pub(super) struct Pace(BTreeMap<IpAddr, Begun>);
 
 /// Handshakes of a place that are not paid for by time yet.
 #[derive(Clone, Copy)]
 struct Begun {
+    /// Never more than [`BURST`].
     many: u32,
+    /// When what is paid back was counted last.
     since: Instant,
 }
 
@@ -108,6 +120,9 @@ impl Pace {
     }
 
     /// Forgets those that have rested, and if none has, the one that began fewest.
+    ///
+    /// An attacker with many networks can thus push out places that are nearly rested, and gains
+    /// their few handshakes; those that are charged most stay.
     fn make_room(&mut self, now: Instant) {
         if self.0.len() < PLACES {
             return;

@@ -1,47 +1,56 @@
 //! The thread that owns the replica and its store. Everything that waits is taken in together and
 //! made durable with one write; only then is anything sent or told. So the disk sets the pace of
-//! writes, and not of operations.
+//! writes, and not of operations. Signatures of packets that wait are checked together too.
+//!
+//! Two things do not wait for the write. A certificate leaves at once where nothing else is to be
+//! written ([`Step::take_proofs`]). And whoever waits for an operation of ours is told as soon as
+//! it is certified and delivered here and nothing unwritten is what that rests on: the correct ones
+//! of a quorum, and we, have its lock on record, so that it is delivered everywhere whatever
+//! becomes of us, and after a crash here too.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use super::batch::{After, BATCH, Batch, Outcome};
 use super::error::{Failure, NotDelivered};
 use super::events::{Event, Teller};
+use super::gather::Gather;
 use super::journal::Journal;
 use super::links::{Arrival, Links};
 use super::meter::{self, Meter};
+use super::wished::note;
 use super::{Asked, departed, open};
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{Fault, Packet, ProposeError, Replica, Step};
+use crate::deterministic_secure_broadcast::{
+    Fault, Packet, PacketError, Prechecked, ProposeError, Replica, Step,
+};
 use crate::dot::{Dot, Place};
-use crate::membership::{Change, ChangeKey};
 use crate::store::{Effect, Store, spend};
 use crate::traits::{SecureBroadcastAlgorithm, Verdict, WireAlgorithm};
 
-/// Inputs of each kind that are taken in before the next write.
-const BATCH: usize = 512;
-
-/// Changes that are remembered for the operator, in one generation.
-const ASKED: usize = 256;
+/// Packets whose signatures are checked together, at most.
+///
+/// One that is bad costs that each of them is checked again by itself.
+const TOGETHER: usize = 64;
 
 /// Makes an operation on the state with our own pending operations applied.
+///
+/// It runs on the replica's thread, so that no other operation of ours comes in between; a panic in
+/// it is caught where it is made.
 pub(super) type Make<A> = Box<dyn FnOnce(&A) -> Option<<A as SecureBroadcastAlgorithm>::Op> + Send>;
-
-/// What is done after the write.
-type After = Box<dyn FnOnce() + Send>;
 
 /// A request to the replica. Its answer is given when all before it is durable.
 pub(super) type Ask<A> = Box<dyn FnOnce(&mut Replica<A>) -> (Step, After) + Send>;
 
-/// Where somebody waits for what becomes of an operation.
-pub(super) type Outcome = oneshot::Sender<Result<Dot, NotDelivered>>;
-
 /// Whom to tell of an operation: where it stands, once it is durable, and what became of it.
+///
+/// The first is answered after the write, the second when nothing that is unwritten could undo it.
+/// What the replica refuses is answered at once, as nothing is written for it.
 pub(super) struct Replies {
     pub(super) accepted: oneshot::Sender<Place>,
     pub(super) outcome: Outcome,
@@ -53,24 +62,45 @@ pub(super) struct Wish<A: WireAlgorithm> {
     pub(super) replies: Replies,
 }
 
+/// Invariants: nothing that rests on a record is sent, told or answered before that is durable; and
+/// `waiting` has one place for each own operation that is accepted and not delivered, in their
+/// order.
 pub(super) struct Driver<A: WireAlgorithm, S> {
+    /// Nobody else has it: whoever wants to read it [asks](Ask).
     replica: Replica<A>,
     store: S,
     links: Arc<Links>,
     wishes: mpsc::Receiver<Wish<A>>,
     asks: mpsc::Receiver<Ask<A>>,
+    /// Bounded: links wait when it is full, and with them, by flow control, the other ends.
     arrivals: mpsc::Receiver<Arrival>,
     events: Teller,
     asked: Asked,
+    /// Read by others, written here.
     meter: Arc<Meter>,
+    /// Looked at after each write.
     stop: Arc<AtomicBool>,
     tick: Duration,
     /// Who waits for our own pending operations, in their order. Nobody, for those of before a
     /// restart.
     waiting: VecDeque<Option<Outcome>>,
     /// A wish for which the outbox has no room yet.
+    ///
+    /// As long as there is one no other wish is taken, so that operations keep their order and
+    /// callers wait.
     stalled: Option<(A::Op, Replies)>,
+    /// When our next message leaves.
+    gather: Gather,
+    /// Members that have sent a bad signature among others: theirs are checked on arrival, each by
+    /// itself.
+    ///
+    /// Kept until the node stops. It is bounded by those who have had a seat since the start, as no
+    /// others' packets are checked together.
+    spoilers: BTreeSet<Actor>,
     /// Whether the store holds more than it needs.
+    ///
+    /// Set by each generation that begins here, until the replica [makes a
+    /// checkpoint](Replica::checkpoint).
     prunable: bool,
     /// Whether the replica was leaving when we last looked.
     leaving: bool,
@@ -94,24 +124,12 @@ pub(super) struct Wiring<A: WireAlgorithm> {
     pub(super) journal: Journal,
 }
 
-/// The steps of all inputs since the last write.
-struct Batch {
-    step: Step,
-    after: Vec<After>,
-}
-
-impl Batch {
-    fn new() -> Self {
-        let (step, after) = (Step::default(), Vec::new());
-        Self { step, after }
-    }
-}
-
 impl<A, S> Driver<A, S>
 where
     A: WireAlgorithm + Send,
     S: Store,
 {
+    /// Operations that were pending before have places without anybody who waits.
     pub(super) fn new(replica: Replica<A>, store: S, wiring: Wiring<A>) -> Self {
         let waiting = (0..replica.pending()).map(|_| None).collect();
         wiring.meter.begin(&replica);
@@ -131,54 +149,101 @@ where
             tick: wiring.tick,
             waiting,
             stalled: None,
+            gather: Gather::default(),
+            spoilers: BTreeSet::new(),
             prunable: false,
         }
     }
 
     /// Runs until asked to stop, until all handles are gone, or until the store fails.
+    ///
+    /// The order of each round: write, look whether to stop, wait for one input, take in what else
+    /// waits. The first write is that of the recovery's step. The write is left out as long as
+    /// nothing waits for it.
+    ///
+    /// # Errors
+    /// [`Failure::Store`]: nothing of the batch was sent or told but what needs no write.
     pub(super) async fn run(&mut self, first: Step) -> Result<(), Failure> {
         let mut ticks = tokio::time::interval(self.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Batch::new();
         batch.step = first;
         loop {
-            self.commit(batch)?;
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(());
+            self.send_proofs(&mut batch);
+            let now = Instant::now();
+            let held = match self.stalled {
+                None => batch.hold(now, self.gather.until()),
+                Some(_) => None,
+            };
+            if held.is_none() {
+                self.commit(std::mem::replace(&mut batch, Batch::new()))?;
             }
-            batch = Batch::new();
+            if self.stop.load(Ordering::Relaxed) {
+                return self.commit(batch);
+            }
             let taking = self.stalled.is_none();
+            let wake = held.or(self.gather.until());
+            let end = tokio::time::sleep_until(wake.unwrap_or(now).into());
+            let mut first = None;
             tokio::select! {
                 wish = self.wishes.recv(), if taking => match wish {
                     Some(wish) => self.wish(wish, &mut batch),
-                    None => return Ok(()),
+                    None => return self.commit(batch),
                 },
                 ask = self.asks.recv() => match ask {
                     Some(ask) => self.ask(ask, &mut batch),
-                    None => return Ok(()),
+                    None => return self.commit(batch),
                 },
-                Some(arrival) = self.arrivals.recv() => self.arrive(arrival, &mut batch),
+                Some(arrival) = self.arrivals.recv() => first = Some(arrival),
                 _ = ticks.tick() => {
                     let step = self.replica.tick();
                     self.take(step, &mut batch);
                 }
+                () = end, if wake.is_some() => {}
             }
-            self.drain(&mut batch);
+            self.drain(first, &mut batch);
+            self.depart(&mut batch);
+        }
+    }
+
+    /// Lets our next message leave, if it is time; as long as several wait for the one that is in
+    /// flight, the next one is held until they may have come back.
+    fn depart(&mut self, batch: &mut Batch) {
+        let pending = self.replica.pending();
+        if self.gather.wait(Instant::now(), pending).is_some() {
+            return;
+        }
+        if self.replica.is_held() {
+            let step = self.replica.release();
+            self.take(step, batch);
+        }
+        if self.gather.is_worth_it(self.waiting.len()) {
+            self.replica.hold();
         }
     }
 
     /// Takes in what waits, without waiting, in turns: a flood of one kind keeps none of the others
     /// out.
-    fn drain(&mut self, batch: &mut Batch) {
-        for _ in 0..BATCH {
-            let arrival = self.arrivals.try_recv().ok();
+    ///
+    /// One of each kind in turn. What was checked ahead is trusted within this call alone, so that
+    /// no memory is held between batches.
+    fn drain(&mut self, mut first: Option<Arrival>, batch: &mut Batch) {
+        let mut checked = VecDeque::new();
+        // What waits for the end of this round is not kept long.
+        let most = match self.gather.until() {
+            Some(_) => TOGETHER,
+            None => BATCH,
+        };
+        for left in (1..=most).rev() {
+            if checked.is_empty() {
+                checked = self.check_ahead(first.take(), left.min(TOGETHER));
+            }
+            let arrival = checked.pop_front();
             let ask = self.asks.try_recv().ok();
-            let wish = match self.stalled {
-                None => self.wishes.try_recv().ok(),
-                Some(_) => None,
-            };
+            let taking = self.stalled.is_none();
+            let wish = taking.then(|| self.wishes.try_recv().ok()).flatten();
             if arrival.is_none() && ask.is_none() && wish.is_none() {
-                return;
+                break;
             }
             arrival
                 .into_iter()
@@ -186,15 +251,43 @@ where
             ask.into_iter().for_each(|ask| self.ask(ask, batch));
             wish.into_iter().for_each(|wish| self.wish(wish, batch));
         }
+        debug_assert!(checked.is_empty(), "no more are checked than are taken in");
+        self.replica.trust(Prechecked::default());
     }
 
     // ---- inputs
 
+    /// Takes so many packets of those that wait, and checks their signatures.
+    fn check_ahead(&mut self, first: Option<Arrival>, most: usize) -> VecDeque<Arrival> {
+        let waiting = std::iter::from_fn(|| self.arrivals.try_recv().ok());
+        let waiting: VecDeque<_> = first.into_iter().chain(waiting).take(most).collect();
+        let packets = waiting.iter().map(|arrival| &arrival.packet);
+        let together = packets.filter(|packet| !self.spoilers.contains(&packet.from));
+        let checked = self.replica.precheck(together).run();
+        for spoiler in checked.spoilers() {
+            tracing::warn!(%spoiler, "sent a bad signature");
+            self.links.slow_down(spoiler);
+            self.spoilers.insert(*spoiler);
+        }
+        self.replica.trust(checked);
+        waiting
+    }
+
+    /// A refusal is counted, and its sender is not told.
     fn arrive(&mut self, arrival: Arrival, batch: &mut Batch) {
         self.journal.arrives(&self.replica, &arrival.packet);
         let kind = arrival.packet.body.kind();
         meter::count(&mut self.meter.open().counts.received, kind);
-        match self.replica.handle_packet(arrival.packet) {
+        let from = arrival.packet.from;
+        let taken = self.replica.handle_packet(arrival.packet);
+        let refused = match &taken {
+            Ok(step) => &step.refused[..],
+            Err(refusal) => std::slice::from_ref(refusal),
+        };
+        if refused.iter().any(PacketError::is_forgery) {
+            self.links.slow_down(&from);
+        }
+        match taken {
             Ok(step) => self.take(step, batch),
             Err(refusal) => {
                 self.journal.refuses(&refusal);
@@ -204,12 +297,15 @@ where
         }
     }
 
+    /// The answer waits for the write even where the request changes nothing: what it read may rest
+    /// on records of this batch.
     fn ask(&mut self, ask: Ask<A>, batch: &mut Batch) {
         let (step, after) = ask(&mut self.replica);
         self.take(step, batch);
         batch.after.push(after);
     }
 
+    /// Where `make` makes nothing, the caller is told that it was not possible.
     fn wish(&mut self, wish: Wish<A>, batch: &mut Batch) {
         match (wish.make)(self.replica.ahead()) {
             Some(op) => self.propose(op, wish.replies, batch),
@@ -225,6 +321,7 @@ where
         }
     }
 
+    /// A full outbox stalls the wish, and is not an error for the caller.
     fn propose(&mut self, op: A::Op, replies: Replies, batch: &mut Batch) {
         match self.replica.propose(op.clone()) {
             Ok(step) => {
@@ -247,21 +344,37 @@ where
     }
 
     /// Takes in a step, and notes who need not wait any more.
+    ///
+    /// The order matters: silence dismisses those who wait before deliveries are counted off; a
+    /// lost seat dismisses them after, as what was delivered with the last generation was
+    /// delivered.
     fn take(&mut self, step: Step, batch: &mut Batch) {
         if step.faults.contains(&Fault::Silenced) {
             // First: what is delivered in our lane from now on may be of another user of our key.
             self.dismiss(&NotDelivered::Equivocated, batch);
         }
         let me = self.replica.actor();
-        let own = step
-            .delivered
-            .iter()
-            .filter(|delivery| delivery.dot().source == me);
-        for delivery in own {
+        batch.note(&me, &step);
+        let delivered = step.delivered.iter();
+        for delivery in delivered.filter(|delivery| delivery.dot().source == me) {
             let count = delivery.count().min(self.waiting.len());
+            let sure = batch.is_sure(delivery.dot().seq);
+            let answered = match self.replica.is_held() {
+                true => self.waiting.iter().take(count).flatten().count(),
+                false => 0,
+            };
+            let pending = self.replica.pending();
+            self.gather.begin(Instant::now(), answered, pending);
             for waiting in self.waiting.drain(..count).flatten() {
-                answer(waiting, Ok(delivery.dot()), batch);
+                match sure {
+                    true => drop(waiting.send(Ok(delivery.dot()))),
+                    false => batch.answer(waiting, Ok(delivery.dot())),
+                }
             }
+        }
+        if !step.installed.is_empty() {
+            let committee = self.replica.committee();
+            self.spoilers.retain(|spoiler| committee.contains(spoiler));
         }
         let unseated = step.installed.iter().any(|installed| !installed.seated);
         batch.step.absorb(step);
@@ -272,13 +385,18 @@ where
     }
 
     /// Nobody waits for our pending operations any more.
+    ///
+    /// Their places are kept, so that later deliveries are counted off as before.
     fn dismiss(&mut self, why: &NotDelivered, batch: &mut Batch) {
         for waiting in self.waiting.iter_mut().filter_map(Option::take) {
-            answer(waiting, Err(why.clone()), batch);
+            batch.answer(waiting, Err(why.clone()));
         }
     }
 
     /// What a snapshot covers was delivered without a word on each.
+    ///
+    /// Called after each step: when fewer operations are pending than have places, the first were
+    /// covered. They are told the end of our lane, which is no earlier than their own dots.
     fn settle_waiting(&mut self, batch: &mut Batch) {
         let covered = self.waiting.len().saturating_sub(self.replica.pending());
         let source = self.replica.actor();
@@ -288,12 +406,22 @@ where
             seq: head.map(|head| head.seq).unwrap_or_default(),
         };
         for waiting in self.waiting.drain(..covered).flatten() {
-            answer(waiting, Ok(dot), batch);
+            batch.answer(waiting, Ok(dot));
         }
     }
 
     // ---- outputs
 
+    /// Before the write, which may be some time off.
+    fn send_proofs(&mut self, batch: &mut Batch) {
+        let (replica, journal) = (&self.replica, &mut self.journal);
+        for packet in batch.step.take_proofs() {
+            send(replica, &self.links, journal, &self.meter, packet);
+        }
+    }
+
+    /// A stalled wish is tried first, as deliveries of this batch may have made room. The store is
+    /// pruned after the write, when the replica can make a checkpoint.
     fn commit(&mut self, mut batch: Batch) -> Result<(), Failure> {
         if let Some((op, replies)) = self.stalled.take() {
             self.propose(op, replies, &mut batch);
@@ -321,6 +449,9 @@ where
         }
     }
 
+    /// # Errors
+    /// [`Failure::Store`]; then no effect has happened that needs the write, and what was asked is
+    /// not answered.
     fn spend(&mut self, batch: Batch) -> Result<(), Failure> {
         let (links, events, asked) = (&self.links, &self.events, &self.asked);
         let (replica, journal, meter) = (&self.replica, &mut self.journal, &self.meter);
@@ -328,7 +459,7 @@ where
         journal.will_write(replica, &batch.step.persist);
         let spent = spend(batch.step, &mut self.store, |effect| {
             journal.sees(replica, &effect);
-            count(meter, &effect);
+            meter.sees(&effect);
             match effect {
                 Effect::Send(packet) => send(replica, links, journal, meter, packet),
                 Effect::Delivered(delivery) => events.tell(Event::Delivered(delivery)),
@@ -363,6 +494,8 @@ where
 
     /// Tells those who wait that the node stops. `durable`: whether all that was taken in is
     /// written.
+    ///
+    /// Whoever waits for an operation that was taken in is told whether it is known to be on disk.
     pub(super) fn end(mut self, durable: bool) {
         if durable {
             self.journal.end(&self.replica);
@@ -373,18 +506,10 @@ where
     }
 }
 
-/// Counts what follows a write.
-fn count(meter: &Meter, effect: &Effect) {
-    let counts = &mut meter.open().counts;
-    match effect {
-        Effect::Delivered(_) => counts.deliveries += 1,
-        Effect::Installed(_) => counts.generations += 1,
-        Effect::Refused(refusal) => meter::count(&mut counts.refused, refusal.kind()),
-        Effect::Send(_) | Effect::Fault(_) | Effect::Asked(_) => {}
-    }
-}
-
 /// Sends a packet; to whom does not follow us, what it is to have of it.
+///
+/// The replica answers whoever asks; here it is decided how much of it a former member gets. A
+/// packet for which there is no room is lost, and said again on a tick.
 fn send<A: WireAlgorithm>(
     replica: &Replica<A>,
     links: &Arc<Links>,
@@ -406,79 +531,5 @@ fn send<A: WireAlgorithm>(
         } else {
             journal.loses(&to, kind);
         }
-    }
-}
-
-/// An answer that is given after the write.
-fn answer(waiting: Outcome, result: Result<Dot, NotDelivered>, batch: &mut Batch) {
-    batch
-        .after
-        .push(Box::new(move || drop(waiting.send(result))));
-}
-
-/// Remembers what others wish, each change once and in its newest words. When there are too many,
-/// the oldest gives way that nobody here knows of. Whether it is to be told: what is new, but of
-/// strangers no more than fit, or one liar who invents them would fill the operator's log.
-fn note(asked: &mut Vec<Change>, change: Change, knows: impl Fn(&Actor) -> bool) -> bool {
-    if let Some(known) = asked.iter_mut().find(|known| known.key() == change.key()) {
-        *known = change;
-        return false;
-    }
-    let stranger = |change: &Change| match change.key() {
-        ChangeKey::Join(actor) => !knows(&actor),
-        ChangeKey::Leave(_) | ChangeKey::Renew => false,
-    };
-    let crowded = asked.len() >= ASKED;
-    if crowded {
-        match asked.iter().position(stranger) {
-            Some(oldest) => drop(asked.remove(oldest)),
-            None => return false,
-        }
-    }
-    asked.push(change);
-    !crowded || !stranger(&change)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::actor::SigningActor;
-    use crate::codec::{Digest, NetworkId};
-    use crate::membership::{Entry, Generation};
-
-    fn enters(number: u16) -> Change {
-        let mut secret = [5; 32];
-        secret[..2].copy_from_slice(&number.to_be_bytes());
-        let entry = Entry {
-            generation: Generation::GENESIS,
-            value: Digest::from_bytes([1; 32]),
-        };
-        let key = SigningActor::from_secret(&secret);
-        Change::Join(key.sign(&NetworkId::NONE, entry).into_claim())
-    }
-
-    #[test]
-    fn wishes_of_strangers_give_way_and_those_of_whom_we_know_stay() {
-        let guest = enters(0);
-        let knows = |actor: &Actor| guest.key() == ChangeKey::Join(*actor);
-        let mut asked = Vec::new();
-        assert!(note(&mut asked, guest, knows));
-        let told = (1..1000).filter(|stranger| note(&mut asked, enters(*stranger), knows));
-        assert_eq!(told.count(), ASKED - 1);
-        assert_eq!(asked.len(), ASKED);
-        assert_eq!(asked[0], guest);
-        assert_eq!(asked[ASKED - 1], enters(999));
-        assert!(!note(&mut asked, guest, knows), "no news");
-        let late = enters(1000);
-        let knows = |actor: &Actor| late.key() == ChangeKey::Join(*actor);
-        assert!(note(&mut asked, late, knows), "told among many strangers");
-    }
-
-    #[test]
-    fn where_all_who_wish_are_known_another_wish_waits() {
-        let mut asked = Vec::new();
-        let noted = (0..300).filter(|number| note(&mut asked, enters(*number), |_| true));
-        assert_eq!(noted.count(), ASKED);
-        assert!(!asked.contains(&enters(299)));
     }
 }

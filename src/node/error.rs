@@ -40,7 +40,8 @@ impl StartError {
     }
 }
 
-/// Why a node stopped by itself. What was acknowledged is in the store; start it again.
+/// Why a node stopped by itself. What was acknowledged is in the store, or will be delivered again;
+/// start it again.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -117,11 +118,11 @@ pub enum LinkError {
     /// A frame does not decode.
     #[error("frame: {0}")]
     Decode(#[from] DecodeError),
-    /// A greeting is over its bounds, or comes a second time.
+    /// A greeting is over its bounds.
     #[error("a greeting over its bounds")]
     Hello,
-    /// A packet in somebody else's name, or for somebody else.
-    #[error("a packet between others")]
+    /// A wish to be let in, in another's name.
+    #[error("a wish in another's name")]
     Misaddressed,
     /// A packet that those without a seat may not send.
     #[error("only questions are taken from those without a seat")]

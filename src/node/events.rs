@@ -36,6 +36,8 @@ pub enum Event {
 }
 
 /// Where events come from.
+///
+/// The driver owns it. When it is dropped, streams end after what is in them.
 #[derive(Debug)]
 pub(super) struct Teller {
     events: Sender<Event>,
@@ -51,6 +53,8 @@ impl Teller {
     }
 
     /// Tells whoever listens.
+    ///
+    /// Never waits: a listener that is too slow loses the oldest, and is told how many.
     pub(super) fn tell(&self, event: Event) {
         match event {
             Event::Fault(fault) => drop(self.faults.send(fault)),
@@ -58,6 +62,8 @@ impl Teller {
         }
     }
 
+    /// Handles hold this one, or the streams would not end with the driver as long as a handle
+    /// lives.
     pub(super) fn downgrade(&self) -> WeakTeller {
         WeakTeller {
             events: self.events.downgrade(),
@@ -75,6 +81,8 @@ pub(super) struct WeakTeller {
 
 impl WeakTeller {
     /// What happens from now on.
+    ///
+    /// Of a node that has stopped, a stream that is at its end.
     pub(super) fn listen(&self) -> Events {
         let (events, faults) = (self.events.upgrade(), self.faults.upgrade());
         Events {
@@ -104,6 +112,7 @@ impl Events {
     }
 }
 
+/// `None` when the driver has ended and all was taken.
 async fn next_event(events: &mut Receiver<Event>) -> Option<Event> {
     match events.recv().await {
         Ok(event) => Some(event),

@@ -1,5 +1,5 @@
-//! What a link carries: frames with their length before them. One of them may say who speaks from
-//! where.
+//! What a stream of a link carries: frames with their length before them, a greeting and then
+//! packets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,17 +19,60 @@ pub(super) const BOOK: usize = 1024;
 /// Guests in one greeting.
 pub(super) const GUESTS: usize = 16;
 
+/// Bytes of a greeting, at most: so many as its addresses and guests take, each as long as one may
+/// be.
+const GREETING: usize = 320 << 10;
+
 /// Bytes of a question without its lanes.
+///
+/// It bounds what one without a seat can make us read at once.
 const QUESTION: usize = 4 << 10;
 
-/// Bytes of one lane in a question: an end in the standing, and one that is held.
+/// Bytes of one lane in a question: an end in the summary, and one that is held.
 const LANE: usize = 160;
 
-/// Bytes that a frame adds to a packet: its length and its kind.
-const AROUND: usize = 8;
+/// All of it is the speaker's word: addresses are hints, since whoever is reached there has to
+/// prove its key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hello {
+    /// `None` when the speaker does not know where it can be reached.
+    pub(super) address: Option<Address>,
+    /// No more than [`BOOK`]; one address an actor.
+    pub(super) book: BTreeMap<Actor, Address>,
+    /// Whom the speaker invited.
+    pub(super) guests: BTreeSet<Actor>,
+}
 
-/// What one end tells the other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A frame: its length, four bytes, the lowest first, and what it says.
+fn framed(said: &[u8]) -> Bytes {
+    let len = u32::try_from(said.len()).expect("packets are bounded far below 4 GiB");
+    [&len.to_le_bytes()[..], said].concat().into()
+}
+
+impl Hello {
+    /// The frame that a stream begins with.
+    pub(super) fn framed(&self) -> Bytes {
+        framed(&codec::encode(self))
+    }
+
+    /// # Errors
+    /// [`LinkError::Decode`], and [`LinkError::Hello`] for a greeting over its bounds.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, LinkError> {
+        let hello: Self = codec::decode(bytes, GREETING)?;
+        match hello.book.len() > BOOK || hello.guests.len() > GUESTS {
+            true => Err(LinkError::Hello),
+            false => Ok(hello),
+        }
+    }
+}
+
+/// The frame of a packet on a link between its two ends.
+pub(super) fn of(packet: &Packet) -> Bytes {
+    framed(&packet.encode_linked())
+}
+
+/// What a frame said.
+#[derive(Debug)]
 pub(super) enum Frame {
     /// Where the speaker listens, where it believes others to listen, and whom it invited.
     Hello(Hello),
@@ -37,75 +80,61 @@ pub(super) enum Frame {
     Packet(Packet),
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Hello {
-    pub(super) address: Option<Address>,
-    pub(super) book: BTreeMap<Actor, Address>,
-    /// Whom the speaker invited.
-    pub(super) guests: BTreeSet<Actor>,
-}
-
-impl Frame {
-    /// The frame with its length.
-    pub(super) fn encode(&self) -> Bytes {
-        let frame = codec::encode(self);
-        let len = u32::try_from(frame.len()).expect("packets are bounded far below 4 GiB");
-        let mut bytes = Vec::with_capacity(frame.len() + size_of::<u32>());
-        bytes.extend_from_slice(&len.to_le_bytes());
-        bytes.extend(frame);
-        bytes.into()
-    }
-
-    /// The most bytes that a frame of this network has, without its length.
-    pub(super) fn limit(limits: &Limits) -> usize {
-        limits.packet_bytes as usize + AROUND
-    }
-
-    pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, LinkError> {
-        let frame = codec::decode(bytes, Self::limit(limits))?;
-        match &frame {
-            Self::Hello(hello) if hello.book.len() > BOOK || hello.guests.len() > GUESTS => {
-                Err(LinkError::Hello)
-            }
-            _ => Ok(frame),
-        }
-    }
-}
-
-/// Judges what one actor says to us on one stream, frame by frame.
-pub(super) struct Hearing<'a> {
-    limits: &'a Limits,
+/// Judges what one actor says to us on one stream, frame by frame: a greeting, and then packets.
+///
+/// There is one greeting on a stream, as each may make us learn a thousand addresses.
+#[derive(Debug)]
+pub(super) struct Hearing {
+    limits: Limits,
     from: Actor,
     to: Actor,
     greeted: bool,
 }
 
-impl<'a> Hearing<'a> {
-    pub(super) fn new(limits: &'a Limits, from: Actor, to: Actor) -> Self {
-        let greeted = false;
+impl Hearing {
+    pub(super) fn new(limits: &Limits, from: Actor, to: Actor) -> Self {
         Self {
-            limits,
+            limits: limits.clone(),
             from,
             to,
-            greeted,
+            greeted: false,
+        }
+    }
+
+    /// The most bytes that a frame of one in this role has.
+    ///
+    /// Asked before a frame is read, when nothing but its length is here.
+    pub(super) fn limit(&self, role: Role) -> usize {
+        let all = match self.greeted {
+            false => GREETING,
+            true => self.limits.packet_bytes as usize,
+        };
+        match role {
+            Role::Peer => all,
+            Role::Observer => all.min(QUESTION + self.limits.lanes as usize * LANE),
         }
     }
 
     /// The next frame, which `role` may say.
+    ///
+    /// The bounds of a packet's parts are asked by the replica.
+    ///
+    /// # Errors
+    /// [`LinkError`]; then the connection is closed. A correct peer never gives a reason.
     pub(super) fn hear(&mut self, bytes: &[u8], role: Role) -> Result<Frame, LinkError> {
-        let frame = Frame::decode(bytes, self.limits)?;
-        match &frame {
-            Frame::Hello(_) if std::mem::replace(&mut self.greeted, true) => Err(LinkError::Hello),
-            Frame::Hello(_) => Ok(frame),
-            Frame::Packet(packet) => self.judge(packet, role).map(|()| frame),
+        if !std::mem::replace(&mut self.greeted, true) {
+            return Hello::decode(bytes).map(Frame::Hello);
         }
+        let packet = Packet::decode_linked(bytes, self.from, self.to, &self.limits)?;
+        self.judge(&packet.body, role)?;
+        Ok(Frame::Packet(packet))
     }
 
-    fn judge(&self, packet: &Packet, role: Role) -> Result<(), LinkError> {
-        if packet.from != self.from || packet.to != self.to {
-            return Err(LinkError::Misaddressed);
-        }
-        match &packet.body {
+    /// # Errors
+    /// [`LinkError::Misaddressed`] for a wish in another's name; [`LinkError::NoSeat`] for what the
+    /// role may not say.
+    fn judge(&self, body: &Body, role: Role) -> Result<(), LinkError> {
+        match body {
             // Nobody asks to be let in for another: the newcomers of whom a member may speak would
             // be as many as it likes.
             Body::Enter(entry) if entry.signer != self.from => Err(LinkError::Misaddressed),
@@ -115,16 +144,10 @@ impl<'a> Hearing<'a> {
     }
 }
 
-/// The most bytes that a frame of one in this role has.
-pub(super) fn limit(limits: &Limits, role: Role) -> usize {
-    let all = Frame::limit(limits);
-    match role {
-        Role::Peer => all,
-        Role::Observer => all.min(QUESTION + limits.lanes as usize * LANE),
-    }
-}
-
 /// The length of the next frame; `None` when the other end has finished.
+///
+/// # Errors
+/// [`LinkError::Lost`] when the stream ends within the length; [`LinkError::TooLong`].
 pub(super) async fn length(
     stream: &mut RecvStream,
     limit: usize,
@@ -148,6 +171,8 @@ pub(super) fn announced(len: [u8; size_of::<u32>()], limit: usize) -> Result<usi
 }
 
 /// Reads so many bytes. Room grows with what comes, not with what is announced.
+///
+/// So one that announces 8 MiB and sends nothing holds no memory here.
 pub(super) async fn body(stream: &mut RecvStream, len: usize) -> Result<Vec<u8>, LinkError> {
     let mut frame = Vec::new();
     while frame.len() < len {

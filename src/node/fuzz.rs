@@ -44,7 +44,7 @@ pub fn overhear(
     let mut hearing = Hearing::new(limits, ends.from, ends.to);
     let mut heard = Vec::new();
     while !bytes.is_empty() {
-        match next(&mut bytes, limits, role).and_then(|frame| hearing.hear(frame, role)) {
+        match next(&mut bytes, hearing.limit(role)).and_then(|frame| hearing.hear(frame, role)) {
             Ok(Frame::Hello(hello)) => {
                 heard.push(Heard::Greeting(hello.address, hello.book, hello.guests));
             }
@@ -56,9 +56,9 @@ pub fn overhear(
 }
 
 /// Takes the next frame off, without its length.
-fn next<'a>(bytes: &mut &'a [u8], limits: &Limits, role: Role) -> Result<&'a [u8], LinkError> {
+fn next<'a>(bytes: &mut &'a [u8], limit: usize) -> Result<&'a [u8], LinkError> {
     let (len, rest) = bytes.split_first_chunk().ok_or(LinkError::Lost)?;
-    let len = frame::announced(*len, frame::limit(limits, role))?;
+    let len = frame::announced(*len, limit)?;
     let (frame, rest) = rest.split_at_checked(len).ok_or(LinkError::Lost)?;
     *bytes = rest;
     Ok(frame)

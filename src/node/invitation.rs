@@ -17,6 +17,8 @@ use crate::traits::WireAlgorithm;
 /// Before the digits of an invitation.
 const PREFIX: &str = "bft1";
 /// Bytes of the check against slips of the hand.
+///
+/// It finds slips, and no intent: whoever changes an invitation makes its check anew.
 const CHECK: usize = 4;
 /// Bytes of an invitation.
 const LIMIT: usize = 1 << 20;
@@ -45,6 +47,8 @@ impl Invitation {
         }
     }
 
+    /// Names the newest generation that is installed here: the shorter the chain after it, the
+    /// fewer old keys the newcomer has to trust. The caller adds the contacts.
     pub(super) fn of<A: WireAlgorithm>(replica: &Replica<A>) -> Self {
         let last = replica.boundary();
         let later = last.generation() > Generation::GENESIS;
@@ -99,6 +103,7 @@ impl FromStr for Invitation {
     }
 }
 
+/// The first bytes of the SHA-256 of all that comes before it.
 fn check(bytes: &[u8]) -> [u8; CHECK] {
     let hash: [u8; 32] = sha2::Sha256::digest(bytes).into();
     std::array::from_fn(|index| hash[index])

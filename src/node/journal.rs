@@ -36,6 +36,8 @@ pub enum JournalError {
 }
 
 /// A recording in the making, or none.
+///
+/// Becomes none when the disk does not take it.
 #[derive(Debug)]
 pub(super) struct Journal(Option<Open>);
 
@@ -46,11 +48,15 @@ struct Open {
     /// Bytes in the file, at most.
     most: u64,
     out: BufWriter<File>,
+    /// Bytes in the file so far.
     written: u64,
     /// Actors that are in the file.
     introduced: usize,
     scribe: Scribe,
+    /// What the times of events count from, in microseconds; a clock that cannot go back.
     begin: Instant,
+    /// When that was, in microseconds since 1970 by the machine's clock; 0 when the clock says it
+    /// was before.
     begun: u64,
     /// Whether the batch changed the state.
     moved: bool,
@@ -61,6 +67,9 @@ impl Journal {
         Self(None)
     }
 
+    /// # Errors
+    /// [`JournalError::Occupied`] when the file, or the one that it would be moved to, is there and
+    /// does not begin as a recording: nothing else is ever overwritten. [`JournalError::Io`].
     pub(super) fn open(actor: Actor, file: PathBuf, most: u64) -> Result<Self, JournalError> {
         for path in [file.clone(), old(&file)] {
             match is_free(&path) {
@@ -99,18 +108,26 @@ impl Journal {
 
     /// Notes a proposal; `summary` tells the operation.
     pub(super) fn proposes(&mut self, summary: impl FnOnce() -> String) {
-        self.note(Kind::Propose, |_, event| event.words = Some(summary()));
+        self.note(Kind::Propose, |_, event| {
+            Scribe::proposes(event, &summary());
+        });
     }
 
+    /// Before the replica takes the packet in, so that what follows from it comes after it in the
+    /// file.
     pub(super) fn arrives<A: WireAlgorithm>(&mut self, replica: &Replica<A>, packet: &Packet) {
         let ends = (Kind::Deliver, &packet.from);
         self.carries(replica, packet, ends);
     }
 
+    /// Before it is known whether there is room for it; [`loses`](Self::loses) follows when there
+    /// is none.
     pub(super) fn sends<A: WireAlgorithm>(&mut self, replica: &Replica<A>, packet: &Packet) {
         self.carries(replica, packet, (Kind::Send, &packet.to));
     }
 
+    /// The packet is named by the SHA-256 of its bytes, by which two recordings of two nodes can be
+    /// put together.
     fn carries<A: WireAlgorithm>(
         &mut self,
         replica: &Replica<A>,
@@ -172,6 +189,7 @@ impl Journal {
         }
     }
 
+    /// The state is written with the end of the batch: once, however many events changed it.
     fn moved(&mut self) {
         self.0.iter_mut().for_each(|open| open.moved = true);
     }
@@ -186,6 +204,8 @@ impl Journal {
     // ---- the file
 
     /// Writes what happened in a batch.
+    ///
+    /// Called after the effects of a batch, when all that it speaks of is durable.
     pub(super) fn commit<A: WireAlgorithm>(&mut self, replica: &Replica<A>) {
         let Some(open) = &mut self.0 else {
             return;
@@ -204,6 +224,7 @@ impl Journal {
         self.write();
     }
 
+    /// A failure ends the recording, and is logged once.
     fn write(&mut self) {
         let Some(open) = &mut self.0 else {
             return;
@@ -221,6 +242,8 @@ impl Open {
         u64::try_from(self.begin.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// Begins the next file when this one is full. So a file is longer than it may be by one batch
+    /// at most.
     fn write(&mut self) -> io::Result<()> {
         let mut events = self.scribe.take().into_iter().peekable();
         if events.peek().is_none() {
@@ -244,6 +267,9 @@ impl Open {
 }
 
 /// Puts away what is there, and begins a recording in its place. The bytes of its first line.
+///
+/// The file is readable by its owner alone where the system knows of owners. One that is there
+/// already takes the place of the old one.
 fn begin(file: &Path, begun: u64) -> io::Result<(BufWriter<File>, u64)> {
     if file.try_exists()? {
         fs::rename(file, old(file))?;
@@ -336,6 +362,21 @@ mod tests {
             .filter_map(|event| event.words.clone());
         assert_eq!(words.collect::<Vec<_>>(), last);
         assert!(last.len() > 10);
+    }
+
+    #[test]
+    fn an_operation_is_told_in_a_line_however_long_its_summary_is() {
+        let folder = Folder::new("long");
+        let mut journal = folder.journal(1 << 20);
+        journal.proposes(|| "word ".repeat(MOST_LINE));
+        journal.write();
+        drop(journal);
+        let told = folder.read("run").events()[0].words.clone();
+        let told = told.expect("words");
+        assert!(
+            told.starts_with("word word") && told.len() < 1_000,
+            "{told}"
+        );
     }
 
     #[test]

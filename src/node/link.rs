@@ -7,8 +7,9 @@ use quinn::{Connection, Endpoint, EndpointConfig, RecvStream, SendStream, TokioR
 use tokio::time::timeout;
 
 use super::error::{LinkError, StartError};
-use super::frame::{self, Frame, Hello};
+use super::frame::{self, Frame, Hearing, Hello};
 use super::links::{HANDSHAKE, dialling, transport};
+use super::roster::Role;
 use crate::actor::{Actor, SigningActor};
 use crate::codec::{Limits, NetworkId};
 use crate::deterministic_secure_broadcast::Packet;
@@ -16,10 +17,12 @@ use crate::deterministic_secure_broadcast::Packet;
 /// A link to one actor. It says whatever it is told to, true or not; what comes back is unverified.
 #[derive(Debug)]
 pub struct Link {
+    /// A socket of its own for each link.
     endpoint: Endpoint,
     connection: Connection,
-    limits: Limits,
+    hearing: Hearing,
     outgoing: SendStream,
+    /// `None` until the other end has opened its stream.
     incoming: Option<RecvStream>,
 }
 
@@ -50,11 +53,11 @@ impl Link {
         let mut link = Self {
             endpoint,
             connection,
-            limits: limits.clone(),
+            hearing: Hearing::new(limits, to, key.actor()),
             outgoing,
             incoming: None,
         };
-        link.send_bytes(Frame::Hello(Hello::default()).encode().as_slice())
+        link.send_bytes(Hello::default().framed().as_slice())
             .await?;
         Ok(link)
     }
@@ -64,8 +67,7 @@ impl Link {
     /// # Errors
     /// [`LinkError::Lost`] when the link has ended.
     pub async fn send(&mut self, packet: Packet) -> Result<(), LinkError> {
-        let frame = Frame::Packet(packet).encode();
-        self.send_bytes(frame.as_slice()).await
+        self.send_bytes(frame::of(&packet).as_slice()).await
     }
 
     /// Sends bytes as they are: a frame begins with its length, in four bytes, the lowest first.
@@ -90,11 +92,11 @@ impl Link {
                     none.insert(opened.map_err(|_| LinkError::Lost)?)
                 }
             };
-            let Some(len) = frame::length(stream, Frame::limit(&self.limits)).await? else {
+            let Some(len) = frame::length(stream, self.hearing.limit(Role::Peer)).await? else {
                 return Ok(None);
             };
             let bytes = frame::body(stream, len).await?;
-            if let Frame::Packet(packet) = Frame::decode(&bytes, &self.limits)? {
+            if let Frame::Packet(packet) = self.hearing.hear(&bytes, Role::Peer)? {
                 return Ok(Some(packet));
             }
         }

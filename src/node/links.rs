@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -25,16 +25,20 @@ use super::address::Address;
 use super::book::{Addresses, Attempts, Known, Unreached, Word};
 use super::door::{self, Handshakes, Pace, Turn};
 use super::error::{LinkError, StartError};
-use super::frame::{BOOK, Frame, GUESTS, Hello};
+use super::frame::{self, BOOK, GUESTS, Hello};
+use super::heard::Heard;
 use super::listener::Listener;
 use super::roster::{Role, Roster, STRANGERS};
 use super::speaker::{Outgoing, Speaker};
 use super::tls;
+use super::traffic::{Counters, Traffic, add, count};
 use crate::actor::{Actor, SigningActor};
 use crate::codec::{Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Packet};
 
 /// How long nobody speaks before a link ends.
+///
+/// The transport's own time: no keep-alives are sent.
 const IDLE: Duration = Duration::from_secs(30);
 /// How long a handshake may take.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -43,66 +47,27 @@ const EARLY: u64 = 64 << 10;
 /// Connections of one actor at once: more than one while both ends dial, or after a restart.
 const CONNECTIONS: usize = 2;
 /// Packets that wait for one actor.
+///
+/// Bounds their number; their bytes are bounded by [`send`](Links::send).
 const QUEUE: usize = 1024;
 /// Packets that wait for the replica.
+///
+/// Bounds their number; of each actor no more than [`SHARE`], and than its room's bytes, are among
+/// them.
 const INBOX: usize = 256;
+/// Packets of one actor that wait for the replica, at most.
+const SHARE: usize = 64;
 /// A packet that came in, with its share of its link's room.
 pub(super) struct Arrival {
     pub(super) packet: Packet,
+    /// Given back when the replica has taken the packet in.
     pub(super) _room: OwnedSemaphorePermit,
 }
 
-/// What crossed the links since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Traffic {
-    /// Packets that were written.
-    pub sent: u64,
-    /// Packets that came in.
-    pub received: u64,
-    /// Packets that were dropped: no room, or nobody there.
-    pub dropped: u64,
-    /// Connections that were refused, and frames for which one was closed.
-    pub refused: u64,
-    /// Bytes of the packets that were written, with their frames.
-    pub sent_bytes: u64,
-    /// Bytes of the frames that came in.
-    pub received_bytes: u64,
-}
-
-#[derive(Default)]
-struct Counters {
-    sent: AtomicU64,
-    received: AtomicU64,
-    dropped: AtomicU64,
-    refused: AtomicU64,
-    sent_bytes: AtomicU64,
-    received_bytes: AtomicU64,
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-fn add(counter: &AtomicU64, len: usize) {
-    counter.fetch_add(len as u64, Ordering::Relaxed);
-}
-
-/// When an actor was heard last, on whatever connection.
-#[derive(Debug, Default)]
-pub(super) struct LastHeard(Mutex<Option<Instant>>);
-
-impl LastHeard {
-    pub(super) fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    fn read(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// All links of one node.
+///
+/// The lock on `peers` is taken before the one on `roster`, where both are needed; neither is held
+/// while anything waits.
 pub(super) struct Links {
     endpoint: Endpoint,
     /// Where the links' tasks run; the replica has another.
@@ -110,10 +75,12 @@ pub(super) struct Links {
     key: SigningActor,
     network: NetworkId,
     limits: Limits,
+    /// Where we listen, as others are told.
     address: Option<Address>,
     transport: Arc<TransportConfig>,
     peers: Mutex<Peers>,
     roster: RwLock<Roster>,
+    /// Of all links. When it is full, links stop reading.
     inbox: mpsc::Sender<Arrival>,
     counters: Counters,
 }
@@ -121,18 +88,24 @@ pub(super) struct Links {
 /// All with whom we speak; nobody any more once we have closed.
 #[derive(Default)]
 struct Peers {
+    /// No more than [`most_peers`](Links::most_peers) by what others say of where actors listen.
     known: BTreeMap<Actor, Peer>,
+    /// Once set no peer is added, so that no task begins after the node's end.
     closed: bool,
 }
 
 struct Peer {
+    /// Its other end is the actor's speaker, which ends when this is dropped.
     queue: mpsc::Sender<Outgoing>,
+    /// Bytes in the queue.
     waiting: Arc<AtomicUsize>,
     /// The newest last.
+    ///
+    /// No more than [`CONNECTIONS`].
     connections: watch::Sender<Vec<Connection>>,
     addresses: Addresses,
     attempts: Attempts,
-    heard: Arc<LastHeard>,
+    heard: Arc<Heard>,
     /// Bytes of this actor that may wait for the replica.
     room: Arc<Semaphore>,
 }
@@ -194,15 +167,7 @@ impl Links {
     }
 
     pub(super) fn traffic(&self) -> Traffic {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Traffic {
-            sent: read(&self.counters.sent),
-            received: read(&self.counters.received),
-            dropped: read(&self.counters.dropped),
-            refused: read(&self.counters.refused),
-            sent_bytes: read(&self.counters.sent_bytes),
-            received_bytes: read(&self.counters.received_bytes),
-        }
+        self.counters.read()
     }
 
     /// Ends all links, waits a moment until the others know, and frees the port.
@@ -289,6 +254,9 @@ impl Links {
     /// Where this actor may listen, in somebody's words. A node without a seat keeps those of whom
     /// it does not know too, while there is room, and every node what a contact says: they may be
     /// members of later generations.
+    ///
+    /// Words about ourselves are dropped. No link is made by it: an address is used when there is
+    /// something to say.
     pub(super) fn learn(self: &Arc<Self>, actor: Actor, word: Word, address: Address) {
         let known = self.knows(&actor);
         let curious = self.read_roster(|roster| match word {
@@ -325,7 +293,7 @@ impl Links {
             let reach = Reach {
                 address: best.map(|known| known.address),
                 linked: peer.is_linked(),
-                heard: peer.heard.read(),
+                heard: peer.heard.last(),
                 unreached: peer.attempts.failed().to_vec(),
             };
             (*actor, reach)
@@ -348,7 +316,7 @@ impl Links {
     /// Those of `actors` that were heard after `begin`.
     pub(super) fn heard_since(&self, begin: Instant, actors: &[Actor]) -> Vec<Actor> {
         let peers = self.lock();
-        let last = |actor: &Actor| peers.known.get(actor).and_then(|peer| peer.heard.read());
+        let last = |actor: &Actor| peers.known.get(actor).and_then(|peer| peer.heard.last());
         let heard = |actor: &&Actor| last(actor).is_some_and(|heard| heard > begin);
         actors.iter().filter(heard).copied().collect()
     }
@@ -373,6 +341,9 @@ impl Links {
     }
 
     /// Where the members listen, and we ourselves.
+    ///
+    /// No hearsay is among them, or one liar's address for a member would spread through all
+    /// others.
     pub(super) fn contacts(&self) -> BTreeMap<Actor, Address> {
         let peers = self.lock();
         let member = |actor: &Actor| self.read_roster(|roster| roster.lanes.contains(actor));
@@ -391,12 +362,12 @@ impl Links {
         own.into_iter().chain(members).take(BOOK).collect()
     }
 
-    pub(super) fn hello(&self) -> Frame {
-        Frame::Hello(Hello {
+    pub(super) fn hello(&self) -> Hello {
+        Hello {
             address: self.address.clone(),
             book: self.contacts(),
             guests: self.read_roster(|roster| roster.expected(GUESTS)),
-        })
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Peers> {
@@ -420,19 +391,23 @@ impl Links {
     }
 
     /// Puts a packet into its receiver's queue, or drops it. Whether it is in the queue.
+    ///
+    /// Dropped are packets to those that we do not know and have no link with, and those to an
+    /// actor for which more than a frame's bytes wait already: so a member that does not read costs
+    /// us two frames of memory. What was dropped the replica says again on a tick.
     pub(super) fn send(self: &Arc<Self>, packet: Packet) -> bool {
         let to = packet.to;
         let mut peers = self.lock();
         let known = peers.known.contains_key(&to) || self.knows(&to);
         let peer = known.then(|| self.peer(&mut peers, to)).flatten();
-        let room = Frame::limit(&self.limits);
+        let room = self.limits.packet_bytes as usize;
         let Some(peer) = peer.filter(|peer| peer.waiting.load(Ordering::Relaxed) <= room) else {
             count(&self.counters.dropped);
             return false;
         };
         // Two nodes may have one key: the evidence against it is for both.
         let accused = matches!(&packet.body, Body::Evidence(evidence) if evidence.accused() == to);
-        let bytes = Frame::Packet(packet).encode();
+        let bytes = frame::of(&packet);
         let outgoing = match accused {
             true => Outgoing::Everywhere(bytes),
             false => Outgoing::Frame(bytes),
@@ -466,7 +441,7 @@ impl Links {
             addresses: Addresses::default(),
             attempts: Attempts::default(),
             heard: Arc::default(),
-            room: Arc::new(Semaphore::new(2 * Frame::limit(&self.limits))),
+            room: Arc::new(Semaphore::new(self.room())),
         }
     }
 
@@ -479,6 +454,26 @@ impl Links {
 
     // ---- listening
 
+    /// Bytes of one actor that may wait for the replica: two of the longest packets.
+    fn room(&self) -> usize {
+        2 * self.limits.packet_bytes as usize
+    }
+
+    /// How much of an actor's room a frame of so many bytes takes.
+    ///
+    /// A short one takes more than its bytes, so that the room bounds how many wait.
+    pub(super) fn share(&self, len: usize) -> u32 {
+        let share = len.max(self.room().div_ceil(SHARE));
+        u32::try_from(share).expect("frames are bounded far below 4 GiB")
+    }
+
+    /// Reads slowly what this actor says, from now on, as it has sent a bad signature.
+    pub(super) fn slow_down(&self, actor: &Actor) {
+        if let Some(peer) = self.lock().known.get(actor) {
+            peer.heard.slow_down();
+        }
+    }
+
     /// Hands what came in to the replica, when it has time.
     pub(super) async fn pass(&self, arrival: Arrival) -> Result<(), LinkError> {
         count(&self.counters.received);
@@ -486,6 +481,8 @@ impl Links {
         passed.map_err(|_| LinkError::Lost)
     }
 
+    /// Ends when the endpoint is closed. Once there are many, a sender that has not proven its
+    /// address costs an answer that is shorter than its packet, and nothing else.
     async fn accept(self: Arc<Self>) {
         let (mut handshakes, mut pace) = (Handshakes::default(), Pace::default());
         while let Some(incoming) = self.endpoint.accept().await {
@@ -514,6 +511,8 @@ impl Links {
         }
     }
 
+    /// Whom we do not admit is told by a number, after it has proven its key. A connection of our
+    /// own key is refused as well: it is a second node with it.
     async fn shake_hands(self: Arc<Self>, incoming: Incoming) {
         let shaken = async { incoming.accept().ok()?.await.ok() };
         let Ok(Some(connection)) = timeout(HANDSHAKE, shaken).await else {
@@ -529,6 +528,10 @@ impl Links {
     }
 
     /// Takes a connection, and listens. Not of too many strangers.
+    ///
+    /// A third connection of one actor closes its oldest. One that we dialled is taken even beyond
+    /// the room for strangers, as we wanted it. Returns `false` when it is not taken; the caller
+    /// closes it.
     pub(super) fn register(
         self: &Arc<Self>,
         actor: Actor,
@@ -647,7 +650,7 @@ mod tests {
 
     fn packet(to: Actor) -> Packet {
         let (generation, chunk) = (Generation::GENESIS, None);
-        let body = Body::Fetch { generation, chunk };
+        let body = Body::FetchSnapshot { generation, chunk };
         let from = SigningActor::from_secret(&[1; 32]).actor();
         Packet { from, to, body }
     }

@@ -8,10 +8,12 @@ use tokio::sync::Semaphore;
 use super::book::{Unreached, Word};
 use super::error::{DialError, LinkError};
 use super::frame::{self, Frame, Hearing, Hello};
-use super::links::{Arrival, Close, LastHeard, Links};
+use super::heard::Heard;
+use super::links::{Arrival, Close, Links};
 use super::roster::Role;
 use crate::actor::Actor;
 
+/// One for each connection; several of one actor share its room.
 pub(super) struct Listener {
     pub(super) links: Arc<Links>,
     pub(super) actor: Actor,
@@ -19,11 +21,14 @@ pub(super) struct Listener {
     pub(super) dialled: bool,
     /// Bytes of this actor that may wait for the replica, on whatever connection.
     pub(super) room: Arc<Semaphore>,
-    pub(super) heard: Arc<LastHeard>,
+    pub(super) heard: Arc<Heard>,
 }
 
 impl Listener {
     /// Until the connection ends, or says what it may not.
+    ///
+    /// Closes the connection when the other end breaks the rules, and leaves it alone when it is
+    /// lost.
     pub(super) async fn run(self, connection: Connection) {
         tokio::select! {
             refused = self.read_all(&connection) => {
@@ -64,16 +69,25 @@ impl Listener {
         }
     }
 
+    /// The order matters. The length is judged by the role that the other end has now, before
+    /// anything is read; its turn comes, and its share of the room is taken, before the bytes are;
+    /// and the role is asked again after, as it may have changed while we waited.
+    ///
+    /// # Errors
+    /// [`LinkError::Lost`] when the stream breaks off, [`LinkError::NoSeat`] when the other end may
+    /// have no link any more, else what was wrong with a frame.
     async fn read(&self, stream: &mut RecvStream) -> Result<(), LinkError> {
-        let limits = self.links.limits();
-        let mut hearing = Hearing::new(limits, self.actor, self.links.actor());
+        let mut hearing = Hearing::new(self.links.limits(), self.actor, self.links.actor());
         loop {
-            let limit = frame::limit(limits, self.role()?);
+            let limit = hearing.limit(self.role()?);
             let Some(len) = frame::length(stream, limit).await? else {
                 return Ok(());
             };
-            let room = u32::try_from(len).expect("frames are bounded far below 4 GiB");
-            let room = Arc::clone(&self.room).acquire_many_owned(room).await;
+            if let Some(turn) = self.heard.turn(len) {
+                tokio::time::sleep_until(turn.into()).await;
+            }
+            let share = self.links.share(len);
+            let room = Arc::clone(&self.room).acquire_many_owned(share).await;
             let room = room.map_err(|_| LinkError::Lost)?;
             let bytes = frame::body(stream, len).await?;
             self.links.note_read(len + size_of::<u32>());
@@ -104,6 +118,9 @@ impl Listener {
 
     /// Whom we know or wanted to speak to may tell where it listens, or there would be no end of
     /// tellers.
+    ///
+    /// An observer's book is left out: those without a seat may be many, and each would be a
+    /// teller.
     fn greet(&self, hello: Hello) -> Result<(), LinkError> {
         if !self.dialled && !self.links.knows(&self.actor) {
             return Ok(());

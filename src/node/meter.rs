@@ -12,6 +12,7 @@ use crate::actor::Work;
 use crate::deterministic_secure_broadcast::Replica;
 use crate::dot::Dot;
 use crate::membership::Generation;
+use crate::store::Effect;
 use crate::traits::WireAlgorithm;
 
 /// What a node counted since its start.
@@ -35,7 +36,7 @@ pub struct Counts {
     /// Rounds of agreement that this node was in after a write: those that begin and end within one
     /// batch are not seen.
     pub rounds: u64,
-    /// How long the generations took to end that ended here: from the first authorised change to
+    /// How long the generations took to end that ended here: from the first certified change to
     /// the next generation.
     pub changing: Duration,
     /// Signatures made and checked by the replica.
@@ -83,6 +84,17 @@ impl Meter {
     /// What is noted there is whole, whoever panicked.
     pub(super) fn open(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what follows a write.
+    pub(super) fn sees(&self, effect: &Effect) {
+        let counts = &mut self.open().counts;
+        match effect {
+            Effect::Delivered(_) => counts.deliveries += 1,
+            Effect::Installed(_) => counts.generations += 1,
+            Effect::Refused(refusal) => count(&mut counts.refused, refusal.kind()),
+            Effect::Send(_) | Effect::Fault(_) | Effect::Asked(_) => {}
+        }
     }
 
     /// Looks at the replica before anything is done. What it finds may have begun long before.

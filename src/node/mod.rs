@@ -26,6 +26,7 @@
 //! [`Fault::Silenced`](crate::deterministic_secure_broadcast::Fault)).
 
 mod address;
+mod batch;
 mod book;
 mod builder;
 mod departed;
@@ -38,6 +39,8 @@ mod frame;
 #[cfg(feature = "_fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
+mod gather;
+mod heard;
 mod invitation;
 mod journal;
 mod link;
@@ -49,6 +52,8 @@ mod speaker;
 mod status;
 mod submit;
 mod tls;
+mod traffic;
+mod wished;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -68,10 +73,10 @@ pub use error::{
 pub use events::{Event, Events};
 pub use invitation::{Invitation, InvitationError};
 pub use link::Link;
-pub use links::Traffic;
 pub use meter::Counts;
 pub use status::{Ending, LaneStatus, MemberStatus, Status};
 pub use submit::Ticket;
+pub use traffic::Traffic;
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;

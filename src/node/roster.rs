@@ -42,6 +42,7 @@ impl Roster {
         self.lanes.contains(actor) || self.contacts.contains(actor)
     }
 
+    /// Whether packets are sent to it and its addresses are kept.
     pub(super) fn knows(&self, actor: &Actor) -> bool {
         self.trusts(actor) || self.is_guest(actor)
     }
@@ -102,11 +103,13 @@ impl Roster {
 }
 
 impl Role {
+    /// Of what an observer may say the replica keeps nothing; its wish to be let in goes to the
+    /// operator.
     pub(super) fn may_say(self, body: &Body) -> bool {
         let asks = matches!(
             body,
-            Body::Request(_)
-                | Body::Fetch { .. }
+            Body::PullRequest(_)
+                | Body::FetchSnapshot { .. }
                 | Body::Enter(_)
                 | Body::Announce(_)
                 | Body::Recall(_)

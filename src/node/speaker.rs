@@ -19,6 +19,8 @@ const REDIAL: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// How long one who may be a second user of a key has for taking the evidence.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Streams that are opened for one packet, when one after the other fails.
+///
+/// Else one that opens and breaks connections could keep us at one packet for ever.
 const STREAMS: u32 = 3;
 
 /// What one actor is to be told.
@@ -28,6 +30,8 @@ pub(super) enum Outgoing {
     /// A frame for all who use the actor's key, not only for the one who came last.
     Everywhere(Bytes),
     /// Another greeting than the one before.
+    ///
+    /// The stream is begun anew for it, as a greeting comes first in a stream.
     Greeting,
 }
 
@@ -41,14 +45,20 @@ impl Outgoing {
     }
 }
 
+/// It ends when its peer is forgotten or the node closes.
 pub(super) struct Speaker {
     links: Arc<Links>,
     to: Actor,
     queue: mpsc::Receiver<Outgoing>,
     waiting: Arc<AtomicUsize>,
     connections: watch::Receiver<Vec<Connection>>,
+    /// The open stream with the identity of its connection; `None` before the first, and after a
+    /// failure.
     stream: Option<(usize, SendStream)>,
+    /// Until then packets are dropped where there is no connection.
     dial_after: Instant,
+    /// Doubled with each attempt; the shortest again when the next one has been due for long and
+    /// there was nothing to say.
     pause: Duration,
 }
 
@@ -110,6 +120,9 @@ impl Speaker {
         }
     }
 
+    /// # Errors
+    /// [`LinkError`] when no connection was to be had, or all of these streams failed. The packet
+    /// is lost then.
     async fn write(&mut self, bytes: &Bytes) -> Result<(), LinkError> {
         for _ in 0..STREAMS {
             let connection = self.connection().await?;
@@ -130,6 +143,10 @@ impl Speaker {
     }
 
     /// The newest connection; a new one if there is none.
+    ///
+    /// # Errors
+    /// [`LinkError::Unreachable`] while the pause between two attempts lasts, or when nobody is
+    /// reached. An attempt is given up when the other end dials us meanwhile.
     async fn connection(&mut self) -> Result<Connection, LinkError> {
         let newest = newest(&self.connections.borrow_and_update());
         if let Some(connection) = newest {
@@ -175,7 +192,7 @@ async fn write_to(
         Some((_, stream)) => stream,
         None => {
             let mut stream = connection.open_uni().await.map_err(|_| LinkError::Lost)?;
-            let hello = links.hello().encode();
+            let hello = links.hello().framed();
             stream.write_all(hello.as_slice()).await.map_err(lost)?;
             stream
         }

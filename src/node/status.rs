@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::book::Unreached;
-use super::links::{Links, Traffic};
+use super::links::Links;
 use super::meter::{Counts, Meter};
+use super::traffic::Traffic;
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{BlockReason, Blocked, MemoryUse, Progress, Replica};
 use crate::dot::Head;

@@ -42,8 +42,10 @@ where
     A: WireAlgorithm + Send,
     A::Op: Send + Sync,
 {
-    /// Proposes an operation and waits until it is delivered here, which means: it is durable here,
-    /// a quorum of the members has signed it, and every correct member will deliver it.
+    /// Proposes an operation and waits until it is delivered here, which means: a quorum of the
+    /// members, of which we are one, has it on record and has signed it, and every correct member
+    /// will deliver it. That it was delivered here is on record a moment later: after a crash in
+    /// between it is pending here until the members answer again.
     ///
     /// Waits for room when the outbox is full. When the future is dropped the operation may be
     /// proposed all the same.

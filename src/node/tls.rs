@@ -77,6 +77,8 @@ pub(super) fn client(
 }
 
 /// The actor who proved to be at the other end.
+///
+/// `None` should not come of a handshake that succeeded.
 pub(super) fn peer(connection: &quinn::Connection) -> Option<Actor> {
     let identity = connection.peer_identity()?;
     let shown = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
@@ -91,12 +93,14 @@ fn spki(actor: &Actor) -> Vec<u8> {
     [&SPKI[..], actor.as_bytes()].concat()
 }
 
+/// The key has to be a good one under our own rule too, and not only under that of the TLS library.
 fn actor_in(spki: &[u8]) -> Option<Actor> {
     let key = spki.strip_prefix(&SPKI)?;
     let actor = Actor::from_bytes(key.try_into().ok()?);
     actor.public_key().is_ok().then_some(actor)
 }
 
+/// The bare key is the certificate: names and authorities play no part.
 fn certified(key: &SigningActor) -> Arc<CertifiedKey> {
     let shown = vec![CertificateDer::from(spki(&key.actor()))];
     Arc::new(CertifiedKey::new(shown, Arc::new(Identity(key.clone()))))
@@ -138,8 +142,12 @@ impl Signer for Identity {
 }
 
 /// Takes the key that was expected, or any good one where none was.
+///
+/// It says which key may be at the other end; that this end holds it, TLS asks of it by a signature
+/// on the handshake.
 #[derive(Debug)]
 struct Judge {
+    /// `None` where we are dialled.
     expected: Option<Actor>,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -152,6 +160,8 @@ impl Judge {
         }
     }
 
+    /// # Errors
+    /// When the key is malformed or another one; the other end sees a TLS alert.
     fn judge(&self, shown: &CertificateDer<'_>) -> Result<(), Error> {
         let actor = actor_in(shown).ok_or(CertificateError::BadEncoding)?;
         match self.expected {

@@ -65,7 +65,9 @@ pub struct Orswot<M: Member> {
 struct Own<'a, M> {
     next: u64,
     usage: Usage,
-    touched: BTreeMap<&'a M, u64>,
+    /// `None` where each addition counts as one of a new member, and no removal as one: then
+    /// `usage` is what it has alive at most, and nothing has to be looked up.
+    touched: Option<BTreeMap<&'a M, u64>>,
 }
 
 impl<M: Member> Orswot<M> {
@@ -156,12 +158,18 @@ impl<M: Member> Orswot<M> {
         self.alive.of(actor)
     }
 
-    fn own(&self, from: &Actor) -> Own<'_, M> {
-        Own {
+    fn walk<'a>(
+        &self,
+        from: &Actor,
+        ops: &'a [Op<M>],
+        touched: Option<BTreeMap<&'a M, u64>>,
+    ) -> Result<(), Verdict> {
+        let mut own = Own {
             next: self.next(from),
             usage: self.alive.of(from),
-            touched: BTreeMap::new(),
-        }
+            touched,
+        };
+        ops.iter().try_for_each(|op| self.judge(from, &mut own, op))
     }
 
     fn judge<'a>(&self, from: &Actor, own: &mut Own<'a, M>, op: &'a Op<M>) -> Result<(), Verdict> {
@@ -196,10 +204,17 @@ impl<M: Member> Orswot<M> {
         for member in members {
             let bytes = size(member);
             op_bytes = op_bytes.saturating_add(bytes);
-            if self.own_addition(from, own, member) == 0 {
+            let is_new = match &mut own.touched {
+                None => true,
+                Some(touched) => {
+                    let number = self.own_addition(from, touched, member);
+                    touched.insert(member, dot.counter);
+                    number == 0
+                }
+            };
+            if is_new {
                 own.usage = own.usage.plus(Usage::entry(bytes));
             }
-            own.touched.insert(member, dot.counter);
         }
         own.next += 1;
         if !self.budget.allows_op(op_bytes) {
@@ -218,22 +233,25 @@ impl<M: Member> Orswot<M> {
         clock: &Clock,
         members: &'a BTreeSet<M>,
     ) {
+        let Some(touched) = &mut own.touched else {
+            return;
+        };
         for member in members {
-            let number = self.own_addition(from, own, member);
+            let number = self.own_addition(from, touched, member);
             if number > 0 && is_named(clock, from, number) {
                 own.usage = own.usage.minus(Usage::entry(size(member)));
-                own.touched.insert(member, 0);
+                touched.insert(member, 0);
             }
         }
     }
 
     /// The number of `from`'s addition of `member`, or 0 for none.
-    fn own_addition(&self, from: &Actor, own: &Own<'_, M>, member: &M) -> u64 {
+    fn own_addition(&self, from: &Actor, touched: &BTreeMap<&M, u64>, member: &M) -> u64 {
         let here = || {
             let additions = self.members.get(member);
             additions.map_or(0, |additions| additions.number(from))
         };
-        own.touched.get(member).copied().unwrap_or_else(here)
+        touched.get(member).copied().unwrap_or_else(here)
     }
 
     /// Counters only grow, so a removal stays valid; and the dots that it names are here, so that
@@ -349,15 +367,12 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
         self.verdict_batch(from, std::slice::from_ref(op))
     }
 
-    /// Walks without a copy.
+    /// Walks without a copy, and mostly without looking at the members: if there is room even for
+    /// as many new ones as there are additions, there is room for what is really new.
     fn verdict_batch(&self, from: &Actor, ops: &[Op<M>]) -> Verdict {
-        let mut own = self.own(from);
-        for op in ops {
-            if let Err(verdict) = self.judge(from, &mut own, op) {
-                return verdict;
-            }
-        }
-        Verdict::Valid
+        let exactly = |_| self.walk(from, ops, Some(BTreeMap::new()));
+        let walked = self.walk(from, ops, None).or_else(exactly);
+        walked.err().unwrap_or(Verdict::Valid)
     }
 
     fn apply(&mut self, op: Op<M>) {
@@ -525,6 +540,32 @@ mod tests {
             assert!(is_never(&set, alice(), &forged));
         }
         assert!(is_never(&set, alice(), &rm([], "apple")));
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_new_members_there_is_for_those_that_are_there_and_after_removals()
+    {
+        let budget = Budget {
+            entries: 2,
+            ..Orswot::<&str>::BUDGET
+        };
+        let mut set = Orswot::with_budget(alice(), budget);
+        let full = [add(alice(), 1, ["fig"]), add(alice(), 2, ["kiwi"])];
+        assert!(set.verdict_batch(&alice(), &full).is_valid());
+        full.into_iter().for_each(|op| set.apply(op));
+        let removed = rm([(alice(), 1)], "fig");
+        let (again, new) = (add(alice(), 3, ["kiwi"]), add(alice(), 3, ["plum"]));
+        for (batch, valid) in [
+            (vec![again.clone()], true),
+            (vec![new.clone()], false),
+            (vec![removed.clone(), new.clone()], true),
+            (vec![removed, new, add(alice(), 4, ["fig"])], false),
+            (vec![again, add(alice(), 4, ["fig", "kiwi"])], true),
+        ] {
+            let verdict = set.verdict_batch(&alice(), &batch);
+            assert_eq!(verdict.is_valid(), valid, "{batch:?}");
+            assert!(!matches!(verdict, Verdict::Never(_)), "{batch:?}");
+        }
     }
 
     #[test]

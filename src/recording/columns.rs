@@ -31,6 +31,8 @@ impl Recording {
         text
     }
 
+    /// The columns stay in their places whatever the event, so that an actor's life is read down
+    /// the page.
     fn row(&self, event: &Event, text: &mut String) {
         let _ = write!(text, "{:>6}.{:03} ", event.at / 1000, event.at % 1000);
         for place in 0..self.actors.len() {
@@ -53,6 +55,7 @@ impl Recording {
         text.push('\n');
     }
 
+    /// The first eight digits of the key where the recording names nobody, as a node's does not.
     fn name(&self, place: u32) -> String {
         let actor = self
             .actors
@@ -66,6 +69,8 @@ impl Recording {
 }
 
 /// What a terminal prints as it stands: a recording may hold texts of anybody.
+///
+/// Without it a text could move the cursor, or show a line that is not there.
 fn plain(text: &str) -> String {
     let shown = |letter: char| if letter.is_control() { ' ' } else { letter };
     text.chars().map(shown).collect()

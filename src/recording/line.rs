@@ -9,10 +9,14 @@ use crate::actor::Actor;
 pub const FORMAT: u32 = 1;
 
 /// One line of the file.
+///
+/// Unknown fields are refused: a file that says more than is understood here is of another
+/// [`FORMAT`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Line {
     Run(Run),
+    /// It stands before the first event that speaks of the actor.
     Actor(Participant),
     Event(Event),
 }
@@ -154,6 +158,7 @@ pub struct Event {
 }
 
 impl Event {
+    /// The caller fills in what the kind of event has; what stays empty is left out of the file.
     pub(crate) fn new(id: u64, at: u64, kind: Kind, who: u32) -> Self {
         Self {
             id,
@@ -268,6 +273,8 @@ impl Kind {
         self.mark().0
     }
 
+    /// In one table with the letters, so that no kind has one without the other. The words are
+    /// those of the file's format.
     const fn mark(self) -> (char, &'static str) {
         match self {
             Self::Propose => ('P', "propose"),
@@ -294,6 +301,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// A key in the file is its hexadecimal digits, as on command lines.
 mod digits {
     use serde::{Deserialize, Deserializer, Serializer, de};
 

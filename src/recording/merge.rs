@@ -49,32 +49,48 @@ impl Recording {
 }
 
 /// What one node saw and nobody has placed yet.
+///
+/// Invariant: `events` and `files` are of one length.
 #[derive(Default)]
 struct Stream {
     events: VecDeque<Event>,
     /// The numbers of its events in the merged recording, by those in its file.
+    ///
+    /// Numbers in a file say nothing in another one, so that parents are looked up by both.
     placed: BTreeMap<(usize, u64), u64>,
     /// Which file each event is of.
     files: VecDeque<usize>,
 }
 
 /// A recording in the making.
+///
+/// Its time and memory grow with the events of all recordings together, which are bounded before it
+/// begins.
 struct Merger {
+    /// The earliest start of all, in microseconds since 1970; times of the others are moved by how
+    /// much later they began, by their own clocks.
     begun: u64,
     actors: Vec<Participant>,
+    /// One for each actor at which something happened.
     streams: Vec<Stream>,
     events: Vec<Event>,
     /// The last event at each actor.
+    ///
+    /// Its number, by which the next one there follows it.
     last: BTreeMap<u32, u64>,
     /// What left and was not taken in yet, the earliest first.
     under_way: BTreeMap<Way, VecDeque<u64>>,
     /// What was taken in last: a network may make two of one packet.
     taken: BTreeMap<Way, u64>,
     /// What will leave.
+    ///
+    /// Counts down as they are placed; at 0 nothing is waited for.
     to_leave: BTreeMap<Way, u64>,
 }
 
 impl Merger {
+    /// Several files of one node are put one after the other in the order of their first events, by
+    /// that node's clock.
     fn of(recordings: &[Recording]) -> Self {
         let begun = |recording: &Recording| recording.run.begun.unwrap_or_default();
         let mut merger = Self {
@@ -127,6 +143,10 @@ impl Merger {
     }
 
     /// Places one more event. Whether there was one.
+    ///
+    /// Of those that wait for nothing the one that is drawn earliest. When all wait, which takes
+    /// recordings that contradict each other, the earliest is placed all the same, so that this
+    /// always ends.
     fn step(&mut self) -> bool {
         let heads = self
             .streams
@@ -155,6 +175,8 @@ impl Merger {
         })
     }
 
+    /// Its parents are those in its own file, what came before it at its actor, and the leaving of
+    /// its packet. Times are made to agree with that: nothing is drawn before what led to it.
     fn put(&mut self, place: usize, file: usize, mut event: Event) {
         let id = self.events.len() as u64;
         let stream = &mut self.streams[place];
@@ -200,6 +222,8 @@ fn way(event: &Event) -> Option<Way> {
 }
 
 /// Names the actors of an event by their places in the merged recording.
+///
+/// The file was read, so that all that it names was introduced.
 fn rename(event: &mut Event, named: &[u32]) {
     let name = |place: &mut u32| *place = named[*place as usize];
     name(&mut event.who);

@@ -35,6 +35,9 @@ pub const MOST_LINE: usize = 64 << 10;
 pub const MOST_ACTORS: usize = 4_096;
 
 /// A run: which one, who took part, and what happened.
+///
+/// Invariant: events are numbered by their places, and speak of actors that are here and of events
+/// before them. All ways to make one ask it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
     run: Run,
@@ -106,6 +109,8 @@ impl Recording {
     }
 
     /// A run in which these actors did this.
+    ///
+    /// Panics when an event speaks of what is not before it.
     pub(crate) fn of(run: Run, actors: Vec<Participant>, events: Vec<Event>) -> Self {
         let mut recording = Self::new(run);
         recording.actors = actors;
@@ -131,6 +136,8 @@ impl Recording {
     }
 
     /// Whether an event can be the next.
+    ///
+    /// The one rule of order, for what is read and for what is written.
     fn fits(&self, event: &Event) -> bool {
         let known = |who: &u32| (*who as usize) < self.actors.len();
         let named = [Some(event.who), event.peer, event.dot.map(|dot| dot.source)];
@@ -141,6 +148,9 @@ impl Recording {
 
     /// The digest of a simulated run: that of its trace, when everything that the run hashed is
     /// recorded.
+    ///
+    /// Times are hashed with the words alone. Of a recording that a node wrote it is the digest of
+    /// nothing.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hasher = sha2::Sha256::new();
@@ -197,6 +207,7 @@ impl Recording {
         recording.ok_or(RecordingError::NoRun)
     }
 
+    /// `number` is that of the line, from 1.
     fn take(&mut self, number: usize, line: Line) -> Result<(), RecordingError> {
         match line {
             Line::Run(_) => Err(RecordingError::OutOfOrder { line: number }),

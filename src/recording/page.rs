@@ -29,6 +29,8 @@ impl Recording {
     }
 }
 
+/// The marks are looked for in the viewer alone, before the recordings are in it: a recording that
+/// contains a mark changes nothing.
 fn page(lines: &str, other: &str) -> String {
     // JSON can write this letter so, and it stands in strings alone: no text of a recording ends
     // the element that holds it.

@@ -9,23 +9,31 @@ use crate::actor::{Actor, Statement};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, PacketError, Record, Replica};
 use crate::dot::Dot;
-use crate::membership::{self, Generation, Said};
+use crate::membership::{self, Generation, VoteKind};
 use crate::summary::short;
 use crate::traits::WireAlgorithm;
 
 /// Actors at which nothing happens, at most: packets can name anybody.
+///
+/// The other half is left to those at which something happens, so that a liar that makes up names
+/// keeps no event from being written.
 const MOST_STRANGERS: usize = MOST_ACTORS / 2;
 
 /// Numbers actors and events, and knows what came before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scribe {
     actors: Vec<Participant>,
+    /// By what number events name each.
     places: BTreeMap<Actor, u32>,
+    /// Those that were introduced because an event named them.
     strangers: usize,
     /// Events that nobody has taken yet; the first has the number `taken`.
     events: Vec<Event>,
+    /// How many a reader has taken out, as the journal does with each batch.
     taken: u64,
     /// The last event at each actor.
+    ///
+    /// Its number: the parent of the next one there.
     last: BTreeMap<u32, u64>,
 }
 
@@ -61,11 +69,14 @@ impl Scribe {
         self.events.get(self.index(id)?)
     }
 
+    /// Where in `events` the event with this number is, unless it was taken.
     fn index(&self, id: u64) -> Option<usize> {
         usize::try_from(id.checked_sub(self.taken)?).ok()
     }
 
     /// The place of an actor at which something happens.
+    ///
+    /// Panics when there are as many as a recording may have; the caller lets things happen at few.
     fn seat(&mut self, actor: &Actor) -> u32 {
         if let Some(place) = self.places.get(actor) {
             return *place;
@@ -85,6 +96,7 @@ impl Scribe {
         })
     }
 
+    /// The bounds are asked by the callers. Names are for people to give: there are none yet.
     fn introduce(&mut self, actor: &Actor) -> u32 {
         let place = u32::try_from(self.actors.len()).expect("bounded far below");
         self.places.insert(*actor, place);
@@ -96,6 +108,7 @@ impl Scribe {
         place
     }
 
+    /// `None` when its source is one stranger too many: the event then says less.
     pub(crate) fn dot(&mut self, dot: &Dot) -> Option<Place> {
         let seq = dot.seq.number();
         self.place(&dot.source).map(|source| Place { source, seq })
@@ -143,15 +156,23 @@ impl Scribe {
         event.digest = digest.map(digits);
     }
 
+    /// Shortened, as an algorithm tells its operations at whatever length it likes.
+    pub(crate) fn proposes(event: &mut Event, summary: &str) {
+        event.words = Some(short(&format_args!("{summary}")));
+    }
+
+    /// Shortened, as a sender may choose a part of it.
     pub(crate) fn refuses(event: &mut Event, refusal: &PacketError) {
         event.words = Some(short(&format_args!("{refusal}")));
     }
 
+    /// The other end is the actor that the fault names, if it names one.
     pub(crate) fn reports(&mut self, event: &mut Event, fault: &Fault) {
         event.words = Some(fault.kind().to_owned());
         event.peer = fault.accused().and_then(|accused| self.place(&accused));
     }
 
+    /// The members of the generation stand where a certificate's signers do.
     pub(crate) fn begins(&mut self, event: &mut Event, generation: Generation, members: &[Actor]) {
         event.generation = Some(generation.number());
         let members = members.iter();
@@ -161,6 +182,10 @@ impl Scribe {
     // ---- what replicas do
 
     /// What a replica made durable in a step: its echoes, certificates and votes.
+    ///
+    /// Of the records those are shown that bind the replica or prove something. A certificate of
+    /// another generation's committee is shown without its signers, as their seats are not known
+    /// here.
     pub(crate) fn writes<A: WireAlgorithm>(
         &mut self,
         at: u64,
@@ -179,8 +204,8 @@ impl Scribe {
                         scribe.about(event, &dot, Some(&digest));
                     });
                 }
-                Record::Certified(chunk) => {
-                    let Some(certificate) = &chunk.certificate else {
+                Record::Certified(segment) => {
+                    let Some(certificate) = &segment.certificate else {
                         continue;
                     };
                     let echo = certificate.statement;
@@ -195,15 +220,17 @@ impl Scribe {
                         event.signers = actors.filter_map(|actor| scribe.place(actor)).collect();
                     });
                 }
-                Record::Ballot(membership::Record::Said(ballot)) => {
-                    let round = ballot.statement.round;
-                    let what = match ballot.statement.said {
-                        Said::Proposal { value, .. } => format!("proposes {value:?}, {round}"),
-                        Said::Prevote(value) => format!("prevotes {}, {round}", named(value)),
-                        Said::Precommit(value) => format!("precommits {}, {round}", named(value)),
+                Record::Agreement(membership::Record::Vote(vote)) => {
+                    let round = vote.statement.round;
+                    let what = match vote.statement.kind {
+                        VoteKind::Proposal { value, .. } => format!("proposes {value:?}, {round}"),
+                        VoteKind::Prevote(value) => format!("prevotes {}, {round}", named(value)),
+                        VoteKind::Precommit(value) => {
+                            format!("precommits {}, {round}", named(value))
+                        }
                     };
                     self.push(at, Kind::Vote, &who, |_, event| {
-                        event.generation = Some(ballot.statement.generation.number());
+                        event.generation = Some(vote.statement.generation.number());
                         event.words = Some(what);
                     });
                 }
@@ -213,6 +240,8 @@ impl Scribe {
     }
 
     /// The state of an actor's algorithm after what was recorded last at it.
+    ///
+    /// Shortened; it replaces what was noted at that event before.
     pub(crate) fn is_in(&mut self, who: &Actor, state: &impl fmt::Debug) {
         let last = self.places.get(who).and_then(|who| self.last.get(who));
         let index = last.and_then(|id| self.index(*id));
@@ -233,6 +262,8 @@ impl Scribe {
 }
 
 /// The message that a packet carries or speaks of.
+///
+/// Hashes the message of a proposal; the others name it.
 pub(crate) fn digest(packet: &Packet, network: &crate::codec::NetworkId) -> Option<Digest> {
     match &packet.body {
         Body::Proposal(proposal) => Some(proposal.message.digest(network)),
@@ -246,6 +277,7 @@ fn named(value: Option<Digest>) -> String {
     value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:?}"))
 }
 
+/// Enough to tell messages apart in a run, and not to prove anything.
 pub(crate) fn digits(digest: &Digest) -> String {
     let mut digits = digest.to_string();
     digits.truncate(16);

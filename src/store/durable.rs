@@ -39,8 +39,9 @@ use crate::codec::{decode, encode};
 use crate::deterministic_secure_broadcast::Record;
 use crate::membership::{Genesis, Origin};
 
-/// The version of what is in the tables. The second has a nonce in the network's description.
-const FORMAT: u32 = 2;
+/// The version of what is in the tables. The second has a nonce in the network's description,
+/// the third its rule for signatures.
+const FORMAT: u32 = 3;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");

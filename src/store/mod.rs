@@ -64,15 +64,18 @@ pub enum Effect {
     Refused(PacketError),
 }
 
-/// Spends a step in the order that makes it safe: write, send, tell, report.
+/// Spends a step in the order that makes it safe: write, send, tell, report. What rests on no
+/// record of the step ([`Step::take_proofs`]) is sent before.
 ///
 /// # Errors
-/// The store's, before anything is sent; then the replica must be rebuilt from the store.
+/// The store's, before anything else is sent; then the replica must be rebuilt from the store.
 pub fn spend<S: Store>(
-    step: Step,
+    mut step: Step,
     store: &mut S,
     mut effect: impl FnMut(Effect),
 ) -> Result<(), S::Error> {
+    let proofs = step.take_proofs().into_iter();
+    proofs.map(Effect::Send).for_each(&mut effect);
     if !step.persist.is_empty() {
         store.append(&step.persist)?;
     }

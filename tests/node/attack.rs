@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bft_crdts::codec::{Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Packet, ProposeError, Record, Request, Standing, Want,
+    Body, FetchPayloads, Packet, ProposeError, PullRequest, Record, Summary,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{ChangeKey, Entry};
@@ -101,20 +101,20 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
         .await
         .expect("in time");
     // What any member answers to whoever asks: the lanes, with their certificates.
-    let standing = Standing {
+    let summary = Summary {
         generation: Default::default(),
         frontier: Default::default(),
         convicted: BTreeSet::new(),
     };
-    let standing = follower.sign(&node.network(), standing).into_claim();
-    let request = Request {
-        standing: Some(Arc::new(standing)),
+    let summary = follower.sign(&node.network(), summary).into_claim();
+    let request = PullRequest {
+        summary: Some(Arc::new(summary)),
         known: Default::default(),
         held: Default::default(),
     };
     let mut link = dial(&follower, &others[0]).await;
     let (from, to) = (follower.actor(), others[0].actor());
-    let body = Body::Request(request);
+    let body = Body::PullRequest(request);
     link.send(Packet { from, to, body }).await.expect("sent");
     let answer = timeout(SOON, link.receive()).await.expect("in time");
     let answer = answer.expect("a packet").expect("a packet");
@@ -139,7 +139,7 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
     let mut link = dial(&key(1), &restored).await;
     let (from, to) = (key(1).actor(), restored.actor());
     // A member says that it has more, and is asked for it.
-    let ahead = Standing {
+    let ahead = Summary {
         generation: Default::default(),
         frontier: [(
             to,
@@ -152,7 +152,7 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
         convicted: BTreeSet::new(),
     };
     let ahead = key(1).sign(&restored.network(), ahead).into_claim();
-    for body in [Body::Receipt(Arc::new(ahead)), answer.body] {
+    for body in [Body::SummaryAck(Arc::new(ahead)), answer.body] {
         link.send(Packet { from, to, body }).await.expect("sent");
     }
     let outcome = timeout(SOON, waiting).await.expect("in time");
@@ -272,11 +272,11 @@ async fn a_node_works_and_stops_in_a_runtime_of_one_thread() {
 
 /// Something that only members may say.
 fn want(from: Actor, to: Actor) -> Packet {
-    let want = Want {
+    let fetch = FetchPayloads {
         value: None,
         payloads: Vec::new(),
     };
-    let body = Body::Want(want);
+    let body = Body::FetchPayloads(fetch);
     Packet { from, to, body }
 }
 
@@ -582,18 +582,18 @@ async fn observers_that_ask_without_end_hold_up_no_member() {
     let mut strangers = tokio::task::JoinSet::new();
     for number in 0..16u8 {
         let stranger = SigningActor::from_secret(&[number, 94].repeat(16).try_into().expect("32"));
-        let standing = Standing {
+        let summary = Summary {
             generation: Default::default(),
             frontier: Default::default(),
             convicted: BTreeSet::new(),
         };
-        let standing = Arc::new(stranger.sign(&nodes[0].network(), standing).into_claim());
+        let summary = Arc::new(stranger.sign(&nodes[0].network(), summary).into_claim());
         let mut link = dial(&stranger, &nodes[0]).await;
         let (from, to) = (stranger.actor(), nodes[0].actor());
         strangers.spawn(async move {
             loop {
-                let body = Body::Request(Request {
-                    standing: Some(Arc::clone(&standing)),
+                let body = Body::PullRequest(PullRequest {
+                    summary: Some(Arc::clone(&summary)),
                     known: Default::default(),
                     held: Default::default(),
                 });

@@ -1,17 +1,22 @@
 //! What strangers, half-open doors, garbage and patience do to a node: nothing.
 
 use std::net::UdpSocket;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bft_crdts::codec::{Limits, encode};
-use bft_crdts::deterministic_secure_broadcast::{Body, Message, Packet};
-use bft_crdts::dot::Seq;
+use bft_crdts::actor::{Sig, Signed};
+use bft_crdts::codec::{Digest, Limits, NetworkId, encode};
+use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Message, Packet};
+use bft_crdts::dot::{Dot, Seq};
+use bft_crdts::evidence::Conflict;
+use bft_crdts::membership::{Entry, Generation};
 use bft_crdts::node::{Link, LinkError, Node};
 use bft_crdts::{Actor, SigningActor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::timeout;
 
+use crate::forged;
 use crate::links::{Set, cluster, cluster_with, has};
 use crate::process::{Place, Process, genesis, key};
 
@@ -25,7 +30,7 @@ async fn dial(from: &SigningActor, to: &Node<Set>) -> Link {
 
 /// A request in the words of whoever has this key.
 fn fetch(from: Actor, to: Actor) -> Packet {
-    let body = Body::Fetch {
+    let body = Body::FetchSnapshot {
         generation: Default::default(),
         chunk: None,
     };
@@ -107,7 +112,7 @@ async fn a_stranger_has_no_link_and_an_observer_only_questions() {
         parent: open[0].network().digest(),
         ops: encode(&0u64).into(),
     };
-    let echo = bft_crdts::deterministic_secure_broadcast::Echo {
+    let echo = Echo {
         generation: Default::default(),
         dot: message.dot(),
         digest: open[0].network().digest(),
@@ -120,13 +125,16 @@ async fn a_stranger_has_no_link_and_an_observer_only_questions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_speaks_for_another_or_says_no_frame_loses_its_link() {
+async fn who_wishes_for_another_or_says_no_frame_loses_its_link() {
     let nodes = cluster(4).await;
     works(&nodes, "before").await;
     let (liar, victim) = (key(3), &nodes[0]);
-    let forged = fetch(nodes[1].actor(), victim.actor());
+    let other = SigningActor::from_secret(&[99; 32]);
+    let (generation, value) = (Generation::GENESIS, victim.network().digest());
+    let wish = other.sign(&victim.network(), Entry { generation, value });
     let mut link = dial(&liar, victim).await;
-    link.send(forged).await.expect("sent");
+    let (from, to, body) = (liar.actor(), victim.actor(), Body::Enter(wish.into_claim()));
+    link.send(Packet { from, to, body }).await.expect("sent");
     timeout(SOON, link.closed()).await.expect("shown the door");
     for bytes in [
         &[0xff; 4][..],
@@ -139,6 +147,57 @@ async fn who_speaks_for_another_or_says_no_frame_loses_its_link() {
     }
     assert!(victim.traffic().refused >= 4);
     works(&nodes, "after").await;
+}
+
+/// Evidence against somebody else whose signatures are bad.
+fn forged_evidence(signer: Actor, network: NetworkId) -> Body {
+    let echo = |number| Signed {
+        statement: Echo {
+            generation: Generation::GENESIS,
+            dot: Dot {
+                source: signer,
+                seq: Seq::new(1),
+            },
+            digest: match number {
+                0 => network.digest(),
+                _ => Digest::from_bytes([number; 32]),
+            },
+        },
+        signer,
+        sig: Sig::from_bytes([number; 64]),
+    };
+    let (left, right) = (echo(0), echo(1));
+    Body::Evidence(Arc::new(Equivocation::Echo(Conflict { left, right })))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_bad_signatures_is_heard_slowly_and_keeps_nobody_from_work() {
+    let nodes = cluster(4).await;
+    works(&nodes, "before").await;
+    let (victim, network) = (&nodes[0], nodes[0].network());
+    let forged = [
+        (3, forged::message(key(3).actor(), network, 7)),
+        (2, forged_evidence(nodes[1].actor(), network)),
+    ];
+    for (liar, body) in forged {
+        let (from, to) = (key(liar).actor(), victim.actor());
+        let (before, begin) = (victim.traffic().received, Instant::now());
+        let mut link = dial(&key(liar), victim).await;
+        let flood = async {
+            loop {
+                let body = body.clone();
+                if link.send(Packet { from, to, body }).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let _ = timeout(Duration::from_secs(1), flood).await;
+        let heard = victim.traffic().received - before;
+        // One in 10 ms; what waited before the first was checked; and what the others say.
+        let bound = begin.elapsed().as_millis() as u64 / 10 + 512;
+        assert!(heard <= bound, "{heard} of {liar}, {bound} at most");
+        works(&nodes, &format!("after {liar}")).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,7 @@ fn an_idle_cluster_sends_nothing_and_writes_nothing_for_a_minute() {
             })
             .collect()
     };
-    // The last receipts are on their way.
+    // The last acknowledgements are on their way.
     let deadline = Instant::now() + Duration::from_secs(30);
     let (mut before, mut quiet) = (look(), 0);
     while quiet < 5 {

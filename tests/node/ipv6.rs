@@ -48,7 +48,7 @@ async fn nodes_and_a_link_speak_over_ipv6() {
     let mut link = link.expect("a member's key");
     let (from, to) = (key(1).actor(), to.actor());
     let (generation, chunk) = (Default::default(), None);
-    let body = Body::Fetch { generation, chunk };
+    let body = Body::FetchSnapshot { generation, chunk };
     link.send(Packet { from, to, body }).await.expect("sent");
     let answer = timeout(SOON, link.receive()).await.expect("in time");
     assert!(answer.expect("a packet").is_some());

@@ -60,19 +60,19 @@ fn of_processes_that_are_killed_while_they_propose_nothing_acknowledged_is_lost_
             note(&mut acknowledged, [node.outcome()]);
         }
     }
-    let mut lists: Vec<_> = nodes
-        .iter_mut()
-        .map(|node| node.list(acknowledged.len()))
-        .collect();
+    let lists_of = |nodes: &mut Vec<Process>| -> Vec<_> {
+        nodes
+            .iter_mut()
+            .map(|node| node.list_once(|list| acknowledged.is_subset(list)))
+            .collect()
+    };
+    let mut lists = lists_of(&mut nodes);
     for _ in 0..500 {
         if lists.windows(2).all(|pair| pair[0] == pair[1]) {
             break;
         }
         std::thread::sleep(Duration::from_millis(20));
-        lists = nodes
-            .iter_mut()
-            .map(|node| node.list(acknowledged.len()))
-            .collect();
+        lists = lists_of(&mut nodes);
     }
     eprintln!(
         "{proposed} proposed, {} acknowledged, {} delivered",

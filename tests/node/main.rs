@@ -6,6 +6,7 @@ mod attack;
 mod contacts;
 mod departed;
 mod flapping;
+mod forged;
 mod guests;
 mod hostile;
 mod idle;

@@ -252,6 +252,14 @@ impl Process {
 
     /// The members of its set, once there are so many.
     pub(crate) fn list(&mut self, len: usize) -> BTreeSet<String> {
+        self.list_once(|list| list.len() >= len)
+    }
+
+    /// The members of its set, once they are enough or a minute has passed.
+    pub(crate) fn list_once(
+        &mut self,
+        enough: impl Fn(&BTreeSet<String>) -> bool,
+    ) -> BTreeSet<String> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let line = self.ask("list");
@@ -260,7 +268,7 @@ impl Process {
                 .filter(|word| !word.is_empty())
                 .map(str::to_owned)
                 .collect();
-            if list.len() >= len || Instant::now() > deadline {
+            if enough(&list) || Instant::now() > deadline {
                 return list;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -382,6 +390,7 @@ async fn serve(number: usize, listen: SocketAddr, known_as: &[SocketAddr], path:
         match words[..] {
             ["add", item] => drop(tokio::spawn(add(node.clone(), item.to_owned()))),
             ["burst", from, to] => say(burst(&node, from, to).await),
+            ["callers", callers, each] => say(callers_add(&node, callers, each).await),
             ["latency", count] => say(latency(&node, count, &spent).await),
             ["fill", from, to] => say(fill(&node, from, to).await),
             ["renew"] => {
@@ -431,6 +440,28 @@ async fn burst(node: &Node<Set>, from: &str, to: &str) -> u128 {
     }
     while let Some(done) = all.join_next().await {
         done.expect("no panic").expect("delivered");
+    }
+    begin.elapsed().as_millis()
+}
+
+/// So many callers add so many each, every one of them when its last is delivered. The milliseconds
+/// that it took.
+async fn callers_add(node: &Node<Set>, callers: &str, each: &str) -> u128 {
+    let number = |word: &str| word.parse::<u32>().expect("a number");
+    let (callers, each, begin) = (number(callers), number(each), Instant::now());
+    let mut all = tokio::task::JoinSet::new();
+    for caller in 0..callers {
+        let node = node.clone();
+        all.spawn(async move {
+            for count in 0..each {
+                let item = format!("{} {caller} {count}", node.actor());
+                let made = node.propose_with(move |set| Some(set.add(item))).await;
+                made.expect("delivered");
+            }
+        });
+    }
+    while let Some(done) = all.join_next().await {
+        done.expect("no panic");
     }
     begin.elapsed().as_millis()
 }

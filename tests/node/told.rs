@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bft_crdts::codec::{Digest, Limits};
-use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Standing};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Summary};
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::node::{Link, Node, Status};
 use bft_crdts::store::MemoryStore;
@@ -26,13 +26,13 @@ async fn claim(node: &Node<Set>, number: usize, messages: u64) -> (Link, Status)
         seq: Seq::new(messages),
         digest: Digest::from_bytes([0; 32]),
     };
-    let standing = Standing {
+    let summary = Summary {
         generation: Default::default(),
         frontier: [(key(1).actor(), ahead)].into(),
         convicted: [].into(),
     };
-    let standing = member.sign(&node.network(), standing).into_claim();
-    let (from, body) = (member.actor(), Body::Receipt(standing.into()));
+    let summary = member.sign(&node.network(), summary).into_claim();
+    let (from, body) = (member.actor(), Body::SummaryAck(summary.into()));
     link.send(Packet { from, to, body }).await.expect("sent");
     let heard = async {
         loop {

@@ -9,8 +9,8 @@ use bft_crdts::actor::{Actor, Signed, SigningActor};
 use bft_crdts::codec::{Digest, decode, encode};
 use bft_crdts::evidence::Exclusive;
 use bft_crdts::membership::{
-    Agreement, Ballot, Boundary, Certificate, Generation, QuorumCertificate, Record, Round, Said,
-    Speech, Tally, Timeouts, Turn,
+    Agreement, AgreementMessage, AgreementOutput, Boundary, Certificate, Generation,
+    QuorumCertificate, Record, Round, Tally, Timeouts, Vote, VoteKind,
 };
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -43,7 +43,7 @@ struct Member {
 /// A liar: its key, and what it has heard.
 struct Liar {
     key: SigningActor,
-    heard: Vec<Signed<Ballot>>,
+    heard: Vec<Signed<Vote>>,
 }
 
 struct World {
@@ -52,9 +52,9 @@ struct World {
     keys: Vec<SigningActor>,
     members: BTreeMap<usize, Member>,
     liars: BTreeMap<usize, Liar>,
-    post: Vec<(usize, usize, Speech)>,
-    said: BTreeMap<Actor, Vec<Ballot>>,
-    decisions: BTreeMap<usize, QuorumCertificate<Ballot>>,
+    post: Vec<(usize, usize, AgreementMessage)>,
+    said: BTreeMap<Actor, Vec<Vote>>,
+    decisions: BTreeMap<usize, QuorumCertificate<Vote>>,
     convicted: BTreeSet<Actor>,
     /// Whether packets are lost and members crash.
     storm: bool,
@@ -127,30 +127,34 @@ impl World {
 
     /// One input and what follows from it: records, then packets. A crash falls between any two
     /// records.
-    fn input(&mut self, seat: usize, input: &mut dyn FnMut(&mut Agreement) -> Turn) {
+    fn input(&mut self, seat: usize, input: &mut dyn FnMut(&mut Agreement) -> AgreementOutput) {
         let member = self.members.get_mut(&seat).expect("a correct member");
-        let mut turn = input(&mut member.agreement);
-        let crash = self.storm && !turn.persist.is_empty() && self.chance.random_bool(0.05);
+        let mut output = input(&mut member.agreement);
+        let crash = self.storm && !output.persist.is_empty() && self.chance.random_bool(0.05);
         if crash {
-            turn.persist
-                .truncate(self.chance.random_range(0..=turn.persist.len()));
-            member.disk.append(&mut turn.persist);
+            output
+                .persist
+                .truncate(self.chance.random_range(0..=output.persist.len()));
+            member.disk.append(&mut output.persist);
             let disk = member.disk.clone();
             return self.boot(seat, disk);
         }
-        member.disk.append(&mut turn.persist);
-        assert_eq!(turn.forgotten, None, "a correct member knows its own votes");
-        for evidence in &turn.faults {
+        member.disk.append(&mut output.persist);
+        assert_eq!(
+            output.forgotten, None,
+            "a correct member knows its own votes"
+        );
+        for evidence in &output.faults {
             let guilty = evidence.verify(self.last.network()).expect("good evidence");
             self.convicted.insert(guilty);
         }
-        if let Some(speech) = turn.send {
-            self.broadcast(seat, &speech);
+        if let Some(message) = output.send {
+            self.broadcast(seat, &message);
         }
-        if let Some(decision) = turn.decided {
+        if let Some(decision) = output.decided {
             self.decide(seat, decision);
         }
-        for value in turn.validate {
+        for value in output.validate {
             if !self.storm || self.chance.random_bool(0.3) {
                 self.input(seat, &mut |agreement| {
                     agreement.validated(value, is_good(&value))
@@ -159,44 +163,44 @@ impl World {
         }
     }
 
-    fn broadcast(&mut self, seat: usize, speech: &Speech) {
-        self.witness(seat, speech);
+    fn broadcast(&mut self, seat: usize, message: &AgreementMessage) {
+        self.witness(seat, message);
         for to in (0..self.keys.len()).filter(|to| *to != seat) {
-            self.post.push((seat, to, speech.clone()));
+            self.post.push((seat, to, message.clone()));
         }
     }
 
     /// No correct member ever signs two statements of a kind in a round, across crashes too.
-    fn witness(&mut self, seat: usize, speech: &Speech) {
+    fn witness(&mut self, seat: usize, message: &AgreementMessage) {
         let me = self.keys[seat].actor();
         let said = self.said.entry(me).or_default();
-        for claim in speech.ballots.iter().filter(|claim| claim.signer == me) {
-            let ballot = claim.statement;
+        for claim in message.votes.iter().filter(|claim| claim.signer == me) {
+            let vote = claim.statement;
             assert!(
-                !said.iter().any(|other| other.excludes(&ballot, &me)),
-                "{ballot:?}"
+                !said.iter().any(|other| other.excludes(&vote, &me)),
+                "{vote:?}"
             );
-            if !said.contains(&ballot) {
-                said.push(ballot);
+            if !said.contains(&vote) {
+                said.push(vote);
             }
         }
     }
 
-    fn decide(&mut self, seat: usize, decision: QuorumCertificate<Ballot>) {
-        let Said::Precommit(Some(decided)) = decision.statement.said else {
+    fn decide(&mut self, seat: usize, decision: QuorumCertificate<Vote>) {
+        let VoteKind::Precommit(Some(decided)) = decision.statement.kind else {
             panic!("no decision: {decision:?}");
         };
         assert!(is_good(&decided), "a bad value was decided");
         for other in self.decisions.values() {
             assert_eq!(
-                other.statement.said, decision.statement.said,
+                other.statement.kind, decision.statement.kind,
                 "two decisions"
             );
         }
-        let checked = self
-            .last
-            .committee()
-            .certify(self.last.network(), decision.claim(), |_| None);
+        let checked =
+            self.last
+                .committee()
+                .certify(self.last.network(), decision.claim(), |_, _| false);
         assert!(checked.is_ok());
         self.decisions.insert(seat, decision);
         if self.storm && self.chance.random_bool(0.8) {
@@ -210,35 +214,35 @@ impl World {
             return;
         }
         let index = self.chance.random_range(0..self.post.len());
-        let (from, to, speech) = self.post.swap_remove(index);
+        let (from, to, message) = self.post.swap_remove(index);
         let precommits =
-            |claim: &Signed<Ballot>| matches!(claim.statement.said, Said::Precommit(_));
-        let hushed = speech.ballots.iter().any(precommits) && self.chance.random_bool(self.hush);
+            |claim: &Signed<Vote>| matches!(claim.statement.kind, VoteKind::Precommit(_));
+        let hushed = message.votes.iter().any(precommits) && self.chance.random_bool(self.hush);
         let down = self.cut.contains(&(from, to)) || self.alone.contains(&from) || hushed;
         if self.storm && (down || self.chance.random_bool(self.loss)) {
             return;
         }
         if self.storm && self.chance.random_bool(0.1) {
-            self.post.push((from, to, speech.clone()));
+            self.post.push((from, to, message.clone()));
         }
-        let bytes = encode(&speech);
-        assert_eq!(decode(&bytes, bytes.len()).as_ref(), Ok(&speech));
+        let bytes = encode(&message);
+        assert_eq!(decode(&bytes, bytes.len()).as_ref(), Ok(&message));
         if let Some(liar) = self.liars.get_mut(&to) {
-            liar.heard.extend(speech.ballots);
+            liar.heard.extend(message.votes);
             let excess = liar.heard.len().saturating_sub(128);
             liar.heard.drain(..excess);
             return;
         }
         let mut reply = None;
         let honest = self.members.contains_key(&from);
-        self.input(to, &mut |agreement| match agreement.hear(&speech) {
-            Ok(mut turn) => {
-                reply = turn.reply.take();
-                turn
+        self.input(to, &mut |agreement| match agreement.hear(&message) {
+            Ok(mut output) => {
+                reply = output.reply.take();
+                output
             }
             Err(error) => {
                 assert!(!honest, "a correct member was refused: {error}");
-                Turn::default()
+                AgreementOutput::default()
             }
         });
         if let Some(reply) = reply {
@@ -270,8 +274,8 @@ impl World {
             }
         }
         if let Some(quorum) = self.withheld(seat) {
-            let ballots = self.revived(seat, &quorum.statement).into_iter().collect();
-            self.whisper(seat, ballots, vec![quorum.claim()]);
+            let votes = self.revived(seat, &quorum.statement).into_iter().collect();
+            self.whisper(seat, votes, vec![quorum.claim()]);
         }
     }
 
@@ -279,25 +283,25 @@ impl World {
     fn whisper(
         &mut self,
         seat: usize,
-        ballots: Vec<Signed<Ballot>>,
-        quorums: Vec<Arc<Certificate<Ballot>>>,
+        votes: Vec<Signed<Vote>>,
+        quorums: Vec<Arc<Certificate<Vote>>>,
     ) {
-        let speech = Speech { ballots, quorums };
+        let message = AgreementMessage { votes, quorums };
         for to in (0..self.keys.len()).filter(|to| *to != seat) {
             if self.chance.random_bool(0.4) {
-                self.post.push((seat, to, speech.clone()));
+                self.post.push((seat, to, message.clone()));
             }
         }
     }
 
     /// What somebody else said, in the liar's name.
-    fn agreeing(&mut self, seat: usize) -> Option<Ballot> {
+    fn agreeing(&mut self, seat: usize) -> Option<Vote> {
         let heard = &self.liars[&seat].heard;
         let any = self.chance.random_range(0..heard.len().max(1));
         Some(heard.get(any)?.statement)
     }
 
-    fn babble(&mut self) -> Ballot {
+    fn babble(&mut self) -> Vote {
         let furthest = self.furthest();
         let round = match self.chance.random_range(0..8) {
             0 => u32::MAX - self.chance.random_range(0..2),
@@ -305,24 +309,24 @@ impl World {
             _ => furthest.saturating_sub(self.chance.random_range(0..2)),
         };
         let named = value(self.chance.random_range(0..=GOOD + 2));
-        let vote = Some(named).filter(|_| self.chance.random_bool(0.7));
-        let said = match self.chance.random_range(0..3) {
-            0 => Said::Proposal {
+        let voted = Some(named).filter(|_| self.chance.random_bool(0.7));
+        let kind = match self.chance.random_range(0..3) {
+            0 => VoteKind::Proposal {
                 value: named,
                 valid_round: None,
             },
-            1 => Said::Prevote(vote),
-            _ => Said::Precommit(vote),
+            1 => VoteKind::Prevote(voted),
+            _ => VoteKind::Precommit(voted),
         };
-        ballot(round, said)
+        vote(round, kind)
     }
 
     /// A good value, when the liar coordinates a round that members are about to be in.
-    fn another(&mut self, seat: usize) -> Option<Ballot> {
+    fn another(&mut self, seat: usize) -> Option<Vote> {
         let value = value(self.chance.random_range(0..=GOOD));
         let valid_round = None;
-        let said = Said::Proposal { value, valid_round };
-        Some(ballot(self.turn_of(seat)?, said))
+        let kind = VoteKind::Proposal { value, valid_round };
+        Some(vote(self.turn_of(seat)?, kind))
     }
 
     fn turn_of(&self, seat: usize) -> Option<u32> {
@@ -340,17 +344,17 @@ impl World {
 
     /// A proposal of what a quorum prevoted at any time, when the liar coordinates this round or
     /// the next.
-    fn revived(&self, seat: usize, prevote: &Ballot) -> Option<Signed<Ballot>> {
-        let Said::Prevote(Some(value)) = prevote.said else {
+    fn revived(&self, seat: usize, prevote: &Vote) -> Option<Signed<Vote>> {
+        let VoteKind::Prevote(Some(value)) = prevote.kind else {
             return None;
         };
         let round = self.turn_of(seat)?;
         let valid_round = Some(prevote.round);
-        let said = Said::Proposal { value, valid_round };
-        Some(*self.keys[seat].sign(self.last.network(), ballot(round, said)))
+        let kind = VoteKind::Proposal { value, valid_round };
+        Some(*self.keys[seat].sign(self.last.network(), vote(round, kind)))
     }
 
-    fn withheld(&mut self, seat: usize) -> Option<QuorumCertificate<Ballot>> {
+    fn withheld(&mut self, seat: usize) -> Option<QuorumCertificate<Vote>> {
         let statement = self.agreeing(seat)?;
         let liar = &self.liars[&seat];
         let mut tally = Tally::new(statement);
@@ -393,9 +397,10 @@ impl World {
     }
 
     /// Delivers everything but what does not pass.
-    fn drain_through(&mut self, passes: impl Fn(usize, &Speech) -> bool) {
+    fn drain_through(&mut self, passes: impl Fn(usize, &AgreementMessage) -> bool) {
         loop {
-            self.post.retain(|(from, _, speech)| passes(*from, speech));
+            self.post
+                .retain(|(from, _, message)| passes(*from, message));
             if self.post.is_empty() {
                 return;
             }
@@ -404,14 +409,14 @@ impl World {
     }
 
     /// A liar says this to everybody.
-    fn say(&mut self, seat: usize, round: u32, said: Said) {
-        let claim = *self.keys[seat].sign(self.last.network(), ballot(round, said));
+    fn say(&mut self, seat: usize, round: u32, kind: VoteKind) {
+        let claim = *self.keys[seat].sign(self.last.network(), vote(round, kind));
         for to in (0..self.keys.len()).filter(|to| *to != seat) {
-            let speech = Speech {
-                ballots: vec![claim],
+            let message = AgreementMessage {
+                votes: vec![claim],
                 quorums: vec![],
             };
-            self.post.push((seat, to, speech));
+            self.post.push((seat, to, message));
         }
     }
 
@@ -462,11 +467,11 @@ impl World {
     }
 }
 
-fn ballot(round: u32, said: Said) -> Ballot {
-    Ballot {
+fn vote(round: u32, kind: VoteKind) -> Vote {
+    Vote {
         generation: Generation::GENESIS,
         round: Round::new(round),
-        said,
+        kind,
     }
 }
 
@@ -530,11 +535,11 @@ fn prevotes_that_reach_one_member_only_do_not_keep_the_others_from_deciding() {
     }
 }
 
-fn precommits(speech: &Speech) -> bool {
-    let precommit = |ballot: &Ballot| matches!(ballot.said, Said::Precommit(_));
-    let mut ballots = speech.ballots.iter().map(|claim| &claim.statement);
-    let mut quorums = speech.quorums.iter().map(|quorum| &quorum.statement);
-    ballots.any(precommit) || quorums.any(precommit)
+fn precommits(message: &AgreementMessage) -> bool {
+    let precommit = |vote: &Vote| matches!(vote.kind, VoteKind::Precommit(_));
+    let mut votes = message.votes.iter().map(|claim| &claim.statement);
+    let mut quorums = message.quorums.iter().map(|quorum| &quorum.statement);
+    votes.any(precommit) || quorums.any(precommit)
 }
 
 /// One member decides alone and falls silent; the liar leads the two others, who are locked, into
@@ -545,7 +550,7 @@ fn who_is_locked_does_not_follow_a_liar_to_another_value_even_after_a_crash() {
     for (seed, crash) in [(1, false), (2, true), (3, false), (4, true)] {
         let chance = ChaCha8Rng::seed_from_u64(seed);
         let mut world = World::cast(chance, 4, &BTreeSet::from([1]), false);
-        let passes = |from, speech: &Speech| from != 0 || !precommits(speech);
+        let passes = |from, message: &AgreementMessage| from != 0 || !precommits(message);
         world.drain_through(passes);
         assert!(world.decisions.keys().eq([&0]), "one has decided");
         if crash {
@@ -554,15 +559,15 @@ fn who_is_locked_does_not_follow_a_liar_to_another_value_even_after_a_crash() {
                 world.boot(seat, disk);
             }
         }
-        let decided = world.decisions[&0].statement.said;
+        let decided = world.decisions[&0].statement.kind;
         let mut others = (0..=GOOD).map(value);
-        let other = others.find(|other| Said::Precommit(Some(*other)) != decided);
+        let other = others.find(|other| VoteKind::Precommit(Some(*other)) != decided);
         let value = other.expect("several values");
-        world.say(1, 0, Said::Precommit(None));
+        world.say(1, 0, VoteKind::Precommit(None));
         let valid_round = None;
-        world.say(1, 1, Said::Proposal { value, valid_round });
-        world.say(1, 1, Said::Prevote(Some(value)));
-        world.say(1, 1, Said::Precommit(Some(value)));
+        world.say(1, 1, VoteKind::Proposal { value, valid_round });
+        world.say(1, 1, VoteKind::Prevote(Some(value)));
+        world.say(1, 1, VoteKind::Precommit(Some(value)));
         for _ in 0..20 {
             world.drain_through(passes);
             [2, 3].into_iter().for_each(|seat| world.tick(seat));
@@ -581,7 +586,7 @@ fn who_leaves_a_round_shows_the_others_why() {
     let mut world = World::cast(chance, 4, &BTreeSet::from([0]), false);
     while world.round(3) == 0 {
         (1..4).for_each(|seat| world.tick(seat));
-        world.drain_through(|from, speech| from != 3 || !precommits(speech));
+        world.drain_through(|from, message| from != 3 || !precommits(message));
     }
     assert_eq!((world.round(1), world.round(2)), (0, 0));
     world.calm();

@@ -6,8 +6,8 @@ use crate::common::{Set, Table, add, dot, echoes, genesis_of, key, keys, kinds, 
 use bft_crdts::actor::{BadSignature, Sig, Signed, Statement};
 use bft_crdts::codec::{DecodeError, Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, Echo, Equivocation, Fault, Message, Packet, PacketError, Proposal,
-    ProposeError, Record, Replica, Request, Segment,
+    Body, Certificate, Echo, Equivocation, Fault, Message, Packet, PacketError, Proposal,
+    ProposeError, PullRequest, PullResponse, Record, Replica, Segment,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::evidence::{Conflict, EvidenceError};
@@ -479,13 +479,15 @@ fn an_early_proposal_is_held_and_echoed_when_what_it_rests_on_is_delivered() {
     table.hand_over(early.clone()).expect("held");
     assert!(table.wire.is_empty() && table.records[3].is_empty());
     assert!(table.replicas[3].memory_use().lane_bytes > 0);
-    let chunk = Body::Certificate(newest(&mut table, 0));
+    let certificate = Body::Certificate(newest(&mut table, 0));
     let addition = table.first(0, &[add(table.actor(0), 1, 7)]);
     table
         .give(table.actor(0), 3, proposal(&addition))
         .expect("a proposal");
     table.take_wire();
-    table.give(table.actor(0), 3, chunk).expect("a certificate");
+    table
+        .give(table.actor(0), 3, certificate)
+        .expect("a certificate");
     let sent = table.take_wire();
     let echoes = echoes(&sent);
     assert_eq!(echoes.len(), 1, "{:?}", kinds(&sent));
@@ -593,7 +595,7 @@ fn a_certificate_that_contradicts_our_lock_is_delivered_and_convicts_the_source(
         .expect("echoed");
     table.take_wire();
     let certificate = table.certificate(&[0, 1, 2], &other);
-    let chunk = Segment {
+    let segment = Segment {
         source: other.message.source,
         proposals: vec![Arc::clone(&other)],
         certificate: Some(Arc::clone(&certificate)),
@@ -603,14 +605,14 @@ fn a_certificate_that_contradicts_our_lock_is_delivered_and_convicts_the_source(
         .expect("a good certificate");
     assert_eq!(kinds(&table.take_wire()), ["evidence", "request"]);
     table.ask(3, 1);
-    let answer = Answer {
-        foundings: Vec::new(),
+    let answer = PullResponse {
+        proofs: Vec::new(),
         pruned: false,
-        segments: vec![chunk],
-        standing: Some(table.standing(1)),
+        segments: vec![segment],
+        summary: Some(table.summary(1)),
     };
     table
-        .give(table.actor(1), 3, Body::Answer(answer))
+        .give(table.actor(1), 3, Body::PullResponse(answer))
         .expect("an answer");
     assert_eq!(table.delivered[3].len(), 1);
     assert!(table.replicas[3].algorithm().contains(&2));
@@ -632,18 +634,18 @@ fn a_contradicting_certificate_whose_message_comes_without_the_source_s_signatur
     });
     table.ask(3, 1);
     for (message, good) in [(unsigned, false), (other, true)] {
-        let chunk = Segment {
+        let segment = Segment {
             source: message.message.source,
             proposals: vec![message],
             certificate: Some(Arc::clone(&certificate)),
         };
-        let answer = Answer {
-            foundings: Vec::new(),
+        let answer = PullResponse {
+            proofs: Vec::new(),
             pruned: false,
-            segments: vec![chunk],
-            standing: Some(table.standing(1)),
+            segments: vec![segment],
+            summary: Some(table.summary(1)),
         };
-        let taken = table.give(table.actor(1), 3, Body::Answer(answer));
+        let taken = table.give(table.actor(1), 3, Body::PullResponse(answer));
         assert_eq!(
             taken.is_ok(),
             good,
@@ -680,20 +682,20 @@ fn a_proposal_that_contradicts_a_certified_early_message_convicts_and_is_not_ech
     let mut table = Table::of(4);
     let early = table.first(1, &[remove(table.actor(0), 1, 7)]);
     let certificate = table.certificate(&[0, 1, 2], &early);
-    let chunk = Segment {
+    let segment = Segment {
         source: early.message.source,
         proposals: vec![early],
         certificate: Some(certificate),
     };
     table.ask(3, 2);
-    let answer = Answer {
-        foundings: Vec::new(),
+    let answer = PullResponse {
+        proofs: Vec::new(),
         pruned: false,
-        segments: vec![chunk],
-        standing: Some(table.standing(2)),
+        segments: vec![segment],
+        summary: Some(table.summary(2)),
     };
     table
-        .give(table.actor(2), 3, Body::Answer(answer))
+        .give(table.actor(2), 3, Body::PullResponse(answer))
         .expect("held");
     table.take_wire();
     let other = table.first(1, &[add(table.actor(1), 1, 7)]);
@@ -840,42 +842,42 @@ fn a_certified_message_with_the_wrong_parent_is_refused() {
         refused,
         Err(PacketError::WrongParent(dot(table.actor(0), 1)))
     );
-    let chunk = Segment {
+    let segment = Segment {
         source: orphan.message.source,
         proposals: vec![orphan],
         certificate: Some(certificate),
     };
     table.ask(3, 1);
-    let answer = Answer {
-        foundings: Vec::new(),
+    let answer = PullResponse {
+        proofs: Vec::new(),
         pruned: false,
-        segments: vec![chunk],
-        standing: Some(table.standing(1)),
+        segments: vec![segment],
+        summary: Some(table.summary(1)),
     };
-    let refused = table.give(table.actor(1), 3, Body::Answer(answer));
+    let refused = table.give(table.actor(1), 3, Body::PullResponse(answer));
     assert_eq!(refused, Err(PacketError::Segment(table.actor(0))));
 }
 
 // ---- catching up
 
 #[test]
-fn a_stretch_that_does_not_hold_together_is_refused_whole() {
+fn a_segment_that_does_not_hold_together_is_refused_whole() {
     let mut table = Table::of(4);
     for member in 0..4 {
         table.add(0, member);
         let last = table.actor(3);
         table.carry(|packet| packet.to != last);
     }
-    let asker = table.standing(3);
-    let request = Request {
-        standing: Some(asker),
+    let asker = table.summary(3);
+    let request = PullRequest {
+        summary: Some(asker),
         known: Generation::GENESIS,
         held: [].into(),
     };
     table
-        .give(table.actor(3), 1, Body::Request(request))
+        .give(table.actor(3), 1, Body::PullRequest(request))
         .expect("a request");
-    let Body::Answer(good) = table.wire.pop_back().expect("an answer").body else {
+    let Body::PullResponse(good) = table.wire.pop_back().expect("an answer").body else {
         panic!("an answer");
     };
     assert_eq!(good.segments[0].proposals.len(), 4);
@@ -896,31 +898,31 @@ fn a_stretch_that_does_not_hold_together_is_refused_whole() {
         .into_iter()
         .enumerate()
     {
-        let refused = table.give(table.actor(1), 3, Body::Answer(bad));
+        let refused = table.give(table.actor(1), 3, Body::PullResponse(bad));
         assert!(matches!(refused, Err(PacketError::Segment(_))), "{index}");
     }
     let mut forged = good.clone();
     let certificate = forged.segments[0].certificate.as_mut().expect("its proof");
     Arc::make_mut(certificate).signatures[1].1 = Sig::from_bytes([1; 64]);
-    let refused = table.give(table.actor(1), 3, Body::Answer(forged));
+    let refused = table.give(table.actor(1), 3, Body::PullResponse(forged));
     assert!(matches!(refused, Err(PacketError::Certificate(_))));
     let mut nobodys = good.clone();
     let outsider = key(100);
-    let standing = table.standing(1).statement.clone();
-    let standing = outsider.sign(&table.network(), standing).into_claim();
-    nobodys.standing = Some(Arc::new(standing));
+    let summary = table.summary(1).statement.clone();
+    let summary = outsider.sign(&table.network(), summary).into_claim();
+    nobodys.summary = Some(Arc::new(summary));
     table
-        .give(table.actor(1), 3, Body::Answer(nobodys))
-        .expect("a stretch proves itself, whoever brings it");
+        .give(table.actor(1), 3, Body::PullResponse(nobodys))
+        .expect("a segment proves itself, whoever brings it");
     assert_eq!(table.delivered[3].len(), 4);
 }
 
 #[test]
-fn a_standing_in_another_s_name_teaches_nothing() {
+fn a_summary_in_another_s_name_teaches_nothing() {
     let mut table = Table::of(4);
     table.add(0, 7);
     table.carry(|_| false);
-    let mut forged = Signed::clone(&table.standing(1));
+    let mut forged = Signed::clone(&table.summary(1));
     let head = Head {
         seq: Seq::new(1),
         digest: Digest::from_bytes([1; 32]),
@@ -930,17 +932,17 @@ fn a_standing_in_another_s_name_teaches_nothing() {
     let forged = Arc::new(forged);
     let bodies = [
         Body::Announce(Arc::clone(&forged)),
-        Body::Receipt(Arc::clone(&forged)),
-        Body::Request(Request {
-            standing: Some(Arc::clone(&forged)),
+        Body::SummaryAck(Arc::clone(&forged)),
+        Body::PullRequest(PullRequest {
+            summary: Some(Arc::clone(&forged)),
             known: Generation::GENESIS,
             held: [].into(),
         }),
-        Body::Answer(Answer {
-            foundings: Vec::new(),
+        Body::PullResponse(PullResponse {
+            proofs: Vec::new(),
             pruned: false,
             segments: vec![],
-            standing: Some(forged),
+            summary: Some(forged),
         }),
     ];
     table.ask(0, 2);
@@ -950,14 +952,14 @@ fn a_standing_in_another_s_name_teaches_nothing() {
 }
 
 #[test]
-fn the_largest_stretch_that_tight_limits_allow_reaches_a_member_that_was_absent() {
+fn the_largest_segment_that_tight_limits_allow_reaches_a_member_that_was_absent() {
     let mut limits = Limits::default();
     limits.seats = 4;
     limits.lanes = 4;
     limits.message_bytes = 2048;
     limits.message_ops = 64;
-    limits.chunk_messages = 1;
-    limits.chunk_bytes = 1;
+    limits.segment_messages = 1;
+    limits.segment_bytes = 1;
     // The smallest packet that the limits' own check admits.
     limits.packet_bytes = (1..20_000)
         .find(|bytes| {

@@ -1,5 +1,5 @@
 //! Whoever was away ends level with the others, over the ends of generations too, and serves what
-//! it keeps in stretches that others take.
+//! it keeps in segments that others take.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use crate::common::{Table, add, remove};
 use bft_crdts::actor::Statement;
 use bft_crdts::codec::{DecodeError, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Packet, PacketError, Proposal, Record, Request, Segment, Standing,
+    Body, Packet, PacketError, Proposal, PullRequest, PullResponse, Record, Segment, Summary,
 };
 use bft_crdts::dot::{Head, Seq};
-use bft_crdts::membership::{Change, Founding, Generation};
+use bft_crdts::membership::{Change, Generation, GenerationProof};
 
 /// Who is away, and whose lane it misses.
 const AWAY: usize = 3;
 const SOURCE: usize = 0;
 
-/// Four members with small chunks. All have the first `known` messages of a lane. Of each
+/// Four members with small segments. All have the first `known` messages of a lane. Of each
 /// generation after, one is away from the number that is given, and from the end.
-fn missed(chunk: u32, known: u8, of_generations: &[u8]) -> Table {
+fn missed(most: u32, known: u8, of_generations: &[u8]) -> Table {
     let mut limits = Limits::default();
-    limits.chunk_messages = chunk;
+    limits.segment_messages = most;
     let mut table = Table::bounded(4, limits);
     for member in 0..known {
         table.add(SOURCE, member);
@@ -52,7 +52,7 @@ fn without_away(table: &Table) -> impl FnMut(&Packet) -> bool + use<> {
 fn renew(table: &mut Table) {
     let next = table.replicas[SOURCE].generation().next();
     for seat in 0..AWAY {
-        // The last ones hold an authorised change already.
+        // The last ones hold a certified change already.
         if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
             table.spend(seat, step);
         }
@@ -72,32 +72,32 @@ fn renew(table: &mut Table) {
 }
 
 /// What `seat` answers to somebody who has the lane up to `from` and knows all generations.
-fn asked(table: &mut Table, seat: usize, from: u64) -> Answer {
-    // Who asks from where it stands says so in its standing: here one that has nothing, and holds
+fn asked(table: &mut Table, seat: usize, from: u64) -> PullResponse {
+    // Who asks from where it stands says so in its summary: here one that has nothing, and holds
     // the rest.
     let nobody = crate::common::key(77);
-    let statement = Standing {
+    let statement = Summary {
         generation: Generation::GENESIS,
         frontier: BTreeMap::new(),
         convicted: [].into(),
     };
-    let standing = nobody.sign(&table.network(), statement).into_claim();
-    let request = Request {
-        standing: Some(Arc::new(standing)),
+    let summary = nobody.sign(&table.network(), statement).into_claim();
+    let request = PullRequest {
+        summary: Some(Arc::new(summary)),
         known: table.replicas[seat].generation(),
         held: [(table.actor(SOURCE), Seq::new(from))].into(),
     };
     table.take_wire();
-    let given = table.give(nobody.actor(), seat, Body::Request(request));
+    let given = table.give(nobody.actor(), seat, Body::PullRequest(request));
     given.expect("a question");
     let answer = table.take_wire().into_iter().find_map(|p| match p.body {
-        Body::Answer(answer) => Some(answer),
+        Body::PullResponse(answer) => Some(answer),
         _ => None,
     });
     answer.expect("an answer")
 }
 
-/// From wherever somebody asks, it gets the next stretch, and no longer a one than it takes.
+/// From wherever somebody asks, it gets the next segment, and no longer a one than it takes.
 fn assert_serves_all(table: &mut Table, seat: usize) {
     let source = table.actor(SOURCE);
     let end = table.replicas[seat].head(&source).expect("a lane").seq;
@@ -108,13 +108,13 @@ fn assert_serves_all(table: &mut Table, seat: usize) {
     drop(messages);
     for from in first..end.number() {
         let answer = asked(table, seat, from);
-        let [chunk] = answer.segments.as_slice() else {
+        let [segment] = answer.segments.as_slice() else {
             panic!("nothing after {from} of {first}..{end}");
         };
-        assert!(!chunk.proposals.is_empty());
-        let next = chunk.proposals[0].message.seq;
+        assert!(!segment.proposals.is_empty());
+        let next = segment.proposals[0].message.seq;
         assert_eq!(next.number(), from + 1);
-        let body = Body::Answer(answer);
+        let body = Body::PullResponse(answer);
         assert_eq!(body.check(table.replicas[seat].limits()), Ok(()), "{from}");
     }
 }
@@ -136,17 +136,17 @@ fn took_a_snapshot(table: &Table) -> bool {
 }
 
 #[test]
-fn what_was_missed_up_to_the_end_of_a_generation_comes_by_its_lane_if_it_fits_a_chunk() {
-    const CHUNK: u8 = 3;
+fn what_was_missed_up_to_the_end_of_a_generation_comes_by_its_lane_if_it_fits_a_segment() {
+    const SEGMENT: u8 = 3;
     for known in 1..=4 {
         for before in 0..=5 {
             for after in [0, 1, 4] {
-                let mut table = missed(CHUNK.into(), known, &[before, after]);
+                let mut table = missed(SEGMENT.into(), known, &[before, after]);
                 ends_level(&mut table);
                 let told = table.delivered[AWAY].len();
                 let all = usize::from(known + before + after);
-                assert_eq!(took_a_snapshot(&table), before > CHUNK);
-                assert_eq!(told == all, before <= CHUNK, "{known}, {before}, {after}");
+                assert_eq!(took_a_snapshot(&table), before > SEGMENT);
+                assert_eq!(told == all, before <= SEGMENT, "{known}, {before}, {after}");
                 assert!(table.refused.is_empty(), "{:?}", table.refused);
             }
         }
@@ -197,11 +197,11 @@ fn come_back(table: &mut Table, restart: usize) -> usize {
 }
 
 #[test]
-fn who_holds_a_false_stretch_of_a_committee_that_is_over_ends_level_all_the_same() {
+fn who_holds_a_false_segment_of_a_committee_that_is_over_ends_level_all_the_same() {
     let mut table = missed(4, 1, &[3, 0]);
     table.take_wire();
     let generations = answer_to_away(&mut table);
-    learn(&mut table, generations.foundings, Vec::new());
+    learn(&mut table, generations.proofs, Vec::new());
     let source = table.actor(SOURCE);
     // The keys of the old committee are in wrong hands.
     let parent = table.replicas[AWAY].head(&source).expect("a lane");
@@ -221,7 +221,7 @@ fn who_holds_a_false_stretch_of_a_committee_that_is_over_ends_level_all_the_same
 }
 
 #[test]
-fn who_begins_two_generations_at_once_serves_stretches_that_end_with_each() {
+fn who_begins_two_generations_at_once_serves_segments_that_end_with_each() {
     let mut table = missed(4, 1, &[3, 0]);
     table.take_wire();
     let up_to_the_first = answer_to_away(&mut table).segments;
@@ -230,7 +230,7 @@ fn who_begins_two_generations_at_once_serves_stretches_that_end_with_each() {
         table.carry(without_away(&table));
     }
     renew(&mut table);
-    let generations = answer_to_away(&mut table).foundings;
+    let generations = answer_to_away(&mut table).proofs;
     assert_eq!(generations.len(), 2);
     learn(&mut table, generations, up_to_the_first);
     assert_eq!(table.delivered[AWAY].len(), 4);
@@ -243,43 +243,43 @@ fn who_begins_two_generations_at_once_serves_stretches_that_end_with_each() {
 }
 
 /// What the one that is away would be answered.
-fn answer_to_away(table: &mut Table) -> Answer {
-    let request = Request {
-        standing: Some(table.standing(AWAY)),
+fn answer_to_away(table: &mut Table) -> PullResponse {
+    let request = PullRequest {
+        summary: Some(table.summary(AWAY)),
         known: Generation::GENESIS,
         held: BTreeMap::new(),
     };
     let asker = table.actor(AWAY);
     table.take_wire();
-    let given = table.give(asker, SOURCE, Body::Request(request));
+    let given = table.give(asker, SOURCE, Body::PullRequest(request));
     given.expect("a question");
     let mut packets = table.take_wire().into_iter();
     let answer = packets.find_map(|packet| match packet.body {
-        Body::Answer(answer) => Some(answer),
+        Body::PullResponse(answer) => Some(answer),
         _ => None,
     });
     answer.expect("an answer")
 }
 
 /// The one that is away is answered this.
-fn learn(table: &mut Table, foundings: Vec<Arc<Founding>>, chunks: Vec<Segment>) {
-    let answer = Answer {
-        foundings,
+fn learn(table: &mut Table, proofs: Vec<Arc<GenerationProof>>, segments: Vec<Segment>) {
+    let answer = PullResponse {
+        proofs,
         pruned: false,
-        segments: chunks,
-        standing: Some(table.standing(SOURCE)),
+        segments,
+        summary: Some(table.summary(SOURCE)),
     };
     table.ask(AWAY, SOURCE);
     let from = table.actor(SOURCE);
-    let given = table.give(from, AWAY, Body::Answer(answer));
+    let given = table.give(from, AWAY, Body::PullResponse(answer));
     given.expect("generations and certificates of theirs");
 }
 
 #[test]
-fn a_stretch_of_more_bytes_than_a_chunk_is_refused() {
+fn a_segment_of_too_many_bytes_is_refused() {
     let mut table = missed(4, 3, &[0]);
-    let body = Body::Answer(asked(&mut table, SOURCE, 0));
-    let Body::Answer(answer) = &body else {
+    let body = Body::PullResponse(asked(&mut table, SOURCE, 0));
+    let Body::PullResponse(answer) = &body else {
         return;
     };
     let sizes = answer.segments[0].proposals.iter();
@@ -287,9 +287,9 @@ fn a_stretch_of_more_bytes_than_a_chunk_is_refused() {
     assert_eq!(sizes.len(), 3);
     let len = sizes[0] + sizes[1];
     let mut limits = table.replicas[SOURCE].limits().clone();
-    limits.chunk_bytes = len as u32 + 1;
+    limits.segment_bytes = len as u32 + 1;
     assert_eq!(body.check(&limits), Ok(()));
-    limits.chunk_bytes = len as u32;
+    limits.segment_bytes = len as u32;
     let limit = len;
     assert_eq!(
         body.check(&limits),
@@ -299,7 +299,7 @@ fn a_stretch_of_more_bytes_than_a_chunk_is_refused() {
 
 /// Somebody stands where it did when it spoke in vain: of a lane that was not known here.
 #[test]
-fn a_standing_that_spoke_of_lanes_to_come_is_news_when_they_have_come() {
+fn a_summary_that_spoke_of_lanes_to_come_is_news_when_they_have_come() {
     let mut table = missed(4, 1, &[0]);
     let newcomer = table.enter(50, |_| ());
     let author = table.actor(newcomer);
@@ -317,12 +317,12 @@ fn a_standing_that_spoke_of_lanes_to_come_is_news_when_they_have_come() {
     table.add(newcomer, 200);
     table.carry(without_away(&table));
     table.take_wire();
-    let (from, standing) = (table.actor(SOURCE), table.standing(SOURCE));
-    let told = Body::Announce(standing);
+    let (from, summary) = (table.actor(SOURCE), table.summary(SOURCE));
+    let told = Body::Announce(summary);
     let given = table.give(from, AWAY, told.clone());
     given.expect("a member's word");
-    let founding = answer_to_away(&mut table).foundings[0].clone();
-    let given = table.give(from, AWAY, Body::Founding(founding));
+    let proof = answer_to_away(&mut table).proofs[0].clone();
+    let given = table.give(from, AWAY, Body::GenerationProof(proof));
     given.expect("a generation");
     assert_eq!(table.replicas[AWAY].generation().number(), 1);
     table.tick(AWAY);
@@ -337,26 +337,26 @@ fn a_standing_that_spoke_of_lanes_to_come_is_news_when_they_have_come() {
 
 // ---- what does not fit a generation that is to begin
 
-/// The one that is away is given a stretch by somebody who has no more than it has.
-fn given_while_behind(table: &mut Table, chunk: Segment) -> Result<(), PacketError> {
-    let answer = Answer {
-        foundings: Vec::new(),
+/// The one that is away is given a segment by somebody who has no more than it has.
+fn given_while_behind(table: &mut Table, segment: Segment) -> Result<(), PacketError> {
+    let answer = PullResponse {
+        proofs: Vec::new(),
         pruned: false,
-        segments: vec![chunk],
-        standing: Some(table.standing(AWAY)),
+        segments: vec![segment],
+        summary: Some(table.summary(AWAY)),
     };
     table.ask(AWAY, SOURCE);
     let from = table.actor(SOURCE);
-    table.give(from, AWAY, Body::Answer(answer))
+    table.give(from, AWAY, Body::PullResponse(answer))
 }
 
 #[test]
-fn a_stretch_that_ends_where_a_generation_does_and_is_another_is_refused_and_one_beyond_it_adds_nothing()
+fn a_segment_that_ends_where_a_generation_does_and_is_another_is_refused_and_one_beyond_it_adds_nothing()
  {
     let mut table = missed(4, 1, &[2, 0]);
     table.take_wire();
     let generations = answer_to_away(&mut table);
-    learn(&mut table, generations.foundings, Vec::new());
+    learn(&mut table, generations.proofs, Vec::new());
     let source = table.actor(SOURCE);
     let mut parent = table.replicas[AWAY].head(&source).expect("a lane");
     let mut proposals = Vec::new();
@@ -368,17 +368,17 @@ fn a_stretch_that_ends_where_a_generation_does_and_is_another_is_refused_and_one
         };
         proposals.push(table.sign(SOURCE, message));
         let last = proposals.last().expect("one");
-        let chunk = Segment {
+        let segment = Segment {
             source,
             proposals: proposals.clone(),
             certificate: Some(table.certificate(&[0, 1, 2], last)),
         };
         // The generation ends after the third.
         if count == 3 {
-            let refused = given_while_behind(&mut table, chunk);
+            let refused = given_while_behind(&mut table, segment);
             assert_eq!(refused, Err(PacketError::Closed(source)));
         } else if count > 3 {
-            given_while_behind(&mut table, chunk).expect("it may be good later");
+            given_while_behind(&mut table, segment).expect("it may be good later");
         }
         assert_eq!(table.replicas[AWAY].memory_use().lane_bytes, 0, "{count}");
     }
@@ -386,7 +386,7 @@ fn a_stretch_that_ends_where_a_generation_does_and_is_another_is_refused_and_one
 
 /// Its keys are in wrong hands, and the signatures are good.
 #[test]
-fn a_stretch_that_skips_a_number_or_is_of_two_sources_is_refused() {
+fn a_segment_that_skips_a_number_or_is_of_two_sources_is_refused() {
     let mut table = missed(4, 1, &[0]);
     let source = table.actor(SOURCE);
     let parent = table.replicas[AWAY].head(&source).expect("a lane");
@@ -396,20 +396,20 @@ fn a_stretch_that_skips_a_number_or_is_of_two_sources_is_refused() {
     other.source = table.actor(1);
     for (signer, message) in [(SOURCE, far), (1, other)] {
         let proposal = table.sign(signer, message);
-        let chunk = Segment {
+        let segment = Segment {
             source,
             certificate: Some(table.certificate(&[0, 1, 2], &proposal)),
             proposals: vec![proposal],
         };
-        let refused = given_while_behind(&mut table, chunk);
+        let refused = given_while_behind(&mut table, segment);
         assert_eq!(refused, Err(PacketError::Segment(source)));
     }
 }
 
-/// It holds a stretch whose first message is early, and is offered the same one again and a longer
+/// It holds a segment whose first message is early, and is offered the same one again and a longer
 /// one.
 #[test]
-fn a_stretch_that_waits_for_other_lanes_is_not_put_aside_for_another() {
+fn a_segment_that_waits_for_other_lanes_is_not_put_aside_for_another() {
     let mut table = missed(4, 1, &[0]);
     let source = table.actor(SOURCE);
     let parent = table.replicas[AWAY].head(&source).expect("a lane");
@@ -421,21 +421,21 @@ fn a_stretch_that_waits_for_other_lanes_is_not_put_aside_for_another() {
     let early = table.sign(SOURCE, early);
     let after = table.message(SOURCE, end, &[add(source, 2, 91)]);
     let after = table.sign(SOURCE, after);
-    let chunk = |proposals: &[&Arc<Proposal>], table: &Table| Segment {
+    let segment = |proposals: &[&Arc<Proposal>], table: &Table| Segment {
         source,
         certificate: proposals
             .last()
             .map(|last| table.certificate(&[0, 1, 2], last)),
         proposals: proposals.iter().map(|p| Arc::clone(p)).collect(),
     };
-    let first = chunk(&[&early], &table);
+    let first = segment(&[&early], &table);
     given_while_behind(&mut table, first.clone()).expect("held");
     let (held, written) = (table.replicas[AWAY].memory_use(), table.records[AWAY].len());
     assert!(held.lane_bytes > 0);
     for again in [
         first,
-        chunk(&[&early, &after], &table),
-        chunk(&[&after], &table),
+        segment(&[&early, &after], &table),
+        segment(&[&after], &table),
     ] {
         given_while_behind(&mut table, again).expect("nothing new");
         assert_eq!(table.replicas[AWAY].memory_use(), held);
@@ -448,18 +448,18 @@ fn a_stretch_that_waits_for_other_lanes_is_not_put_aside_for_another() {
 fn who_is_told_that_what_it_lacks_is_kept_by_nobody_fetches_the_snapshot() {
     let mut table = missed(4, 1, &[2, 0]);
     table.take_wire();
-    let foundings = answer_to_away(&mut table).foundings;
-    learn(&mut table, foundings, Vec::new());
+    let proofs = answer_to_away(&mut table).proofs;
+    learn(&mut table, proofs, Vec::new());
     table.take_wire();
-    let answer = Answer {
-        foundings: Vec::new(),
+    let answer = PullResponse {
+        proofs: Vec::new(),
         pruned: true,
         segments: Vec::new(),
-        standing: Some(table.standing(AWAY)),
+        summary: Some(table.summary(AWAY)),
     };
     table.ask(AWAY, SOURCE);
     let from = table.actor(SOURCE);
-    let given = table.give(from, AWAY, Body::Answer(answer));
+    let given = table.give(from, AWAY, Body::PullResponse(answer));
     given.expect("an answer");
     let asked = crate::common::kinds(&table.take_wire());
     assert_eq!(asked, ["fetch"; 3]);
@@ -469,8 +469,8 @@ fn who_is_told_that_what_it_lacks_is_kept_by_nobody_fetches_the_snapshot() {
 fn who_catches_up_asks_for_more_as_soon_as_it_is_answered() {
     let mut table = missed(2, 1, &[9]);
     table.take_wire();
-    let (from, standing) = (table.actor(SOURCE), table.standing(SOURCE));
-    let given = table.give(from, AWAY, Body::Announce(standing));
+    let (from, summary) = (table.actor(SOURCE), table.summary(SOURCE));
+    let given = table.give(from, AWAY, Body::Announce(summary));
     given.expect("a member's word");
     table.carry_all();
     table.assert_level();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bft_crdts::bank::{Bank, Money};
-use bft_crdts::deterministic_secure_broadcast::{Answer, Body, Packet, PacketError, Segment};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, PacketError, PullResponse, Segment};
 use bft_crdts::environment;
 use bft_crdts::membership::Generation;
 use bft_crdts::net::{Adversary, Equivocator, Event, Hand, Net, TICK_MICROS};
@@ -211,18 +211,18 @@ impl Adversary<Set> for Pusher {
                 if [packet.from, packet.to].contains(&other) {
                     continue;
                 }
-                let chunk = Segment {
+                let segment = Segment {
                     source: packet.from,
                     proposals: vec![Arc::clone(proposal)],
                     certificate: None,
                 };
-                let answer = Answer {
-                    foundings: Vec::new(),
+                let answer = PullResponse {
+                    proofs: Vec::new(),
                     pruned: false,
-                    segments: vec![chunk],
-                    standing: None,
+                    segments: vec![segment],
+                    summary: None,
                 };
-                hand.send(other, Body::Answer(answer));
+                hand.send(other, Body::PullResponse(answer));
             }
         }
         Some(packet)

@@ -7,8 +7,8 @@ use crate::common::{Set, Table, add, kinds, recover, remove};
 use bft_crdts::actor::{Actor, Signed, Statement};
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Consent, Echo, Equivocation, Message, Packet, Proposal, Record, Replica, Request,
-    Segment, Standing,
+    Body, ChangeApproval, Echo, Equivocation, Message, Packet, Proposal, PullRequest, PullResponse,
+    Record, Replica, Segment, Summary,
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::evidence::Conflict;
@@ -44,24 +44,24 @@ fn rebuilt(table: &Table, records: Vec<Record>) -> Replica<Set> {
 /// What a stranger is answered that has all lanes but one, and of that one so many messages.
 fn answer(table: &Table, replica: &mut Replica<Set>, lane: Actor, from: u64) -> Vec<Packet> {
     let stranger = crate::common::key(99);
-    let standing = Standing {
+    let summary = Summary {
         generation: Generation::GENESIS,
         frontier: BTreeMap::new(),
         convicted: [].into(),
     };
-    let standing = stranger.sign(&table.network(), standing).into_claim();
+    let summary = stranger.sign(&table.network(), summary).into_claim();
     let keys = table.keys.iter();
     let mut held: BTreeMap<_, _> = keys.map(|key| (key.actor(), Seq::MAX)).collect();
     held.insert(lane, Seq::new(from));
-    let request = Request {
-        standing: Some(Arc::new(standing)),
+    let request = PullRequest {
+        summary: Some(Arc::new(summary)),
         known: replica.generation(),
         held,
     };
     let packet = Packet {
         from: stranger.actor(),
         to: replica.actor(),
-        body: Body::Request(request),
+        body: Body::PullRequest(request),
     };
     let step = replica.handle_packet(packet).expect("a question");
     assert_eq!(kinds(&step.send), ["answer"]);
@@ -97,7 +97,7 @@ fn assert_rebuilds(table: &mut Table) {
 
 fn limits() -> Limits {
     let mut limits = Limits::default();
-    limits.chunk_messages = 2;
+    limits.segment_messages = 2;
     limits
 }
 
@@ -149,7 +149,7 @@ fn said(table: &Table, source: usize, parent: Option<&Proposal>, member: u8) -> 
     })
 }
 
-/// A stretch of which only the first message can be delivered.
+/// A segment of which only the first message can be delivered.
 fn half(table: &Table, source: usize) -> Segment {
     let first = said(table, source, None, 90 + source as u8);
     let second = said(table, source, Some(&first), 1);
@@ -166,15 +166,15 @@ fn give(table: &mut Table, from: usize, body: Body) {
     given.expect("what it takes");
 }
 
-fn give_segment(table: &mut Table, chunk: Segment) {
-    let answer = Answer {
-        foundings: Vec::new(),
+fn give_segment(table: &mut Table, segment: Segment) {
+    let answer = PullResponse {
+        proofs: Vec::new(),
         pruned: false,
-        segments: vec![chunk],
-        standing: Some(table.standing(0)),
+        segments: vec![segment],
+        summary: Some(table.summary(0)),
     };
     table.ask(ME, 0);
-    give(table, 0, Body::Answer(answer));
+    give(table, 0, Body::PullResponse(answer));
 }
 
 fn evidence(table: &Table, against: usize) -> Arc<Equivocation> {
@@ -193,9 +193,9 @@ fn in_every_state(table: &mut Table) {
     // It is bound to another's message.
     let locked = said(table, 2, None, 60);
     give(table, 2, Body::Proposal(locked));
-    // A stretch that is half delivered, and a certificate without its message.
-    let chunk = half(table, 3);
-    give_segment(table, chunk);
+    // A segment that is half delivered, and a certificate without its message.
+    let segment = half(table, 3);
+    give_segment(table, segment);
     let alone = said(table, 5, None, 80);
     let certificate = table.certificate(&QUORUM, &alone);
     give(table, 5, Body::Certificate(certificate));
@@ -225,8 +225,8 @@ fn a_checkpoint_rebuilds_the_very_replica_with_every_lane_in_another_state() {
 #[test]
 fn a_checkpoint_keeps_a_delivery_whose_certificate_counts_no_more() {
     let mut table = lived(0);
-    let chunk = half(&table, 3);
-    give_segment(&mut table, chunk);
+    let segment = half(&table, 3);
+    give_segment(&mut table, segment);
     let (me, head) = (table.actor(ME), table.replicas[ME].head(&table.actor(3)));
     table.take_wire();
     for seat in [0, 2, 3, 4, 5, 6] {
@@ -240,8 +240,8 @@ fn a_checkpoint_keeps_a_delivery_whose_certificate_counts_no_more() {
             .for_each(|seat| table.tick(seat));
     }
     table.take_wire();
-    let founding = founding(&mut table, 0);
-    give(&mut table, 0, founding);
+    let proof = proof(&mut table, 0);
+    give(&mut table, 0, proof);
     let replica = &table.replicas[ME];
     assert_eq!(replica.generation().number(), 1);
     assert_eq!(replica.head(&table.actor(3)), head);
@@ -251,8 +251,8 @@ fn a_checkpoint_keeps_a_delivery_whose_certificate_counts_no_more() {
 }
 
 /// What ended the first generation, as `seat` tells it.
-fn founding(table: &mut Table, seat: usize) -> Body {
-    let approval = consent(table, 2);
+fn proof(table: &mut Table, seat: usize) -> Body {
+    let approval = approval_by(table, 2);
     let given = table.give(table.actor(2), seat, Body::Approve(approval));
     given.expect("a word of a generation that is over");
     let mut told = table.take_wire().into_iter();
@@ -260,14 +260,14 @@ fn founding(table: &mut Table, seat: usize) -> Body {
     told.expect("what ended it").body
 }
 
-fn consent(table: &Table, by: usize) -> Arc<Consent> {
+fn approval_by(table: &Table, by: usize) -> Arc<ChangeApproval> {
     let change = Change::Renew;
     let approval = Approval {
         generation: Generation::GENESIS,
         change: change.key(),
     };
     let approval = table.keys[by].sign(&table.network(), approval).into_claim();
-    Arc::new(Consent { change, approval })
+    Arc::new(ChangeApproval { change, approval })
 }
 
 #[test]
@@ -280,8 +280,8 @@ fn there_is_no_checkpoint_while_a_change_is_open() {
 
     let mut frozen = lived(0);
     for seat in QUORUM {
-        let consent = consent(&frozen, seat);
-        give(&mut frozen, seat, Body::Approve(consent));
+        let approved = approval_by(&frozen, seat);
+        give(&mut frozen, seat, Body::Approve(approved));
     }
     assert!(frozen.replicas[ME].is_frozen() && !frozen.replicas[ME].has_approvals());
     assert_eq!(frozen.replicas[ME].checkpoint(), None);
@@ -303,8 +303,8 @@ fn there_is_no_checkpoint_while_a_change_is_open() {
     }
     behind.take_wire();
     assert!(behind.replicas[ME].checkpoint().is_some());
-    let founding = founding(&mut behind, 0);
-    give(&mut behind, 0, founding);
+    let proof = proof(&mut behind, 0);
+    give(&mut behind, 0, proof);
     assert_eq!(behind.replicas[ME].generation(), Generation::GENESIS);
     assert_eq!(behind.replicas[ME].checkpoint(), None);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bft_crdts::actor::Signed;
-use bft_crdts::deterministic_secure_broadcast::{Body, Packet, PacketError, Standing};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, PacketError, Summary};
 use bft_crdts::membership::Change;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 
@@ -54,7 +54,7 @@ fn pass(table: &mut Table, awake: &[usize], ticks: u32) {
 fn agree(table: &mut Table, awake: &[usize], change: Change) {
     let generation = table.replicas[awake[0]].generation().number() + 1;
     for chair in awake {
-        // A newcomer has no say yet, and the last ones hold an authorised change already.
+        // A newcomer has no say yet, and the last ones hold a certified change already.
         if let Ok(step) = table.replicas[*chair].approve(change) {
             table.spend(*chair, step);
         }
@@ -135,15 +135,15 @@ fn a_contact_is_believed_by_its_own_signature_alone() {
     for who in [contact.actor(), weak] {
         table.replicas[0].meet(who);
     }
-    let standing = Standing {
+    let summary = Summary {
         generation: table.replicas[0].generation(),
         frontier: BTreeMap::new(),
         convicted: BTreeSet::new(),
     };
     let network = table.network();
     let said = |by: &SigningActor, signer: Actor| {
-        let claim = by.sign(&network, standing.clone()).into_claim();
-        Body::Receipt(Arc::new(Signed { signer, ..claim }))
+        let claim = by.sign(&network, summary.clone()).into_claim();
+        Body::SummaryAck(Arc::new(Signed { signer, ..claim }))
     };
     for signer in [contact.actor(), weak] {
         let refused = table.give(contact.actor(), 0, said(&other, signer));

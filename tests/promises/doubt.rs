@@ -30,14 +30,14 @@ fn start(table: &mut Table, seat: usize, secret: u8) {
 /// Whether a packet carries a statement of its sender, if that is `seat`.
 fn says(table: &Table, seat: usize, packet: &Packet) -> bool {
     let signed = match &packet.body {
-        Body::Request(request) => request.standing.is_some(),
-        Body::Answer(answer) => answer.standing.is_some(),
+        Body::PullRequest(request) => request.summary.is_some(),
+        Body::PullResponse(answer) => answer.summary.is_some(),
         // What others signed, or nobody.
         Body::Recall(_)
         | Body::Recollection(_)
-        | Body::Fetch { .. }
+        | Body::FetchSnapshot { .. }
         | Body::Snapshot { .. }
-        | Body::Founding(_)
+        | Body::GenerationProof(_)
         | Body::Certificate(_)
         | Body::Evidence(_) => false,
         _ => true,
@@ -191,13 +191,13 @@ fn who_crashes_while_the_members_change_is_in_no_doubt_of_itself_and_an_old_copy
             }
         }
         // All are frozen and have reported; no generation begins.
-        table.carry(|packet| !matches!(packet.body, Body::Speech { .. }));
+        table.carry(|packet| !matches!(packet.body, Body::Agreement { .. }));
         assert!(table.replicas[0].is_frozen());
         if forgets {
             table.records[0] = copy;
         }
         start(&mut table, 0, 1);
-        table.carry(|packet| !matches!(packet.body, Body::Speech { .. }));
+        table.carry(|packet| !matches!(packet.body, Body::Agreement { .. }));
         assert_eq!(table.replicas[0].is_silenced(), forgets);
         table.run(40);
         assert_eq!(table.replicas[1].generation().number(), 1);

@@ -51,13 +51,14 @@ use bft_crdts::SecureBroadcastAlgorithm as _;
 use bft_crdts::actor::{Actor, Sig, Signed, SigningActor, Statement};
 use bft_crdts::codec::{Digest, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Consent, Echo, Fault, Packet, Proposal, Replica, Step,
+    Body, ChangeApproval, Echo, Fault, Packet, Proposal, Replica, Step,
 };
 use bft_crdts::dot::{Dot, Head};
 use bft_crdts::environment;
 use bft_crdts::membership::{
-    self, Approval, Authorisation, Ballot, Boundary, Change, Entry, Founding, Generation, Mark,
-    Report, Round, Said, Seat, Speech, Terms, Value,
+    self, AgreementMessage, Approval, Boundary, Change, ChangeCertificate, Entry, Generation,
+    GenerationDraft, GenerationProof, GenerationProposal, Mark, Report, Round, Seat, Vote,
+    VoteKind,
 };
 use bft_crdts::orswot::Op;
 use bft_crdts::snapshot::Snapshot;
@@ -120,8 +121,8 @@ enum Fact {
     Proposal(Arc<Proposal>),
     Echo(Signed<Echo>),
     Report(Signed<Report>),
-    Value(Arc<Value>),
-    Ballot(Signed<Ballot>),
+    Value(Arc<GenerationProposal>),
+    Vote(Signed<Vote>),
 }
 
 /// What a replica is given in one go.
@@ -159,7 +160,7 @@ struct Explorer {
     newcomer: SigningActor,
     last: Boundary,
     seats: Vec<Seat>,
-    authorisation: Authorisation,
+    change_certificate: ChangeCertificate,
     shown: Vec<Arc<Proposal>>,
     facts: Vec<Fact>,
     fact_ids: HashMap<Vec<u8>, usize>,
@@ -172,7 +173,7 @@ struct Explorer {
     parts: [HashMap<Bits, Vec<(usize, u32)>>; 3],
     masks: [Bits; 3],
     signed: RefCell<HashMap<(usize, Digest), Sig>>,
-    values: RefCell<HashMap<[u64; 3], Option<Arc<Value>>>>,
+    values: RefCell<HashMap<[u64; 3], Option<Arc<GenerationProposal>>>>,
     runs: u64,
 }
 
@@ -206,7 +207,7 @@ impl Explorer {
             })
             .collect();
         signatures.sort_by_key(|(seat, _)| *seat);
-        let authorisation = Authorisation {
+        let change_certificate = ChangeCertificate {
             change,
             approvals: Arc::new(membership::Certificate {
                 statement: approval,
@@ -222,7 +223,7 @@ impl Explorer {
             newcomer,
             seats: Table::of(5).seats(),
             last,
-            authorisation,
+            change_certificate,
             table,
             facts: Vec::new(),
             fact_ids: HashMap::new(),
@@ -282,7 +283,7 @@ impl Explorer {
     fn drive(&self, chair: usize, replica: &mut Replica<Set>, act: &Act) -> Vec<Step> {
         match act {
             Act::Approve => {
-                let step = replica.approve(self.authorisation.change);
+                let step = replica.approve(self.change_certificate.change);
                 vec![step.expect("a change that can be made")]
             }
             Act::Propose => {
@@ -441,12 +442,9 @@ impl Explorer {
             }
             Body::Echo(echo) => vec![Fact::Echo(echo)],
             Body::Report { report, .. } => vec![Fact::Report(Signed::clone(&report))],
-            Body::Speech { speech, value, .. } => {
-                let own = speech
-                    .ballots
-                    .into_iter()
-                    .filter(|ballot| ballot.signer == me);
-                let own = own.map(Fact::Ballot);
+            Body::Agreement { message, value, .. } => {
+                let own = message.votes.into_iter().filter(|vote| vote.signer == me);
+                let own = own.map(Fact::Vote);
                 own.chain(value.map(Fact::Value)).collect()
             }
             _ => Vec::new(),
@@ -459,7 +457,7 @@ impl Explorer {
             Fact::Echo(echo) => encode(&(1_u8, echo)),
             Fact::Report(report) => encode(&(2_u8, report)),
             Fact::Value(value) => encode(&(3_u8, value)),
-            Fact::Ballot(ballot) => encode(&(4_u8, ballot)),
+            Fact::Vote(vote) => encode(&(4_u8, vote)),
         };
         let next = self.facts.len();
         let id = *self.fact_ids.entry(bytes).or_insert(next);
@@ -468,7 +466,7 @@ impl Explorer {
             let part = match fact {
                 Fact::Proposal(_) => 0,
                 Fact::Echo(_) => 1,
-                Fact::Report(_) | Fact::Value(_) | Fact::Ballot(_) => 2,
+                Fact::Report(_) | Fact::Value(_) | Fact::Vote(_) => 2,
             };
             self.masks[part][id / 64] |= 1 << (id % 64);
             self.facts.push(fact);
@@ -684,11 +682,11 @@ impl Explorer {
             .collect();
         for chair in members.iter().copied() {
             let others = (0..4).filter(|other| *other != chair && !self.case.lies(*other));
-            let consents = others.map(|other| Body::Approve(Arc::new(self.consent(other))));
+            let approvals = others.map(|other| Body::Approve(Arc::new(self.approved(other))));
             choices.push(hear(
                 chair,
                 format!("approvals of the others than {chair}"),
-                consents.collect(),
+                approvals.collect(),
                 2,
             ));
         }
@@ -707,11 +705,11 @@ impl Explorer {
         }
     }
 
-    fn consent(&self, chair: usize) -> Consent {
-        let change = self.authorisation.change;
+    fn approved(&self, chair: usize) -> ChangeApproval {
+        let change = self.change_certificate.change;
         let approval = approval(&self.last, &change);
         let approval = self.sign(chair, approval);
-        Consent { change, approval }
+        ChangeApproval { change, approval }
     }
 
     /// What a liar may report: nothing, or that it holds one of the messages.
@@ -757,7 +755,7 @@ impl Explorer {
     }
 
     /// Every good value that a lying coordinator can make of a quorum of reports.
-    fn lying_values(&self, facts: &[Fact]) -> Vec<Arc<Value>> {
+    fn lying_values(&self, facts: &[Fact]) -> Vec<Arc<GenerationProposal>> {
         let mut reports: Vec<_> = facts
             .iter()
             .filter_map(|fact| match fact {
@@ -782,16 +780,20 @@ impl Explorer {
         values
     }
 
-    fn value(&self, reports: [&Signed<Report>; 3], facts: &[Fact]) -> Option<Arc<Value>> {
-        let terms = Terms {
+    fn value(
+        &self,
+        reports: [&Signed<Report>; 3],
+        facts: &[Fact],
+    ) -> Option<Arc<GenerationProposal>> {
+        let draft = GenerationDraft {
             parent: self.last.value(),
-            changes: vec![self.authorisation.clone()],
+            changes: vec![self.change_certificate.clone()],
             reports: reports.into_iter().cloned().collect(),
         };
-        let frontier = terms.frontier(&self.last).ok()?;
+        let frontier = draft.frontier(&self.last).ok()?;
         let head = frontier.get(&self.actor(self.case.source));
         let state = self.state(head, facts)?;
-        let value = terms.with_state(state);
+        let value = draft.with_state(state);
         value.check(&self.last).ok()?;
         Some(Arc::new(value))
     }
@@ -820,33 +822,33 @@ impl Explorer {
 
     fn agreement(
         &self,
-        value: &Arc<Value>,
+        value: &Arc<GenerationProposal>,
         facts: &[Fact],
         members: &[usize],
         choices: &mut Vec<Choice>,
     ) {
         let digest = value.digest(self.last.network());
-        let ballot = |said| Ballot {
+        let vote = |kind| Vote {
             generation: self.last.generation(),
             round: Round::FIRST,
-            said,
+            kind,
         };
-        let proposal = ballot(Said::Proposal {
+        let proposal = vote(VoteKind::Proposal {
             value: digest,
             valid_round: None,
         });
-        let prevote = ballot(Said::Prevote(Some(digest)));
-        let precommit = ballot(Said::Precommit(Some(digest)));
-        let voted = |seat: usize, vote: &Ballot| {
-            let said = |fact: &Fact| matches!(fact, Fact::Ballot(ballot) if ballot.signer == self.actor(seat) && ballot.statement == *vote);
+        let prevote = vote(VoteKind::Prevote(Some(digest)));
+        let precommit = vote(VoteKind::Precommit(Some(digest)));
+        let voted = |seat: usize, cast: &Vote| {
+            let said = |fact: &Fact| matches!(fact, Fact::Vote(vote) if vote.signer == self.actor(seat) && vote.statement == *cast);
             self.case.lies(seat) || facts.iter().any(said)
         };
         let sign =
-            |seat: usize, vote: Ballot| self.key(seat).sign(self.last.network(), vote).into_claim();
-        let speech = |ballots, value| Body::Speech {
+            |seat: usize, vote: Vote| self.key(seat).sign(self.last.network(), vote).into_claim();
+        let message = |votes, value| Body::Agreement {
             generation: self.last.generation(),
-            speech: Speech {
-                ballots,
+            message: AgreementMessage {
+                votes,
                 quorums: Vec::new(),
             },
             value,
@@ -856,7 +858,7 @@ impl Explorer {
         order.sort_by_key(|seat| !self.case.lies(*seat));
         for chair in members.iter().copied() {
             if chair != COORDINATOR {
-                let shown = speech(vec![sign(COORDINATOR, proposal)], Some(Arc::clone(value)));
+                let shown = message(vec![sign(COORDINATOR, proposal)], Some(Arc::clone(value)));
                 choices.push(hear(chair, format!("value {digest:?}"), vec![shown], 4));
             }
         }
@@ -865,13 +867,13 @@ impl Explorer {
         if deciders.len() == 3 {
             let label = format!("decision {digest:?}");
             let chairs = self.chairs(Generation::GENESIS);
-            let founding = Founding {
+            let proof = GenerationProof {
                 value: Arc::clone(value),
                 certificate: Arc::new(self.certificate(&chairs, deciders, precommit)),
             };
-            let founding = Arc::new(founding);
+            let proof = Arc::new(proof);
             for chair in self.case.honest() {
-                let body = Body::Founding(Arc::clone(&founding));
+                let body = Body::GenerationProof(Arc::clone(&proof));
                 choices.push(hear(chair, label.clone(), vec![body], 16));
             }
         }

@@ -184,9 +184,9 @@ fn who_is_convicted_and_missed_the_evidence_is_told_when_it_speaks_again() {
         assert!(table.replicas[1].convicted().contains_key(&me));
         table.take_wire();
         if speaks {
-            let standing = table.standing(0);
-            let announced = table.give(me, 1, Body::Announce(standing));
-            announced.expect("a member's standing");
+            let summary = table.summary(0);
+            let announced = table.give(me, 1, Body::Announce(summary));
+            announced.expect("a member's summary");
         } else {
             table.add(0, 9);
         }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::common::{Table, add};
 use bft_crdts::actor::{Actor, Verified};
 use bft_crdts::codec::Digest;
-use bft_crdts::deterministic_secure_broadcast::{Body, Consent, Packet, Want};
+use bft_crdts::deterministic_secure_broadcast::{Body, ChangeApproval, FetchPayloads, Packet};
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
-    Approval, Approvals, Authorised, Ballot, Certificate, Change, Generation, Mark, Report, Round,
-    Said, Speech, Terms, Value,
+    AgreementMessage, Approval, Approvals, Certificate, CertifiedChange, Change, Generation,
+    GenerationDraft, GenerationProposal, Mark, Report, Round, Vote, VoteKind,
 };
 use bft_crdts::snapshot::Snapshot;
 
@@ -28,7 +28,7 @@ fn approval(table: &Table, seat: usize) -> Verified<Approval> {
     table.keys[seat].sign(&table.network(), approval)
 }
 
-fn renewal(table: &Table) -> Authorised {
+fn renewal(table: &Table) -> CertifiedChange {
     let (boundary, mut approvals) = (table.replicas[0].boundary(), Approvals::default());
     let mut added = (0..table.keys.len()).filter_map(|seat| {
         let added = approvals.add(boundary, &Change::Renew, approval(table, seat));
@@ -42,9 +42,9 @@ fn freeze(table: &mut Table, seat: usize) {
     for other in (0..table.keys.len()).filter(|other| *other != seat) {
         let approval = approval(table, other).into_claim();
         let change = Change::Renew;
-        let consent = Arc::new(Consent { change, approval });
-        let given = table.give(table.actor(other), seat, Body::Approve(consent));
-        given.expect("a consent");
+        let approved = Arc::new(ChangeApproval { change, approval });
+        let given = table.give(table.actor(other), seat, Body::Approve(approved));
+        given.expect("an approval");
     }
     assert!(table.replicas[seat].is_frozen());
     table.take_wire();
@@ -57,10 +57,10 @@ fn report(table: &Table, seat: usize, heads: &[(Actor, Head)]) -> Verified<Repor
 }
 
 /// A renewal on which the first three report these heads.
-fn value(table: &Table, heads: &[(Actor, Head)], state: Digest) -> Arc<Value> {
+fn value(table: &Table, heads: &[(Actor, Head)], state: Digest) -> Arc<GenerationProposal> {
     let reports = [0, 1, 2].map(|seat| report(table, seat, heads));
     let boundary = table.replicas[0].boundary();
-    Arc::new(Terms::gather(boundary, &[renewal(table)], &reports).with_state(state))
+    Arc::new(GenerationDraft::gather(boundary, &[renewal(table)], &reports).with_state(state))
 }
 
 fn state(table: &Table, seat: usize) -> Digest {
@@ -68,25 +68,31 @@ fn state(table: &Table, seat: usize) -> Digest {
     snapshot.manifest().digest()
 }
 
-fn ballot(generation: Generation, said: Said) -> Ballot {
-    Ballot {
+fn vote(generation: Generation, kind: VoteKind) -> Vote {
+    Vote {
         generation,
         round: Round::FIRST,
-        said,
+        kind,
     }
 }
 
 /// `from` says this to `to`.
-fn say(table: &mut Table, from: usize, to: usize, said: Said, value: Option<Arc<Value>>) {
+fn say(
+    table: &mut Table,
+    from: usize,
+    to: usize,
+    kind: VoteKind,
+    value: Option<Arc<GenerationProposal>>,
+) {
     let generation = table.replicas[to].generation();
-    let claim = table.keys[from].sign(&table.network(), ballot(generation, said));
-    let speech = Speech {
-        ballots: vec![claim.into_claim()],
+    let claim = table.keys[from].sign(&table.network(), vote(generation, kind));
+    let message = AgreementMessage {
+        votes: vec![claim.into_claim()],
         quorums: Vec::new(),
     };
-    let body = Body::Speech {
+    let body = Body::Agreement {
         generation,
-        speech,
+        message,
         value,
     };
     let given = table.give(table.actor(from), to, body);
@@ -94,8 +100,8 @@ fn say(table: &mut Table, from: usize, to: usize, said: Said, value: Option<Arc<
 }
 
 /// The coordinator proposes a value to the judge.
-fn propose(table: &mut Table, value: &Arc<Value>, along: bool) {
-    let said = Said::Proposal {
+fn propose(table: &mut Table, value: &Arc<GenerationProposal>, along: bool) {
+    let said = VoteKind::Proposal {
         value: value.digest(&table.network()),
         valid_round: None,
     };
@@ -104,12 +110,12 @@ fn propose(table: &mut Table, value: &Arc<Value>, along: bool) {
 }
 
 /// What is said in these packets.
-fn said(packets: &[Packet]) -> Vec<Said> {
-    let ballots = packets.iter().filter_map(|packet| match &packet.body {
-        Body::Speech { speech, .. } => Some(&speech.ballots),
+fn said(packets: &[Packet]) -> Vec<VoteKind> {
+    let votes = packets.iter().filter_map(|packet| match &packet.body {
+        Body::Agreement { message, .. } => Some(&message.votes),
         _ => None,
     });
-    let mut said: Vec<_> = ballots.flatten().map(|b| b.statement.said).collect();
+    let mut said: Vec<_> = votes.flatten().map(|b| b.statement.kind).collect();
     said.dedup();
     said
 }
@@ -147,7 +153,7 @@ fn a_value_with_the_right_state_is_prevoted_and_one_with_another_is_not() {
         let value = value(&table, &[(source, head)], certified);
         propose(&mut table, &value, true);
         let name = right.then(|| value.digest(&table.network()));
-        assert_eq!(said(&table.take_wire()), [Said::Prevote(name)]);
+        assert_eq!(said(&table.take_wire()), [VoteKind::Prevote(name)]);
     }
 }
 
@@ -170,7 +176,7 @@ fn a_value_is_judged_when_what_it_covers_has_come_and_it_is_asked_for_at_once() 
         packet.body.kind() != "vote"
     });
     let name = value.digest(&table.network());
-    assert_eq!(said(&spoken), [Said::Prevote(Some(name))]);
+    assert_eq!(said(&spoken), [VoteKind::Prevote(Some(name))]);
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn a_value_that_covers_another_message_than_was_delivered_is_not_prevoted() {
     };
     let value = value(&table, &[(table.actor(2), other)], state(&table, JUDGE));
     propose(&mut table, &value, true);
-    assert_eq!(said(&table.take_wire()), [Said::Prevote(None)]);
+    assert_eq!(said(&table.take_wire()), [VoteKind::Prevote(None)]);
 }
 
 /// The state is that at the frontier, not its own.
@@ -211,12 +217,12 @@ fn a_value_is_judged_by_who_has_delivered_more_than_it_covers_in_each_generation
         assert_ne!(table.replicas[judge].head(&source), Some(head));
         freeze(&mut table, judge);
         let name = value.digest(&table.network());
-        let said_of_it = Said::Proposal {
+        let said_of_it = VoteKind::Proposal {
             value: name,
             valid_round: None,
         };
         say(&mut table, coordinator, judge, said_of_it, Some(value));
-        assert_eq!(said(&table.take_wire()), [Said::Prevote(Some(name))]);
+        assert_eq!(said(&table.take_wire()), [VoteKind::Prevote(Some(name))]);
     }
 }
 
@@ -231,26 +237,26 @@ fn a_value_that_is_named_is_asked_for_and_no_other_is_taken() {
     propose(&mut table, &named, false);
     let asked = table.take_wire();
     let wants = asked.iter().filter_map(|packet| match &packet.body {
-        Body::Want(want) => want.value,
+        Body::FetchPayloads(fetch) => fetch.value,
         _ => None,
     });
     let name = named.digest(&table.network());
     assert_eq!(wants.collect::<Vec<_>>(), [name; 3]);
     let from = table.actor(COORDINATOR);
-    let mut hold = |value: &Arc<Value>| {
+    let mut hold = |value: &Arc<GenerationProposal>| {
         let given = table.give(from, JUDGE, Body::Value(Arc::clone(value)));
         given.expect("a value");
         let said = said(&table.take_wire());
-        let want = Want {
+        let fetch = FetchPayloads {
             value: Some(value.digest(&table.network())),
             payloads: Vec::new(),
         };
-        let given = table.give(from, JUDGE, Body::Want(want));
+        let given = table.give(from, JUDGE, Body::FetchPayloads(fetch));
         given.expect("a question");
         (said, count(&table.take_wire(), "value"))
     };
     assert_eq!(hold(&other), (vec![], 0), "nobody asked for it");
-    assert_eq!(hold(&named), (vec![Said::Prevote(Some(name))], 1));
+    assert_eq!(hold(&named), (vec![VoteKind::Prevote(Some(name))], 1));
 }
 
 #[test]
@@ -259,21 +265,21 @@ fn a_value_that_was_decided_is_asked_for_once_a_tick_and_begins_the_generation()
     freeze(&mut table, JUDGE);
     let value = value(&table, &[], state(&table, JUDGE));
     let generation = Generation::GENESIS;
-    let decided = Said::Precommit(Some(value.digest(&table.network())));
-    let statement = ballot(generation, decided);
+    let decided = VoteKind::Precommit(Some(value.digest(&table.network())));
+    let statement = vote(generation, decided);
     let seats = table.seats();
     let sign = |seat: usize| table.keys[seat].sign(&table.network(), statement).sig;
     let decision = Certificate {
         statement,
         signatures: [0, 2, 3].map(|seat| (seats[seat], sign(seat))).to_vec(),
     };
-    let speech = Speech {
-        ballots: Vec::new(),
+    let message = AgreementMessage {
+        votes: Vec::new(),
         quorums: vec![Arc::new(decision)],
     };
-    let told = Body::Speech {
+    let told = Body::Agreement {
         generation,
-        speech,
+        message,
         value: None,
     };
     let from = table.actor(COORDINATOR);
@@ -295,7 +301,7 @@ fn who_votes_twice_is_convicted_by_who_hears_both() {
     let mut table = Table::of(4);
     freeze(&mut table, JUDGE);
     for name in [1, 2] {
-        let vote = Said::Prevote(Some(Digest::from_bytes([name; 32])));
+        let vote = VoteKind::Prevote(Some(Digest::from_bytes([name; 32])));
         say(&mut table, LIAR, JUDGE, vote, None);
     }
     let convicted = table.replicas[JUDGE].convicted().keys();
@@ -317,10 +323,10 @@ fn give_report(table: &mut Table, report: Verified<Report>) {
 /// What the coordinator has proposed: reporters of each value.
 fn offered(packets: &[Packet]) -> Option<Vec<Actor>> {
     let mut values = packets.iter().filter_map(|packet| match &packet.body {
-        Body::Speech { value, .. } => value.as_ref(),
+        Body::Agreement { value, .. } => value.as_ref(),
         _ => None,
     });
-    let reports = &values.next()?.terms.reports;
+    let reports = &values.next()?.draft.reports;
     Some(reports.iter().map(|report| report.signer).collect())
 }
 

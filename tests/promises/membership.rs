@@ -585,7 +585,7 @@ fn a_double_voter_is_convicted_and_nobody_else() {
         let replica = net.replica(&net.honest(0)).expect("up");
         assert!(replica.convicted().keys().all(|accused| *accused == liar));
         for evidence in replica.convicted().values() {
-            assert!(matches!(**evidence, Equivocation::Ballot(_)));
+            assert!(matches!(**evidence, Equivocation::Vote(_)));
         }
         convicted += replica.convicted().len();
     }

@@ -7,13 +7,13 @@ use bft_crdts::Actor;
 use bft_crdts::actor::{Sig, Signed};
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, CheckpointError, Fault, PacketError, Proposal, ProposeError, Record,
-    Replica, Segment, SnapshotPart,
+    Body, Certificate, CheckpointError, Fault, PacketError, Proposal, ProposeError, PullResponse,
+    Record, Replica, Segment, SnapshotPart,
 };
 use bft_crdts::dot::Head;
 use bft_crdts::membership::{
-    Approval, Ballot, Change, ChangeKey, Founding, FoundingError, Generation, Report, Round, Said,
-    Speech, VerifyError,
+    AgreementMessage, Approval, Change, ChangeKey, Generation, GenerationProof,
+    GenerationProofError, Report, Round, VerifyError, Vote, VoteKind,
 };
 use bft_crdts::net::{Event, FalseAnswer, FalseServer, FalseSnapshot, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
@@ -158,7 +158,7 @@ fn beside(
 
 #[test]
 fn a_forged_chain_of_generations_is_refused_and_the_newcomer_goes_elsewhere() {
-    let forged = PacketError::Founding(FoundingError::OtherValue);
+    let forged = PacketError::GenerationProof(GenerationProofError::OtherValue);
     for seed in 0..5 {
         let liar = FalseServer::with(FalseAnswer::Forged);
         let (refused, had_nothing) = beside(seed, liar, false, 1);
@@ -269,7 +269,7 @@ fn founder_left() -> Table {
 struct Forgery {
     proposal: Arc<Proposal>,
     certificate: Arc<Certificate>,
-    foundings: Vec<Arc<Founding>>,
+    proofs: Vec<Arc<GenerationProof>>,
     snapshot: Snapshot,
 }
 
@@ -283,13 +283,13 @@ impl Forgery {
         (0..generations).for_each(|_| table.approve(&[0], Change::Renew));
         assert_eq!(table.replicas[0].generation().number(), generations);
         let founded = table.records[0].iter().filter_map(|record| match record {
-            Record::Installed(foundings) => Some(foundings.clone()),
+            Record::Installed(proofs) => Some(proofs.clone()),
             _ => None,
         });
         Self {
             proposal,
             certificate,
-            foundings: founded.flatten().collect(),
+            proofs: founded.flatten().collect(),
             snapshot: Snapshot::of(table.replicas[0].algorithm()),
         }
     }
@@ -300,28 +300,28 @@ impl Forgery {
         // It asks everybody whom it knows.
         table.tick(seat);
         table.take_wire();
-        let chunk = Segment {
+        let segment = Segment {
             source: thief,
             proposals: vec![Arc::clone(&self.proposal)],
             certificate: Some(Arc::clone(&self.certificate)),
         };
-        let answer = |foundings: &[Arc<Founding>], chunks| {
-            Body::Answer(Answer {
-                foundings: foundings.to_vec(),
+        let answer = |proofs: &[Arc<GenerationProof>], segments| {
+            Body::PullResponse(PullResponse {
+                proofs: proofs.to_vec(),
                 pruned: true,
-                segments: chunks,
-                standing: Some(table.standing(0)),
+                segments,
+                summary: Some(table.summary(0)),
             })
         };
         let mut bodies = vec![
             Body::Proposal(Arc::clone(&self.proposal)),
             Body::Certificate(Arc::clone(&self.certificate)),
-            answer(&[], vec![chunk.clone()]),
-            answer(&self.foundings, vec![chunk]),
+            answer(&[], vec![segment.clone()]),
+            answer(&self.proofs, vec![segment]),
         ];
-        bodies.extend(self.foundings.iter().cloned().map(Body::Founding));
+        bodies.extend(self.proofs.iter().cloned().map(Body::GenerationProof));
         let last = self
-            .foundings
+            .proofs
             .last()
             .map(|last| last.certificate.statement.generation);
         if let Some(generation) = last.and_then(Generation::next) {
@@ -385,16 +385,16 @@ fn an_answer_that_is_refused_moves_nobody_who_follows_a_trusted_checkpoint() {
     table.tick(invited);
     table.take_wire();
     let thief = table.actor(0);
-    let mut standing = Signed::clone(&table.standing(0));
-    standing.sig = Sig::from_bytes([0; 64]);
-    let answer = Answer {
-        foundings: Forgery::of(1).foundings,
+    let mut summary = Signed::clone(&table.summary(0));
+    summary.sig = Sig::from_bytes([0; 64]);
+    let answer = PullResponse {
+        proofs: Forgery::of(1).proofs,
         pruned: false,
         segments: Vec::new(),
-        standing: Some(Arc::new(standing)),
+        summary: Some(Arc::new(summary)),
     };
     // What is refused has changed nothing, and what has changed something is refused in part.
-    let given = table.give(thief, invited, Body::Answer(answer));
+    let given = table.give(thief, invited, Body::PullResponse(answer));
     let refused = given
         .err()
         .or(table.refused.pop().map(|(_, refusal)| refusal));
@@ -518,20 +518,20 @@ fn the_keys_of_retired_members_can_do_nothing() {
     let refused = table.give(mallory, target, body);
     assert_eq!(refused, Err(PacketError::Closed(mallory)));
     // The same in an answer.
-    let chunk = bft_crdts::deterministic_secure_broadcast::Segment {
+    let segment = bft_crdts::deterministic_secure_broadcast::Segment {
         source: retired,
         proposals: vec![Arc::clone(&late)],
         certificate: Some(certificate),
     };
-    let answer = Answer {
-        foundings: Vec::new(),
+    let answer = PullResponse {
+        proofs: Vec::new(),
         pruned: false,
-        segments: vec![chunk],
-        standing: Some(table.standing(0)),
+        segments: vec![segment],
+        summary: Some(table.summary(0)),
     };
     table.ask(target, present[1]);
     let asked = table.actor(present[1]);
-    let refused = table.give(asked, target, Body::Answer(answer));
+    let refused = table.give(asked, target, Body::PullResponse(answer));
     assert_eq!(refused, Err(PacketError::Closed(retired)));
 
     // Proposals: answered with what retired them, never echoed.
@@ -576,11 +576,11 @@ fn the_keys_of_retired_members_can_do_nothing() {
         generation,
         change: ChangeKey::Renew,
     };
-    let consent = bft_crdts::deterministic_secure_broadcast::Consent {
+    let approved = bft_crdts::deterministic_secure_broadcast::ChangeApproval {
         change: Change::Renew,
         approval: table.keys[0].sign(&network, approval).into_claim(),
     };
-    let refused = table.give(retired, target, Body::Approve(Arc::new(consent)));
+    let refused = table.give(retired, target, Body::Approve(Arc::new(approved)));
     assert_eq!(
         refused,
         Err(PacketError::Unsigned(VerifyError::NoSeat(retired)))
@@ -605,23 +605,23 @@ fn the_keys_of_retired_members_can_do_nothing() {
     // Only the consents arrive.
     table.carry(|packet| packet.body.kind() == "approve");
     assert!(table.replicas[target].is_frozen());
-    let ballot = Ballot {
+    let vote = Vote {
         generation,
         round: Round::FIRST,
-        said: Said::Prevote(None),
+        kind: VoteKind::Prevote(None),
     };
-    let speech = Speech {
-        ballots: vec![table.keys[0].sign(&network, ballot).into_claim()],
+    let message = AgreementMessage {
+        votes: vec![table.keys[0].sign(&network, vote).into_claim()],
         quorums: Vec::new(),
     };
-    let body = Body::Speech {
+    let body = Body::Agreement {
         generation,
-        speech,
+        message,
         value: None,
     };
     let refused = table.give(retired, target, body);
     assert!(
-        matches!(refused, Err(PacketError::Speech(_))),
+        matches!(refused, Err(PacketError::Agreement(_))),
         "{refused:?}"
     );
     assert_eq!(table.replicas[target].frontier(), before);

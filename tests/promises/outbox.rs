@@ -146,7 +146,7 @@ fn the_copy_ahead_is_kept_level_with_what_others_do() {
 #[test]
 fn the_copy_ahead_is_made_anew_from_a_snapshot() {
     let mut limits = Limits::default();
-    limits.chunk_messages = 2;
+    limits.segment_messages = 2;
     let mut table = Table::bounded(4, limits);
     let me = table.actor(SOURCE);
     for member in [50, 51] {
@@ -273,4 +273,57 @@ fn what_waits_when_its_source_falls_silent_is_not_sent() {
     let head = table.replicas[1].head(&me).expect("a lane");
     assert_eq!(head.seq.number(), 1, "the second is kept");
     assert_eq!(waiting(&table).0, 1);
+}
+
+#[test]
+fn what_is_held_back_leaves_as_one_message_when_it_is_released_or_after_a_restart() {
+    for crashes in [false, true] {
+        let mut table = Table::of(4);
+        table.replicas[SOURCE].hold();
+        assert!(table.replicas[SOURCE].is_held());
+        for member in 1..4 {
+            table.add(SOURCE, member);
+        }
+        let queued = |record: &Record| matches!(record, Record::Queued(_));
+        assert!(table.wire.is_empty() && table.records[SOURCE].iter().all(queued));
+        match crashes {
+            true => table.restart(SOURCE),
+            false => {
+                let step = table.replicas[SOURCE].release();
+                table.spend(SOURCE, step);
+            }
+        }
+        assert!(!table.replicas[SOURCE].is_held());
+        let kinds = kinds(table.wire.make_contiguous());
+        assert_eq!(kinds.iter().filter(|kind| **kind == "proposal").count(), 3);
+        table.carry_all();
+        assert!(table.delivered.iter().all(|told| told.len() == 1));
+        let sets = table.replicas.iter().map(|replica| replica.algorithm());
+        assert!(sets.into_iter().all(|set| set.len() == 3));
+    }
+}
+
+#[test]
+fn what_is_held_back_stays_when_the_message_before_it_is_delivered() {
+    let mut table = Table::of(4);
+    table.add(SOURCE, 1);
+    table.add(SOURCE, 2);
+    table.replicas[SOURCE].hold();
+    assert!(!table.replicas[SOURCE].is_held(), "a message is in flight");
+    table.carry_all();
+    assert!(table.replicas[SOURCE].is_held() && table.replicas[SOURCE].is_pending());
+    let told = |table: &Table| {
+        table
+            .delivered
+            .iter()
+            .map(|told| told.len())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&table), [1; 4]);
+    let step = table.replicas[SOURCE].release();
+    table.spend(SOURCE, step);
+    table.carry_all();
+    assert_eq!(told(&table), [2; 4]);
+    let step = table.replicas[SOURCE].release();
+    assert!(step.is_empty(), "nothing waits");
 }

@@ -288,7 +288,7 @@ fn kind(record: &Record) -> &'static str {
 fn lane(record: &Record) -> Option<Actor> {
     match record {
         Record::Locked { proposal, .. } => Some(proposal.message.source),
-        Record::Certified(chunk) => Some(chunk.source),
+        Record::Certified(segment) => Some(segment.source),
         Record::Delivered(dot) => Some(dot.source),
         _ => None,
     }
@@ -424,12 +424,12 @@ fn a_lock_a_segment_or_an_installation_that_does_not_follow_is_no_record() {
         let proposal = table.sign(0, message);
         let refused = (!good).then_some(RecoverError::Record { index: 0 });
         let certificate = Some(table.certificate(&[0, 1, 2], &proposal));
-        let stretch = Record::Certified(Segment {
+        let segment = Record::Certified(Segment {
             source: table.actor(0),
             proposals: vec![std::sync::Arc::clone(&proposal)],
             certificate,
         });
-        assert_eq!(recover(stretch), refused);
+        assert_eq!(recover(segment), refused);
         let from_outbox = 0;
         let lock = Record::Locked {
             proposal,
@@ -452,11 +452,11 @@ fn a_generation_that_does_not_follow_is_no_record() {
     assert_eq!(twin.boundary(), table.replicas[1].boundary());
     let mut records = table.records[1].clone();
     for record in &mut records {
-        if let Record::Installed(foundings) = record {
-            let mut forged = (*foundings[0]).clone();
+        if let Record::Installed(proofs) = record {
+            let mut forged = (*proofs[0]).clone();
             let certificate = std::sync::Arc::make_mut(&mut forged.certificate);
             certificate.signatures.pop();
-            foundings[0] = std::sync::Arc::new(forged);
+            proofs[0] = std::sync::Arc::new(forged);
         }
     }
     let set = bft_crdts::SecureBroadcastAlgorithm::new(table.actor(1));

@@ -7,29 +7,31 @@ use crate::common::{Set, Table, add, echoes};
 use bft_crdts::SigningActor;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Consent, Echo, Equivocation, Packet, Proposal, Record, Replica, Request, Segment,
+    Body, ChangeApproval, Echo, Equivocation, Packet, Proposal, PullRequest, PullResponse, Record,
+    Replica, Segment,
 };
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Approval, Approvals, Authorisation, Boundary, Change, Founding, Generation, Mark, Report,
+    Approval, Approvals, Boundary, Change, ChangeCertificate, Generation, GenerationProof, Mark,
+    Report,
 };
 
 const LIAR: usize = 3;
 
-fn consent(boundary: &Boundary, key: &SigningActor, change: Change) -> Consent {
+fn approved(boundary: &Boundary, key: &SigningActor, change: Change) -> ChangeApproval {
     let approval = Approval {
         generation: boundary.generation(),
         change: change.key(),
     };
     let approval = key.sign(boundary.network(), approval).into_claim();
-    Consent { change, approval }
+    ChangeApproval { change, approval }
 }
 
-fn authorised(table: &Table, change: Change) -> Authorisation {
+fn certified(table: &Table, change: Change) -> ChangeCertificate {
     let (boundary, mut approvals) = (table.replicas[0].boundary(), Approvals::default());
     let mut added = table.keys.iter().filter_map(|key| {
-        let consent = consent(boundary, key, change);
-        let fact = key.sign(boundary.network(), consent.approval.statement);
+        let approved = approved(boundary, key, change);
+        let fact = key.sign(boundary.network(), approved.approval.statement);
         approvals.add(boundary, &change, fact).expect("a change")
     });
     added.next().expect("a quorum").claim()
@@ -58,22 +60,22 @@ fn change_without(table: &mut Table, out: usize, change: Change) {
 }
 
 /// Member 3 missed a change and asks member 0, which answers with the generation that began.
-fn answered_after_a_change() -> (Table, Answer) {
+fn answered_after_a_change() -> (Table, PullResponse) {
     let mut table = Table::of(4);
     change_without(&mut table, 3, Change::Renew);
     table.take_wire();
-    let request = Request {
-        standing: Some(table.standing(3)),
+    let request = PullRequest {
+        summary: Some(table.summary(3)),
         known: Generation::GENESIS,
         held: BTreeMap::new(),
     };
     let asker = table.actor(3);
     table
-        .give(asker, 0, Body::Request(request))
+        .give(asker, 0, Body::PullRequest(request))
         .expect("a question");
     let mut wire = table.take_wire().into_iter();
     let answer = wire.find_map(|packet| match packet.body {
-        Body::Answer(answer) => Some(answer),
+        Body::PullResponse(answer) => Some(answer),
         _ => None,
     });
     (table, answer.expect("an answer"))
@@ -88,7 +90,7 @@ fn assert_none_is_silenced(replicas: &[Replica<Set>]) {
 #[test]
 fn a_report_with_a_good_change_and_a_bad_one_freezes_nobody() {
     let mut table = Table::of(4);
-    let good = authorised(&table, Change::Renew);
+    let good = certified(&table, Change::Renew);
     let mut bad = good.clone();
     bad.change = Change::Leave(table.actor(0));
     let report = Report::of(table.replicas[1].boundary());
@@ -105,21 +107,21 @@ fn a_report_with_a_good_change_and_a_bad_one_freezes_nobody() {
 #[test]
 fn an_answer_with_a_generation_and_a_bad_lane_is_refused_whole_or_taken() {
     let (mut table, answer) = answered_after_a_change();
-    let founding = answer.foundings;
-    assert_eq!(founding.len(), 1);
-    let answer = Answer {
-        foundings: founding,
+    let proof = answer.proofs;
+    assert_eq!(proof.len(), 1);
+    let answer = PullResponse {
+        proofs: proof,
         pruned: false,
         segments: vec![Segment {
             source: table.actor(0),
             proposals: Vec::new(),
             certificate: None,
         }],
-        standing: Some(table.standing(0)),
+        summary: Some(table.summary(0)),
     };
     let from = table.actor(0);
     table.ask(3, 0);
-    let given = table.give(from, 3, Body::Answer(answer));
+    let given = table.give(from, 3, Body::PullResponse(answer));
     assert_eq!(
         given.is_ok(),
         table.replicas[3].generation() > Generation::GENESIS
@@ -159,9 +161,9 @@ fn a_member_that_restarts_frozen_is_not_silenced_by_its_own_echo() {
         .expect("a proposal");
     let echo = echoes(&table.take_wire())[0];
     for key in table.keys.clone().into_iter().skip(1) {
-        let consent = consent(table.replicas[0].boundary(), &key, Change::Renew);
-        let body = Body::Approve(Arc::new(consent));
-        table.give(key.actor(), 0, body).expect("a consent");
+        let approved = approved(table.replicas[0].boundary(), &key, Change::Renew);
+        let body = Body::Approve(Arc::new(approved));
+        table.give(key.actor(), 0, body).expect("an approval");
     }
     assert!(table.replicas[0].is_frozen());
     table.restart(0);
@@ -239,7 +241,8 @@ fn a_message_without_its_sources_signature_is_locked_by_nobody() {
     }
     for round in 0..120 {
         while let Some(packet) = table.wire.pop_front() {
-            let wants = packet.from == table.actor(1) && matches!(packet.body, Body::Want(_));
+            let wants =
+                packet.from == table.actor(1) && matches!(packet.body, Body::FetchPayloads(_));
             let real = packet.to == table.actor(1) && matches!(packet.body, Body::Proposal(_));
             if packet.from == source || packet.to == source || (real && round < 60) {
                 continue;
@@ -261,12 +264,12 @@ fn a_message_without_its_sources_signature_is_locked_by_nobody() {
 }
 
 /// Whoever caught up over the end of a generation held a lane up to there as one piece, and forgot
-/// the certificates of the stretches that it was made of. What it then served was longer than a
-/// stretch may be, and refused.
+/// the certificates of the segments that it was made of. What it then served was longer than a
+/// segment may be, and refused.
 #[test]
-fn who_caught_up_over_the_end_of_a_generation_serves_stretches_that_others_take() {
+fn who_caught_up_over_the_end_of_a_generation_serves_segments_that_others_take() {
     let mut limits = Limits::default();
-    limits.chunk_messages = 2;
+    limits.segment_messages = 2;
     let mut table = Table::bounded(4, limits);
     let (out, gone) = (3, table.actor(3));
     for member in 1..=3 {
@@ -300,8 +303,8 @@ fn who_caught_up_over_the_end_of_a_generation_serves_stretches_that_others_take(
 #[test]
 fn what_is_held_of_a_lane_is_bounded_while_the_end_of_a_generation_is_caught_up_with() {
     let mut limits = Limits::default();
-    (limits.message_bytes, limits.chunk_bytes) = (128, 128);
-    let most = 2 * limits.message_bytes + limits.chunk_bytes;
+    (limits.message_bytes, limits.segment_bytes) = (128, 128);
+    let most = 2 * limits.message_bytes + limits.segment_bytes;
     let mut table = Table::bounded(4, limits);
     let (out, gone) = (3, table.actor(3));
     // With something of the lanes it asks for more of them, before it takes a snapshot.
@@ -323,9 +326,9 @@ fn what_is_held_of_a_lane_is_bounded_while_the_end_of_a_generation_is_caught_up_
     table.assert_level();
 }
 
-/// Makes a replica hold an authorised change, by the report of seat 0.
+/// Makes a replica hold a certified change, by the report of seat 0.
 fn freeze(table: &mut Table, seat: usize) {
-    let changes = vec![authorised(table, Change::Renew)];
+    let changes = vec![certified(table, Change::Renew)];
     let report = Report::of(table.replicas[0].boundary());
     let report = Arc::new(table.keys[0].sign(&table.network(), report).into_claim());
     let from = table.actor(0);
@@ -429,14 +432,14 @@ fn who_is_silenced_or_no_member_freezes_and_reports_nothing() {
 fn a_forged_generation_takes_nothing_from_the_good_one_before_it() {
     let (mut table, mut answer) = answered_after_a_change();
     let from = table.actor(0);
-    let good = Arc::clone(&answer.foundings[0]);
+    let good = Arc::clone(&answer.proofs[0]);
     let (value, mut certificate) = (Arc::clone(&good.value), (*good.certificate).clone());
     certificate.statement.generation = table.replicas[0].generation();
     let certificate = Arc::new(certificate);
-    answer.foundings = vec![good, Arc::new(Founding { value, certificate })];
+    answer.proofs = vec![good, Arc::new(GenerationProof { value, certificate })];
     table.ask(3, 0);
     table
-        .give(from, 3, Body::Answer(answer))
+        .give(from, 3, Body::PullResponse(answer))
         .expect("the good one");
     assert!(table.replicas[3].generation() > Generation::GENESIS);
 }

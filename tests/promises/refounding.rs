@@ -8,12 +8,12 @@ use bft_crdts::codec::{Bytes, DecodeError, Limits, decode, encode};
 use bft_crdts::deterministic_secure_broadcast::RecoverError;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Replica};
 use bft_crdts::membership::{
-    CertifiedState, CertifiedStateError, Change, Founding, Generation, Genesis, GenesisError,
-    Origin,
+    CertifiedState, CertifiedStateError, Change, Generation, GenerationProof, Genesis,
+    GenesisError, Origin,
 };
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 
-type Parts = (Genesis, Vec<Arc<Founding>>, Bytes);
+type Parts = (Genesis, Vec<Arc<GenerationProof>>, Bytes);
 
 /// The first generation added 1 and 2, the second begins.
 fn renewed(limits: Limits) -> Table {
@@ -91,17 +91,20 @@ fn no_byte_of_a_certified_state_can_be_changed_or_left_out() {
 #[test]
 fn a_state_that_no_generation_began_with_is_not_certified() {
     let table = renewed(Limits::default());
-    let (genesis, foundings, bytes) = parts(&certified(&table));
+    let (genesis, proofs, bytes) = parts(&certified(&table));
     let other: Bytes = encode(&table.replicas[0].algorithm().add(9)).into();
-    let uncertified = judged(&(genesis.clone(), foundings.clone(), other));
+    let uncertified = judged(&(genesis.clone(), proofs.clone(), other));
     assert_eq!(uncertified, Err(CertifiedStateError::State));
     // The first state of a network needs nobody's signature.
     let first = encode(&Set::new(table.actor(0)).state()).into();
     let unsigned = judged(&(genesis.clone(), Vec::new(), first));
     assert_eq!(unsigned, Err(CertifiedStateError::State));
-    let twice = [foundings.clone(), foundings].concat();
+    let twice = [proofs.clone(), proofs].concat();
     let repeated = judged(&(genesis, twice, bytes));
-    assert!(matches!(repeated, Err(CertifiedStateError::Founding(_))));
+    assert!(matches!(
+        repeated,
+        Err(CertifiedStateError::GenerationProof(_))
+    ));
 }
 
 #[test]
@@ -109,10 +112,13 @@ fn what_one_network_certified_proves_nothing_of_another_of_the_same_members() {
     let mut limits = Limits::default();
     limits.message_ops -= 1;
     let (here, there) = (renewed(Limits::default()), renewed(limits));
-    let (_, foundings, bytes) = parts(&certified(&here));
+    let (_, proofs, bytes) = parts(&certified(&here));
     let (genesis, _, _) = parts(&certified(&there));
-    let moved = judged(&(genesis, foundings, bytes));
-    assert!(matches!(moved, Err(CertifiedStateError::Founding(_))));
+    let moved = judged(&(genesis, proofs, bytes));
+    assert!(matches!(
+        moved,
+        Err(CertifiedStateError::GenerationProof(_))
+    ));
 }
 
 /// Two members of the old network and two new ones go on, from its certified state.

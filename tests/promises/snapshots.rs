@@ -8,12 +8,12 @@ use crate::common::{Table, key, keys, kinds};
 use bft_crdts::actor::{Actor, SigningActor, Work};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Packet, PacketError, Record, Replica, SnapshotPart, Standing,
+    Body, Packet, PacketError, PullResponse, Record, Replica, SnapshotPart, Summary,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
-    Approval, Approvals, Ballot, Boundary, Certificate, Change, Founding, Generation, Genesis,
-    Report, Round, Said, Terms,
+    Approval, Approvals, Boundary, Certificate, Change, Generation, GenerationDraft,
+    GenerationProof, Genesis, Report, Round, Vote, VoteKind,
 };
 use bft_crdts::snapshot::{CHUNK, Snapshot};
 use bft_crdts::{SecureBroadcastAlgorithm, Verdict};
@@ -75,7 +75,7 @@ impl Story {
     fn found(&mut self, state: &Snapshot) -> Body {
         let (last, network) = (&self.last, self.last.network());
         let mut approvals = Approvals::default();
-        let mut authorised = self.keys.iter().filter_map(|key| {
+        let mut certified = self.keys.iter().filter_map(|key| {
             let approval = Approval {
                 generation: last.generation(),
                 change: Change::Renew.key(),
@@ -83,7 +83,7 @@ impl Story {
             let fact = key.sign(network, approval);
             approvals.add(last, &Change::Renew, fact).expect("a change")
         });
-        let authorised = authorised.next().expect("a quorum");
+        let certified = certified.next().expect("a quorum");
         let source = self.keys[0].actor();
         let reports = self.keys[..3].iter().map(|key| {
             let mut report = Report::of(last);
@@ -93,12 +93,12 @@ impl Story {
             key.sign(network, report)
         });
         let reports: Vec<_> = reports.collect();
-        let terms = Terms::gather(last, [&authorised], &reports);
-        let value = Arc::new(terms.with_state(state.manifest().digest()));
-        let statement = Ballot {
+        let draft = GenerationDraft::gather(last, [&certified], &reports);
+        let value = Arc::new(draft.with_state(state.manifest().digest()));
+        let statement = Vote {
             generation: last.generation(),
             round: Round::FIRST,
-            said: Said::Precommit(Some(value.digest(network))),
+            kind: VoteKind::Precommit(Some(value.digest(network))),
         };
         let seats = last
             .committee()
@@ -110,10 +110,10 @@ impl Story {
             statement,
             signatures: signatures.take(3).collect(),
         });
-        let founding = Founding { value, certificate };
-        let next = founding.verify(last).expect("a good generation");
+        let proof = GenerationProof { value, certificate };
+        let next = proof.verify(last).expect("a good generation");
         self.last = next;
-        Body::Founding(Arc::new(founding))
+        Body::GenerationProof(Arc::new(proof))
     }
 
     /// What the newcomer says when a member says this.
@@ -151,7 +151,7 @@ fn chunk(state: &Snapshot, index: u32) -> SnapshotPart {
 /// The parts that are asked for: of whom, of which generation, which.
 fn asked(packets: &[Packet]) -> Vec<(Actor, u64, Option<u32>)> {
     let asked = packets.iter().filter_map(|packet| match packet.body {
-        Body::Fetch { generation, chunk } => Some((packet.to, generation.number(), chunk)),
+        Body::FetchSnapshot { generation, chunk } => Some((packet.to, generation.number(), chunk)),
         _ => None,
     });
     asked.collect()
@@ -161,8 +161,8 @@ fn asked(packets: &[Packet]) -> Vec<(Actor, u64, Option<u32>)> {
 fn each_member_is_asked_for_another_part_and_the_last_ones_of_whoever_answers() {
     let (mut story, state) = (Story::begin(), large(0));
     let of = |story: &Story, member: usize, part| (story.keys[member].actor(), 1, part);
-    let founding = story.found(&state);
-    let sent = story.hear(0, founding).expect("a generation");
+    let proof = story.found(&state);
+    let sent = story.hear(0, proof).expect("a generation");
     let manifest: Vec<_> = (0..4).map(|member| of(&story, member, None)).collect();
     assert_eq!(asked(&sent), manifest);
     for member in 0..4u32 {
@@ -189,11 +189,38 @@ fn each_member_is_asked_for_another_part_and_the_last_ones_of_whoever_answers() 
     );
 }
 
+/// The sender of a packet is a claim: whoever shows one good part under many names would have them
+/// all remembered, and every part marked as asked for.
+#[test]
+fn who_was_not_asked_for_a_part_and_shows_one_is_asked_for_none() {
+    let (mut story, state) = (Story::begin(), large(0));
+    let proof = story.found(&state);
+    story.hear(0, proof).expect("a generation");
+    let body = story.part(SnapshotPart::Manifest(state.manifest().clone()));
+    story.hear(0, body).expect("the manifest");
+    for number in 50..60 {
+        let packet = Packet {
+            from: key(number).actor(),
+            to: story.follower.actor(),
+            body: story.part(chunk(&state, 0)),
+        };
+        let sent = story
+            .follower
+            .handle_packet(packet)
+            .expect("a good part")
+            .send;
+        assert_eq!(asked(&sent), []);
+    }
+    let body = story.part(chunk(&state, 1));
+    let sent = story.hear(1, body).expect("a good part");
+    assert_eq!(asked(&sent).len(), 1, "who was asked is asked for more");
+}
+
 #[test]
 fn a_manifest_or_a_chunk_of_another_state_is_refused() {
     let (mut story, state, other) = (Story::begin(), large(0), large(1));
-    let founding = story.found(&state);
-    story.hear(0, founding).expect("a generation");
+    let proof = story.found(&state);
+    story.hear(0, proof).expect("a generation");
     let refused = PacketError::Snapshot(story.last.generation());
     let false_one = story.part(SnapshotPart::Manifest(other.manifest().clone()));
     assert_eq!(story.hear(1, false_one), Err(refused.clone()));
@@ -216,22 +243,22 @@ fn a_manifest_or_a_chunk_of_another_state_is_refused() {
 #[test]
 fn a_newer_snapshot_is_fetched_instead_and_the_same_one_is_not_begun_anew() {
     let (mut story, old, new) = (Story::begin(), large(0), large(1));
-    let founding = story.found(&old);
-    story.hear(0, founding).expect("a generation");
+    let proof = story.found(&old);
+    story.hear(0, proof).expect("a generation");
     let body = story.part(SnapshotPart::Manifest(old.manifest().clone()));
     story.hear(0, body).expect("the manifest");
     // Somebody says that it keeps nothing from so long ago: that is known.
-    let standing = Standing {
+    let summary = Summary {
         generation: Generation::GENESIS,
         frontier: BTreeMap::new(),
         convicted: [].into(),
     };
-    let standing = story.keys[1].sign(story.last.network(), standing);
-    let pruned = Answer {
-        foundings: Vec::new(),
+    let summary = story.keys[1].sign(story.last.network(), summary);
+    let pruned = PullResponse {
+        proofs: Vec::new(),
         pruned: true,
         segments: Vec::new(),
-        standing: Some(Arc::new(standing.into_claim())),
+        summary: Some(Arc::new(summary.into_claim())),
     };
     let questions = story.follower.tick().send;
     assert!(
@@ -239,11 +266,13 @@ fn a_newer_snapshot_is_fetched_instead_and_the_same_one_is_not_begun_anew() {
             .iter()
             .any(|packet| packet.body.kind() == "request")
     );
-    let sent = story.hear(1, Body::Answer(pruned)).expect("an answer");
+    let sent = story
+        .hear(1, Body::PullResponse(pruned))
+        .expect("an answer");
     assert_eq!(asked(&sent), []);
     let late = story.part(chunk(&old, 0));
-    let founding = story.found(&new);
-    let sent = story.hear(0, founding).expect("a generation");
+    let proof = story.found(&new);
+    let sent = story.hear(0, proof).expect("a generation");
     let members = story.keys.iter();
     let again: Vec<_> = members.map(|key| (key.actor(), 2, None)).collect();
     assert_eq!(asked(&sent), again);
@@ -299,12 +328,12 @@ fn members_that_are_not_level_walk_the_state_once_a_frontier_whatever_else_is_sa
             let step = table.replicas[seat].approve(Change::Renew);
             table.spend(seat, step.expect("a member"));
         }
-        let apart = |packet: &Packet| !matches!(packet.body, Body::Founding(_));
+        let apart = |packet: &Packet| !matches!(packet.body, Body::GenerationProof(_));
         for _ in 0..12 {
             table.carry(apart);
             for seat in 0..4 {
                 for other in 0..4 {
-                    let body = Body::Announce(table.standing(other));
+                    let body = Body::Announce(table.summary(other));
                     let from = table.actor(other);
                     // Known to be late, it may be refused: it is said all the same.
                     let _ = table.give(from, seat, body);
@@ -371,7 +400,7 @@ fn the_snapshots_of_the_last_two_generations_are_kept() {
         let mut next = Some(Generation::GENESIS);
         let mut served = Vec::new();
         while let Some(generation) = next.filter(|next| next.number() <= begun) {
-            let body = Body::Fetch {
+            let body = Body::FetchSnapshot {
                 generation,
                 chunk: None,
             };
@@ -389,19 +418,19 @@ fn the_snapshots_of_the_last_two_generations_are_kept() {
 
 // ---- what it leaves as it was
 
-/// The lane of which the last member is to miss more than a stretch, and another of which it misses
+/// The lane of which the last member is to miss more than a segment, and another of which it misses
 /// nothing.
 const LONG: usize = 0;
 const SHORT: usize = 1;
 const AWAY: usize = 3;
 
-fn short_stretches() -> Table {
+fn short_segments() -> Table {
     let mut limits = Limits::default();
-    limits.chunk_messages = 2;
+    limits.segment_messages = 2;
     Table::bounded(4, limits)
 }
 
-/// While one is away the others go on for longer than a stretch, and begin a generation.
+/// While one is away the others go on for longer than a segment, and begin a generation.
 fn go_on_without(table: &mut Table) {
     let away = table.actor(AWAY);
     let here = move |packet: &Packet| packet.from != away && packet.to != away;
@@ -429,7 +458,7 @@ fn took_a_snapshot(table: &Table) -> bool {
 
 #[test]
 fn lanes_that_the_snapshot_does_not_move_keep_their_messages() {
-    let mut table = short_stretches();
+    let mut table = short_segments();
     for member in [100, 101, 102] {
         table.add(SHORT, member);
         table.carry_all();
@@ -448,7 +477,7 @@ fn lanes_that_the_snapshot_does_not_move_keep_their_messages() {
 #[test]
 fn who_finds_its_own_message_in_the_snapshot_goes_on_and_who_does_not_remember_it_falls_silent() {
     for remembers in [true, false] {
-        let mut table = short_stretches();
+        let mut table = short_segments();
         let me = table.actor(AWAY);
         table.add(AWAY, 200);
         // The others have its message; whoever holds it in doubt sees it certified.
@@ -466,15 +495,15 @@ fn who_finds_its_own_message_in_the_snapshot_goes_on_and_who_does_not_remember_i
         }
         // Of what it could hear, only the generation and its state reach it: nothing else of its
         // own.
-        let (founding, standing) = told(&mut table);
-        let pruned = Answer {
-            foundings: vec![founding],
+        let (proof, summary) = told(&mut table);
+        let pruned = PullResponse {
+            proofs: vec![proof],
             pruned: true,
             segments: Vec::new(),
-            standing: Some(standing),
+            summary: Some(summary),
         };
         table.ask(AWAY, 0);
-        let given = table.give(table.actor(0), AWAY, Body::Answer(pruned));
+        let given = table.give(table.actor(0), AWAY, Body::PullResponse(pruned));
         given.expect("an answer");
         table.carry(|packet| ["fetch", "snapshot"].contains(&packet.body.kind()));
         assert!(took_a_snapshot(&table));
@@ -487,7 +516,7 @@ fn who_finds_its_own_message_in_the_snapshot_goes_on_and_who_does_not_remember_i
 }
 
 /// What ended the first generation, and where a member stands that says nothing of lanes.
-fn told(table: &mut Table) -> (Arc<Founding>, Arc<bft_crdts::actor::Signed<Standing>>) {
+fn told(table: &mut Table) -> (Arc<GenerationProof>, Arc<bft_crdts::actor::Signed<Summary>>) {
     let entry = table.keys[2].sign(
         &table.network(),
         bft_crdts::membership::Entry {
@@ -497,18 +526,18 @@ fn told(table: &mut Table) -> (Arc<Founding>, Arc<bft_crdts::actor::Signed<Stand
     );
     let given = table.give(table.actor(2), 0, Body::Enter(entry.into_claim()));
     given.expect("a word of a generation that is over");
-    let founding = table.take_wire().into_iter().find_map(|p| match p.body {
-        Body::Founding(founding) => Some(founding),
+    let proof = table.take_wire().into_iter().find_map(|p| match p.body {
+        Body::GenerationProof(proof) => Some(proof),
         _ => None,
     });
-    let standing = Standing {
+    let summary = Summary {
         generation: Generation::GENESIS,
         frontier: BTreeMap::new(),
         convicted: [].into(),
     };
-    let standing = table.keys[0].sign(&table.network(), standing);
+    let summary = table.keys[0].sign(&table.network(), summary);
     (
-        founding.expect("what ended it"),
-        Arc::new(standing.into_claim()),
+        proof.expect("what ended it"),
+        Arc::new(summary.into_claim()),
     )
 }

@@ -10,9 +10,10 @@ use bft_crdts::codec::{Digest, Limits, decode, encode};
 use bft_crdts::dot::{Dot, Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Admission, Agreement, Approval, Approvals, Authorised, Ballot, Boundary, CHANGES, Change,
-    ChangeError, ChangeKey, Committee, Echo, Entry, Founding, FoundingError, Generation, Mark,
-    Report, ReportError, Round, Said, Succession, Tally, Terms, Timeouts, Value, ValueError,
+    Admission, Agreement, Approval, Approvals, Boundary, CHANGES, CertifiedChange, Change,
+    ChangeError, ChangeKey, CheckedProposal, Committee, Echo, Entry, Generation, GenerationDraft,
+    GenerationProof, GenerationProofError, GenerationProposal, GenerationProposalError, Mark,
+    Report, ReportError, Round, Tally, Timeouts, Vote, VoteKind,
 };
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -64,13 +65,13 @@ fn approve(last: &Boundary, member: &SigningActor, change: &Change) -> Verified<
 }
 
 /// A change that the first members, just enough of them, approve.
-fn authorise(last: &Boundary, keys: &[SigningActor], change: &Change) -> Authorised {
+fn certify(last: &Boundary, keys: &[SigningActor], change: &Change) -> CertifiedChange {
     let mut approvals = Approvals::default();
-    let mut authorised = keys.iter().filter_map(|key| {
+    let mut certified = keys.iter().filter_map(|key| {
         let added = approvals.add(last, change, approve(last, key, change));
         added.expect("a change that can be made")
     });
-    authorised.next().expect("a quorum approves")
+    certified.next().expect("a quorum approves")
 }
 
 fn report<'a>(
@@ -91,8 +92,12 @@ fn report<'a>(
     member.sign(last.network(), report)
 }
 
-fn value(last: &Boundary, changes: &[Authorised], reports: &[Verified<Report>]) -> Value {
-    Terms::gather(last, changes, reports).with_state(digest(0xee))
+fn value(
+    last: &Boundary,
+    changes: &[CertifiedChange],
+    reports: &[Verified<Report>],
+) -> GenerationProposal {
+    GenerationDraft::gather(last, changes, reports).with_state(digest(0xee))
 }
 
 /// What these reports and a renewal make of `last`.
@@ -100,8 +105,8 @@ fn renewed(
     last: &Boundary,
     keys: &[SigningActor],
     reports: &[Verified<Report>],
-) -> Result<Succession, ValueError> {
-    value(last, &[authorise(last, keys, &RENEW)], reports).check(last)
+) -> Result<CheckedProposal, GenerationProposalError> {
+    value(last, &[certify(last, keys, &RENEW)], reports).check(last)
 }
 
 /// Reports of the first members, all empty but for these locks, one each.
@@ -118,7 +123,7 @@ mod a_change {
     use super::*;
 
     #[test]
-    fn is_authorised_by_a_quorum_and_not_by_less() {
+    fn is_certified_by_a_quorum_and_not_by_less() {
         let (last, keys) = (boundary(4), members(4));
         let (change, mut approvals) = (Change::Leave(keys[3].actor()), Approvals::default());
         for key in &keys[..2] {
@@ -128,9 +133,9 @@ mod a_change {
             assert_eq!(again, Ok(None), "one approval a seat");
         }
         let added = approvals.add(&last, &change, approve(&last, &keys[2], &change));
-        let authorised = added.expect("good").expect("a quorum");
-        assert_eq!(authorised.change(), &change);
-        assert_eq!(authorised.claim().verify(&last), Ok(authorised));
+        let certified = added.expect("good").expect("a quorum");
+        assert_eq!(certified.change(), &change);
+        assert_eq!(certified.claim().verify(&last), Ok(certified));
     }
 
     #[test]
@@ -178,7 +183,7 @@ mod a_change {
         );
         (limits.seats, limits.lanes) = (5, 5);
         let last = boundary_within(5, limits);
-        let gone = authorise(&last, &members(5), &Change::Leave(members(5)[4].actor()));
+        let gone = certify(&last, &members(5), &Change::Leave(members(5)[4].actor()));
         let moved = [(&members(5)[4], head(1, 1))];
         let reports: Vec<_> = members(5)
             .iter()
@@ -235,17 +240,17 @@ mod a_change {
         assert_eq!(added, Err(ChangeError::NoMember(stranger(1).actor())));
         let other = approve(&last, &keys[0], &Change::Leave(keys[1].actor()));
         assert_eq!(approvals.add(&last, &RENEW, other), Err(ChangeError::Stale));
-        let claim = authorise(&last, &keys, &RENEW).claim();
+        let claim = certify(&last, &keys, &RENEW).claim();
         let next = locked(&last, &keys, &[]);
         assert_eq!(claim.verify(&next).err(), Some(ChangeError::Stale));
     }
 
-    /// Two members, each authorised to leave: both cannot. Were the value bad, they would be frozen
-    /// for ever.
+    /// Two members, each of whose leaving is certified: both cannot. Were the value bad, they would be
+    /// frozen for ever.
     #[test]
     fn that_cannot_be_made_together_with_another_has_no_effect() {
         let (last, keys) = (boundary(2), members(2));
-        let leave = [0, 1].map(|i| authorise(&last, &keys, &Change::Leave(keys[i].actor())));
+        let leave = [0, 1].map(|i| certify(&last, &keys, &Change::Leave(keys[i].actor())));
         let reports = [0, 1].map(|i| report(&last, &keys[i], &[], []));
         let next = value(&last, &leave, &reports)
             .check(&last)
@@ -360,14 +365,14 @@ mod a_tally {
     fn counts_one_statement_by_members_each_once_and_is_a_certificate_once() {
         let (last, keys) = (boundary(4), members(4));
         let sign = |key: &SigningActor, round| {
-            let said = Said::Prevote(None);
+            let kind = VoteKind::Prevote(None);
             let (generation, round) = (last.generation(), Round::new(round));
             key.sign(
                 last.network(),
-                Ballot {
+                Vote {
                     generation,
                     round,
-                    said,
+                    kind,
                 },
             )
         };
@@ -396,19 +401,22 @@ mod a_value {
         let (last, keys) = (boundary(4), members(4));
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
         let changes = (0..=CHANGES as u8).map(|i| entry(&last, &stranger(i)));
-        let mut changes: Vec<_> = changes.map(|c| authorise(&last, &keys, &c)).collect();
-        changes.sort_by_key(|authorised| authorised.change().key());
+        let mut changes: Vec<_> = changes.map(|c| certify(&last, &keys, &c)).collect();
+        changes.sort_by_key(|certified| certified.change().key());
         let mut many = value(&last, &changes, &reports);
-        assert_eq!(many.terms.changes.len(), CHANGES);
+        assert_eq!(many.draft.changes.len(), CHANGES);
         assert!(many.check(&last).is_ok());
-        many.terms.changes.push(changes[CHANGES].claim());
-        assert_eq!(many.check(&last).err(), Some(ValueError::Changes));
+        many.draft.changes.push(changes[CHANGES].claim());
+        assert_eq!(
+            many.check(&last).err(),
+            Some(GenerationProposalError::Changes)
+        );
     }
 
     #[test]
     fn lets_the_sealed_dot_of_one_who_left_be_delivered_and_nothing_after_it() {
         let (last, keys) = (boundary(4), members(4));
-        let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
+        let leave = certify(&last, &keys, &Change::Leave(keys[3].actor()));
         let locks = [1, 2, 2].map(|name| echo(&last, &keys[3], 1, name));
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&locks[seat]]));
         let next = value(&last, &[leave], &reports).check(&last);
@@ -431,18 +439,18 @@ mod a_value {
             report(&last, &keys[1], &[(&keys[0], head(5, 5))], []),
             report(&last, &keys[2], &[], []),
         ];
-        let succession = renewed(&last, &keys, &reports).expect("good");
+        let checked = renewed(&last, &keys, &reports).expect("good");
         let frontier =
             Frontier::from([(keys[0].actor(), head(5, 5)), (keys[1].actor(), head(1, 1))]);
-        assert_eq!(succession.next.frontier(), &frontier);
-        assert_eq!(succession.obligations.heads, frontier);
+        assert_eq!(checked.next.frontier(), &frontier);
+        assert_eq!(checked.preconditions.heads, frontier);
         let payloads = BTreeMap::from([(dot(&keys[2], 1), digest(9))]);
-        assert_eq!(succession.obligations.payloads, payloads);
-        assert_eq!(succession.obligations.state, succession.next.state());
-        let reports = [0, 1, 2].map(|seat| report(&succession.next, &keys[seat], &[], []));
-        let later = renewed(&succession.next, &keys, &reports).expect("good");
+        assert_eq!(checked.preconditions.payloads, payloads);
+        assert_eq!(checked.preconditions.state, checked.next.state());
+        let reports = [0, 1, 2].map(|seat| report(&checked.next, &keys[seat], &[], []));
+        let later = renewed(&checked.next, &keys, &reports).expect("good");
         assert_eq!(later.next.frontier(), &frontier, "it never goes back");
-        assert!(later.obligations.heads.is_empty());
+        assert!(later.preconditions.heads.is_empty());
     }
 
     #[test]
@@ -463,7 +471,7 @@ mod a_value {
                 .map(|seat| report(&last, &keys[seat], &of(seat), []))
                 .collect();
             let error = renewed(&last, &keys, &reports).err();
-            assert_eq!(error, Some(ValueError::Heads(keys[0].actor())));
+            assert_eq!(error, Some(GenerationProposalError::Heads(keys[0].actor())));
         }
     }
 
@@ -548,10 +556,10 @@ mod a_value {
             let renewed = renewed(last, &keys[..3], &reports).map(|_| ());
             let signer = last.committee().actors()[0];
             let mark = ReportError::Mark(source.actor());
-            assert_eq!(renewed, Err(ValueError::Report(signer, mark)));
+            assert_eq!(renewed, Err(GenerationProposalError::Report(signer, mark)));
         };
         refused(&last, &stranger(1));
-        let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
+        let leave = certify(&last, &keys, &Change::Leave(keys[3].actor()));
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
         let next = value(&last, &[leave], &reports)
             .check(&last)
@@ -563,7 +571,7 @@ mod a_value {
     #[test]
     fn lets_an_adopted_lock_of_one_who_left_be_delivered_and_nothing_after_it() {
         let (last, keys) = (boundary(4), members(4));
-        let leave = authorise(&last, &keys, &Change::Leave(keys[3].actor()));
+        let leave = certify(&last, &keys, &Change::Leave(keys[3].actor()));
         let lock = echo(&last, &keys[3], 1, 1);
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
         let next = value(&last, &[leave], &reports)
@@ -584,41 +592,47 @@ mod a_value {
     #[test]
     fn is_bad_without_its_parent_a_change_and_a_quorum_of_reports() {
         let (last, keys) = (boundary(4), members(4));
-        let renew = authorise(&last, &keys, &RENEW);
+        let renew = certify(&last, &keys, &RENEW);
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
         let good = value(&last, std::slice::from_ref(&renew), &reports);
         assert!(good.check(&last).is_ok());
-        let with = |spoil: &dyn Fn(&mut Terms)| {
+        let with = |spoil: &dyn Fn(&mut GenerationDraft)| {
             let mut bad = good.clone();
-            spoil(&mut bad.terms);
+            spoil(&mut bad.draft);
             bad.check(&last).err()
         };
         assert_eq!(
-            with(&|terms| terms.parent = digest(1)),
-            Some(ValueError::Parent)
+            with(&|draft| draft.parent = digest(1)),
+            Some(GenerationProposalError::Parent)
         );
         assert_eq!(
-            with(&|terms| terms.changes.clear()),
-            Some(ValueError::NoChange)
+            with(&|draft| draft.changes.clear()),
+            Some(GenerationProposalError::NoChange)
         );
-        let twice = terms_twice(&good);
-        assert_eq!(twice.check(&last).err(), Some(ValueError::Changes));
+        let twice = draft_twice(&good);
         assert_eq!(
-            with(&|terms| terms.reports.truncate(2)),
-            Some(ValueError::TooFewReports)
+            twice.check(&last).err(),
+            Some(GenerationProposalError::Changes)
         );
         assert_eq!(
-            with(&|terms| terms.reports[1] = terms.reports[0].clone()),
-            Some(ValueError::Reports)
+            with(&|draft| draft.reports.truncate(2)),
+            Some(GenerationProposalError::TooFewReports)
+        );
+        assert_eq!(
+            with(&|draft| draft.reports[1] = draft.reports[0].clone()),
+            Some(GenerationProposalError::Reports)
         );
         let foreign = report(&last, &stranger(1), &[], []);
         let foreign = value(&last, &[renew], &[&reports[..2], &[foreign]].concat());
-        assert!(matches!(foreign.check(&last), Err(ValueError::Reporter(_))));
+        assert!(matches!(
+            foreign.check(&last),
+            Err(GenerationProposalError::Reporter(_))
+        ));
     }
 
-    fn terms_twice(good: &Value) -> Value {
+    fn draft_twice(good: &GenerationProposal) -> GenerationProposal {
         let mut bad = good.clone();
-        bad.terms.changes.push(bad.terms.changes[0].clone());
+        bad.draft.changes.push(bad.draft.changes[0].clone());
         bad
     }
 
@@ -627,15 +641,18 @@ mod a_value {
         let (last, keys) = (boundary(4), members(4));
         let lock = echo(&last, &keys[1], 1, 1);
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
-        let good = value(&last, &[authorise(&last, &keys, &RENEW)], &reports);
+        let good = value(&last, &[certify(&last, &keys, &RENEW)], &reports);
         let mut bad = good.clone();
-        bad.terms.reports[0].statement.marks.clear();
-        assert!(matches!(bad.check(&last), Err(ValueError::Reporter(_))));
-        let mut bad = good.clone();
-        bad.terms.changes[0].change = Change::Leave(keys[0].actor());
+        bad.draft.reports[0].statement.marks.clear();
         assert!(matches!(
             bad.check(&last),
-            Err(ValueError::Change(ChangeError::Stale))
+            Err(GenerationProposalError::Reporter(_))
+        ));
+        let mut bad = good.clone();
+        bad.draft.changes[0].change = Change::Leave(keys[0].actor());
+        assert!(matches!(
+            bad.check(&last),
+            Err(GenerationProposalError::Change(ChangeError::Stale))
         ));
         let mut forged = lock;
         forged.statement.digest = digest(7);
@@ -645,32 +662,35 @@ mod a_value {
             &keys,
             &[lying, reports[1].clone(), reports[2].clone()],
         );
-        assert!(matches!(bad, Err(ValueError::Lock(_))));
+        assert!(matches!(bad, Err(GenerationProposalError::Lock(_))));
     }
 
     #[test]
     fn has_one_encoding_and_a_digest_that_covers_everything() {
         let (last, keys) = (boundary(4), members(4));
         let reports = [2, 0, 1].map(|seat| report(&last, &keys[seat], &[], []));
-        let value = value(&last, &[authorise(&last, &keys, &RENEW)], &reports);
+        let value = value(&last, &[certify(&last, &keys, &RENEW)], &reports);
         let bytes = encode(&value);
-        assert_eq!(decode::<Value>(&bytes, bytes.len()).as_ref(), Ok(&value));
-        let other = value.terms.clone().with_state(digest(1));
+        assert_eq!(
+            decode::<GenerationProposal>(&bytes, bytes.len()).as_ref(),
+            Ok(&value)
+        );
+        let other = value.draft.clone().with_state(digest(1));
         assert_ne!(value.digest(last.network()), other.digest(last.network()));
     }
 }
 
-mod a_founding {
+mod a_generation_proof {
     use super::*;
 
     fn precommits(
         last: &Boundary,
         committee: &Committee,
         keys: &[SigningActor],
-        ballot: Ballot,
-    ) -> Option<bft_crdts::membership::QuorumCertificate<Ballot>> {
-        let mut tally = Tally::new(ballot);
-        let mut facts = keys.iter().map(|key| key.sign(last.network(), ballot));
+        vote: Vote,
+    ) -> Option<bft_crdts::membership::QuorumCertificate<Vote>> {
+        let mut tally = Tally::new(vote);
+        let mut facts = keys.iter().map(|key| key.sign(last.network(), vote));
         facts.find_map(|fact| tally.add(committee, &fact))
     }
 
@@ -678,50 +698,59 @@ mod a_founding {
     fn is_a_value_with_precommits_of_one_round_for_it() {
         let (last, keys) = (boundary(4), members(4));
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
-        let value = Arc::new(value(&last, &[authorise(&last, &keys, &RENEW)], &reports));
-        let ballot = |said| Ballot {
+        let value = Arc::new(value(&last, &[certify(&last, &keys, &RENEW)], &reports));
+        let vote = |kind| Vote {
             generation: last.generation(),
             round: Round::new(3),
-            said,
+            kind,
         };
         let found = |said| {
-            let quorum = precommits(&last, last.committee(), &keys, ballot(said));
+            let quorum = precommits(&last, last.committee(), &keys, vote(said));
             let value = Arc::clone(&value);
-            Founding::of(value, &quorum.expect("a quorum")).verify(&last)
+            GenerationProof::of(value, &quorum.expect("a quorum")).verify(&last)
         };
         let named = Some(value.digest(last.network()));
-        let next = found(Said::Precommit(named)).expect("good");
+        let next = found(VoteKind::Precommit(named)).expect("good");
         assert_eq!((next.generation().number(), Some(next.value())), (1, named));
-        assert_eq!(found(Said::Prevote(named)), Err(FoundingError::NoDecision));
-        assert_eq!(found(Said::Precommit(None)), Err(FoundingError::NoDecision));
-        let other = found(Said::Precommit(Some(digest(1))));
-        assert_eq!(other, Err(FoundingError::OtherValue));
-        let later = Ballot {
+        assert_eq!(
+            found(VoteKind::Prevote(named)),
+            Err(GenerationProofError::NoDecision)
+        );
+        assert_eq!(
+            found(VoteKind::Precommit(None)),
+            Err(GenerationProofError::NoDecision)
+        );
+        let other = found(VoteKind::Precommit(Some(digest(1))));
+        assert_eq!(other, Err(GenerationProofError::OtherValue));
+        let later = Vote {
             generation: last.generation().next().expect("small"),
-            ..ballot(Said::Precommit(named))
+            ..vote(VoteKind::Precommit(named))
         };
         let quorum = precommits(&last, last.committee(), &keys, later);
-        let founding = Founding::of(Arc::clone(&value), &quorum.expect("a quorum"));
-        assert_eq!(founding.verify(&last), Err(FoundingError::NoDecision));
+        let proof = GenerationProof::of(Arc::clone(&value), &quorum.expect("a quorum"));
+        assert_eq!(proof.verify(&last), Err(GenerationProofError::NoDecision));
     }
 
     #[test]
     fn does_not_count_precommits_of_different_rounds_together() {
         let (last, keys) = (boundary(4), members(4));
         let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
-        let value = Arc::new(value(&last, &[authorise(&last, &keys, &RENEW)], &reports));
-        let ballot = |round| Ballot {
+        let value = Arc::new(value(&last, &[certify(&last, &keys, &RENEW)], &reports));
+        let vote = |round| Vote {
             generation: last.generation(),
             round: Round::new(round),
-            said: Said::Precommit(Some(value.digest(last.network()))),
+            kind: VoteKind::Precommit(Some(value.digest(last.network()))),
         };
-        let quorum = precommits(&last, last.committee(), &keys, ballot(0)).expect("a quorum");
-        let mut founding = Founding::of(Arc::clone(&value), &quorum);
-        let mut mixed = founding.certificate.as_ref().clone();
-        mixed.signatures[2].1 = keys[2].sign(last.network(), ballot(1)).sig;
-        founding.certificate = Arc::new(mixed);
-        let verified = founding.verify(&last);
-        assert!(matches!(verified, Err(FoundingError::Certificate(_))));
+        let quorum = precommits(&last, last.committee(), &keys, vote(0)).expect("a quorum");
+        let mut proof = GenerationProof::of(Arc::clone(&value), &quorum);
+        let mut mixed = proof.certificate.as_ref().clone();
+        mixed.signatures[2].1 = keys[2].sign(last.network(), vote(1)).sig;
+        proof.certificate = Arc::new(mixed);
+        let verified = proof.verify(&last);
+        assert!(matches!(
+            verified,
+            Err(GenerationProofError::Certificate(_))
+        ));
     }
 }
 
@@ -823,7 +852,7 @@ fn entries_take_effect_first_so_that_a_whole_committee_can_be_replaced() {
     let (last, keys) = (boundary(2), members(2));
     let leaves = keys.iter().map(|key| Change::Leave(key.actor()));
     let changes: Vec<_> = leaves.chain([entry(&last, &stranger(1))]).collect();
-    let changes = changes.iter().map(|change| authorise(&last, &keys, change));
+    let changes = changes.iter().map(|change| certify(&last, &keys, change));
     let reports = [0, 1].map(|seat| report(&last, &keys[seat], &[], []));
     let replaced = value(&last, &changes.collect::<Vec<_>>(), &reports);
     let next = replaced.check(&last).expect("good").next;

@@ -11,8 +11,8 @@ use crate::floors::{Source, files, production};
 const FILE_LINES: usize = 400;
 const LONG_FILES: &[(&str, usize)] = &[
     ("codec.rs", 430),
-    ("net/mod.rs", 510),
-    ("node/links.rs", 500),
+    ("net/mod.rs", 460),
+    ("node/links.rs", 475),
 ];
 
 /// Characters in a line of prose.
@@ -29,7 +29,7 @@ const METHODS: usize = 25;
 const ASSERTIONS: usize = 3;
 
 /// Names that are bound twice in a row, the second time to what is made of the first.
-const CHAINS: usize = 74;
+const CHAINS: usize = 73;
 
 /// Lines of documentation for 100 lines of code, at least; in which rooms there are less.
 const USUAL_DOCS: usize = 25;
@@ -37,14 +37,11 @@ const DOCS: &[(&str, usize)] = &[
     ("bin", 10),
     ("few", 11),
     ("index", 10),
-    ("deterministic_secure_broadcast", 20),
-    ("laws", 18),
-    ("net", 15),
-    ("node", 17),
+    ("deterministic_secure_broadcast", 33),
+    ("node", 28),
     ("orswot", 22),
-    ("recording", 19),
+    ("recording", 30),
     ("summary", 18),
-    ("types", 23),
 ];
 
 /// The lines of a file that are code, in what is released.

@@ -221,10 +221,10 @@ fn names_only(me: &Actor, packet: &Packet) {
     let signer = match &packet.body {
         Body::Proposal(proposal) => proposal.message.source,
         Body::Echo(claim) => claim.signer,
-        Body::Announce(claim) | Body::Receipt(claim) => claim.signer,
-        Body::Approve(consent) => consent.approval.signer,
-        Body::Request(request) => match &request.standing {
-            Some(standing) => standing.signer,
+        Body::Announce(claim) | Body::SummaryAck(claim) => claim.signer,
+        Body::Approve(approved) => approved.approval.signer,
+        Body::PullRequest(request) => match &request.summary {
+            Some(summary) => summary.signer,
             None => panic!("a half that may sign shows where it stands"),
         },
         body => panic!("a half that has heard nothing says {}", body.kind()),

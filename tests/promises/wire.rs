@@ -7,7 +7,7 @@ use bft_crdts::Actor;
 use bft_crdts::actor::Statement;
 use bft_crdts::codec::{self, Bytes, DecodeError, Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Equivocation, Packet, Proposal, Record, Request, Segment,
+    Body, Equivocation, Packet, Proposal, PullRequest, PullResponse, Record, Segment,
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::evidence::Conflict;
@@ -17,7 +17,7 @@ use quickcheck::{Arbitrary, Gen};
 use quickcheck_macros::quickcheck;
 
 /// One of each kind, of fixed values.
-fn packets() -> Vec<Packet> {
+pub(crate) fn packets() -> Vec<Packet> {
     let mut table = Table::of(4);
     let source = table.actor(0);
     let [one, other] = [7, 8].map(|member| table.first(0, &[add(source, 1, member)]));
@@ -28,8 +28,8 @@ fn packets() -> Vec<Packet> {
     table
         .give(source, 1, Body::Proposal(Arc::clone(&one)))
         .expect("a message");
-    let standing = table.standing(1);
-    let chunk = Segment {
+    let summary = table.summary(1);
+    let segment = Segment {
         source,
         proposals: vec![Arc::clone(&one)],
         certificate: Some(Arc::clone(&certificate)),
@@ -42,18 +42,18 @@ fn packets() -> Vec<Packet> {
         Body::Proposal(Arc::clone(&one)),
         Body::Echo(table.echo(1, &one)),
         Body::Certificate(certificate),
-        Body::Announce(Arc::clone(&standing)),
-        Body::Receipt(Arc::clone(&standing)),
-        Body::Request(Request {
-            standing: Some(Arc::clone(&standing)),
+        Body::Announce(Arc::clone(&summary)),
+        Body::SummaryAck(Arc::clone(&summary)),
+        Body::PullRequest(PullRequest {
+            summary: Some(Arc::clone(&summary)),
             known: Generation::GENESIS,
             held: [(source, Seq::MAX)].into(),
         }),
-        Body::Answer(Answer {
-            foundings: Vec::new(),
+        Body::PullResponse(PullResponse {
+            proofs: Vec::new(),
             pruned: false,
-            segments: vec![chunk],
-            standing: Some(standing),
+            segments: vec![segment],
+            summary: Some(summary),
         }),
         Body::Evidence(Arc::new(Equivocation::Echo(conflict))),
         Body::Evidence(Arc::new(member_evidence(&table, &one, &other))),
@@ -94,7 +94,7 @@ fn records() -> Vec<Record> {
     ]
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -149,12 +149,12 @@ fn what_is_signed_has_these_digests() {
     let network = table.network();
     let one = table.first(0, &[add(table.actor(0), 1, 7)]);
     let echo = table.echo_of(&one);
-    let standing = table.standing(1).statement.clone();
+    let summary = table.summary(1).statement.clone();
     let digests = [
         network.digest(),
         one.message.digest(&network),
         echo.digest(&network),
-        standing.digest(&network),
+        summary.digest(&network),
     ];
     let digests: Vec<_> = digests.iter().map(Digest::to_string).collect();
     assert_eq!(digests, GOLDEN_DIGESTS);
@@ -187,7 +187,7 @@ fn what_is_decoded_is_encoded_as_it_was() {
 
 /// What a liar or a bad disk makes of good bytes.
 #[derive(Clone, Debug)]
-enum Harm {
+pub(crate) enum Harm {
     Flip(usize, u8),
     Cut(usize),
     Extend(Vec<u8>),
@@ -214,7 +214,7 @@ impl Arbitrary for Harm {
 }
 
 impl Harm {
-    fn apply(&self, bytes: &mut Vec<u8>) {
+    pub(crate) fn apply(&self, bytes: &mut Vec<u8>) {
         let len = bytes.len().max(1);
         match self {
             Self::Flip(at, bits) => {
@@ -402,57 +402,57 @@ fn parts_over_their_bounds_are_refused_though_the_packet_is_not() {
     wide.signatures = vec![signature; limits.seats as usize + 1];
     let wide = Arc::new(wide);
     let many = |count: u32| (0..count).map(|index| numbered(index).0);
-    let mut standing = (*table.standing(0)).clone();
-    standing.statement.convicted = many(limits.lanes + 1).collect();
-    let standing = Arc::new(standing);
-    let chunk = |count| Segment {
+    let mut summary = (*table.summary(0)).clone();
+    summary.statement.convicted = many(limits.lanes + 1).collect();
+    let summary = Arc::new(summary);
+    let segment = |count| Segment {
         source: one.message.source,
         proposals: vec![Arc::clone(&one); count],
         certificate: Some(Arc::clone(&certificate)),
     };
     let bodies = [
         Body::Certificate(Arc::clone(&wide)),
-        Body::Announce(Arc::clone(&standing)),
-        Body::Receipt(Arc::clone(&standing)),
-        Body::Request(Request {
-            standing: Some(Arc::clone(&standing)),
+        Body::Announce(Arc::clone(&summary)),
+        Body::SummaryAck(Arc::clone(&summary)),
+        Body::PullRequest(PullRequest {
+            summary: Some(Arc::clone(&summary)),
             known: Generation::GENESIS,
             held: [].into(),
         }),
-        Body::Request(Request {
-            standing: Some(table.standing(0)),
+        Body::PullRequest(PullRequest {
+            summary: Some(table.summary(0)),
             known: Generation::GENESIS,
             held: many(limits.lanes + 1)
                 .map(|actor| (actor, Seq::MAX))
                 .collect(),
         }),
-        Body::Answer(Answer {
-            foundings: Vec::new(),
+        Body::PullResponse(PullResponse {
+            proofs: Vec::new(),
             pruned: false,
-            segments: vec![chunk(1); limits.lanes as usize + 1],
-            standing: Some(table.standing(0)),
+            segments: vec![segment(1); limits.lanes as usize + 1],
+            summary: Some(table.summary(0)),
         }),
-        Body::Answer(Answer {
-            foundings: Vec::new(),
+        Body::PullResponse(PullResponse {
+            proofs: Vec::new(),
             pruned: false,
-            segments: vec![chunk(limits.chunk_messages as usize + 1)],
-            standing: Some(table.standing(0)),
+            segments: vec![segment(limits.segment_messages as usize + 1)],
+            summary: Some(table.summary(0)),
         }),
-        Body::Answer(Answer {
-            foundings: Vec::new(),
+        Body::PullResponse(PullResponse {
+            proofs: Vec::new(),
             pruned: false,
             segments: vec![Segment {
                 source: one.message.source,
                 proposals: vec![],
                 certificate: Some(wide),
             }],
-            standing: Some(table.standing(0)),
+            summary: Some(table.summary(0)),
         }),
-        Body::Answer(Answer {
-            foundings: Vec::new(),
+        Body::PullResponse(PullResponse {
+            proofs: Vec::new(),
             pruned: false,
             segments: vec![],
-            standing: Some(standing),
+            summary: Some(summary),
         }),
     ];
     for (index, body) in bodies.into_iter().enumerate() {
@@ -472,13 +472,13 @@ fn parts_up_to_their_bounds_are_taken() {
     limits.message_bytes = one.message.ops.len() as u32;
     limits.seats = 3;
     let certificate = table.certificate(&[0, 1, 2], &one);
-    let mut standing = (*table.standing(0)).clone();
-    standing.statement.convicted = (0..limits.lanes).map(|i| numbered(i).0).collect();
-    let standing = Arc::new(standing);
+    let mut summary = (*table.summary(0)).clone();
+    summary.statement.convicted = (0..limits.lanes).map(|i| numbered(i).0).collect();
+    let summary = Arc::new(summary);
     let bodies = [
         Body::Proposal(one),
         Body::Certificate(certificate),
-        Body::Announce(standing),
+        Body::Announce(summary),
     ];
     for body in &bodies {
         assert_eq!(body.check(&limits), Ok(()), "{body}");
@@ -500,53 +500,53 @@ fn numbered(index: u32) -> (Actor, Seq) {
 
 // ---- what was pinned; change them only with the protocol's version
 
-const GOLDEN_PROPOSAL: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d1000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b3940100000000000000f9cdd22f64dd4af54b12c94eb36ea09fa19d4de612f8cae71d0c4640b21588393d000000000000000100000000000000000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b39401000000000000000100000000000000070000000000000000f4377be76b036119c56c72c6d130b0fe992dc96e625aabb13fa43184936291122fe6eb28afbed543310e7774ff12bb0257773c816efff3ca6e6daa6942947e0a";
-const GOLDEN_ECHO: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d10100000000000000000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b39401000000000000006d0b4f067f557feec0b13afbf1221618282e32ed57943fc540cafc61aefe4e818a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5cf78fb848b324acef470f176ad82d5ceecba9d2861cbf17b54afd53bb44b216cc348ba05dcf0fa705665573381722f393cf3f4329fd4fef94f7433515c71dc507";
+const GOLDEN_PROPOSAL: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d1000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b39401000000000000004c127df58019bd600676153bd231096206478b4f1fab8260d5f6c723a3d84af23d000000000000000100000000000000000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b3940100000000000000010000000000000007000000000000000014a4fbdfc12853fa94701d11e78bf561cd541082b1b3d0b71d9e5604877e7e69d2d6ade0aa370fad78ead7c54ea33a6bf52c34fca1f9153fbe2c3bbe2c872d05";
+const GOLDEN_ECHO: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d10100000000000000000000008139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b3940100000000000000414c7ea41be35034411381669d654d8d1048d6b64603e2deee3d4c7b87c669798a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5cc3021e3680c2c375d3c3d31ed7fda2af9b17502e029193fd6883cd3c2fd75cea3e496d1546ae6ba6cd109103ba799571b4e7fdc4e6eea3836b69644cb1b1aa06";
 const GOLDEN_PACKETS: &[(&str, usize, &str)] = &[
     (
         "proposal",
         281,
-        "d710a21ef6aec142ad1a21bdc51567aaed76e3eecbef221ceea41dfd884133bb",
+        "1eeb4afab64bb3ca7e09ea6b07ca4a14e80f9aa69eca624cafd2a108c4ad5b4f",
     ),
     (
         "echo",
         244,
-        "596219ff804dc99872ac13d7bf2ed562b7aea2b35420c6952de09db97438167a",
+        "803076436f31bb9b3630b021013a4228f314a4d7588fbc81c745715f790b1a3b",
     ),
     (
         "certificate",
         354,
-        "7182da46613c4d0def050f537d3c6041f6ff19065bbd4b6fead3219943983cb2",
+        "31f906682254f8cc1ec7287ba5fe34ec642b051395dcba03966d08bccb380756",
     ),
     (
         "announce",
         260,
-        "4b797d5e37de3ba2ce890f196794893a707ab30b3cad209512f9639a754ea8ce",
+        "35bb8c8fb1dd0483abfb9b79bd6cb7c91329ec80ceef91e58aef69526e88582c",
     ),
     (
         "receipt",
         260,
-        "23649f476b00d300c44582e0f748e073253c6fb176fd1af33929690b55c513fb",
+        "cfdb7c6029e83b3d0b290a26a7fb546d0dffb9627f495b59f8e7ae0afcb76a33",
     ),
     (
         "request",
         317,
-        "f2f09f9d07602a16d315614c63a4293dadd3fa5d79b1da7366d233df9132b0a6",
+        "b7e56698db86e28ef7bb6ef9bf09ead6225aac30ae7ad3c6e802a767cec99977",
     ),
     (
         "answer",
         818,
-        "7a23bb667471b310bc5f97f9613de0464399979e7a250219d7608957b641e74f",
+        "869a3db8d58aa5e883c8762cd0832e5c300e7827e4f1c0f5aef95c40e3fe4089",
     ),
     (
         "evidence",
         424,
-        "7edbd4274c05ee6040829368c7e9c2d407a9bf68781de230faf4b1e530f09522",
+        "8bebf94da5ab24a91d0224a6509e24cfbf3ba0c14524af9ef620fa1bf03b80e0",
     ),
     (
         "evidence",
         424,
-        "655c7b11821f9ebafe4cd16291f531f3cecb38ab7d99f1a0a91d891b3448eda7",
+        "f258d67bfb5f8cb6ccbaefc36cad56c7103d11a27a864e3f26dfd3fbb8024b7e",
     ),
 ];
 const GOLDEN_RECORDS: &[(usize, &str)] = &[
@@ -556,11 +556,11 @@ const GOLDEN_RECORDS: &[(usize, &str)] = &[
     ),
     (
         221,
-        "1d1353f301a6ef578526a48652f4e8fad8b33ac98815dc630fbcb96d6fed0c7e",
+        "d6d30fd07b37f5d537de45763e2c1a26d1b586b2ad1d2bf689bd3016e86b492a",
     ),
     (
         544,
-        "6a80a69bbcc2a159fd1ab4cf55f948292fbd46356335c880c07ddce62e46c2e8",
+        "90f7504295f43d2d0bb58b30c8dc6f09a1526dd5e7161a97be3144dd0f0b3ff8",
     ),
     (
         44,
@@ -568,7 +568,7 @@ const GOLDEN_RECORDS: &[(usize, &str)] = &[
     ),
     (
         360,
-        "82882cc2051a37b76b8cf815004c20258ef6df198c99a115626d64c9be203099",
+        "4ae70eb82936e5bd78fe4297667d75b45e4e073813265876f27f50458cce0545",
     ),
     (
         4,
@@ -576,12 +576,12 @@ const GOLDEN_RECORDS: &[(usize, &str)] = &[
     ),
 ];
 const GOLDEN_DIGESTS: &[&str] = &[
-    "f9cdd22f64dd4af54b12c94eb36ea09fa19d4de612f8cae71d0c4640b2158839",
-    "6d0b4f067f557feec0b13afbf1221618282e32ed57943fc540cafc61aefe4e81",
-    "4024f3d8d309ed43a1830763a7fd56e49cc5a7cb1d6b6be6ab621f8c1b2d43ce",
-    "d0f847e4648772832f768ef67e03a5a1d2876d92baf069cb429657826bd8d262",
+    "4c127df58019bd600676153bd231096206478b4f1fab8260d5f6c723a3d84af2",
+    "414c7ea41be35034411381669d654d8d1048d6b64603e2deee3d4c7b87c66979",
+    "022aae12ae3308b33210d8ad23cbefda2450039f5e451da55e9df01962cba96c",
+    "3952b1f4fe8fa09f604b32e8535b899a5a0f795d2e0e4a4481567eefeb1f6825",
 ];
 const GOLDEN_GENESIS: (usize, &str) = (
-    256,
-    "f8f3f8d0f71ab17d96cafdb0f23f77da00af306de3855776311a46a65d853158",
+    260,
+    "b976d214b51bf847200d45c01801684932cb93d2a14d9bdcf9124c089e982c37",
 );

@@ -9,7 +9,7 @@ use bft_crdts_with_bugs::net::{Campaign, Coverage, Family, Kind, Scenario, Signa
 use bft_crdts_with_bugs::zoo::{self, Bug};
 
 use crate::table::CAUGHT;
-use crate::{MOST, bank, campaign, hunt};
+use crate::{MOST, bank, campaign, hunt, subject};
 
 /// Those of `all` that the text names, separated by commas.
 fn chosen<T: Copy>(text: &str, all: &[T], name: impl Fn(T) -> String) -> Vec<T> {
@@ -92,7 +92,7 @@ fn survey() {
         if index % parts != part {
             continue;
         }
-        let campaign = campaign(bank(), &families(*bug));
+        let campaign = campaign(subject(*bug), &families(*bug));
         for range in 0..number("ZOO_RANGES", 1).unwrap_or(1) {
             let (start, began) = (first + range * MOST, Instant::now());
             let found = hunt(*bug, &campaign, start, most);

@@ -26,21 +26,19 @@ const fn way_from(bug: Bug, families: &'static [Family], first: u64, most: u64) 
     }
 }
 
-/// Bugs that no family of scenarios shows.
-pub(crate) const AWAITED: &[Bug] = &[Bug::MarksUnbounded];
-
-/// Every other bug.
+/// Every bug.
 pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::QuorumOfOneLess, &[Calm, Thieves], 10),
     way(Bug::ShortCertificate, &[Certifiers], 40),
     way(Bug::SeatsRepeated, &[Certifiers], 10),
     way(Bug::CertificateUnchecked, &[Certifiers], 20),
+    way(Bug::BatchBelieved, &[Certifiers], 40),
     way(Bug::OutsidersCounted, &[Certifiers], 10),
     way(Bug::EchoUnsigned, &[Certifiers], 10),
-    way(Bug::BallotUnsigned, &[Impostors], 10),
+    way(Bug::VoteUnsigned, &[Impostors], 10),
     way(Bug::ApprovalUnsigned, &[Impostors], 10),
     way(Bug::ReportUnsigned, &[Impostors], 40),
-    way(Bug::StandingUnsigned, &[Impostors], 60),
+    way(Bug::SummaryUnsigned, &[Impostors], 60),
     way(Bug::ReturnAddressBelieved, &[Impostors], 40),
     way(Bug::NoDomainTag, &[Calm], 10),
     way(Bug::EchoWithoutNumber, &[Accusers], 10),
@@ -53,7 +51,7 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::LockNotDurable, &[Crashes], 10),
     way(Bug::SentBeforeWritten, &[PowerCuts], 60),
     way(Bug::DeliveryNotDurable, &[Crashes], 20),
-    way(Bug::BallotNotDurable, &[Patience], 10),
+    way(Bug::VoteNotDurable, &[Patience], 10),
     way(Bug::FreezeNotDurable, &[Crashes, Patience], 10),
     way(Bug::ConvictionNotDurable, &[Amnesia], 20),
     way(Bug::SecondMessageEchoed, &[Thieves], 20),
@@ -91,6 +89,7 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::SnapshotUnchecked, &[Fetches], 60),
     way(Bug::ManifestUnchecked, &[Fetches], 200),
     way(Bug::GarbageLocked, &[Marks], 10),
+    way_from(Bug::MarksUnbounded, &[Marks], 95, 10),
     way(Bug::ValidWithoutValue, &[Blackouts], 20),
     way(Bug::ValuesEvicted, &[Floods], 20),
     way(Bug::CheckpointUnheeded, &[Invitations], 10),

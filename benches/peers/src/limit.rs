@@ -104,7 +104,7 @@ impl<A: WireAlgorithm, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
             let member = (source + distance) % size;
             let (answer, digest, ops) = self.answer(member, source, &proposal);
             held.push((member, digest, ops));
-            answers.push(answer);
+            answers.push((member, answer));
         }
         let certificate = self.certify(source, echo, &digest, &answers[..quorum - 1]);
         for (member, digest, ops) in held {
@@ -156,7 +156,7 @@ impl<A: WireAlgorithm, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
         source: usize,
         bytes: &[u8],
     ) -> (Vec<u8>, Digest, Vec<A::Op>) {
-        let Body::Proposal(proposal) = self.receive(bytes) else {
+        let Body::Proposal(proposal) = self.receive(source, bytes) else {
             unreachable!("a proposal was sent")
         };
         let echo = self.echo(&proposal.message);
@@ -177,16 +177,15 @@ impl<A: WireAlgorithm, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
         source: usize,
         own: Signed<Echo>,
         digest: &Digest,
-        answers: &[Vec<u8>],
+        answers: &[(usize, Vec<u8>)],
     ) -> Vec<u8> {
         let mut signatures = vec![(self.seat(&own.signer), own.sig)];
-        for answer in answers {
-            let Body::Echo(echo) = self.receive(answer) else {
+        for (member, answer) in answers {
+            let Body::Echo(echo) = self.receive(*member, answer) else {
                 unreachable!("an echo was sent")
             };
-            let seat = self.seat(&echo.signer);
-            self.check(seat.index(), digest, &echo.sig);
-            signatures.push((seat, echo.sig));
+            self.check(*member, digest, &echo.sig);
+            signatures.push((self.seat(&echo.signer), echo.sig));
         }
         signatures.sort_by_key(|(seat, _)| *seat);
         let certificate = Certificate {
@@ -199,7 +198,7 @@ impl<A: WireAlgorithm, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
 
     /// What another member does with the certificate.
     fn accept(&self, member: usize, source: usize, digest: &Digest, bytes: &[u8]) {
-        let Body::Certificate(certificate) = self.receive(bytes) else {
+        let Body::Certificate(certificate) = self.receive(source, bytes) else {
             unreachable!("a certificate was sent")
         };
         for (seat, sig) in &certificate.signatures {
@@ -239,21 +238,22 @@ impl<A: WireAlgorithm, F: Fn(&A, &[Actor], u64) -> A::Op> Bare<A, F> {
         self.committee.seat(actor).expect("a member")
     }
 
-    /// Encodes once what goes to so many.
+    /// Encodes once what goes to so many: on a link it is the same for all.
     fn send(&mut self, from: usize, copies: usize, body: Body) -> Vec<u8> {
         let from = self.members[from].actor;
-        let bytes = Packet {
+        let packet = Packet {
             from,
             to: from,
             body,
         };
-        let bytes = bytes.encode();
+        let bytes = packet.encode_linked();
         (0..copies).for_each(|_| self.traffic.count(&bytes));
         bytes
     }
 
-    fn receive(&self, bytes: &[u8]) -> Body {
-        Packet::decode(bytes, &self.limits)
+    fn receive(&self, from: usize, bytes: &[u8]) -> Body {
+        let from = self.members[from].actor;
+        Packet::decode_linked(bytes, from, from, &self.limits)
             .expect("just encoded")
             .body
     }

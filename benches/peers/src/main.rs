@@ -28,6 +28,7 @@ use clap::Parser;
 use disorder::{Care, Outcome};
 use limit::{Bare, Prices};
 use measure::{Contender, Sample, member, race};
+use ours::Load;
 use table::{COLUMNS, Row};
 
 /// Operations that wait where batches can form.
@@ -53,6 +54,8 @@ struct Size {
     part: u64,
     /// Networks whose packets arrive in any order.
     networks: u64,
+    /// Members of the largest committee.
+    largest: u8,
 }
 
 impl Size {
@@ -60,11 +63,13 @@ impl Size {
         rounds: 5,
         part: 1,
         networks: 20,
+        largest: 100,
     };
     const TRYING_OUT: Self = Self {
         rounds: 1,
         part: 10,
         networks: 2,
+        largest: 16,
     };
 }
 
@@ -85,6 +90,12 @@ fn main() {
         one_at_a_time(members, size);
         waiting(members, size);
     }
+    for members in [4, 7, 31, size.largest] {
+        all_at_once(members, 1, size);
+    }
+    for (members, batch) in [(4, BATCH), (31, 64)] {
+        all_at_once(members, batch, size);
+    }
     ring(size);
     in_disorder(size);
     equal_payments();
@@ -93,7 +104,7 @@ fn main() {
 /// Additions to a set, each when everybody has the one before.
 fn one_at_a_time(members: u8, size: Size) {
     println!("\nset, one addition at a time, n = {members}\n{COLUMNS}");
-    let mut ours = ours::Sets::new(members, 1);
+    let mut ours = ours::Sets::new(members, Load::OneAtATime);
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
     let mut hbbft = hbbft_network::Network::new(usize::from(members), 1);
     let mut bare = bare_set(members, 1);
@@ -116,7 +127,7 @@ fn one_at_a_time(members: u8, size: Size) {
 /// The same with more of them waiting than fit a message.
 fn waiting(members: u8, size: Size) {
     println!("\nset, {BATCH} additions waiting, n = {members}\n{COLUMNS}");
-    let mut ours = ours::Sets::new(members, BATCH);
+    let mut ours = ours::Sets::new(members, Load::Waiting(BATCH));
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
     let mut hbbft = hbbft_network::Network::new(usize::from(members), BATCH as usize);
     let mut bare = bare_set(members, BATCH);
@@ -131,6 +142,29 @@ fn waiting(members: u8, size: Size) {
         "bft-crdts, batches of 512",
         "brb + brb_dt_orswot, no batches",
         "hbbft broadcast, 512 x 100 B, unsigned",
+        &limit(members),
+    ];
+    print_rows(&names, &race(size.rounds, contenders));
+}
+
+/// Additions by all members at once, each with so many in flight. It is all the same to hbbft and to the limit, which gain nothing
+/// from what is done together: their members take turns.
+fn all_at_once(members: u8, batch: u64, size: Size) {
+    println!("\nset, each member with {batch} in flight, n = {members}\n{COLUMNS}");
+    let mut ours = ours::Sets::new(members, Load::All(batch));
+    let mut hbbft = hbbft_network::Network::new(usize::from(members), batch as usize);
+    let mut bare = bare_set(members, batch);
+    // A message of each member, or more in committees where one costs less.
+    let messages = (8_000 / u64::from(members).pow(2)).max(u64::from(members)) / size.part;
+    let ops = messages.max(1) * batch;
+    let contenders: [(&mut dyn Contender, u64); _] = [
+        (&mut ours, ops),
+        (&mut hbbft, (ops / 4).max(1)),
+        (&mut bare, (ops / 4).max(1)),
+    ];
+    let names = [
+        "bft-crdts",
+        &format!("hbbft broadcast, {batch} x 100 B, unsigned"),
         &limit(members),
     ];
     print_rows(&names, &race(size.rounds, contenders));

@@ -13,19 +13,30 @@ const PACE: u64 = 100;
 /// What accounts begin with.
 pub(crate) const BALANCE: u64 = 1_000;
 
-/// Sets whose members come one at a time, or leave in batches as the outbox makes them.
+/// Who adds to a set, and what they wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// One after the other, each when everybody has the addition before.
+    OneAtATime,
+    /// One, with so many additions waiting whenever a message of its own is on its way.
+    Waiting(u64),
+    /// All at once, each with so many more as soon as its last message has come back to it.
+    All(u64),
+}
+
+/// Sets whose members come as the load says.
 pub(crate) struct Sets {
     cluster: Cluster<Orswot<String>>,
-    batch: u64,
+    load: Load,
     made: u64,
     messages: u64,
 }
 
 impl Sets {
-    pub(crate) fn new(members: u8, batch: u64) -> Self {
+    pub(crate) fn new(members: u8, load: Load) -> Self {
         Self {
             cluster: set_cluster(members),
-            batch,
+            load,
             made: 0,
             messages: 0,
         }
@@ -57,31 +68,49 @@ impl Sets {
         ops
     }
 
-    /// One source, with a batch that waits whenever a message of its own is on its way. The first message is an addition by
-    /// itself: nothing was in flight for others to wait for.
-    fn in_batches(&mut self, ops: u64) -> u64 {
+    /// The first message is an addition by itself: nothing was in flight for others to wait for.
+    fn in_batches(&mut self, ops: u64, batch: u64) -> u64 {
         let source = self.messages as usize % self.cluster.actors().len();
-        let end = self.made + ops / self.batch * self.batch + 1;
+        let end = self.made + ops / batch * batch + 1;
         let before = self.made;
-        let head = |cluster: &Cluster<_>| cluster.replica(source).head(&cluster.actors()[source]);
-        self.add(source, 1 + self.batch);
-        let mut reached = head(&self.cluster);
+        self.add(source, 1 + batch);
+        let mut reached = self.cluster.head(source);
         while self.cluster.step() {
-            if reached != head(&self.cluster) {
-                reached = head(&self.cluster);
-                self.add(source, self.batch.min(end - self.made));
+            if reached != self.cluster.head(source) {
+                reached = self.cluster.head(source);
+                self.add(source, batch.min(end - self.made));
                 self.pace();
             }
         }
+        self.made - before
+    }
+
+    fn by_all(&mut self, ops: u64, batch: u64) -> u64 {
+        let sources = self.cluster.actors().len();
+        let (before, end) = (self.made, self.made + ops);
+        let mut reached = vec![None; sources];
+        while self.made < end {
+            for (source, reached) in reached.iter_mut().enumerate() {
+                let head = Some(self.cluster.head(source));
+                if self.made < end && *reached != head {
+                    *reached = head;
+                    self.add(source, batch);
+                    self.pace();
+                }
+            }
+            self.cluster.step();
+        }
+        self.cluster.run();
         self.made - before
     }
 }
 
 impl Contender for Sets {
     fn run(&mut self, ops: u64) -> u64 {
-        let made = match self.batch {
-            1 => self.one_at_a_time(ops),
-            _ => self.in_batches(ops),
+        let made = match self.load {
+            Load::OneAtATime => self.one_at_a_time(ops),
+            Load::Waiting(batch) => self.in_batches(ops, batch),
+            Load::All(batch) => self.by_all(ops, batch),
         };
         for index in 0..self.cluster.actors().len() {
             let set = self.cluster.algorithm(index);

@@ -6,12 +6,12 @@ use std::fmt::Debug;
 use bft_crdts::actor::Signed;
 use bft_crdts::codec::{Bytes, Limits, decode as decode_as, decode_sequence, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Certificate, Consent, Equivocation, Message, Packet, Proposal, Record, Request,
-    Segment, SnapshotPart, Standing, Want,
+    Certificate, ChangeApproval, Equivocation, FetchPayloads, Message, Packet, Proposal,
+    PullRequest, PullResponse, Record, Segment, SnapshotPart, Summary,
 };
 use bft_crdts::membership::{
-    self, Authorisation, Ballot, CertifiedState, Change, Entry, Founding, Genesis, Report, Speech,
-    Value,
+    self, AgreementMessage, CertifiedState, Change, ChangeCertificate, Entry, GenerationProof,
+    GenerationProposal, Genesis, Report, Vote,
 };
 use bft_crdts::snapshot::Manifest;
 use bft_crdts::traits::WireAlgorithm;
@@ -45,12 +45,12 @@ pub fn decode(input: &[u8]) {
 
 fn parts_of_packets(input: &[u8]) {
     let network = scenes()[0].table.network();
-    same::<Request>(input);
-    same::<Answer>(input);
+    same::<PullRequest>(input);
+    same::<PullResponse>(input);
     same::<Segment>(input);
     same::<Certificate>(input);
-    same::<Signed<Standing>>(input);
-    same::<Want>(input);
+    same::<Signed<Summary>>(input);
+    same::<FetchPayloads>(input);
     same::<SnapshotPart>(input);
     same::<Bytes>(input);
     if let Some(message) = same::<Message>(input) {
@@ -83,24 +83,26 @@ fn membership(input: &[u8]) {
         // A state of a set or none; both are answers.
         let _ = state.into_fresh(orswot::Orswot::<u8>::new(scenes()[0].table.keys[0].actor()));
     }
-    same::<Speech>(input);
-    same::<Consent>(input);
-    same::<Signed<Ballot>>(input);
+    same::<AgreementMessage>(input);
+    same::<ChangeApproval>(input);
+    same::<Signed<Vote>>(input);
     same::<Signed<Entry>>(input);
-    let value = same::<Value>(input);
-    let founding = same::<Founding>(input);
+    let value = same::<GenerationProposal>(input);
+    let proof = same::<GenerationProof>(input);
     let report = same::<Signed<Report>>(input);
     let change = same::<Change>(input);
-    let authorisation = same::<Authorisation>(input);
+    let change_certificate = same::<ChangeCertificate>(input);
     for boundary in scenes().iter().map(Scene::boundary) {
         // Refused or found good; both are answers.
         let _ = value.as_ref().map(|value| value.check(boundary));
-        let _ = founding.as_ref().map(|founding| founding.verify(boundary));
+        let _ = proof.as_ref().map(|proof| proof.verify(boundary));
         let _ = report
             .as_ref()
             .map(|report| report.statement.check(boundary));
         let _ = change.as_ref().map(|change| change.check(boundary));
-        let _ = authorisation.as_ref().map(|claim| claim.verify(boundary));
+        let _ = change_certificate
+            .as_ref()
+            .map(|claim| claim.verify(boundary));
     }
 }
 

@@ -96,35 +96,35 @@ fn lists(script: &mut Script<'_>, body: &mut Body) {
         Body::Certificate(certificate) => {
             rearrange(script, &mut Arc::make_mut(certificate).signatures);
         }
-        Body::Answer(answer) => match script.below(4) {
-            0 => rearrange(script, &mut answer.foundings),
+        Body::PullResponse(answer) => match script.below(4) {
+            0 => rearrange(script, &mut answer.proofs),
             1 => rearrange(script, &mut answer.segments),
             _ => {
                 let at = script.below(answer.segments.len());
-                if let Some(chunk) = answer.segments.get_mut(at) {
+                if let Some(segment) = answer.segments.get_mut(at) {
                     match script.below(4) {
-                        0 => chunk.certificate = None,
-                        _ => rearrange(script, &mut chunk.proposals),
+                        0 => segment.certificate = None,
+                        _ => rearrange(script, &mut segment.proposals),
                     }
                 }
             }
         },
         Body::Report { changes, .. } => rearrange(script, changes),
-        Body::Speech { speech, value, .. } => match script.below(4) {
+        Body::Agreement { message, value, .. } => match script.below(4) {
             0 => *value = None,
-            1 => rearrange(script, &mut speech.quorums),
-            _ => rearrange(script, &mut speech.ballots),
+            1 => rearrange(script, &mut message.quorums),
+            _ => rearrange(script, &mut message.votes),
         },
-        Body::Want(want) => rearrange(script, &mut want.payloads),
+        Body::FetchPayloads(fetch) => rearrange(script, &mut fetch.payloads),
         Body::Value(value) => {
-            let terms = &mut Arc::make_mut(value).terms;
+            let draft = &mut Arc::make_mut(value).draft;
             match script.below(2) {
-                0 => rearrange(script, &mut terms.changes),
-                _ => rearrange(script, &mut terms.reports),
+                0 => rearrange(script, &mut draft.changes),
+                _ => rearrange(script, &mut draft.reports),
             }
         }
-        Body::Founding(founding) => {
-            let certificate = &mut Arc::make_mut(founding).certificate;
+        Body::GenerationProof(proof) => {
+            let certificate = &mut Arc::make_mut(proof).certificate;
             rearrange(script, &mut Arc::make_mut(certificate).signatures);
         }
         Body::Snapshot {
@@ -155,13 +155,13 @@ fn graft(script: &mut Script<'_>, scene: &Scene, body: &mut Body) {
             0 => Arc::make_mut(ours).statement = theirs.statement,
             _ => Arc::make_mut(ours).signatures.extend(&theirs.signatures),
         },
-        (Body::Answer(ours), Body::Answer(theirs)) => match script.below(3) {
-            0 => ours.foundings.extend(theirs.foundings.clone()),
+        (Body::PullResponse(ours), Body::PullResponse(theirs)) => match script.below(3) {
+            0 => ours.proofs.extend(theirs.proofs.clone()),
             1 => ours.segments.extend(theirs.segments.clone()),
-            _ => ours.standing.clone_from(&theirs.standing),
+            _ => ours.summary.clone_from(&theirs.summary),
         },
-        (Body::Request(ours), Body::Request(theirs)) => {
-            ours.standing.clone_from(&theirs.standing);
+        (Body::PullRequest(ours), Body::PullRequest(theirs)) => {
+            ours.summary.clone_from(&theirs.summary);
         }
         (
             Body::Report { report, changes },
@@ -174,18 +174,18 @@ fn graft(script: &mut Script<'_>, scene: &Scene, body: &mut Body) {
             _ => changes.extend(more.clone()),
         },
         (
-            Body::Speech { speech, value, .. },
-            Body::Speech {
-                speech: theirs,
+            Body::Agreement { message, value, .. },
+            Body::Agreement {
+                message: theirs,
                 value: other,
                 ..
             },
         ) => match script.below(3) {
-            0 => speech.ballots.extend(&theirs.ballots),
-            1 => speech.quorums.extend(theirs.quorums.clone()),
+            0 => message.votes.extend(&theirs.votes),
+            1 => message.quorums.extend(theirs.quorums.clone()),
             _ => value.clone_from(other),
         },
-        (Body::Founding(ours), Body::Founding(theirs)) => {
+        (Body::GenerationProof(ours), Body::GenerationProof(theirs)) => {
             Arc::make_mut(ours).certificate = Arc::clone(&theirs.certificate);
         }
         (body, other) => *body = other.clone(),

@@ -243,7 +243,7 @@ impl Play {
 
     fn check_holdings(&self, seat: usize) {
         let (held, limits) = (self.table.replicas[seat].memory_use(), limits());
-        let lane = 2 * limits.message_bytes + limits.chunk_bytes;
+        let lane = 2 * limits.message_bytes + limits.segment_bytes;
         assert!(held.lanes <= limits.lanes as usize);
         assert!(held.most_lane_bytes <= lane as usize, "{held:?}");
         assert!(held.outbox_bytes <= limits.outbox_bytes as usize);

@@ -32,8 +32,8 @@ pub(super) fn limits() -> Limits {
     limits.seats = 8;
     limits.lanes = 12;
     limits.packet_bytes = 64 << 10;
-    limits.chunk_bytes = 512;
-    limits.chunk_messages = 2;
+    limits.segment_bytes = 512;
+    limits.segment_messages = 2;
     limits.outbox_bytes = 1024;
     limits
 }
@@ -96,25 +96,25 @@ fn part(body: &Body) -> Vec<(&'static str, Vec<u8>)> {
             ("ops", proposal.message.ops.as_slice().to_vec()),
         ],
         Body::Certificate(certificate) => vec![("certificate", encode(certificate))],
-        Body::Announce(standing) => vec![("standing", encode(standing))],
-        Body::Request(request) => vec![("request", encode(request))],
-        Body::Answer(answer) => vec![("answer", encode(answer))],
+        Body::Announce(summary) => vec![("summary", encode(summary))],
+        Body::PullRequest(request) => vec![("pull-request", encode(request))],
+        Body::PullResponse(answer) => vec![("pull-response", encode(answer))],
         Body::Evidence(evidence) => vec![("evidence", encode(evidence))],
-        Body::Approve(consent) => vec![("consent", encode(consent))],
+        Body::Approve(approved) => vec![("change-approval", encode(approved))],
         Body::Report { report, changes } => {
             let mut parts = vec![("report", encode(report))];
             parts.extend(
                 changes
                     .iter()
-                    .map(|change| ("authorisation", encode(change))),
+                    .map(|change| ("change-certificate", encode(change))),
             );
             parts
         }
-        Body::Speech { speech, .. } => vec![("speech", encode(speech))],
+        Body::Agreement { message, .. } => vec![("agreement", encode(message))],
         Body::Value(value) => vec![("value", encode(value))],
-        Body::Founding(founding) => vec![
-            ("founding", encode(founding)),
-            ("value", encode(&founding.value)),
+        Body::GenerationProof(proof) => vec![
+            ("generation-proof", encode(proof)),
+            ("value", encode(&proof.value)),
         ],
         Body::Snapshot { part, .. } => vec![("snapshot", encode(part))],
         _ => Vec::new(),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use bft_crdts::SigningActor;
 use bft_crdts::actor::{Signed, Statement};
 use bft_crdts::codec::NetworkId;
-use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Proposal, Standing};
+use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Proposal, Summary};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Authorisation, Certificate, Change, Committee, Founding, Mark, Report, Seat, Terms, Value,
+    Certificate, Change, ChangeCertificate, Committee, GenerationDraft, GenerationProof,
+    GenerationProposal, Mark, Report, Seat,
 };
 
 /// The one key that is not a correct actor's, and where it sits.
@@ -30,56 +31,53 @@ impl<'a> Pen<'a> {
             Body::Proposal(proposal) => self.proposal(proposal),
             Body::Echo(echo) => self.claim(echo),
             Body::Certificate(certificate) => self.certificate(certificate),
-            Body::Announce(standing) | Body::Receipt(standing) => {
-                self.claim(Arc::make_mut(standing));
+            Body::Announce(summary) | Body::SummaryAck(summary) => {
+                self.claim(Arc::make_mut(summary));
             }
-            Body::Request(request) => self.standing(&mut request.standing),
-            Body::Answer(answer) => {
-                answer.foundings.iter_mut().for_each(|f| self.founding(f));
-                for chunk in &mut answer.segments {
-                    chunk.proposals.iter_mut().for_each(|p| self.proposal(p));
-                    chunk
+            Body::PullRequest(request) => self.summary(&mut request.summary),
+            Body::PullResponse(answer) => {
+                answer.proofs.iter_mut().for_each(|f| self.proof(f));
+                for segment in &mut answer.segments {
+                    segment.proposals.iter_mut().for_each(|p| self.proposal(p));
+                    segment
                         .certificate
                         .iter_mut()
                         .for_each(|c| self.certificate(c));
                 }
-                self.standing(&mut answer.standing);
+                self.summary(&mut answer.summary);
             }
             Body::Evidence(evidence) => match Arc::make_mut(evidence) {
                 Equivocation::Echo(conflict) => self.conflict(conflict),
-                Equivocation::Ballot(conflict) => self.conflict(conflict),
+                Equivocation::Vote(conflict) => self.conflict(conflict),
                 _ => {}
             },
             Body::Enter(entry) => self.claim(entry),
-            Body::Approve(consent) => {
-                let consent = Arc::make_mut(consent);
-                self.change(&mut consent.change);
-                consent.approval.statement.change = consent.change.key();
-                self.claim(&mut consent.approval);
+            Body::Approve(approved) => {
+                let approved = Arc::make_mut(approved);
+                self.change(&mut approved.change);
+                approved.approval.statement.change = approved.change.key();
+                self.claim(&mut approved.approval);
             }
             Body::Report { report, changes } => {
                 self.report(Arc::make_mut(report));
                 changes
                     .iter_mut()
-                    .for_each(|change| self.authorisation(change));
+                    .for_each(|change| self.change_certificate(change));
             }
-            Body::Speech { speech, value, .. } => {
-                speech
-                    .ballots
-                    .iter_mut()
-                    .for_each(|claim| self.claim(claim));
-                speech.quorums.iter_mut().for_each(|q| self.certificate(q));
+            Body::Agreement { message, value, .. } => {
+                message.votes.iter_mut().for_each(|claim| self.claim(claim));
+                message.quorums.iter_mut().for_each(|q| self.certificate(q));
                 value.iter_mut().for_each(|value| self.value(value));
             }
             Body::Value(value) => self.value(value),
-            Body::Founding(founding) => self.founding(founding),
+            Body::GenerationProof(proof) => self.proof(proof),
             _ => {}
         }
     }
 
-    fn standing(&self, standing: &mut Option<Arc<Signed<Standing>>>) {
-        let standings = standing.iter_mut();
-        standings.for_each(|standing| self.claim(Arc::make_mut(standing)));
+    fn summary(&self, summary: &mut Option<Arc<Signed<Summary>>>) {
+        let summaries = summary.iter_mut();
+        summaries.for_each(|summary| self.claim(Arc::make_mut(summary)));
     }
 
     fn claim<T: Statement + Clone>(&self, claim: &mut Signed<T>) {
@@ -123,7 +121,7 @@ impl<'a> Pen<'a> {
         }
     }
 
-    fn authorisation(&self, claim: &mut Authorisation) {
+    fn change_certificate(&self, claim: &mut ChangeCertificate) {
         self.change(&mut claim.change);
         self.certificate(&mut claim.approvals);
     }
@@ -138,19 +136,19 @@ impl<'a> Pen<'a> {
         self.claim(report);
     }
 
-    fn value(&self, value: &mut Arc<Value>) {
-        let Terms {
+    fn value(&self, value: &mut Arc<GenerationProposal>) {
+        let GenerationDraft {
             changes, reports, ..
-        } = &mut Arc::make_mut(value).terms;
+        } = &mut Arc::make_mut(value).draft;
         changes
             .iter_mut()
-            .for_each(|change| self.authorisation(change));
+            .for_each(|change| self.change_certificate(change));
         reports.iter_mut().for_each(|report| self.report(report));
     }
 
-    fn founding(&self, founding: &mut Arc<Founding>) {
-        let founding = Arc::make_mut(founding);
-        self.value(&mut founding.value);
-        self.certificate(&mut founding.certificate);
+    fn proof(&self, proof: &mut Arc<GenerationProof>) {
+        let proof = Arc::make_mut(proof);
+        self.value(&mut proof.value);
+        self.certificate(&mut proof.certificate);
     }
 }

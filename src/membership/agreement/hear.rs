@@ -1,51 +1,54 @@
-//! From claims to facts: what a speech holds that can matter, and what it makes of its speakers.
+//! From claims to facts: what a message holds that can matter, and what it makes of its speakers.
 
 use std::sync::Arc;
 
-use super::{Agreement, Ballot, Polka, Said, Speech, Turn, is_decision};
-use crate::actor::{Signed, Verified};
+use super::{Agreement, AgreementMessage, AgreementOutput, Polka, Vote, VoteKind, is_decision};
+use crate::actor::{Sig, Signed, Verified};
 use crate::evidence::Conflict;
 use crate::membership::{Certificate, CertificateError, QuorumCertificate, VerifyError};
 
-/// What a speech holds that can matter.
-type Facts = (Vec<Verified<Ballot>>, Vec<QuorumCertificate<Ballot>>);
+/// What a message holds that can matter.
+type Facts = (Vec<Verified<Vote>>, Vec<QuorumCertificate<Vote>>);
 
 impl Agreement {
-    /// Facts in a speech, without those that can no longer matter.
-    pub(super) fn verify(&self, speech: &Speech) -> Result<Facts, SpeechError> {
-        let most = self.committee.size() + Speech::OWN;
-        if speech.ballots.len() > most || speech.quorums.len() > Speech::QUORUMS {
-            return Err(SpeechError::TooMany);
+    /// Facts in a message, without those that can no longer matter.
+    pub(super) fn verify(
+        &self,
+        message: &AgreementMessage,
+    ) -> Result<Facts, AgreementMessageError> {
+        let most = self.committee.size() + AgreementMessage::OWN;
+        if message.votes.len() > most || message.quorums.len() > AgreementMessage::QUORUMS {
+            return Err(AgreementMessageError::TooMany);
         }
-        let mut ballots = Vec::new();
-        for claim in &speech.ballots {
-            ballots.extend(self.verify_ballot(claim)?);
+        let mut votes = Vec::new();
+        for claim in &message.votes {
+            votes.extend(self.verify_vote(claim)?);
         }
         let mut quorums = Vec::new();
-        for claim in &speech.quorums {
+        for claim in &message.quorums {
             quorums.extend(self.verify_quorum(claim)?);
         }
-        Ok((ballots, quorums))
+        Ok((votes, quorums))
     }
 
-    fn verify_ballot(
+    fn verify_vote(
         &self,
-        claim: &Signed<Ballot>,
-    ) -> Result<Option<Verified<Ballot>>, SpeechError> {
-        let ballot = &claim.statement;
-        if ballot.generation != self.committee.generation() {
-            return Err(SpeechError::Generation);
+        claim: &Signed<Vote>,
+    ) -> Result<Option<Verified<Vote>>, AgreementMessageError> {
+        let vote = &claim.statement;
+        if vote.generation != self.committee.generation() {
+            return Err(AgreementMessageError::Generation);
         }
         let seat = self
             .committee
             .seat(&claim.signer)
             .ok_or(VerifyError::NoSeat(claim.signer))?;
-        let proposes = matches!(ballot.said, Said::Proposal { .. });
-        if proposes && claim.signer != self.coordinator(ballot.round) {
-            return Err(SpeechError::NotCoordinator);
+        let proposes = matches!(vote.kind, VoteKind::Proposal { .. });
+        if proposes && claim.signer != self.coordinator(vote.round) {
+            return Err(AgreementMessageError::NotCoordinator);
         }
-        let known = self.slots.known(seat, ballot) == Some(claim.sig);
-        if known || ballot.round < self.round || self.decision.is_some() {
+        let known = self.slots.known(seat, vote) == Some(claim.sig);
+        if known || vote.round < self.round || self.decision.is_some() {
             return Ok(None);
         }
         Ok(Some(self.committee.verify(&self.network, *claim)?))
@@ -53,31 +56,35 @@ impl Agreement {
 
     fn verify_quorum(
         &self,
-        claim: &Arc<Certificate<Ballot>>,
-    ) -> Result<Option<QuorumCertificate<Ballot>>, SpeechError> {
-        let ballot = &claim.statement;
-        if ballot.generation != self.committee.generation() {
-            return Err(SpeechError::Generation);
+        claim: &Arc<Certificate<Vote>>,
+    ) -> Result<Option<QuorumCertificate<Vote>>, AgreementMessageError> {
+        let vote = &claim.statement;
+        if vote.generation != self.committee.generation() {
+            return Err(AgreementMessageError::Generation);
         }
-        match ballot.said {
-            Said::Prevote(Some(_)) if !self.is_news(ballot) => return Ok(None),
-            Said::Prevote(Some(_)) | Said::Precommit(Some(_)) => {}
-            _ => return Err(SpeechError::NoQuorum),
+        match vote.kind {
+            VoteKind::Prevote(Some(_)) if !self.is_news(vote) => return Ok(None),
+            VoteKind::Prevote(Some(_)) | VoteKind::Precommit(Some(_)) => {}
+            _ => return Err(AgreementMessageError::NoQuorum),
         }
-        let known = |seat| self.slots.known(seat, ballot);
+        let known = |seat, sig: &Sig| self.slots.known(seat, vote).as_ref() == Some(sig);
         let claim = Arc::clone(claim);
         Ok(Some(self.committee.certify(&self.network, claim, known)?))
     }
 
-    pub(super) fn hear_ballot(&mut self, fact: Verified<Ballot>, turn: &mut Turn) {
+    pub(super) fn hear_vote(&mut self, fact: Verified<Vote>, output: &mut AgreementOutput) {
         if fact.signer == self.me.actor() {
-            self.recognise(fact.into_claim(), turn);
+            self.recognise(fact.into_claim(), output);
         } else if let Some(evidence) = self.slots.hear(fact) {
-            self.accuse(evidence, turn);
+            self.accuse(evidence, output);
         }
     }
 
-    pub(super) fn hear_quorum(&mut self, quorum: QuorumCertificate<Ballot>, turn: &mut Turn) {
+    pub(super) fn hear_quorum(
+        &mut self,
+        quorum: QuorumCertificate<Vote>,
+        output: &mut AgreementOutput,
+    ) {
         let ours = quorum
             .signatures
             .iter()
@@ -88,22 +95,22 @@ impl Agreement {
                 signer: self.me.actor(),
                 sig: *sig,
             };
-            self.recognise(claim, turn);
+            self.recognise(claim, output);
         }
         let evidence: Vec<_> = self.slots.contradicting(&quorum).collect();
         for evidence in evidence {
-            self.accuse(evidence, turn);
+            self.accuse(evidence, output);
         }
         if is_decision(&quorum.statement) {
             if self.decision.is_none() {
-                self.decide(quorum, turn);
+                self.decide(quorum, output);
             }
         } else if let Some(polka) = Polka::of(quorum) {
             if polka.round > self.round {
                 self.start_round(polka.round, Vec::new());
             }
             self.take_note(polka);
-            self.advance(turn);
+            self.advance(output);
         }
     }
 
@@ -122,43 +129,43 @@ impl Agreement {
     }
 
     /// Whether a quorum of prevotes can still change anything.
-    fn is_news(&self, ballot: &Ballot) -> bool {
-        let Said::Prevote(Some(value)) = ballot.said else {
+    fn is_news(&self, vote: &Vote) -> bool {
+        let VoteKind::Prevote(Some(value)) = vote.kind else {
             return false;
         };
         let newer = self
             .newest
             .as_ref()
-            .is_none_or(|newest| newest.round < ballot.round);
+            .is_none_or(|newest| newest.round < vote.round);
         let grounds = self
             .proposed()
-            .is_none_or(|it| it == (value, Some(ballot.round)));
+            .is_none_or(|it| it == (value, Some(vote.round)));
         self.decision.is_none() && (newer || (grounds && self.proof_of_lock.is_none()))
     }
 
     /// A statement with our signature that we do not remember: our key speaks elsewhere too.
-    fn recognise(&mut self, claim: Signed<Ballot>, turn: &mut Turn) {
-        let ballot = &claim.statement;
+    fn recognise(&mut self, claim: Signed<Vote>, output: &mut AgreementOutput) {
+        let vote = &claim.statement;
         let mut said = self.slots.said(self.seat);
-        let old = ballot.round < self.round;
-        if !old && !said.any(|fact| fact.statement == *ballot) && !self.mute {
+        let old = vote.round < self.round;
+        if !old && !said.any(|fact| fact.statement == *vote) && !self.mute {
             self.mute = true;
-            turn.forgotten = Some(claim);
+            output.forgotten = Some(claim);
         }
     }
 
-    fn accuse(&mut self, evidence: Conflict<Ballot>, turn: &mut Turn) {
+    fn accuse(&mut self, evidence: Conflict<Vote>, output: &mut AgreementOutput) {
         let seat = self.committee.seat(&evidence.left.signer);
         if seat.is_some_and(|seat| seat != self.seat && self.accused.insert(seat)) {
-            turn.faults.push(evidence);
+            output.faults.push(evidence);
         }
     }
 }
 
-/// Why a speech does not count.
+/// Why a message does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SpeechError {
+pub enum AgreementMessageError {
     /// More statements than a member has to say.
     #[error("more statements than a member has to say")]
     TooMany,
@@ -173,7 +180,7 @@ pub enum SpeechError {
     NoQuorum,
     /// Not a member's statement.
     #[error(transparent)]
-    Ballot(#[from] VerifyError),
+    Vote(#[from] VerifyError),
     /// Not a quorum.
     #[error(transparent)]
     Quorum(#[from] CertificateError),

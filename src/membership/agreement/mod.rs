@@ -2,10 +2,10 @@
 //! machine.
 //!
 //! Buchman, Kwon, Milosevic: The latest gossip on BFT consensus, arXiv 1807.04938, Algorithm 1;
-//! `rules.rs` names the lines. No clock and no I/O: it hears [`Speech`]es, opinions on values and
-//! ticks, and answers each with a [`Turn`]. The machine holds the member's key, so that a vote is
-//! signed, counted and recorded in one step, and no driver can count a vote that was not signed, or
-//! sign one that was not counted.
+//! `rules.rs` names the lines. No clock and no I/O: it hears [`AgreementMessage`]es, opinions on
+//! values and ticks, and answers each with an [`AgreementOutput`]. The machine holds the member's
+//! key, so that a vote is signed, counted and recorded in one step, and no driver can count a vote
+//! that was not signed, or sign one that was not counted.
 //!
 //! Where the paper assumes gossip, this does instead:
 //! - a proposal with a valid round carries its quorum of prevotes;
@@ -19,7 +19,7 @@
 //!
 //! Invariants:
 //! - a correct member signs one statement of a kind in a round, across crashes too: [`Record`]s
-//!   before speeches;
+//!   before messages;
 //! - precommits of different rounds are never counted together: a certificate has one statement,
 //!   which names the round (else two generations can follow one);
 //! - memory: two slots a seat, four quorums, and opinions on the values that are
@@ -33,18 +33,18 @@ use crate::codec::{Digest, NetworkId};
 use crate::evidence::Conflict;
 use crate::membership::{Boundary, Committee, QuorumCertificate, Seat};
 
-mod ballot;
 mod hear;
 mod recover;
 mod rules;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod vote;
 
-pub use ballot::{Ballot, Record, Round, Said, Speech};
-pub use hear::SpeechError;
+pub use hear::AgreementMessageError;
 pub use recover::RecoverError;
 use slots::Slots;
+pub use vote::{AgreementMessage, Record, Round, Vote, VoteKind};
 
 /// How long a member waits, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,13 +92,13 @@ struct Timers {
 struct Polka {
     round: Round,
     value: Digest,
-    prevotes: QuorumCertificate<Ballot>,
+    prevotes: QuorumCertificate<Vote>,
 }
 
 impl Polka {
-    fn of(prevotes: QuorumCertificate<Ballot>) -> Option<Self> {
-        match prevotes.statement.said {
-            Said::Prevote(Some(value)) => Some(Self {
+    fn of(prevotes: QuorumCertificate<Vote>) -> Option<Self> {
+        match prevotes.statement.kind {
+            VoteKind::Prevote(Some(value)) => Some(Self {
                 round: prevotes.statement.round,
                 value,
                 prevotes,
@@ -126,36 +126,36 @@ pub struct Agreement {
     newest: Option<Polka>,
     /// The quorum of prevotes that the proposal of this round rests on.
     proof_of_lock: Option<Polka>,
-    last_precommits: Vec<Signed<Ballot>>,
+    last_precommits: Vec<Signed<Vote>>,
     candidate: Option<Digest>,
     opinions: BTreeMap<Digest, bool>,
     asked: BTreeSet<Digest>,
     accused: BTreeSet<Seat>,
     mute: bool,
-    decision: Option<QuorumCertificate<Ballot>>,
+    decision: Option<QuorumCertificate<Vote>>,
 }
 
 /// What a member does now: in this order.
 #[must_use]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Turn {
+pub struct AgreementOutput {
     /// Make these durable before anything below; and before each, the value that it
     /// [names](Record::value).
     pub persist: Vec<Record>,
     /// Send this to every member.
-    pub send: Option<Speech>,
+    pub send: Option<AgreementMessage>,
     /// Send this to whoever sent what was heard.
-    pub reply: Option<Speech>,
+    pub reply: Option<AgreementMessage>,
     /// Newly decided: the generation certificate.
-    pub decided: Option<QuorumCertificate<Ballot>>,
+    pub decided: Option<QuorumCertificate<Vote>>,
     /// Find out whether these values are good, and tell [`Agreement::validated`]. Asked again at
     /// each tick.
     pub validate: BTreeSet<Digest>,
     /// Members that voted twice in one place; one evidence a member.
-    pub faults: Vec<Conflict<Ballot>>,
+    pub faults: Vec<Conflict<Vote>>,
     /// Something that our key signed and that we do not remember: a restored backup or a cloned
     /// disk. This machine signs nothing any more.
-    pub forgotten: Option<Signed<Ballot>>,
+    pub forgotten: Option<Signed<Vote>>,
 }
 
 impl Agreement {
@@ -215,7 +215,7 @@ impl Agreement {
 
     /// All that is held of what a member has said: at most three statements of each of two rounds.
     #[must_use]
-    pub fn said_by(&self, member: &Actor) -> Vec<Signed<Ballot>> {
+    pub fn said_by(&self, member: &Actor) -> Vec<Signed<Vote>> {
         let seat = self.committee.seat(member);
         let said = seat.into_iter().flat_map(|seat| self.slots.all_said(seat));
         said.map(|fact| Signed::clone(fact)).collect()
@@ -229,7 +229,7 @@ impl Agreement {
 
     /// The generation certificate, once there is one.
     #[must_use]
-    pub fn decision(&self) -> Option<&QuorumCertificate<Ballot>> {
+    pub fn decision(&self) -> Option<&QuorumCertificate<Vote>> {
         self.decision.as_ref()
     }
 
@@ -243,9 +243,9 @@ impl Agreement {
             .flatten()
             .map(|polka| polka.value);
         let own = self.slots.said(self.seat);
-        let own = own.filter_map(|fact| fact.statement.said.value());
+        let own = own.filter_map(|fact| fact.statement.kind.value());
         let decision = self.decision.iter();
-        let decision = decision.filter_map(|decision| decision.statement.said.value());
+        let decision = decision.filter_map(|decision| decision.statement.kind.value());
         let proposed = self.proposed().map(|(value, _)| value);
         let locked = self.locked.map(|(_, value)| value);
         let alone = proposed.into_iter().chain(locked).chain(self.candidate);
@@ -259,23 +259,24 @@ impl Agreement {
     }
 
     /// Begins, or goes on after a crash.
-    pub fn start(&mut self) -> Turn {
-        self.turn(|_, _| ())
+    pub fn start(&mut self) -> AgreementOutput {
+        self.run(|_, _| ())
     }
 
     /// A value that we hold good and would propose, if no earlier round bound us. The newest offer
     /// counts.
-    pub fn offer(&mut self, value: Digest) -> Turn {
-        self.turn(|agreement, _| {
+    pub fn offer(&mut self, value: Digest) -> AgreementOutput {
+        self.run(|agreement, _| {
             agreement.candidate = Some(value);
             agreement.opinions.insert(value, true);
         })
     }
 
-    /// The opinion on a value that a [`Turn`] asked for: good when it passes its check and its
-    /// obligations are fulfilled, bad when it fails. Say nothing as long as something is missing.
-    pub fn validated(&mut self, value: Digest, good: bool) -> Turn {
-        self.turn(|agreement, _| {
+    /// The opinion on a value that an [`AgreementOutput`] asked for: good when it passes its check
+    /// and its preconditions are fulfilled, bad when it fails. Say nothing as long as something is
+    /// missing.
+    pub fn validated(&mut self, value: Digest, good: bool) -> AgreementOutput {
+        self.run(|agreement, _| {
             if agreement.awaiting_validation().contains(&value) {
                 agreement.opinions.insert(value, good);
             }
@@ -289,54 +290,57 @@ impl Agreement {
     }
 
     /// Time passes.
-    pub fn tick(&mut self) -> Turn {
-        let mut turn = self.turn(|agreement, turn| {
+    pub fn tick(&mut self) -> AgreementOutput {
+        let mut output = self.run(|agreement, output| {
             agreement.asked.clear();
-            agreement.on_timeouts(turn);
+            agreement.on_timeouts(output);
         });
         if self.decision.is_none() {
-            turn.send = Some(self.repetition()).filter(|speech| !speech.is_empty());
+            output.send = Some(self.repetition()).filter(|message| !message.is_empty());
         }
-        turn
+        output
     }
 
     /// Somebody speaks, or passes on what others said.
     ///
     /// # Errors
-    /// [`SpeechError`] when anything in it is no statement of a member of this generation; then
-    /// none of it counts.
-    pub fn hear(&mut self, speech: &Speech) -> Result<Turn, SpeechError> {
-        let (ballots, quorums) = self.verify(speech)?;
-        let decided = |quorum: &QuorumCertificate<Ballot>| is_decision(&quorum.statement);
+    /// [`AgreementMessageError`] when anything in it is no statement of a member of this
+    /// generation; then none of it counts.
+    pub fn hear(
+        &mut self,
+        message: &AgreementMessage,
+    ) -> Result<AgreementOutput, AgreementMessageError> {
+        let (votes, quorums) = self.verify(message)?;
+        let decided = |quorum: &QuorumCertificate<Vote>| is_decision(&quorum.statement);
         if let Some(decision) = &self.decision {
-            let news = !quorums.iter().any(decided) && !speech.is_empty();
-            return Ok(Turn {
+            let news = !quorums.iter().any(decided) && !message.is_empty();
+            return Ok(AgreementOutput {
                 reply: news.then(|| closing(decision)),
-                ..Turn::default()
+                ..AgreementOutput::default()
             });
         }
-        Ok(self.turn(|agreement, turn| {
-            for fact in ballots {
-                agreement.hear_ballot(fact, turn);
+        Ok(self.run(|agreement, output| {
+            for fact in votes {
+                agreement.hear_vote(fact, output);
             }
-            agreement.advance(turn);
+            agreement.advance(output);
             for quorum in quorums {
-                agreement.hear_quorum(quorum, turn);
+                agreement.hear_quorum(quorum, output);
             }
         }))
     }
 
     /// Runs one input and all rules that it makes possible.
-    fn turn(&mut self, input: impl FnOnce(&mut Self, &mut Turn)) -> Turn {
-        let mut turn = Turn::default();
+    fn run(&mut self, input: impl FnOnce(&mut Self, &mut AgreementOutput)) -> AgreementOutput {
+        let mut output = AgreementOutput::default();
         if self.decision.is_none() {
-            input(self, &mut turn);
-            self.advance(&mut turn);
+            input(self, &mut output);
+            self.advance(&mut output);
             let named = self.names();
             self.opinions.retain(|value, _| named.contains(value));
-            self.ask(&mut turn);
+            self.ask(&mut output);
         }
-        turn
+        output
     }
 
     /// The coordinator of a round: seat `(g + r) mod n`.
@@ -347,14 +351,14 @@ impl Agreement {
     }
 }
 
-fn is_decision(ballot: &Ballot) -> bool {
-    matches!(ballot.said, Said::Precommit(Some(_)))
+fn is_decision(vote: &Vote) -> bool {
+    matches!(vote.kind, VoteKind::Precommit(Some(_)))
 }
 
-/// The speech that ends it.
-fn closing(decision: &QuorumCertificate<Ballot>) -> Speech {
-    Speech {
-        ballots: Vec::new(),
+/// The message that ends it.
+fn closing(decision: &QuorumCertificate<Vote>) -> AgreementMessage {
+    AgreementMessage {
+        votes: Vec::new(),
         quorums: vec![decision.claim()],
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Agreement, Ballot, Polka, Record, Round, Said, Stage};
+use super::{Agreement, Polka, Record, Round, Stage, Vote, VoteKind};
 use crate::actor::{Signed, Verified};
 use crate::membership::{CertificateError, VerifyError};
 
@@ -16,12 +16,12 @@ impl Agreement {
         let mut polkas = Vec::new();
         for record in records {
             match record {
-                Record::Said(claim) => {
+                Record::Vote(claim) => {
                     let fact = self.committee.verify(&self.network, claim)?;
                     self.remember(fact)?;
                 }
                 Record::Valid(claim) => {
-                    let quorum = self.committee.certify(&self.network, claim, |_| None)?;
+                    let quorum = self.committee.certify(&self.network, claim, |_, _| false)?;
                     if quorum.statement.generation != self.committee.generation() {
                         return Err(RecoverError::NotOurs);
                     }
@@ -44,14 +44,14 @@ impl Agreement {
         Ok(())
     }
 
-    fn leave(&mut self, left: Vec<Signed<Ballot>>) -> Result<(), RecoverError> {
-        let round = left.first().map(|ballot| ballot.statement.round);
+    fn leave(&mut self, left: Vec<Signed<Vote>>) -> Result<(), RecoverError> {
+        let round = left.first().map(|vote| vote.statement.round);
         let mut signers = BTreeSet::new();
-        for ballot in &left {
-            let fact = self.committee.verify(&self.network, *ballot)?;
-            let said = fact.statement;
-            let precommits = matches!(said.said, Said::Precommit(_));
-            let here = said.generation == self.committee.generation() && Some(said.round) == round;
+        for claim in &left {
+            let fact = self.committee.verify(&self.network, *claim)?;
+            let vote = fact.statement;
+            let precommits = matches!(vote.kind, VoteKind::Precommit(_));
+            let here = vote.generation == self.committee.generation() && Some(vote.round) == round;
             if !precommits || !here || !signers.insert(fact.signer) {
                 return Err(RecoverError::NotOurs);
             }
@@ -68,17 +68,17 @@ impl Agreement {
         Ok(())
     }
 
-    fn remember(&mut self, fact: Verified<Ballot>) -> Result<(), RecoverError> {
-        let Ballot {
+    fn remember(&mut self, fact: Verified<Vote>) -> Result<(), RecoverError> {
+        let Vote {
             generation,
             round,
-            said,
+            kind,
         } = fact.statement;
         if generation != self.committee.generation() || fact.signer != self.me.actor() {
             return Err(RecoverError::NotOurs);
         }
         let newer = self.locked.is_none_or(|(locked, _)| locked < round);
-        if let (Said::Precommit(Some(value)), true) = (said, newer) {
+        if let (VoteKind::Precommit(Some(value)), true) = (kind, newer) {
             self.locked = Some((round, value));
         }
         if round > self.round {
@@ -90,10 +90,10 @@ impl Agreement {
         if self.slots.hear(fact).is_some() {
             return Err(RecoverError::Twice);
         }
-        let stage = match said {
-            Said::Proposal { .. } => Stage::Propose,
-            Said::Prevote(_) => Stage::Prevote,
-            Said::Precommit(_) => Stage::Precommit,
+        let stage = match kind {
+            VoteKind::Proposal { .. } => Stage::Propose,
+            VoteKind::Prevote(_) => Stage::Prevote,
+            VoteKind::Precommit(_) => Stage::Precommit,
         };
         self.stage = self.stage.max(stage);
         Ok(())
@@ -115,7 +115,7 @@ pub enum RecoverError {
     Twice,
     /// A record whose signature is bad.
     #[error(transparent)]
-    Said(#[from] VerifyError),
+    Vote(#[from] VerifyError),
     /// A record that is no quorum.
     #[error(transparent)]
     Valid(#[from] CertificateError),

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::slots::Vote;
-use super::{Agreement, Ballot, Polka, Record, Round, Said, Speech, Stage, Timers, Turn, closing};
+use super::slots::Phase;
+use super::{
+    Agreement, AgreementMessage, AgreementOutput, Polka, Record, Round, Stage, Timers, Vote,
+    VoteKind, closing,
+};
 use crate::actor::Signed;
 use crate::codec::Digest;
 use crate::membership::QuorumCertificate;
@@ -11,25 +14,25 @@ use crate::membership::QuorumCertificate;
 impl Agreement {
     /// Every rule that can act does, until none can. Each acts at most once a stage, and nothing
     /// here moves on to a round that nobody has named, so it ends.
-    pub(super) fn advance(&mut self, turn: &mut Turn) {
-        while self.decision.is_none() && self.act(turn) {}
+    pub(super) fn advance(&mut self, output: &mut AgreementOutput) {
+        while self.decision.is_none() && self.act(output) {}
     }
 
-    fn act(&mut self, turn: &mut Turn) -> bool {
-        self.decide_on_precommits(turn)
+    fn act(&mut self, output: &mut AgreementOutput) -> bool {
+        self.decide_on_precommits(output)
             || self.skip()
-            || self.take_valid(turn)
-            || self.propose(turn)
-            || self.prevote_first_proposal(turn)
-            || self.prevote_proposal_with_valid_round(turn)
+            || self.take_valid(output)
+            || self.propose(output)
+            || self.prevote_first_proposal(output)
+            || self.prevote_proposal_with_valid_round(output)
             || self.schedule_prevote_timeout()
-            || self.lock(turn)
-            || self.precommit_nil_after_prevotes(turn)
+            || self.lock(output)
+            || self.precommit_nil_after_prevotes(output)
             || self.schedule_precommit_timeout()
     }
 
     /// Line 11: `StartRound`.
-    pub(super) fn start_round(&mut self, round: Round, left: Vec<Signed<Ballot>>) {
+    pub(super) fn start_round(&mut self, round: Round, left: Vec<Signed<Vote>>) {
         debug_assert!(round >= self.round, "rounds only grow");
         self.round = round;
         self.stage = Stage::Propose;
@@ -41,7 +44,7 @@ impl Agreement {
     }
 
     /// Lines 14 to 19: the coordinator proposes its valid value, else its own.
-    fn propose(&mut self, turn: &mut Turn) -> bool {
+    fn propose(&mut self, output: &mut AgreementOutput) -> bool {
         if self.mute || !self.due() {
             return false;
         }
@@ -51,25 +54,25 @@ impl Agreement {
             (None, None) => return false,
         };
         self.proof_of_lock.clone_from(&self.valid);
-        self.say(Said::Proposal { value, valid_round }, turn);
-        if let (Some(ground), Some(speech)) = (&self.proof_of_lock, &mut turn.send) {
-            speech.quorums.push(ground.prevotes.claim());
+        self.say(VoteKind::Proposal { value, valid_round }, output);
+        if let (Some(ground), Some(message)) = (&self.proof_of_lock, &mut output.send) {
+            message.quorums.push(ground.prevotes.claim());
         }
         true
     }
 
     /// Lines 22 to 27: a proposal without a valid round is prevoted when it is good and we are not
     /// locked on another.
-    fn prevote_first_proposal(&mut self, turn: &mut Turn) -> bool {
+    fn prevote_first_proposal(&mut self, output: &mut AgreementOutput) -> bool {
         let Some((value, None)) = self.proposed().filter(|_| self.stage == Stage::Propose) else {
             return false;
         };
         let free = self.locked.is_none_or(|(_, locked)| locked == value);
-        self.prevote(value, free, turn)
+        self.prevote(value, free, output)
     }
 
     /// Lines 28 to 33: a proposal with a valid round frees us from any lock not newer than that.
-    fn prevote_proposal_with_valid_round(&mut self, turn: &mut Turn) -> bool {
+    fn prevote_proposal_with_valid_round(&mut self, output: &mut AgreementOutput) -> bool {
         let Some((value, Some(valid_round))) =
             self.proposed().filter(|_| self.stage == Stage::Propose)
         else {
@@ -80,7 +83,7 @@ impl Agreement {
         }
         let free = |(round, locked)| round <= valid_round || locked == value;
         let free = self.locked.is_none_or(free);
-        self.prevote(value, free, turn)
+        self.prevote(value, free, output)
     }
 
     /// Whether a quorum of prevotes for `value` in `round` is here.
@@ -92,18 +95,18 @@ impl Agreement {
     }
 
     /// Waits as long as it is not known whether the value is good.
-    fn prevote(&mut self, value: Digest, free: bool, turn: &mut Turn) -> bool {
+    fn prevote(&mut self, value: Digest, free: bool, output: &mut AgreementOutput) -> bool {
         let Some(good) = self.opinions.get(&value).copied() else {
             return false;
         };
         self.stage = Stage::Prevote;
-        self.say(Said::Prevote((good && free).then_some(value)), turn);
+        self.say(VoteKind::Prevote((good && free).then_some(value)), output);
         true
     }
 
     /// Lines 34 to 35: a quorum has prevoted, this or that: do not wait for ever.
     fn schedule_prevote_timeout(&mut self) -> bool {
-        let voted = self.slots.votes(Vote::Prevote).count();
+        let voted = self.slots.votes(Phase::Prevote).count();
         let due = self.stage == Stage::Prevote
             && self.timers.prevote.is_none()
             && voted >= self.committee.quorum();
@@ -115,7 +118,7 @@ impl Agreement {
 
     /// Lines 36 to 41: a quorum prevoted a good value in our round, which is the valid one now:
     /// lock it and precommit.
-    fn lock(&mut self, turn: &mut Turn) -> bool {
+    fn lock(&mut self, output: &mut AgreementOutput) -> bool {
         let here = self
             .valid
             .as_ref()
@@ -130,7 +133,7 @@ impl Agreement {
         debug_assert!(before < Some(self.round), "a value is locked once a round");
         self.locked = Some((self.round, value));
         self.stage = Stage::Precommit;
-        self.say(Said::Precommit(Some(value)), turn);
+        self.say(VoteKind::Precommit(Some(value)), output);
         true
     }
 
@@ -139,8 +142,8 @@ impl Agreement {
     ///
     /// The paper takes it from our own round only. One of an earlier round that others pass on
     /// serves as well: it is only ever proposed together with its quorum of prevotes.
-    fn take_valid(&mut self, turn: &mut Turn) -> bool {
-        if let Some(polka) = self.slots.quorum(Vote::Prevote).and_then(Polka::of) {
+    fn take_valid(&mut self, output: &mut AgreementOutput) -> bool {
+        if let Some(polka) = self.slots.quorum(Phase::Prevote).and_then(Polka::of) {
             self.take_note(polka);
         }
         let newer = |newest: &&Polka| {
@@ -154,29 +157,30 @@ impl Agreement {
         let Some(valid) = newest.cloned() else {
             return false;
         };
-        turn.persist.push(Record::Valid(valid.prevotes.claim()));
+        output.persist.push(Record::Valid(valid.prevotes.claim()));
         self.valid = Some(valid);
         true
     }
 
     /// Lines 44 to 46: a quorum prevoted nil, and we precommit it.
-    fn precommit_nil_after_prevotes(&mut self, turn: &mut Turn) -> bool {
-        let nil = |quorum: QuorumCertificate<Ballot>| quorum.statement.said == Said::Prevote(None);
-        if self.stage != Stage::Prevote || !self.slots.quorum(Vote::Prevote).is_some_and(nil) {
+    fn precommit_nil_after_prevotes(&mut self, output: &mut AgreementOutput) -> bool {
+        let nil =
+            |quorum: QuorumCertificate<Vote>| quorum.statement.kind == VoteKind::Prevote(None);
+        if self.stage != Stage::Prevote || !self.slots.quorum(Phase::Prevote).is_some_and(nil) {
             return false;
         }
-        self.precommit_nil(turn);
+        self.precommit_nil(output);
         true
     }
 
-    fn precommit_nil(&mut self, turn: &mut Turn) {
+    fn precommit_nil(&mut self, output: &mut AgreementOutput) {
         self.stage = Stage::Precommit;
-        self.say(Said::Precommit(None), turn);
+        self.say(VoteKind::Precommit(None), output);
     }
 
     /// Lines 47 to 48: a quorum has precommitted, this or that: do not wait for ever.
     fn schedule_precommit_timeout(&mut self) -> bool {
-        let voted = self.slots.votes(Vote::Precommit).count();
+        let voted = self.slots.votes(Phase::Precommit).count();
         let due = self.timers.precommit.is_none() && voted >= self.committee.quorum();
         if due {
             self.timers.precommit = Some(0);
@@ -186,23 +190,27 @@ impl Agreement {
 
     /// Lines 49 to 54: a quorum of precommits of one round decides. Not waiting for the proposal:
     /// of that quorum, correct members have it and have found it good.
-    fn decide_on_precommits(&mut self, turn: &mut Turn) -> bool {
-        let quorum = self.slots.quorum(Vote::Precommit);
+    fn decide_on_precommits(&mut self, output: &mut AgreementOutput) -> bool {
+        let quorum = self.slots.quorum(Phase::Precommit);
         match quorum.filter(|quorum| super::is_decision(&quorum.statement)) {
             Some(decision) => {
-                self.decide(decision, turn);
+                self.decide(decision, output);
                 true
             }
             None => false,
         }
     }
 
-    pub(super) fn decide(&mut self, decision: QuorumCertificate<Ballot>, turn: &mut Turn) {
+    pub(super) fn decide(
+        &mut self,
+        decision: QuorumCertificate<Vote>,
+        output: &mut AgreementOutput,
+    ) {
         debug_assert!(self.decision.is_none(), "it is decided once");
         debug_assert!(super::is_decision(&decision.statement));
-        let speech = turn.send.get_or_insert_default();
-        speech.quorums = closing(&decision).quorums;
-        turn.decided = Some(decision.clone());
+        let message = output.send.get_or_insert_default();
+        message.quorums = closing(&decision).quorums;
+        output.decided = Some(decision.clone());
         self.decision = Some(decision);
     }
 
@@ -218,7 +226,7 @@ impl Agreement {
     }
 
     /// Lines 57 to 67: the three timeouts, each for its stage of this round.
-    pub(super) fn on_timeouts(&mut self, turn: &mut Turn) {
+    pub(super) fn on_timeouts(&mut self, output: &mut AgreementOutput) {
         let limit = self.pace.ticks(self.round);
         let ring = |timer: &mut u32| {
             *timer = timer.saturating_add(1);
@@ -228,39 +236,39 @@ impl Agreement {
         let prevote = self.timers.prevote.as_mut().is_some_and(ring);
         let precommit = self.timers.precommit.as_mut().is_some_and(ring);
         if propose {
-            self.on_propose_timeout(turn);
+            self.on_propose_timeout(output);
         }
         if prevote {
-            self.on_prevote_timeout(turn);
+            self.on_prevote_timeout(output);
         }
         if precommit {
-            self.on_precommit_timeout(turn);
+            self.on_precommit_timeout(output);
         }
     }
 
     /// Lines 57 to 60: no good proposal came in time, and nil is prevoted.
-    fn on_propose_timeout(&mut self, turn: &mut Turn) {
+    fn on_propose_timeout(&mut self, output: &mut AgreementOutput) {
         self.stage = Stage::Prevote;
-        self.say(Said::Prevote(None), turn);
+        self.say(VoteKind::Prevote(None), output);
     }
 
     /// Lines 61 to 64: the prevotes did not agree in time, and nil is precommitted.
-    fn on_prevote_timeout(&mut self, turn: &mut Turn) {
+    fn on_prevote_timeout(&mut self, output: &mut AgreementOutput) {
         if self.stage == Stage::Prevote {
-            self.precommit_nil(turn);
+            self.precommit_nil(output);
         }
     }
 
     /// Lines 65 to 67: what takes those who are behind along must outlast a crash of all, in which
     /// their memory of our votes is lost too.
-    fn on_precommit_timeout(&mut self, turn: &mut Turn) {
+    fn on_precommit_timeout(&mut self, output: &mut AgreementOutput) {
         if let Some(next) = self.round.next() {
             let left = self
                 .slots
-                .votes(Vote::Precommit)
+                .votes(Phase::Precommit)
                 .take(self.committee.quorum());
             let left: Vec<_> = left.map(|fact| Signed::clone(fact)).collect();
-            turn.persist.push(Record::Left(left.clone()));
+            output.persist.push(Record::Left(left.clone()));
             self.start_round(next, left);
         }
     }
@@ -269,31 +277,31 @@ impl Agreement {
 /// What a member says and repeats, and what it asks of its replica.
 impl Agreement {
     /// Signs, counts and records a statement of ours, in one step.
-    fn say(&mut self, said: Said, turn: &mut Turn) {
-        let ballot = Ballot {
+    fn say(&mut self, kind: VoteKind, output: &mut AgreementOutput) {
+        let vote = Vote {
             generation: self.committee.generation(),
             round: self.round,
-            said,
+            kind,
         };
         let spoken = self
             .slots
             .said(self.seat)
-            .any(|fact| fact.statement.said.alike(&said));
+            .any(|fact| fact.statement.kind.alike(&kind));
         if self.mute || spoken {
             return;
         }
-        let fact = self.me.sign(&self.network, ballot);
+        let fact = self.me.sign(&self.network, vote);
         let evidence = self.slots.hear(fact);
         debug_assert!(evidence.is_none(), "one statement of a kind in a round");
-        turn.persist.push(Record::Said(*fact));
-        turn.send.get_or_insert_default().ballots.push(*fact);
+        output.persist.push(Record::Vote(*fact));
+        output.send.get_or_insert_default().votes.push(*fact);
     }
 
     /// What the coordinator of our round proposed: the value and its valid round.
     pub(super) fn proposed(&self) -> Option<(Digest, Option<Round>)> {
         let seat = self.committee.seat(&self.coordinator(self.round))?;
-        match self.slots.proposal(seat)?.statement.said {
-            Said::Proposal { value, valid_round } => Some((value, valid_round)),
+        match self.slots.proposal(seat)?.statement.kind {
+            VoteKind::Proposal { value, valid_round } => Some((value, valid_round)),
             _ => None,
         }
     }
@@ -313,18 +321,18 @@ impl Agreement {
         proposed.into_iter().chain(newest).filter(open).collect()
     }
 
-    pub(super) fn ask(&mut self, turn: &mut Turn) {
+    pub(super) fn ask(&mut self, output: &mut AgreementOutput) {
         if self.decision.is_none() {
             for value in self.awaiting_validation() {
                 if self.asked.insert(value) {
-                    turn.validate.insert(value);
+                    output.validate.insert(value);
                 }
             }
         }
     }
 
     /// What we say again on each tick: our statements of this round, and what of others moved us.
-    pub(super) fn repetition(&self) -> Speech {
+    pub(super) fn repetition(&self) -> AgreementMessage {
         let own = self.slots.said(self.seat).map(|fact| Signed::clone(fact));
         let ground = self
             .proof_of_lock
@@ -335,8 +343,8 @@ impl Agreement {
             .map(|p| p.prevotes.claim())
             .collect();
         quorums.dedup();
-        Speech {
-            ballots: own.chain(self.last_precommits.iter().copied()).collect(),
+        AgreementMessage {
+            votes: own.chain(self.last_precommits.iter().copied()).collect(),
             quorums,
         }
     }

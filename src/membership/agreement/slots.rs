@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ballot::{Ballot, Round, Said};
+use super::vote::{Round, Vote, VoteKind};
 use crate::actor::{Sig, Signed, Verified};
 use crate::codec::Digest;
 use crate::evidence::Conflict;
@@ -17,21 +17,21 @@ use crate::membership::{Committee, QuorumCertificate, Seat, Tally};
 /// The three things that a seat can say in one round, the first of each kind.
 #[derive(Clone, Debug, Default)]
 struct Slot {
-    proposal: Option<Verified<Ballot>>,
-    prevote: Option<Verified<Ballot>>,
-    precommit: Option<Verified<Ballot>>,
+    proposal: Option<Verified<Vote>>,
+    prevote: Option<Verified<Vote>>,
+    precommit: Option<Verified<Vote>>,
 }
 
 impl Slot {
-    fn place(&mut self, said: &Said) -> &mut Option<Verified<Ballot>> {
-        match said {
-            Said::Proposal { .. } => &mut self.proposal,
-            Said::Prevote(_) => &mut self.prevote,
-            Said::Precommit(_) => &mut self.precommit,
+    fn place(&mut self, kind: &VoteKind) -> &mut Option<Verified<Vote>> {
+        match kind {
+            VoteKind::Proposal { .. } => &mut self.proposal,
+            VoteKind::Prevote(_) => &mut self.prevote,
+            VoteKind::Precommit(_) => &mut self.precommit,
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Verified<Ballot>> {
+    fn all(&self) -> impl Iterator<Item = &Verified<Vote>> {
         [&self.proposal, &self.prevote, &self.precommit]
             .into_iter()
             .flatten()
@@ -46,7 +46,7 @@ struct Spoken {
 
 /// One of the two votes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vote {
+pub(super) enum Phase {
     Prevote,
     Precommit,
 }
@@ -85,7 +85,7 @@ impl Slots {
 
     /// Remembers a statement; evidence when its speaker said another in its place. The first one
     /// counts.
-    pub(super) fn hear(&mut self, fact: Verified<Ballot>) -> Option<Conflict<Ballot>> {
+    pub(super) fn hear(&mut self, fact: Verified<Vote>) -> Option<Conflict<Vote>> {
         let seat = self.committee.seat(&fact.signer)?;
         let round = fact.statement.round;
         let spoken = self.seats.get_mut(seat.index())?;
@@ -99,7 +99,7 @@ impl Slots {
         } else {
             &mut spoken.beyond.as_mut()?.1
         };
-        let place = slot.place(&fact.statement.said);
+        let place = slot.place(&fact.statement.kind);
         let first = place.get_or_insert(fact);
         Conflict::between(first, &fact)
     }
@@ -114,13 +114,13 @@ impl Slots {
     }
 
     /// What the member at `seat` has said in our round.
-    pub(super) fn said(&self, seat: Seat) -> impl Iterator<Item = &Verified<Ballot>> {
+    pub(super) fn said(&self, seat: Seat) -> impl Iterator<Item = &Verified<Vote>> {
         let spoken = self.seats.get(seat.index()).into_iter();
         spoken.flat_map(|spoken| spoken.here.all())
     }
 
     /// All that is held of what the member at `seat` has said.
-    pub(super) fn all_said(&self, seat: Seat) -> impl Iterator<Item = &Verified<Ballot>> {
+    pub(super) fn all_said(&self, seat: Seat) -> impl Iterator<Item = &Verified<Vote>> {
         let spoken = self.seats.get(seat.index()).into_iter();
         spoken.flat_map(|spoken| {
             let beyond = spoken.beyond.iter().flat_map(|(_, slot)| slot.all());
@@ -129,48 +129,48 @@ impl Slots {
     }
 
     /// What the member at `seat` proposed in our round.
-    pub(super) fn proposal(&self, seat: Seat) -> Option<&Verified<Ballot>> {
+    pub(super) fn proposal(&self, seat: Seat) -> Option<&Verified<Vote>> {
         self.seats.get(seat.index())?.here.proposal.as_ref()
     }
 
     /// All votes of one kind in our round, in seat order.
-    pub(super) fn votes(&self, vote: Vote) -> impl Iterator<Item = &Verified<Ballot>> {
-        self.seats.iter().filter_map(move |seat| match vote {
-            Vote::Prevote => seat.here.prevote.as_ref(),
-            Vote::Precommit => seat.here.precommit.as_ref(),
+    pub(super) fn votes(&self, phase: Phase) -> impl Iterator<Item = &Verified<Vote>> {
+        self.seats.iter().filter_map(move |seat| match phase {
+            Phase::Prevote => seat.here.prevote.as_ref(),
+            Phase::Precommit => seat.here.precommit.as_ref(),
         })
     }
 
     /// A quorum that voted alike in our round.
-    pub(super) fn quorum(&self, vote: Vote) -> Option<QuorumCertificate<Ballot>> {
-        let mut counts: BTreeMap<Option<Digest>, (usize, &Verified<Ballot>)> = BTreeMap::new();
-        for fact in self.votes(vote) {
-            if let Said::Prevote(value) | Said::Precommit(value) = fact.statement.said {
+    pub(super) fn quorum(&self, phase: Phase) -> Option<QuorumCertificate<Vote>> {
+        let mut counts: BTreeMap<Option<Digest>, (usize, &Verified<Vote>)> = BTreeMap::new();
+        for fact in self.votes(phase) {
+            if let VoteKind::Prevote(value) | VoteKind::Precommit(value) = fact.statement.kind {
                 counts.entry(value).or_insert((0, fact)).0 += 1;
             }
         }
         let enough = |(count, _): &(usize, _)| *count >= self.committee.quorum();
         let (_, fact) = counts.into_values().find(enough)?;
         let mut tally = Tally::new(fact.statement);
-        self.votes(vote)
+        self.votes(phase)
             .find_map(|fact| tally.add(&self.committee, fact))
     }
 
     /// The signature on this very statement that was verified here before.
-    pub(super) fn known(&self, seat: Seat, ballot: &Ballot) -> Option<Sig> {
+    pub(super) fn known(&self, seat: Seat, vote: &Vote) -> Option<Sig> {
         let spoken = self.seats.get(seat.index())?;
         let beyond = spoken.beyond.iter().flat_map(|(_, slot)| slot.all());
         let mut facts = spoken.here.all().chain(beyond);
         facts
-            .find(|fact| fact.statement == *ballot)
+            .find(|fact| fact.statement == *vote)
             .map(|fact| fact.sig)
     }
 
     /// Evidence against whoever signed the statement of `quorum` and another in its place here.
     pub(super) fn contradicting<'a>(
         &'a self,
-        quorum: &'a QuorumCertificate<Ballot>,
-    ) -> impl Iterator<Item = Conflict<Ballot>> + 'a {
+        quorum: &'a QuorumCertificate<Vote>,
+    ) -> impl Iterator<Item = Conflict<Vote>> + 'a {
         quorum.signatures.iter().filter_map(|(seat, sig)| {
             let right = Signed {
                 statement: quorum.statement,
@@ -181,10 +181,10 @@ impl Slots {
             let beyond = spoken.beyond.iter().flat_map(|(_, slot)| slot.all());
             let mut facts = spoken.here.all().chain(beyond);
             let left = facts.find(|fact| {
-                let said = &fact.statement;
-                said.round == right.statement.round
-                    && said.said.alike(&right.statement.said)
-                    && *said != right.statement
+                let vote = &fact.statement;
+                vote.round == right.statement.round
+                    && vote.kind.alike(&right.statement.kind)
+                    && *vote != right.statement
             })?;
             Some(Conflict {
                 left: Signed::clone(left),

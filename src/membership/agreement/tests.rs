@@ -53,24 +53,24 @@ impl Table {
         Agreement::open(&self.last, me, Timeouts::default(), records).expect("our records")
     }
 
-    fn ballot(&self, seat: usize, round: u32, said: Said) -> Verified<Ballot> {
-        let ballot = Ballot {
+    fn vote(&self, seat: usize, round: u32, kind: VoteKind) -> Verified<Vote> {
+        let vote = Vote {
             generation: Generation::GENESIS,
             round: Round::new(round),
-            said,
+            kind,
         };
-        self.members[seat].sign(self.last.network(), ballot)
+        self.members[seat].sign(self.last.network(), vote)
     }
 
-    fn speech(&self, seat: usize, round: u32, said: Said) -> Speech {
-        Speech {
-            ballots: vec![*self.ballot(seat, round, said)],
+    fn message(&self, seat: usize, round: u32, kind: VoteKind) -> AgreementMessage {
+        AgreementMessage {
+            votes: vec![*self.vote(seat, round, kind)],
             quorums: vec![],
         }
     }
 
-    fn quorum(&self, seats: [usize; 3], round: u32, said: Said) -> Arc<Certificate<Ballot>> {
-        let facts = seats.map(|seat| self.ballot(seat, round, said));
+    fn quorum(&self, seats: [usize; 3], round: u32, kind: VoteKind) -> Arc<Certificate<Vote>> {
+        let facts = seats.map(|seat| self.vote(seat, round, kind));
         let mut tally = Tally::new(facts[0].statement);
         let mut facts = facts.iter();
         let quorum = facts.find_map(|fact| tally.add(self.last.committee(), fact));
@@ -78,29 +78,35 @@ impl Table {
     }
 
     /// Lets `seats` say the same; all that the member under test does, in one.
-    fn all_say(&self, member: &mut Agreement, seats: &[usize], round: u32, said: Said) -> Turn {
-        let mut all = Turn::default();
+    fn all_say(
+        &self,
+        member: &mut Agreement,
+        seats: &[usize],
+        round: u32,
+        kind: VoteKind,
+    ) -> AgreementOutput {
+        let mut all = AgreementOutput::default();
         for seat in seats {
-            let speech = self.speech(*seat, round, said);
+            let message = self.message(*seat, round, kind);
             merge(
                 &mut all,
-                member.hear(&speech).expect("a member's statement"),
+                member.hear(&message).expect("a member's statement"),
             );
         }
         all
     }
 }
 
-fn merge(all: &mut Turn, turn: Turn) {
-    all.persist.extend(turn.persist);
-    all.decided = all.decided.take().or(turn.decided);
-    all.validate.extend(turn.validate);
-    all.faults.extend(turn.faults);
-    all.forgotten = all.forgotten.take().or(turn.forgotten);
-    if let Some(speech) = turn.send {
+fn merge(all: &mut AgreementOutput, output: AgreementOutput) {
+    all.persist.extend(output.persist);
+    all.decided = all.decided.take().or(output.decided);
+    all.validate.extend(output.validate);
+    all.faults.extend(output.faults);
+    all.forgotten = all.forgotten.take().or(output.forgotten);
+    if let Some(message) = output.send {
         let send = all.send.get_or_insert_default();
-        send.ballots.extend(speech.ballots);
-        send.quorums.extend(speech.quorums);
+        send.votes.extend(message.votes);
+        send.quorums.extend(message.quorums);
     }
 }
 
@@ -108,48 +114,48 @@ fn value(name: u8) -> Digest {
     Digest::of(Domain::Value, &NetworkId::NONE, &name)
 }
 
-fn proposal(name: u8) -> Said {
-    Said::Proposal {
+fn proposal(name: u8) -> VoteKind {
+    VoteKind::Proposal {
         value: value(name),
         valid_round: None,
     }
 }
 
-fn reproposal(name: u8, valid_round: u32) -> Said {
-    Said::Proposal {
+fn reproposal(name: u8, valid_round: u32) -> VoteKind {
+    VoteKind::Proposal {
         value: value(name),
         valid_round: Some(Round::new(valid_round)),
     }
 }
 
-fn prevote(name: u8) -> Said {
-    Said::Prevote(Some(value(name)))
+fn prevote(name: u8) -> VoteKind {
+    VoteKind::Prevote(Some(value(name)))
 }
 
-fn precommit(name: u8) -> Said {
-    Said::Precommit(Some(value(name)))
+fn precommit(name: u8) -> VoteKind {
+    VoteKind::Precommit(Some(value(name)))
 }
 
-const NO_PREVOTE: Said = Said::Prevote(None);
-const NO_PRECOMMIT: Said = Said::Precommit(None);
+const NO_PREVOTE: VoteKind = VoteKind::Prevote(None);
+const NO_PRECOMMIT: VoteKind = VoteKind::Precommit(None);
 
-/// What a turn makes the member sign.
-fn signed(turn: &Turn) -> Vec<Said> {
-    let records = turn.persist.iter();
+/// What an output makes the member sign.
+fn signed(output: &AgreementOutput) -> Vec<VoteKind> {
+    let records = output.persist.iter();
     let said = records.filter_map(|record| match record {
-        Record::Said(claim) => Some(claim.statement.said),
+        Record::Vote(claim) => Some(claim.statement.kind),
         Record::Valid(_) | Record::Left(_) => None,
     });
     said.collect()
 }
 
 /// Ticks until something is signed or the round ends.
-fn wait(member: &mut Agreement) -> Turn {
+fn wait(member: &mut Agreement) -> AgreementOutput {
     let round = member.round();
     for _ in 0..100 {
-        let turn = member.tick();
-        if !turn.persist.is_empty() || member.round() != round {
-            return turn;
+        let output = member.tick();
+        if !output.persist.is_empty() || member.round() != round {
+            return output;
         }
     }
     panic!("nothing happens");
@@ -159,10 +165,10 @@ fn wait(member: &mut Agreement) -> Turn {
 fn locked(table: &Table, seat: usize) -> Agreement {
     let mut member = table.member(seat, vec![]);
     let others: Vec<_> = (0..4).filter(|other| *other != seat).collect();
-    let _ = member.hear(&table.speech(0, 0, proposal(1)));
+    let _ = member.hear(&table.message(0, 0, proposal(1)));
     let _ = member.validated(value(1), true);
-    let turn = table.all_say(&mut member, &others[..2], 0, prevote(1));
-    assert_eq!(signed(&turn), [precommit(1)]);
+    let output = table.all_say(&mut member, &others[..2], 0, prevote(1));
+    assert_eq!(signed(&output), [precommit(1)]);
     let _ = table.all_say(&mut member, &others[..2], 0, NO_PRECOMMIT);
     let _ = wait(&mut member);
     assert_eq!(member.round(), Round::new(1));
@@ -175,8 +181,8 @@ fn lines_14_to_19_the_coordinator_proposes_its_candidate_once() {
     let mut member = table.member(0, vec![]);
     let _ = member.start();
     assert!(member.awaits_offer());
-    let turn = member.offer(value(1));
-    assert_eq!(signed(&turn), [proposal(1), prevote(1)]);
+    let output = member.offer(value(1));
+    assert_eq!(signed(&output), [proposal(1), prevote(1)]);
     assert!(signed(&member.offer(value(2))).is_empty());
     assert!(!table.member(1, vec![]).awaits_offer());
 }
@@ -186,10 +192,10 @@ fn lines_14_to_19_the_coordinator_prefers_its_valid_value_and_sends_its_prevotes
     let table = Table::of(4);
     let mut member = locked(&table, 2);
     let _ = member.offer(value(2));
-    let turn = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
-    assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
-    let speech = turn.send.expect("it speaks");
-    assert_eq!(speech.quorums[0].statement.said, prevote(1));
+    let output = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
+    assert_eq!(signed(&output), [reproposal(1, 0), prevote(1)]);
+    let message = output.send.expect("it speaks");
+    assert_eq!(message.quorums[0].statement.kind, prevote(1));
 }
 
 #[test]
@@ -197,9 +203,11 @@ fn lines_22_to_27_a_first_proposal_is_prevoted_when_good_and_waits_for_an_opinio
     let table = Table::of(4);
     for (good, said) in [(true, prevote(1)), (false, NO_PREVOTE)] {
         let mut member = table.member(3, vec![]);
-        let turn = member.hear(&table.speech(0, 0, proposal(1))).expect("good");
-        assert!(signed(&turn).is_empty());
-        assert_eq!(turn.validate, BTreeSet::from([value(1)]));
+        let output = member
+            .hear(&table.message(0, 0, proposal(1)))
+            .expect("good");
+        assert!(signed(&output).is_empty());
+        assert_eq!(output.validate, BTreeSet::from([value(1)]));
         assert_eq!(signed(&member.validated(value(1), good)), [said]);
     }
 }
@@ -209,15 +217,15 @@ fn lines_22_to_27_who_is_locked_prevotes_no_other_first_proposal() {
     let table = Table::of(4);
     for (name, said) in [(2, NO_PREVOTE), (1, prevote(1))] {
         let mut member = locked(&table, 3);
-        let mut turn = member.validated(value(1), true);
+        let mut output = member.validated(value(1), true);
         merge(
-            &mut turn,
+            &mut output,
             member
-                .hear(&table.speech(1, 1, proposal(name)))
+                .hear(&table.message(1, 1, proposal(name)))
                 .expect("good"),
         );
-        merge(&mut turn, member.validated(value(name), true));
-        assert_eq!(signed(&turn), [said]);
+        merge(&mut output, member.validated(value(name), true));
+        assert_eq!(signed(&output), [said]);
     }
 }
 
@@ -225,8 +233,8 @@ fn lines_22_to_27_who_is_locked_prevotes_no_other_first_proposal() {
 fn lines_22_to_27_only_the_coordinator_proposes() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
-    let heard = member.hear(&table.speech(1, 0, proposal(1)));
-    assert_eq!(heard, Err(SpeechError::NotCoordinator));
+    let heard = member.hear(&table.message(1, 0, proposal(1)));
+    assert_eq!(heard, Err(AgreementMessageError::NotCoordinator));
 }
 
 #[test]
@@ -235,15 +243,15 @@ fn lines_28_to_33_a_newer_valid_round_frees_from_a_lock_when_its_prevotes_are_he
     let mut member = locked(&table, 3);
     let _ = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
     assert_eq!(member.round(), Round::new(2));
-    let mut speech = table.speech(2, 2, reproposal(2, 1));
-    let turn = member.hear(&speech).expect("good");
-    assert!(signed(&turn).is_empty() && turn.validate.contains(&value(2)));
+    let mut message = table.message(2, 2, reproposal(2, 1));
+    let output = member.hear(&message).expect("good");
+    assert!(signed(&output).is_empty() && output.validate.contains(&value(2)));
     assert!(
         signed(&member.validated(value(2), true)).is_empty(),
         "no prevotes yet"
     );
-    speech.quorums = vec![table.quorum([0, 1, 2], 1, prevote(2))];
-    assert_eq!(signed(&member.hear(&speech).expect("good")), [prevote(2)]);
+    message.quorums = vec![table.quorum([0, 1, 2], 1, prevote(2))];
+    assert_eq!(signed(&member.hear(&message).expect("good")), [prevote(2)]);
 }
 
 #[test]
@@ -251,18 +259,21 @@ fn lines_28_to_33_an_older_valid_round_does_not_free_from_a_lock() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     let _ = table.all_say(&mut member, &[0, 1], 1, NO_PREVOTE);
-    let _ = member.hear(&table.speech(1, 1, proposal(1)));
+    let _ = member.hear(&table.message(1, 1, proposal(1)));
     let _ = member.validated(value(1), true);
     // Two nil prevotes are here; a certificate brings the quorum for the value.
-    let speech = Speech {
-        ballots: vec![],
+    let message = AgreementMessage {
+        votes: vec![],
         quorums: vec![table.quorum([0, 1, 2], 1, prevote(1))],
     };
-    assert_eq!(signed(&member.hear(&speech).expect("good")), [precommit(1)]);
+    assert_eq!(
+        signed(&member.hear(&message).expect("good")),
+        [precommit(1)]
+    );
     let _ = table.all_say(&mut member, &[0, 1], 2, NO_PRECOMMIT);
-    let mut speech = table.speech(2, 2, reproposal(2, 0));
-    speech.quorums = vec![table.quorum([0, 1, 2], 0, prevote(2))];
-    let _ = member.hear(&speech).expect("good");
+    let mut message = table.message(2, 2, reproposal(2, 0));
+    message.quorums = vec![table.quorum([0, 1, 2], 0, prevote(2))];
+    let _ = member.hear(&message).expect("good");
     assert_eq!(signed(&member.validated(value(2), true)), [NO_PREVOTE]);
 }
 
@@ -270,7 +281,7 @@ fn lines_28_to_33_an_older_valid_round_does_not_free_from_a_lock() {
 fn lines_34_to_35_and_61_to_64_mixed_prevotes_end_in_nil_after_a_while() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
-    let _ = member.hear(&table.speech(0, 0, proposal(1)));
+    let _ = member.hear(&table.message(0, 0, proposal(1)));
     let _ = member.validated(value(1), true);
     let _ = table.all_say(&mut member, &[0], 0, NO_PREVOTE);
     for _ in 0..50 {
@@ -287,14 +298,14 @@ fn lines_34_to_35_and_61_to_64_mixed_prevotes_end_in_nil_after_a_while() {
 fn lines_36_to_41_a_quorum_of_prevotes_locks_and_its_record_comes_first() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
-    let _ = member.hear(&table.speech(0, 0, proposal(1)));
+    let _ = member.hear(&table.message(0, 0, proposal(1)));
     let _ = member.validated(value(1), true);
-    let turn = table.all_say(&mut member, &[0, 1], 0, prevote(1));
+    let output = table.all_say(&mut member, &[0, 1], 0, prevote(1));
     assert!(matches!(
-        turn.persist[..],
-        [Record::Valid(_), Record::Said(_)]
+        output.persist[..],
+        [Record::Valid(_), Record::Vote(_)]
     ));
-    assert_eq!(signed(&turn), [precommit(1)]);
+    assert_eq!(signed(&output), [precommit(1)]);
 }
 
 #[test]
@@ -302,8 +313,8 @@ fn lines_36_to_41_no_lock_on_what_is_not_known_to_be_good() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
-    let turn = table.all_say(&mut member, &[0, 1, 2], 0, prevote(1));
-    assert!(signed(&turn).is_empty() && turn.validate.contains(&value(1)));
+    let output = table.all_say(&mut member, &[0, 1, 2], 0, prevote(1));
+    assert!(signed(&output).is_empty() && output.validate.contains(&value(1)));
     assert_eq!(signed(&member.validated(value(1), true)), [precommit(1)]);
 }
 
@@ -313,17 +324,17 @@ fn lines_42_to_43_prevotes_passed_on_by_others_make_the_value_valid_here_too() {
     let mut member = table.member(1, vec![]);
     let _ = member.offer(value(2));
     let _ = table.all_say(&mut member, &[0, 2, 3], 0, NO_PRECOMMIT);
-    let passed_on = Speech {
-        ballots: vec![],
+    let passed_on = AgreementMessage {
+        votes: vec![],
         quorums: vec![table.quorum([0, 2, 3], 0, prevote(1))],
     };
-    let turn = member.hear(&passed_on).expect("good");
-    assert!(turn.validate.contains(&value(1)));
-    let mut turn = member.validated(value(1), true);
+    let output = member.hear(&passed_on).expect("good");
+    assert!(output.validate.contains(&value(1)));
+    let mut output = member.validated(value(1), true);
     while member.round() == Round::FIRST {
-        merge(&mut turn, member.tick());
+        merge(&mut output, member.tick());
     }
-    assert!(signed(&turn).contains(&reproposal(1, 0)));
+    assert!(signed(&output).contains(&reproposal(1, 0)));
 }
 
 #[test]
@@ -331,8 +342,8 @@ fn lines_44_to_46_a_quorum_of_nil_prevotes_is_precommitted_at_once() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
-    let turn = table.all_say(&mut member, &[0, 1], 0, NO_PREVOTE);
-    assert_eq!(signed(&turn), [NO_PRECOMMIT]);
+    let output = table.all_say(&mut member, &[0, 1], 0, NO_PREVOTE);
+    assert_eq!(signed(&output), [NO_PRECOMMIT]);
 }
 
 #[test]
@@ -347,7 +358,7 @@ fn lines_47_to_48_and_65_to_67_any_quorum_of_precommits_ends_the_round_and_is_pa
     assert_eq!(member.round(), Round::new(1));
     let again = member.tick().send.expect("it speaks");
     let precommits = again
-        .ballots
+        .votes
         .iter()
         .filter(|claim| claim.statement.round == Round::FIRST);
     assert_eq!(precommits.count(), 3);
@@ -362,10 +373,10 @@ fn who_left_a_round_takes_the_others_along_after_a_crash_of_all() {
     let mut ahead = table.member(0, vec![]);
     records[0].extend(wait(&mut ahead).persist);
     for (said, seats) in [(NO_PREVOTE, [1, 2]), (NO_PRECOMMIT, [1, 2])] {
-        let turn = table.all_say(&mut ahead, &seats, 0, said);
-        records[0].extend(turn.persist);
+        let output = table.all_say(&mut ahead, &seats, 0, said);
+        records[0].extend(output.persist);
         for seat in seats {
-            records[seat].push(Record::Said(*table.ballot(seat, 0, said)));
+            records[seat].push(Record::Vote(*table.vote(seat, 0, said)));
         }
     }
     records[0].extend(wait(&mut ahead).persist);
@@ -375,9 +386,9 @@ fn who_left_a_round_takes_the_others_along_after_a_crash_of_all() {
     let mut members = records.map(|records| table.member(seat.next().expect("endless"), records));
     for _ in 0..100 {
         let said = members.each_mut().map(|member| member.tick().send);
-        for speech in said.iter().flatten() {
+        for message in said.iter().flatten() {
             for member in &mut members {
-                let _ = member.hear(speech).expect("a member's statements");
+                let _ = member.hear(message).expect("a member's statements");
             }
         }
     }
@@ -392,19 +403,19 @@ fn who_left_a_round_takes_the_others_along_after_a_crash_of_all() {
 fn lines_49_to_54_a_quorum_of_precommits_of_one_round_decides_and_answers_from_then_on() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
-    let turn = table.all_say(&mut member, &[0, 1, 2], 0, precommit(1));
-    let decision = turn.decided.expect("decided");
-    assert_eq!(decision.statement.said, precommit(1));
+    let output = table.all_say(&mut member, &[0, 1, 2], 0, precommit(1));
+    let decision = output.decided.expect("decided");
+    assert_eq!(decision.statement.kind, precommit(1));
     assert_eq!(member.decision(), Some(&decision));
-    let turn = member.hear(&table.speech(0, 5, NO_PREVOTE)).expect("good");
-    let reply = turn.reply.expect("the decision");
+    let output = member.hear(&table.message(0, 5, NO_PREVOTE)).expect("good");
+    let reply = output.reply.expect("the decision");
     assert_eq!(reply.quorums, [decision.claim()]);
     assert_eq!(
         member.hear(&reply).expect("good"),
-        Turn::default(),
+        AgreementOutput::default(),
         "no ping-pong"
     );
-    assert_eq!(member.tick(), Turn::default(), "quiet");
+    assert_eq!(member.tick(), AgreementOutput::default(), "quiet");
     let mut late = table.member(2, vec![]);
     assert_eq!(late.hear(&reply).expect("good").decided, Some(decision));
 }
@@ -414,15 +425,18 @@ fn lines_49_to_54_precommits_of_different_rounds_never_make_a_certificate() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     let _ = table.all_say(&mut member, &[0, 1], 0, precommit(1));
-    let turn = table.all_say(&mut member, &[1, 2], 1, precommit(1));
-    assert_eq!(turn.decided, None);
+    let output = table.all_say(&mut member, &[1, 2], 1, precommit(1));
+    assert_eq!(output.decided, None);
     let mut forged = Certificate::clone(&table.quorum([0, 1, 2], 0, precommit(1)));
-    forged.signatures[2].1 = table.ballot(2, 1, precommit(1)).sig;
-    let speech = Speech {
-        ballots: vec![],
+    forged.signatures[2].1 = table.vote(2, 1, precommit(1)).sig;
+    let message = AgreementMessage {
+        votes: vec![],
         quorums: vec![Arc::new(forged)],
     };
-    assert!(matches!(member.hear(&speech), Err(SpeechError::Quorum(_))));
+    assert!(matches!(
+        member.hear(&message),
+        Err(AgreementMessageError::Quorum(_))
+    ));
     assert_eq!(member.decision(), None);
 }
 
@@ -466,15 +480,18 @@ fn a_crash_at_any_record_never_makes_a_second_vote() {
     records.extend(table.all_say(&mut member, &[1, 2], 0, prevote(1)).persist);
     for kept in 0..=records.len() {
         let mut again = table.member(0, records[..kept].to_vec());
-        let mut turn = again.start();
-        merge(&mut turn, again.offer(value(2)));
-        merge(&mut turn, table.all_say(&mut again, &[1, 2], 0, NO_PREVOTE));
-        (0..20).for_each(|_| merge(&mut turn, again.tick()));
-        let new = turn.persist.iter();
+        let mut output = again.start();
+        merge(&mut output, again.offer(value(2)));
+        merge(
+            &mut output,
+            table.all_say(&mut again, &[1, 2], 0, NO_PREVOTE),
+        );
+        (0..20).for_each(|_| merge(&mut output, again.tick()));
+        let new = output.persist.iter();
         let said = new
             .chain(&records[..kept])
             .filter_map(|record| match record {
-                Record::Said(claim) => Some(claim),
+                Record::Vote(claim) => Some(claim),
                 Record::Valid(_) | Record::Left(_) => None,
             });
         let said: Vec<_> = said.collect();
@@ -492,22 +509,22 @@ fn a_lock_and_the_valid_value_survive_a_crash() {
     let table = Table::of(4);
     let mut member = table.member(2, vec![]);
     let mut records = Vec::new();
-    let _ = member.hear(&table.speech(0, 0, proposal(1)));
+    let _ = member.hear(&table.message(0, 0, proposal(1)));
     records.extend(member.validated(value(1), true).persist);
     records.extend(table.all_say(&mut member, &[0, 1], 0, prevote(1)).persist);
     let mut again = table.member(2, records.clone());
     let _ = table.all_say(&mut again, &[0, 1], 1, NO_PRECOMMIT);
-    let _ = again.hear(&table.speech(1, 1, proposal(2)));
+    let _ = again.hear(&table.message(1, 1, proposal(2)));
     assert_eq!(signed(&again.validated(value(2), true)), [NO_PREVOTE]);
     let mut again = table.member(2, records);
-    let turn = table.all_say(&mut again, &[0, 1], 2, NO_PREVOTE);
-    assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
+    let output = table.all_say(&mut again, &[0, 1], 2, NO_PREVOTE);
+    assert_eq!(signed(&output), [reproposal(1, 0), prevote(1)]);
 }
 
 #[test]
 fn records_of_somebody_else_are_refused() {
     let table = Table::of(4);
-    let record = Record::Said(*table.ballot(1, 0, NO_PREVOTE));
+    let record = Record::Vote(*table.vote(1, 0, NO_PREVOTE));
     let (me, pace) = (table.members[0].clone(), Timeouts::default());
     let opened = Agreement::open(&table.last, me, pace, [record]);
     assert_eq!(opened.err(), Some(RecoverError::NotOurs));
@@ -520,14 +537,14 @@ fn records_of_somebody_else_are_refused() {
 fn a_vote_of_ours_that_we_do_not_remember_silences_us() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
-    let speech = table.speech(3, 0, prevote(1));
-    let turn = member.hear(&speech).expect("our key signed it");
-    assert_eq!(turn.forgotten, Some(speech.ballots[0]));
+    let message = table.message(3, 0, prevote(1));
+    let output = member.hear(&message).expect("our key signed it");
+    assert_eq!(output.forgotten, Some(message.votes[0]));
     for _ in 0..50 {
         assert!(signed(&member.tick()).is_empty());
     }
-    let turn = table.all_say(&mut member, &[0, 1, 2], 0, precommit(1));
-    assert!(turn.decided.is_some(), "it still learns");
+    let output = table.all_say(&mut member, &[0, 1, 2], 0, precommit(1));
+    assert!(output.decided.is_some(), "it still learns");
 }
 
 #[test]
@@ -535,8 +552,8 @@ fn a_double_vote_convicts_its_signer_once_also_when_a_quorum_shows_it() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     let _ = table.all_say(&mut member, &[0], 0, prevote(1));
-    let turn = table.all_say(&mut member, &[0, 0], 0, NO_PREVOTE);
-    let [evidence] = &turn.faults[..] else {
+    let output = table.all_say(&mut member, &[0, 0], 0, NO_PREVOTE);
+    let [evidence] = &output.faults[..] else {
         panic!("one evidence");
     };
     assert_eq!(
@@ -546,12 +563,12 @@ fn a_double_vote_convicts_its_signer_once_also_when_a_quorum_shows_it() {
 
     let mut member = table.member(3, vec![]);
     let _ = table.all_say(&mut member, &[2], 0, NO_PREVOTE);
-    let speech = Speech {
-        ballots: vec![],
+    let message = AgreementMessage {
+        votes: vec![],
         quorums: vec![table.quorum([0, 1, 2], 0, prevote(1))],
     };
-    let turn = member.hear(&speech).expect("good");
-    let convicted: Vec<_> = turn
+    let output = member.hear(&message).expect("good");
+    let convicted: Vec<_> = output
         .faults
         .iter()
         .map(|e| e.verify(table.last.network()))
@@ -563,48 +580,54 @@ fn a_double_vote_convicts_its_signer_once_also_when_a_quorum_shows_it() {
 fn a_member_alone_decides_by_itself() {
     let table = Table::of(1);
     let mut member = table.member(0, vec![]);
-    let turn = member.offer(value(1));
-    assert_eq!(signed(&turn), [proposal(1), prevote(1), precommit(1)]);
-    assert!(turn.decided.is_some());
+    let output = member.offer(value(1));
+    assert_eq!(signed(&output), [proposal(1), prevote(1), precommit(1)]);
+    assert!(output.decided.is_some());
 }
 
 #[test]
 fn statements_of_other_generations_and_strangers_do_not_count() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
-    let mut later = table.ballot(0, 0, NO_PREVOTE).statement;
+    let mut later = table.vote(0, 0, NO_PREVOTE).statement;
     later.generation = later.generation.next().expect("small");
     let network = table.last.network();
     let hear = |member: &mut Agreement, claim| {
-        let ballots = vec![claim];
+        let votes = vec![claim];
         let quorums = vec![];
-        member.hear(&Speech { ballots, quorums }).err()
+        member.hear(&AgreementMessage { votes, quorums }).err()
     };
     let claim = *table.members[0].sign(network, later);
-    assert_eq!(hear(&mut member, claim), Some(SpeechError::Generation));
+    assert_eq!(
+        hear(&mut member, claim),
+        Some(AgreementMessageError::Generation)
+    );
     let stranger = SigningActor::from_secret(&[99; 32]);
-    let claim = *stranger.sign(network, table.ballot(0, 0, NO_PREVOTE).statement);
+    let claim = *stranger.sign(network, table.vote(0, 0, NO_PREVOTE).statement);
     assert!(matches!(
         hear(&mut member, claim),
-        Some(SpeechError::Ballot(_))
+        Some(AgreementMessageError::Vote(_))
     ));
-    let mut claim = *table.ballot(0, 0, NO_PREVOTE);
-    claim.statement.said = prevote(1);
+    let mut claim = *table.vote(0, 0, NO_PREVOTE);
+    claim.statement.kind = prevote(1);
     assert!(matches!(
         hear(&mut member, claim),
-        Some(SpeechError::Ballot(_))
+        Some(AgreementMessageError::Vote(_))
     ));
-    let many = vec![*table.ballot(0, 0, NO_PREVOTE); 8];
-    let speech = Speech {
-        ballots: many,
+    let many = vec![*table.vote(0, 0, NO_PREVOTE); 8];
+    let message = AgreementMessage {
+        votes: many,
         quorums: vec![],
     };
-    assert_eq!(member.hear(&speech).err(), Some(SpeechError::TooMany));
+    assert_eq!(
+        member.hear(&message).err(),
+        Some(AgreementMessageError::TooMany)
+    );
 }
 
-fn quorums(quorums: impl IntoIterator<Item = Arc<Certificate<Ballot>>>) -> Speech {
-    Speech {
-        ballots: vec![],
+fn quorums(quorums: impl IntoIterator<Item = Arc<Certificate<Vote>>>) -> AgreementMessage {
+    AgreementMessage {
+        votes: vec![],
         quorums: quorums.into_iter().collect(),
     }
 }
@@ -612,41 +635,41 @@ fn quorums(quorums: impl IntoIterator<Item = Arc<Certificate<Ballot>>>) -> Speec
 #[test]
 fn a_speech_holds_as_much_as_a_member_has_to_say_and_not_more() {
     let table = Table::of(4);
-    let claim = *table.ballot(0, 0, NO_PREVOTE);
+    let claim = *table.vote(0, 0, NO_PREVOTE);
     let quorum = table.quorum([0, 1, 2], 0, prevote(1));
-    let hear = |ballots: usize, quorums: usize| {
-        let speech = Speech {
-            ballots: vec![claim; ballots],
+    let hear = |votes: usize, quorums: usize| {
+        let message = AgreementMessage {
+            votes: vec![claim; votes],
             quorums: vec![Arc::clone(&quorum); quorums],
         };
-        table.member(3, vec![]).hear(&speech).err()
+        table.member(3, vec![]).hear(&message).err()
     };
-    let (ballots, most) = (4 + Speech::OWN, Speech::QUORUMS);
-    assert_eq!(hear(ballots, most), None);
-    assert_eq!(hear(ballots + 1, 0), Some(SpeechError::TooMany));
-    assert_eq!(hear(0, most + 1), Some(SpeechError::TooMany));
+    let (votes, most) = (4 + AgreementMessage::OWN, AgreementMessage::QUORUMS);
+    assert_eq!(hear(votes, most), None);
+    assert_eq!(hear(votes + 1, 0), Some(AgreementMessageError::TooMany));
+    assert_eq!(hear(0, most + 1), Some(AgreementMessageError::TooMany));
 }
 
 #[test]
 fn what_can_no_longer_matter_is_not_even_checked() {
     let table = Table::of(4);
     let forged = |round| {
-        let mut claim = *table.ballot(0, round, NO_PREVOTE);
-        claim.sig = table.ballot(1, round, NO_PREVOTE).sig;
-        Speech {
-            ballots: vec![claim],
+        let mut claim = *table.vote(0, round, NO_PREVOTE);
+        claim.sig = table.vote(1, round, NO_PREVOTE).sig;
+        AgreementMessage {
+            votes: vec![claim],
             quorums: vec![],
         }
     };
     let mut member = locked(&table, 3);
-    assert_eq!(member.hear(&forged(0)), Ok(Turn::default()));
+    assert_eq!(member.hear(&forged(0)), Ok(AgreementOutput::default()));
     assert!(member.hear(&forged(1)).is_err());
     let mut old = Certificate::clone(&table.quorum([0, 1, 2], 0, prevote(1)));
-    old.signatures[2].1 = table.ballot(3, 0, prevote(1)).sig;
-    let _ = member.hear(&table.speech(1, 1, proposal(2)));
+    old.signatures[2].1 = table.vote(3, 0, prevote(1)).sig;
+    let _ = member.hear(&table.message(1, 1, proposal(2)));
     assert_eq!(
         member.hear(&quorums([Arc::new(old)])),
-        Ok(Turn::default()),
+        Ok(AgreementOutput::default()),
         "one as new is held"
     );
     let _ = table.all_say(&mut member, &[0, 1, 2], 1, precommit(1));
@@ -660,14 +683,14 @@ fn the_newest_quorum_of_prevotes_counts_in_whatever_order_they_come() {
     let polkas = [0, 1].map(|round| table.quorum([0, 1, 3], round, prevote(1 + round as u8)));
     for order in [[0, 1], [1, 0]] {
         let mut member = table.member(2, vec![]);
-        let _ = member.hear(&table.speech(0, 0, proposal(1)));
+        let _ = member.hear(&table.message(0, 0, proposal(1)));
         for polka in order {
             let _ = member.hear(&quorums([Arc::clone(&polkas[polka])]));
             let _ = member.validated(value(1 + polka as u8), true);
         }
         assert_eq!(member.round(), Round::new(1));
-        let turn = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
-        assert_eq!(signed(&turn), [reproposal(2, 1), prevote(2)]);
+        let output = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
+        assert_eq!(signed(&output), [reproposal(2, 1), prevote(2)]);
     }
 }
 
@@ -683,13 +706,13 @@ fn what_a_member_said_itself_or_in_a_round_that_is_over_does_not_silence_it() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
     assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
-    let turn = member.hear(&table.speech(3, 0, NO_PREVOTE)).expect("good");
-    assert_eq!(turn.forgotten, None);
+    let output = member.hear(&table.message(3, 0, NO_PREVOTE)).expect("good");
+    assert_eq!(output.forgotten, None);
     let _ = table.all_say(&mut member, &[0, 1], 2, NO_PREVOTE);
     assert_eq!(member.round(), Round::new(2));
     let over = quorums([table.quorum([0, 1, 3], 1, prevote(1))]);
-    let turn = member.hear(&over).expect("good");
-    assert_eq!(turn.forgotten, None);
+    let output = member.hear(&over).expect("good");
+    assert_eq!(output.forgotten, None);
 }
 
 #[test]
@@ -698,9 +721,9 @@ fn a_vote_of_ours_in_a_later_round_or_beside_the_one_that_we_know_silences_us() 
     for (round, said) in [(5, NO_PREVOTE), (0, prevote(1)), (0, precommit(1))] {
         let mut member = table.member(3, vec![]);
         assert_eq!(signed(&wait(&mut member)), [NO_PREVOTE]);
-        let speech = table.speech(3, round, said);
-        let turn = member.hear(&speech).expect("our key signed it");
-        assert_eq!(turn.forgotten, Some(speech.ballots[0]));
+        let message = table.message(3, round, said);
+        let output = member.hear(&message).expect("our key signed it");
+        assert_eq!(output.forgotten, Some(message.votes[0]));
     }
 }
 
@@ -708,16 +731,16 @@ fn a_vote_of_ours_in_a_later_round_or_beside_the_one_that_we_know_silences_us() 
 fn the_newest_lock_of_several_survives_a_crash() {
     let table = Table::of(4);
     let records = [(0, precommit(1)), (1, precommit(2))]
-        .map(|(round, said)| Record::Said(*table.ballot(3, round, said)));
+        .map(|(round, said)| Record::Vote(*table.vote(3, round, said)));
     for (name, said) in [(1, NO_PREVOTE), (2, prevote(2))] {
         let mut member = table.member(3, records.to_vec());
         assert_eq!(member.round(), Round::new(1));
         let _ = table.all_say(&mut member, &[0, 1], 2, NO_PRECOMMIT);
-        let mut turn = member
-            .hear(&table.speech(2, 2, proposal(name)))
+        let mut output = member
+            .hear(&table.message(2, 2, proposal(name)))
             .expect("good");
-        merge(&mut turn, member.validated(value(name), true));
-        assert_eq!(signed(&turn), [said]);
+        merge(&mut output, member.validated(value(name), true));
+        assert_eq!(signed(&output), [said]);
     }
 }
 
@@ -726,7 +749,7 @@ fn the_prevotes_that_a_proposal_rests_on_are_passed_on_after_a_crash_too() {
     let table = Table::of(4);
     let records = vec![
         Record::Valid(table.quorum([0, 1, 2], 0, prevote(1))),
-        Record::Said(*table.ballot(2, 2, reproposal(1, 0))),
+        Record::Vote(*table.vote(2, 2, reproposal(1, 0))),
         Record::Valid(table.quorum([0, 1, 3], 1, prevote(2))),
     ];
     let mut member = table.member(2, records);
@@ -758,8 +781,8 @@ fn what_is_said_in_a_round_ahead_counts_there_whatever_else_its_speaker_says() {
         for (round, said) in order.map(|next| ahead[next]) {
             let _ = table.all_say(&mut member, &[0], round, said);
         }
-        let turn = table.all_say(&mut member, &[1, 2], 7, precommit(1));
-        assert!(turn.decided.is_some(), "{order:?}");
+        let output = table.all_say(&mut member, &[1, 2], 7, precommit(1));
+        assert!(output.decided.is_some(), "{order:?}");
     }
 }
 
@@ -779,20 +802,20 @@ fn lines_42_to_43_prevotes_of_an_earlier_round_are_enough_to_propose_their_value
     let table = Table::of(4);
     let mut member = table.member(1, vec![]);
     let _ = table.all_say(&mut member, &[0, 2], 1, NO_PREVOTE);
-    let turn = member.hear(&quorums([table.quorum([0, 2, 3], 0, prevote(1))]));
-    assert!(signed(&turn.expect("good")).is_empty());
-    let turn = member.validated(value(1), true);
-    assert_eq!(signed(&turn), [reproposal(1, 0), prevote(1)]);
+    let output = member.hear(&quorums([table.quorum([0, 2, 3], 0, prevote(1))]));
+    assert!(signed(&output.expect("good")).is_empty());
+    let output = member.validated(value(1), true);
+    assert_eq!(signed(&output), [reproposal(1, 0), prevote(1)]);
 }
 
 #[test]
 fn an_opinion_is_asked_for_once_a_tick_until_there_is_one() {
     let table = Table::of(4);
     let mut member = table.member(3, vec![]);
-    let speech = table.speech(0, 0, proposal(1));
-    let asked = |turn: Turn| !turn.validate.is_empty();
-    assert!(asked(member.hear(&speech).expect("good")));
-    assert!(!asked(member.hear(&speech).expect("good")));
+    let message = table.message(0, 0, proposal(1));
+    let asked = |output: AgreementOutput| !output.validate.is_empty();
+    assert!(asked(member.hear(&message).expect("good")));
+    assert!(!asked(member.hear(&message).expect("good")));
     assert!(asked(member.tick()));
     let _ = member.validated(value(1), false);
     assert!(!asked(member.tick()));

@@ -28,7 +28,9 @@ const BURSTS: u16 = 128;
 /// one kind to one member. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Archivist {
+    /// By the kind of packet, in the order in which they came; of each body one.
     seen: BTreeMap<&'static str, VecDeque<Body>>,
+    /// So far. They end, as the network is to fall silent.
     bursts: u16,
 }
 

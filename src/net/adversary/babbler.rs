@@ -17,11 +17,14 @@ const OVERSIZED: u8 = 2;
 /// it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Babbler {
+    /// The last packet of its own that it sent; empty before the first.
     last: Vec<u8>,
+    /// Packets beyond the bound so far.
     oversized: u8,
 }
 
 impl Babbler {
+    /// One of five ways, of which random bytes stand in where there is no packet yet to spoil.
     fn noise<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) -> Vec<u8> {
         let most = hand.half().limits().packet_bytes as usize;
         let random = hand.random();

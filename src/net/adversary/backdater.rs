@@ -22,10 +22,13 @@ const TIMES: u8 = 4;
 /// each time. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Backdater {
+    /// So far.
     times: u8,
 }
 
 /// A generation near to the present one.
+///
+/// The one before, the present one, or the one after, each with the same chance.
 fn another<A: WireAlgorithm>(hand: &mut Hand<'_, A>) -> Generation {
     let now = hand.half().generation();
     let earlier = now.number().checked_sub(1).map(Generation::numbered);

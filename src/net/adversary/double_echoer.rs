@@ -26,11 +26,14 @@ const SEEN: usize = 64;
 /// behaves.
 #[derive(Clone, Debug, Default)]
 pub struct DoubleEchoer {
+    /// The first digest that it echoed at each dot: another one there is a lie.
     echoed: BTreeMap<Dot, Digest>,
+    /// The first that it was shown.
     seen: Vec<Arc<Proposal>>,
 }
 
 impl DoubleEchoer {
+    /// It asks for no verdict, and records nothing.
     fn echo<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,

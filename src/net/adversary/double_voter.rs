@@ -7,7 +7,7 @@
 use super::{Adversary, Hand, Vice};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::membership::Said;
+use crate::membership::VoteKind;
 use crate::traits::WireAlgorithm;
 
 /// Votes as it should to every second member; to the others for nothing where it should be for a
@@ -19,39 +19,42 @@ pub struct DoubleVoter {
 }
 
 impl DoubleVoter {
+    /// Only to each second member, and only what is its own: votes of others it cannot sign.
     fn lie<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         let Some(seat) = hand.others().iter().position(|other| *other == packet.to) else {
             return;
         };
-        let Body::Speech { speech, .. } = &mut packet.body else {
+        let Body::Agreement { message, .. } = &mut packet.body else {
             return;
         };
-        let own = speech.ballots.iter_mut().filter(|b| b.signer == me);
-        for ballot in own {
-            let said = self.contrary(ballot.statement.said);
-            if seat % 2 == 0 && said != ballot.statement.said {
-                let mut other = ballot.statement;
-                other.said = said;
-                *ballot = hand.sign(other).into_claim();
+        let own = message.votes.iter_mut().filter(|b| b.signer == me);
+        for vote in own {
+            let kind = self.contrary(vote.statement.kind);
+            if seat % 2 == 0 && kind != vote.statement.kind {
+                let mut other = vote.statement;
+                other.kind = kind;
+                *vote = hand.sign(other).into_claim();
                 hand.lied(Vice::DoubleVoter.name());
             }
         }
     }
 
-    fn contrary(&mut self, said: Said) -> Said {
-        match said {
-            Said::Prevote(Some(value)) => {
+    /// What it heard itself vote for it remembers, to have a value where it should vote for
+    /// nothing.
+    fn contrary(&mut self, kind: VoteKind) -> VoteKind {
+        match kind {
+            VoteKind::Prevote(Some(value)) => {
                 self.value = Some(value);
-                Said::Prevote(None)
+                VoteKind::Prevote(None)
             }
-            Said::Precommit(Some(value)) => {
+            VoteKind::Precommit(Some(value)) => {
                 self.value = Some(value);
-                Said::Precommit(None)
+                VoteKind::Precommit(None)
             }
-            Said::Prevote(None) => Said::Prevote(self.value),
-            Said::Precommit(None) => Said::Precommit(self.value),
-            proposal @ Said::Proposal { .. } => proposal,
+            VoteKind::Prevote(None) => VoteKind::Prevote(self.value),
+            VoteKind::Precommit(None) => VoteKind::Precommit(self.value),
+            proposal @ VoteKind::Proposal { .. } => proposal,
         }
     }
 }

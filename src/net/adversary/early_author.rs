@@ -52,8 +52,11 @@ impl EarlyLie {
 /// chooses. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct EarlyAuthor {
+    /// `None` when chance decides each time.
     always: Option<EarlyLie>,
+    /// Operations that it was to propose: the first, third and so on are lies.
     proposed: u64,
+    /// The operations of the last proposal of another that it heard.
     stolen: Option<Bytes>,
 }
 
@@ -67,6 +70,7 @@ impl EarlyAuthor {
         }
     }
 
+    /// `None` where its lane has no number left for it.
     fn message<A: WireAlgorithm>(
         &self,
         hand: &Hand<'_, A>,

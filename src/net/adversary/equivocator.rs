@@ -21,15 +21,21 @@ use crate::traits::WireAlgorithm;
 /// shows each certificate that it gets to a part of the members. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct Equivocator {
+    /// The operation that waits for a second one, encoded.
     first: Option<Vec<u8>>,
+    /// The two, or none yet: it lies at one dot in all.
     lies: Vec<Lie>,
+    /// Who is shown the first; `None` when chance splits them.
     split: Option<BTreeSet<Actor>>,
 }
 
+/// One of the two messages, with those that are shown it.
 #[derive(Debug)]
 struct Lie {
     proposal: Arc<Proposal>,
+    /// Who is shown it, and its certificate.
     to: BTreeSet<Actor>,
+    /// Its own echo is in it from the start.
     tally: Tally<Echo>,
 }
 
@@ -44,6 +50,7 @@ impl Equivocator {
         }
     }
 
+    /// As correct sources do it, but for the other message.
     fn tell<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,

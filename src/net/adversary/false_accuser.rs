@@ -22,10 +22,13 @@ const SEEN: usize = 8;
 /// messages at two dots, of one of them at the other's dot, or of two echoes. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct FalseAccuser {
+    /// What each source signed, the newest last; at most [`SEEN`] of each.
     proposed: BTreeMap<Actor, VecDeque<Signed<Echo>>>,
+    /// What each member echoed.
     echoed: BTreeMap<Actor, VecDeque<Signed<Echo>>>,
 }
 
+/// The same statement is kept once.
 fn remember<T: PartialEq>(said: &mut BTreeMap<Actor, VecDeque<Signed<T>>>, claim: Signed<T>) {
     let said = said.entry(claim.signer).or_default();
     if !said.iter().any(|held| held.statement == claim.statement) {
@@ -37,6 +40,8 @@ fn remember<T: PartialEq>(said: &mut BTreeMap<Actor, VecDeque<Signed<T>>>, claim
 }
 
 impl FalseAccuser {
+    /// Of the same statement twice, or of two at different dots, or of one whose dot was changed so
+    /// that its signature is not on it any more.
     fn accuse_source<A: WireAlgorithm>(&self, hand: &mut Hand<'_, A>) -> Option<Equivocation> {
         let all: Vec<_> = self.proposed.values().collect();
         let said = *hand.draw(&all)?;

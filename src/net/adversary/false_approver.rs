@@ -3,7 +3,7 @@
 //!
 //! It attacks the committee. What stops it: a change takes the approvals of a quorum, so a minority
 //! can neither admit nor expel anybody, nor freeze anybody; an entry takes the joiner's own
-//! signature; and of one seat the newest few approvals are kept.
+//! signature; and of one seat no more than a few approvals of newcomers count.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::SigningActor;
-use crate::deterministic_secure_broadcast::{Body, Consent};
+use crate::deterministic_secure_broadcast::{Body, ChangeApproval};
 use crate::membership::{Approval, Change, ChangeKey, Entry};
 use crate::traits::WireAlgorithm;
 
@@ -73,9 +73,9 @@ impl<A: WireAlgorithm> Adversary<A> for FalseApprover {
                 change: key,
             };
             let approval = hand.sign(approval).into_claim();
-            let consent = Arc::new(Consent { change, approval });
+            let approved = Arc::new(ChangeApproval { change, approval });
             for to in hand.draw_others() {
-                hand.send(to, Body::Approve(Arc::clone(&consent)));
+                hand.send(to, Body::Approve(Arc::clone(&approved)));
                 hand.lied(Vice::FalseApprover.name());
             }
         }

@@ -33,10 +33,13 @@ enum Quorum {
     Outsiders,
 }
 
+/// One of its two messages.
 #[derive(Debug)]
 struct Lie {
     proposal: Arc<Proposal>,
+    /// Who is shown it, and each false certificate of it.
     to: BTreeSet<Actor>,
+    /// Those that it got for it, and its own.
     echoes: BTreeMap<Seat, Sig>,
 }
 
@@ -45,12 +48,16 @@ struct Lie {
 /// it behaves.
 #[derive(Debug, Default)]
 pub struct FalseCertifier {
+    /// The operation that waits for a second one, encoded.
     first: Option<Vec<u8>>,
+    /// Two, once it has had two operations; from then on it proposes as it should.
     lies: Vec<Lie>,
+    /// Drawn with the first echo, and the same from then on.
     quorum: Option<Quorum>,
 }
 
 impl FalseCertifier {
+    /// Nothing happens where its lane has no number left.
     fn tell<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,
@@ -69,6 +76,9 @@ impl FalseCertifier {
     }
 
     /// An echo of one of its lies came.
+    ///
+    /// `None` when the echo is of none of its lies, or when it has too few for the kind of quorum
+    /// that it shows.
     fn forge<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,
@@ -120,6 +130,8 @@ impl FalseCertifier {
     }
 
     /// Whoever echoed tallies too.
+    ///
+    /// So that the tally of the member that echoed counts to a false quorum.
     fn echo_for_others<A: WireAlgorithm>(
         hand: &mut Hand<'_, A>,
         kind: Quorum,

@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::Head;
-use crate::membership::{Generation, Said, Value};
+use crate::membership::{Generation, GenerationProposal, VoteKind};
 use crate::traits::WireAlgorithm;
 
 /// How a coordinator lies.
@@ -34,7 +34,9 @@ pub enum FalseProposal {
 /// behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FalseCoordinator {
+    /// `None` when chance decides for each generation.
     always: Option<FalseProposal>,
+    /// The way in which it lies in this generation.
     now: Option<(Generation, FalseProposal)>,
 }
 
@@ -48,6 +50,7 @@ impl FalseCoordinator {
         }
     }
 
+    /// Draws once in each generation.
     fn choose<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) -> FalseProposal {
         let generation = hand.half().generation();
         match self.now {
@@ -67,6 +70,7 @@ impl FalseCoordinator {
         }
     }
 
+    /// Packets in which it proposes nothing stay as they are.
     fn lie<A: WireAlgorithm>(hand: &mut Hand<'_, A>, lie: FalseProposal, packet: &mut Packet) {
         let seat = hand.others().iter().position(|other| *other == packet.to);
         let first = seat.is_none_or(|seat| seat % 2 == 0);
@@ -74,54 +78,57 @@ impl FalseCoordinator {
             FalseProposal::None => withhold(hand, packet),
             FalseProposal::Two if first => {}
             FalseProposal::Two | FalseProposal::ReportLeftOut => {
-                propose(hand, packet, |_, value| drop(value.terms.reports.pop()));
+                propose(hand, packet, |_, value| drop(value.draft.reports.pop()));
             }
             FalseProposal::Unbacked => propose(hand, packet, claim_a_head),
             FalseProposal::WrongState => {
-                propose(hand, packet, |_, value| value.state = value.terms.parent);
+                propose(hand, packet, |_, value| value.state = value.draft.parent);
             }
         }
     }
 }
 
+/// Its other votes stay.
 fn withhold<A: WireAlgorithm>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
     let me = hand.actor();
-    if let Body::Speech { speech, value, .. } = &mut packet.body {
-        let proposes = |said: &Said| matches!(said, Said::Proposal { .. });
-        let all = speech.ballots.len();
-        speech
-            .ballots
-            .retain(|ballot| ballot.signer != me || !proposes(&ballot.statement.said));
+    if let Body::Agreement { message, value, .. } = &mut packet.body {
+        let proposes = |kind: &VoteKind| matches!(kind, VoteKind::Proposal { .. });
+        let all = message.votes.len();
+        message
+            .votes
+            .retain(|vote| vote.signer != me || !proposes(&vote.statement.kind));
         *value = None;
-        if speech.ballots.len() < all {
+        if message.votes.len() < all {
             hand.lied(Vice::FalseCoordinator.name());
         }
     }
 }
 
 /// Proposes what `change` makes of the value, instead of the value.
+///
+/// The value goes with the packet, and each proposal of its own in it names the new one.
 fn propose<A: WireAlgorithm>(
     hand: &mut Hand<'_, A>,
     packet: &mut Packet,
-    change: impl Fn(&Hand<'_, A>, &mut Value),
+    change: impl Fn(&Hand<'_, A>, &mut GenerationProposal),
 ) {
     let me = hand.actor();
-    let Body::Speech {
-        speech,
+    let Body::Agreement {
+        message,
         value: Some(value),
         ..
     } = &mut packet.body
     else {
         return;
     };
-    let mut other = Value::clone(value);
+    let mut other = GenerationProposal::clone(value);
     change(hand, &mut other);
     let digest = other.digest(hand.half().network());
-    for ballot in speech.ballots.iter_mut().filter(|b| b.signer == me) {
-        let mut statement = ballot.statement;
-        if let Said::Proposal { value, .. } = &mut statement.said {
+    for vote in message.votes.iter_mut().filter(|b| b.signer == me) {
+        let mut statement = vote.statement;
+        if let VoteKind::Proposal { value, .. } = &mut statement.kind {
             *value = digest;
-            *ballot = hand.sign(statement).into_claim();
+            *vote = hand.sign(statement).into_claim();
             hand.lied(Vice::FalseCoordinator.name());
         }
     }
@@ -129,9 +136,9 @@ fn propose<A: WireAlgorithm>(
 }
 
 /// Its own report names one message more of somebody's lane than there is.
-fn claim_a_head<A: WireAlgorithm>(hand: &Hand<'_, A>, value: &mut Value) {
+fn claim_a_head<A: WireAlgorithm>(hand: &Hand<'_, A>, value: &mut GenerationProposal) {
     let (me, half) = (hand.actor(), hand.half());
-    let mut reports = value.terms.reports.iter_mut();
+    let mut reports = value.draft.reports.iter_mut();
     let own = reports.find(|report| report.signer == me);
     let whose = hand.others().first().copied();
     if let (Some(own), Some(whose)) = (own, whose)

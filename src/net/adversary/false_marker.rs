@@ -3,14 +3,16 @@
 //!
 //! It attacks what the next generation begins with. A boundary adopts what was reported: if that is
 //! worth nothing and only the liar has it, every later change waits for it; if it is much, it
-//! outgrows what a packet holds. What stops it: what no correct member can have echoed binds
-//! nobody, what a boundary names is kept until it is covered, and a mark counts only of who may
-//! speak.
+//! outgrows what a packet holds. What one liar may report fits, so they agree on which lanes they
+//! mark: a boundary that has as many lanes as it may then takes in what all of them report. What
+//! stops it: what no correct member can have echoed binds nobody, what a boundary names is kept
+//! until it is covered, and a mark counts only of who may speak.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rand::RngExt;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, SigningActor, Statement};
@@ -35,37 +37,53 @@ enum Lie {
     /// A message of its own with one operation many times, which is early for ever if it is not
     /// wrong.
     Early,
-    /// The first message in each of many lanes of nobody, others for each member.
+    /// The first message in each of a few lanes of nobody, others for each member.
     Foreign,
+    /// The same in as many lanes as there may be.
+    Everywhere,
 }
 
+const LIES: [Lie; 4] = [Lie::Garbage, Lie::Early, Lie::Foreign, Lie::Everywhere];
+
 /// What it says in one generation.
+///
+/// Begun anew with each generation.
 #[derive(Debug)]
 struct Said {
+    /// The one of which it says it.
     generation: Generation,
     lie: Lie,
+    /// Its own message, once it has reported a lock on it.
     proposal: Option<Arc<Proposal>>,
+    /// Who was shown that message, and will not be again.
     served: BTreeSet<Actor>,
+    /// Whether it has said its report for the first time, before it is frozen.
     reported: bool,
+    /// What each member is told of lanes of nobody: the same at each repetition.
     foreign: BTreeMap<Actor, BTreeMap<Actor, Mark>>,
 }
 
-/// Lies in its report in a way that chance chooses for each generation, and reports as soon as that
-/// begins, so that it is heard before anybody else is. It proposes nothing. What it reports a lock
-/// on it shows each member once, as soon as it is asked, and never again. Otherwise it behaves.
+/// Lies in its report in a way that chance chooses for each generation, the same for all false
+/// markers of a network, and reports as soon as that begins, so that it is heard before anybody
+/// else is. It proposes nothing. What it reports a lock on it shows each member once, as soon as it
+/// is asked, and never again. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct FalseMarker {
+    /// Four times the last operation that it was to propose, encoded.
     op: Option<Vec<u8>>,
+    /// `None` before it has anything to say.
     said: Option<Said>,
 }
 
 impl FalseMarker {
+    /// Draws the lie from what all false markers of the network share.
     fn said<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) -> &mut Said {
         let generation = hand.half().generation();
         let current = self.said.take().filter(|s| s.generation == generation);
         let said = current.unwrap_or_else(|| Said {
             generation,
-            lie: [Lie::Garbage, Lie::Early, Lie::Foreign][hand.random().random_range(0..3)],
+            lie: LIES
+                [agreed(hand.half().genesis().members(), generation).random_range(0..LIES.len())],
             proposal: None,
             served: BTreeSet::new(),
             reported: false,
@@ -74,6 +92,8 @@ impl FalseMarker {
         self.said.insert(said)
     }
 
+    /// Of reports that are its own: all that it sends, first words and repetitions, go through
+    /// this.
     fn lie<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         let Body::Report { report, .. } = &mut packet.body else {
@@ -85,11 +105,12 @@ impl FalseMarker {
         let op = self.op.clone().unwrap_or_default();
         let said = self.said(hand);
         let mut other = report.statement.clone();
-        if said.lie == Lie::Foreign {
+        if matches!(said.lie, Lie::Foreign | Lie::Everywhere) {
+            let many = said.lie == Lie::Everywhere;
             let marks = said
                 .foreign
                 .entry(packet.to)
-                .or_insert_with(|| marks_of_nobody(hand));
+                .or_insert_with(|| marks_of_nobody(hand, &packet.to, many));
             let room = room_for(hand, &other, marks);
             let fitting = marks.iter().take(room);
             other
@@ -147,16 +168,23 @@ fn room_for<A: WireAlgorithm>(
 
 /// Some locks in lanes of nobody, or as many seals as there may be marks: nobody needs a message to
 /// back those.
-fn marks_of_nobody<A: WireAlgorithm>(hand: &mut Hand<'_, A>) -> BTreeMap<Actor, Mark> {
-    let many = hand.random().random_range(0..4u8) == 0;
+fn marks_of_nobody<A: WireAlgorithm>(
+    hand: &Hand<'_, A>,
+    to: &Actor,
+    many: bool,
+) -> BTreeMap<Actor, Mark> {
     let most = if many {
         hand.half().limits().lanes
     } else {
         FEW
     };
     let (generation, network) = (hand.half().generation(), *hand.half().network());
+    let random = &mut agreed(hand.half().genesis().members(), generation);
+    random.set_stream(u64::from_be_bytes(std::array::from_fn(|i| {
+        to.as_bytes()[i]
+    })));
     let mark = |_| {
-        let nobody = SigningActor::generate_with(hand.random());
+        let nobody = SigningActor::generate_with(random);
         let source = nobody.actor();
         let seq = Seq::new(1);
         let digests = [network.digest(), Digest::from_bytes([1; 32])];
@@ -176,6 +204,23 @@ fn marks_of_nobody<A: WireAlgorithm>(hand: &mut Hand<'_, A>) -> BTreeMap<Actor, 
         (source, mark)
     };
     (0..most).map(mark).collect()
+}
+
+/// Chance that all who lie in this way in one generation share, in all networks of these founders:
+/// whatever algorithm they run, they lie alike.
+fn agreed(founders: &BTreeSet<Actor>, generation: Generation) -> ChaCha8Rng {
+    let mut seed = [0; 32];
+    let number = generation.number().to_be_bytes();
+    for bytes in founders
+        .iter()
+        .map(|who| &who.as_bytes()[..])
+        .chain([&number[..]])
+    {
+        seed.iter_mut()
+            .zip(bytes)
+            .for_each(|(byte, other)| *byte ^= other);
+    }
+    ChaCha8Rng::from_seed(seed)
 }
 
 impl<A: WireAlgorithm> Adversary<A> for FalseMarker {
@@ -200,9 +245,9 @@ impl<A: WireAlgorithm> Adversary<A> for FalseMarker {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         let network = *hand.half().network();
         let said = self.said(hand);
-        if let (Body::Want(want), Some(proposal)) = (&packet.body, &said.proposal) {
+        if let (Body::FetchPayloads(fetch), Some(proposal)) = (&packet.body, &said.proposal) {
             let digest = proposal.message.digest(&network);
-            let mut wanted = want.payloads.iter().map(|(_, digest)| *digest);
+            let mut wanted = fetch.payloads.iter().map(|(_, digest)| *digest);
             if wanted.any(|wanted| wanted == digest) && said.served.insert(packet.from) {
                 hand.send(packet.from, Body::Proposal(Arc::clone(proposal)));
             }

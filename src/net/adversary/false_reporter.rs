@@ -23,6 +23,7 @@ use crate::traits::WireAlgorithm;
 pub struct FalseReporter;
 
 impl FalseReporter {
+    /// Drawn anew for each packet, so that no two members need hear the same report.
     fn lie<A: WireAlgorithm>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
         if let Body::Report { report, .. } = &mut packet.body

@@ -1,7 +1,7 @@
 //! The false server: whoever asks it for what it lacks is shown lanes that are cut short, that do
 //! not chain, or generations that nobody founded.
 //!
-//! It attacks whoever catches up. What stops it: each stretch of a lane and each generation proves
+//! It attacks whoever catches up. What stops it: each segment of a lane and each generation proves
 //! itself, and there are several peers to ask.
 
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use rand::RngExt;
 
 use super::{Adversary, Hand, Vice};
 use crate::codec::Digest;
-use crate::deterministic_secure_broadcast::{Answer, Body, Message, Packet, Proposal};
-use crate::membership::{Founding, Value};
+use crate::deterministic_secure_broadcast::{Body, Message, Packet, Proposal, PullResponse};
+use crate::membership::{GenerationProof, GenerationProposal};
 use crate::traits::WireAlgorithm;
 
 /// How an answer lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FalseAnswer {
-    /// The last message of each stretch is missing.
+    /// The last message of each segment is missing.
     Truncated,
-    /// The first message of each stretch has another parent.
+    /// The first message of each segment has another parent.
     Unchained,
     /// Each generation is founded by another value than the one that was decided.
     Forged,
@@ -32,6 +32,7 @@ pub enum FalseAnswer {
 /// Otherwise it behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FalseServer {
+    /// `None` when chance decides for each packet.
     always: Option<FalseAnswer>,
 }
 
@@ -42,6 +43,7 @@ impl FalseServer {
         Self { always: Some(lie) }
     }
 
+    /// Counted only where the packet is another one then.
     fn lie<A: WireAlgorithm>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let lie = match hand.random().random_range(0..4u8) {
             0 => FalseAnswer::Truncated,
@@ -52,8 +54,8 @@ impl FalseServer {
         let lie = self.always.unwrap_or(lie);
         let before = packet.body.clone();
         match &mut packet.body {
-            Body::Answer(answer) => falsify(answer, lie),
-            Body::Founding(founding) if lie == FalseAnswer::Forged => forge(founding),
+            Body::PullResponse(answer) => falsify(answer, lie),
+            Body::GenerationProof(proof) if lie == FalseAnswer::Forged => forge(proof),
             _ => {}
         }
         if packet.body != before {
@@ -62,21 +64,23 @@ impl FalseServer {
     }
 }
 
-fn falsify(answer: &mut Answer, lie: FalseAnswer) {
+/// An answer without segments, or without generations, may stay as it is: then nothing is counted
+/// as a lie.
+fn falsify(answer: &mut PullResponse, lie: FalseAnswer) {
     match lie {
         FalseAnswer::Truncated => {
-            for chunk in &mut answer.segments {
-                chunk.proposals.pop();
+            for segment in &mut answer.segments {
+                segment.proposals.pop();
             }
         }
         FalseAnswer::Unchained => {
-            for chunk in &mut answer.segments {
-                if let Some(first) = chunk.proposals.first_mut() {
+            for segment in &mut answer.segments {
+                if let Some(first) = segment.proposals.first_mut() {
                     *first = unchained(first);
                 }
             }
         }
-        FalseAnswer::Forged => answer.foundings.iter_mut().for_each(forge),
+        FalseAnswer::Forged => answer.proofs.iter_mut().for_each(forge),
         FalseAnswer::Pruned => {
             answer.pruned = true;
             answer.segments.clear();
@@ -84,6 +88,7 @@ fn falsify(answer: &mut Answer, lie: FalseAnswer) {
     }
 }
 
+/// The signature stays, and is on another digest now.
 fn unchained(proposal: &Proposal) -> Arc<Proposal> {
     let mut parent = *proposal.message.parent.as_bytes();
     parent[0] ^= 1;
@@ -97,12 +102,13 @@ fn unchained(proposal: &Proposal) -> Arc<Proposal> {
     })
 }
 
-fn forge(founding: &mut Arc<Founding>) {
-    let mut value = Value::clone(&founding.value);
-    value.state = value.terms.parent;
-    *founding = Arc::new(Founding {
+/// The certificate stays, and decides another value.
+fn forge(proof: &mut Arc<GenerationProof>) {
+    let mut value = GenerationProposal::clone(&proof.value);
+    value.state = value.draft.parent;
+    *proof = Arc::new(GenerationProof {
         value: Arc::new(value),
-        certificate: Arc::clone(&founding.certificate),
+        certificate: Arc::clone(&proof.certificate),
     });
 }
 

@@ -14,6 +14,7 @@ use crate::traits::WireAlgorithm;
 /// Sends about every second part of a snapshot wrong. Otherwise it behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FalseSnapshot {
+    /// Else about every second part.
     always: bool,
 }
 
@@ -34,6 +35,7 @@ impl FalseSnapshot {
         }
     }
 
+    /// What it sends differs from the truth in any case.
     fn lie<A: WireAlgorithm>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let Body::Snapshot { part, .. } = &mut packet.body else {
             return;

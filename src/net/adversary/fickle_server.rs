@@ -16,22 +16,27 @@ use crate::traits::WireAlgorithm;
 /// What it has decided.
 #[derive(Clone, Debug)]
 struct Favour {
+    /// Whom it serves, drawn once.
     friends: BTreeSet<Actor>,
+    /// How often it still does.
     left: u8,
 }
 
 /// Serves a part of the members, a few times in all. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct FickleServer {
+    /// `None` until it is drawn, with its first packets.
     favour: Option<Favour>,
 }
 
+/// What answers a question or passes on what others rest on; echoes and votes of its own go out as
+/// ever.
 fn serves(body: &Body) -> bool {
     matches!(
         body,
-        Body::Answer(_)
+        Body::PullResponse(_)
             | Body::Value(_)
-            | Body::Founding(_)
+            | Body::GenerationProof(_)
             | Body::Snapshot { .. }
             | Body::Certificate(_)
             | Body::Evidence(_)

@@ -14,19 +14,26 @@ use super::{Adversary, Hand, Vice};
 use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::membership::{Ballot, Generation, Round, Said, Speech, Value};
+use crate::membership::{AgreementMessage, Generation, GenerationProposal, Round, Vote, VoteKind};
 use crate::traits::WireAlgorithm;
 
 /// Rounds of which votes are remembered, the newest.
 const ROUNDS: usize = 4;
 
 /// What it heard in one generation's agreement.
+///
+/// Begun anew with each generation.
 #[derive(Debug, Default)]
 struct Heard {
+    /// The one whose end is agreed on.
     generation: Generation,
-    value: Option<Arc<Value>>,
-    ballots: BTreeMap<Round, BTreeMap<Actor, Signed<Ballot>>>,
+    /// The first that it was shown, of which it makes its worthless ones.
+    value: Option<Arc<GenerationProposal>>,
+    /// Of the newest rounds, one vote of each member.
+    votes: BTreeMap<Round, BTreeMap<Actor, Signed<Vote>>>,
+    /// Whom it has answered in which round; now and then it answers again.
     answered: BTreeSet<(Round, Actor)>,
+    /// The rounds into which it has drawn others.
     dragged: BTreeSet<Round>,
 }
 
@@ -48,8 +55,9 @@ fn coordinator<A: WireAlgorithm>(hand: &Hand<'_, A>, round: Round) -> Actor {
 }
 
 impl Flooder {
+    /// Its half hears none of it, so that it decides nothing by itself.
     fn hear<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, packet: &Packet) {
-        let Body::Speech { speech, value, .. } = &packet.body else {
+        let Body::Agreement { message, value, .. } = &packet.body else {
             return;
         };
         let generation = hand.half().generation();
@@ -63,15 +71,15 @@ impl Flooder {
             self.heard.value.clone_from(value);
         }
         let me = hand.actor();
-        for ballot in speech.ballots.iter().filter(|ballot| ballot.signer != me) {
-            let round = ballot.statement.round;
-            let said = self.heard.ballots.entry(round).or_default();
-            said.insert(ballot.signer, *ballot);
-            if self.heard.ballots.len() > ROUNDS {
-                self.heard.ballots.pop_first();
+        for vote in message.votes.iter().filter(|vote| vote.signer != me) {
+            let round = vote.statement.round;
+            let said = self.heard.votes.entry(round).or_default();
+            said.insert(vote.signer, *vote);
+            if self.heard.votes.len() > ROUNDS {
+                self.heard.votes.pop_first();
             }
             let again = hand.random().random_bool(0.1);
-            if ballot.signer == packet.from
+            if vote.signer == packet.from
                 && (self.heard.answered.insert((round, packet.from)) || again)
             {
                 self.answer(hand, packet.from, round);
@@ -85,38 +93,41 @@ impl Flooder {
         if coordinator(hand, round) == hand.actor() {
             self.propose(hand, to, round);
         }
-        let nothing = [Said::Prevote(None), Said::Precommit(None)];
-        let ballots = nothing.map(|said| vote(hand, round, said));
-        self.speak(hand, to, ballots.to_vec(), None);
+        let nothing = [VoteKind::Prevote(None), VoteKind::Precommit(None)];
+        let votes = nothing.map(|kind| vote(hand, round, kind));
+        self.speak(hand, to, votes.to_vec(), None);
     }
 
+    /// Each round gets another value: its state names the round, and no execution leads to it.
     fn propose<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, to: Actor, round: Round) {
         let Some(value) = &self.heard.value else {
             return;
         };
-        let mut worthless = Value::clone(value);
+        let mut worthless = GenerationProposal::clone(value);
         let mut state = [0xee; 32];
         state[..4].copy_from_slice(&round.number().to_le_bytes());
         worthless.state = Digest::from_bytes(state);
         let value = worthless.digest(hand.half().network());
-        let said = Said::Proposal {
+        let kind = VoteKind::Proposal {
             value,
             valid_round: None,
         };
-        let ballot = vote(hand, round, said);
-        self.speak(hand, to, vec![ballot], Some(Arc::new(worthless)));
+        let vote = vote(hand, round, kind);
+        self.speak(hand, to, vec![vote], Some(Arc::new(worthless)));
     }
 
     /// Whoever is to propose in a round learns that others are in it.
+    ///
+    /// A member goes to a round that `f + 1` others are in: so many votes are shown to it.
     fn drag<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, round: Round) {
         let enough = hand.half().committee().tolerated() + 1;
-        let Some(said) = self.heard.ballots.get(&round) else {
+        let Some(said) = self.heard.votes.get(&round) else {
             return;
         };
         if said.len() < enough || !self.heard.dragged.insert(round) {
             return;
         }
-        let ballots: Vec<_> = said.values().copied().collect();
+        let votes: Vec<_> = said.values().copied().collect();
         let first = coordinator(hand, round);
         let others = hand.others().into_iter();
         let all = first == hand.actor();
@@ -124,26 +135,27 @@ impl Flooder {
             .filter(|other| (all || *other == first) && !said.contains_key(other))
             .collect();
         for other in strangers {
-            self.speak(hand, other, ballots.clone(), None);
+            self.speak(hand, other, votes.clone(), None);
             if all {
                 self.propose(hand, other, round);
             }
         }
     }
 
+    /// It goes out with what its half sends, in [`on_send`](Adversary::on_send).
     fn speak<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,
         to: Actor,
-        ballots: Vec<Signed<Ballot>>,
-        value: Option<Arc<Value>>,
+        votes: Vec<Signed<Vote>>,
+        value: Option<Arc<GenerationProposal>>,
     ) {
         let generation = hand.half().generation();
         let quorums = Vec::new();
-        let speech = Speech { ballots, quorums };
-        let body = Body::Speech {
+        let message = AgreementMessage { votes, quorums };
+        let body = Body::Agreement {
             generation,
-            speech,
+            message,
             value,
         };
         self.said.push((to, body));
@@ -151,20 +163,21 @@ impl Flooder {
     }
 }
 
-fn vote<A: WireAlgorithm>(hand: &Hand<'_, A>, round: Round, said: Said) -> Signed<Ballot> {
+/// Signed with its own key: each of its votes is one that it may give, were it not for the others.
+fn vote<A: WireAlgorithm>(hand: &Hand<'_, A>, round: Round, kind: VoteKind) -> Signed<Vote> {
     let generation = hand.half().generation();
-    let ballot = Ballot {
+    let vote = Vote {
         generation,
         round,
-        said,
+        kind,
     };
-    hand.sign(ballot).into_claim()
+    hand.sign(vote).into_claim()
 }
 
 impl<A: WireAlgorithm> Adversary<A> for Flooder {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
         match &packet.body {
-            Body::Speech { generation, .. } if *generation == hand.half().generation() => {
+            Body::Agreement { generation, .. } if *generation == hand.half().generation() => {
                 self.hear(hand, &packet);
                 None
             }
@@ -175,7 +188,7 @@ impl<A: WireAlgorithm> Adversary<A> for Flooder {
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         // Its half hears nothing of the agreement, and would vote in the first round for ever.
         let me = hand.actor();
-        let votes = |body: &Body| matches!(body, Body::Speech { .. });
+        let votes = |body: &Body| matches!(body, Body::Agreement { .. });
         packets.retain(|packet| packet.from != me || !votes(&packet.body));
         for (to, body) in self.said.drain(..) {
             hand.send(to, body);

@@ -23,11 +23,14 @@ const SEEN: usize = 32;
 /// another a second one in that one's name, and evidence of both. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Forger {
+    /// The newest, in a ring.
     seen: Vec<(Actor, Sig)>,
+    /// How many it has seen: the next place in the ring.
     turn: usize,
 }
 
 impl Forger {
+    /// Signatures alone, without what they are on.
     fn remember(&mut self, mut body: Body) {
         each_claim(&mut body, |signer, sig| {
             let slot = self.turn % SEEN;
@@ -41,6 +44,8 @@ impl Forger {
 
     /// The same packet with another's return address, with another's name under what we signed, or
     /// with another's signature on something else.
+    ///
+    /// `None` where nothing of the packet can be forged so.
     fn forge<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,

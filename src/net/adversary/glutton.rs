@@ -14,7 +14,7 @@ use crate::actor::SigningActor;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::{Dot, Frontier, Head, Seq};
-use crate::membership::{Ballot, Certificate, Founding, Said};
+use crate::membership::{Certificate, GenerationProof, Vote, VoteKind};
 use crate::traits::WireAlgorithm;
 
 /// Spoils about every fourth packet in which something is counted. Otherwise it behaves.
@@ -22,6 +22,8 @@ use crate::traits::WireAlgorithm;
 pub struct Glutton;
 
 impl Glutton {
+    /// Bodies in which nothing is counted stay as they are. Where it signs, it signs what it says:
+    /// the length alone is wrong.
     fn spoil<A: WireAlgorithm>(hand: &mut Hand<'_, A>, body: &mut Body) {
         let limits = hand.half().limits().clone();
         let lanes = limits.lanes as usize + 1;
@@ -29,42 +31,45 @@ impl Glutton {
             Body::Certificate(certificate) => {
                 Arc::make_mut(certificate).signatures.pop();
             }
-            Body::Announce(standing) | Body::Receipt(standing) => {
-                let mut more = standing.statement.clone();
+            Body::Announce(summary) | Body::SummaryAck(summary) => {
+                let mut more = summary.statement.clone();
                 more.frontier = Self::heads(hand, lanes);
-                *standing = Arc::new(hand.sign(more).into_claim());
+                *summary = Arc::new(hand.sign(more).into_claim());
             }
             Body::Report { report, .. } if report.signer == hand.actor() => {
                 let mut more = report.statement.clone();
                 more.heads = Self::heads(hand, lanes);
                 *report = Arc::new(hand.sign(more).into_claim());
             }
-            Body::Want(want) => {
+            Body::FetchPayloads(fetch) => {
                 let (source, digest) = (hand.actor(), Digest::from_bytes([0; 32]));
                 let seq = Seq::new(1);
-                want.payloads = vec![(Dot { source, seq }, digest); lanes];
+                fetch.payloads = vec![(Dot { source, seq }, digest); lanes];
             }
-            Body::Answer(answer) => {
-                for chunk in &mut answer.segments {
-                    let most = limits.chunk_messages as usize + 1;
-                    chunk.proposals = chunk.proposals.iter().cycle().take(most).cloned().collect();
+            Body::PullResponse(answer) => {
+                for segment in &mut answer.segments {
+                    let most = limits.segment_messages as usize + 1;
+                    segment.proposals = segment
+                        .proposals
+                        .iter()
+                        .cycle()
+                        .take(most)
+                        .cloned()
+                        .collect();
                 }
             }
-            Body::Speech { speech, .. } if hand.random().random_bool(0.5) => {
+            Body::Agreement { message, .. } if hand.random().random_bool(0.5) => {
                 let most = hand.half().committee().size() + 8;
-                let ballots = speech.ballots.iter().cycle().take(most);
-                speech.ballots = ballots.copied().collect();
+                let votes = message.votes.iter().cycle().take(most);
+                message.votes = votes.copied().collect();
             }
-            Body::Speech { speech, .. } => {
-                let empty = |ballot: &Ballot| Ballot {
-                    said: Said::Prevote(None),
-                    ..*ballot
+            Body::Agreement { message, .. } => {
+                let empty = |vote: &Vote| Vote {
+                    kind: VoteKind::Prevote(None),
+                    ..*vote
                 };
-                let own = speech
-                    .ballots
-                    .first()
-                    .map(|ballot| empty(&ballot.statement));
-                speech.quorums.extend(own.map(|statement| {
+                let own = message.votes.first().map(|vote| empty(&vote.statement));
+                message.quorums.extend(own.map(|statement| {
                     let signatures = Vec::new();
                     Arc::new(Certificate {
                         statement,
@@ -72,7 +77,7 @@ impl Glutton {
                     })
                 }));
             }
-            Body::Founding(founding) => *founding = undecided(founding),
+            Body::GenerationProof(proof) => *proof = undecided(proof),
             _ => {}
         }
     }
@@ -89,11 +94,11 @@ impl Glutton {
 }
 
 /// The same generation, as if it had been decided that there is none.
-fn undecided(founding: &Founding) -> Arc<Founding> {
-    let mut certificate = Certificate::clone(&founding.certificate);
-    certificate.statement.said = Said::Precommit(None);
-    Arc::new(Founding {
-        value: Arc::clone(&founding.value),
+fn undecided(proof: &GenerationProof) -> Arc<GenerationProof> {
+    let mut certificate = Certificate::clone(&proof.certificate);
+    certificate.statement.kind = VoteKind::Precommit(None);
+    Arc::new(GenerationProof {
+        value: Arc::clone(&proof.value),
         certificate: Arc::new(certificate),
     })
 }

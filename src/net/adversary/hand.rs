@@ -17,12 +17,18 @@ use crate::traits::WireAlgorithm;
 /// The powers of a liar: its own key, an honest replica to hide behind, and the right to send
 /// anything to anybody. It has nobody else's key, and sees only what is sent to it.
 pub struct Hand<'a, A: WireAlgorithm> {
+    /// The only key that signs anything here.
     key: &'a SigningActor,
+    /// A replica that follows the protocol, without a store.
     half: &'a mut Replica<A>,
     origin: Origin<'a, A>,
+    /// The run's own: what a vice draws is a part of the run.
     random: &'a mut ChaCha8Rng,
+    /// What the vice wants sent, until the frame takes it.
     packets: Vec<Packet>,
+    /// It goes out after all packets.
     noise: Vec<(Actor, Vec<u8>)>,
+    /// Of this input, by the names of vices.
     lies: BTreeMap<&'static str, u64>,
 }
 
@@ -35,6 +41,7 @@ pub(in crate::net) struct Origin<'a, A> {
 /// What a liar made of an input.
 #[derive(Default)]
 pub(in crate::net) struct Output {
+    /// In the order in which they leave.
     pub(in crate::net) packets: Vec<Packet>,
     /// Bytes that need be no packet, and for whom.
     pub(in crate::net) noise: Vec<(Actor, Vec<u8>)>,
@@ -43,6 +50,7 @@ pub(in crate::net) struct Output {
 }
 
 impl<'a, A: WireAlgorithm> Hand<'a, A> {
+    /// For one input: what is kept between inputs is the vice's.
     pub(in crate::net) fn new(
         key: &'a SigningActor,
         half: &'a mut Replica<A>,
@@ -187,6 +195,9 @@ impl<'a, A: WireAlgorithm> Hand<'a, A> {
     // ---- the frame
 
     /// What the honest half wants sent. What it refuses is not sent.
+    ///
+    /// The records and deliveries of the half are dropped: its store is nowhere, and it never
+    /// crashes.
     pub(super) fn behave(&mut self, input: Input<A::Op>) -> Vec<Packet> {
         let step = match input {
             Input::Packet(packet) => self.half.handle_packet(packet).ok(),
@@ -196,10 +207,12 @@ impl<'a, A: WireAlgorithm> Hand<'a, A> {
         step.map_or_else(Vec::new, |step| step.send)
     }
 
+    /// What was said through the hand since it was last asked.
     pub(super) fn take_packets(&mut self) -> Vec<Packet> {
         std::mem::take(&mut self.packets)
     }
 
+    /// `packets` is all that the member sends, as the vice left it.
     pub(super) fn into_output(self, packets: Vec<Packet>) -> Output {
         Output {
             packets,

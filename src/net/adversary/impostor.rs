@@ -11,9 +11,9 @@ use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed, Verified};
-use crate::deterministic_secure_broadcast::{Body, Consent, Packet, Standing};
+use crate::deterministic_secure_broadcast::{Body, ChangeApproval, Packet, Summary};
 use crate::dot::Frontier;
-use crate::membership::{Approval, Change, Generation, Report, Said};
+use crate::membership::{Approval, Change, Generation, Report, VoteKind};
 use crate::traits::WireAlgorithm;
 
 /// Ticks on which it wants somebody to leave, in all.
@@ -25,11 +25,15 @@ const LIES: u32 = 64;
 /// itself it announces nothing. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Impostor {
+    /// Ticks on which it has so far.
     told: u32,
+    /// Where it said that all stand.
     stood: Option<Frontier>,
+    /// The last generation at whose end it reported for the others.
     reported: Option<Generation>,
 }
 
+/// Counts one lie, however many hear it.
 fn tell<A: WireAlgorithm>(hand: &mut Hand<'_, A>, from: Actor, body: &Body) {
     for other in hand.others() {
         hand.send_as(from, other, body.clone());
@@ -46,21 +50,25 @@ fn renamed<T>(claim: Verified<T>, signer: Actor) -> Signed<T> {
 }
 
 impl Impostor {
-    /// Its own standing is everybody's.
+    /// Its own summary is everybody's.
+    ///
+    /// Twice: in the victim's name from its own address, and in its own name from the victim's
+    /// address.
     fn stand<A: WireAlgorithm>(hand: &mut Hand<'_, A>, victim: Actor) {
         let (me, half) = (hand.actor(), hand.half());
-        let standing = Standing {
+        let summary = Summary {
             generation: half.generation(),
             frontier: half.frontier(),
             convicted: half.convicted().keys().copied().collect(),
         };
         for (from, signer) in [(me, victim), (victim, me)] {
-            let claim = hand.sign(standing.clone());
+            let claim = hand.sign(summary.clone());
             let body = Body::Announce(Arc::new(renamed(claim, signer)));
             tell(hand, from, &body);
         }
     }
 
+    /// The first of the others is to leave, by the word of all.
     fn approve<A: WireAlgorithm>(hand: &mut Hand<'_, A>, victim: Actor) {
         let Some(leaver) = hand.others().first().copied() else {
             return;
@@ -71,10 +79,11 @@ impl Impostor {
             change: change.key(),
         });
         let approval = renamed(approval, victim);
-        let consent = Body::Approve(Arc::new(Consent { change, approval }));
-        tell(hand, hand.actor(), &consent);
+        let approved = Body::Approve(Arc::new(ChangeApproval { change, approval }));
+        tell(hand, hand.actor(), &approved);
     }
 
+    /// Once it is frozen, for each of the others: that they hold nothing and are bound to nothing.
     fn report<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) {
         let generation = hand.half().generation();
         if !hand.half().is_frozen() || self.reported == Some(generation) {
@@ -92,18 +101,18 @@ impl Impostor {
     /// Its own vote, and the opposite by somebody else.
     fn vote<A: WireAlgorithm>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let me = hand.actor();
-        let Body::Speech { speech, .. } = &mut packet.body else {
+        let Body::Agreement { message, .. } = &mut packet.body else {
             return;
         };
-        let mut own = speech.ballots.iter().filter(|ballot| ballot.signer == me);
-        let own = own.find(|ballot| matches!(ballot.statement.said, Said::Precommit(Some(_))));
+        let mut own = message.votes.iter().filter(|vote| vote.signer == me);
+        let own = own.find(|vote| matches!(vote.statement.kind, VoteKind::Precommit(Some(_))));
         if let (Some(own), Some(victim)) = (own.copied(), hand.draw_other())
             && hand.random().random_bool(0.5)
         {
             let mut nil = own;
-            nil.statement.said = Said::Precommit(None);
+            nil.statement.kind = VoteKind::Precommit(None);
             nil.signer = victim;
-            speech.ballots = vec![own, nil];
+            message.votes = vec![own, nil];
             hand.lied(Vice::Impostor.name());
         }
     }
@@ -132,7 +141,7 @@ impl<A: WireAlgorithm> Adversary<A> for Impostor {
         self.report(hand);
         let me = hand.actor();
         packets.retain(|packet| match &packet.body {
-            Body::Announce(standing) => (standing.signer, packet.from) != (me, me),
+            Body::Announce(summary) => (summary.signer, packet.from) != (me, me),
             _ => true,
         });
         packets

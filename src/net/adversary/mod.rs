@@ -139,6 +139,8 @@ pub trait Adversary<A: WireAlgorithm> {
 pub struct Tick;
 
 /// What a member can be given.
+///
+/// The same three for a correct member and a liar.
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(super) enum Input<Op> {
     Packet(Packet),
@@ -147,6 +149,9 @@ pub(super) enum Input<Op> {
 }
 
 /// Gives a liar an input: the one place where honest half and vice meet.
+///
+/// In this order: the vice is offered the input; the half gets what is left; the vice sees all that
+/// is to be sent; and what it then says through the hand goes out as it is.
 pub(super) fn face<A: WireAlgorithm>(
     vice: &mut dyn Adversary<A>,
     mut hand: Hand<'_, A>,

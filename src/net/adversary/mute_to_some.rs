@@ -15,6 +15,7 @@ use crate::traits::WireAlgorithm;
 /// behaves.
 #[derive(Clone, Debug, Default)]
 pub struct MuteToSome {
+    /// `None` until they are drawn, with the first packets.
     ignored: Option<BTreeSet<Actor>>,
 }
 

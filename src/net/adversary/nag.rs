@@ -19,7 +19,9 @@ const AT_ONCE: u8 = 4;
 /// times on every tick. It proposes nothing else. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Nag {
+    /// The same message each time, with one signature: it convicts nobody.
     said: Option<Arc<Proposal>>,
+    /// To each of the others, so far.
     times: u8,
 }
 

@@ -4,7 +4,7 @@
 //! It attacks what is kept and passed on. A certificate vouches for a message and not for the
 //! signature of its source: who keeps a copy with a forged one serves it to all that come later,
 //! and they refuse it. What stops it: what is kept was checked, a good copy is not replaced, and
-//! each stretch of an answer is judged by itself.
+//! each segment of an answer is judged by itself.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -15,34 +15,42 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Sig, Signed, Statement};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, Echo, Packet, Proposal, Segment, Standing,
+    Body, Certificate, Echo, Packet, Proposal, PullResponse, Segment, Summary,
 };
 use crate::membership::Tally;
 use crate::traits::WireAlgorithm;
 
-/// Stretches that are remembered.
+/// Segments that are remembered.
 const SEEN: usize = 16;
 
 /// Keeps the first operation that it is to propose until a second comes, shows one of the two
 /// messages to as many as make a quorum with it and the other to the rest, and pushes the first,
-/// certified, with a forged signature to those that echoed it. Of the stretches that it hears of,
+/// certified, with a forged signature to those that echoed it. Of the segments that it hears of,
 /// it pushes some with a forged part to whoever did not ask, and forges a part of about every
 /// second answer of its own. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct Poisoner {
+    /// The operation that waits for a second one, encoded.
     first: Option<Vec<u8>>,
+    /// At one dot in all.
     lie: Option<Lie>,
+    /// Those that wait for their certificates to become segments.
     proposals: VecDeque<Arc<Proposal>>,
+    /// The newest that it heard of or put together.
     seen: VecDeque<Segment>,
 }
 
+/// The first of its two messages.
 #[derive(Debug)]
 struct Lie {
     proposal: Arc<Proposal>,
+    /// Who was shown it: as many as make a quorum with the liar.
     to: BTreeSet<Actor>,
+    /// Counts their echoes, and the liar's own.
     tally: Tally<Echo>,
 }
 
+/// The newest push out the oldest.
 fn remember<T>(all: &mut VecDeque<T>, one: T) {
     all.push_back(one);
     if all.len() > SEEN {
@@ -88,6 +96,8 @@ impl Poisoner {
         Some(())
     }
 
+    /// The segment is pushed once, when the certificate is there: those that echoed hold a good
+    /// copy, which the forged one is to replace.
     fn count<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
         let committee = hand.half().committee().clone();
         let Some(lie) = &mut self.lie else {
@@ -97,39 +107,39 @@ impl Poisoner {
             && let Ok(fact) = committee.verify(hand.half().network(), echo)
             && let Some(certificate) = lie.tally.add(&committee, &fact)
         {
-            let chunk = Segment {
+            let segment = Segment {
                 source: hand.actor(),
                 proposals: vec![forged(&lie.proposal)],
                 certificate: Some(certificate.claim()),
             };
             for member in &lie.to {
-                push(hand, *member, chunk.clone());
+                push(hand, *member, segment.clone());
             }
         }
     }
 
-    /// A stretch of one message, once its certificate is heard of.
+    /// A segment of one message, once its certificate is heard of.
     fn pair(&mut self, certificate: &Arc<Certificate>) {
         let dot = certificate.statement.dot;
         let mut proposals = self.proposals.iter();
         if let Some(proposal) = proposals.find(|proposal| proposal.message.dot() == dot) {
-            let chunk = Segment {
+            let segment = Segment {
                 source: dot.source,
                 proposals: vec![Arc::clone(proposal)],
                 certificate: Some(Arc::clone(certificate)),
             };
-            remember(&mut self.seen, chunk);
+            remember(&mut self.seen, segment);
         }
     }
 
-    /// The same stretch with a part of it forged or swapped, or as it is.
-    fn spoil<A: WireAlgorithm>(&self, hand: &mut Hand<'_, A>, chunk: &mut Segment) {
+    /// The same segment with a part of it forged or swapped, or as it is.
+    fn spoil<A: WireAlgorithm>(&self, hand: &mut Hand<'_, A>, segment: &mut Segment) {
         let other = self.seen.front().and_then(|seen| seen.certificate.clone());
         match hand.random().random_range(0..5u8) {
-            0 => chunk.certificate = other,
-            1 => chunk.certificate = None,
+            0 => segment.certificate = other,
+            1 => segment.certificate = None,
             2 => {
-                if let Some(last) = chunk.proposals.last_mut() {
+                if let Some(last) = segment.proposals.last_mut() {
                     let mut swapped = Proposal::clone(last);
                     swapped.generation = hand.half().generation();
                     *last = Arc::new(swapped);
@@ -137,28 +147,30 @@ impl Poisoner {
             }
             3 => {}
             _ => {
-                let all = chunk.proposals.iter();
-                chunk.proposals = all.map(|proposal| forged(proposal)).collect();
+                let all = segment.proposals.iter();
+                segment.proposals = all.map(|proposal| forged(proposal)).collect();
             }
         }
     }
 }
 
 /// An answer to a question that was not asked.
-fn push<A: WireAlgorithm>(hand: &mut Hand<'_, A>, to: Actor, chunk: Segment) {
+///
+/// With its own summary, signed as it should be: only the segment is bad.
+fn push<A: WireAlgorithm>(hand: &mut Hand<'_, A>, to: Actor, segment: Segment) {
     let half = hand.half();
-    let standing = Standing {
+    let summary = Summary {
         generation: half.generation(),
         frontier: half.frontier(),
         convicted: half.convicted().keys().copied().collect(),
     };
-    let answer = Answer {
-        foundings: Vec::new(),
+    let answer = PullResponse {
+        proofs: Vec::new(),
         pruned: false,
-        segments: vec![chunk],
-        standing: Some(Arc::new(hand.sign(standing).into_claim())),
+        segments: vec![segment],
+        summary: Some(Arc::new(hand.sign(summary).into_claim())),
     };
-    hand.send(to, Body::Answer(answer));
+    hand.send(to, Body::PullResponse(answer));
     hand.lied(Vice::Poisoner.name());
 }
 
@@ -182,9 +194,9 @@ impl<A: WireAlgorithm> Adversary<A> for Poisoner {
             }
             Body::Proposal(proposal) => remember(&mut self.proposals, Arc::clone(proposal)),
             Body::Certificate(certificate) => self.pair(certificate),
-            Body::Answer(answer) => {
-                let chunks = answer.segments.iter().cloned();
-                chunks.for_each(|chunk| remember(&mut self.seen, chunk));
+            Body::PullResponse(answer) => {
+                let segments = answer.segments.iter().cloned();
+                segments.for_each(|segment| remember(&mut self.seen, segment));
             }
             _ => {}
         }
@@ -193,22 +205,22 @@ impl<A: WireAlgorithm> Adversary<A> for Poisoner {
 
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         let index = hand.random().random_range(0..2 * SEEN);
-        if let Some(mut chunk) = self.seen.get(index).cloned()
+        if let Some(mut segment) = self.seen.get(index).cloned()
             && let Some(to) = hand.draw_other()
         {
-            self.spoil(hand, &mut chunk);
-            push(hand, to, chunk);
+            self.spoil(hand, &mut segment);
+            push(hand, to, segment);
         }
         Some(tick)
     }
 
     fn on_send(&mut self, hand: &mut Hand<'_, A>, packets: &mut Vec<Packet>) {
         for packet in packets {
-            if let Body::Answer(answer) = &mut packet.body
+            if let Body::PullResponse(answer) = &mut packet.body
                 && hand.random().random_bool(0.5)
-                && let Some(chunk) = answer.segments.first_mut()
+                && let Some(segment) = answer.segments.first_mut()
             {
-                self.spoil(hand, chunk);
+                self.spoil(hand, segment);
                 hand.lied(Vice::Poisoner.name());
             }
         }

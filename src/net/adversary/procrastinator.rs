@@ -27,10 +27,13 @@ struct Plan {
     convicts_itself: bool,
 }
 
+/// A message that it showed.
 #[derive(Debug)]
 struct Told {
     proposal: Arc<Proposal>,
+    /// Of the generation in which it was shown.
     tally: Tally<Echo>,
+    /// The second waits until this one is over.
     in_generation: Generation,
 }
 
@@ -38,8 +41,11 @@ struct Told {
 /// file says. Otherwise it behaves.
 #[derive(Debug, Default)]
 pub struct Procrastinator {
+    /// Each as the operations of one message, of which the first two count.
     ops: Vec<Vec<u8>>,
+    /// Drawn once.
     plan: Option<Plan>,
+    /// The first in one generation, the second in a later one.
     told: Vec<Told>,
 }
 
@@ -58,6 +64,7 @@ impl Procrastinator {
         Some(hand.sign_message(head.seq.next()?, head.digest, ops.to_vec()))
     }
 
+    /// The next of its messages, to all but `but`.
     fn tell<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, but: Option<Actor>) {
         let ops = self.ops.get(self.told.len());
         let Some(proposal) = ops.and_then(|ops| Self::message(hand, ops)) else {
@@ -82,6 +89,7 @@ impl Procrastinator {
         });
     }
 
+    /// The second is told once the generation has changed, if the first was told before.
     fn go_on<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>) {
         let plan = self.plan(hand);
         plan.patience = plan.patience.saturating_sub(1);
@@ -97,6 +105,7 @@ impl Procrastinator {
         }
     }
 
+    /// The first certificate is for its friend alone, the second for all.
     fn count<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
         let committee = hand.half().committee().clone();
         let friend = self.plan(hand).friend;

@@ -17,6 +17,7 @@ const SEEN: usize = 128;
 /// somebody. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Replayer {
+    /// A quarter of them from the beginning, the rest of all times.
     seen: Vec<Packet>,
 }
 

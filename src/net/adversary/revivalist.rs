@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{Body, Consent, Packet};
+use crate::deterministic_secure_broadcast::{Body, ChangeApproval, Packet};
 use crate::membership::CHANGES;
 use crate::traits::WireAlgorithm;
 
@@ -23,18 +23,20 @@ const TIMES: u16 = 64;
 /// Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Revivalist {
-    wishes: BTreeMap<Actor, Vec<Arc<Consent>>>,
+    /// In the order in which it heard them.
+    wishes: BTreeMap<Actor, Vec<Arc<ChangeApproval>>>,
+    /// So far, to all of them together.
     times: u16,
 }
 
 impl<A: WireAlgorithm> Adversary<A> for Revivalist {
     fn on_packet(&mut self, _: &mut Hand<'_, A>, packet: Packet) -> Option<Packet> {
-        let Body::Approve(consent) = &packet.body else {
+        let Body::Approve(approved) = &packet.body else {
             return Some(packet);
         };
-        let wishes = self.wishes.entry(consent.approval.signer).or_default();
-        if wishes.len() <= CHANGES && !wishes.contains(consent) {
-            wishes.push(Arc::clone(consent));
+        let wishes = self.wishes.entry(approved.approval.signer).or_default();
+        if wishes.len() <= CHANGES && !wishes.contains(approved) {
+            wishes.push(Arc::clone(approved));
         }
         None
     }
@@ -47,8 +49,8 @@ impl<A: WireAlgorithm> Adversary<A> for Revivalist {
         let wishes = self.wishes.iter().filter(|(who, _)| others.contains(who));
         for (who, wishes) in wishes.filter(|(_, wishes)| wishes.len() > 1) {
             self.times += 1;
-            for consent in &wishes[..wishes.len() - 1] {
-                hand.send(*who, Body::Approve(Arc::clone(consent)));
+            for approved in &wishes[..wishes.len() - 1] {
+                hand.send(*who, Body::Approve(Arc::clone(approved)));
             }
             hand.lied(Vice::Revivalist.name());
         }

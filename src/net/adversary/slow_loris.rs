@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
-use crate::deterministic_secure_broadcast::{Body, Packet, Request, Standing};
+use crate::deterministic_secure_broadcast::{Body, Packet, PullRequest, Summary};
 use crate::dot::Frontier;
 use crate::membership::Generation;
 use crate::traits::WireAlgorithm;
@@ -22,31 +22,33 @@ const LATE: u64 = 40;
 const KEPT: usize = 64;
 
 /// On every tick says to all members that it has nothing and asks for everything. Of its own
-/// answers a third is never sent, and the others late and with one stretch of one lane. Otherwise
+/// answers a third is never sent, and the others late and with one segment of one lane. Otherwise
 /// it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct SlowLoris {
+    /// Its own ticks.
     now: u64,
+    /// When each is due.
     late: Vec<(u64, Packet)>,
 }
 
 impl<A: WireAlgorithm> Adversary<A> for SlowLoris {
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         self.now += 1;
-        let nowhere = Standing {
+        let nowhere = Summary {
             generation: Generation::GENESIS,
             frontier: Frontier::new(),
             convicted: BTreeSet::new(),
         };
-        let request = Request {
-            standing: Some(Arc::new(hand.sign(nowhere).into_claim())),
+        let request = PullRequest {
+            summary: Some(Arc::new(hand.sign(nowhere).into_claim())),
             known: Generation::GENESIS,
             held: BTreeMap::new(),
         };
         for to in hand.others() {
-            hand.send(to, Body::Request(request.clone()));
+            hand.send(to, Body::PullRequest(request.clone()));
             let (generation, chunk) = (hand.half().generation(), None);
-            hand.send(to, Body::Fetch { generation, chunk });
+            hand.send(to, Body::FetchSnapshot { generation, chunk });
         }
         Some(tick)
     }
@@ -58,7 +60,10 @@ impl<A: WireAlgorithm> Adversary<A> for SlowLoris {
         packets.retain(|packet| {
             let answers = matches!(
                 packet.body,
-                Body::Answer(_) | Body::Value(_) | Body::Founding(_) | Body::Snapshot { .. }
+                Body::PullResponse(_)
+                    | Body::Value(_)
+                    | Body::GenerationProof(_)
+                    | Body::Snapshot { .. }
             );
             if answers {
                 hand.lied(Vice::SlowLoris.name());
@@ -72,10 +77,10 @@ impl<A: WireAlgorithm> Adversary<A> for SlowLoris {
     }
 }
 
-/// The packet with one stretch of one lane.
+/// The packet with one segment of one lane.
 fn crumb(packet: &Packet) -> Packet {
     let mut crumb = packet.clone();
-    if let Body::Answer(answer) = &mut crumb.body {
+    if let Body::PullResponse(answer) = &mut crumb.body {
         answer.segments.truncate(1);
     }
     crumb

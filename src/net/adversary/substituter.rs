@@ -16,13 +16,19 @@ use crate::traits::WireAlgorithm;
 /// Times that the other message is brought.
 const TIMES: u8 = 8;
 
+/// Its two messages at one dot.
 #[derive(Debug)]
 struct Lie {
+    /// Who is brought the other message.
     victim: Actor,
+    /// To all but the victim, who is to believe that the other one was certified.
     shown: Arc<Proposal>,
+    /// To the victim alone.
     brought: Arc<Proposal>,
     tally: Tally<Echo>,
+    /// Of the one that was shown, once it has a quorum of echoes.
     certificate: Option<Arc<Certificate>>,
+    /// So far: it ends when everybody knows the certificate.
     times: u8,
 }
 
@@ -36,6 +42,7 @@ pub struct Substituter {
 }
 
 impl Substituter {
+    /// Only echoes of the message that was shown are worth anything to it.
     fn count<A: WireAlgorithm>(lie: &mut Lie, hand: &mut Hand<'_, A>, echo: Signed<Echo>) {
         let committee = hand.half().committee().clone();
         if *lie.tally.statement() == echo.statement
@@ -47,6 +54,7 @@ impl Substituter {
         }
     }
 
+    /// The last time everybody gets the certificate, so that the message is delivered in the end.
     fn bring<A: WireAlgorithm>(lie: &mut Lie, hand: &mut Hand<'_, A>) {
         let Some(certificate) = lie.certificate.as_ref().filter(|_| lie.times < TIMES) else {
             return;

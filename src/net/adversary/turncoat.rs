@@ -12,7 +12,7 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::membership::{Ballot, Generation, Report, Round, Said, Value};
+use crate::membership::{Generation, GenerationProposal, Report, Round, Vote, VoteKind};
 use crate::traits::WireAlgorithm;
 
 /// Ticks for which it does not want to know of a decision: it must not end before its turn comes.
@@ -23,60 +23,69 @@ const STUBBORN: u8 = 200;
 /// a decision it will not hear before that. Otherwise it behaves.
 #[derive(Clone, Debug, Default)]
 pub struct Turncoat {
+    /// Who gets to see the truth; drawn with the first packet.
     confidant: Option<Actor>,
+    /// Which of the two it hides, drawn once.
     hides_prevotes: Option<bool>,
+    /// The value of its own, and when it proposed it.
     proposed: Option<(Generation, Round, Digest)>,
+    /// Ticks for which it has been frozen.
     waited: u8,
 }
 
 impl Turncoat {
+    /// Where it proposes in a later round the value is replaced first, and each vote of that round
+    /// then names it.
     fn lie<A: WireAlgorithm>(&mut self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
         let (me, to) = (hand.actor(), packet.to);
         let drawn = self.confidant.or_else(|| hand.draw_other());
         self.confidant = drawn;
-        let Body::Speech { speech, value, .. } = &mut packet.body else {
+        let Body::Agreement { message, value, .. } = &mut packet.body else {
             return;
         };
-        let mut own = speech
-            .ballots
+        let mut own = message
+            .votes
             .iter()
-            .filter(|ballot| ballot.signer == me)
-            .map(|ballot| ballot.statement);
-        let proposal = own.find(|ballot| matches!(ballot.said, Said::Proposal { .. }));
-        if let (Some(ballot), Some(value)) = (proposal, value)
-            && ballot.round > Round::FIRST
+            .filter(|vote| vote.signer == me)
+            .map(|vote| vote.statement);
+        let proposal = own.find(|vote| matches!(vote.kind, VoteKind::Proposal { .. }));
+        if let (Some(vote), Some(value)) = (proposal, value)
+            && vote.round > Round::FIRST
             && let Some(other) = Self::other(hand, value)
         {
             let digest = other.digest(hand.half().network());
-            self.proposed = Some((ballot.generation, ballot.round, digest));
+            self.proposed = Some((vote.generation, vote.round, digest));
             *value = Arc::new(other);
         }
         let hides_prevotes = *self
             .hides_prevotes
             .get_or_insert_with(|| hand.random().random());
-        let hidden = |said: Said| match said {
-            Said::Precommit(Some(_)) if !hides_prevotes => Some(Said::Precommit(None)),
-            Said::Prevote(Some(_)) if hides_prevotes => Some(Said::Prevote(None)),
+        let hidden = |kind: VoteKind| match kind {
+            VoteKind::Precommit(Some(_)) if !hides_prevotes => Some(VoteKind::Precommit(None)),
+            VoteKind::Prevote(Some(_)) if hides_prevotes => Some(VoteKind::Prevote(None)),
             _ => None,
         };
         let stranger = Some(to) != drawn;
-        for ballot in speech.ballots.iter_mut().filter(|b| b.signer == me) {
-            let statement = ballot.statement;
-            let other = self.said(&statement);
-            let other = other.or_else(|| hidden(statement.said).filter(|_| stranger));
-            if let Some(said) = other {
-                *ballot = hand.sign(Ballot { said, ..statement }).into_claim();
+        for vote in message.votes.iter_mut().filter(|b| b.signer == me) {
+            let statement = vote.statement;
+            let other = self.instead(&statement);
+            let other = other.or_else(|| hidden(statement.kind).filter(|_| stranger));
+            if let Some(kind) = other {
+                *vote = hand.sign(Vote { kind, ..statement }).into_claim();
                 hand.lied(Vice::Turncoat.name());
             }
         }
     }
 
     /// The same value with another report of its own, or with one report less.
-    fn other<A: WireAlgorithm>(hand: &Hand<'_, A>, value: &Value) -> Option<Value> {
+    fn other<A: WireAlgorithm>(
+        hand: &Hand<'_, A>,
+        value: &GenerationProposal,
+    ) -> Option<GenerationProposal> {
         let half = hand.half();
         let mut other = value.clone();
         let empty = Report::of(half.boundary());
-        let reports = &mut other.terms.reports;
+        let reports = &mut other.draft.reports;
         let own = reports
             .iter_mut()
             .find(|report| report.signer == hand.actor() && report.statement != empty);
@@ -91,47 +100,52 @@ impl Turncoat {
     }
 
     /// What it says instead, in a round in which it proposed a value of its own.
-    fn said(&self, ballot: &Ballot) -> Option<Said> {
+    fn instead(&self, vote: &Vote) -> Option<VoteKind> {
         let (generation, round, value) = self.proposed?;
-        if (generation, round) != (ballot.generation, ballot.round) {
+        if (generation, round) != (vote.generation, vote.round) {
             return None;
         }
-        Some(match ballot.said {
-            Said::Proposal { .. } => Said::Proposal {
+        Some(match vote.kind {
+            VoteKind::Proposal { .. } => VoteKind::Proposal {
                 value,
                 valid_round: None,
             },
-            Said::Prevote(_) => Said::Prevote(Some(value)),
-            Said::Precommit(_) => Said::Precommit(Some(value)),
+            VoteKind::Prevote(_) => VoteKind::Prevote(Some(value)),
+            VoteKind::Precommit(_) => VoteKind::Precommit(Some(value)),
         })
     }
 }
 
-fn decides(ballot: &Ballot) -> bool {
-    matches!(ballot.said, Said::Precommit(Some(_)))
+/// A precommit for a value: a quorum of them decides.
+fn decides(vote: &Vote) -> bool {
+    matches!(vote.kind, VoteKind::Precommit(Some(_)))
 }
 
 impl<A: WireAlgorithm> Adversary<A> for Turncoat {
     fn on_packet(&mut self, hand: &mut Hand<'_, A>, mut packet: Packet) -> Option<Packet> {
         let (me, generation) = (hand.actor(), hand.half().generation());
-        if let Body::Speech { speech, .. } = &mut packet.body {
+        if let Body::Agreement { message, .. } = &mut packet.body {
             // Its half would fall silent if it heard what it never said.
-            speech.ballots.retain(|ballot| ballot.signer != me);
+            message.votes.retain(|vote| vote.signer != me);
             let own = self.proposed.map(|(.., value)| value);
-            speech.quorums.retain(|quorum| match quorum.statement.said {
-                Said::Prevote(value) | Said::Precommit(value) => value.is_none() || value != own,
-                Said::Proposal { .. } => true,
-            });
+            message
+                .quorums
+                .retain(|quorum| match quorum.statement.kind {
+                    VoteKind::Prevote(value) | VoteKind::Precommit(value) => {
+                        value.is_none() || value != own
+                    }
+                    VoteKind::Proposal { .. } => true,
+                });
         }
         let done = self.proposed.is_some_and(|(when, ..)| when == generation);
         if done || self.waited >= STUBBORN {
             return Some(packet);
         }
         match &mut packet.body {
-            Body::Founding(_) => return None,
-            Body::Speech { speech, .. } => {
-                speech.ballots.retain(|ballot| !decides(&ballot.statement));
-                speech.quorums.retain(|quorum| !decides(&quorum.statement));
+            Body::GenerationProof(_) => return None,
+            Body::Agreement { message, .. } => {
+                message.votes.retain(|vote| !decides(&vote.statement));
+                message.quorums.retain(|quorum| !decides(&quorum.statement));
             }
             _ => {}
         }

@@ -19,6 +19,7 @@ use crate::traits::WireAlgorithm;
 /// one of them. A half sends to its own part of the members only, and hears only of them.
 #[derive(Debug)]
 pub struct Twins<A: WireAlgorithm> {
+    /// The operation that waits for a second one.
     first: Option<A::Op>,
     /// Born when it is first needed.
     second_half: Option<Box<Replica<A>>>,
@@ -60,6 +61,8 @@ impl<A: WireAlgorithm> Twins<A> {
     }
 
     /// Gives one half an input, and sends what it wants to say to its own part of the members.
+    ///
+    /// Steps are not recorded anywhere: neither half ever restarts.
     fn drive(
         &mut self,
         hand: &mut Hand<'_, A>,
@@ -83,6 +86,7 @@ impl<A: WireAlgorithm> Twins<A> {
         }
     }
 
+    /// Splits the members when it is first asked.
     fn friend_of(&mut self, hand: &mut Hand<'_, A>, member: &Actor) -> Half {
         let side = self.side.get_or_insert_with(|| hand.draw_others());
         if side.contains(member) {

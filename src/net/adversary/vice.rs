@@ -14,6 +14,9 @@ use super::{
 use crate::traits::WireAlgorithm;
 
 /// A kind of liar.
+///
+/// A scenario names it by its kebab-case word, in files as in code: to rename one breaks the
+/// scenarios that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -190,6 +193,7 @@ impl Vice {
         }
     }
 
+    /// Each as chance lets it lie: what a test chooses is built by hand.
     fn boxed<A: WireAlgorithm>(self) -> Box<dyn Adversary<A>> {
         match self {
             Self::Mute => Box::new(Mute),

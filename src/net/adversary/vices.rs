@@ -6,7 +6,7 @@ use crate::traits::WireAlgorithm;
 
 /// Vices that one member has, all with one honest half. Each is given what those before it left,
 /// and sees what those before it are about to send; so one that takes much away, like
-/// [`Mute`](super::Mute), belongs to the end.
+/// [`Mute`](super::Mute), belongs to the end. With none of them it behaves.
 ///
 /// ```
 /// use bft_crdts::net::{Equivocator, Forger, Net, Vices};

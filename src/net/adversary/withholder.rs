@@ -25,6 +25,8 @@ pub struct Withholder {
 
 impl Withholder {
     /// Chooses its victims once: as many as a quorum can do without, at least one.
+    ///
+    /// `None` where it is alone.
     fn choose<A: WireAlgorithm>(
         &mut self,
         hand: &mut Hand<'_, A>,
@@ -59,9 +61,9 @@ impl<A: WireAlgorithm> Adversary<A> for Withholder {
                 Body::Certificate(certificate) => {
                     certificate.statement.dot.source != me || packet.to == *shown
                 }
-                Body::Answer(answer) => {
+                Body::PullResponse(answer) => {
                     let all = answer.segments.len();
-                    answer.segments.retain(|chunk| chunk.source != me);
+                    answer.segments.retain(|segment| segment.source != me);
                     if answer.segments.len() < all {
                         hand.lied(Vice::Withholder.name());
                     }

@@ -7,6 +7,8 @@ use crate::actor::Signatures;
 use crate::net::Scenario;
 
 /// Scenarios that are tried to make a failure smaller, at most.
+///
+/// It bounds how long a campaign takes to end once it has found something.
 const MOST_TRIALS: usize = 2_000;
 
 /// A broken promise, shrunk.
@@ -25,6 +27,9 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Each round takes the first smaller scenario that breaks the same promise, until none does or
+    /// there were enough trials. The last one is played once more to be recorded, so that the
+    /// recording is of what is shown.
     pub(super) fn shrunk(
         number: u64,
         subject: &Subject,
@@ -50,6 +55,7 @@ impl Failure {
         failure
     }
 
+    /// One that breaks another promise is not taken: it would be another failure.
     fn smaller(
         &self,
         subject: &Subject,

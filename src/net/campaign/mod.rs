@@ -41,9 +41,13 @@ use crate::codec::Digest;
 /// of the schedule that is in disorder, then the faults. What is left is told in words, as a chart,
 /// as a code that replays it, and as a test.
 pub struct Campaign {
+    /// They take turns by the scenarios' numbers.
     subjects: Vec<Subject>,
+    /// By default all that there is.
     shape: Shape,
+    /// On each thread that plays.
     signatures: Signatures,
+    /// As many as the machine runs at once, by default.
     threads: NonZeroUsize,
 }
 
@@ -132,6 +136,10 @@ impl Campaign {
     /// Plays the scenarios with these numbers, until one breaks a promise, which is then shrunk.
     /// `told` is called, on any thread, with how many have been played, and says whether to go on.
     ///
+    /// Numbers are taken by whatever thread is free. Since each scenario is a function of its
+    /// number, neither the threads nor their order change what is found in the numbers that are
+    /// played.
+    ///
     /// # Panics
     /// When there are no numbers: a campaign that plays nothing must not end without a failure.
     pub fn run(&self, numbers: Range<u64>, told: impl Fn(u64) -> bool + Sync) -> Report {
@@ -176,6 +184,7 @@ impl Campaign {
             .into()
     }
 
+    /// A failure is shrunk on the thread that found it.
     fn take(&self, number: u64, report: &mut Report) {
         match self.play(number) {
             Ok(played) => {
@@ -194,6 +203,7 @@ impl Campaign {
 }
 
 impl Report {
+    /// What one thread has played is added to the rest.
     fn add(&mut self, other: Self) {
         self.scenarios += other.scenarios;
         self.packets += other.packets;
@@ -202,6 +212,7 @@ impl Report {
         self.failures.extend(other.failures);
     }
 
+    /// By exclusive or, so that the order in which scenarios end makes no difference.
     fn blend(&mut self, digest: [u8; 32]) {
         for (byte, other) in self.digest.iter_mut().zip(digest) {
             *byte ^= other;

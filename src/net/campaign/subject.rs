@@ -16,12 +16,16 @@ use crate::traits::WireAlgorithm;
 /// What each member proposes at last, to see whether it still can.
 const LAST_PICK: u16 = 7;
 
+/// Plays a scenario; with a command by which people can see it again, it is recorded.
 type Play = dyn Fn(&Scenario, Signatures, Option<&str>) -> Played + Send + Sync;
 
 /// An algorithm on the simulated network, of which a campaign needs to know no more.
 pub struct Subject {
+    /// It stands in commands and in tests, where a function of this name plays a scenario of it.
     name: &'static str,
+    /// All that can happen on a network of it, so that a campaign can say what never did.
     everything: Coverage,
+    /// Without the algorithm's type, so that a campaign can have subjects of several.
     play: Box<Play>,
 }
 
@@ -95,6 +99,7 @@ impl Subject {
         self.name
     }
 
+    /// Of each kind no times.
     pub(super) fn everything(&self) -> &Coverage {
         &self.everything
     }
@@ -116,6 +121,7 @@ impl Subject {
         self.run(scenario, signatures, Some(&replay))
     }
 
+    /// A panic of the algorithm, or of an assertion here, is a defeat as well as a broken promise.
     fn run(
         &self,
         scenario: &Scenario,
@@ -135,6 +141,7 @@ pub(super) fn replay_command(subject: &str, scenario: &Scenario) -> String {
 }
 
 impl Defeat {
+    /// A panic has no chart and no recording: the network was gone when it was caught.
     fn of(cause: Box<dyn Any + Send>) -> Self {
         let cause = match cause.downcast::<Broken>() {
             Ok(broken) => {
@@ -162,6 +169,8 @@ impl Defeat {
     }
 
     /// Whether the same promise was broken, by whomever.
+    ///
+    /// Of two panics that is taken to be so, whatever they say.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let kind = |defeat: &Self| defeat.violation.as_deref().map(discriminant);
         kind(self) == kind(other)

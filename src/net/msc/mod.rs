@@ -49,6 +49,10 @@ pub enum ChartError {
     },
 }
 
+/// Lifelines are `members`, of whom `founders` sit in the first generation.
+///
+/// # Errors
+/// [`ChartError::TooLong`]. Events that the trace did not keep count as an arc each.
 pub(super) fn chart(
     trace: &Trace,
     members: &[Actor],
@@ -93,27 +97,41 @@ pub(super) fn chart(
     Ok(text)
 }
 
+/// A lifeline in red, with all that starts from it.
 const LIAR: &str = ", linecolour=\"#c00000\", textcolour=\"#c00000\", arclinecolour=\"#c00000\"";
+/// A lost packet in grey.
 const LOST: &str = ", linecolour=\"#909090\", textcolour=\"#909090\"";
+/// What takes effect.
 const GREEN: &str = "#d8f0d8";
+/// A fault that was reported.
 const RED: &str = "#f8d0d0";
+/// A generation that a member has installed.
 const YELLOW: &str = "#fff0c0";
+/// A crash.
 const GREY: &str = "#d0d0d0";
+/// A restart.
 const BLUE: &str = "#d0d0f8";
+/// What is proposed, and what is refused.
 const WHITE: &str = "#ffffff";
 
 /// Members by letter, and the messages at each dot in the order in which they are first seen.
+///
+/// What was said and shown is forgotten when a generation begins anywhere, as it may be said anew.
 struct Names<'a> {
+    /// In the order of the lifelines.
     members: &'a [Actor],
+    /// By it the second message at a dot gets its prime.
     messages: BTreeMap<Dot, Vec<Digest>>,
     /// The newest generation that began somewhere, and its members.
     generation: Generation,
     seated: BTreeSet<Actor>,
     /// What was said to all about its end, and what else is drawn only once in it.
     said: BTreeSet<(Actor, About)>,
+    /// To whom, what kind, and of which dot.
     shown: BTreeSet<(usize, &'static str, Option<Dot>)>,
     /// What was drawn between two about which message since something of it was lost.
     drawn: BTreeMap<Exchange, BTreeSet<Fan>>,
+    /// Losses that were drawn: to whom, and of what.
     lost: BTreeSet<(usize, Fan)>,
 }
 
@@ -126,6 +144,7 @@ pub(super) fn name(members: &[Actor], actor: &Actor) -> String {
     place.map_or_else(|| "?".to_owned(), name_of)
 }
 
+/// Letters as far as there are any.
 fn name_of(place: usize) -> String {
     match place {
         0..=25 => char::from(b"abcdefghijklmnopqrstuvwxyz"[place]).to_string(),
@@ -158,6 +177,8 @@ impl<'a> Names<'a> {
         place.unwrap_or_default()
     }
 
+    /// Without a digest it is not known which of the messages at that dot is meant: then it is the
+    /// dot alone.
     fn message(&mut self, dot: &Dot, digest: Option<&Digest>) -> String {
         let name = format!("{}.{}", self.of(&dot.source), dot.seq);
         let Some(digest) = digest else {
@@ -186,6 +207,8 @@ impl<'a> Names<'a> {
     }
 
     /// `text` with each member's letter in the place of its key.
+    ///
+    /// Refusals name actors as they print, which is too long for a label.
     fn in_letters(&self, text: &str) -> String {
         let named = self.members.iter();
         named.fold(text.to_owned(), |text, member| {
@@ -194,6 +217,7 @@ impl<'a> Names<'a> {
     }
 }
 
+/// Whoever sends: an answer is of the same exchange.
 fn exchange(mut ends: [usize; 2], dot: Option<Dot>) -> Exchange {
     ends.sort_unstable();
     (ends, dot)
@@ -330,10 +354,12 @@ fn delivers(at: &Actor, dot: &Dot, digest: &Digest, names: &mut Names<'_>) -> Ar
 /// The packet that says what ended a generation.
 const FOUNDING: &str = "generation";
 
+/// By the words for kinds that bodies have.
 fn is_chatter(kind: &str) -> bool {
     matches!(kind, "announce" | "receipt")
 }
 
+/// The kind of a packet and the message that it speaks of.
 fn what(names: &mut Names<'_>, kind: &str, dot: Option<&Dot>, digest: Option<&Digest>) -> String {
     match dot {
         Some(dot) => format!("{kind} {}", names.message(dot, digest)),
@@ -350,6 +376,7 @@ fn arrow_of([from, to]: [usize; 2], (_, arrow, what): Fan) -> Arc {
     }
 }
 
+/// A box.
 fn note(at: usize, what: &str, colour: &str) -> Arc {
     let (what, name) = (label(what), name_of(at));
     let text = format!("\"{name}\" box \"{name}\" [label=\"{what}\", textbgcolour=\"{colour}\"]");

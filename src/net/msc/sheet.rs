@@ -21,6 +21,9 @@ pub(super) enum Arc {
 }
 
 /// The arcs in rows: those of each lifeline in their order, each as high as there is room.
+///
+/// Each arc is placed once, in the order of the events, and looks for room from its lifelines'
+/// levels on. So the cost grows with the arcs times the rows.
 pub(super) fn rows(arcs: Vec<Arc>, lifelines: usize) -> Vec<Vec<String>> {
     let mut sheet = Sheet {
         rows: Vec::new(),
@@ -48,6 +51,9 @@ fn texts(row: &[Drawn]) -> Vec<String> {
 }
 
 /// A chart while it is laid out.
+///
+/// Invariant: in a row no two arcs go over the same lifeline, unless they are one thing said to
+/// several.
 struct Sheet {
     rows: Vec<Vec<Drawn>>,
     /// The first row below all that is drawn at each lifeline.
@@ -61,12 +67,17 @@ pub(super) type Fan = (usize, &'static str, String);
 
 /// What is in a row, and over which lifelines it goes.
 struct Drawn {
+    /// The first and the last lifeline.
     span: RangeInclusive<usize>,
+    /// `None` for boxes and lines across the chart.
     fan: Option<Fan>,
+    /// Without the label of an arrow, which one head of several has.
     text: String,
 }
 
 impl Sheet {
+    /// A line across the chart goes below all that is drawn; a box as high as its lifeline has
+    /// room.
     fn place(&mut self, arc: Arc) {
         match arc {
             Arc::Whole(text) => {
@@ -119,6 +130,7 @@ impl Sheet {
             .unwrap_or_else(|| from.max(self.rows.len()))
     }
 
+    /// Only the ends of an arrow move down; the lifelines between them keep their levels.
     fn draw(&mut self, row: usize, span: RangeInclusive<usize>, fan: Option<Fan>, text: String) {
         if row == self.rows.len() {
             self.rows.push(Vec::new());

@@ -26,6 +26,7 @@ impl Arbitrary for Scenario {
     }
 }
 
+// How many this thread has drawn.
 thread_local! {
     static DRAWN: Cell<u64> = const { Cell::new(0) };
 }

@@ -9,6 +9,8 @@ const MOST_BYTES: usize = 1 << 16;
 
 impl Scenario {
     /// The scenario as one word, for [`from_code`](Self::from_code).
+    ///
+    /// Codes are of one version: other fields, acts or vices make others of the old ones.
     #[must_use]
     pub fn code(&self) -> String {
         let bytes = encode(self);
@@ -55,11 +57,14 @@ impl Scenario {
 
 impl Faults {
     /// Whether each rate is a probability and there is a latency.
+    ///
+    /// A code may come from anywhere, and what is drawn with an impossible rate panics.
     fn are_sound(&self) -> bool {
         let rates = [self.drop, self.duplicate, self.corrupt, self.delay];
         rates.iter().all(|rate| (0.0..=1.0).contains(rate)) && !self.latency.is_empty()
     }
 
+    /// Nothing for the usual ones, which a scenario has by default.
     fn as_rust(&self) -> String {
         if *self == Self::default() {
             return String::new();

@@ -19,17 +19,21 @@ pub(super) fn renew(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
 }
 
 /// The agreement begins.
+///
+/// Three of four are a quorum.
 pub(super) const REPORTED: Act = Act::Await {
     phase: Phase::Reported,
     many: 3,
 };
 
+/// Any phase, by one to all of four.
 pub(super) fn await_phase(random: &mut ChaCha8Rng) -> Act {
     let phase = Phase::ALL[random.random_range(0..Phase::ALL.len())];
     let many = random.random_range(1..=4);
     Act::Await { phase, many }
 }
 
+/// In about half of them the network is slow, so that the phases are far from each other.
 pub(super) fn blackout(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     renew(acts, random);
     if random.random() {
@@ -69,6 +73,7 @@ pub(super) fn late_votes(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     darken(acts, random);
 }
 
+/// What is said of the agreement alone is lost, in both directions.
 pub(super) fn siege(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     let friend = random.random_range(0..3);
     let enemies = others_than(who).enumerate();
@@ -97,6 +102,8 @@ pub(super) fn sluggish(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.push(Act::Heal);
 }
 
+/// A member that approves nothing by itself is cut off, newcomers knock meanwhile, and at last all
+/// ask for a renewal: more wishes than a seat may have for newcomers.
 pub(super) fn petition(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     let (who, side) = (who % 4, 1 << (who % 4));
     acts.extend([Act::Reserved { who }, Act::Partition { side }]);
@@ -108,6 +115,8 @@ pub(super) fn petition(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.extend([Act::Run { tenths: 250 }, Act::Heal]);
 }
 
+/// Founders leave one after the other, each when somebody new has come; and who slept wakes up
+/// among strangers.
 pub(super) fn sleep(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.push(Act::Crash { who: who % 4 });
     for other in others_than(who) {
@@ -163,6 +172,7 @@ pub(super) fn succeed(who: u8, acts: &mut Vec<Act>) {
     acts.extend([Act::Join, run, Act::Retire { who }, run]);
 }
 
+/// Nobody of the first generation is left when somebody is invited.
 pub(super) fn inherit(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.extend([Act::Join, Act::Run { tenths: 60 }]);
     (0..4).for_each(|who| succeed(who, acts));
@@ -170,6 +180,7 @@ pub(super) fn inherit(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     Kind::Wait.perform(0, acts, random);
 }
 
+/// From the approval on.
 pub(super) fn slowed(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     renew(acts, random);
     let from = who % 4;
@@ -192,6 +203,7 @@ pub(super) fn relay(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.push(Act::Heal);
 }
 
+/// The first of the two may be under way still when the second begins.
 pub(super) fn unheard(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     for tenths in [4, 12] {
         renew(acts, random);
@@ -227,6 +239,7 @@ fn gag(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.push(Act::Run { tenths });
 }
 
+/// Each comes back at once, with what its store holds.
 fn crash_others(who: u8, acts: &mut Vec<Act>) {
     let again = |who| [Act::Crash { who }, Act::Restart { who }];
     acts.extend(others_than(who).flat_map(again));
@@ -259,6 +272,7 @@ pub(super) fn hand_over(acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.extend([Act::Run { tenths }, Act::Heal]);
 }
 
+/// The copy is older than what it has said since.
 pub(super) fn lapse(who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
     acts.push(Act::Backup { who });
     for _ in 0..random.random_range(1..3) {

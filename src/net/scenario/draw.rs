@@ -34,6 +34,9 @@ pub struct Shape {
 
 impl Default for Shape {
     /// Everything, mostly four members; half of the scenarios are directed.
+    ///
+    /// A directed scenario finds its kind of mistake far sooner; the others find what nobody
+    /// thought of.
     fn default() -> Self {
         Self {
             members: vec![1, 2, 3, 4, 4, 4, 4, 4, 5, 7],
@@ -50,6 +53,8 @@ impl Default for Shape {
 
 impl Shape {
     /// The scenarios of these families alone.
+    ///
+    /// Of all numbers of members, so that each family fits.
     #[must_use]
     pub fn of(families: &[Family]) -> Self {
         Self {
@@ -62,6 +67,8 @@ impl Shape {
 
     /// The family of the scenario with this number, if it is directed. Chance of its own decides,
     /// so that the scenarios that are not are what they were.
+    ///
+    /// The stream of chance is another one than that of the rest of the scenario.
     fn family(&self, number: u64) -> Option<Family> {
         let random = &mut ChaCha8Rng::seed_from_u64(number);
         random.set_stream(1);
@@ -86,8 +93,11 @@ impl Shape {
 }
 
 /// A kind of act with its weight.
+///
+/// One of weight 9 comes nine times as often as one of weight 1.
 type Draw = (u32, fn(&mut ChaCha8Rng) -> Act);
 
+/// What every network has.
 const ORDINARY: [Draw; 2] = [
     (9, |r| Act::Propose {
         who: r.random(),
@@ -98,6 +108,7 @@ const ORDINARY: [Draw; 2] = [
     }),
 ];
 
+/// Harm to links, each kind in half of the scenarios that have faults at all.
 const LINKS: [Draw; 4] = [
     (1, |r| Act::Partition { side: r.random() }),
     (1, |r| Act::Cut {
@@ -111,6 +122,7 @@ const LINKS: [Draw; 4] = [
     (1, |_| Act::Heal),
 ];
 
+/// Where all are turned on restarts come as often as crashes.
 const CRASHES: [Draw; 3] = [
     (1, |r| Act::Crash { who: r.random() }),
     (1, |r| Act::CrashWhileWriting {
@@ -121,12 +133,14 @@ const CRASHES: [Draw; 3] = [
     (2, |r| Act::Restart { who: r.random() }),
 ];
 
+/// Newcomers come twice as often as members leave.
 const CHANGES: [Draw; 3] = [
     (2, |_| Act::Join),
     (1, |r| Act::Leave { who: r.random() }),
     (1, |r| Act::Renew { who: r.random() }),
 ];
 
+/// They make a member Byzantine by the protocol's words, and so count as liars.
 const LAPSES: [Draw; 2] = [
     (1, |r| Act::Backup { who: r.random() }),
     (1, |r| Act::Restore { who: r.random() }),
@@ -158,6 +172,7 @@ impl Scenario {
     }
 }
 
+/// From none to as many as the committee tolerates, with one to three vices each.
 fn liars(random: &mut ChaCha8Rng, members: u8, shape: &Shape) -> Vec<Vec<Vice>> {
     let most = if shape.liars { (members - 1) / 3 } else { 0 };
     let vices = |random: &mut ChaCha8Rng| {
@@ -169,6 +184,7 @@ fn liars(random: &mut ChaCha8Rng, members: u8, shape: &Shape) -> Vec<Vec<Vice>> 
     (0..many).map(|_| vices(random)).collect()
 }
 
+/// Each rate is turned on in half of the scenarios.
 fn faults(random: &mut ChaCha8Rng, shape: &Shape) -> Faults {
     let mut faults = Faults::default();
     if !shape.faults {
@@ -190,6 +206,7 @@ fn faults(random: &mut ChaCha8Rng, shape: &Shape) -> Faults {
     faults
 }
 
+/// Of the kinds that the shape allows, about half are turned on in one scenario.
 fn acts(random: &mut ChaCha8Rng, shape: &Shape) -> Vec<Act> {
     let mut kinds = ORDINARY.to_vec();
     let rooms: [(bool, &[Draw]); 4] = [
@@ -205,6 +222,7 @@ fn acts(random: &mut ChaCha8Rng, shape: &Shape) -> Vec<Act> {
     (0..many).map(|_| act(random, &kinds)).collect()
 }
 
+/// By the weights of the kinds.
 fn act(random: &mut ChaCha8Rng, kinds: &[Draw]) -> Act {
     let weights = kinds.iter().map(|(weight, _)| weight).sum();
     let mut left = random.random_range(0..weights);

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::deterministic_secure_broadcast::Record;
-use crate::membership::{Record as Ballot, Said};
+use crate::membership::{Record as AgreementRecord, VoteKind};
 
 /// A phase of a change, named by what is written last in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,11 +41,11 @@ impl Phase {
         match record {
             Record::Approved(_) => Some(Self::Approved),
             Record::Reported(_) => Some(Self::Reported),
-            Record::Ballot(Ballot::Valid(_)) => Some(Self::Valid),
-            Record::Ballot(Ballot::Said(ballot)) => Some(match ballot.statement.said {
-                Said::Proposal { .. } => Self::Proposed,
-                Said::Prevote(_) => Self::Prevoted,
-                Said::Precommit(_) => Self::Precommitted,
+            Record::Agreement(AgreementRecord::Valid(_)) => Some(Self::Valid),
+            Record::Agreement(AgreementRecord::Vote(vote)) => Some(match vote.statement.kind {
+                VoteKind::Proposal { .. } => Self::Proposed,
+                VoteKind::Prevote(_) => Self::Prevoted,
+                VoteKind::Precommit(_) => Self::Precommitted,
             }),
             _ => None,
         }

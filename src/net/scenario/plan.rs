@@ -9,6 +9,9 @@ use super::{Act, Scenario, Shape};
 use crate::net::{Faults, Vice};
 
 /// What the scenarios of a family have in common.
+///
+/// A plan is data: its scenarios are functions of their numbers, and differ from plan to plan for
+/// one number.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// The numbers of members, drawn evenly.
@@ -17,6 +20,7 @@ pub(super) struct Plan {
     pub(super) liars: &'static [&'static [Vice]],
     /// How many liars.
     pub(super) least_liars: u8,
+    /// Drawn evenly between the two; beyond what the members tolerate they are left out.
     pub(super) most_liars: u8,
     /// Of eight networks so many lose, repeat and corrupt.
     pub(super) hostile: u8,
@@ -33,6 +37,7 @@ pub(super) struct Plan {
 /// A kind of act, or of some acts in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// Any operation, whatever a subject makes of it.
     Propose,
     /// Less time than it takes a proposal to be delivered.
     Blink,
@@ -40,22 +45,29 @@ pub(super) enum Kind {
     Wait,
     /// Some ticks.
     Run,
+    /// Any side, also one that leaves nobody out.
     Partition,
+    /// From this member to any.
     Cut,
+    /// As a cut, but slow.
     Clog,
     /// A member hears the others, and none of them hears it.
     Gag,
     /// A member is cut off from all others.
     Isolate,
+    /// Of links and of faults by chance.
     Heal,
     Crash,
+    /// In half of them before the first record is whole.
     CrashWhileWriting,
+    /// Of the member itself, if it is down.
     Restart,
     Join,
     Leave,
     Renew,
     /// Somebody enters, a member leaves, and there is time for both.
     Replace,
+    /// Nothing, unless a quorum of an old generation has left or lies.
     MisuseRetiredKeys,
     /// A generation ends while a member is heard late.
     Slowed,
@@ -63,13 +75,19 @@ pub(super) enum Kind {
     Relay,
     /// Two generations begin while a member is not heard.
     Unheard,
+    /// Any phase, by one to four members.
     Await,
+    /// Of the correct members.
     CrashAll,
+    /// Of whoever is down.
     RestartAll,
+    /// By less than 16 ticks.
     Slow,
     /// All know a quorum of prevotes for what nobody precommitted to, and crash.
     LateVotes,
+    /// Nothing, unless a correct member is behind.
     RobSleepers,
+    /// Somebody new with a checkpoint, to whom old keys lie first.
     Invite,
     /// All crash at some moment of a change on a slow network, what is under way is lost, and all
     /// start again.
@@ -110,6 +128,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// For shapes without faults.
     fn harms_links(self) -> bool {
         matches!(
             self,
@@ -135,6 +154,7 @@ impl Kind {
         )
     }
 
+    /// For shapes without crashes.
     fn crashes(self) -> bool {
         matches!(
             self,
@@ -152,6 +172,7 @@ impl Kind {
         )
     }
 
+    /// For shapes with a fixed committee.
     fn changes(self) -> bool {
         matches!(
             self,
@@ -181,6 +202,8 @@ impl Kind {
         )
     }
 
+    /// Appends the acts of this kind, done to `who` where it is done to somebody. What chance
+    /// decides is drawn here, so that the scenario itself is without chance.
     pub(super) fn perform(self, who: u8, acts: &mut Vec<Act>, random: &mut ChaCha8Rng) {
         let run = |tenths| Act::Run { tenths };
         match self {
@@ -214,6 +237,8 @@ impl Kind {
     }
 
     /// The act of a kind that is a single one.
+    ///
+    /// Panics for kinds that are several acts in a row.
     fn act(self, who: u8, random: &mut ChaCha8Rng) -> Act {
         let run = |tenths| Act::Run { tenths };
         match self {
@@ -272,6 +297,8 @@ impl Kind {
 
 impl Plan {
     /// Whether scenarios of this plan have nothing that the shape leaves out.
+    ///
+    /// Of the numbers of members all have to be among the shape's.
     pub(super) fn fits(&self, shape: &Shape) -> bool {
         let any = |is: fn(Kind) -> bool| self.kinds.iter().any(|(_, kind)| is(*kind));
         self.members.iter().all(|many| shape.members.contains(many))
@@ -282,6 +309,8 @@ impl Plan {
     }
 
     /// The scenario with this number.
+    ///
+    /// Faults last until the network heals; a course of acts may heal it long before the end.
     pub(super) fn draw(&self, number: u64) -> Scenario {
         let random = &mut ChaCha8Rng::seed_from_u64(number);
         let members = choose(self.members, random).unwrap_or(4);
@@ -302,6 +331,8 @@ impl Plan {
         }
     }
 
+    /// First what each has to say, if the plan opens so; then kinds by their weights, often at the
+    /// member that the last one was done to.
     fn acts(&self, members: u8, random: &mut ChaCha8Rng) -> Vec<Act> {
         let mut acts = Vec::new();
         if self.opening {
@@ -319,6 +350,7 @@ impl Plan {
         acts
     }
 
+    /// Drawn by weight.
     fn kind(&self, random: &mut ChaCha8Rng) -> Kind {
         let all = self.kinds.iter().map(|(weight, _)| weight).sum();
         let mut left = random.random_range(0..all);
@@ -332,6 +364,7 @@ impl Plan {
     }
 }
 
+/// `None` of none.
 fn choose<T: Copy>(all: &[T], random: &mut ChaCha8Rng) -> Option<T> {
     (!all.is_empty()).then(|| all[random.random_range(0..all.len())])
 }

@@ -12,6 +12,9 @@ const MOST_PACKETS: u64 = 1 << 16;
 
 impl Scenario {
     /// Scenarios that are smaller by one thing, the much smaller ones first.
+    ///
+    /// Whoever shrinks takes the first that still fails and asks it again. Each is smaller by some
+    /// measure, so that this ends.
     pub fn smaller(&self) -> impl Iterator<Item = Self> + 'static {
         let base = self;
         let acts = without_chunks(&self.acts).map(with(base, |s, acts| s.acts = acts));
@@ -52,6 +55,7 @@ fn without_chunks<T: Clone + 'static>(all: &[T]) -> impl Iterator<Item = Vec<T>>
     })
 }
 
+/// A liar keeps one at least: without any it is taken out as a whole.
 fn fewer_vices(liars: &[Vec<Vice>]) -> impl Iterator<Item = Vec<Vec<Vice>>> + 'static {
     let liars = liars.to_vec();
     let places: Vec<_> = (0..liars.len())
@@ -133,6 +137,7 @@ fn simpler_acts(acts: &[Act]) -> impl Iterator<Item = Vec<Act>> + 'static {
     })
 }
 
+/// Neither half alone need hold the packets that matter, so that each end also moves by one.
 fn narrower(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + 'static {
     let (start, end) = (range.start, range.end.min(MOST_PACKETS));
     let middle = start + end.saturating_sub(start) / 2;
@@ -143,6 +148,7 @@ fn narrower(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + 'static {
     narrower.filter(move |range| *range != wider && !wider.is_empty())
 }
 
+/// One kind of fault less, or one latency for all packets.
 fn calmer(faults: &Faults) -> impl Iterator<Item = Faults> + 'static {
     let changes: [fn(&mut Faults); 5] = [
         |faults| faults.drop = 0.0,

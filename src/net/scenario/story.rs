@@ -13,6 +13,7 @@ fn name(seat: u8) -> String {
     }
 }
 
+/// For people, and in the order in which it is played.
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} members (seed {})", self.members, self.seed)?;
@@ -33,6 +34,7 @@ impl fmt::Display for Scenario {
     }
 }
 
+/// Rates that are zero are left out.
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (least, most) = (self.latency.start(), self.latency.end());
@@ -52,7 +54,9 @@ impl fmt::Display for Faults {
 
 /// An act among so many actors. Newcomers shift the names; the chart tells.
 struct Told<'a> {
+    /// What is told.
     act: &'a Act,
+    /// How many members the network begins with.
     actors: u8,
 }
 

@@ -58,6 +58,7 @@ impl Subject {
     }
 }
 
+/// So the invariant is checked after each step of each replica.
 fn rich(builder: SimBuilder<At2>) -> SimBuilder<At2> {
     let members = builder.actors().len();
     let conserved = |at2: &At2| {
@@ -68,6 +69,8 @@ fn rich(builder: SimBuilder<At2>) -> SimBuilder<At2> {
     builder.balances(balances).invariant(conserved)
 }
 
+/// `None` for who has no account. It pays all, half, or some of what it has, and now and then what
+/// it has not: then there is nothing to propose.
 fn pay(at2: &At2, actor: &Actor, pick: u16) -> Option<Transfer> {
     let (kind, choice) = (pick % 4, u64::from(pick / 4));
     let accounts: Vec<_> = at2.accounts().map(|(owner, _)| *owner).collect();

@@ -81,6 +81,7 @@ impl Subject {
     }
 }
 
+/// Newcomers begin without an account.
 fn rich(builder: SimBuilder<Bank>) -> SimBuilder<Bank> {
     let members = builder.actors().len();
     let conserved = |bank: &Bank| {
@@ -91,6 +92,7 @@ fn rich(builder: SimBuilder<Bank>) -> SimBuilder<Bank> {
     builder.balances(balances).invariant(conserved)
 }
 
+/// What is not there it tries to pay as well, which its own replica refuses.
 fn pay(bank: &Bank, actor: &Actor, pick: u16) -> Option<Op> {
     let (kind, choice) = (pick % 4, u64::from(pick / 4));
     let Some(balance) = bank.balance(actor) else {

@@ -2,7 +2,7 @@
 
 use crate::common::{Table, key};
 use bft_crdts::codec::{Digest, Limits};
-use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Want};
+use bft_crdts::deterministic_secure_broadcast::{Body, FetchPayloads, Packet};
 use bft_crdts::dot::Dot;
 
 const ASKED: usize = 0;
@@ -16,11 +16,11 @@ fn limits() -> Limits {
 /// What a stranger is sent that asks for these messages at once: packets, and their bytes.
 fn answered(table: &mut Table, payloads: Vec<(Dot, Digest)>) -> (usize, usize) {
     table.take_wire();
-    let want = Want {
+    let fetch = FetchPayloads {
         value: None,
         payloads,
     };
-    let given = table.give(key(99).actor(), ASKED, Body::Want(want));
+    let given = table.give(key(99).actor(), ASKED, Body::FetchPayloads(fetch));
     given.expect("a question");
     let sent = table.take_wire();
     (

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use bft_crdts::deterministic_secure_broadcast::{ApproveError, Body, Consent, Packet, PacketError};
+use bft_crdts::deterministic_secure_broadcast::{
+    ApproveError, Body, ChangeApproval, Packet, PacketError,
+};
 use bft_crdts::membership::{Approval, CHANGES, Change, ChangeError, ChangeKey, Entry, Generation};
 
 use crate::common::{Table, key};
@@ -28,23 +30,23 @@ fn approve(table: &mut Table, seat: usize, change: Change) {
 }
 
 /// The approvals among packets.
-fn approvals(packets: &[Packet]) -> Vec<Arc<Consent>> {
-    let consent = |packet: &Packet| match &packet.body {
-        Body::Approve(consent) => Some(Arc::clone(consent)),
+fn approvals(packets: &[Packet]) -> Vec<Arc<ChangeApproval>> {
+    let approved = |packet: &Packet| match &packet.body {
+        Body::Approve(approved) => Some(Arc::clone(approved)),
         _ => None,
     };
-    packets.iter().filter_map(consent).collect()
+    packets.iter().filter_map(approved).collect()
 }
 
 /// Time passes. With each tick the liar shows everybody these approvals.
-fn run(table: &mut Table, ticks: u32, replayed: &[Arc<Consent>]) {
+fn run(table: &mut Table, ticks: u32, replayed: &[Arc<ChangeApproval>]) {
     let liar = table.actor(LIAR);
     for _ in 0..ticks {
         for seat in OTHERS {
             table.tick(seat);
-            for consent in replayed {
+            for approved in replayed {
                 // Of a generation that is over they are answered, not taken.
-                let body = Body::Approve(Arc::clone(consent));
+                let body = Body::Approve(Arc::clone(approved));
                 table.give(liar, seat, body).expect("a good approval");
             }
         }
@@ -54,7 +56,7 @@ fn run(table: &mut Table, ticks: u32, replayed: &[Arc<Consent>]) {
 
 /// A member approves as many newcomers as it may and then a renewal, of which nobody hears yet. The
 /// newcomers' approvals.
-fn wish_for_much(table: &mut Table) -> Vec<Arc<Consent>> {
+fn wish_for_much(table: &mut Table) -> Vec<Arc<ChangeApproval>> {
     for number in 0..CHANGES as u8 {
         let change = newcomer(table, number);
         approve(table, 0, change);
@@ -100,9 +102,9 @@ fn our_own_wishes_come_from_ourselves_alone() {
         change: change.key(),
     };
     let approval = table.keys[0].sign(&table.network(), approval).into_claim();
-    let consent = Arc::new(Consent { change, approval });
+    let approved = Arc::new(ChangeApproval { change, approval });
     table
-        .give(liar, 0, Body::Approve(consent))
+        .give(liar, 0, Body::Approve(approved))
         .expect("our own signature");
     assert!(table.replicas[0].wishes().is_empty());
     assert!(table.replicas[0].is_silenced());
@@ -133,11 +135,11 @@ fn a_ninth_newcomer_is_refused_and_a_renewal_is_not() {
     // Others hear of all that we approved, and of one more than we may.
     let me = table.actor(0);
     run(&mut table, 4, &[]);
-    let consent = Arc::new(Consent {
+    let approved = Arc::new(ChangeApproval {
         change: ninth,
         approval,
     });
-    let refused = table.give(me, 1, Body::Approve(consent));
+    let refused = table.give(me, 1, Body::Approve(approved));
     assert_eq!(refused, Err(PacketError::Change(too_many)));
     assert_eq!(table.replicas[1].wishes(), wishes);
     table.restart(0);
@@ -163,10 +165,10 @@ fn more_changes_than_a_value_carries_freeze_nobody_for_ever() {
     }
     // All approvals arrive before anything that they lead to.
     let all = approvals(&table.wire.iter().cloned().collect::<Vec<_>>());
-    for (consent, seat) in all.iter().flat_map(|c| OTHERS.map(|seat| (c, seat))) {
-        let body = Body::Approve(Arc::clone(consent));
+    for (approved, seat) in all.iter().flat_map(|c| OTHERS.map(|seat| (c, seat))) {
+        let body = Body::Approve(Arc::clone(approved));
         table
-            .give(consent.approval.signer, seat, body)
+            .give(approved.approval.signer, seat, body)
             .expect("a good approval");
     }
     run(&mut table, 100, &[]);

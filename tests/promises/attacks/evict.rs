@@ -8,7 +8,9 @@ use std::sync::Arc;
 use bft_crdts::actor::Signed;
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
-use bft_crdts::membership::{Ballot, Change, Generation, Round, Said, Speech, Value};
+use bft_crdts::membership::{
+    AgreementMessage, Change, Generation, GenerationProposal, Round, Vote, VoteKind,
+};
 
 use crate::common::Table;
 
@@ -23,26 +25,31 @@ const ROUNDS: u32 = 36;
 #[derive(Default)]
 struct Liar {
     junk: bool,
-    value: Option<Arc<Value>>,
-    seen: BTreeMap<(usize, Round), Signed<Ballot>>,
+    value: Option<Arc<GenerationProposal>>,
+    seen: BTreeMap<(usize, Round), Signed<Vote>>,
     dragged: BTreeSet<Round>,
     furthest: Round,
 }
 
-fn ballot(table: &Table, round: Round, said: Said) -> Signed<Ballot> {
-    let ballot = Ballot {
+fn vote(table: &Table, round: Round, kind: VoteKind) -> Signed<Vote> {
+    let vote = Vote {
         generation: Generation::GENESIS,
         round,
-        said,
+        kind,
     };
-    table.keys[LIAR].sign(&table.network(), ballot).into_claim()
+    table.keys[LIAR].sign(&table.network(), vote).into_claim()
 }
 
-fn speak(table: &mut Table, to: usize, ballots: Vec<Signed<Ballot>>, value: Option<Arc<Value>>) {
-    let body = Body::Speech {
+fn speak(
+    table: &mut Table,
+    to: usize,
+    votes: Vec<Signed<Vote>>,
+    value: Option<Arc<GenerationProposal>>,
+) {
+    let body = Body::Agreement {
         generation: Generation::GENESIS,
-        speech: Speech {
-            ballots,
+        message: AgreementMessage {
+            votes,
             quorums: vec![],
         },
         value,
@@ -55,13 +62,13 @@ impl Liar {
     /// Answers each round of the first two with votes for none, so that it fails, and drags the
     /// slow one along.
     fn sees(&mut self, table: &mut Table, packet: &Packet) {
-        let Body::Speech { speech, value, .. } = &packet.body else {
+        let Body::Agreement { message, value, .. } = &packet.body else {
             return;
         };
         if self.value.is_none() {
             self.value.clone_from(value);
         }
-        for said in &speech.ballots {
+        for said in &message.votes {
             let by = table.seat_of(&said.signer).expect("a member");
             let round = said.statement.round;
             if by >= SLOW {
@@ -69,8 +76,8 @@ impl Liar {
             }
             self.furthest = self.furthest.max(round);
             if self.seen.insert((by, round), *said).is_none() {
-                let votes = [Said::Prevote(None), Said::Precommit(None)];
-                let votes = votes.map(|said| ballot(table, round, said)).to_vec();
+                let votes = [VoteKind::Prevote(None), VoteKind::Precommit(None)];
+                let votes = votes.map(|said| vote(table, round, said)).to_vec();
                 self.propose(table, by, round);
                 speak(table, by, votes, None);
             }
@@ -95,14 +102,14 @@ impl Liar {
         if round.number() % 4 != 3 || !self.junk {
             return;
         }
-        let mut value = Value::clone(self.value.as_ref().expect("a value was seen"));
+        let mut value = GenerationProposal::clone(self.value.as_ref().expect("a value was seen"));
         let number = u8::try_from(round.number()).expect("few rounds");
         value.state = Digest::from_bytes([number; 32]);
-        let said = Said::Proposal {
+        let said = VoteKind::Proposal {
             value: value.digest(&table.network()),
             valid_round: None,
         };
-        let proposal = ballot(table, round, said);
+        let proposal = vote(table, round, said);
         speak(table, to, vec![proposal], Some(Arc::new(value)));
     }
 }
@@ -119,7 +126,7 @@ fn slow_rounds(table: &mut Table, junk: bool) {
         while let Some(packet) = table.wire.pop_front() {
             let late = matches!(
                 packet.body,
-                Body::Speech { .. } | Body::Value(_) | Body::Want(_)
+                Body::Agreement { .. } | Body::Value(_) | Body::FetchPayloads(_)
             );
             let late = late && (packet.to == slow || packet.from == slow);
             if packet.to == liar {

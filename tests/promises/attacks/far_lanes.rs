@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::common::{Table, key};
-use bft_crdts::deterministic_secure_broadcast::{Answer, Body, Packet, Request, Standing};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, PullRequest, PullResponse, Summary};
 use bft_crdts::dot::Dot;
 use bft_crdts::membership::{Change, Generation};
 
@@ -21,7 +21,7 @@ fn without_away(table: &Table) -> impl FnMut(&Packet) -> bool + use<> {
 fn change(table: &mut Table, members: &[usize], change: Change) {
     let next = table.replicas[SOURCE].generation().next();
     for seat in members {
-        // The last ones hold an authorised change already.
+        // The last ones hold a certified change already.
         if let Ok(step) = table.replicas[*seat].approve(change) {
             table.spend(*seat, step);
         }
@@ -43,25 +43,25 @@ fn change(table: &mut Table, members: &[usize], change: Change) {
 }
 
 /// What the source answers to somebody who has nothing.
-fn answer(table: &mut Table) -> Answer {
+fn answer(table: &mut Table) -> PullResponse {
     let nobody = key(77);
-    let standing = Standing {
+    let summary = Summary {
         generation: Generation::GENESIS,
         frontier: [].into(),
         convicted: [].into(),
     };
-    let standing = nobody.sign(&table.network(), standing).into_claim();
-    let request = Request {
-        standing: Some(Arc::new(standing)),
+    let summary = nobody.sign(&table.network(), summary).into_claim();
+    let request = PullRequest {
+        summary: Some(Arc::new(summary)),
         known: Generation::GENESIS,
         held: [].into(),
     };
     table.take_wire();
-    let given = table.give(nobody.actor(), SOURCE, Body::Request(request));
+    let given = table.give(nobody.actor(), SOURCE, Body::PullRequest(request));
     given.expect("a question");
     let mut sent = table.take_wire().into_iter();
     let answer = sent.find_map(|packet| match packet.body {
-        Body::Answer(answer) => Some(answer),
+        Body::PullResponse(answer) => Some(answer),
         _ => None,
     });
     answer.expect("an answer")
@@ -81,10 +81,10 @@ fn a_crash_loses_no_message_of_a_newcomer_whose_generation_is_not_installed() {
     change(&mut table, &members, Change::Renew);
     let mut part = answer(&mut table);
     let newcomers = table.actor(newcomer);
-    part.segments.retain(|chunk| chunk.source == newcomers);
+    part.segments.retain(|segment| segment.source == newcomers);
     table.ask(AWAY, SOURCE);
     let source = table.actor(SOURCE);
-    let given = table.give(source, AWAY, Body::Answer(part));
+    let given = table.give(source, AWAY, Body::PullResponse(part));
     given.expect("an answer");
     let dots = |table: &Table| -> Vec<Dot> {
         let told = table.delivered[AWAY].iter();

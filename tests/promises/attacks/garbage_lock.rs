@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Consent, Echo, Equivocation, Message, Packet, Proposal,
+    Body, ChangeApproval, Echo, Equivocation, Message, Packet, Proposal,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Approval, Ballot, Change, Generation, Mark, Report, Round, Said};
+use bft_crdts::membership::{Approval, Change, Generation, Mark, Report, Round, Vote, VoteKind};
 
 use crate::common::{Table, add, dot, key, remove};
 
@@ -27,7 +27,7 @@ fn run(table: &mut Table, ticks: u32, served: &[Arc<Proposal>]) {
         while let Some(packet) = table.wire.pop_front() {
             if packet.to != liar {
                 table.hand_over(packet).expect("a correct member's packet");
-            } else if matches!(packet.body, Body::Want(_)) {
+            } else if matches!(packet.body, Body::FetchPayloads(_)) {
                 let seat = table.seat_of(&packet.from).expect("a seat");
                 for proposal in served {
                     let body = Body::Proposal(Arc::clone(proposal));
@@ -241,16 +241,16 @@ fn a_lock_on_a_valid_message_is_adopted_and_the_message_delivered() {
 /// The liar voted twice in one place.
 fn double_vote(table: &Table) -> Equivocation {
     let vote = |value: Option<Digest>| {
-        let ballot = Ballot {
+        let vote = Vote {
             generation: Generation::GENESIS,
             round: Round::FIRST,
-            said: Said::Prevote(value),
+            kind: VoteKind::Prevote(value),
         };
-        table.keys[LIAR].sign(&table.network(), ballot)
+        table.keys[LIAR].sign(&table.network(), vote)
     };
     let (left, right) = (vote(None), vote(Some(table.network().digest())));
     let conflict = Conflict::between(&left, &right);
-    Equivocation::Ballot(conflict.expect("two votes"))
+    Equivocation::Vote(conflict.expect("two votes"))
 }
 
 /// The source is convicted when a boundary adopts its lock: nobody echoes it any more, and it stays
@@ -294,7 +294,7 @@ fn wants_that_nobody_fulfils_leave_room_for_others() {
             change: Change::Renew.key(),
         };
         let approval = table.keys[seat].sign(&table.network(), approval);
-        let body = Body::Approve(Arc::new(Consent {
+        let body = Body::Approve(Arc::new(ChangeApproval {
             change: Change::Renew,
             approval: approval.into_claim(),
         }));
@@ -349,7 +349,7 @@ fn wants_that_nobody_fulfils_leave_room_for_others() {
         .expect("it was asked for");
     table.tick(0);
     let proposes =
-        |packet: &Packet| matches!(&packet.body, Body::Speech { value, .. } if value.is_some());
+        |packet: &Packet| matches!(&packet.body, Body::Agreement { value, .. } if value.is_some());
     assert!(table.take_wire().iter().any(proposes));
 }
 
@@ -400,7 +400,7 @@ fn what_a_boundary_names_is_asked_of_those_who_left() {
     for _ in 0..130 {
         table.tick(newcomer);
         for packet in table.take_wire() {
-            if matches!(packet.body, Body::Want(_)) {
+            if matches!(packet.body, Body::FetchPayloads(_)) {
                 asked.insert(packet.to);
                 table.hand_over(packet).expect("a question");
                 table.carry(|answer| answer.to == new);

@@ -8,14 +8,14 @@ use bft_crdts::SigningActor;
 use bft_crdts::actor::{Actor, Sig, Signed, Verified};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Echo, Packet, PacketError, Recollection, Standing,
+    Body, Echo, Packet, PacketError, PullResponse, Recollection, Summary,
 };
 use bft_crdts::dot::{Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Approval, Approvals, Authorisation, Authorised, Ballot, Boundary, CHANGES, Certificate, Change,
-    ChangeKey, Founding, Generation, Mark, Report, ReportError, Round, Said, Seat, Speech, Terms,
-    Value, ValueError,
+    AgreementMessage, Approval, Approvals, Boundary, CHANGES, Certificate, CertifiedChange, Change,
+    ChangeCertificate, ChangeKey, Generation, GenerationDraft, GenerationProof, GenerationProposal,
+    GenerationProposalError, Mark, Report, ReportError, Round, Seat, Vote, VoteKind,
 };
 
 use crate::common::{Table, dot, genesis_of, keys};
@@ -28,7 +28,7 @@ fn tight(seats: u32, lanes: u32) -> Limits {
     let mut limits = Limits::default();
     (limits.seats, limits.lanes) = (seats, lanes);
     (limits.message_bytes, limits.message_ops) = (512, 8);
-    (limits.chunk_bytes, limits.chunk_messages) = (1, 1);
+    (limits.segment_bytes, limits.segment_messages) = (1, 1);
     limits.outbox_bytes = 512;
     let (mut low, mut high) = (0, 64 << 20);
     while low < high {
@@ -199,7 +199,7 @@ fn fullest_report(limits: &Limits, signer: Actor) -> Signed<Report> {
     unsigned(signer, report)
 }
 
-fn change(table: &Boundary, seats: &[Seat]) -> Authorisation {
+fn change(table: &Boundary, seats: &[Seat]) -> ChangeCertificate {
     let entry = bft_crdts::membership::Entry {
         generation: Generation::GENESIS,
         value: head(0).digest,
@@ -209,99 +209,99 @@ fn change(table: &Boundary, seats: &[Seat]) -> Authorisation {
         generation: Generation::GENESIS,
         change: ChangeKey::Join(actor),
     };
-    Authorisation {
+    ChangeCertificate {
         change: Change::Join(unsigned(actor, entry)),
         approvals: certificate(seats, table.committee().quorum(), approval),
     }
 }
 
 /// The reports of a quorum that say most, with as many changes as a value carries.
-fn fullest_value(last: &Boundary, seats: &[Seat]) -> Value {
+fn fullest_value(last: &Boundary, seats: &[Seat]) -> GenerationProposal {
     let quorum = last.committee().quorum();
     let reporters = last.committee().actors().iter().take(quorum);
     let reports = reporters.map(|signer| fullest_report(last.limits(), *signer));
-    let terms = Terms {
+    let draft = GenerationDraft {
         parent: head(0).digest,
         changes: vec![change(last, seats); CHANGES],
         reports: reports.collect(),
     };
-    terms.with_state(head(0).digest)
+    draft.with_state(head(0).digest)
 }
 
-fn vote(said: Said) -> Ballot {
-    Ballot {
+fn vote(kind: VoteKind) -> Vote {
+    Vote {
         generation: Generation::GENESIS,
         round: Round::new(u32::MAX),
-        said,
+        kind,
     }
 }
 
 /// All of a member's statements that another may hold: two echoes a lane, of its own one more, and
 /// what it voted in two rounds.
-fn fullest_recollection(last: &Boundary, me: Actor, standing: Standing) -> Recollection {
+fn fullest_recollection(last: &Boundary, me: Actor, summary: Summary) -> Recollection {
     let echo = |source| Echo {
         generation: Generation::GENESIS,
         dot: dot(source, 1),
         digest: head(0).digest,
     };
     let lanes = actors(last.limits().lanes).flat_map(|source| [source, source]);
-    let proposal = Said::Proposal {
+    let proposal = VoteKind::Proposal {
         value: head(0).digest,
         valid_round: Some(Round::FIRST),
     };
     Recollection {
         challenge: head(0).digest,
-        standing: Some(Arc::new(unsigned(me, standing))),
+        summary: Some(Arc::new(unsigned(me, summary))),
         echoes: lanes
             .chain([me])
             .map(|source| unsigned(me, echo(source)))
             .collect(),
         report: Some(Box::new(fullest_report(last.limits(), me))),
-        ballots: vec![unsigned(me, vote(proposal)); 6],
+        votes: vec![unsigned(me, vote(proposal)); 6],
     }
 }
 
-/// Every packet that carries a value: its proposal beside a speech of the longest, its founding
-/// beside the longest standing. And what a member is told of itself.
-fn packets(last: &Boundary, seats: &[Seat], value: &Arc<Value>) -> [Packet; 4] {
+/// Every packet that carries a value: its proposal beside a message of the longest, its proof
+/// beside the longest summary. And what a member is told of itself.
+fn packets(last: &Boundary, seats: &[Seat], value: &Arc<GenerationProposal>) -> [Packet; 4] {
     let (limits, me) = (last.limits(), Actor::from_bytes([6; 32]));
     let quorum = last.committee().quorum();
-    let proposal = Said::Proposal {
+    let proposal = VoteKind::Proposal {
         value: head(0).digest,
         valid_round: Some(Round::FIRST),
     };
-    let decided = vote(Said::Precommit(Some(head(0).digest)));
+    let decided = vote(VoteKind::Precommit(Some(head(0).digest)));
     let certificate = certificate(seats, quorum, decided);
-    let speech = Speech {
-        ballots: vec![unsigned(me, vote(proposal)); limits.seats as usize + Speech::OWN],
-        quorums: vec![Arc::clone(&certificate); Speech::QUORUMS],
+    let message = AgreementMessage {
+        votes: vec![unsigned(me, vote(proposal)); limits.seats as usize + AgreementMessage::OWN],
+        quorums: vec![Arc::clone(&certificate); AgreementMessage::QUORUMS],
     };
-    let standing = Standing {
+    let summary = Summary {
         generation: Generation::GENESIS,
         frontier: actors(limits.lanes)
             .map(|actor| (actor, head(1)))
             .collect::<Frontier>(),
         convicted: actors(limits.lanes).collect(),
     };
-    let founding = Founding {
+    let proof = GenerationProof {
         value: Arc::clone(value),
         certificate,
     };
-    let answer = Answer {
-        foundings: vec![Arc::new(founding.clone())],
+    let answer = PullResponse {
+        proofs: vec![Arc::new(proof.clone())],
         pruned: false,
         segments: vec![],
-        standing: Some(Arc::new(unsigned(me, standing.clone()))),
+        summary: Some(Arc::new(unsigned(me, summary.clone()))),
     };
-    let told = fullest_recollection(last, me, standing);
+    let told = fullest_recollection(last, me, summary);
     let bodies = [
-        Body::Speech {
+        Body::Agreement {
             generation: Generation::GENESIS,
-            speech,
+            message,
             value: Some(Arc::clone(value)),
         },
-        Body::Founding(Arc::new(founding)),
-        Body::Answer(answer),
+        Body::GenerationProof(Arc::new(proof)),
+        Body::PullResponse(answer),
         Body::Recollection(told),
     ];
     bodies.map(|body| Packet {
@@ -345,7 +345,7 @@ fn the_fullest_value_and_the_fullest_recollection_fit_every_packet_that_carries_
 }
 
 /// A change that a quorum approves.
-fn authorised(last: &Boundary, members: &[SigningActor], change: Change) -> Authorised {
+fn certified(last: &Boundary, members: &[SigningActor], change: Change) -> CertifiedChange {
     let mut approvals = Approvals::default();
     let approval = Approval {
         generation: last.generation(),
@@ -355,7 +355,7 @@ fn authorised(last: &Boundary, members: &[SigningActor], change: Change) -> Auth
         let approval = member.sign(last.network(), approval);
         approvals.add(last, &change, approval).expect("a good one")
     });
-    added.find_map(|authorised| authorised).expect("a quorum")
+    added.find_map(|certified| certified).expect("a quorum")
 }
 
 /// Reports of all members, each with the end of every member's lane; the first so many with a seal
@@ -381,26 +381,26 @@ fn reports(last: &Boundary, members: &[SigningActor], sealing: usize) -> Vec<Ver
 fn of_reports_that_do_not_fit_together_the_shortest_are_taken() {
     let members = keys(4);
     let last = Boundary::genesis(&genesis_of(&members, tight(4, 4))).expect("a committee");
-    let mut changes = vec![authorised(&last, &members, Change::Renew)];
+    let mut changes = vec![certified(&last, &members, Change::Renew)];
     let leaves = members.iter().map(|member| Change::Leave(member.actor()));
-    changes.extend(leaves.map(|leave| authorised(&last, &members, leave)));
+    changes.extend(leaves.map(|leave| certified(&last, &members, leave)));
     for (sealing, taken) in [(4, 3), (3, 4), (1, 4), (0, 4)] {
         let reports = reports(&last, &members, sealing);
-        let terms = Terms::gather(&last, &changes, &reports);
-        assert_eq!(terms.reports.len(), taken);
+        let draft = GenerationDraft::gather(&last, &changes, &reports);
+        assert_eq!(draft.reports.len(), taken);
         let longest = reports.iter().map(|report| encode(&**report).len()).max();
-        let value = terms.with_state(head(0).digest);
+        let value = draft.with_state(head(0).digest);
         value.check(&last).expect("what is gathered is good");
         let room = last.limits().value_bytes() as usize - encode(&value).len();
         assert!(taken == 4 || Some(room) < longest, "{room}");
         // One more, and it is bad for everybody.
         let mut more = value.clone();
-        more.terms.reports = reports.iter().map(|report| Signed::clone(report)).collect();
+        more.draft.reports = reports.iter().map(|report| Signed::clone(report)).collect();
         let outcome = more.check(&last).map(|_| ());
         let too_long = if taken == 4 {
             Ok(())
         } else {
-            Err(ValueError::TooLong)
+            Err(GenerationProposalError::TooLong)
         };
         assert_eq!(outcome, too_long);
     }
@@ -411,12 +411,12 @@ fn with_the_default_limits_the_fullest_reports_of_64_members_fit_a_value() {
     let members = keys(64);
     let genesis = genesis_of(&members, Limits::default());
     let last = Boundary::genesis(&genesis).expect("a committee");
-    let changes = [authorised(&last, &members, Change::Renew)];
+    let changes = [certified(&last, &members, Change::Renew)];
     let reports = reports(&last, &members, 64);
-    let terms = Terms::gather(&last, &changes, &reports);
-    assert_eq!(terms.reports.len(), 64);
+    let draft = GenerationDraft::gather(&last, &changes, &reports);
+    assert_eq!(draft.reports.len(), 64);
     let seats: Vec<_> = last.committee().seats().map(|(seat, _)| seat).collect();
-    let value = Arc::new(terms.with_state(head(0).digest));
+    let value = Arc::new(draft.with_state(head(0).digest));
     value.check(&last).expect("what is gathered is good");
     for packet in packets(&last, &seats, &value) {
         assert!(packet.encode().len() <= last.limits().packet_bytes as usize);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::common::{Table, add, echoes, remove};
 use bft_crdts::actor::{BadSignature, Sig};
 use bft_crdts::deterministic_secure_broadcast::{
-    Answer, Body, Certificate, Fault, Packet, PacketError, Proposal, Record, Segment,
+    Body, Certificate, Fault, Packet, PacketError, Proposal, PullResponse, Record, Segment,
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::membership::{Change, Generation, VerifyError};
@@ -75,16 +75,16 @@ fn unsigned(proposal: &Proposal) -> Arc<Proposal> {
 
 impl Split {
     fn answer(&self, copy: &Arc<Proposal>) -> Body {
-        let chunk = Segment {
+        let segment = Segment {
             source: copy.message.source,
             proposals: vec![Arc::clone(copy)],
             certificate: Some(Arc::clone(&self.certificate)),
         };
-        Body::Answer(Answer {
-            foundings: Vec::new(),
+        Body::PullResponse(PullResponse {
+            proofs: Vec::new(),
             pruned: false,
-            segments: vec![chunk],
-            standing: Some(self.table.standing(LIAR)),
+            segments: vec![segment],
+            summary: Some(self.table.summary(LIAR)),
         })
     }
 }
@@ -214,13 +214,13 @@ fn a_bad_copy_on_record_gives_way_to_the_good_one_that_was_locked_before_it() {
     let (bad, liar) = (unsigned(&split.two), split.table.actor(LIAR));
     let locked = &split.table.records[A];
     assert!(matches!(locked.as_slice(), [Record::Locked { .. }]));
-    let chunk = Segment {
+    let segment = Segment {
         source: liar,
         proposals: vec![bad],
         certificate: Some(Arc::clone(&split.certificate)),
     };
     let delivered = Record::Delivered(split.two.message.dot());
-    split.table.records[A].extend([Record::Certified(chunk), delivered]);
+    split.table.records[A].extend([Record::Certified(segment), delivered]);
     split.table.restart(A);
     split.table.take_wire();
     keeps_its_promises(&mut split.table);
@@ -232,7 +232,7 @@ fn the_segments_of_an_answer_are_judged_one_by_one() {
     for bad_first in [true, false] {
         let mut table = Table::of(4);
         let (good, bad) = if bad_first { (1, 0) } else { (0, 1) };
-        let mut chunks = Vec::new();
+        let mut segments = Vec::new();
         for source in [0, 1] {
             let proposal = table.first(source, &[add(table.actor(source), 1, 7)]);
             let certificate = Some(table.certificate(&[0, 1, 3], &proposal));
@@ -242,22 +242,22 @@ fn the_segments_of_an_answer_are_judged_one_by_one() {
                 proposal
             };
             let (source, proposals) = (table.actor(source), vec![copy]);
-            chunks.push(Segment {
+            segments.push(Segment {
                 source,
                 proposals,
                 certificate,
             });
         }
         table.ask(C, LIAR);
-        let answer = Answer {
-            foundings: Vec::new(),
+        let answer = PullResponse {
+            proofs: Vec::new(),
             pruned: false,
-            segments: chunks,
-            standing: Some(table.standing(LIAR)),
+            segments,
+            summary: Some(table.summary(LIAR)),
         };
         let liar = table.actor(LIAR);
         table
-            .give(liar, C, Body::Answer(answer))
+            .give(liar, C, Body::PullResponse(answer))
             .expect("a good segment");
         assert!(has(&table, C, good) && !has(&table, C, bad));
         let why = VerifyError::BadSignature(BadSignature(table.actor(bad)));

@@ -42,7 +42,7 @@ fn signatures(table: &mut Table, ticks: u32) -> u64 {
 #[derive(Clone, Copy, Debug)]
 enum Doing {
     Nothing,
-    /// A change is authorised; it has reported and sits in the agreement.
+    /// A change is certified; it has reported and sits in the agreement.
     Frozen,
     /// It has asked for others' echoes.
     Proposing,

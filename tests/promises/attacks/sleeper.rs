@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::common::{Table, add, key};
 use bft_crdts::actor::Statement;
-use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Proposal, Request};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Proposal, PullRequest};
 use bft_crdts::dot::Head;
-use bft_crdts::membership::{Change, Founding, Generation};
+use bft_crdts::membership::{Change, Generation, GenerationProof};
 
 const SOURCE: usize = 0;
 const SLEEPER: usize = 3;
@@ -16,7 +16,7 @@ const RETIRED: [usize; 3] = [0, 1, 2];
 
 /// All have the first message of the source. The sleeper misses two more and the end of the
 /// generation.
-fn asleep() -> (Table, Arc<Founding>) {
+fn asleep() -> (Table, Arc<GenerationProof>) {
     let mut table = Table::of(4);
     table.add(SOURCE, 1);
     table.run(4);
@@ -27,7 +27,7 @@ fn asleep() -> (Table, Arc<Founding>) {
         table.carry(here);
     }
     for seat in RETIRED {
-        // The last ones hold an authorised change already.
+        // The last ones hold a certified change already.
         if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
             table.spend(seat, step);
         }
@@ -37,33 +37,33 @@ fn asleep() -> (Table, Arc<Founding>) {
         RETIRED.into_iter().for_each(|seat| table.tick(seat));
     }
     assert_eq!(table.replicas[SOURCE].generation().number(), 1);
-    let founding = founding(&mut table);
-    (table, founding)
+    let proof = proof(&mut table);
+    (table, proof)
 }
 
 /// What founded the generation that began.
-fn founding(table: &mut Table) -> Arc<Founding> {
+fn proof(table: &mut Table) -> Arc<GenerationProof> {
     table.take_wire();
-    let request = Request {
-        standing: None,
+    let request = PullRequest {
+        summary: None,
         known: Generation::GENESIS,
         held: BTreeMap::new(),
     };
-    let asked = table.give(key(77).actor(), SOURCE, Body::Request(request));
+    let asked = table.give(key(77).actor(), SOURCE, Body::PullRequest(request));
     asked.expect("a question");
     let mut wire = table.take_wire().into_iter();
     let answer = wire.find_map(|packet| match packet.body {
-        Body::Answer(answer) => Some(answer),
+        Body::PullResponse(answer) => Some(answer),
         _ => None,
     });
-    answer.expect("an answer").foundings.remove(0)
+    answer.expect("an answer").proofs.remove(0)
 }
 
-fn know(table: &mut Table, founding: &Arc<Founding>) {
+fn know(table: &mut Table, proof: &Arc<GenerationProof>) {
     let given = table.give(
         table.actor(SOURCE),
         SLEEPER,
-        Body::Founding(Arc::clone(founding)),
+        Body::GenerationProof(Arc::clone(proof)),
     );
     given.expect("a generation");
     table.take_wire();
@@ -96,9 +96,14 @@ enum Way {
 
 const WAYS: [Way; 3] = [Way::CertificateFirst, Way::ProposalFirst, Way::Echoes];
 
-/// The attacker brings the sleeper a forgery. Its founding, if any, comes after the first packet or
+/// The attacker brings the sleeper a forgery. Its proof, if any, comes after the first packet or
 /// before all.
-fn bring(table: &mut Table, way: Way, forgery: &Arc<Proposal>, late: Option<&Arc<Founding>>) {
+fn bring(
+    table: &mut Table,
+    way: Way,
+    forgery: &Arc<Proposal>,
+    late: Option<&Arc<GenerationProof>>,
+) {
     let from = table.actor(1);
     let proposal = Body::Proposal(Arc::clone(forgery));
     let certificate = Body::Certificate(table.certificate(&RETIRED, forgery));
@@ -112,9 +117,9 @@ fn bring(table: &mut Table, way: Way, forgery: &Arc<Proposal>, late: Option<&Arc
         // It may refuse.
         let _ = table.give(from, SLEEPER, body);
         if index == 0
-            && let Some(founding) = late
+            && let Some(proof) = late
         {
-            know(table, founding);
+            know(table, proof);
         }
     }
 }
@@ -131,12 +136,12 @@ fn whoever_knows_that_its_generation_is_over_delivers_nothing_that_its_retired_m
     for way in WAYS {
         for which in [0, 1] {
             for late in [false, true] {
-                let (mut table, founding) = asleep();
+                let (mut table, proof) = asleep();
                 let forgery = forgeries(&table).remove(which);
                 if !late {
-                    know(&mut table, &founding);
+                    know(&mut table, &proof);
                 }
-                bring(&mut table, way, &forgery, late.then_some(&founding));
+                bring(&mut table, way, &forgery, late.then_some(&proof));
                 assert!(!took(&table, &forgery), "{way:?} {which} {late}");
                 // It ends level with the others. What takes no other message's place they may
                 // certify anew.

@@ -4,34 +4,34 @@
 
 use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Record};
-use bft_crdts::membership::{self, Change, Said};
+use bft_crdts::membership::{self, Change, VoteKind};
 
 use crate::common::{Set, Table, recover};
 
 const SEATS: [usize; 4] = [0, 1, 2, 3];
 
 /// Whether the sender says so in its own name.
-fn says(packet: &Packet, what: impl Fn(&Said) -> bool) -> bool {
-    let Body::Speech { speech, .. } = &packet.body else {
+fn says(packet: &Packet, what: impl Fn(&VoteKind) -> bool) -> bool {
+    let Body::Agreement { message, .. } = &packet.body else {
         return false;
     };
-    let mut own = speech
-        .ballots
+    let mut own = message
+        .votes
         .iter()
-        .filter(|ballot| ballot.signer == packet.from);
-    own.any(|ballot| what(&ballot.statement.said))
+        .filter(|vote| vote.signer == packet.from);
+    own.any(|vote| what(&vote.statement.kind))
 }
 
 fn proposes(packet: &Packet) -> bool {
-    says(packet, |said| matches!(said, Said::Proposal { .. }))
+    says(packet, |said| matches!(said, VoteKind::Proposal { .. }))
 }
 
 fn prevotes(packet: &Packet) -> bool {
-    says(packet, |said| matches!(said, Said::Prevote(_)))
+    says(packet, |said| matches!(said, VoteKind::Prevote(_)))
 }
 
 fn precommits(packet: &Packet) -> bool {
-    says(packet, |said| matches!(said, Said::Precommit(_)))
+    says(packet, |said| matches!(said, VoteKind::Precommit(_)))
 }
 
 /// Delivers what is under way from one to another and `is`; the rest stays under way.
@@ -56,15 +56,15 @@ fn freeze_all(table: &mut Table) {
             table.spend(seat, step);
         }
     }
-    let mut speeches = Vec::new();
+    let mut votes = Vec::new();
     while let Some(packet) = table.wire.pop_front() {
-        if matches!(packet.body, Body::Speech { .. }) {
-            speeches.push(packet);
+        if matches!(packet.body, Body::Agreement { .. }) {
+            votes.push(packet);
         } else {
             table.hand_over(packet).expect("a correct member's packet");
         }
     }
-    table.wire.extend(speeches);
+    table.wire.extend(votes);
 }
 
 /// All know a quorum of prevotes for a value, and all have precommitted to none.
@@ -94,7 +94,7 @@ fn prevote_too_late(table: &mut Table) {
 }
 
 fn has_valid_value(records: &[Record]) -> bool {
-    let valid = |record: &Record| matches!(record, Record::Ballot(membership::Record::Valid(_)));
+    let valid = |record: &Record| matches!(record, Record::Agreement(membership::Record::Valid(_)));
     records.iter().any(valid)
 }
 
@@ -105,7 +105,7 @@ fn ends(crash: bool) {
     table.take_wire();
     prevote_too_late(&mut table);
     for seat in SEATS {
-        let precommitted = |record: &Record| matches!(record, Record::Ballot(membership::Record::Said(ballot)) if matches!(ballot.statement.said, Said::Precommit(Some(_))));
+        let precommitted = |record: &Record| matches!(record, Record::Agreement(membership::Record::Vote(vote)) if matches!(vote.statement.kind, VoteKind::Precommit(Some(_))));
         assert!(!table.records[seat].iter().any(precommitted));
         assert!(has_valid_value(&table.records[seat]));
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bft_crdts::actor::{Sig, Signed, Statement};
 use bft_crdts::codec::{Digest, Limits, NetworkId, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Certificate, Echo, Fault, Message, Packet, PacketError, Proposal, Record, Replica,
-    Standing, Step,
+    Body, Certificate, Echo, Fault, Message, Packet, PacketError, Proposal, Record, Replica, Step,
+    Summary,
 };
 use bft_crdts::dot::{Dot, Head, Seq};
 use bft_crdts::membership::{self, Change, Generation, Genesis, Seat};
@@ -135,7 +135,7 @@ impl Table {
     /// These members approve a change, and everything that follows happens.
     pub(crate) fn approve(&mut self, by: &[usize], change: Change) {
         for seat in by {
-            // The last ones hold an authorised change already, or have made it.
+            // The last ones hold a certified change already, or have made it.
             if let Ok(step) = self.replicas[*seat].approve(change) {
                 self.spend(*seat, step);
                 self.carry_all();
@@ -186,17 +186,17 @@ impl Table {
     /// that were asked.
     pub(crate) fn ask(&mut self, seat: usize, of: usize) {
         let (to, before) = (self.actor(of), self.wire.len());
-        let mut standing = self.standing(of).statement.clone();
+        let mut summary = self.summary(of).statement.clone();
         // More than it claimed before.
         let progress = self.replicas[seat].progress();
         let claimed = progress.iter().filter(|known| known.member == to);
         let claimed = claimed.map(|known| known.leads).sum::<u64>();
         let seq = Seq::new(claimed + u64::from(u32::MAX));
         let digest = Digest::from_bytes([0; 32]);
-        standing.frontier.insert(to, Head { seq, digest });
-        let claim = self.keys[of].sign(&self.network(), standing).into_claim();
-        let given = self.give(to, seat, Body::Receipt(Arc::new(claim)));
-        given.expect("a member's standing");
+        summary.frontier.insert(to, Head { seq, digest });
+        let claim = self.keys[of].sign(&self.network(), summary).into_claim();
+        let given = self.give(to, seat, Body::SummaryAck(Arc::new(claim)));
+        given.expect("a member's summary");
         self.tick(seat);
         let asked = |packet: &Packet| packet.to == to && packet.body.kind() == "request";
         assert!(self.wire.iter().skip(before).any(asked));
@@ -340,14 +340,14 @@ impl Table {
         })
     }
 
-    pub(crate) fn standing(&self, by: usize) -> Arc<Signed<Standing>> {
+    pub(crate) fn summary(&self, by: usize) -> Arc<Signed<Summary>> {
         let replica = &self.replicas[by];
-        let standing = Standing {
+        let summary = Summary {
             generation: replica.generation(),
             frontier: replica.frontier(),
             convicted: replica.convicted().keys().copied().collect(),
         };
-        Arc::new(self.keys[by].sign(&self.network(), standing).into_claim())
+        Arc::new(self.keys[by].sign(&self.network(), summary).into_claim())
     }
 }
 

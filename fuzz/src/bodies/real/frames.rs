@@ -73,11 +73,11 @@ fn judge(heard: &Heard) {
     }
 }
 
-/// A frame in the words of the wire: its length, its kind, what it says.
+/// A frame in the words of the wire: its length, and what it says.
 fn frame(heard: &Heard) -> Vec<u8> {
     let frame = match heard {
-        Heard::Greeting(address, book, guests) => encode(&(0u32, address, book, guests)),
-        Heard::Packet(packet) => encode(&(1u32, packet)),
+        Heard::Greeting(address, book, guests) => encode(&(address, book, guests)),
+        Heard::Packet(packet) => packet.encode_linked(),
     };
     let len = u32::try_from(frame.len()).expect("frames are short");
     [&len.to_le_bytes()[..], &frame].concat()
@@ -89,9 +89,11 @@ fn say(script: &mut Script<'_>, scene: &Scene) -> Vec<u8> {
         if script.is_over() {
             break;
         }
-        let said = match script.below(8) {
-            0 | 1 => Some(greeting(script, scene)),
-            _ => lie(script, scene),
+        // A greeting comes first, and a second one is none.
+        let greets = script.below(8) < if bytes.is_empty() { 7 } else { 1 };
+        let said = match greets {
+            true => Some(greeting(script, scene)),
+            false => lie(script, scene),
         };
         bytes.extend(said.iter().flat_map(frame));
     }
@@ -133,20 +135,21 @@ fn lie(script: &mut Script<'_>, scene: &Scene) -> Option<Heard> {
     Some(Heard::Packet(packet))
 }
 
-/// One frame of each kind, as it is said.
+/// A greeting, and after it one packet of each kind.
 pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let (ends, pool) = (ends(true), scenes().iter().flat_map(|scene| &scene.pool));
     let address = |text: &str| text.parse::<Address>().expect("an address");
     let own = Some(address("localhost:4433"));
     let others = [(ends.to, address("somewhere:4433"))].into();
     let greeting = Heard::Greeting(own, others, [ends.from].into());
-    let mut kinds: BTreeMap<&str, Vec<u8>> = [("greeting", frame(&greeting))].into();
+    let greeting = frame(&greeting);
+    let mut kinds: BTreeMap<&str, Vec<u8>> = [("greeting", greeting.clone())].into();
     for packet in pool {
         let mut packet = packet.clone();
         (packet.from, packet.to) = (ends.from, ends.to);
         kinds
             .entry(packet.body.kind())
-            .or_insert_with(|| frame(&Heard::Packet(packet)));
+            .or_insert_with(|| [greeting.clone(), frame(&Heard::Packet(packet))].concat());
     }
     let seed = |(kind, bytes): (&str, _)| ("frames", format!("frame-{kind}"), bytes);
     kinds.into_iter().map(seed).collect()

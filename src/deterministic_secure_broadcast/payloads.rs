@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::message::Entry;
-use super::packet::{Body, Want};
+use super::packet::{Body, FetchPayloads};
 use super::step::{Record, Step};
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits};
@@ -20,6 +20,9 @@ use crate::traits::WireAlgorithm;
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Whether we have these messages; those that are missing are asked for.
+    ///
+    /// Each is asked for once here, of all members; [`repeat_fetches`](Self::repeat_fetches) asks
+    /// again on ticks.
     pub(super) fn holds_payloads(&mut self, payloads: Vec<(Dot, Digest)>, step: &mut Step) -> bool {
         let missing = payloads
             .into_iter()
@@ -35,11 +38,11 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// What was asked for and did not come is asked for again: also of who left, as what the
     /// boundary adopted may be held by the members before alone.
-    pub(super) fn repeat_wants(&mut self, step: &mut Step) {
+    pub(super) fn repeat_fetches(&mut self, step: &mut Step) {
         let mut wanted = std::mem::take(&mut self.closing.wanted);
         wanted.retain(|(dot, digest)| self.message(dot, digest).is_none());
         let urgent = self.closing.agreement.is_some();
-        if !wanted.is_empty() && (urgent || self.closing.want.fire(self.now)) {
+        if !wanted.is_empty() && (urgent || self.closing.fetch.fire(self.now)) {
             let payloads: Vec<_> = wanted.iter().copied().collect();
             self.ask(&payloads, &self.history.recent_members(), step);
         }
@@ -47,14 +50,16 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Asks for messages, as many at once as a packet may name.
+    ///
+    /// The messages come as proposals, one packet each.
     fn ask(&self, payloads: &[(Dot, Digest)], whom: &[Actor], step: &mut Step) {
         for piece in payloads.chunks(self.limits().lanes as usize) {
-            let want = Want {
+            let fetch = FetchPayloads {
                 value: None,
                 payloads: piece.to_vec(),
             };
             for actor in whom {
-                self.send(*actor, Body::Want(want.clone()), step);
+                self.send(*actor, Body::FetchPayloads(fetch.clone()), step);
             }
         }
     }
@@ -68,6 +73,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Whether all messages are here that the boundary adopted, or what was delivered in their
     /// places.
+    ///
+    /// As long as it says no, our summary names the generation before, so that no member that
+    /// leaves counts on us.
     pub(super) fn holds_adopted(&self) -> bool {
         let mut adopted = self
             .history
@@ -109,12 +117,14 @@ impl<A: WireAlgorithm> Replica<A> {
             && let Some(lane) = self.lanes.get_mut(&dot.source)
         {
             lane.carried = Some(entry.clone());
-            self.peers.standing.outdate();
+            self.peers.summary.outdate();
         }
         self.closing.payloads.insert(entry.digest, entry);
     }
 
     /// Puts a message that we hold on record, unless it is.
+    ///
+    /// Panics when we do not hold it: whoever names a value has asked for all that it adopts.
     pub(super) fn keep_message(&mut self, dot: &Dot, digest: &Digest, step: &mut Step) {
         let lane = self.lanes.get(&dot.source);
         let recorded = lane.is_some_and(|lane| lane.has_recorded(dot.seq, digest));
@@ -131,8 +141,13 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Serves messages and a value to whoever asks, once each: what is asked for proves itself by
     /// its digest.
-    pub(super) fn handle_want(&mut self, from: Actor, want: &Want, step: &mut Step) {
-        if let Some(candidate) = want
+    pub(super) fn handle_fetch_payloads(
+        &mut self,
+        from: Actor,
+        fetch: &FetchPayloads,
+        step: &mut Step,
+    ) {
+        if let Some(candidate) = fetch
             .value
             .and_then(|digest| self.closing.candidate(&digest))
         {
@@ -142,7 +157,7 @@ impl<A: WireAlgorithm> Replica<A> {
         // Anybody can ask, and write to whom the answer goes: each message once, and no more than
         // an answer holds.
         let mut room = self.limits().packet_bytes as usize;
-        let asked: BTreeSet<_> = want.payloads.iter().collect();
+        let asked: BTreeSet<_> = fetch.payloads.iter().collect();
         for (dot, digest) in asked {
             let Some(entry) = self.message(dot, digest) else {
                 continue;

@@ -45,20 +45,22 @@ impl fmt::Display for Round {
     }
 }
 
-/// What a member says in a round of the agreement that ends a generation.
+/// What a member signs in a round of the agreement that ends a generation: a prevote, a
+/// precommit, or, if it coordinates the round, the proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ballot {
+pub struct Vote {
     /// The generation that ends.
     pub generation: Generation,
     /// The attempt.
     pub round: Round,
-    /// What is said: a correct member says at most one thing of each kind in a round.
-    pub said: Said,
+    /// What is said: a correct member signs at most one vote of each kind in a round.
+    pub kind: VoteKind,
 }
 
-/// One of the three things that are said in a round. Values are named by their digests.
+/// One of the three things that are said in a round, and of which value. Values are named by their
+/// digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Said {
+pub enum VoteKind {
     /// The coordinator proposes a value; if a quorum prevoted it in an earlier round, the newest
     /// such.
     Proposal {
@@ -74,7 +76,7 @@ pub enum Said {
     Precommit(Option<Digest>),
 }
 
-impl Said {
+impl VoteKind {
     /// Whether both are of one kind.
     #[must_use]
     pub fn alike(&self, other: &Self) -> bool {
@@ -91,39 +93,39 @@ impl Said {
     }
 }
 
-impl Statement for Ballot {
-    const DOMAIN: Domain = Domain::Ballot;
+impl Statement for Vote {
+    const DOMAIN: Domain = Domain::Vote;
 }
 
-impl Exclusive for Ballot {
+impl Exclusive for Vote {
     fn excludes(&self, other: &Self, _: &Actor) -> bool {
         (self.generation, self.round) == (other.generation, other.round)
-            && self.said.alike(&other.said)
-            && self.said != other.said
+            && self.kind.alike(&other.kind)
+            && self.kind != other.kind
     }
 }
 
 /// What one packet of the agreement carries: claims, each signed by whom it binds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Speech {
+pub struct AgreementMessage {
     /// The sender's own statements of its round, and the precommits with which it left the last
     /// one.
-    pub ballots: Vec<Signed<Ballot>>,
+    pub votes: Vec<Signed<Vote>>,
     /// Quorums of prevotes: of the sender's valid round, and of the one that its proposal names. Or
     /// the decision.
-    pub quorums: Vec<Arc<Certificate<Ballot>>>,
+    pub quorums: Vec<Arc<Certificate<Vote>>>,
 }
 
-impl Speech {
+impl AgreementMessage {
     /// Statements of its own that a speaker passes on, at most; besides those, one a seat.
     pub const OWN: usize = 3;
-    /// Quorums in one speech, at most.
+    /// Quorums in one message, at most.
     pub const QUORUMS: usize = 2;
 
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ballots.is_empty() && self.quorums.is_empty()
+        self.votes.is_empty() && self.quorums.is_empty()
     }
 }
 
@@ -132,12 +134,12 @@ impl Speech {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// It said this.
-    Said(Signed<Ballot>),
+    Vote(Signed<Vote>),
     /// A quorum prevoted this: the valid value and its round.
-    Valid(Arc<Certificate<Ballot>>),
+    Valid(Arc<Certificate<Vote>>),
     /// A quorum precommitted in one round, this or that, and the member went on to the next: who is
     /// behind follows by these.
-    Left(Vec<Signed<Ballot>>),
+    Left(Vec<Signed<Vote>>),
 }
 
 impl Record {
@@ -145,8 +147,8 @@ impl Record {
     #[must_use]
     pub fn value(&self) -> Option<Digest> {
         match self {
-            Self::Said(ballot) => ballot.statement.said.value(),
-            Self::Valid(quorum) => quorum.statement.said.value(),
+            Self::Vote(vote) => vote.statement.kind.value(),
+            Self::Valid(quorum) => quorum.statement.kind.value(),
             Self::Left(_) => None,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A value is judged on facts about it alone, never on the judge's own position: the agreement
 //! needs the same answer of all correct members. What follows from the value and the last boundary
-//! is checked here. What needs lanes, payloads and the algorithm is returned as [`Obligations`],
+//! is checked here. What needs lanes, payloads and the algorithm is returned as [`Preconditions`],
 //! for the broadcast to fulfil before it calls the value good.
 //!
 //! A value that adopts what no correct member can have echoed is bad. That too is judged by the
@@ -20,10 +20,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::agreement::{Ballot, Said};
+use super::agreement::{Vote, VoteKind};
 use super::boundary::{Boundary, Seal, head};
 use super::certificate::{Certificate, CertificateError, QuorumCertificate};
-use super::change::{Authorisation, Authorised, CHANGES, ChangeError, ChangeKey, members_after};
+use super::change::{
+    CHANGES, CertifiedChange, ChangeCertificate, ChangeError, ChangeKey, members_after,
+};
 use super::committee::{Committee, CommitteeError, VerifyError};
 use super::echo::Echo;
 use super::report::{Mark, Report, ReportError};
@@ -33,28 +35,28 @@ use crate::dot::{Dot, Frontier};
 
 /// What a coordinator puts together before it knows the state at the new frontier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
+pub struct GenerationDraft {
     /// The digest of the value before.
     pub parent: Digest,
     /// The changes with their approvals, in the order of their keys. None of them can be left out:
     /// one that is carried counts.
-    pub changes: Vec<Authorisation>,
+    pub changes: Vec<ChangeCertificate>,
     /// What members reported, in the order of their keys; a quorum or more.
     pub reports: Vec<Signed<Report>>,
 }
 
-/// The value that founds a generation.
+/// The value that the agreement decides: it founds the next generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Value {
+pub struct GenerationProposal {
     /// Who and what it rests on.
-    pub terms: Terms,
+    pub draft: GenerationDraft,
     /// The digest of the snapshot of the state at the new frontier.
     pub state: Digest,
 }
 
 /// What remains to be shown before a value is good, by whoever has the lanes and the algorithm.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obligations {
+pub struct Preconditions {
     /// Heads that must be held certified, with every message of their lanes from the last frontier
     /// on. A liar reports heads that nobody certified.
     pub heads: Frontier,
@@ -64,27 +66,28 @@ pub struct Obligations {
     pub state: Digest,
 }
 
-/// The boundary that a value founds, if its obligations are fulfilled or a quorum decided it.
+/// A value that passed its check: the boundary that it founds, if its preconditions are fulfilled
+/// or a quorum decided it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Succession {
+pub struct CheckedProposal {
     /// Where the next generation begins.
     pub next: Boundary,
     /// What the value alone does not show.
-    pub obligations: Obligations,
+    pub preconditions: Preconditions,
 }
 
-impl Terms {
-    /// The terms that these changes and reports make: of more than [`CHANGES`] changes the first,
+impl GenerationDraft {
+    /// What these changes and reports make: of more than [`CHANGES`] changes the first,
     /// of two reports by one member the first, and of reports that do not fit
     /// [`Limits::value_bytes`](crate::codec::Limits::value_bytes) together the shortest. Those of
     /// correct members fit, if they are no more than a quorum.
     #[must_use]
     pub fn gather<'a>(
         last: &Boundary,
-        changes: impl IntoIterator<Item = &'a Authorised>,
+        changes: impl IntoIterator<Item = &'a CertifiedChange>,
         reports: impl IntoIterator<Item = &'a Verified<Report>>,
     ) -> Self {
-        let mut by_key: BTreeMap<ChangeKey, Authorisation> = BTreeMap::new();
+        let mut by_key: BTreeMap<ChangeKey, ChangeCertificate> = BTreeMap::new();
         for change in changes {
             let claim = change.claim();
             by_key.entry(claim.change.key()).or_insert(claim);
@@ -94,13 +97,13 @@ impl Terms {
             let claim = Signed::clone(report);
             by_member.entry(claim.signer).or_insert(claim);
         }
-        let mut terms = Self {
+        let mut draft = Self {
             parent: last.value(),
             changes: by_key.into_values().take(CHANGES).collect(),
             reports: Vec::new(),
         };
-        terms.add_shortest(last, by_member.into_values().collect());
-        terms
+        draft.add_shortest(last, by_member.into_values().collect());
+        draft
     }
 
     /// Adds as many reports as the rest leaves room for, the shortest first.
@@ -120,9 +123,9 @@ impl Terms {
     /// The lane-wise maximum of the last frontier and the reported heads.
     ///
     /// # Errors
-    /// [`ValueError::Heads`] when two heads of one lane have the same number and cannot both be
-    /// certified.
-    pub fn frontier(&self, last: &Boundary) -> Result<Frontier, ValueError> {
+    /// [`GenerationProposalError::Heads`] when two heads of one lane have the same number and
+    /// cannot both be certified.
+    pub fn frontier(&self, last: &Boundary) -> Result<Frontier, GenerationProposalError> {
         let reported = || {
             self.reports
                 .iter()
@@ -139,7 +142,7 @@ impl Terms {
         for (source, head) in reported() {
             let end = frontier.get(source);
             if end.is_some_and(|end| end.seq == head.seq && end.digest != head.digest) {
-                return Err(ValueError::Heads(*source));
+                return Err(GenerationProposalError::Heads(*source));
             }
         }
         Ok(frontier)
@@ -149,54 +152,57 @@ impl Terms {
     /// [`frontier`](Self::frontier).
     ///
     /// # Errors
-    /// [`ValueError`] when a reported lock is not its source's.
+    /// [`GenerationProposalError`] when a reported lock is not its source's.
     pub fn adopted(
         &self,
         last: &Boundary,
         frontier: &Frontier,
-    ) -> Result<BTreeMap<Actor, Signed<Echo>>, ValueError> {
+    ) -> Result<BTreeMap<Actor, Signed<Echo>>, GenerationProposalError> {
         let (adopted, _) = Union::of(self, last, frontier)?.split();
         Ok(adopted)
     }
 
-    /// The value with these terms, when the state at [`Terms::frontier`] has this digest.
+    /// The value with this draft, when the state at [`GenerationDraft::frontier`] has this digest.
     #[must_use]
-    pub fn with_state(self, state: Digest) -> Value {
-        Value { terms: self, state }
+    pub fn with_state(self, state: Digest) -> GenerationProposal {
+        GenerationProposal { draft: self, state }
     }
 
-    fn check_changes(&self, last: &Boundary) -> Result<Arc<Committee>, ValueError> {
-        let key = |claim: &Authorisation| claim.change.key();
+    fn check_changes(&self, last: &Boundary) -> Result<Arc<Committee>, GenerationProposalError> {
+        let key = |claim: &ChangeCertificate| claim.change.key();
         if self.changes.len() > CHANGES || !ascending(&self.changes, key) {
-            return Err(ValueError::Changes);
+            return Err(GenerationProposalError::Changes);
         }
         for change in &self.changes {
             change.verify(last)?;
         }
         let keys: Vec<ChangeKey> = self.changes.iter().map(key).collect();
-        let members = members_after(last, &keys).ok_or(ValueError::NoChange)?;
-        let generation = last.generation().next().ok_or(ValueError::Exhausted)?;
+        let members = members_after(last, &keys).ok_or(GenerationProposalError::NoChange)?;
+        let generation = last
+            .generation()
+            .next()
+            .ok_or(GenerationProposalError::Exhausted)?;
         let committee = Committee::new(generation, &members, last.limits())?;
         Ok(Arc::new(committee))
     }
 
-    fn check_reports(&self, last: &Boundary) -> Result<(), ValueError> {
+    fn check_reports(&self, last: &Boundary) -> Result<(), GenerationProposalError> {
         if !ascending(&self.reports, |claim| claim.signer) {
-            return Err(ValueError::Reports);
+            return Err(GenerationProposalError::Reports);
         }
         if self.reports.len() < last.committee().quorum() {
-            return Err(ValueError::TooFewReports);
+            return Err(GenerationProposalError::TooFewReports);
         }
         for claim in &self.reports {
             let shape = claim.statement.check_shape(last);
-            shape.map_err(|error| ValueError::Report(claim.signer, error))?;
+            shape.map_err(|error| GenerationProposalError::Report(claim.signer, error))?;
             last.committee().verify(last.network(), claim.clone())?;
         }
         Ok(())
     }
 }
 
-impl Value {
+impl GenerationProposal {
     /// The digest that is agreed on, and that the next value names as its parent.
     #[must_use]
     pub fn digest(&self, network: &NetworkId) -> Digest {
@@ -206,18 +212,18 @@ impl Value {
     /// What this value makes of the last boundary, if it is one.
     ///
     /// # Errors
-    /// [`ValueError`]: then it is bad for everybody.
-    pub fn check(&self, last: &Boundary) -> Result<Succession, ValueError> {
-        if self.terms.parent != last.value() {
-            return Err(ValueError::Parent);
+    /// [`GenerationProposalError`]: then it is bad for everybody.
+    pub fn check(&self, last: &Boundary) -> Result<CheckedProposal, GenerationProposalError> {
+        if self.draft.parent != last.value() {
+            return Err(GenerationProposalError::Parent);
         }
         if encoded_len(self) > last.limits().value_bytes() as usize {
-            return Err(ValueError::TooLong);
+            return Err(GenerationProposalError::TooLong);
         }
-        let committee = self.terms.check_changes(last)?;
-        self.terms.check_reports(last)?;
-        let frontier = self.terms.frontier(last)?;
-        let (adopted, sealed) = Union::of(&self.terms, last, &frontier)?.split();
+        let committee = self.draft.check_changes(last)?;
+        self.draft.check_reports(last)?;
+        let frontier = self.draft.frontier(last)?;
+        let (adopted, sealed) = Union::of(&self.draft, last, &frontier)?.split();
         let next = Boundary {
             network: *last.network(),
             limits: Arc::clone(&last.limits),
@@ -228,12 +234,15 @@ impl Value {
             sealed,
             state: self.state,
         };
-        let obligations = Obligations::of(last, &next);
-        Ok(Succession { next, obligations })
+        let preconditions = Preconditions::of(last, &next);
+        Ok(CheckedProposal {
+            next,
+            preconditions,
+        })
     }
 }
 
-impl Obligations {
+impl Preconditions {
     fn of(last: &Boundary, next: &Boundary) -> Self {
         let moved = next
             .frontier
@@ -257,7 +266,11 @@ struct Union {
 impl Union {
     /// The last boundary's locks and seals stay as they are: nobody correct echoed anything else
     /// there, so that no other report counts.
-    fn of(terms: &Terms, last: &Boundary, frontier: &Frontier) -> Result<Self, ValueError> {
+    fn of(
+        draft: &GenerationDraft,
+        last: &Boundary,
+        frontier: &Frontier,
+    ) -> Result<Self, GenerationProposalError> {
         let next = |dot: &Dot| {
             let head = head(last.network(), frontier, &dot.source);
             dot.seq.follows(head.seq)
@@ -276,7 +289,7 @@ impl Union {
         {
             union.echoes(lock).insert(lock.statement.digest, *lock);
         }
-        let marks = terms
+        let marks = draft
             .reports
             .iter()
             .flat_map(|report| report.statement.marks.values());
@@ -289,7 +302,11 @@ impl Union {
         Ok(union)
     }
 
-    fn count(&mut self, echo: &Signed<Echo>, network: &NetworkId) -> Result<(), ValueError> {
+    fn count(
+        &mut self,
+        echo: &Signed<Echo>,
+        network: &NetworkId,
+    ) -> Result<(), GenerationProposalError> {
         if let Vacant(free) = self.echoes(echo).entry(echo.statement.digest) {
             let key = echo.signer.public_key()?;
             echo.verify(network, &key)?;
@@ -319,34 +336,34 @@ impl Union {
 /// A value and the proof that a quorum decided it: the one record from which a generation is
 /// installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Founding {
+pub struct GenerationProof {
     /// What was decided.
-    pub value: Arc<Value>,
+    pub value: Arc<GenerationProposal>,
     /// Precommits of one round for it, by a quorum of the generation before: the generation
     /// certificate.
-    pub certificate: Arc<Certificate<Ballot>>,
+    pub certificate: Arc<Certificate<Vote>>,
 }
 
-impl Founding {
+impl GenerationProof {
     /// The boundary after `last`. Nothing remains to be shown: of the quorum that decided, correct
-    /// members fulfilled the value's obligations.
+    /// members fulfilled the value's preconditions.
     ///
     /// # Errors
-    /// [`FoundingError`].
-    pub fn verify(&self, last: &Boundary) -> Result<Boundary, FoundingError> {
+    /// [`GenerationProofError`].
+    pub fn verify(&self, last: &Boundary) -> Result<Boundary, GenerationProofError> {
         let decided = decided(last, &self.certificate)?;
         if *decided != self.value.digest(last.network()) {
-            return Err(FoundingError::OtherValue);
+            return Err(GenerationProofError::OtherValue);
         }
         let certificate = Arc::clone(&self.certificate);
         last.committee()
-            .certify(last.network(), certificate, |_| None)?;
+            .certify(last.network(), certificate, |_, _| false)?;
         Ok(self.value.check(last)?.next)
     }
 
     /// The record of a decision just reached on a value held here.
     #[must_use]
-    pub fn of(value: Arc<Value>, certificate: &QuorumCertificate<Ballot>) -> Self {
+    pub fn of(value: Arc<GenerationProposal>, certificate: &QuorumCertificate<Vote>) -> Self {
         Self {
             value,
             certificate: certificate.claim(),
@@ -358,12 +375,12 @@ impl Founding {
 /// `last`.
 fn decided<'a>(
     last: &Boundary,
-    certificate: &'a Certificate<Ballot>,
-) -> Result<&'a Digest, FoundingError> {
-    let ballot = &certificate.statement;
-    match &ballot.said {
-        Said::Precommit(Some(value)) if ballot.generation == last.generation() => Ok(value),
-        _ => Err(FoundingError::NoDecision),
+    certificate: &'a Certificate<Vote>,
+) -> Result<&'a Digest, GenerationProofError> {
+    let vote = &certificate.statement;
+    match &vote.kind {
+        VoteKind::Precommit(Some(value)) if vote.generation == last.generation() => Ok(value),
+        _ => Err(GenerationProofError::NoDecision),
     }
 }
 
@@ -374,7 +391,7 @@ fn ascending<T, K: Ord>(items: &[T], key: impl Fn(&T) -> K) -> bool {
 /// Why a value is bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ValueError {
+pub enum GenerationProposalError {
     /// It does not follow this boundary.
     #[error("the value has another parent")]
     Parent,
@@ -384,7 +401,7 @@ pub enum ValueError {
     /// Too many changes, or not in the order of their keys.
     #[error("too many changes, or out of order")]
     Changes,
-    /// A change cannot be made or is not authorised.
+    /// A change cannot be made or is not certified.
     #[error(transparent)]
     Change(#[from] ChangeError),
     /// No change takes effect.
@@ -422,7 +439,7 @@ pub enum ValueError {
 /// Why a generation does not follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FoundingError {
+pub enum GenerationProofError {
     /// The certificate is no decision of this generation.
     #[error("no decision of this generation")]
     NoDecision,
@@ -434,5 +451,5 @@ pub enum FoundingError {
     Certificate(#[from] CertificateError),
     /// The value is bad.
     #[error(transparent)]
-    Value(#[from] ValueError),
+    Value(#[from] GenerationProposalError),
 }
