@@ -124,9 +124,9 @@ pub enum LinkError {
     /// A wish to be let in, in another's name.
     #[error("a wish in another's name")]
     Misaddressed,
-    /// A packet that those without a seat may not send.
-    #[error("only questions are taken from those without a seat")]
-    NoSeat,
+    /// The other end may have no link any more.
+    #[error("nobody who may have a link")]
+    NotAdmitted,
 }
 
 /// Why nobody was reached at an address, the one that tells most last.

@@ -101,45 +101,42 @@ impl Hearing {
         }
     }
 
-    /// The most bytes that a frame of one in this role has.
+    /// The most bytes that a frame has.
     ///
     /// Asked before a frame is read, when nothing but its length is here.
-    pub(super) fn limit(&self, role: Role) -> usize {
-        let all = match self.greeted {
+    pub(super) fn limit(&self) -> usize {
+        match self.greeted {
             false => GREETING,
             true => self.limits.packet_bytes as usize,
-        };
-        match role {
-            Role::Peer => all,
-            Role::Observer => all.min(QUESTION + self.limits.lanes as usize * LANE),
         }
     }
 
-    /// The next frame, which `role` may say.
+    /// Whether a frame of so many bytes is worth reading, of one in this role.
+    pub(super) fn is_heard(&self, len: usize, role: Role) -> bool {
+        let question = QUESTION + self.limits.lanes as usize * LANE;
+        !self.greeted || role == Role::Peer || len <= question
+    }
+
+    /// The next frame; `None` for what `role` may not say.
+    ///
+    /// That is passed over and not punished: a correct newcomer that has begun a generation speaks
+    /// as a member to those that have not.
     ///
     /// The bounds of a packet's parts are asked by the replica.
     ///
     /// # Errors
     /// [`LinkError`]; then the connection is closed. A correct peer never gives a reason.
-    pub(super) fn hear(&mut self, bytes: &[u8], role: Role) -> Result<Frame, LinkError> {
+    pub(super) fn hear(&mut self, bytes: &[u8], role: Role) -> Result<Option<Frame>, LinkError> {
         if !std::mem::replace(&mut self.greeted, true) {
-            return Hello::decode(bytes).map(Frame::Hello);
+            return Hello::decode(bytes).map(Frame::Hello).map(Some);
         }
         let packet = Packet::decode_linked(bytes, self.from, self.to, &self.limits)?;
-        self.judge(&packet.body, role)?;
-        Ok(Frame::Packet(packet))
-    }
-
-    /// # Errors
-    /// [`LinkError::Misaddressed`] for a wish in another's name; [`LinkError::NoSeat`] for what the
-    /// role may not say.
-    fn judge(&self, body: &Body, role: Role) -> Result<(), LinkError> {
-        match body {
+        match &packet.body {
             // Nobody asks to be let in for another: the newcomers of whom a member may speak would
             // be as many as it likes.
             Body::Enter(entry) if entry.signer != self.from => Err(LinkError::Misaddressed),
-            body if role.may_say(body) => Ok(()),
-            _ => Err(LinkError::NoSeat),
+            body if role.may_say(body) => Ok(Some(Frame::Packet(packet))),
+            _ => Ok(None),
         }
     }
 }
@@ -184,4 +181,14 @@ pub(super) async fn body(stream: &mut RecvStream, len: usize) -> Result<Vec<u8>,
         frame.extend_from_slice(&chunk.bytes);
     }
     Ok(frame)
+}
+
+/// Passes over so many bytes and keeps none.
+pub(super) async fn skip(stream: &mut RecvStream, mut len: usize) -> Result<(), LinkError> {
+    while len > 0 {
+        let chunk = stream.read_chunk(len, true).await;
+        let chunk = chunk.map_err(|_| LinkError::Lost)?.ok_or(LinkError::Lost)?;
+        len -= chunk.bytes.len();
+    }
+    Ok(())
 }

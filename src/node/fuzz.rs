@@ -44,11 +44,18 @@ pub fn overhear(
     let mut hearing = Hearing::new(limits, ends.from, ends.to);
     let mut heard = Vec::new();
     while !bytes.is_empty() {
-        match next(&mut bytes, hearing.limit(role)).and_then(|frame| hearing.hear(frame, role)) {
-            Ok(Frame::Hello(hello)) => {
+        let frame = next(&mut bytes, hearing.limit()).and_then(|frame| {
+            match hearing.is_heard(frame.len(), role) {
+                true => hearing.hear(frame, role),
+                false => Ok(None),
+            }
+        });
+        match frame {
+            Ok(Some(Frame::Hello(hello))) => {
                 heard.push(Heard::Greeting(hello.address, hello.book, hello.guests));
             }
-            Ok(Frame::Packet(packet)) => heard.push(Heard::Packet(packet)),
+            Ok(Some(Frame::Packet(packet))) => heard.push(Heard::Packet(packet)),
+            Ok(None) => {}
             Err(error) => return (heard, Err(error)),
         }
     }

@@ -7,8 +7,25 @@ use std::time::{Duration, Instant};
 ///
 /// Some fifty small frames a second. In long ones no more than three hundred signatures fit, of 64
 /// bytes each: to check them takes a hundredth of one processor or two.
-const PAUSE: Duration = Duration::from_millis(10);
-const BYTE: Duration = Duration::from_micros(50);
+const FORGED: Pace = Pace {
+    pause: Duration::from_millis(10),
+    byte: Duration::from_micros(50),
+};
+
+/// After a greeting, or a frame that is not heard.
+///
+/// A correct one has few of them and hardly waits. As fast as they can be read, greetings of a
+/// thousand addresses would take a processor, and so would packets of somebody without a seat.
+const IDLE: Pace = Pace {
+    pause: Duration::from_millis(1),
+    byte: Duration::from_micros(1),
+};
+
+/// The time for a frame.
+struct Pace {
+    pause: Duration,
+    byte: Duration,
+}
 
 /// What is known of how one actor speaks, on whatever connection.
 ///
@@ -21,8 +38,15 @@ pub(super) struct Heard(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     last: Option<Instant>,
-    /// When its next frame is read; `None` as long as it has not forged.
+    forges: bool,
+    /// When its next frame is read; `None` as long as it has never had to wait.
     next: Option<Instant>,
+}
+
+impl Pace {
+    fn of(&self, len: usize) -> Duration {
+        self.pause + self.byte * u32::try_from(len).unwrap_or(u32::MAX)
+    }
 }
 
 impl Heard {
@@ -37,15 +61,25 @@ impl Heard {
 
     /// It forges.
     pub(super) fn slow_down(&self) {
-        self.lock().next.get_or_insert_with(Instant::now);
+        let mut state = self.lock();
+        state.forges = true;
+        state.next.get_or_insert_with(Instant::now);
+    }
+
+    /// It said so many bytes from which nothing follows.
+    pub(super) fn note_idle(&self, len: usize) {
+        let mut state = self.lock();
+        let now = Instant::now();
+        state.next = Some(state.next.unwrap_or(now).max(now) + IDLE.of(len));
     }
 
     /// When its next frame is read, which has so many bytes; `None` for at once.
     pub(super) fn turn(&self, len: usize) -> Option<Instant> {
         let mut state = self.lock();
-        let next = state.next.as_mut()?;
-        let turn = (*next).max(Instant::now());
-        *next = turn + PAUSE + BYTE * u32::try_from(len).unwrap_or(u32::MAX);
+        let turn = state.next?.max(Instant::now());
+        if state.forges {
+            state.next = Some(turn + FORGED.of(len));
+        }
         Some(turn)
     }
 
@@ -65,9 +99,23 @@ mod tests {
         heard.slow_down();
         let first = heard.turn(1000).expect("slow");
         let second = heard.turn(0).expect("slow");
-        assert_eq!(second - first, PAUSE + 1000 * BYTE);
+        assert_eq!(second - first, FORGED.pause + 1000 * FORGED.byte);
         heard.slow_down();
         let third = heard.turn(0).expect("slow");
-        assert_eq!(third - second, PAUSE, "as slow as before");
+        assert_eq!(third - second, FORGED.pause, "as slow as before");
+    }
+
+    #[test]
+    fn who_says_what_nothing_follows_from_is_read_later_and_then_as_before() {
+        let heard = Heard::default();
+        let said = Instant::now();
+        (0..100).for_each(|_| heard.note_idle(99_000));
+        let next = heard.turn(1 << 20).expect("later");
+        assert!(next - said >= Duration::from_secs(10));
+        assert_eq!(
+            heard.turn(1 << 20),
+            Some(next),
+            "what is heard takes no time"
+        );
     }
 }

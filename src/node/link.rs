@@ -92,11 +92,11 @@ impl Link {
                     none.insert(opened.map_err(|_| LinkError::Lost)?)
                 }
             };
-            let Some(len) = frame::length(stream, self.hearing.limit(Role::Peer)).await? else {
+            let Some(len) = frame::length(stream, self.hearing.limit()).await? else {
                 return Ok(None);
             };
             let bytes = frame::body(stream, len).await?;
-            if let Frame::Packet(packet) = self.hearing.hear(&bytes, Role::Peer)? {
+            if let Some(Frame::Packet(packet)) = self.hearing.hear(&bytes, Role::Peer)? {
                 return Ok(Some(packet));
             }
         }

@@ -71,20 +71,25 @@ impl Listener {
 
     /// The order matters. The length is judged by the role that the other end has now, before
     /// anything is read; its turn comes, and its share of the room is taken, before the bytes are;
-    /// and the role is asked again after, as it may have changed while we waited.
+    /// and the role is asked again after, as it may have changed while we waited. What the role
+    /// may not say is passed over.
     ///
     /// # Errors
-    /// [`LinkError::Lost`] when the stream breaks off, [`LinkError::NoSeat`] when the other end may
+    /// [`LinkError::Lost`] when the stream breaks off, [`LinkError::NotAdmitted`] when the other end may
     /// have no link any more, else what was wrong with a frame.
     async fn read(&self, stream: &mut RecvStream) -> Result<(), LinkError> {
         let mut hearing = Hearing::new(self.links.limits(), self.actor, self.links.actor());
         loop {
-            let limit = hearing.limit(self.role()?);
-            let Some(len) = frame::length(stream, limit).await? else {
+            let Some(len) = frame::length(stream, hearing.limit()).await? else {
                 return Ok(());
             };
             if let Some(turn) = self.heard.turn(len) {
                 tokio::time::sleep_until(turn.into()).await;
+            }
+            if !hearing.is_heard(len, self.role()?) {
+                self.heard.note_idle(len);
+                frame::skip(stream, len).await?;
+                continue;
             }
             let share = self.links.share(len);
             let room = Arc::clone(&self.room).acquire_many_owned(share).await;
@@ -94,8 +99,12 @@ impl Listener {
             let frame = hearing.hear(&bytes, self.role()?)?;
             self.heard.note();
             match frame {
-                Frame::Hello(hello) => self.greet(hello)?,
-                Frame::Packet(packet) => {
+                None => self.heard.note_idle(len),
+                Some(Frame::Hello(hello)) => {
+                    self.heard.note_idle(len);
+                    self.greet(hello)?;
+                }
+                Some(Frame::Packet(packet)) => {
                     let arrival = Arrival {
                         packet,
                         _room: room,
@@ -113,7 +122,7 @@ impl Listener {
         } else {
             self.links.admit(&self.actor)
         };
-        role.ok_or(LinkError::NoSeat)
+        role.ok_or(LinkError::NotAdmitted)
     }
 
     /// Whom we know or wanted to speak to may tell where it listens, or there would be no end of

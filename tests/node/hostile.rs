@@ -37,6 +37,15 @@ fn fetch(from: Actor, to: Actor) -> Packet {
     Packet { from, to, body }
 }
 
+/// Asks for a snapshot and has it.
+async fn asks(link: &mut Link, stranger: &SigningActor, node: &Node<Set>) {
+    let asked = link.send(fetch(stranger.actor(), node.actor())).await;
+    asked.expect("sent");
+    let answer = timeout(SOON, link.receive()).await.expect("in time");
+    let answer = answer.expect("a packet");
+    assert_eq!(answer.map(|packet| packet.body.kind()), Some("snapshot"));
+}
+
 async fn works(nodes: &[Node<Set>], item: &str) {
     let made = item.to_owned();
     let proposed = nodes[0].propose_with(move |set| Some(set.add(made)));
@@ -98,14 +107,7 @@ async fn a_stranger_has_no_link_and_an_observer_only_questions() {
 
     let open = cluster_with(1, |builder| builder.observers(true)).await;
     let mut link = dial(&stranger, &open[0]).await;
-    link.send(fetch(stranger.actor(), open[0].actor()))
-        .await
-        .expect("sent");
-    let answer = timeout(SOON, link.receive())
-        .await
-        .expect("in time")
-        .expect("a packet");
-    assert_eq!(answer.map(|packet| packet.body.kind()), Some("snapshot"));
+    asks(&mut link, &stranger, &open[0]).await;
     let message = Message {
         source: stranger.actor(),
         seq: Seq::new(1),
@@ -120,8 +122,17 @@ async fn a_stranger_has_no_link_and_an_observer_only_questions() {
     let echo = stranger.sign(&open[0].network(), echo).into_claim();
     let (from, to, body) = (stranger.actor(), open[0].actor(), Body::Echo(echo));
     link.send(Packet { from, to, body }).await.expect("sent");
-    timeout(SOON, link.closed()).await.expect("shown the door");
+    // Passed over too: more than any question takes, of which nothing but the length is looked at.
+    let len = 200 << 10;
+    assert!(len > limits.lanes * 160 + (4 << 10) && len < limits.packet_bytes);
+    let long = [&len.to_le_bytes()[..], &vec![7; len as usize]].concat();
+    timeout(SOON, link.send_bytes(&long))
+        .await
+        .expect("read")
+        .expect("sent");
+    asks(&mut link, &stranger, &open[0]).await;
     works(&open, "after").await;
+    assert_eq!(open[0].traffic().refused, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
