@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
-use crate::actor::{Actor, Signed, Statement};
+use crate::actor::{Actor, Signed};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::Head;
@@ -61,13 +61,7 @@ impl Equivocator {
         let Some(proposal) = hand.propose_to(&to, head, ops) else {
             return;
         };
-        let echo = hand.sign(Echo {
-            generation: hand.half().generation(),
-            dot: proposal.message.dot(),
-            digest: proposal.message.digest(hand.half().network()),
-        });
-        let mut tally = Tally::new(echo.statement);
-        tally.add(hand.half().committee(), &echo);
+        let tally = hand.tally(&proposal);
         hand.lied(Vice::Equivocator.name());
         self.lies.push(Lie {
             proposal,

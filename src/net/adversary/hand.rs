@@ -11,7 +11,7 @@ use crate::actor::{Actor, SigningActor, Statement, Verified};
 use crate::codec::{Bytes, Digest};
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal, Replica};
 use crate::dot::{Head, Seq};
-use crate::membership::Genesis;
+use crate::membership::{Genesis, Tally};
 use crate::traits::WireAlgorithm;
 
 /// The powers of a liar: its own key, an honest replica to hide behind, and the right to send
@@ -154,6 +154,18 @@ impl<'a, A: WireAlgorithm> Hand<'a, A> {
             generation: echo.generation,
             sig: self.sign(echo).sig,
         })
+    }
+
+    /// The echoes of a proposal of its own, with its own: a certificate, when a quorum is here.
+    pub(super) fn tally(&self, proposal: &Proposal) -> Tally<Echo> {
+        let echo = self.sign(Echo {
+            generation: self.half.generation(),
+            dot: proposal.message.dot(),
+            digest: proposal.message.digest(self.half.network()),
+        });
+        let mut tally = Tally::new(echo.statement);
+        tally.add(self.half.committee(), &echo);
+        tally
     }
 
     /// Signs a message after this end of its lane, and proposes it to some. None when the lane has

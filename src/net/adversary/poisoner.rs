@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
-use crate::actor::{Actor, Sig, Signed, Statement};
+use crate::actor::{Actor, Sig, Signed};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{
     Body, Certificate, Echo, Packet, Proposal, PullResponse, Segment, Summary,
@@ -81,13 +81,7 @@ impl Poisoner {
         let proposal = hand.propose_to(&to, head, one)?;
         let rest = others.into_iter().collect();
         hand.propose_to(&rest, head, two)?;
-        let echo = hand.sign(Echo {
-            generation: hand.half().generation(),
-            dot: proposal.message.dot(),
-            digest: proposal.message.digest(hand.half().network()),
-        });
-        let mut tally = Tally::new(echo.statement);
-        tally.add(hand.half().committee(), &echo);
+        let tally = hand.tally(&proposal);
         self.lie = Some(Lie {
             proposal,
             to,

@@ -70,14 +70,7 @@ impl Procrastinator {
         let Some(proposal) = ops.and_then(|ops| Self::message(hand, ops)) else {
             return;
         };
-        let in_generation = hand.half().generation();
-        let echo = hand.sign(Echo {
-            generation: in_generation,
-            dot: proposal.message.dot(),
-            digest: proposal.message.digest(hand.half().network()),
-        });
-        let mut tally = Tally::new(echo.statement);
-        tally.add(hand.half().committee(), &echo);
+        let tally = hand.tally(&proposal);
         for member in hand.others().into_iter().filter(|who| Some(*who) != but) {
             hand.send(member, Body::Proposal(Arc::clone(&proposal)));
         }
@@ -85,7 +78,7 @@ impl Procrastinator {
         self.told.push(Told {
             proposal,
             tally,
-            in_generation,
+            in_generation: hand.half().generation(),
         });
     }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{Adversary, Hand, Tick, Vice};
-use crate::actor::{Actor, Signed, Statement};
+use crate::actor::{Actor, Signed};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Certificate, Echo, Packet, Proposal};
 use crate::membership::Tally;
@@ -84,13 +84,7 @@ impl<A: WireAlgorithm> Adversary<A> for Substituter {
         let seq = head.seq.next()?;
         let shown = hand.sign_message(seq, head.digest, first);
         let brought = hand.sign_message(seq, head.digest, ops);
-        let echo = hand.sign(Echo {
-            generation: hand.half().generation(),
-            dot: shown.message.dot(),
-            digest: shown.message.digest(hand.half().network()),
-        });
-        let mut tally = Tally::new(echo.statement);
-        tally.add(hand.half().committee(), &echo);
+        let tally = hand.tally(&shown);
         for other in hand.others().into_iter().filter(|who| *who != victim) {
             hand.send(other, Body::Proposal(Arc::clone(&shown)));
         }
