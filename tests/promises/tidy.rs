@@ -219,6 +219,27 @@ fn each_room_is_documented() {
     }
 }
 
+/// One that is not costs whoever compiles the library a replica and a network of its type.
+#[test]
+fn the_verbs_of_one_type_are_compiled_where_they_are_used() {
+    let mut verbs = 0;
+    for source in released() {
+        let mut generic = false;
+        let lines: Vec<_> = source.text.lines().collect();
+        for pair in lines.windows(2) {
+            generic = pair[0].starts_with("impl<") || generic && pair[0] != "}";
+            let verb = pair[1].trim_start();
+            let verb = verb.starts_with("fn ") || verb.starts_with("pub fn ");
+            if source.path.starts_with("net/verbs/") && verb && !generic {
+                let path = &source.path;
+                assert_eq!(pair[0].trim(), "#[inline]", "{path}: {}", pair[1]);
+                verbs += 1;
+            }
+        }
+    }
+    assert!(verbs > 10, "{verbs}");
+}
+
 #[test]
 fn clippy_watches_the_length_of_functions() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -17,6 +17,7 @@ impl Net<At2> {
     ///
     /// # Panics
     /// When `from` is down or no member.
+    #[inline]
     pub fn pay(&mut self, from: &Actor, to: &Actor, amount: Money) -> Result<bool, ProposeError> {
         match self.ahead(from).transfer(*to, amount) {
             Some(op) => self.propose(from, op).map(|()| true),
@@ -29,6 +30,7 @@ impl Net<At2> {
     /// # Panics
     /// When `at` is down or no member.
     #[must_use]
+    #[inline]
     pub fn balance(&self, at: &Actor, of: &Actor) -> Option<Money> {
         self.read(at).balance(of)
     }
@@ -41,6 +43,7 @@ impl SimBuilder<At2> {
     /// # Panics
     /// When the balances are [too much money](crate::at2_impl::TooMuchMoney).
     #[must_use]
+    #[inline]
     pub fn balances(self, balances: impl IntoIterator<Item = Money>) -> Self {
         let genesis: BTreeMap<_, _> = self.actors().into_iter().zip(balances).collect();
         self.algorithm(move |actor| {
@@ -53,12 +56,14 @@ impl Subject {
     /// AT2 whose founders begin with 100 each and pay each other a part of it, often all. Money is
     /// conserved.
     #[must_use]
+    #[inline]
     pub fn at2() -> Self {
         Self::new("at2", rich, pay)
     }
 }
 
 /// So the invariant is checked after each step of each replica.
+#[inline]
 fn rich(builder: SimBuilder<At2>) -> SimBuilder<At2> {
     let members = builder.actors().len();
     let conserved = |at2: &At2| {
@@ -71,6 +76,7 @@ fn rich(builder: SimBuilder<At2>) -> SimBuilder<At2> {
 
 /// `None` for who has no account. It pays all, half, or some of what it has, and now and then what
 /// it has not: then there is nothing to propose.
+#[inline]
 fn pay(at2: &At2, actor: &Actor, pick: u16) -> Option<Transfer> {
     let (kind, choice) = (pick % 4, u64::from(pick / 4));
     let accounts: Vec<_> = at2.accounts().map(|(owner, _)| *owner).collect();

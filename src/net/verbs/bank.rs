@@ -15,6 +15,7 @@ impl Net<Bank> {
     ///
     /// # Panics
     /// When `who` is down or no member.
+    #[inline]
     pub fn open(&mut self, who: &Actor, balance: Money) -> Result<(), ProposeError> {
         let op = self.ahead(who).open(balance);
         self.propose(who, op)
@@ -28,6 +29,7 @@ impl Net<Bank> {
     ///
     /// # Panics
     /// When `from` is down or no member.
+    #[inline]
     pub fn transfer(
         &mut self,
         from: &Actor,
@@ -43,6 +45,7 @@ impl Net<Bank> {
     /// # Panics
     /// When `at` is down or no member.
     #[must_use]
+    #[inline]
     pub fn balance(&self, at: &Actor, of: &Actor) -> Option<Money> {
         self.read(at).balance(of)
     }
@@ -56,6 +59,7 @@ impl SimBuilder<Bank> {
     /// # Panics
     /// When a balance is beyond [`Bank::MOST_OPENING`].
     #[must_use]
+    #[inline]
     pub fn balances(self, balances: impl IntoIterator<Item = Money>) -> Self {
         let accounts = self.actors().into_iter().zip(balances);
         let openings: Vec<_> = accounts
@@ -76,12 +80,14 @@ impl Subject {
     /// A bank whose members begin with 100 each; newcomers open accounts. They pay each other a
     /// part of what they have, often all of it. Money is conserved.
     #[must_use]
+    #[inline]
     pub fn bank() -> Self {
         Self::new("bank", rich, pay)
     }
 }
 
 /// Newcomers begin without an account.
+#[inline]
 fn rich(builder: SimBuilder<Bank>) -> SimBuilder<Bank> {
     let members = builder.actors().len();
     let conserved = |bank: &Bank| {
@@ -93,6 +99,7 @@ fn rich(builder: SimBuilder<Bank>) -> SimBuilder<Bank> {
 }
 
 /// What is not there it tries to pay as well, which its own replica refuses.
+#[inline]
 fn pay(bank: &Bank, actor: &Actor, pick: u16) -> Option<Op> {
     let (kind, choice) = (pick % 4, u64::from(pick / 4));
     let Some(balance) = bank.balance(actor) else {

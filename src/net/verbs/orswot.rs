@@ -41,6 +41,7 @@ impl<M: Member + DeserializeOwned + 'static> Net<Orswot<M>> {
 impl Subject {
     /// A set of 16 things that members add and remove.
     #[must_use]
+    #[inline]
     pub fn set() -> Self {
         Self::new(
             "set",

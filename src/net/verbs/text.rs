@@ -15,6 +15,7 @@ impl Net<Text> {
     ///
     /// # Panics
     /// When `who` is down or no member.
+    #[inline]
     pub fn insert(&mut self, who: &Actor, at: usize, text: &str) -> Result<bool, ProposeError> {
         match self.ahead(who).insert(at, text) {
             Some(op) => self.propose(who, op).map(|()| true),
@@ -30,6 +31,7 @@ impl Net<Text> {
     ///
     /// # Panics
     /// When `who` is down or no member.
+    #[inline]
     pub fn delete(&mut self, who: &Actor, range: Range<usize>) -> Result<bool, ProposeError> {
         match self.ahead(who).delete(range) {
             Some(op) => self.propose(who, op).map(|()| true),
@@ -41,6 +43,7 @@ impl Net<Text> {
 impl Subject {
     /// A text that members write into and delete from.
     #[must_use]
+    #[inline]
     pub fn text() -> Self {
         Self::new(
             "text",
