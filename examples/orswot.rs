@@ -1,8 +1,7 @@
 //! Four replicas of a set on a network that loses and shuffles packets. One of them lies: it tells
 //! half of the others that its first operation is one thing, and the rest that it is another.
 //!
-//! Run it with `cargo run --release --example orswot`. It writes the run as a chart to
-//! `msc/orswot.msc`.
+//! Run it with `cargo run --release -p demo`. It writes the run as a chart to `msc/orswot.msc`.
 
 mod trace;
 

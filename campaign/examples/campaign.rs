@@ -4,9 +4,6 @@
 //! `cargo run --release --example campaign -- --help` explains its arguments.
 #![allow(clippy::print_stdout)]
 
-#[path = "../tests/types/subjects.rs"]
-mod types;
-
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bft_crdts::net::{Campaign, Family, Scenario, Shape, Signatures, Subject};
 use bft_crdts::recording::Recording;
+use bft_crdts_campaign::subjects;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -49,16 +47,6 @@ struct Arguments {
     /// Writes a page that shows the scenario that is played again, and its recording beside it
     #[arg(long, requires = "replay", value_name = "PAGE")]
     trace: Option<PathBuf>,
-}
-
-fn subjects() -> Vec<Subject> {
-    let first = [
-        Subject::set(),
-        Subject::bank(),
-        Subject::at2(),
-        Subject::text(),
-    ];
-    first.into_iter().chain(types::subjects()).collect()
 }
 
 fn numbers(text: &str) -> Result<Range<u64>, String> {

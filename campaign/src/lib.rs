@@ -1,4 +1,7 @@
-//! What a campaign is waged against: each of the family of types on the simulated network.
+//! What a campaign is waged against: each algorithm of the crate on the simulated network.
+//!
+//! Each takes a replica and a network of its type to compile, so that they are compiled here, once
+//! for all who wage campaigns.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +17,14 @@ use bft_crdts::types::{
 /// What each of the first members may grant.
 const QUOTA: u64 = 1_000;
 
-/// All of the family.
-pub(crate) fn subjects() -> Vec<Subject> {
+/// All of them.
+#[must_use]
+pub fn subjects() -> Vec<Subject> {
     vec![
+        Subject::set(),
+        Subject::bank(),
+        Subject::at2(),
+        Subject::text(),
         Subject::new("counter", plain, |it: &Counter, _, pick| {
             Some(it.add(1 + i64::from(pick % 100) - 50))
         }),
@@ -59,7 +67,6 @@ pub(crate) fn subjects() -> Vec<Subject> {
         Subject::new("poll", plain, |it: &Poll<u16>, _, pick| {
             Some(it.vote(pick % 3))
         }),
-        Subject::text(),
     ]
 }
 

@@ -1,11 +1,8 @@
 //! Each type among liars, faults, crashes and changing members: every promise is kept.
 
-#[path = "types/subjects.rs"]
-mod subjects;
-
 use bft_crdts::laws::Trial;
 use bft_crdts::net::Campaign;
-use subjects::subjects;
+use bft_crdts_campaign::subjects;
 
 #[test]
 fn liars_break_no_promise_on_any_of_the_types() {
