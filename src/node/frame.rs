@@ -186,9 +186,10 @@ pub(super) async fn body(stream: &mut RecvStream, len: usize) -> Result<Vec<u8>,
 /// Passes over so many bytes and keeps none.
 pub(super) async fn skip(stream: &mut RecvStream, mut len: usize) -> Result<(), LinkError> {
     while len > 0 {
-        let chunk = stream.read_chunk(len, true).await;
-        let chunk = chunk.map_err(|_| LinkError::Lost)?.ok_or(LinkError::Lost)?;
-        len -= chunk.bytes.len();
+        match stream.read_chunk(len, true).await {
+            Ok(Some(chunk)) => len -= chunk.bytes.len(),
+            _ => return Err(LinkError::Lost),
+        }
     }
     Ok(())
 }

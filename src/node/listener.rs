@@ -75,8 +75,8 @@ impl Listener {
     /// may not say is passed over.
     ///
     /// # Errors
-    /// [`LinkError::Lost`] when the stream breaks off, [`LinkError::NotAdmitted`] when the other end may
-    /// have no link any more, else what was wrong with a frame.
+    /// [`LinkError::Lost`] when the stream breaks off, [`LinkError::NotAdmitted`] when the other
+    /// end may have no link any more, else what was wrong with a frame.
     async fn read(&self, stream: &mut RecvStream) -> Result<(), LinkError> {
         let mut hearing = Hearing::new(self.links.limits(), self.actor, self.links.actor());
         loop {
