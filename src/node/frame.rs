@@ -111,6 +111,11 @@ impl Hearing {
         }
     }
 
+    /// Whether the greeting has come.
+    pub(super) fn is_greeted(&self) -> bool {
+        self.greeted
+    }
+
     /// Whether a frame of so many bytes is worth reading, of one in this role.
     pub(super) fn is_heard(&self, len: usize, role: Role) -> bool {
         let question = QUESTION + self.limits.lanes as usize * LANE;
@@ -129,6 +134,9 @@ impl Hearing {
     pub(super) fn hear(&mut self, bytes: &[u8], role: Role) -> Result<Option<Frame>, LinkError> {
         if !std::mem::replace(&mut self.greeted, true) {
             return Hello::decode(bytes).map(Frame::Hello).map(Some);
+        }
+        if !self.is_heard(bytes.len(), role) {
+            return Ok(None);
         }
         let packet = Packet::decode_linked(bytes, self.from, self.to, &self.limits)?;
         match &packet.body {

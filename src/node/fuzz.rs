@@ -44,13 +44,7 @@ pub fn overhear(
     let mut hearing = Hearing::new(limits, ends.from, ends.to);
     let mut heard = Vec::new();
     while !bytes.is_empty() {
-        let frame = next(&mut bytes, hearing.limit()).and_then(|frame| {
-            match hearing.is_heard(frame.len(), role) {
-                true => hearing.hear(frame, role),
-                false => Ok(None),
-            }
-        });
-        match frame {
+        match next(&mut bytes, hearing.limit()).and_then(|frame| hearing.hear(frame, role)) {
             Ok(Some(Frame::Hello(hello))) => {
                 heard.push(Heard::Greeting(hello.address, hello.book, hello.guests));
             }

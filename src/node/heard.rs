@@ -12,13 +12,14 @@ const FORGED: Pace = Pace {
     byte: Duration::from_micros(50),
 };
 
-/// After a greeting, or a frame that is not heard.
+/// After the beginning of a stream, a greeting, or a frame that is not heard.
 ///
-/// A correct one has few of them and hardly waits. As fast as they can be read, greetings of a
-/// thousand addresses would take a processor, and so would packets of somebody without a seat.
+/// A correct one has few of them and hardly waits: the longest packet takes a second. As fast as
+/// they can be read, greetings of a thousand addresses would take a processor, and so would packets
+/// of somebody without a seat.
 const IDLE: Pace = Pace {
     pause: Duration::from_millis(1),
-    byte: Duration::from_micros(1),
+    byte: Duration::from_nanos(100),
 };
 
 /// The time for a frame.
@@ -109,7 +110,7 @@ mod tests {
     fn who_says_what_nothing_follows_from_is_read_later_and_then_as_before() {
         let heard = Heard::default();
         let said = Instant::now();
-        (0..100).for_each(|_| heard.note_idle(99_000));
+        (0..100).for_each(|_| heard.note_idle(990_000));
         let next = heard.turn(1 << 20).expect("later");
         assert!(next - said >= Duration::from_secs(10));
         assert_eq!(

@@ -33,9 +33,14 @@ impl Listener {
         tokio::select! {
             refused = self.read_all(&connection) => {
                 tracing::info!(peer = ?self.actor, error = %refused, "link closed");
-                if refused != LinkError::Lost {
+                let close = match refused {
+                    LinkError::Lost => None,
+                    LinkError::NotAdmitted => Some((Close::NotAdmitted, "not admitted")),
+                    _ => Some((Close::Malformed, "malformed")),
+                };
+                if let Some((code, why)) = close {
                     self.links.note_refused();
-                    connection.close(Close::Malformed.code(), b"malformed");
+                    connection.close(code.code(), why.as_bytes());
                 }
             }
             _ = connection.closed() => {}
@@ -61,6 +66,8 @@ impl Listener {
                 return LinkError::Lost;
             };
             self.links.note_heard(&self.actor);
+            self.wait(0).await;
+            self.heard.note_idle(0);
             match self.read(&mut stream).await {
                 // Another stream may follow on the same connection.
                 Ok(()) | Err(LinkError::Lost) => {}
@@ -83,11 +90,12 @@ impl Listener {
             let Some(len) = frame::length(stream, hearing.limit()).await? else {
                 return Ok(());
             };
-            if let Some(turn) = self.heard.turn(len) {
-                tokio::time::sleep_until(turn.into()).await;
-            }
-            if !hearing.is_heard(len, self.role()?) {
+            self.wait(len).await;
+            let is_heard = hearing.is_heard(len, self.role()?);
+            if !is_heard || !hearing.is_greeted() {
                 self.heard.note_idle(len);
+            }
+            if !is_heard {
                 frame::skip(stream, len).await?;
                 continue;
             }
@@ -100,10 +108,7 @@ impl Listener {
             self.heard.note();
             match frame {
                 None => self.heard.note_idle(len),
-                Some(Frame::Hello(hello)) => {
-                    self.heard.note_idle(len);
-                    self.greet(hello)?;
-                }
+                Some(Frame::Hello(hello)) => self.greet(hello)?,
                 Some(Frame::Packet(packet)) => {
                     let arrival = Arrival {
                         packet,
@@ -112,6 +117,13 @@ impl Listener {
                     self.links.pass(arrival).await?;
                 }
             }
+        }
+    }
+
+    /// Until it is the turn of its next frame, which has so many bytes.
+    async fn wait(&self, len: usize) {
+        if let Some(turn) = self.heard.turn(len) {
+            tokio::time::sleep_until(turn.into()).await;
         }
     }
 

@@ -58,12 +58,13 @@ impl Roster {
         self.guests.push(guest);
     }
 
-    /// Of whom the others are told: the newest guests that have no seat. Those who never come keep
-    /// nobody out.
+    /// Of whom the others are told: the newest guests. Those who never come keep nobody out, and
+    /// those who have their seat come last: some of the others may not know it yet.
     pub(super) fn expected(&self, most: usize) -> BTreeSet<Actor> {
-        let seatless = |guest: &&Actor| !self.members.contains(guest);
-        let newest = self.guests.iter().rev().filter(seatless);
-        newest.take(most).copied().collect()
+        let newest = || self.guests.iter().rev();
+        let seatless = newest().filter(|guest| !self.members.contains(guest));
+        let seated = newest().filter(|guest| self.members.contains(guest));
+        seatless.chain(seated).take(most).copied().collect()
     }
 
     /// Takes in whom a member says that it invited; of each the newest word counts, and of others
@@ -140,6 +141,16 @@ mod tests {
         assert_eq!(admitted(&roster)[3], observer);
         roster.seated = false;
         assert_eq!(admitted(&roster), [peer; 4]);
+    }
+
+    #[test]
+    fn a_guest_that_has_its_seat_is_still_named_where_those_without_leave_room() {
+        let all = [1, 2, 3].map(|byte| Actor::from_bytes([byte; 32]));
+        let mut roster = Roster::default();
+        all.into_iter().for_each(|guest| roster.invite(guest));
+        roster.begin(all.into(), [all[2]].into(), true);
+        assert_eq!(roster.expected(2), all[..2].iter().copied().collect());
+        assert_eq!(roster.expected(3), all.into());
     }
 
     #[test]
