@@ -16,7 +16,7 @@ impl Agreement {
         &self,
         message: &AgreementMessage,
     ) -> Result<Facts, AgreementMessageError> {
-        let most = self.committee.size() + AgreementMessage::OWN;
+        let most = self.voter.committee.size() + AgreementMessage::OWN;
         if message.votes.len() > most || message.quorums.len() > AgreementMessage::QUORUMS {
             return Err(AgreementMessageError::TooMany);
         }
@@ -36,10 +36,11 @@ impl Agreement {
         claim: &Signed<Vote>,
     ) -> Result<Option<Verified<Vote>>, AgreementMessageError> {
         let vote = &claim.statement;
-        if vote.generation != self.committee.generation() {
+        if vote.generation != self.voter.committee.generation() {
             return Err(AgreementMessageError::Generation);
         }
         let seat = self
+            .voter
             .committee
             .seat(&claim.signer)
             .ok_or(VerifyError::NoSeat(claim.signer))?;
@@ -48,10 +49,12 @@ impl Agreement {
             return Err(AgreementMessageError::NotCoordinator);
         }
         let known = self.slots.known(seat, vote) == Some(claim.sig);
-        if known || vote.round < self.round || self.decision.is_some() {
+        if known || vote.round < self.attempt.round || self.decision.is_some() {
             return Ok(None);
         }
-        Ok(Some(self.committee.verify(&self.network, *claim)?))
+        Ok(Some(
+            self.voter.committee.verify(&self.voter.network, *claim)?,
+        ))
     }
 
     fn verify_quorum(
@@ -59,7 +62,7 @@ impl Agreement {
         claim: &Arc<Certificate<Vote>>,
     ) -> Result<Option<QuorumCertificate<Vote>>, AgreementMessageError> {
         let vote = &claim.statement;
-        if vote.generation != self.committee.generation() {
+        if vote.generation != self.voter.committee.generation() {
             return Err(AgreementMessageError::Generation);
         }
         match vote.kind {
@@ -69,11 +72,15 @@ impl Agreement {
         }
         let known = |seat, sig: &Sig| self.slots.known(seat, vote).as_ref() == Some(sig);
         let claim = Arc::clone(claim);
-        Ok(Some(self.committee.certify(&self.network, claim, known)?))
+        Ok(Some(self.voter.committee.certify(
+            &self.voter.network,
+            claim,
+            known,
+        )?))
     }
 
     pub(super) fn hear_vote(&mut self, fact: Verified<Vote>, output: &mut AgreementOutput) {
-        if fact.signer == self.me.actor() {
+        if fact.signer == self.voter.key.actor() {
             self.recognise(fact.into_claim(), output);
         } else if let Some(evidence) = self.slots.hear(fact) {
             self.accuse(evidence, output);
@@ -88,11 +95,11 @@ impl Agreement {
         let ours = quorum
             .signatures
             .iter()
-            .find(|(seat, _)| *seat == self.seat);
+            .find(|(seat, _)| *seat == self.voter.seat);
         if let Some((_, sig)) = ours {
             let claim = Signed {
                 statement: quorum.statement,
-                signer: self.me.actor(),
+                signer: self.voter.key.actor(),
                 sig: *sig,
             };
             self.recognise(claim, output);
@@ -106,7 +113,7 @@ impl Agreement {
                 self.decide(quorum, output);
             }
         } else if let Some(polka) = Polka::of(quorum) {
-            if polka.round > self.round {
+            if polka.round > self.attempt.round {
                 self.start_round(polka.round, Vec::new());
             }
             self.take_note(polka);
@@ -117,14 +124,15 @@ impl Agreement {
     /// Keeps a quorum of prevotes that is the newest, or that the proposal of this round rests on.
     pub(super) fn take_note(&mut self, polka: Polka) {
         if self.proposed() == Some((polka.value, Some(polka.round))) {
-            self.proof_of_lock = Some(polka.clone());
+            self.attempt.proof_of_lock = Some(polka.clone());
         }
         if self
+            .locks
             .newest
             .as_ref()
             .is_none_or(|newest| newest.round < polka.round)
         {
-            self.newest = Some(polka);
+            self.locks.newest = Some(polka);
         }
     }
 
@@ -134,29 +142,30 @@ impl Agreement {
             return false;
         };
         let newer = self
+            .locks
             .newest
             .as_ref()
             .is_none_or(|newest| newest.round < vote.round);
         let grounds = self
             .proposed()
             .is_none_or(|it| it == (value, Some(vote.round)));
-        self.decision.is_none() && (newer || (grounds && self.proof_of_lock.is_none()))
+        self.decision.is_none() && (newer || (grounds && self.attempt.proof_of_lock.is_none()))
     }
 
     /// A statement with our signature that we do not remember: our key speaks elsewhere too.
     fn recognise(&mut self, claim: Signed<Vote>, output: &mut AgreementOutput) {
         let vote = &claim.statement;
-        let mut said = self.slots.said(self.seat);
-        let old = vote.round < self.round;
-        if !old && !said.any(|fact| fact.statement == *vote) && !self.mute {
-            self.mute = true;
+        let mut said = self.slots.said(self.voter.seat);
+        let old = vote.round < self.attempt.round;
+        if !old && !said.any(|fact| fact.statement == *vote) && !self.voter.mute {
+            self.voter.mute = true;
             output.forgotten = Some(claim);
         }
     }
 
     fn accuse(&mut self, evidence: Conflict<Vote>, output: &mut AgreementOutput) {
-        let seat = self.committee.seat(&evidence.left.signer);
-        if seat.is_some_and(|seat| seat != self.seat && self.accused.insert(seat)) {
+        let seat = self.voter.committee.seat(&evidence.left.signer);
+        if seat.is_some_and(|seat| seat != self.voter.seat && self.accused.insert(seat)) {
             output.faults.push(evidence);
         }
     }

@@ -108,31 +108,71 @@ impl Polka {
     }
 }
 
-/// One member's part in the agreement that ends one generation.
+/// Who votes.
 #[derive(Clone, Debug)]
-pub struct Agreement {
+struct Voter {
     network: NetworkId,
     committee: Arc<Committee>,
-    me: SigningActor,
+    key: SigningActor,
     seat: Seat,
-    pace: Timeouts,
+    /// Whether it signs no more.
+    mute: bool,
+}
+
+/// The round that we are in. With the next one all of it begins anew.
+#[derive(Clone, Debug)]
+struct Attempt {
     round: Round,
     stage: Stage,
     timers: Timers,
-    slots: Slots,
+    /// The quorum of prevotes that the proposal of this round rests on.
+    proof_of_lock: Option<Polka>,
+    /// The precommits with which we left the last one, if its timeout made us.
+    left: Vec<Signed<Vote>>,
+}
+
+/// What binds us from round to round.
+#[derive(Clone, Debug, Default)]
+struct Locks {
     locked: Option<(Round, Digest)>,
     valid: Option<Polka>,
     /// The newest quorum of prevotes that was heard of, valid or not yet judged.
     newest: Option<Polka>,
-    /// The quorum of prevotes that the proposal of this round rests on.
-    proof_of_lock: Option<Polka>,
-    last_precommits: Vec<Signed<Vote>>,
+}
+
+/// What we think of values.
+#[derive(Clone, Debug, Default)]
+struct Values {
+    /// What we would propose.
     candidate: Option<Digest>,
     opinions: BTreeMap<Digest, bool>,
+    /// What the replica was asked for an opinion on, since the last tick.
     asked: BTreeSet<Digest>,
+}
+
+/// One member's part in the agreement that ends one generation.
+#[derive(Clone, Debug)]
+pub struct Agreement {
+    voter: Voter,
+    pace: Timeouts,
+    attempt: Attempt,
+    slots: Slots,
+    locks: Locks,
+    values: Values,
     accused: BTreeSet<Seat>,
-    mute: bool,
     decision: Option<QuorumCertificate<Vote>>,
+}
+
+impl Attempt {
+    fn new(round: Round, left: Vec<Signed<Vote>>) -> Self {
+        Self {
+            round,
+            stage: Stage::Propose,
+            timers: Timers::default(),
+            proof_of_lock: None,
+            left,
+        }
+    }
 }
 
 /// What a member does now: in this order.
@@ -175,26 +215,21 @@ impl Agreement {
             .committee()
             .seat(&me.actor())
             .ok_or(RecoverError::NoMember)?;
+        let committee = Arc::clone(last.committee());
         let mut agreement = Self {
-            network: *last.network(),
-            committee: Arc::clone(last.committee()),
-            me,
-            seat,
+            voter: Voter {
+                network: *last.network(),
+                committee: Arc::clone(&committee),
+                key: me,
+                seat,
+                mute: false,
+            },
             pace,
-            round: Round::FIRST,
-            stage: Stage::Propose,
-            timers: Timers::default(),
-            slots: Slots::new(Arc::clone(last.committee()), Round::FIRST),
-            locked: None,
-            valid: None,
-            newest: None,
-            proof_of_lock: None,
-            last_precommits: Vec::new(),
-            candidate: None,
-            opinions: BTreeMap::new(),
-            asked: BTreeSet::new(),
+            attempt: Attempt::new(Round::FIRST, Vec::new()),
+            slots: Slots::new(committee, Round::FIRST),
+            locks: Locks::default(),
+            values: Values::default(),
             accused: BTreeSet::new(),
-            mute: false,
             decision: None,
         };
         agreement.recover(records)?;
@@ -204,7 +239,7 @@ impl Agreement {
     /// The attempt that we are in.
     #[must_use]
     pub fn round(&self) -> Round {
-        self.round
+        self.attempt.round
     }
 
     /// Whether the member at `seat` is known to have said anything in our round.
@@ -216,7 +251,7 @@ impl Agreement {
     /// All that is held of what a member has said: at most three statements of each of two rounds.
     #[must_use]
     pub fn said_by(&self, member: &Actor) -> Vec<Signed<Vote>> {
-        let seat = self.committee.seat(member);
+        let seat = self.voter.committee.seat(member);
         let said = seat.into_iter().flat_map(|seat| self.slots.all_said(seat));
         said.map(|fact| Signed::clone(fact)).collect()
     }
@@ -224,7 +259,7 @@ impl Agreement {
     /// Whether we precommitted to a value, and prevote for no other without a newer quorum.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.locked.is_some()
+        self.locks.locked.is_some()
     }
 
     /// The generation certificate, once there is one.
@@ -238,24 +273,31 @@ impl Agreement {
     /// asks; no other value matters.
     #[must_use]
     pub fn names(&self) -> BTreeSet<Digest> {
-        let quorums = [&self.valid, &self.newest, &self.proof_of_lock]
-            .into_iter()
-            .flatten()
-            .map(|polka| polka.value);
-        let own = self.slots.said(self.seat);
+        let quorums = [
+            &self.locks.valid,
+            &self.locks.newest,
+            &self.attempt.proof_of_lock,
+        ]
+        .into_iter()
+        .flatten()
+        .map(|polka| polka.value);
+        let own = self.slots.said(self.voter.seat);
         let own = own.filter_map(|fact| fact.statement.kind.value());
         let decision = self.decision.iter();
         let decision = decision.filter_map(|decision| decision.statement.kind.value());
         let proposed = self.proposed().map(|(value, _)| value);
-        let locked = self.locked.map(|(_, value)| value);
-        let alone = proposed.into_iter().chain(locked).chain(self.candidate);
+        let locked = self.locks.locked.map(|(_, value)| value);
+        let alone = proposed
+            .into_iter()
+            .chain(locked)
+            .chain(self.values.candidate);
         quorums.chain(own).chain(decision).chain(alone).collect()
     }
 
     /// Whether it is our turn to propose, and nothing has been: then [`Agreement::offer`] a value.
     #[must_use]
     pub fn awaits_offer(&self) -> bool {
-        self.due() && self.valid.is_none() && self.candidate.is_none()
+        self.due() && self.locks.valid.is_none() && self.values.candidate.is_none()
     }
 
     /// Begins, or goes on after a crash.
@@ -267,8 +309,8 @@ impl Agreement {
     /// counts.
     pub fn offer(&mut self, value: Digest) -> AgreementOutput {
         self.run(|agreement, _| {
-            agreement.candidate = Some(value);
-            agreement.opinions.insert(value, true);
+            agreement.values.candidate = Some(value);
+            agreement.values.opinions.insert(value, true);
         })
     }
 
@@ -278,7 +320,7 @@ impl Agreement {
     pub fn validated(&mut self, value: Digest, good: bool) -> AgreementOutput {
         self.run(|agreement, _| {
             if agreement.awaiting_validation().contains(&value) {
-                agreement.opinions.insert(value, good);
+                agreement.values.opinions.insert(value, good);
             }
         })
     }
@@ -286,13 +328,13 @@ impl Agreement {
     /// Our key has signed what we do not remember, here or elsewhere: this machine signs nothing
     /// any more.
     pub fn silence(&mut self) {
-        self.mute = true;
+        self.voter.mute = true;
     }
 
     /// Time passes.
     pub fn tick(&mut self) -> AgreementOutput {
         let mut output = self.run(|agreement, output| {
-            agreement.asked.clear();
+            agreement.values.asked.clear();
             agreement.on_timeouts(output);
         });
         if self.decision.is_none() {
@@ -337,7 +379,9 @@ impl Agreement {
             input(self, &mut output);
             self.advance(&mut output);
             let named = self.names();
-            self.opinions.retain(|value, _| named.contains(value));
+            self.values
+                .opinions
+                .retain(|value, _| named.contains(value));
             self.ask(&mut output);
         }
         output
@@ -345,9 +389,9 @@ impl Agreement {
 
     /// The coordinator of a round: seat `(g + r) mod n`.
     fn coordinator(&self, round: Round) -> Actor {
-        let seats = self.committee.size() as u64;
-        let turn = self.committee.generation().number() % seats + u64::from(round.number());
-        self.committee.actors()[(turn % seats) as usize]
+        let seats = self.voter.committee.size() as u64;
+        let turn = self.voter.committee.generation().number() % seats + u64::from(round.number());
+        self.voter.committee.actors()[(turn % seats) as usize]
     }
 }
 

@@ -17,12 +17,15 @@ impl Agreement {
         for record in records {
             match record {
                 Record::Vote(claim) => {
-                    let fact = self.committee.verify(&self.network, claim)?;
+                    let fact = self.voter.committee.verify(&self.voter.network, claim)?;
                     self.remember(fact)?;
                 }
                 Record::Valid(claim) => {
-                    let quorum = self.committee.certify(&self.network, claim, |_, _| false)?;
-                    if quorum.statement.generation != self.committee.generation() {
+                    let quorum =
+                        self.voter
+                            .committee
+                            .certify(&self.voter.network, claim, |_, _| false)?;
+                    if quorum.statement.generation != self.voter.committee.generation() {
                         return Err(RecoverError::NotOurs);
                     }
                     polkas.push(Polka::of(quorum).ok_or(RecoverError::NotOurs)?);
@@ -35,11 +38,11 @@ impl Agreement {
             let ground = (polka.value, Some(polka.round));
             proposed == Some(ground)
         });
-        self.proof_of_lock = ground.cloned();
-        self.valid = polkas.into_iter().max_by_key(|polka| polka.round);
-        self.newest.clone_from(&self.valid);
-        if let Some(polka) = &self.valid {
-            self.opinions.insert(polka.value, true);
+        self.attempt.proof_of_lock = ground.cloned();
+        self.locks.valid = polkas.into_iter().max_by_key(|polka| polka.round);
+        self.locks.newest.clone_from(&self.locks.valid);
+        if let Some(polka) = &self.locks.valid {
+            self.values.opinions.insert(polka.value, true);
         }
         Ok(())
     }
@@ -48,20 +51,21 @@ impl Agreement {
         let round = left.first().map(|vote| vote.statement.round);
         let mut signers = BTreeSet::new();
         for claim in &left {
-            let fact = self.committee.verify(&self.network, *claim)?;
+            let fact = self.voter.committee.verify(&self.voter.network, *claim)?;
             let vote = fact.statement;
             let precommits = matches!(vote.kind, VoteKind::Precommit(_));
-            let here = vote.generation == self.committee.generation() && Some(vote.round) == round;
+            let here =
+                vote.generation == self.voter.committee.generation() && Some(vote.round) == round;
             if !precommits || !here || !signers.insert(fact.signer) {
                 return Err(RecoverError::NotOurs);
             }
         }
-        if signers.len() < self.committee.quorum() {
+        if signers.len() < self.voter.committee.quorum() {
             return Err(RecoverError::NotOurs);
         }
         if let Some(next) = round
             .and_then(Round::next)
-            .filter(|next| *next > self.round)
+            .filter(|next| *next > self.attempt.round)
         {
             self.start_round(next, left);
         }
@@ -74,17 +78,18 @@ impl Agreement {
             round,
             kind,
         } = fact.statement;
-        if generation != self.committee.generation() || fact.signer != self.me.actor() {
+        if generation != self.voter.committee.generation() || fact.signer != self.voter.key.actor()
+        {
             return Err(RecoverError::NotOurs);
         }
-        let newer = self.locked.is_none_or(|(locked, _)| locked < round);
+        let newer = self.locks.locked.is_none_or(|(locked, _)| locked < round);
         if let (VoteKind::Precommit(Some(value)), true) = (kind, newer) {
-            self.locked = Some((round, value));
+            self.locks.locked = Some((round, value));
         }
-        if round > self.round {
+        if round > self.attempt.round {
             self.start_round(round, Vec::new());
         }
-        if round < self.round {
+        if round < self.attempt.round {
             return Ok(());
         }
         if self.slots.hear(fact).is_some() {
@@ -95,7 +100,7 @@ impl Agreement {
             VoteKind::Prevote(_) => Stage::Prevote,
             VoteKind::Precommit(_) => Stage::Precommit,
         };
-        self.stage = self.stage.max(stage);
+        self.attempt.stage = self.attempt.stage.max(stage);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::slots::Phase;
 use super::{
-    Agreement, AgreementMessage, AgreementOutput, Polka, Record, Round, Stage, Timers, Vote,
+    Agreement, AgreementMessage, AgreementOutput, Attempt, Polka, Record, Round, Stage, Vote,
     VoteKind, closing,
 };
 use crate::actor::Signed;
@@ -33,29 +33,25 @@ impl Agreement {
 
     /// Line 11: `StartRound`.
     pub(super) fn start_round(&mut self, round: Round, left: Vec<Signed<Vote>>) {
-        debug_assert!(round >= self.round, "rounds only grow");
-        self.round = round;
-        self.stage = Stage::Propose;
-        self.timers = Timers::default();
-        self.last_precommits = left;
-        self.proof_of_lock = None;
+        debug_assert!(round >= self.attempt.round, "rounds only grow");
+        self.attempt = Attempt::new(round, left);
         self.slots.enter(round);
-        self.asked.clear();
+        self.values.asked.clear();
     }
 
     /// Lines 14 to 19: the coordinator proposes its valid value, else its own.
     fn propose(&mut self, output: &mut AgreementOutput) -> bool {
-        if self.mute || !self.due() {
+        if self.voter.mute || !self.due() {
             return false;
         }
-        let (value, valid_round) = match (&self.valid, self.candidate) {
+        let (value, valid_round) = match (&self.locks.valid, self.values.candidate) {
             (Some(valid), _) => (valid.value, Some(valid.round)),
             (None, Some(candidate)) => (candidate, None),
             (None, None) => return false,
         };
-        self.proof_of_lock.clone_from(&self.valid);
+        self.attempt.proof_of_lock.clone_from(&self.locks.valid);
         self.say(VoteKind::Proposal { value, valid_round }, output);
-        if let (Some(ground), Some(message)) = (&self.proof_of_lock, &mut output.send) {
+        if let (Some(ground), Some(message)) = (&self.attempt.proof_of_lock, &mut output.send) {
             message.quorums.push(ground.prevotes.claim());
         }
         true
@@ -64,42 +60,50 @@ impl Agreement {
     /// Lines 22 to 27: a proposal without a valid round is prevoted when it is good and we are not
     /// locked on another.
     fn prevote_first_proposal(&mut self, output: &mut AgreementOutput) -> bool {
-        let Some((value, None)) = self.proposed().filter(|_| self.stage == Stage::Propose) else {
+        let Some((value, None)) = self
+            .proposed()
+            .filter(|_| self.attempt.stage == Stage::Propose)
+        else {
             return false;
         };
-        let free = self.locked.is_none_or(|(_, locked)| locked == value);
+        let free = self.locks.locked.is_none_or(|(_, locked)| locked == value);
         self.prevote(value, free, output)
     }
 
     /// Lines 28 to 33: a proposal with a valid round frees us from any lock not newer than that.
     fn prevote_proposal_with_valid_round(&mut self, output: &mut AgreementOutput) -> bool {
-        let Some((value, Some(valid_round))) =
-            self.proposed().filter(|_| self.stage == Stage::Propose)
+        let Some((value, Some(valid_round))) = self
+            .proposed()
+            .filter(|_| self.attempt.stage == Stage::Propose)
         else {
             return false;
         };
-        if valid_round >= self.round || !self.grounded(value, valid_round) {
+        if valid_round >= self.attempt.round || !self.grounded(value, valid_round) {
             return false;
         }
         let free = |(round, locked)| round <= valid_round || locked == value;
-        let free = self.locked.is_none_or(free);
+        let free = self.locks.locked.is_none_or(free);
         self.prevote(value, free, output)
     }
 
     /// Whether a quorum of prevotes for `value` in `round` is here.
     fn grounded(&self, value: Digest, round: Round) -> bool {
-        let mut polkas = [&self.proof_of_lock, &self.valid, &self.newest]
-            .into_iter()
-            .flatten();
+        let mut polkas = [
+            &self.attempt.proof_of_lock,
+            &self.locks.valid,
+            &self.locks.newest,
+        ]
+        .into_iter()
+        .flatten();
         polkas.any(|polka| (polka.value, polka.round) == (value, round))
     }
 
     /// Waits as long as it is not known whether the value is good.
     fn prevote(&mut self, value: Digest, free: bool, output: &mut AgreementOutput) -> bool {
-        let Some(good) = self.opinions.get(&value).copied() else {
+        let Some(good) = self.values.opinions.get(&value).copied() else {
             return false;
         };
-        self.stage = Stage::Prevote;
+        self.attempt.stage = Stage::Prevote;
         self.say(VoteKind::Prevote((good && free).then_some(value)), output);
         true
     }
@@ -107,11 +111,11 @@ impl Agreement {
     /// Lines 34 to 35: a quorum has prevoted, this or that: do not wait for ever.
     fn schedule_prevote_timeout(&mut self) -> bool {
         let voted = self.slots.votes(Phase::Prevote).count();
-        let due = self.stage == Stage::Prevote
-            && self.timers.prevote.is_none()
-            && voted >= self.committee.quorum();
+        let due = self.attempt.stage == Stage::Prevote
+            && self.attempt.timers.prevote.is_none()
+            && voted >= self.voter.committee.quorum();
         if due {
-            self.timers.prevote = Some(0);
+            self.attempt.timers.prevote = Some(0);
         }
         due
     }
@@ -120,19 +124,23 @@ impl Agreement {
     /// lock it and precommit.
     fn lock(&mut self, output: &mut AgreementOutput) -> bool {
         let here = self
+            .locks
             .valid
             .as_ref()
-            .filter(|polka| polka.round == self.round);
+            .filter(|polka| polka.round == self.attempt.round);
         let Some(value) = here.map(|polka| polka.value) else {
             return false;
         };
-        if self.stage != Stage::Prevote {
+        if self.attempt.stage != Stage::Prevote {
             return false;
         }
-        let before = self.locked.map(|(round, _)| round);
-        debug_assert!(before < Some(self.round), "a value is locked once a round");
-        self.locked = Some((self.round, value));
-        self.stage = Stage::Precommit;
+        let before = self.locks.locked.map(|(round, _)| round);
+        debug_assert!(
+            before < Some(self.attempt.round),
+            "a value is locked once a round"
+        );
+        self.locks.locked = Some((self.attempt.round, value));
+        self.attempt.stage = Stage::Precommit;
         self.say(VoteKind::Precommit(Some(value)), output);
         true
     }
@@ -147,18 +155,27 @@ impl Agreement {
             self.take_note(polka);
         }
         let newer = |newest: &&Polka| {
-            self.valid
+            self.locks
+                .valid
                 .as_ref()
                 .is_none_or(|valid| valid.round < newest.round)
         };
-        let ripe = |newest: &&Polka| newest.round < self.round || self.stage > Stage::Propose;
-        let good = |newest: &&Polka| self.opinions.get(&newest.value) == Some(&true);
-        let newest = self.newest.as_ref().filter(newer).filter(ripe).filter(good);
+        let ripe = |newest: &&Polka| {
+            newest.round < self.attempt.round || self.attempt.stage > Stage::Propose
+        };
+        let good = |newest: &&Polka| self.values.opinions.get(&newest.value) == Some(&true);
+        let newest = self
+            .locks
+            .newest
+            .as_ref()
+            .filter(newer)
+            .filter(ripe)
+            .filter(good);
         let Some(valid) = newest.cloned() else {
             return false;
         };
         output.persist.push(Record::Valid(valid.prevotes.claim()));
-        self.valid = Some(valid);
+        self.locks.valid = Some(valid);
         true
     }
 
@@ -166,7 +183,9 @@ impl Agreement {
     fn precommit_nil_after_prevotes(&mut self, output: &mut AgreementOutput) -> bool {
         let nil =
             |quorum: QuorumCertificate<Vote>| quorum.statement.kind == VoteKind::Prevote(None);
-        if self.stage != Stage::Prevote || !self.slots.quorum(Phase::Prevote).is_some_and(nil) {
+        if self.attempt.stage != Stage::Prevote
+            || !self.slots.quorum(Phase::Prevote).is_some_and(nil)
+        {
             return false;
         }
         self.precommit_nil(output);
@@ -174,16 +193,16 @@ impl Agreement {
     }
 
     fn precommit_nil(&mut self, output: &mut AgreementOutput) {
-        self.stage = Stage::Precommit;
+        self.attempt.stage = Stage::Precommit;
         self.say(VoteKind::Precommit(None), output);
     }
 
     /// Lines 47 to 48: a quorum has precommitted, this or that: do not wait for ever.
     fn schedule_precommit_timeout(&mut self) -> bool {
         let voted = self.slots.votes(Phase::Precommit).count();
-        let due = self.timers.precommit.is_none() && voted >= self.committee.quorum();
+        let due = self.attempt.timers.precommit.is_none() && voted >= self.voter.committee.quorum();
         if due {
-            self.timers.precommit = Some(0);
+            self.attempt.timers.precommit = Some(0);
         }
         due
     }
@@ -227,14 +246,15 @@ impl Agreement {
 
     /// Lines 57 to 67: the three timeouts, each for its stage of this round.
     pub(super) fn on_timeouts(&mut self, output: &mut AgreementOutput) {
-        let limit = self.pace.ticks(self.round);
+        let limit = self.pace.ticks(self.attempt.round);
         let ring = |timer: &mut u32| {
             *timer = timer.saturating_add(1);
             *timer >= limit
         };
-        let propose = self.stage == Stage::Propose && ring(&mut self.timers.propose);
-        let prevote = self.timers.prevote.as_mut().is_some_and(ring);
-        let precommit = self.timers.precommit.as_mut().is_some_and(ring);
+        let propose =
+            self.attempt.stage == Stage::Propose && ring(&mut self.attempt.timers.propose);
+        let prevote = self.attempt.timers.prevote.as_mut().is_some_and(ring);
+        let precommit = self.attempt.timers.precommit.as_mut().is_some_and(ring);
         if propose {
             self.on_propose_timeout(output);
         }
@@ -248,13 +268,13 @@ impl Agreement {
 
     /// Lines 57 to 60: no good proposal came in time, and nil is prevoted.
     fn on_propose_timeout(&mut self, output: &mut AgreementOutput) {
-        self.stage = Stage::Prevote;
+        self.attempt.stage = Stage::Prevote;
         self.say(VoteKind::Prevote(None), output);
     }
 
     /// Lines 61 to 64: the prevotes did not agree in time, and nil is precommitted.
     fn on_prevote_timeout(&mut self, output: &mut AgreementOutput) {
-        if self.stage == Stage::Prevote {
+        if self.attempt.stage == Stage::Prevote {
             self.precommit_nil(output);
         }
     }
@@ -262,11 +282,11 @@ impl Agreement {
     /// Lines 65 to 67: what takes those who are behind along must outlast a crash of all, in which
     /// their memory of our votes is lost too.
     fn on_precommit_timeout(&mut self, output: &mut AgreementOutput) {
-        if let Some(next) = self.round.next() {
+        if let Some(next) = self.attempt.round.next() {
             let left = self
                 .slots
                 .votes(Phase::Precommit)
-                .take(self.committee.quorum());
+                .take(self.voter.committee.quorum());
             let left: Vec<_> = left.map(|fact| Signed::clone(fact)).collect();
             output.persist.push(Record::Left(left.clone()));
             self.start_round(next, left);
@@ -279,18 +299,18 @@ impl Agreement {
     /// Signs, counts and records a statement of ours, in one step.
     fn say(&mut self, kind: VoteKind, output: &mut AgreementOutput) {
         let vote = Vote {
-            generation: self.committee.generation(),
-            round: self.round,
+            generation: self.voter.committee.generation(),
+            round: self.attempt.round,
             kind,
         };
         let spoken = self
             .slots
-            .said(self.seat)
+            .said(self.voter.seat)
             .any(|fact| fact.statement.kind.alike(&kind));
-        if self.mute || spoken {
+        if self.voter.mute || spoken {
             return;
         }
-        let fact = self.me.sign(&self.network, vote);
+        let fact = self.voter.key.sign(&self.voter.network, vote);
         let evidence = self.slots.hear(fact);
         debug_assert!(evidence.is_none(), "one statement of a kind in a round");
         output.persist.push(Record::Vote(*fact));
@@ -299,7 +319,10 @@ impl Agreement {
 
     /// What the coordinator of our round proposed: the value and its valid round.
     pub(super) fn proposed(&self) -> Option<(Digest, Option<Round>)> {
-        let seat = self.committee.seat(&self.coordinator(self.round))?;
+        let seat = self
+            .voter
+            .committee
+            .seat(&self.coordinator(self.attempt.round))?;
         match self.slots.proposal(seat)?.statement.kind {
             VoteKind::Proposal { value, valid_round } => Some((value, valid_round)),
             _ => None,
@@ -308,23 +331,23 @@ impl Agreement {
 
     /// Whether it is our turn to propose and we have not.
     pub(super) fn due(&self) -> bool {
-        self.stage == Stage::Propose
-            && self.coordinator(self.round) == self.me.actor()
+        self.attempt.stage == Stage::Propose
+            && self.coordinator(self.attempt.round) == self.voter.key.actor()
             && self.proposed().is_none()
     }
 
     /// The values whose goodness matters now and is not known.
     pub fn awaiting_validation(&self) -> BTreeSet<Digest> {
         let proposed = self.proposed().map(|(value, _)| value);
-        let newest = self.newest.as_ref().map(|polka| polka.value);
-        let open = |value: &Digest| !self.opinions.contains_key(value);
+        let newest = self.locks.newest.as_ref().map(|polka| polka.value);
+        let open = |value: &Digest| !self.values.opinions.contains_key(value);
         proposed.into_iter().chain(newest).filter(open).collect()
     }
 
     pub(super) fn ask(&mut self, output: &mut AgreementOutput) {
         if self.decision.is_none() {
             for value in self.awaiting_validation() {
-                if self.asked.insert(value) {
+                if self.values.asked.insert(value) {
                     output.validate.insert(value);
                 }
             }
@@ -333,18 +356,22 @@ impl Agreement {
 
     /// What we say again on each tick: our statements of this round, and what of others moved us.
     pub(super) fn repetition(&self) -> AgreementMessage {
-        let own = self.slots.said(self.seat).map(|fact| Signed::clone(fact));
+        let own = self
+            .slots
+            .said(self.voter.seat)
+            .map(|fact| Signed::clone(fact));
         let ground = self
+            .attempt
             .proof_of_lock
             .iter()
-            .filter(|_| self.coordinator(self.round) == self.me.actor());
+            .filter(|_| self.coordinator(self.attempt.round) == self.voter.key.actor());
         let mut quorums: Vec<_> = ground
-            .chain(&self.valid)
+            .chain(&self.locks.valid)
             .map(|p| p.prevotes.claim())
             .collect();
         quorums.dedup();
         AgreementMessage {
-            votes: own.chain(self.last_precommits.iter().copied()).collect(),
+            votes: own.chain(self.attempt.left.iter().copied()).collect(),
             quorums,
         }
     }
