@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Replica;
-use super::closing::Candidate;
+use super::closing::{Candidate, Decided};
 use super::error::PacketError;
 use super::message::{Echo, Equivocation};
 use super::packet::{Body, FetchPayloads};
@@ -128,7 +128,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 }
             }
             if let Some(decision) = output.decided {
-                self.closing.decided = Some(decision);
+                self.closing.decided = Some(Decided::by(decision));
                 self.conclude(step);
             }
         }
@@ -194,14 +194,8 @@ impl<A: WireAlgorithm> Replica<A> {
             .agreement
             .as_ref()
             .map(Agreement::awaiting_validation);
-        let decided = self
-            .closing
-            .decided
-            .as_ref()
-            .map(|decision| decision.statement.kind);
-        if asked.is_some_and(|asked| asked.contains(&digest))
-            || decided == Some(VoteKind::Precommit(Some(digest)))
-        {
+        let decided = self.closing.decided.as_ref().map(Decided::value);
+        if asked.is_some_and(|asked| asked.contains(&digest)) || decided == Some(digest) {
             self.hold_value(value, digest, false);
         }
     }
@@ -384,13 +378,13 @@ impl<A: WireAlgorithm> Replica<A> {
     /// A correct member's report is never among them while no more than `f` lie: what it is locked
     /// on [passes](Self::is_founded).
     fn set_aside(&mut self, bad: &BTreeSet<(Dot, Digest)>) -> bool {
-        let reports = self.closing.reports.values();
+        let reports = self.closing.reports.held.values();
         let locked =
             reports.filter(|report| locks(&report.statement).any(|lock| bad.contains(&lock)));
         let locked: Vec<_> = locked.map(|report| report.signer).collect();
-        let before = self.closing.unfounded.len();
-        self.closing.unfounded.extend(locked);
-        self.closing.unfounded.len() > before
+        let before = self.closing.reports.unfounded.len();
+        self.closing.reports.unfounded.extend(locked);
+        self.closing.reports.unfounded.len() > before
     }
 
     /// Every report that we can back, as many as fit, if they are a quorum.
@@ -400,8 +394,9 @@ impl<A: WireAlgorithm> Replica<A> {
         let reports: Vec<_> = self
             .closing
             .reports
+            .held
             .values()
-            .filter(|r| !self.closing.unfounded.contains(&r.signer))
+            .filter(|r| !self.closing.reports.unfounded.contains(&r.signer))
             .cloned()
             .collect();
         let backed: Vec<_> = reports
@@ -476,16 +471,6 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    /// Asks for the value that was decided: once a tick, not at each input, or those who all lack
-    /// it would answer each other's questions with more of them.
-    fn want_decided(&mut self, digest: Digest, step: &mut Step) {
-        if self.closing.asked == Some(self.now) {
-            return;
-        }
-        self.closing.asked = Some(self.now);
-        self.want_value(digest, step);
-    }
-
     /// Asks all members for a value that somebody spoke of. It proves itself by its digest.
     fn want_value(&self, digest: Digest, step: &mut Step) {
         let fetch = FetchPayloads {
@@ -500,22 +485,22 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Called after each input as long as a decision waits for its value. A generation that came by
     /// another way meanwhile is not founded a second time.
     fn conclude(&mut self, step: &mut Step) {
-        let Some(decision) = self.closing.decided.clone() else {
+        let Some(mut decided) = self.closing.decided.take() else {
             return;
         };
-        let VoteKind::Precommit(Some(digest)) = decision.statement.kind else {
-            unreachable!("a decision names a value");
-        };
-        let Some(candidate) = self.closing.candidate(&digest) else {
-            self.want_decided(digest, step);
+        if let Some(candidate) = self.closing.candidate(&decided.value()) {
+            if let (true, Ok(checked)) = (self.history.pending.is_empty(), &candidate.check) {
+                let value = Arc::clone(&candidate.value);
+                let proof = Arc::new(GenerationProof::of(value, &decided.certificate));
+                let next = checked.next.clone();
+                self.expect_generation(proof, next);
+            }
             return;
-        };
-        if let (true, Ok(checked)) = (self.history.pending.is_empty(), &candidate.check) {
-            let proof = Arc::new(GenerationProof::of(Arc::clone(&candidate.value), &decision));
-            let next = checked.next.clone();
-            self.expect_generation(proof, next);
         }
-        self.closing.decided = None;
+        if decided.is_due(self.now) {
+            self.want_value(decided.value(), step);
+        }
+        self.closing.decided = Some(decided);
     }
 
     /// Convicts who contradicted itself in the agreement, unless it is convicted.

@@ -20,8 +20,9 @@ use super::Replica;
 use super::backoff::Backoff;
 use super::error::{ApproveError, PacketError};
 use super::lane::Slot;
-use super::message::{Entry, Equivocation};
+use super::message::Equivocation;
 use super::packet::{Body, ChangeApproval};
+use super::payloads::Payloads;
 use super::step::{Record, Step};
 use crate::actor::{Actor, Signed, Verified};
 use crate::codec::Digest;
@@ -29,7 +30,7 @@ use crate::dot::{Dot, Frontier};
 use crate::membership::{
     self, Agreement, Approval, Approvals, CHANGES, CertifiedChange, Change, ChangeCertificate,
     ChangeKey, CheckedProposal, Generation, GenerationProposal, GenerationProposalError, Mark,
-    QuorumCertificate, Report, Vote,
+    QuorumCertificate, Report, Vote, VoteKind,
 };
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
@@ -47,14 +48,7 @@ pub(super) struct Closing {
     approve: Backoff,
     /// Certified changes: any freezes us.
     pub(super) changes: BTreeMap<ChangeKey, CertifiedChange>,
-    /// `None` until we freeze; from then on it never changes. It is repeated as it was signed, also
-    /// after a restart.
-    pub(super) own_report: Option<Arc<Signed<Report>>>,
-    /// The first good one of each member, ours included; a second one of the same member is not
-    /// looked at.
-    pub(super) reports: BTreeMap<Actor, Verified<Report>>,
-    /// When our report is said again, while this generation lasts.
-    repeat: Backoff,
+    pub(super) reports: Reports,
     /// `None` until we freeze, and where we may not sign.
     pub(super) agreement: Option<Agreement>,
     /// What the agreement said before a crash.
@@ -64,28 +58,64 @@ pub(super) struct Closing {
     pub(super) agreement_records: Vec<membership::Record>,
     /// The values that the agreement [names](Agreement::names).
     pub(super) values: Vec<Candidate>,
-    /// Messages that a value adopts, or that a report is locked on, beside those in lanes: each is
-    /// on record.
-    pub(super) payloads: BTreeMap<Digest, Entry>,
-    /// No more than reports and values name, each one message a member's lane: none takes another's
-    /// place, or a liar that names what it never serves would keep others' from being asked for.
-    pub(super) wanted: BTreeSet<(Dot, Digest)>,
-    /// When messages that are wanted are asked for again, outside of an agreement; in one they are
-    /// each tick.
-    pub(super) fetch: Backoff,
-    /// Members whose reports we do not offer: they are locked on what no correct member can have
-    /// echoed.
-    pub(super) unfounded: BTreeSet<Actor>,
+    pub(super) payloads: Payloads,
     /// Kept until the value that it names is here; then the next generation is founded.
-    pub(super) decided: Option<QuorumCertificate<Vote>>,
-    /// When the value that was decided was last asked for.
-    ///
-    /// In ticks since the start.
-    pub(super) asked: Option<u64>,
+    pub(super) decided: Option<Decided>,
     /// The snapshot that was made last, and where.
     ///
     /// One at most: a second frontier takes its place.
     pub(super) snapshot: Option<(Frontier, Snapshot)>,
+}
+
+/// The reports of this generation.
+#[derive(Debug)]
+pub(super) struct Reports {
+    /// `None` until we freeze; from then on it never changes. It is repeated as it was signed, also
+    /// after a restart.
+    pub(super) own: Option<Arc<Signed<Report>>>,
+    /// The first good one of each member, ours included; a second one of the same member is not
+    /// looked at.
+    pub(super) held: BTreeMap<Actor, Verified<Report>>,
+    /// Members whose reports we do not offer: they are locked on what no correct member can have
+    /// echoed.
+    pub(super) unfounded: BTreeSet<Actor>,
+    /// When ours is said again, while this generation lasts.
+    repeat: Backoff,
+}
+
+/// What the agreement decided.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) certificate: QuorumCertificate<Vote>,
+    /// When its value was last asked for.
+    ///
+    /// In ticks since the start.
+    asked: Option<u64>,
+}
+
+impl Decided {
+    pub(super) fn by(certificate: QuorumCertificate<Vote>) -> Self {
+        Self {
+            certificate,
+            asked: None,
+        }
+    }
+
+    /// What was decided.
+    ///
+    /// Of an agreement's decision alone: others of its statements name no value.
+    pub(super) fn value(&self) -> Digest {
+        match self.certificate.statement.kind {
+            VoteKind::Precommit(Some(value)) => value,
+            _ => unreachable!("a decision names a value"),
+        }
+    }
+
+    /// Whether the value is to be asked for: once a tick, not at each input, or those who all lack
+    /// it would answer each other's questions with more of them.
+    pub(super) fn is_due(&mut self, now: u64) -> bool {
+        self.asked.replace(now) != Some(now)
+    }
 }
 
 /// A value with what its check said.
@@ -105,18 +135,17 @@ impl Closing {
             approvals: Approvals::default(),
             approve: Backoff::starting(now + 1),
             changes: BTreeMap::new(),
-            own_report: None,
-            reports: BTreeMap::new(),
-            repeat: Backoff::starting(now + 1),
+            reports: Reports {
+                own: None,
+                held: BTreeMap::new(),
+                unfounded: BTreeSet::new(),
+                repeat: Backoff::starting(now + 1),
+            },
             agreement: None,
             agreement_records: Vec::new(),
             values: Vec::new(),
-            payloads: BTreeMap::new(),
-            wanted: BTreeSet::new(),
-            fetch: Backoff::starting(now + 1),
-            unfounded: BTreeSet::new(),
+            payloads: Payloads::new(now),
             decided: None,
-            asked: None,
             snapshot: None,
         }
     }
@@ -274,13 +303,13 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The change is held before the report is made, so that no echo of ours can be given in
     /// between.
     fn report(&mut self, step: &mut Step) {
-        if self.closing.own_report.is_none()
+        if self.closing.reports.own.is_none()
             && let Some(fact) = self.signer.sign(self.own_report())
         {
             let claim = Arc::new(Signed::clone(&fact));
             step.persist.push(Record::Reported(Arc::clone(&claim)));
-            self.closing.reports.insert(self.actor(), fact);
-            self.closing.own_report = Some(claim);
+            self.closing.reports.held.insert(self.actor(), fact);
+            self.closing.reports.own = Some(claim);
         }
         self.send_report(step);
     }
@@ -288,7 +317,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Says our report to all, with the changes that it rests on: so whoever receives it can
     /// freeze, too.
     fn send_report(&self, step: &mut Step) {
-        if let Some(report) = &self.closing.own_report {
+        if let Some(report) = &self.closing.reports.own {
             let report = Arc::clone(report);
             let changes = self.closing.change_certificates();
             self.send_to_members(&Body::Report { report, changes }, step);
@@ -353,7 +382,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let news: Vec<_> = news
             .map(|change| change.verify(&self.history.boundary))
             .collect::<Result<_, _>>()?;
-        let held = self.closing.reports.get(&report.signer);
+        let held = self.closing.reports.held.get(&report.signer);
         if held.is_none_or(|held| **held != *report) {
             self.take_report(report, step)?;
         }
@@ -371,7 +400,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// report that carries a bad signature of a source is refused as a whole.
     fn take_report(&mut self, report: &Signed<Report>, step: &mut Step) -> Result<(), PacketError> {
         let own = report.signer == self.actor();
-        if !own && self.closing.reports.contains_key(&report.signer) {
+        if !own && self.closing.reports.held.contains_key(&report.signer) {
             return Ok(());
         }
         report.statement.check(&self.history.boundary)?;
@@ -383,7 +412,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if own {
             self.silence(step);
         } else {
-            self.closing.reports.insert(fact.signer, fact);
+            self.closing.reports.held.insert(fact.signer, fact);
         }
         Ok(())
     }
@@ -441,7 +470,7 @@ impl<A: WireAlgorithm> Replica<A> {
                     self.send_to_members(&Body::Approve(Arc::new(approved)), step);
                 }
             }
-        } else if self.closing.repeat.fire(now) {
+        } else if self.closing.reports.repeat.fire(now) {
             self.send_report(step);
         }
     }

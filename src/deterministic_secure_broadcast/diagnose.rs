@@ -404,7 +404,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if !self.is_frozen() {
             return Vec::new();
         }
-        let reports = &self.closing.reports;
+        let reports = &self.closing.reports.held;
         let reported = reports.len() >= self.history.committee.quorum();
         let agreement = self.closing.agreement.as_ref().filter(|_| reported);
         let mut seats = self.history.committee.seats().collect::<Vec<_>>();

@@ -39,7 +39,7 @@ fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Closing) -> Option<
     let Echo { dot, digest, .. } = &lock.statement;
     let known = lane
         .find(dot.seq, digest)
-        .or_else(|| closing.payloads.get(digest))?;
+        .or_else(|| closing.payloads.held.get(digest))?;
     Some(known.clone().signed_with(lock))
 }
 
@@ -277,7 +277,8 @@ impl<A: WireAlgorithm> Replica<A> {
         let known = adopted.and_then(|lock| known(lock, lane, closing));
         let unrecorded = known.as_ref().filter(|entry| {
             let seq = entry.message().seq;
-            !lane.has_recorded(seq, &entry.digest) && !closing.payloads.contains_key(&entry.digest)
+            !lane.has_recorded(seq, &entry.digest)
+                && !closing.payloads.held.contains_key(&entry.digest)
         });
         // Our summary says that it is here: it must be after a crash, too.
         let message = unrecorded.map(|entry| Record::Message(Arc::clone(&entry.proposal)));
@@ -286,7 +287,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
             if known.is_none() {
-                self.closing.wanted.insert((dot, digest));
+                self.closing.payloads.wanted.insert((dot, digest));
             }
             if let Some(left) = lane.said_otherwise(&dot, &digest) {
                 let right = *lock;

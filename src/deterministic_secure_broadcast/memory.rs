@@ -240,7 +240,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let summary = peer.newest();
         let lanes = self.lanes.iter();
         let echoes = lanes.flat_map(|(source, lane)| self.echoes_by(&from, source, lane));
-        let reports = &self.closing.reports;
+        let reports = &self.closing.reports.held;
         let report = reports.get(&from).map(|report| Signed::clone(report));
         let agreement = self.closing.agreement.as_ref();
         let votes = agreement.map(|agreement| agreement.said_by(&from));
@@ -377,7 +377,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// A report was on record before it was sent.
     fn remembers_report(&self, report: &Report) -> bool {
-        let own = self.closing.own_report.as_ref();
+        let own = self.closing.reports.own.as_ref();
         report.generation < self.generation() || own.is_some_and(|own| own.statement == *report)
     }
 

@@ -6,10 +6,11 @@
 //! let go of it. No more is asked for than reports and values name, at most one message for each
 //! member's lane, so that none takes another's place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Replica;
+use super::backoff::Backoff;
 use super::message::Entry;
 use super::packet::{Body, FetchPayloads};
 use super::step::{Record, Step};
@@ -17,6 +18,29 @@ use crate::actor::Actor;
 use crate::codec::{Digest, Limits};
 use crate::dot::Dot;
 use crate::traits::WireAlgorithm;
+
+/// Those of one generation.
+#[derive(Debug)]
+pub(super) struct Payloads {
+    /// Messages that a value adopts, or that a report is locked on, beside those in lanes: each is
+    /// on record.
+    pub(super) held: BTreeMap<Digest, Entry>,
+    /// No more than reports and values name, each one message a member's lane: none takes another's
+    /// place, or a liar that names what it never serves would keep others' from being asked for.
+    pub(super) wanted: BTreeSet<(Dot, Digest)>,
+    /// When what is wanted is asked for again, outside of an agreement; in one it is each tick.
+    fetch: Backoff,
+}
+
+impl Payloads {
+    pub(super) fn new(now: u64) -> Self {
+        Self {
+            held: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            fetch: Backoff::starting(now + 1),
+        }
+    }
+}
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Whether we have these messages; those that are missing are asked for.
@@ -28,7 +52,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .into_iter()
             .filter(|(dot, digest)| self.message(dot, digest).is_none());
         let missing: Vec<_> = missing.collect();
-        let wanted = &mut self.closing.wanted;
+        let wanted = &mut self.closing.payloads.wanted;
         let mut news = missing.clone();
         news.retain(|message| wanted.insert(*message));
         let members = self.history.committee.actors().to_vec();
@@ -39,14 +63,14 @@ impl<A: WireAlgorithm> Replica<A> {
     /// What was asked for and did not come is asked for again: also of who left, as what the
     /// boundary adopted may be held by the members before alone.
     pub(super) fn repeat_fetches(&mut self, step: &mut Step) {
-        let mut wanted = std::mem::take(&mut self.closing.wanted);
+        let mut wanted = std::mem::take(&mut self.closing.payloads.wanted);
         wanted.retain(|(dot, digest)| self.message(dot, digest).is_none());
         let urgent = self.closing.agreement.is_some();
-        if !wanted.is_empty() && (urgent || self.closing.fetch.fire(self.now)) {
+        if !wanted.is_empty() && (urgent || self.closing.payloads.fetch.fire(self.now)) {
             let payloads: Vec<_> = wanted.iter().copied().collect();
             self.ask(&payloads, &self.history.recent_members(), step);
         }
-        self.closing.wanted = wanted;
+        self.closing.payloads.wanted = wanted;
     }
 
     /// Asks for messages, as many at once as a packet may name.
@@ -68,7 +92,8 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn message(&self, dot: &Dot, digest: &Digest) -> Option<Entry> {
         let lane = self.lanes.get(&dot.source)?;
         let held = lane.find(dot.seq, digest);
-        held.or_else(|| self.closing.payloads.get(digest)).cloned()
+        held.or_else(|| self.closing.payloads.held.get(digest))
+            .cloned()
     }
 
     /// Whether all messages are here that the boundary adopted, or what was delivered in their
@@ -95,18 +120,18 @@ impl<A: WireAlgorithm> Replica<A> {
     /// where the boundary adopted it. Whether it is, or was, wanted: several may serve it.
     pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step) -> bool {
         let dot = entry.message().dot();
-        if self.closing.wanted.contains(&(dot, entry.digest)) {
+        if self.closing.payloads.wanted.contains(&(dot, entry.digest)) {
             if let Some(lock) = self.history.boundary.adopts(&dot, &entry.digest) {
                 *entry = entry.clone().signed_with(lock);
             }
             if self.verify_source(entry).is_ok() {
-                self.closing.wanted.remove(&(dot, entry.digest));
+                self.closing.payloads.wanted.remove(&(dot, entry.digest));
                 let message = Record::Message(Arc::clone(&entry.proposal));
                 step.persist.push(message);
                 self.keep_payload(entry.clone());
             }
         }
-        self.closing.payloads.contains_key(&entry.digest)
+        self.closing.payloads.held.contains_key(&entry.digest)
     }
 
     /// Keeps a message that is on record until this generation ends; what the boundary adopted,
@@ -119,7 +144,7 @@ impl<A: WireAlgorithm> Replica<A> {
             lane.carried = Some(entry.clone());
             self.peers.summary.outdate();
         }
-        self.closing.payloads.insert(entry.digest, entry);
+        self.closing.payloads.held.insert(entry.digest, entry);
     }
 
     /// Puts a message that we hold on record, unless it is.
@@ -128,7 +153,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn keep_message(&mut self, dot: &Dot, digest: &Digest, step: &mut Step) {
         let lane = self.lanes.get(&dot.source);
         let recorded = lane.is_some_and(|lane| lane.has_recorded(dot.seq, digest));
-        if recorded || self.closing.payloads.contains_key(digest) {
+        if recorded || self.closing.payloads.held.contains_key(digest) {
             return;
         }
         let entry = self

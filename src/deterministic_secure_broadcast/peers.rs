@@ -82,11 +82,10 @@ pub(super) struct Peer {
     /// The highest end that it signed for each lane that is here.
     pub(super) delivered: BTreeMap<Actor, Seq>,
     convicted: BTreeSet<Actor>,
-    /// Never reset as long as it is remembered.
-    heard: bool,
     /// The last summary that was checked: the same bytes need no second check.
     last: Option<Arc<Signed<Summary>>>,
-    /// That which says most: for the peer, when it asks what it has signed.
+    /// That which says most: for the peer, when it asks what it has signed. Never reset as long as
+    /// the peer is remembered.
     newest: Option<Arc<Signed<Summary>>>,
     /// When we tell it where we stand, unless it is known to be level. Begun anew by each summary
     /// of its.
@@ -106,7 +105,6 @@ impl Peer {
             generation: Generation::GENESIS,
             delivered: BTreeMap::new(),
             convicted: BTreeSet::new(),
-            heard: false,
             last: None,
             newest: None,
             announce: Backoff::starting(now + 1),
@@ -137,7 +135,6 @@ impl Peer {
         let convicted = convicted.iter().filter(|actor| lanes.has(actor));
         self.convicted.extend(convicted);
         self.generation = self.generation.max(*generation);
-        self.heard = true;
         (self.last, self.even) = (Some(Arc::clone(summary)), None);
         let newest = self.newest.as_ref();
         if newest.is_none_or(|newest| reach(newest) <= reach(summary)) {
@@ -191,7 +188,7 @@ impl Peer {
 
     /// Whether a summary of its has been checked, of this generation or of one before.
     pub(super) fn is_heard(&self) -> bool {
-        self.heard
+        self.newest.is_some()
     }
 
     /// How far it is known to be in a lane.

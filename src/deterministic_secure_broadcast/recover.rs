@@ -169,8 +169,8 @@ impl<A: WireAlgorithm> Replica<A> {
                     .committee
                     .verify(&self.history.network, Signed::clone(&report))
                     .ok()?;
-                self.closing.reports.insert(self.actor(), fact);
-                self.closing.own_report = Some(report);
+                self.closing.reports.held.insert(self.actor(), fact);
+                self.closing.reports.own = Some(report);
                 Some(())
             }
             Record::Agreement(record) => {

@@ -31,10 +31,10 @@ impl<A: WireAlgorithm> Replica<A> {
         }),
         ("approved a change", Self::has_approvals),
         ("frozen", Self::is_frozen),
-        ("reported", |r| r.closing.own_report.is_some()),
+        ("reported", |r| r.closing.reports.own.is_some()),
         ("judges a value", |r| !r.closing.values.is_empty()),
         ("lacks a message that a change rests on", |r| {
-            !r.closing.wanted.is_empty()
+            !r.closing.payloads.wanted.is_empty()
         }),
         ("agreement beyond its first round", |r| {
             let agreement = r.closing.agreement.as_ref();
