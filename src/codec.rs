@@ -209,7 +209,7 @@ impl Domain {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Encoded operations in one message, in bytes.
+    /// Encoded operations in one message, in bytes, with the eight that say how many they are.
     pub message_bytes: u32,
     /// Operations in one message.
     pub message_ops: u32,
@@ -217,7 +217,8 @@ pub struct Limits {
     pub seats: u32,
     /// Lanes: all actors that were ever members.
     pub lanes: u32,
-    /// One packet, in bytes. Everything above must fit: see [`Limits::check`].
+    /// One packet, in bytes. Everything above must fit: see [`Limits::check`]. So must a chunk of a
+    /// state, 128 KiB, where a state is as long: a node asks for 129 KiB.
     pub packet_bytes: u32,
     /// A segment of one lane between two kept certificates, in bytes of operations.
     pub segment_bytes: u32,
@@ -270,7 +271,7 @@ impl Limits {
     /// The first pair of bounds that do not fit.
     pub fn check(&self) -> Result<(), LimitsError> {
         let positive = [
-            self.message_bytes,
+            self.message_bytes.saturating_sub(8),
             self.message_ops,
             self.seats,
             self.segment_bytes,
@@ -354,8 +355,8 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitsError {
-    /// A bound is zero.
-    #[error("a bound is zero")]
+    /// A bound is zero, or a message holds no more than the number of its operations.
+    #[error("a bound is zero, or the 8 bytes of a message that say how many operations it has")]
     Zero,
     /// Fewer lanes than seats.
     #[error("fewer lanes than seats")]
@@ -695,6 +696,16 @@ mod tests {
     #[test]
     fn the_default_limits_fit_into_each_other() {
         assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_message_has_room_for_the_number_of_its_operations() {
+        let of = |message_bytes| Limits {
+            message_bytes,
+            ..Limits::default()
+        };
+        assert_eq!(of(8).check(), Err(LimitsError::Zero));
+        assert_eq!(of(9).check(), Ok(()));
     }
 
     #[test]

@@ -240,6 +240,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Our key has signed what we do not remember: the store is an old copy, or somebody else uses
     /// the key. Whatever we sign next may contradict it, so we sign nothing more: who holds the key
     /// is told in the same turn.
+    ///
+    /// Its record comes first in the step: of records in one write a crash may leave some, the
+    /// first ones, and one of the others may be what told us.
     pub(super) fn silence(&mut self, step: &mut Step) {
         if !self.signer.silence() {
             return;
@@ -248,7 +251,7 @@ impl<A: WireAlgorithm> Replica<A> {
             agreement.silence();
         }
         tracing::error!(me = ?self.actor(), "our key has signed what we do not remember");
-        step.persist.push(Record::Silenced);
+        step.persist.insert(0, Record::Silenced);
         step.faults.push(Fault::Silenced);
     }
 }

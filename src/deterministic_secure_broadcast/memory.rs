@@ -364,7 +364,8 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// What we echoed was locked, and is locked or delivered. Of an earlier generation everything
-    /// was on record before the next one was.
+    /// was on record before the next one was; but a source is bound to its own message whatever
+    /// began since, and has it still.
     fn remembers_echo(&self, echo: &Echo) -> bool {
         let lane = self.lanes.get(&echo.dot.source);
         let known = lane.is_some_and(|lane| {
@@ -372,7 +373,8 @@ impl<A: WireAlgorithm> Replica<A> {
             echo.dot.seq <= lane.head().seq
                 || (echo.dot.seq.follows(lane.head().seq) && locked == Some(echo.digest))
         });
-        known || echo.generation < self.generation()
+        let expired = echo.generation < self.generation() && echo.dot.source != self.actor();
+        known || expired
     }
 
     /// A report was on record before it was sent.

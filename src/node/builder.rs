@@ -24,8 +24,12 @@ use crate::actor::{Actor, SigningActor};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Replica, Step};
 use crate::membership::{Generation, Genesis};
+use crate::snapshot::CHUNK;
 use crate::store::Store;
 use crate::traits::WireAlgorithm;
+
+/// Bytes of a packet with a chunk of a state.
+const PART: usize = CHUNK + (1 << 10);
 
 /// Callers that wait for the replica to take an operation or a request.
 const WAITING: usize = 1024;
@@ -166,6 +170,11 @@ where
     where
         S: Store + Send + 'static,
     {
+        let limit = self.genesis.limits().packet_bytes as usize;
+        if limit < PART {
+            let needed = PART;
+            return Err(StartError::Packets { limit, needed });
+        }
         let records = store.load().map_err(StartError::store)?;
         let again = !records.is_empty();
         let (key, genesis) = (self.key.clone(), self.genesis.clone());

@@ -23,6 +23,15 @@ pub enum StartError {
     /// The store is of another chain of generations than the invitation.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Packets of the network carry no chunk of a state, so that one as long as that could be given
+    /// to nobody who is behind.
+    #[error("packets of {limit} bytes, and a part of a state takes {needed}")]
+    Packets {
+        /// Bytes that a packet of the network may have.
+        limit: usize,
+        /// Bytes of a packet with a chunk.
+        needed: usize,
+    },
     /// The socket cannot be bound, or the operating system refuses a thread.
     #[error("cannot listen: {0}")]
     Io(#[from] io::Error),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::ProposeError;
 use bft_crdts::membership::{ChangeKey, Genesis};
-use bft_crdts::node::{Event, Invitation, Node, NodeBuilder, NotDelivered, RequestError};
+use bft_crdts::node::{
+    Event, Invitation, Node, NodeBuilder, NotDelivered, RequestError, StartError,
+};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::store::MemoryStore;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
@@ -153,6 +155,25 @@ async fn more_than_the_outbox_holds_waits_and_is_delivered() {
         done.expect("no panic").expect("delivered");
     }
     assert_eq!(nodes[0].read(|r| r.algorithm().len()).await, Ok(200));
+}
+
+#[tokio::test]
+async fn a_network_whose_packets_carry_no_part_of_a_state_has_no_nodes() {
+    let mut limits = Limits::default();
+    (limits.message_bytes, limits.segment_bytes) = (4 << 10, 8 << 10);
+    (limits.seats, limits.lanes, limits.packet_bytes) = (4, 8, 128 << 10);
+    let start = |limits| {
+        let founder = key(0).actor();
+        let genesis = Genesis::new(&Set::new(founder), [founder].into(), limits, [0; 32]);
+        builder(key(0), genesis.expect("good limits")).start(MemoryStore::new())
+    };
+    let refused = start(limits.clone()).await.err();
+    assert!(
+        matches!(refused, Some(StartError::Packets { .. })),
+        "{refused:?}"
+    );
+    limits.packet_bytes += 1 << 10;
+    assert!(start(limits).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

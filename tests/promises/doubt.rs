@@ -125,6 +125,39 @@ fn a_proposal_that_one_correct_member_has_seen_is_told_while_all_answer() {
 }
 
 #[test]
+fn a_proposal_of_an_earlier_generation_is_told_to_an_old_copy_that_has_begun_the_next() {
+    let mut table = Table::of(4);
+    let (copy, me, witness) = (table.records[0].clone(), table.actor(0), table.actor(1));
+    table.add(0, 1);
+    let delayed = table.take_wire();
+    for seat in 1..4 {
+        let approved = table.replicas[seat].approve(Change::Renew);
+        table.spend(seat, approved.expect("a member's"));
+    }
+    // It is the one that would have proposed first.
+    for _ in 0..40 {
+        (1..4).for_each(|seat| table.tick(seat));
+        table.carry(|packet| packet.to != me);
+    }
+    assert_eq!(table.replicas[1].generation().number(), 1);
+    table.wire.extend(delayed);
+    table.carry(|packet| packet.from == me && packet.to == witness);
+    table.records[0] = copy;
+    start(&mut table, 0, 1);
+    for _ in 0..8 {
+        table.tick(0);
+        table.carry(|packet| !matches!(packet.body, Body::Recollection(_)));
+    }
+    assert_eq!(table.replicas[0].generation().number(), 1);
+    for _ in 0..GRACE {
+        table.tick(0);
+        table.carry(|packet| matches!(packet.body, Body::Recall(_) | Body::Recollection(_)));
+    }
+    assert!(table.replicas[0].is_silenced());
+    assert_none_convicted(&table);
+}
+
+#[test]
 fn an_echo_that_a_member_has_counted_is_told() {
     let mut table = Table::of(4);
     let copy = table.records[3].clone();

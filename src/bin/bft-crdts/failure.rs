@@ -163,7 +163,9 @@ impl Failure {
             | Self::Invitation(_)
             | Self::UnknownKind
             | Self::NowhereToListen
-            | Self::Start(StartError::Recover(_) | StartError::Checkpoint(_)) => true,
+            | Self::Start(
+                StartError::Recover(_) | StartError::Checkpoint(_) | StartError::Packets { .. },
+            ) => true,
             Self::Store(_, error) => matches!(
                 error,
                 DurableError::Exposed { .. }
