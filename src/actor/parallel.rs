@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Claim;
-use super::rule::{are_good, is_good};
+use super::rule::check_part;
 
 /// So many signatures, and more, are worth waking the other processors.
 ///
@@ -24,16 +24,13 @@ pub(super) fn pays(signatures: usize) -> bool {
 pub(super) fn check_each(claims: &[Claim]) -> Vec<bool> {
     let even = claims.len().div_ceil(rayon::current_num_threads());
     let part = even.max(SMALLEST);
-    let checked = claims.par_chunks(part).flat_map_iter(|part| {
-        let together = are_good(part);
-        part.iter().map(move |claim| together || is_good(claim))
-    });
-    checked.collect()
+    claims.par_chunks(part).flat_map_iter(check_part).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::rule::is_good;
     use crate::actor::{Sig, SigningActor, check_all};
     use crate::codec::Digest;
 
