@@ -271,13 +271,12 @@ impl Limits {
     /// The first pair of bounds that do not fit.
     pub fn check(&self) -> Result<(), LimitsError> {
         let positive = [
-            self.message_bytes.saturating_sub(8),
             self.message_ops,
             self.seats,
             self.segment_bytes,
             self.segment_messages,
         ];
-        if positive.contains(&0) {
+        if positive.contains(&0) || self.op_bytes() == 0 {
             return Err(LimitsError::Zero);
         }
         if self.lanes < self.seats {
