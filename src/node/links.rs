@@ -405,10 +405,15 @@ impl Links {
             count(&self.counters.dropped);
             return false;
         };
-        // Two nodes may have one key: the evidence against it is for both.
-        let accused = matches!(&packet.body, Body::Evidence(evidence) if evidence.accused() == to);
+        // Two nodes may have one key: the evidence against it is for both, and so is what answers
+        // the one of them that is in doubt of its store.
+        let both = match &packet.body {
+            Body::Evidence(evidence) => evidence.accused() == to,
+            Body::Recollection(_) => true,
+            _ => false,
+        };
         let bytes = frame::of(&packet);
-        let outgoing = match accused {
+        let outgoing = match both {
             true => Outgoing::Everywhere(bytes),
             false => Outgoing::Frame(bytes),
         };

@@ -58,3 +58,37 @@ async fn a_node_is_behind_what_more_members_say_than_may_lie() {
     let (_third, status) = claim(&node, 1, 7).await;
     assert_eq!(status.behind(), 7);
 }
+
+/// Else the copy of a running node could wait for its answers for as long as the other runs, and be
+/// told nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_member_holds_of_a_key_is_told_to_each_node_that_uses_it() {
+    let node = builder(key(0), genesis(4)).start(MemoryStore::new()).await;
+    let node = node.expect("started");
+    let (member, to) = (key(1), node.actor());
+    let address = node.local_address().expect("bound");
+    let (network, limits) = (node.network(), Limits::default());
+    let dial = || Link::dial(&member, &network, &limits, to, address);
+    let mut older = dial().await.expect("a member");
+    let challenge = Digest::from_bytes([7; 32]);
+    let (from, body) = (member.actor(), Body::Recall(challenge));
+    let packet = Packet { from, to, body };
+    let mut newer = dial().await.expect("a member");
+    older.send(packet).await.expect("sent");
+    for link in [&mut newer, &mut older] {
+        recalls(link, challenge).await;
+    }
+}
+
+/// Returns when this link has brought the next answer to that question.
+async fn recalls(link: &mut Link, challenge: Digest) {
+    let answered = async {
+        while let Some(packet) = link.receive().await.expect("a packet") {
+            if matches!(packet.body, Body::Recollection(it) if it.challenge == challenge) {
+                return;
+            }
+        }
+        panic!("the link has ended");
+    };
+    timeout(SOON, answered).await.expect("in time");
+}
