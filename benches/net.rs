@@ -12,9 +12,9 @@ use bft_crdts::SigningActor;
 use bft_crdts::actor::Signed;
 use bft_crdts::deterministic_secure_broadcast::Echo;
 use bft_crdts::dot::{Dot, Seq};
-use bft_crdts::membership::Generation;
 use bft_crdts::net::Net;
 use bft_crdts::orswot::Orswot;
+use bft_crdts::quorum::Generation;
 use clap::Parser;
 
 /// Measures how many packets a second the simulated network handles

@@ -100,7 +100,7 @@
 //! | words | [`codec`]: canonical bytes, digests, bounds; [`actor`]: keys and signatures; [`dot`]: names of messages; [`evidence`]; [`money`] |
 //! | the contract | [`traits`]: the algorithm and its laws; [`snapshot`]: its state in chunks; [`laws`]: a checker that tries to break the laws |
 //! | algorithms | [`orswot`], [`bank`], [`at2_impl`], the family in [`types`]: they know of no network |
-//! | the protocol | [`membership`]: who may sign, and how they change; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
+//! | the protocol | [`quorum`]: who may sign; [`membership`]: how they change; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
 //! | runs | [`recording`]: what happened, as lines of JSON, and the page that shows it |
 //! | worlds | [`store`]: what survives a crash, in memory or, behind a feature, in a file; [`net`]: the simulated network; `node`, behind a feature: a real one |
 //!
@@ -113,8 +113,8 @@
 //! | a participant's state machine | [`Replica`], which does no I/O | process; sans-I/O |
 //! | its public identity | [`Actor`] | |
 //! | who breaks the rules | a liar | Byzantine process |
-//! | who may sign now | [`Committee`](membership::Committee) | members, validator set |
-//! | its number | [`Generation`](membership::Generation) | epoch |
+//! | who may sign now | [`Committee`](quorum::Committee) | members, validator set |
+//! | its number | [`Generation`](quorum::Generation) | epoch |
 //! | one source's log in its order, its end | lane, [`Head`](dot::Head) | FIFO log, account sequence |
 //! | identity of a message | [`Dot`](dot::Dot) | (sender, sequence number) |
 //! | first message | [`Proposal`](deterministic_secure_broadcast::Proposal) | SEND, transfer order |
@@ -186,6 +186,7 @@ pub mod net;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod orswot;
+pub mod quorum;
 #[cfg(any(feature = "node", feature = "sim"))]
 pub mod recording;
 pub mod snapshot;

@@ -14,8 +14,8 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Dot, Head, Seq};
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::Generation;
 use bft_crdts::orswot::Orswot;
+use bft_crdts::quorum::Generation;
 use bft_crdts::{Actor, SigningActor};
 use common::{Table, add, key, remove};
 

@@ -7,8 +7,9 @@ use bft_crdts::bank::{self, Bank, Money, Transfer, TransferId};
 use bft_crdts::codec::{Bytes, Digest, Limits, NetworkId};
 use bft_crdts::deterministic_secure_broadcast::{Echo, Message};
 use bft_crdts::dot::{Dot, Seq};
-use bft_crdts::membership::{Certificate, Committee, Generation, Genesis, Tally};
+use bft_crdts::membership::Genesis;
 use bft_crdts::orswot::{self, Orswot};
+use bft_crdts::quorum::{Certificate, Committee, Generation, Tally};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 
 pub(crate) type Set = Orswot<String>;

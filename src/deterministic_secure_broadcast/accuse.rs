@@ -20,7 +20,8 @@ use super::packet::Body;
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Sig, Signed};
 use crate::evidence::Conflict;
-use crate::membership::{Mark, Report, Seat};
+use crate::membership::{Mark, Report};
+use crate::quorum::Seat;
 use crate::traits::WireAlgorithm;
 
 impl<A: WireAlgorithm> Replica<A> {

@@ -18,7 +18,8 @@ use super::peers::Peer;
 use super::step::{Record, Step};
 use crate::actor::Actor;
 use crate::codec::Bytes;
-use crate::membership::{self, Generation};
+use crate::membership::{self};
+use crate::quorum::Generation;
 use crate::snapshot::{Manifest, Snapshot};
 use crate::traits::WireAlgorithm;
 

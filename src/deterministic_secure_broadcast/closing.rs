@@ -29,9 +29,10 @@ use crate::codec::Digest;
 use crate::dot::{Dot, Frontier};
 use crate::membership::{
     self, Agreement, Approval, Approvals, CHANGES, CertifiedChange, Change, ChangeCertificate,
-    ChangeKey, CheckedProposal, Generation, GenerationProposal, GenerationProposalError, Mark,
-    QuorumCertificate, Report, Vote, VoteKind,
+    ChangeKey, CheckedProposal, GenerationProposal, GenerationProposalError, Mark, Report, Vote,
+    VoteKind,
 };
+use crate::quorum::{Generation, QuorumCertificate};
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 

@@ -25,7 +25,7 @@ use super::step::{Delivery, Fault, Record, Step};
 use crate::actor::{Actor, Claim, Sig, Statement};
 use crate::codec::Digest;
 use crate::dot::Dot;
-use crate::membership::Seat;
+use crate::quorum::Seat;
 use crate::traits::{Verdict, WireAlgorithm};
 
 impl<A: WireAlgorithm> Replica<A> {
@@ -128,7 +128,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// # Errors
     /// [`PacketError::Closed`] when the committee is not known here, else what
-    /// [`Committee::certify`](crate::membership::Committee::certify) says.
+    /// [`Committee::certify`](crate::quorum::Committee::certify) says.
     pub(super) fn certify(
         &self,
         certificate: Arc<Certificate>,

@@ -13,7 +13,8 @@ use super::message::Entry;
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
-use crate::membership::{ChangeKey, Generation};
+use crate::membership::ChangeKey;
+use crate::quorum::Generation;
 use crate::traits::{Verdict, WireAlgorithm};
 
 /// A message after the end of a lane that has not taken effect here.

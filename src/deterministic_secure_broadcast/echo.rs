@@ -15,7 +15,7 @@ use super::packet::{Body, Segment};
 use super::step::{Fault, Record, Step};
 use crate::actor::{Actor, Signed, Statement, Verified};
 use crate::dot::{Head, Seq};
-use crate::membership::{Committee, VerifyError};
+use crate::quorum::{Committee, VerifyError};
 use crate::traits::{Verdict, WireAlgorithm};
 
 /// Ticks after which a member whose echo led to no certificate sends the proposal on itself, one

@@ -5,9 +5,10 @@ use crate::codec::DecodeError;
 use crate::dot::Dot;
 use crate::evidence::EvidenceError;
 use crate::membership::{
-    AgreementMessageError, CertificateError, ChangeError, Generation, GenerationProofError,
-    GenerationProposalError, GenesisError, ReportError, VerifyError,
+    AgreementMessageError, ChangeError, GenerationProofError, GenerationProposalError,
+    GenesisError, ReportError,
 };
+use crate::quorum::{CertificateError, Generation, VerifyError};
 use crate::traits::Verdict;
 
 /// Why a packet was refused. It changed nothing, and nobody is accused: anybody can have sent it.

@@ -17,7 +17,8 @@ use super::trusted::Checkpoint;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId, encode};
 use crate::dot::Head;
-use crate::membership::{Admission, Boundary, Committee, Generation, GenerationProof, Genesis};
+use crate::membership::{Admission, Boundary, GenerationProof, Genesis};
+use crate::quorum::{Committee, Generation};
 use crate::snapshot::Snapshot;
 
 /// Snapshots that are kept for newcomers.

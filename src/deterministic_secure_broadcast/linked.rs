@@ -15,7 +15,7 @@ use super::packet::{Body, Packet};
 use crate::actor::{Actor, Sig, Signed};
 use crate::codec::{self, Bytes, DecodeError, Digest, Limits};
 use crate::dot::{Dot, Seq};
-use crate::membership::{Generation, Seat};
+use crate::quorum::{Generation, Seat};
 
 /// What a link carries of a packet.
 ///

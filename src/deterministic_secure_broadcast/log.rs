@@ -269,7 +269,7 @@ mod tests {
     use crate::actor::{Actor, Sig};
     use crate::codec::{Bytes, NetworkId};
     use crate::dot::Dot;
-    use crate::membership::Generation;
+    use crate::quorum::Generation;
 
     const NETWORK: NetworkId = NetworkId::NONE;
 

@@ -31,7 +31,8 @@ use super::step::{Record, Step};
 use crate::actor::{Actor, Signed, SigningActor, Statement};
 use crate::codec::{Digest, Domain};
 use crate::dot::Seq;
-use crate::membership::{self, Genesis, Report, VerifyError, Vote};
+use crate::membership::{self, Genesis, Report, Vote};
+use crate::quorum::VerifyError;
 use crate::traits::WireAlgorithm;
 
 /// Ticks for which those who have not answered are waited for, after a quorum has.

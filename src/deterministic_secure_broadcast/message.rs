@@ -10,7 +10,8 @@ use crate::codec::{self, Bytes, DecodeError, Digest, Domain, Limits, NetworkId};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::evidence::{Conflict, EvidenceError};
 pub use crate::membership::Echo;
-use crate::membership::{self, Generation, Vote};
+use crate::membership::Vote;
+use crate::quorum::{self, Generation};
 
 /// A node of a source's hash-linked lane: a batch of operations, in their canonical encoding.
 ///
@@ -151,11 +152,11 @@ impl Entry {
 }
 
 /// A quorum of echoes: a claim.
-pub type Certificate = membership::Certificate<Echo>;
+pub type Certificate = quorum::Certificate<Echo>;
 /// A quorum of echoes: a fact. Because lanes are hash-linked, it proves its whole lane up to its
 /// dot.
-pub type QuorumCertificate = membership::QuorumCertificate<Echo>;
-pub(super) type Tally = membership::Tally<Echo>;
+pub type QuorumCertificate = quorum::QuorumCertificate<Echo>;
+pub(super) type Tally = quorum::Tally<Echo>;
 
 impl Certificate {
     /// The end of the lane that it proves.

@@ -17,9 +17,10 @@ use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, DecodeError, Digest, Limits};
 use crate::dot::{Dot, Seq};
 use crate::membership::{
-    self, AgreementMessage, Approval, CHANGES, Change, ChangeCertificate, Generation,
-    GenerationProof, GenerationProposal, Report, Vote,
+    self, AgreementMessage, Approval, CHANGES, Change, ChangeCertificate, GenerationProof,
+    GenerationProposal, Report, Vote,
 };
+use crate::quorum::Generation;
 use crate::snapshot::Manifest;
 
 /// One datagram: where an answer goes, and what is said.

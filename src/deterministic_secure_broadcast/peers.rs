@@ -14,7 +14,7 @@ use super::lanes::Lanes;
 use super::message::Summary;
 use crate::actor::{Actor, Signed};
 use crate::dot::Seq;
-use crate::membership::{Committee, Generation};
+use crate::quorum::{Committee, Generation};
 
 /// Those who are asked and told, and what they are told of us.
 #[derive(Debug)]

@@ -427,7 +427,7 @@ mod tests {
     use crate::actor::{Sig, SigningActor};
     use crate::codec::{Bytes, Digest, NetworkId, encode};
     use crate::dot::Dot;
-    use crate::membership::{Committee, Generation};
+    use crate::quorum::{Committee, Generation};
 
     /// Signers of one network, in seat order.
     fn keys(count: u8) -> Vec<SigningActor> {

@@ -4,7 +4,8 @@
 use super::Replica;
 use super::lane::{Lane, Slot};
 use crate::dot::Seq;
-use crate::membership::{Generation, Round};
+use crate::membership::Round;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// A question to a replica, and its name.

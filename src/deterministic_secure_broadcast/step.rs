@@ -12,8 +12,9 @@ use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
 use crate::membership::{
-    self, Change, ChangeCertificate, Generation, GenerationProof, GenerationProposal, Report,
+    self, Change, ChangeCertificate, GenerationProof, GenerationProposal, Report,
 };
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// The outcome of one input, to be spent from top to bottom: what is written before it is sent can

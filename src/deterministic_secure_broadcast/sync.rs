@@ -16,7 +16,7 @@ use super::peers::Peer;
 use super::step::Step;
 use crate::actor::{Actor, BadSignature, Signed};
 use crate::dot::Seq;
-use crate::membership::Generation;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 impl<A: WireAlgorithm> Replica<A> {

@@ -15,7 +15,8 @@ use super::error::CheckpointError;
 use super::packet::Body;
 use super::step::{Fault, Step};
 use crate::codec::{Digest, NetworkId};
-use crate::membership::{Generation, GenerationProof};
+use crate::membership::GenerationProof;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// What a trusted checkpoint has proven so far.
@@ -165,9 +166,8 @@ pub(super) fn concerns_the_chain(body: &Body) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::membership::{
-        Certificate, GenerationDraft, GenerationProposal, Round, Vote, VoteKind,
-    };
+    use crate::membership::{GenerationDraft, GenerationProposal, Round, Vote, VoteKind};
+    use crate::quorum::Certificate;
 
     const NETWORK: NetworkId = NetworkId::NONE;
 

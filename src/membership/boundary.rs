@@ -13,13 +13,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::committee::{Committee, Generation};
 use super::echo::Echo;
 use super::genesis::{Genesis, GenesisError};
 use crate::actor::{Actor, Signed};
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::evidence::Conflict;
+use crate::quorum::{Committee, Generation};
 
 /// Where a generation begins.
 #[derive(Clone, Debug, PartialEq, Eq)]

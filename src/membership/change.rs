@@ -13,10 +13,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Boundary;
-use super::certificate::{Certificate, CertificateError, QuorumCertificate, Tally};
-use super::committee::{Generation, Seat};
 use crate::actor::{Actor, BadSignature, Signed, Statement, Verified, WeakKey};
 use crate::codec::{Digest, Domain, Limits};
+use crate::quorum::{Certificate, CertificateError, Generation, QuorumCertificate, Seat, Tally};
 
 /// Newcomers that a member may approve in one generation, and changes that one value may carry.
 pub const CHANGES: usize = Limits::CHANGES;

@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::committee::Generation;
 use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, Domain};
 use crate::dot::Dot;
 use crate::evidence::Exclusive;
+use crate::quorum::Generation;
 
 /// A member's word that it found this message valid on what it has delivered, and will sign no
 /// other at this dot in this generation.

@@ -22,16 +22,17 @@ use serde::{Deserialize, Serialize};
 
 use super::agreement::{Vote, VoteKind};
 use super::boundary::{Boundary, Seal, head};
-use super::certificate::{Certificate, CertificateError, QuorumCertificate};
 use super::change::{
     CHANGES, CertifiedChange, ChangeCertificate, ChangeError, ChangeKey, members_after,
 };
-use super::committee::{Committee, CommitteeError, VerifyError};
 use super::echo::Echo;
 use super::report::{Mark, Report, ReportError};
 use crate::actor::{Actor, BadSignature, Signed, Verified, WeakKey};
 use crate::codec::{Digest, Domain, NetworkId, encoded_len};
 use crate::dot::{Dot, Frontier};
+use crate::quorum::{
+    Certificate, CertificateError, Committee, CommitteeError, QuorumCertificate, VerifyError,
+};
 
 /// What a coordinator puts together before it knows the state at the new frontier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +224,12 @@ impl GenerationProposal {
         let committee = self.draft.check_changes(last)?;
         self.draft.check_reports(last)?;
         let frontier = self.draft.frontier(last)?;
+        debug_assert!(
+            last.frontier().iter().all(|(source, head)| {
+                frontier.get(source).is_some_and(|end| end.seq >= head.seq)
+            }),
+            "a boundary takes nothing back"
+        );
         let (adopted, sealed) = Union::of(&self.draft, last, &frontier)?.split();
         let next = Boundary {
             network: *last.network(),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::committee::{Committee, CommitteeError, Generation};
 use super::origin::Origin;
 use crate::actor::{Actor, SignatureRule};
 use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, fixed};
+use crate::quorum::{Committee, CommitteeError, Generation};
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 

@@ -1,14 +1,13 @@
-//! Who may sign: committees, quorums, the description of a network, and how a committee follows
-//! another.
+//! How one committee follows another: the description of a network, its changes, the agreement on
+//! where a generation ends, and the boundary at which the next begins.
 //!
-//! This room knows no algorithm and nothing of the broadcast; it is generic over the statements
-//! that a quorum signs.
+//! This room knows no algorithm and nothing of the broadcast. Who sits in a committee and what a
+//! quorum of it signs is [`quorum`](crate::quorum)'s.
 //!
 //! A generation ends in four steps, each a fact that the next one needs: [`Approval`]s make a
 //! [`CertifiedChange`]; members freeze and [`Report`]; the [`Agreement`] decides one
 //! [`GenerationProposal`]; the value and its certificate, the [`GenerationProof`], make the
 //! [`Boundary`] at which the next generation begins.
-
 //!
 //! What drives it, in order:
 //! 1. [`Approvals::add`] with each approval; or [`ChangeCertificate::verify`], when somebody shows
@@ -27,9 +26,7 @@
 
 mod agreement;
 mod boundary;
-mod certificate;
 mod change;
-mod committee;
 mod echo;
 mod generation_proposal;
 mod genesis;
@@ -41,12 +38,10 @@ pub use agreement::{
     Round, Timeouts, Vote, VoteKind,
 };
 pub use boundary::{Admission, Boundary, Seal};
-pub use certificate::{Certificate, CertificateError, QuorumCertificate, Tally};
 pub use change::{
     Approval, Approvals, CHANGES, CertifiedChange, Change, ChangeCertificate, ChangeError,
     ChangeKey, Entry,
 };
-pub use committee::{Committee, CommitteeError, Generation, Seat, VerifyError};
 pub use echo::Echo;
 pub use generation_proposal::{
     CheckedProposal, GenerationDraft, GenerationProof, GenerationProofError, GenerationProposal,

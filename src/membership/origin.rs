@@ -10,10 +10,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Boundary;
-use super::committee::Generation;
 use super::generation_proposal::{GenerationProof, GenerationProofError};
 use super::genesis::{Genesis, GenesisError};
 use crate::codec::{Bytes, Digest, NetworkId, decode};
+use crate::quorum::Generation;
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::boundary::{Boundary, head};
-use super::committee::Generation;
 use super::echo::Echo;
 use crate::actor::{Actor, BadSignature, Signed, Statement, WeakKey};
 use crate::codec::{Digest, Domain};
 use crate::dot::{Dot, Frontier, Head};
 use crate::evidence::{Conflict, Exclusive};
+use crate::quorum::Generation;
 
 /// A member's report at the end of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

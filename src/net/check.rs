@@ -11,7 +11,7 @@ use crate::deterministic_secure_broadcast::{
     Body, Delivery, Fault, Packet, PacketError, Record, Replica, Step,
 };
 use crate::dot::{Dot, Head, Seq};
-use crate::membership::Generation;
+use crate::quorum::Generation;
 use crate::recording::Recording;
 use crate::store::Effect;
 use crate::traits::WireAlgorithm;

@@ -8,10 +8,8 @@ use crate::actor::BadSignature;
 use crate::codec::DecodeError;
 use crate::deterministic_secure_broadcast::{Body, Fault, PacketError, Replica};
 use crate::evidence::EvidenceError;
-use crate::membership::{
-    AgreementMessageError, CertificateError, ChangeError, GenerationProofError, ReportError,
-    VerifyError,
-};
+use crate::membership::{AgreementMessageError, ChangeError, GenerationProofError, ReportError};
+use crate::quorum::{CertificateError, VerifyError};
 use crate::traits::WireAlgorithm;
 
 /// What can be counted.

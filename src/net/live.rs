@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::violation::Violation;
 use super::{Net, TICK_MICROS};
 use crate::actor::Actor;
-use crate::membership::{ChangeKey, Generation};
+use crate::membership::ChangeKey;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Ticks within which correct members alone deliver what they propose and make the changes that a

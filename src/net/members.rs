@@ -6,7 +6,8 @@ use super::schedule::Happening;
 use super::{Net, TICK_MICROS};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{ApproveError, Replica};
-use crate::membership::{Change, ChangeKey, Committee, Entry, Generation};
+use crate::membership::{Change, ChangeKey, Entry};
+use crate::quorum::{Committee, Generation};
 use crate::store::MemoryStore;
 use crate::traits::WireAlgorithm;
 

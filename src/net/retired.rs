@@ -14,9 +14,10 @@ use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal, Replica};
 use crate::dot::Head;
 use crate::membership::{
-    Approval, Boundary, Certificate, Change, ChangeCertificate, GenerationDraft, GenerationProof,
-    GenerationProposal, Report, Round, Seat, Vote, VoteKind,
+    Approval, Boundary, Change, ChangeCertificate, GenerationDraft, GenerationProof,
+    GenerationProposal, Report, Round, Vote, VoteKind,
 };
+use crate::quorum::{Certificate, Seat};
 use crate::traits::WireAlgorithm;
 
 /// An old generation of which one owner has a quorum of keys.

@@ -12,7 +12,8 @@ use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, Domain, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Echo};
 use crate::dot::Dot;
-use crate::membership::{Boundary, Generation, GenerationProof, Mark, Report};
+use crate::membership::{Boundary, GenerationProof, Mark, Report};
+use crate::quorum::Generation;
 
 /// The kinds of statements that are signed, or named by a digest that is.
 ///

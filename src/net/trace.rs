@@ -10,7 +10,8 @@ use crate::actor::Actor;
 use crate::codec::{Digest, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, PacketError};
 use crate::dot::Dot;
-use crate::membership::{AgreementMessage, ChangeKey, Generation, Round, VoteKind};
+use crate::membership::{AgreementMessage, ChangeKey, Round, VoteKind};
+use crate::quorum::Generation;
 use crate::recording::scribe::digest;
 
 /// Events that are kept; the digest and the counts go on.

@@ -3,7 +3,7 @@
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::PacketError;
 use crate::dot::{Dot, Seq};
-use crate::membership::Generation;
+use crate::quorum::Generation;
 
 /// A broken promise. It is a bug of this crate, of the algorithm, or of a network with more liars
 /// than tolerated.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{Body, PullResponse, Replica};
 use crate::dot::Seq;
-use crate::membership::{Boundary, Generation, GenerationProof};
+use crate::membership::{Boundary, GenerationProof};
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// The part of `body` that a former member gets. It lost its seat when the generation `left` began,

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::actor::Actor;
     use crate::dot::{Dot, Seq};
-    use crate::membership::Generation;
+    use crate::quorum::Generation;
 
     fn fault(number: u64) -> Event {
         let source = Actor::from_bytes([7; 32]);

@@ -11,7 +11,8 @@ use super::address::Address;
 use crate::actor::Actor;
 use crate::codec::{self, Digest};
 use crate::deterministic_secure_broadcast::Replica;
-use crate::membership::{Generation, Genesis};
+use crate::membership::Genesis;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Before the digits of an invitation.

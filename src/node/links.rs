@@ -639,7 +639,7 @@ mod tests {
     use super::*;
     use crate::codec::Digest;
     use crate::deterministic_secure_broadcast::Body;
-    use crate::membership::Generation;
+    use crate::quorum::Generation;
 
     fn links(roster: Roster) -> Arc<Links> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::actor::Work;
 use crate::deterministic_secure_broadcast::Replica;
 use crate::dot::Dot;
-use crate::membership::Generation;
+use crate::quorum::Generation;
 use crate::store::Effect;
 use crate::traits::WireAlgorithm;
 

@@ -10,7 +10,8 @@ use super::traffic::Traffic;
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{BlockReason, Blocked, MemoryUse, Progress, Replica};
 use crate::dot::Head;
-use crate::membership::{ChangeKey, Generation};
+use crate::membership::ChangeKey;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Where a node stands.

@@ -38,7 +38,8 @@ mod tests {
     use super::*;
     use crate::actor::SigningActor;
     use crate::codec::{Digest, NetworkId};
-    use crate::membership::{Entry, Generation};
+    use crate::membership::Entry;
+    use crate::quorum::Generation;
 
     fn enters(number: u16) -> Change {
         let mut secret = [5; 32];

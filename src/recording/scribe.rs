@@ -9,7 +9,8 @@ use crate::actor::{Actor, Statement};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Fault, Packet, PacketError, Record, Replica};
 use crate::dot::Dot;
-use crate::membership::{self, Generation, VoteKind};
+use crate::membership::{self, VoteKind};
+use crate::quorum::Generation;
 use crate::summary::short;
 use crate::traits::WireAlgorithm;
 

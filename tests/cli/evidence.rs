@@ -4,8 +4,9 @@ use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::Equivocation;
 use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Echo, Generation, Genesis};
+use bft_crdts::membership::{Echo, Genesis};
 use bft_crdts::orswot::Orswot;
+use bft_crdts::quorum::Generation;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 
 use crate::sandbox::{Sandbox, json};

@@ -7,7 +7,7 @@ use bft_crdts::actor::Sig;
 use bft_crdts::codec::{NetworkId, encode};
 use bft_crdts::deterministic_secure_broadcast::{Body, Message, Proposal};
 use bft_crdts::dot::Seq;
-use bft_crdts::membership::Generation;
+use bft_crdts::quorum::Generation;
 
 /// A first message of this actor whose signature is bad; another one for each `salt`.
 pub(crate) fn message(source: Actor, network: NetworkId, salt: u8) -> Body {

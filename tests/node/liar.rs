@@ -8,8 +8,8 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Echo, Equivocation, Message, Packet, Proposal,
 };
 use bft_crdts::dot::Seq;
-use bft_crdts::membership::Generation;
 use bft_crdts::node::Link;
+use bft_crdts::quorum::Generation;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 use std::sync::Arc;
 

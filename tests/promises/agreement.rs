@@ -9,9 +9,9 @@ use bft_crdts::actor::{Actor, Signed, SigningActor};
 use bft_crdts::codec::{Digest, decode, encode};
 use bft_crdts::evidence::Exclusive;
 use bft_crdts::membership::{
-    Agreement, AgreementMessage, AgreementOutput, Boundary, Certificate, Generation,
-    QuorumCertificate, Record, Round, Tally, Timeouts, Vote, VoteKind,
+    Agreement, AgreementMessage, AgreementOutput, Boundary, Record, Round, Timeouts, Vote, VoteKind,
 };
+use bft_crdts::quorum::{Certificate, Generation, QuorumCertificate, Tally};
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;

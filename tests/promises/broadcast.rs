@@ -11,8 +11,9 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::evidence::{Conflict, EvidenceError};
-use bft_crdts::membership::{CertificateError, Change, Generation, VerifyError};
+use bft_crdts::membership::Change;
 use bft_crdts::orswot::Op;
+use bft_crdts::quorum::{CertificateError, Generation, VerifyError};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm};
 
 /// The first messages of `source`, two that exclude each other.

@@ -11,7 +11,8 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Packet, PacketError, Proposal, PullRequest, PullResponse, Record, Segment, Summary,
 };
 use bft_crdts::dot::{Head, Seq};
-use bft_crdts::membership::{Change, Generation, GenerationProof};
+use bft_crdts::membership::{Change, GenerationProof};
+use bft_crdts::quorum::Generation;
 
 /// Who is away, and whose lane it misses.
 const AWAY: usize = 3;

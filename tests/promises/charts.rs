@@ -11,9 +11,9 @@ use std::sync::Arc;
 use bft_crdts::bank::{Bank, Money};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, PacketError, PullResponse, Segment};
 use bft_crdts::environment;
-use bft_crdts::membership::Generation;
 use bft_crdts::net::{Adversary, Equivocator, Event, Hand, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
+use bft_crdts::quorum::Generation;
 use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::types::text::Text;
 

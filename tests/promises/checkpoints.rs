@@ -12,7 +12,8 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Approval, Change, Generation};
+use bft_crdts::membership::{Approval, Change};
+use bft_crdts::quorum::Generation;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 
 const MEMBERS: u8 = 7;

@@ -6,7 +6,8 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Fault, Packet, PacketError, ProposeError, Replica,
 };
 use bft_crdts::environment;
-use bft_crdts::membership::{Change, VerifyError};
+use bft_crdts::membership::Change;
+use bft_crdts::quorum::VerifyError;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -56,11 +56,11 @@ use bft_crdts::deterministic_secure_broadcast::{
 use bft_crdts::dot::{Dot, Head};
 use bft_crdts::environment;
 use bft_crdts::membership::{
-    self, AgreementMessage, Approval, Boundary, Change, ChangeCertificate, Entry, Generation,
-    GenerationDraft, GenerationProof, GenerationProposal, Mark, Report, Round, Seat, Vote,
-    VoteKind,
+    AgreementMessage, Approval, Boundary, Change, ChangeCertificate, Entry, GenerationDraft,
+    GenerationProof, GenerationProposal, Mark, Report, Round, Vote, VoteKind,
 };
 use bft_crdts::orswot::Op;
+use bft_crdts::quorum::{self, Generation, Seat};
 use bft_crdts::snapshot::Snapshot;
 
 /// The newcomer's chair, after the four members'.
@@ -209,7 +209,7 @@ impl Explorer {
         signatures.sort_by_key(|(seat, _)| *seat);
         let change_certificate = ChangeCertificate {
             change,
-            approvals: Arc::new(membership::Certificate {
+            approvals: Arc::new(quorum::Certificate {
                 statement: approval,
                 signatures,
             }),
@@ -617,7 +617,7 @@ impl Explorer {
         chairs: &[usize],
         signers: Vec<usize>,
         statement: T,
-    ) -> membership::Certificate<T> {
+    ) -> quorum::Certificate<T> {
         let mut signatures: Vec<_> = signers
             .into_iter()
             .map(|signer| {
@@ -627,7 +627,7 @@ impl Explorer {
             })
             .collect();
         signatures.sort_by_key(|(seat, _)| *seat);
-        membership::Certificate {
+        quorum::Certificate {
             statement,
             signatures,
         }

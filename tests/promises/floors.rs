@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["budget", "dot", "evidence", "money"],
     // The contract.
     &["traits"],
-    &["laws", "snapshot"],
+    &["laws", "quorum", "snapshot"],
     // Algorithms, and the protocol.
     &["at2_impl", "bank", "membership", "orswot"],
     &["deterministic_secure_broadcast", "types"],
@@ -28,7 +28,7 @@ const WORLDS: usize = 8;
 /// The sides of the house do not know each other, whatever the floor.
 const SIDES: [&[&str]; 2] = [
     &["at2_impl", "bank", "orswot", "types"],
-    &["deterministic_secure_broadcast", "membership"],
+    &["deterministic_secure_broadcast", "membership", "quorum"],
 ];
 
 /// A file below `src/`, and the room that it stands in: its folder there, or its name.

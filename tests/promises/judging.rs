@@ -10,9 +10,10 @@ use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{Body, ChangeApproval, FetchPayloads, Packet};
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
-    AgreementMessage, Approval, Approvals, Certificate, CertifiedChange, Change, Generation,
-    GenerationDraft, GenerationProposal, Mark, Report, Round, Vote, VoteKind,
+    AgreementMessage, Approval, Approvals, CertifiedChange, Change, GenerationDraft,
+    GenerationProposal, Mark, Report, Round, Vote, VoteKind,
 };
+use bft_crdts::quorum::{Certificate, Generation};
 use bft_crdts::snapshot::Snapshot;
 
 /// Who coordinates the first round, and who judges.

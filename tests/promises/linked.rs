@@ -4,7 +4,7 @@ use crate::wire::{Harm, hex, packets};
 use bft_crdts::Actor;
 use bft_crdts::codec::{self, Bytes, DecodeError, Limits};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, SnapshotPart};
-use bft_crdts::membership::Generation;
+use bft_crdts::quorum::Generation;
 use quickcheck_macros::quickcheck;
 
 fn decode(bytes: &[u8], from: Actor, to: Actor) -> Result<Packet, DecodeError> {

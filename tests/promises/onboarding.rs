@@ -12,11 +12,12 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::Head;
 use bft_crdts::membership::{
-    AgreementMessage, Approval, Change, ChangeKey, Generation, GenerationProof,
-    GenerationProofError, Report, Round, VerifyError, Vote, VoteKind,
+    AgreementMessage, Approval, Change, ChangeKey, GenerationProof, GenerationProofError, Report,
+    Round, Vote, VoteKind,
 };
 use bft_crdts::net::{Event, FalseAnswer, FalseServer, FalseSnapshot, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
+use bft_crdts::quorum::{Generation, VerifyError};
 use bft_crdts::snapshot::Snapshot;
 
 type Set = Orswot<u8>;

@@ -7,9 +7,9 @@ use bft_crdts::Actor;
 use bft_crdts::codec::{Digest, encode};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Record};
 use bft_crdts::dot::Dot;
-use bft_crdts::membership::Generation;
 use bft_crdts::net::{Equivocator, Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
+use bft_crdts::quorum::Generation;
 use bft_crdts::store::{MemoryStore, Store};
 use quickcheck_macros::quickcheck;
 

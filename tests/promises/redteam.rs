@@ -12,9 +12,9 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Approval, Approvals, Boundary, Change, ChangeCertificate, Generation, GenerationProof, Mark,
-    Report,
+    Approval, Approvals, Boundary, Change, ChangeCertificate, GenerationProof, Mark, Report,
 };
+use bft_crdts::quorum::Generation;
 
 const LIAR: usize = 3;
 

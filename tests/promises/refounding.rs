@@ -8,9 +8,9 @@ use bft_crdts::codec::{Bytes, DecodeError, Limits, decode, encode};
 use bft_crdts::deterministic_secure_broadcast::RecoverError;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Replica};
 use bft_crdts::membership::{
-    CertifiedState, CertifiedStateError, Change, Generation, GenerationProof, Genesis,
-    GenesisError, Origin,
+    CertifiedState, CertifiedStateError, Change, GenerationProof, Genesis, GenesisError, Origin,
 };
+use bft_crdts::quorum::Generation;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 
 type Parts = (Genesis, Vec<Arc<GenerationProof>>, Bytes);

@@ -12,9 +12,10 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
-    Approval, Approvals, Boundary, Certificate, Change, Generation, GenerationDraft,
-    GenerationProof, Genesis, Report, Round, Vote, VoteKind,
+    Approval, Approvals, Boundary, Change, GenerationDraft, GenerationProof, Genesis, Report,
+    Round, Vote, VoteKind,
 };
+use bft_crdts::quorum::{Certificate, Generation};
 use bft_crdts::snapshot::{CHUNK, Snapshot};
 use bft_crdts::{SecureBroadcastAlgorithm, Verdict};
 

@@ -11,10 +11,11 @@ use bft_crdts::dot::{Dot, Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     Admission, Agreement, Approval, Approvals, Boundary, CHANGES, CertifiedChange, Change,
-    ChangeError, ChangeKey, CheckedProposal, Committee, Echo, Entry, Generation, GenerationDraft,
-    GenerationProof, GenerationProofError, GenerationProposal, GenerationProposalError, Mark,
-    Report, ReportError, Round, Tally, Timeouts, Vote, VoteKind,
+    ChangeError, ChangeKey, CheckedProposal, Echo, Entry, GenerationDraft, GenerationProof,
+    GenerationProofError, GenerationProposal, GenerationProposalError, Mark, Report, ReportError,
+    Round, Timeouts, Vote, VoteKind,
 };
+use bft_crdts::quorum::{Committee, Generation, Tally};
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -688,7 +689,7 @@ mod a_generation_proof {
         committee: &Committee,
         keys: &[SigningActor],
         vote: Vote,
-    ) -> Option<bft_crdts::membership::QuorumCertificate<Vote>> {
+    ) -> Option<bft_crdts::quorum::QuorumCertificate<Vote>> {
         let mut tally = Tally::new(vote);
         let mut facts = keys.iter().map(|key| key.sign(last.network(), vote));
         facts.find_map(|fact| tally.add(committee, &fact))

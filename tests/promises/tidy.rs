@@ -58,7 +58,7 @@ fn released() -> Vec<Source> {
 }
 
 fn is_protocol(source: &&Source) -> bool {
-    ["deterministic_secure_broadcast", "membership"].contains(&source.room.as_str())
+    ["deterministic_secure_broadcast", "membership", "quorum"].contains(&source.room.as_str())
 }
 
 /// The bound of a thing: the usual one, unless it is an exception.
@@ -156,7 +156,7 @@ fn the_protocol_s_structs_and_impls_are_small() {
 
 #[test]
 fn the_protocol_asserts_what_it_takes_for_granted() {
-    for room in ["deterministic_secure_broadcast", "membership"] {
+    for room in ["deterministic_secure_broadcast", "membership", "quorum"] {
         let sources = released();
         let room = sources.iter().filter(|source| source.room == room);
         let lines: Vec<_> = room.flat_map(code).collect();

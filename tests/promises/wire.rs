@@ -11,8 +11,9 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::Seq;
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Generation, Genesis};
+use bft_crdts::membership::Genesis;
 use bft_crdts::orswot::{Op, State};
+use bft_crdts::quorum::Generation;
 use quickcheck::{Arbitrary, Gen};
 use quickcheck_macros::quickcheck;
 

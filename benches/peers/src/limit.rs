@@ -20,7 +20,8 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Certificate, Echo, Message, Packet, Proposal,
 };
 use bft_crdts::dot::Seq;
-use bft_crdts::membership::{Committee, Genesis, Seat};
+use bft_crdts::membership::Genesis;
+use bft_crdts::quorum::{Committee, Seat};
 use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SigningActor};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};

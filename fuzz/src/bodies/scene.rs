@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use bft_crdts::actor::Statement;
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
-use bft_crdts::membership::{Boundary, Change, Generation};
+use bft_crdts::membership::{Boundary, Change};
+use bft_crdts::quorum::Generation;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 
 use crate::common::Table;

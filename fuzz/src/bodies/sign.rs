@@ -9,9 +9,9 @@ use bft_crdts::codec::NetworkId;
 use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Proposal, Summary};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Certificate, Change, ChangeCertificate, Committee, GenerationDraft, GenerationProof,
-    GenerationProposal, Mark, Report, Seat,
+    Change, ChangeCertificate, GenerationDraft, GenerationProof, GenerationProposal, Mark, Report,
 };
+use bft_crdts::quorum::{Certificate, Committee, Seat};
 
 /// The one key that is not a correct actor's, and where it sits.
 pub(super) struct Pen<'a> {

@@ -75,8 +75,9 @@ mod tests {
     use bft_crdts::codec::{Digest, Limits};
     use bft_crdts::dot::Seq;
     use bft_crdts::evidence::Conflict;
-    use bft_crdts::membership::{Echo, Generation, Genesis};
+    use bft_crdts::membership::{Echo, Genesis};
     use bft_crdts::orswot::Orswot;
+    use bft_crdts::quorum::Generation;
     use bft_crdts::traits::SecureBroadcastAlgorithm;
 
     use super::*;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Agreement, AgreementMessage, AgreementOutput, Polka, Vote, VoteKind, is_decision};
 use crate::actor::{Sig, Signed, Verified};
 use crate::evidence::Conflict;
-use crate::membership::{Certificate, CertificateError, QuorumCertificate, VerifyError};
+use crate::quorum::{Certificate, CertificateError, QuorumCertificate, VerifyError};
 
 /// What a message holds that can matter.
 type Facts = (Vec<Verified<Vote>>, Vec<QuorumCertificate<Vote>>);

@@ -31,7 +31,8 @@ use std::sync::Arc;
 use crate::actor::{Actor, Signed, SigningActor};
 use crate::codec::{Digest, NetworkId};
 use crate::evidence::Conflict;
-use crate::membership::{Boundary, Committee, QuorumCertificate, Seat};
+use crate::membership::Boundary;
+use crate::quorum::{Committee, QuorumCertificate, Seat};
 
 mod hear;
 mod recover;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Agreement, Polka, Record, Round, Stage, Vote, VoteKind};
 use crate::actor::{Signed, Verified};
-use crate::membership::{CertificateError, VerifyError};
+use crate::quorum::{CertificateError, VerifyError};
 
 impl Agreement {
     /// Takes up the highest round that we spoke in: what we said there is not said again, only

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::actor::Signed;
 use crate::codec::Digest;
-use crate::membership::QuorumCertificate;
+use crate::quorum::QuorumCertificate;
 
 impl Agreement {
     /// Every rule that can act does, until none can. Each acts at most once a stage, and nothing

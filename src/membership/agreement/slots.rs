@@ -12,7 +12,7 @@ use super::vote::{Round, Vote, VoteKind};
 use crate::actor::{Sig, Signed, Verified};
 use crate::codec::Digest;
 use crate::evidence::Conflict;
-use crate::membership::{Committee, QuorumCertificate, Seat, Tally};
+use crate::quorum::{Committee, QuorumCertificate, Seat, Tally};
 
 /// The three things that a seat can say in one round, the first of each kind.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,8 @@ use super::*;
 use crate::actor::Verified;
 use crate::codec::{Domain, Limits};
 use crate::evidence::Exclusive;
-use crate::membership::{Certificate, Generation, Genesis, Tally};
+use crate::membership::Genesis;
+use crate::quorum::{Certificate, Generation, Tally};
 use crate::traits::SecureBroadcastAlgorithm;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Actor, Signed, Statement};
 use crate::codec::{Digest, Domain};
 use crate::evidence::Exclusive;
-use crate::membership::{Certificate, Generation};
+use crate::quorum::{Certificate, Generation};
 
 /// The number of an attempt to agree, from 0.
 #[derive(

@@ -12,7 +12,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Sig, Statement};
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Proposal};
-use crate::membership::Generation;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Times that it shows the other message to somebody.

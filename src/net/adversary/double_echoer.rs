@@ -15,7 +15,7 @@ use crate::actor::Statement;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::Dot;
-use crate::membership::Generation;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Proposals that are remembered.

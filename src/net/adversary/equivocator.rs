@@ -13,7 +13,7 @@ use crate::actor::{Actor, Signed};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::Head;
-use crate::membership::Tally;
+use crate::quorum::Tally;
 use crate::traits::WireAlgorithm;
 
 /// Keeps the first operation that it is to propose until a second comes, then signs both at one

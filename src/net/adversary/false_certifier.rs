@@ -15,7 +15,7 @@ use crate::actor::{Actor, Sig, Signed, SigningActor, Statement};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Certificate, Echo, Packet, Proposal};
 use crate::dot::Head;
-use crate::membership::Seat;
+use crate::quorum::Seat;
 use crate::traits::WireAlgorithm;
 
 /// How somebody with one key makes a quorum.

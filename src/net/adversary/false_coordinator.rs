@@ -11,7 +11,8 @@ use rand::RngExt;
 use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::Head;
-use crate::membership::{Generation, GenerationProposal, VoteKind};
+use crate::membership::{GenerationProposal, VoteKind};
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// How a coordinator lies.

@@ -20,7 +20,8 @@ use crate::codec::{Bytes, Digest, encode};
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::{Dot, Seq};
 use crate::evidence::Conflict;
-use crate::membership::{Generation, Mark, Report};
+use crate::membership::{Mark, Report};
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Lanes of nobody that it reports a lock in, mostly.

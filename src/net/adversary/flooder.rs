@@ -14,7 +14,8 @@ use super::{Adversary, Hand, Vice};
 use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::membership::{AgreementMessage, Generation, GenerationProposal, Round, Vote, VoteKind};
+use crate::membership::{AgreementMessage, GenerationProposal, Round, Vote, VoteKind};
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Rounds of which votes are remembered, the newest.

@@ -14,7 +14,8 @@ use crate::actor::SigningActor;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::{Dot, Frontier, Head, Seq};
-use crate::membership::{Certificate, GenerationProof, Vote, VoteKind};
+use crate::membership::{GenerationProof, Vote, VoteKind};
+use crate::quorum::Certificate;
 use crate::traits::WireAlgorithm;
 
 /// Spoils about every fourth packet in which something is counted. Otherwise it behaves.

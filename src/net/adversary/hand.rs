@@ -11,7 +11,8 @@ use crate::actor::{Actor, SigningActor, Statement, Verified};
 use crate::codec::{Bytes, Digest};
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal, Replica};
 use crate::dot::{Head, Seq};
-use crate::membership::{Genesis, Tally};
+use crate::membership::Genesis;
+use crate::quorum::Tally;
 use crate::traits::WireAlgorithm;
 
 /// The powers of a liar: its own key, an honest replica to hide behind, and the right to send

@@ -13,7 +13,8 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed, Verified};
 use crate::deterministic_secure_broadcast::{Body, ChangeApproval, Packet, Summary};
 use crate::dot::Frontier;
-use crate::membership::{Approval, Change, Generation, Report, VoteKind};
+use crate::membership::{Approval, Change, Report, VoteKind};
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Ticks on which it wants somebody to leave, in all.

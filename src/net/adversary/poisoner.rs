@@ -17,7 +17,7 @@ use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{
     Body, Certificate, Echo, Packet, Proposal, PullResponse, Segment, Summary,
 };
-use crate::membership::Tally;
+use crate::quorum::Tally;
 use crate::traits::WireAlgorithm;
 
 /// Segments that are remembered.

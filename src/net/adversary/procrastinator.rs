@@ -13,7 +13,8 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed, Statement};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
-use crate::membership::{Generation, Mark, Tally};
+use crate::membership::Mark;
+use crate::quorum::{Generation, Tally};
 use crate::traits::WireAlgorithm;
 
 /// How it goes about it.

@@ -12,7 +12,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Tick, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet, PullRequest, Summary};
 use crate::dot::Frontier;
-use crate::membership::Generation;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Ticks by which an answer is late.

@@ -10,7 +10,7 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, Signed};
 use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Certificate, Echo, Packet, Proposal};
-use crate::membership::Tally;
+use crate::quorum::Tally;
 use crate::traits::WireAlgorithm;
 
 /// Times that the other message is brought.

@@ -12,7 +12,8 @@ use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::membership::{Generation, GenerationProposal, Report, Round, Vote, VoteKind};
+use crate::membership::{GenerationProposal, Report, Round, Vote, VoteKind};
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
 /// Ticks for which it does not want to know of a decision: it must not end before its turn comes.

@@ -29,7 +29,8 @@ use super::trace::{About, Event, Trace};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::dot::Dot;
-use crate::membership::{ChangeKey, Generation};
+use crate::membership::ChangeKey;
+use crate::quorum::Generation;
 
 /// Arcs in one chart; mscgen draws a row of them 36 pixels high.
 pub const MOST_ARCS: usize = 800;

@@ -303,7 +303,8 @@ fn a_replica_goes_on_from_its_file() {
 
 #[test]
 fn a_store_moves_to_a_network_that_goes_on_from_its_own_and_to_no_other() {
-    use crate::membership::{Generation, Origin};
+    use crate::membership::Origin;
+    use crate::quorum::Generation;
 
     let folder = Folder::new();
     let mut store = create(&folder.path());

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bft_crdts::deterministic_secure_broadcast::{
     ApproveError, Body, ChangeApproval, Packet, PacketError,
 };
-use bft_crdts::membership::{Approval, CHANGES, Change, ChangeError, ChangeKey, Entry, Generation};
+use bft_crdts::membership::{Approval, CHANGES, Change, ChangeError, ChangeKey, Entry};
+use bft_crdts::quorum::Generation;
 
 use crate::common::{Table, key};
 

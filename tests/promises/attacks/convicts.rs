@@ -8,7 +8,8 @@ use bft_crdts::actor::Actor;
 use bft_crdts::codec::{Digest, Limits};
 use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Packet};
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Change, Entry, Generation};
+use bft_crdts::membership::{Change, Entry};
+use bft_crdts::quorum::Generation;
 
 const SLEEPER: usize = 3;
 const LANES: u32 = 6;

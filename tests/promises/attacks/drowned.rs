@@ -11,7 +11,8 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Echo, Fault, Message, Packet, PacketError, Proposal, Replica, Step,
 };
 use bft_crdts::dot::{Head, Seq};
-use bft_crdts::membership::{Generation, Genesis};
+use bft_crdts::membership::Genesis;
+use bft_crdts::quorum::Generation;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 
 const LIAR: usize = 0;

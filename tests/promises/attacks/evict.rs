@@ -8,9 +8,8 @@ use std::sync::Arc;
 use bft_crdts::actor::Signed;
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
-use bft_crdts::membership::{
-    AgreementMessage, Change, Generation, GenerationProposal, Round, Vote, VoteKind,
-};
+use bft_crdts::membership::{AgreementMessage, Change, GenerationProposal, Round, Vote, VoteKind};
+use bft_crdts::quorum::Generation;
 
 use crate::common::Table;
 

@@ -7,7 +7,8 @@ use crate::common::{Table, add};
 use bft_crdts::actor::{BadSignature, Sig, Signed};
 use bft_crdts::deterministic_secure_broadcast::{Body, Echo, PacketError, Proposal};
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Change, Generation, Mark, Report, VerifyError};
+use bft_crdts::membership::{Change, Mark, Report};
+use bft_crdts::quorum::{Generation, VerifyError};
 
 const SOURCE: usize = 0;
 const JUDGE: usize = 3;

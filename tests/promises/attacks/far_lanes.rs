@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::common::{Table, key};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, PullRequest, PullResponse, Summary};
 use bft_crdts::dot::Dot;
-use bft_crdts::membership::{Change, Generation};
+use bft_crdts::membership::Change;
+use bft_crdts::quorum::Generation;
 
 const SOURCE: usize = 0;
 const PRESENT: [usize; 3] = [0, 1, 2];

@@ -11,7 +11,8 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Approval, Change, Generation, Mark, Report, Round, Vote, VoteKind};
+use bft_crdts::membership::{Approval, Change, Mark, Report, Round, Vote, VoteKind};
+use bft_crdts::quorum::Generation;
 
 use crate::common::{Table, add, dot, key, remove};
 

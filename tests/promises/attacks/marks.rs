@@ -13,10 +13,11 @@ use bft_crdts::deterministic_secure_broadcast::{
 use bft_crdts::dot::{Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    AgreementMessage, Approval, Approvals, Boundary, CHANGES, Certificate, CertifiedChange, Change,
-    ChangeCertificate, ChangeKey, Generation, GenerationDraft, GenerationProof, GenerationProposal,
-    GenerationProposalError, Mark, Report, ReportError, Round, Seat, Vote, VoteKind,
+    AgreementMessage, Approval, Approvals, Boundary, CHANGES, CertifiedChange, Change,
+    ChangeCertificate, ChangeKey, GenerationDraft, GenerationProof, GenerationProposal,
+    GenerationProposalError, Mark, Report, ReportError, Round, Vote, VoteKind,
 };
+use bft_crdts::quorum::{Certificate, Generation, Seat};
 
 use crate::common::{Table, dot, genesis_of, keys};
 

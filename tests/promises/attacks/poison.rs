@@ -14,7 +14,8 @@ use bft_crdts::deterministic_secure_broadcast::{
     Body, Certificate, Fault, Packet, PacketError, Proposal, PullResponse, Record, Segment,
 };
 use bft_crdts::dot::Seq;
-use bft_crdts::membership::{Change, Generation, VerifyError};
+use bft_crdts::membership::Change;
+use bft_crdts::quorum::{Generation, VerifyError};
 
 const A: usize = 0;
 const B: usize = 1;

@@ -8,7 +8,8 @@ use crate::common::{Table, add, key};
 use bft_crdts::actor::Statement;
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Proposal, PullRequest};
 use bft_crdts::dot::Head;
-use bft_crdts::membership::{Change, Generation, GenerationProof};
+use bft_crdts::membership::{Change, GenerationProof};
+use bft_crdts::quorum::Generation;
 
 const SOURCE: usize = 0;
 const SLEEPER: usize = 3;

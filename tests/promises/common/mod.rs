@@ -11,8 +11,9 @@ use bft_crdts::deterministic_secure_broadcast::{
     Summary,
 };
 use bft_crdts::dot::{Dot, Head, Seq};
-use bft_crdts::membership::{self, Change, Generation, Genesis, Seat};
+use bft_crdts::membership::{self, Change, Genesis};
 use bft_crdts::orswot::{Op, Orswot};
+use bft_crdts::quorum::{Generation, Seat};
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 
 pub(crate) type Set = Orswot<u8>;

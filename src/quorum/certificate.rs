@@ -177,7 +177,8 @@ mod tests {
     use crate::actor::{Actor, Signatures, SigningActor, Work};
     use crate::codec::{Digest, Limits};
     use crate::dot::{Dot, Seq};
-    use crate::membership::{Echo, Generation};
+    use crate::membership::Echo;
+    use crate::quorum::Generation;
 
     const NETWORK: NetworkId = NetworkId::NONE;
 
