@@ -17,7 +17,7 @@ use super::error::PacketError;
 use super::lane::Lane;
 use super::message::{Certificate, Echo, Equivocation, Summary};
 use super::packet::Body;
-use super::step::{Fault, Record, Step};
+use super::step::{Fault, Record};
 use crate::actor::{Actor, Sig, Signed};
 use crate::evidence::Conflict;
 use crate::membership::{Mark, Report};
@@ -34,7 +34,6 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_evidence(
         &mut self,
         evidence: Arc<Equivocation>,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         let accused = evidence.accused();
         self.lanes.known(&accused)?;
@@ -42,17 +41,13 @@ impl<A: WireAlgorithm> Replica<A> {
             return Ok(());
         }
         evidence.verify(&self.history.network)?;
-        self.convict(accused, evidence, step);
+        self.convict(accused, evidence);
         Ok(())
     }
 
     /// Convicts the signer of a claim that contradicts what is held here. Whether there is
     /// something that it contradicts: then the claim says nothing else.
-    pub(super) fn accuse(
-        &mut self,
-        claim: Signed<Echo>,
-        step: &mut Step,
-    ) -> Result<bool, PacketError> {
+    pub(super) fn accuse(&mut self, claim: Signed<Echo>) -> Result<bool, PacketError> {
         let Some(held) = self.held_against(&claim) else {
             return Ok(false);
         };
@@ -62,7 +57,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 .public_key()
                 .map_err(|_| PacketError::NoLane(claim.signer))?;
             let fact = claim.verify(&self.history.network, &key)?;
-            self.convict_echoes(held, fact.into_claim(), step);
+            self.convict_echoes(held, fact.into_claim());
         }
         Ok(true)
     }
@@ -120,34 +115,29 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Two echoes of one actor of which a correct one signs one. Those that are held were checked,
     /// or convict nobody.
-    pub(super) fn convict_echoes(
-        &mut self,
-        left: Signed<Echo>,
-        right: Signed<Echo>,
-        step: &mut Step,
-    ) {
+    pub(super) fn convict_echoes(&mut self, left: Signed<Echo>, right: Signed<Echo>) {
         let accused = left.signer;
         if self.lanes.is_convicted(&accused) {
             return;
         }
         let evidence = Equivocation::Echo(Conflict { left, right });
         if evidence.verify(&self.history.network).is_ok() {
-            self.convict(accused, Arc::new(evidence), step);
+            self.convict(accused, Arc::new(evidence));
         }
     }
 
     /// Members report what sources signed: two of a kind, or one that contradicts what is held
     /// here.
-    pub(super) fn accuse_reported(&mut self, report: &Report, step: &mut Step) {
+    pub(super) fn accuse_reported(&mut self, report: &Report) {
         for mark in report.marks.values() {
             if let Mark::Seal(conflict) = mark
                 && self.lanes.has(&conflict.left.signer)
             {
-                self.convict_echoes(conflict.left, conflict.right, step);
+                self.convict_echoes(conflict.left, conflict.right);
             }
             for echo in mark.echoes() {
                 if let Some(held) = self.held_against(echo) {
-                    self.convict_echoes(held, *echo, step);
+                    self.convict_echoes(held, *echo);
                 }
             }
         }
@@ -155,33 +145,33 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Convicts an actor by evidence that is checked: durable before it is told, told to all with
     /// the next summary, and to the actor itself at once.
-    pub(super) fn convict(&mut self, accused: Actor, evidence: Arc<Equivocation>, step: &mut Step) {
+    pub(super) fn convict(&mut self, accused: Actor, evidence: Arc<Equivocation>) {
         if accused == self.actor() {
-            self.silence(step);
+            self.silence();
         }
         tracing::warn!(me = ?self.actor(), %accused, dot = ?evidence.dot(), "convicted");
-        step.persist.push(Record::Convicted(Arc::clone(&evidence)));
-        step.faults.push(Fault::Equivocation(Arc::clone(&evidence)));
+        self.turn.write(Record::Convicted(Arc::clone(&evidence)));
+        self.turn.report(Fault::Equivocation(Arc::clone(&evidence)));
         self.lanes.convicted.insert(accused, evidence);
         self.peers.summary.outdate();
-        self.show_accused(accused, step);
+        self.show_accused(accused);
     }
 
     /// Sends an actor the evidence against it. A correct one whose key somebody else uses too, or
     /// whose store was put back, learns of it no other way while nobody contradicts it: it would
     /// wait for echoes that nobody gives.
-    pub(super) fn show_accused(&self, accused: Actor, step: &mut Step) {
+    pub(super) fn show_accused(&mut self, accused: Actor) {
         if let Some(evidence) = self.lanes.convicted.get(&accused)
             && !self.signer.is_replaying()
         {
-            self.send(accused, Body::Evidence(Arc::clone(evidence)), step);
+            self.send(accused, Body::Evidence(Arc::clone(evidence)));
         }
     }
 
     /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must
     /// be bound to that very message. Unless the dot was sealed since: the boundary took our lock
     /// there, so that our echo of before says nothing of our memory.
-    pub(super) fn check_memory(&mut self, certificate: &Certificate, step: &mut Step) {
+    pub(super) fn check_memory(&mut self, certificate: &Certificate) {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
         let remembered = lock.is_some_and(|lock| lock.entry.digest == echo.digest);
@@ -194,14 +184,14 @@ impl<A: WireAlgorithm> Replica<A> {
         let echoed = !sealed && certificate.signatures.iter().any(ours);
         let signed = echo.dot.source == self.actor() || echoed;
         if !remembered && signed {
-            self.silence(step);
+            self.silence();
         }
     }
 
     /// A checked certificate for another digest than the one that is held here: whoever signed both
     /// is convicted. The source does, if it signed it as a member; others are more liars than are
     /// tolerated, or echo what they please.
-    pub(super) fn accuse_signers(&mut self, certificate: &Certificate, step: &mut Step) {
+    pub(super) fn accuse_signers(&mut self, certificate: &Certificate) {
         let statement = certificate.statement;
         let committee = self.history.committee_of(statement.generation);
         let members = committee.map(|committee| committee.seats().collect::<Vec<_>>());
@@ -215,14 +205,14 @@ impl<A: WireAlgorithm> Replica<A> {
             Some((self.held_against(&claim)?, claim))
         });
         for (held, claim) in claims.collect::<Vec<_>>() {
-            self.convict_echoes(held, claim, step);
+            self.convict_echoes(held, claim);
         }
     }
 
     /// A member signed that it delivered another message where we delivered ours: more members lie
     /// than are tolerated, and whoever echoed both is in both certificates. We show ours; the
     /// member, who has our summary, shows its own.
-    pub(super) fn confront(&self, summary: &Signed<Summary>, step: &mut Step) {
+    pub(super) fn confront(&mut self, summary: &Signed<Summary>) {
         let contradiction = summary
             .statement
             .frontier
@@ -234,7 +224,7 @@ impl<A: WireAlgorithm> Replica<A> {
             });
         if let Some(certificate) = contradiction {
             let body = Body::Certificate(Arc::clone(certificate));
-            self.send(summary.signer, body, step);
+            self.send(summary.signer, body);
         }
     }
 
@@ -244,7 +234,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Its record comes first in the step: of records in one write a crash may leave some, the
     /// first ones, and one of the others may be what told us.
-    pub(super) fn silence(&mut self, step: &mut Step) {
+    pub(super) fn silence(&mut self) {
         if !self.signer.silence() {
             return;
         }
@@ -252,8 +242,8 @@ impl<A: WireAlgorithm> Replica<A> {
             agreement.silence();
         }
         tracing::error!(me = ?self.actor(), "our key has signed what we do not remember");
-        step.persist.insert(0, Record::Silenced);
-        step.faults.push(Fault::Silenced);
+        self.turn.step.persist.insert(0, Record::Silenced);
+        self.turn.report(Fault::Silenced);
     }
 }
 

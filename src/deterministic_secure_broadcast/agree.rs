@@ -20,7 +20,7 @@ use super::closing::{Candidate, Decided};
 use super::error::PacketError;
 use super::message::{Echo, Equivocation};
 use super::packet::{Body, FetchPayloads};
-use super::step::{Record, Step};
+use super::step::Record;
 use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::dot::{Dot, Frontier, Head};
@@ -37,7 +37,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// call does nothing. The records are taken out: from here on the agreement remembers for
     /// itself. Where they are not of our key no part is taken, which is logged, and the replica
     /// follows what others decide.
-    pub(super) fn open_agreement(&mut self, step: &mut Step) {
+    pub(super) fn open_agreement(&mut self) {
         if self.closing.agreement.is_some() {
             return;
         }
@@ -50,7 +50,7 @@ impl<A: WireAlgorithm> Replica<A> {
             Ok(mut agreement) => {
                 let output = agreement.start();
                 self.closing.agreement = Some(agreement);
-                self.drive(output, None, step);
+                self.drive(output, None);
             }
             Err(error) => tracing::error!(me = ?self.actor(), %error, "no part in the agreement"),
         }
@@ -69,7 +69,6 @@ impl<A: WireAlgorithm> Replica<A> {
         from: Actor,
         message: &AgreementMessage,
         value: Option<Arc<GenerationProposal>>,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         let Some(agreement) = &mut self.closing.agreement else {
             // Not frozen yet: the reports that are on their way bring the reason, and this is said
@@ -80,18 +79,18 @@ impl<A: WireAlgorithm> Replica<A> {
         if let Some(value) = value {
             self.take_value(value);
         }
-        self.drive(output, Some(from), step);
+        self.drive(output, Some(from));
         Ok(())
     }
 
     /// Lets time pass in the agreement: its timeouts are in ticks, so that only how soon it ends
     /// depends on time, and never what it decides.
-    pub(super) fn tick_agreement(&mut self, step: &mut Step) {
+    pub(super) fn tick_agreement(&mut self) {
         if let Some(agreement) = &mut self.closing.agreement {
             let output = agreement.tick();
-            self.drive(output, None, step);
+            self.drive(output, None);
         }
-        self.pursue(step);
+        self.pursue();
     }
 
     /// Spends an output of the agreement, and those that answers to its questions lead to.
@@ -99,29 +98,29 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The order is that of a step: what is to be durable goes before what is sent. `from` is who
     /// brought the message that led here, if one did: replies go there. A loop and not a recursion,
     /// as an opinion may lead to another output; it ends, since each value gets an opinion once.
-    fn drive(&mut self, output: AgreementOutput, from: Option<Actor>, step: &mut Step) {
+    fn drive(&mut self, output: AgreementOutput, from: Option<Actor>) {
         let mut outputs = VecDeque::from([output]);
         while let Some(output) = outputs.pop_front() {
             for record in output.persist {
-                self.record(record, step);
+                self.record(record);
             }
             if let Some(message) = output.send {
                 let body = self.agreement_body(message);
-                self.send_to_members(&body, step);
+                self.send_to_members(&body);
             }
             if let (Some(message), Some(from)) = (output.reply, from) {
                 let body = self.agreement_body(message);
-                self.send(from, body, step);
+                self.send(from, body);
             }
             for conflict in output.faults {
-                self.convict_member(Equivocation::Vote(conflict), step);
+                self.convict_member(Equivocation::Vote(conflict));
             }
             if let Some(forgotten) = output.forgotten {
                 tracing::error!(?forgotten, "a vote of ours that we do not remember");
-                self.silence(step);
+                self.silence();
             }
             for digest in output.validate {
-                if let Some(good) = self.opinion(digest, step)
+                if let Some(good) = self.opinion(digest)
                     && let Some(agreement) = &mut self.closing.agreement
                 {
                     outputs.push_back(agreement.validated(digest, good));
@@ -129,7 +128,7 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             if let Some(decision) = output.decided {
                 self.closing.decided = Some(Decided::by(decision));
-                self.conclude(step);
+                self.conclude();
             }
         }
         self.closing.forget_values();
@@ -139,16 +138,16 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The caller holds the value: the agreement names only such as it has an opinion on, or as we
     /// offered.
-    fn record(&mut self, record: membership::Record, step: &mut Step) {
+    fn record(&mut self, record: membership::Record) {
         if let Some(value) = record.value() {
-            self.make_durable(value, step);
+            self.make_durable(value);
         }
-        step.persist.push(Record::Agreement(record));
+        self.turn.write(Record::Agreement(record));
     }
 
     /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on
     /// it must find both, even after all members have crashed at once.
-    fn make_durable(&mut self, digest: Digest, step: &mut Step) {
+    fn make_durable(&mut self, digest: Digest) {
         let mut values = self.closing.values.iter_mut();
         let held = values.find(|held| held.digest == digest);
         let candidate = held.expect("a value that is named is held");
@@ -159,9 +158,9 @@ impl<A: WireAlgorithm> Replica<A> {
         let preconditions = candidate.check.as_ref().map(|next| &next.preconditions);
         let payloads = preconditions.map(|known| known.payloads.clone());
         for (dot, digest) in payloads.into_iter().flatten() {
-            self.keep_message(&dot, &digest, step);
+            self.keep_message(&dot, &digest);
         }
-        step.persist.push(Record::Value(value));
+        self.turn.write(Record::Value(value));
     }
 
     /// A message of the agreement on its way; a proposal takes its value along.
@@ -225,9 +224,9 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The order is that of cost: shape, lanes, messages, state, verdicts. `Some(false)` is final;
     /// `None` is asked again as things arrive and at each tick.
-    fn opinion(&mut self, digest: Digest, step: &mut Step) -> Option<bool> {
+    fn opinion(&mut self, digest: Digest) -> Option<bool> {
         let Some(candidate) = self.closing.candidate(&digest) else {
-            self.want_value(digest, step);
+            self.want_value(digest);
             return None;
         };
         let Ok(checked) = &candidate.check else {
@@ -236,14 +235,14 @@ impl<A: WireAlgorithm> Replica<A> {
         let preconditions = checked.preconditions.clone();
         let frontier = checked.next.frontier().clone();
         if !self.lanes.reach(&preconditions.heads) {
-            self.pull_from_all(step);
+            self.pull_from_all();
             return None;
         }
         let payloads = preconditions
             .payloads
             .iter()
             .map(|(dot, digest)| (*dot, *digest));
-        if !self.holds_payloads(payloads.collect(), step) {
+        if !self.holds_payloads(payloads.collect()) {
             return None;
         }
         let locks = preconditions
@@ -306,18 +305,18 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Called after each packet, after an approval of ours, and on ticks. It costs little as long
     /// as no agreement is open and no generation waits to be installed.
-    pub(super) fn pursue(&mut self, step: &mut Step) {
+    pub(super) fn pursue(&mut self) {
         if self.closing.agreement.is_some() {
-            self.offer(step);
-            self.answer_questions(step);
-            self.conclude(step);
+            self.offer();
+            self.answer_questions();
+            self.conclude();
         }
-        self.install_if_level(step);
+        self.install_if_level();
     }
 
     /// Gives the agreement an opinion on each value that it awaits one on, as far as all that a
     /// value rests on has arrived.
-    fn answer_questions(&mut self, step: &mut Step) {
+    fn answer_questions(&mut self) {
         let Some(agreement) = &self.closing.agreement else {
             return;
         };
@@ -325,11 +324,11 @@ impl<A: WireAlgorithm> Replica<A> {
             if self.closing.candidate(&digest).is_none() {
                 continue;
             }
-            if let Some(good) = self.opinion(digest, step)
+            if let Some(good) = self.opinion(digest)
                 && let Some(agreement) = &mut self.closing.agreement
             {
                 let output = agreement.validated(digest, good);
-                self.drive(output, None, step);
+                self.drive(output, None);
             }
         }
     }
@@ -339,16 +338,16 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Does nothing until it is our turn in the agreement, and until the messages of the last
     /// boundary are here: whoever offers a value has to serve what it carries on. Each round of the
     /// loop leaves out at least one more report, and it ends when too few are left.
-    fn offer(&mut self, step: &mut Step) {
+    fn offer(&mut self) {
         let agreement = self.closing.agreement.as_ref();
         if !agreement.is_some_and(Agreement::awaits_offer) {
             return;
         }
         let carried = self.history.boundary.adopted().values().map(message_of);
-        if !self.holds_payloads(self.beyond(carried), step) {
+        if !self.holds_payloads(self.beyond(carried)) {
             return;
         }
-        while let Some(draft) = self.backed_draft(step) {
+        while let Some(draft) = self.backed_draft() {
             let last = &self.history.boundary;
             let Ok(frontier) = draft.frontier(last) else {
                 return;
@@ -365,7 +364,7 @@ impl<A: WireAlgorithm> Replica<A> {
                     .snapshot_at(&frontier)
                     .expect("what is founded is judged on this state");
                 let value = draft.with_state(snapshot.manifest().digest());
-                return self.offer_value(value, step);
+                return self.offer_value(value);
             }
             if !self.set_aside(&bad) {
                 return;
@@ -390,7 +389,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Every report that we can back, as many as fit, if they are a quorum.
     ///
     /// `None` as long as fewer than a quorum can be backed.
-    fn backed_draft(&mut self, step: &mut Step) -> Option<GenerationDraft> {
+    fn backed_draft(&mut self) -> Option<GenerationDraft> {
         let reports: Vec<_> = self
             .closing
             .reports
@@ -401,7 +400,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .collect();
         let backed: Vec<_> = reports
             .into_iter()
-            .filter(|r| self.backs(&r.statement, step))
+            .filter(|r| self.backs(&r.statement))
             .collect();
         if backed.len() < self.history.committee.quorum() {
             return None;
@@ -416,7 +415,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Offers our value to the agreement, which proposes it when it is our turn. One that does not
     /// pass its own check is not offered: others would vote against it, and the round be lost.
-    fn offer_value(&mut self, value: GenerationProposal, step: &mut Step) {
+    fn offer_value(&mut self, value: GenerationProposal) {
         let value = Arc::new(value);
         let digest = value.digest(&self.history.network);
         self.hold_value(value, digest, false);
@@ -426,7 +425,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .is_some_and(|c| c.check.is_ok());
         if let Some(agreement) = self.closing.agreement.as_mut().filter(|_| good) {
             let output = agreement.offer(digest);
-            self.drive(output, None, step);
+            self.drive(output, None);
         }
     }
 
@@ -435,7 +434,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// A reporter that names heads that nobody has, or messages that it does not serve, keeps
     /// nobody waiting but itself: its report is left out.
-    fn backs(&mut self, report: &Report, step: &mut Step) -> bool {
+    fn backs(&mut self, report: &Report) -> bool {
         let mut backed = true;
         for (source, head) in &report.heads {
             let dot = Dot {
@@ -445,9 +444,9 @@ impl<A: WireAlgorithm> Replica<A> {
             backed &= self.delivered(&dot) == Some(head.digest);
         }
         if !backed {
-            self.pull_from_all(step);
+            self.pull_from_all();
         }
-        self.holds_payloads(self.beyond(locks(report)), step) && backed
+        self.holds_payloads(self.beyond(locks(report))) && backed
     }
 
     /// Those of these messages that are not delivered here.
@@ -465,26 +464,26 @@ impl<A: WireAlgorithm> Replica<A> {
     /// them is not known.
     ///
     /// Each peer's pace bounds how often it is asked, so that a caller need not.
-    pub(super) fn pull_from_all(&mut self, step: &mut Step) {
+    pub(super) fn pull_from_all(&mut self) {
         for member in self.peers.actors() {
-            self.pull(member, step);
+            self.pull(member);
         }
     }
 
     /// Asks all members for a value that somebody spoke of. It proves itself by its digest.
-    fn want_value(&self, digest: Digest, step: &mut Step) {
+    fn want_value(&mut self, digest: Digest) {
         let fetch = FetchPayloads {
             value: Some(digest),
             payloads: Vec::new(),
         };
-        self.send_to_members(&Body::FetchPayloads(fetch), step);
+        self.send_to_members(&Body::FetchPayloads(fetch));
     }
 
     /// The decision is there: with its value it founds the next generation.
     ///
     /// Called after each input as long as a decision waits for its value. A generation that came by
     /// another way meanwhile is not founded a second time.
-    fn conclude(&mut self, step: &mut Step) {
+    fn conclude(&mut self) {
         let Some(mut decided) = self.closing.decided.take() else {
             return;
         };
@@ -497,17 +496,17 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             return;
         }
-        if decided.is_due(self.now) {
-            self.want_value(decided.value(), step);
+        if decided.is_due(self.turn.now) {
+            self.want_value(decided.value());
         }
         self.closing.decided = Some(decided);
     }
 
     /// Convicts who contradicted itself in the agreement, unless it is convicted.
-    pub(super) fn convict_member(&mut self, evidence: Equivocation, step: &mut Step) {
+    pub(super) fn convict_member(&mut self, evidence: Equivocation) {
         let accused = evidence.accused();
         if !self.lanes.is_convicted(&accused) {
-            self.convict(accused, Arc::new(evidence), step);
+            self.convict(accused, Arc::new(evidence));
         }
     }
 }

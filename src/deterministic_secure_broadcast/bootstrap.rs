@@ -62,10 +62,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Asks to be let into the committee, and again on ticks until we are. The members'
     /// applications decide.
     pub fn ask_to_join(&mut self) -> Step {
-        self.bootstrap.joining = Some(Backoff::starting(self.now));
-        let mut step = Step::default();
-        self.resend_entry(&mut step);
-        step
+        self.bootstrap.joining = Some(Backoff::starting(self.turn.now));
+        self.resend_entry();
+        self.turn.end()
     }
 
     /// Remembers somebody to ask, until the next generation begins here: an invitation names whom,
@@ -76,17 +75,17 @@ impl<A: WireAlgorithm> Replica<A> {
         let contacts = peers.filter(|actor| self.history.seated(actor).is_none());
         let room = contacts.count() < self.limits().seats as usize;
         if contact != self.actor() && room {
-            self.peers.meet(contact, self.now);
+            self.peers.meet(contact, self.turn.now);
         }
     }
 
     /// Asks for a seat again, until there is one here. Where we stand is named in it, so that an
     /// old wish lets nobody in later.
-    pub(super) fn resend_entry(&mut self, step: &mut Step) {
+    pub(super) fn resend_entry(&mut self) {
         if self.history.committee.contains(&self.actor()) {
             self.bootstrap.joining = None;
         }
-        let now = self.now;
+        let now = self.turn.now;
         if !self
             .bootstrap
             .joining
@@ -101,7 +100,7 @@ impl<A: WireAlgorithm> Replica<A> {
             value: self.history.boundary.value(),
         };
         if let Some(fact) = self.signer.sign(entry) {
-            self.send_to_members(&Body::Enter(fact.into_claim()), step);
+            self.send_to_members(&Body::Enter(fact.into_claim()));
         }
     }
 
@@ -115,9 +114,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// A newcomer that has nothing takes a snapshot, unless it was told otherwise.
-    pub(super) fn choose_snapshot(&mut self, step: &mut Step) {
+    pub(super) fn choose_snapshot(&mut self) {
         if !self.bootstrap.replays && self.frontier().is_empty() {
-            self.fetch_snapshot(step);
+            self.fetch_snapshot();
         }
     }
 
@@ -126,7 +125,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Does nothing when no generation is founded that is not installed, or when its snapshot is on
     /// its way already; a newer generation's takes the place of an older one's, of which the chunks
     /// are dropped.
-    pub(super) fn fetch_snapshot(&mut self, step: &mut Step) {
+    pub(super) fn fetch_snapshot(&mut self) {
         if self.history.pending.is_empty() {
             return;
         }
@@ -142,9 +141,9 @@ impl<A: WireAlgorithm> Replica<A> {
                 manifest: None,
                 chunks: BTreeMap::new(),
                 asked: BTreeMap::new(),
-                repeat: Backoff::starting(self.now),
+                repeat: Backoff::starting(self.turn.now),
             });
-            self.repeat_fetch(step);
+            self.repeat_fetch();
         }
     }
 
@@ -158,8 +157,8 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Asks each peer for another part that is missing.
-    pub(super) fn repeat_fetch(&mut self, step: &mut Step) {
-        let now = self.now;
+    pub(super) fn repeat_fetch(&mut self) {
+        let now = self.turn.now;
         if self
             .bootstrap
             .fetching
@@ -167,14 +166,14 @@ impl<A: WireAlgorithm> Replica<A> {
             .is_some_and(|fetching| fetching.repeat.fire(now))
         {
             for peer in self.peers.actors() {
-                self.ask_part(peer, step);
+                self.ask_part(peer);
             }
         }
     }
 
     /// Asks a peer for a part that is missing, another one than others were asked for while there
     /// are such: so that all serve at once, and one that sends nothing holds up its own part alone.
-    fn ask_part(&mut self, peer: Actor, step: &mut Step) {
+    fn ask_part(&mut self, peer: Actor) {
         let Some(fetching) = &mut self.bootstrap.fetching else {
             return;
         };
@@ -200,17 +199,15 @@ impl<A: WireAlgorithm> Replica<A> {
                 generation,
                 chunk: part,
             },
-            step,
         );
     }
 
     /// Serves a part of one of the snapshots that are kept.
     pub(super) fn handle_fetch_snapshot(
-        &self,
+        &mut self,
         from: Actor,
         generation: Generation,
         chunk: Part,
-        step: &mut Step,
     ) {
         let mut kept = self.history.snapshots.iter();
         let Some((_, snapshot)) = kept.find(|(kept, _)| *kept == generation) else {
@@ -226,7 +223,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 }),
         };
         if let Some(part) = part {
-            self.send(from, Body::Snapshot { generation, part }, step);
+            self.send(from, Body::Snapshot { generation, part });
         }
     }
 
@@ -241,7 +238,6 @@ impl<A: WireAlgorithm> Replica<A> {
         from: Actor,
         generation: Generation,
         part: SnapshotPart,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         let certified = self.history.tip().state();
         let Some(fetching) = self
@@ -272,10 +268,10 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         let whole = fetching.manifest.as_ref().map(Manifest::chunks) == Some(fetching.chunks.len());
         if whole {
-            self.finish_fetch(step);
+            self.finish_fetch();
         } else if self.peers.get(&from).is_some() {
             // Anybody may show a part; only peers, of whom there is a bound, are asked for more.
-            self.ask_part(from, step);
+            self.ask_part(from);
         }
         Ok(())
     }
@@ -285,19 +281,19 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The fetch is over in any case: what led nowhere is begun again by the next answer that says
     /// it is needed.
-    fn finish_fetch(&mut self, step: &mut Step) {
+    fn finish_fetch(&mut self) {
         let Some(fetching) = self.bootstrap.fetching.take() else {
             return;
         };
         let chunks = fetching.chunks.values().map(Bytes::as_slice);
         let bytes = Bytes::from(chunks.collect::<Vec<_>>().concat());
         let proofs = self.history.pending.iter().map(|(proof, _)| proof.clone());
-        step.persist.push(Record::Snapshot {
+        self.turn.write(Record::Snapshot {
             proofs: proofs.collect(),
             bytes: bytes.clone(),
         });
-        if !self.install_snapshot(Snapshot::from_bytes(bytes), step) {
-            step.persist.pop();
+        if !self.install_snapshot(Snapshot::from_bytes(bytes)) {
+            self.turn.step.persist.pop();
         }
     }
 }

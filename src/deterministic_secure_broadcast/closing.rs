@@ -211,21 +211,18 @@ impl<A: WireAlgorithm> Replica<A> {
             change: change.key(),
         };
         let fact = self.signer.sign(approval).ok_or(ApproveError::Silenced)?;
-        let mut step = Step::default();
         let approval = Signed::clone(&fact);
+        let boundary = &self.history.boundary;
+        let certified = self.closing.approvals.add(boundary, &change, fact)?;
         let approved = Arc::new(ChangeApproval { change, approval });
-        step.persist.push(Record::Approved(Arc::clone(&approved)));
-        self.send_to_members(&Body::Approve(approved), &mut step);
-        if let Some(certified) =
-            self.closing
-                .approvals
-                .add(&self.history.boundary, &change, fact)?
-        {
-            self.freeze(certified, &mut step);
+        self.turn.write(Record::Approved(Arc::clone(&approved)));
+        self.send_to_members(&Body::Approve(approved));
+        if let Some(certified) = certified {
+            self.freeze(certified);
         }
-        self.settle(&mut step);
-        self.pursue(&mut step);
-        Ok(step)
+        self.settle();
+        self.pursue();
+        Ok(self.turn.end())
     }
 
     /// Takes a member's approval of a change. A quorum of them freezes us; before that, a change
@@ -233,11 +230,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// # Errors
     /// When it is not signed by a member for this generation, or the change cannot be made in it.
-    pub(super) fn handle_approve(
-        &mut self,
-        approved: &ChangeApproval,
-        step: &mut Step,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_approve(&mut self, approved: &ChangeApproval) -> Result<(), PacketError> {
         let ChangeApproval { change, approval } = approved;
         let fact = self
             .history
@@ -245,7 +238,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .verify(&self.history.network, *approval)?;
         if fact.signer == self.actor() {
             if !self.has_approved(&fact.statement.change) {
-                self.silence(step);
+                self.silence();
             }
             return Ok(());
         }
@@ -254,9 +247,9 @@ impl<A: WireAlgorithm> Replica<A> {
             .approvals
             .add(&self.history.boundary, change, fact)?;
         if let Some(certified) = certified {
-            self.freeze(certified, step);
+            self.freeze(certified);
         } else if !self.has_approved(&change.key()) {
-            step.asked.push(*change);
+            self.turn.step.asked.push(*change);
         }
         Ok(())
     }
@@ -278,24 +271,24 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The change is verified by whoever calls. A second certified change does not freeze again: it
     /// goes into the value that we offer, and the report is sent again with it at once.
-    pub(super) fn freeze(&mut self, certified: CertifiedChange, step: &mut Step) {
+    pub(super) fn freeze(&mut self, certified: CertifiedChange) {
         let key = certified.change().key();
         if self.closing.changes.contains_key(&key) {
             return;
         }
         tracing::info!(me = ?self.actor(), change = ?key, "frozen for a change of the committee");
-        step.persist.push(Record::Frozen(certified.claim()));
+        self.turn.write(Record::Frozen(certified.claim()));
         self.closing.changes.insert(key, certified);
-        self.go_on_closing(step);
+        self.go_on_closing();
     }
 
     /// After a crash: what was not said of the end of this generation is said now.
     ///
     /// A replica without a seat says nothing of it.
-    pub(super) fn go_on_closing(&mut self, step: &mut Step) {
+    pub(super) fn go_on_closing(&mut self) {
         if self.history.committee.contains(&self.actor()) {
-            self.report(step);
-            self.open_agreement(step);
+            self.report();
+            self.open_agreement();
         }
     }
 
@@ -303,25 +296,25 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The change is held before the report is made, so that no echo of ours can be given in
     /// between.
-    fn report(&mut self, step: &mut Step) {
+    fn report(&mut self) {
         if self.closing.reports.own.is_none()
             && let Some(fact) = self.signer.sign(self.own_report())
         {
             let claim = Arc::new(Signed::clone(&fact));
-            step.persist.push(Record::Reported(Arc::clone(&claim)));
+            self.turn.write(Record::Reported(Arc::clone(&claim)));
             self.closing.reports.held.insert(self.actor(), fact);
             self.closing.reports.own = Some(claim);
         }
-        self.send_report(step);
+        self.send_report();
     }
 
     /// Says our report to all, with the changes that it rests on: so whoever receives it can
     /// freeze, too.
-    fn send_report(&self, step: &mut Step) {
+    fn send_report(&mut self) {
         if let Some(report) = &self.closing.reports.own {
             let report = Arc::clone(report);
             let changes = self.closing.change_certificates();
-            self.send_to_members(&Body::Report { report, changes }, step);
+            self.send_to_members(&Body::Report { report, changes });
         }
     }
 
@@ -372,7 +365,6 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         report: &Signed<Report>,
         changes: &[ChangeCertificate],
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         // All is checked before anything is taken: what a freeze writes must not be lost with a
         // refusal.
@@ -385,10 +377,10 @@ impl<A: WireAlgorithm> Replica<A> {
             .collect::<Result<_, _>>()?;
         let held = self.closing.reports.held.get(&report.signer);
         if held.is_none_or(|held| **held != *report) {
-            self.take_report(report, step)?;
+            self.take_report(report)?;
         }
         for certified in news {
-            self.freeze(certified, step);
+            self.freeze(certified);
         }
         Ok(())
     }
@@ -399,7 +391,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// # Errors
     /// When it does not fit the last boundary, or no member signed it. Marks are checked with it: a
     /// report that carries a bad signature of a source is refused as a whole.
-    fn take_report(&mut self, report: &Signed<Report>, step: &mut Step) -> Result<(), PacketError> {
+    fn take_report(&mut self, report: &Signed<Report>) -> Result<(), PacketError> {
         let own = report.signer == self.actor();
         if !own && self.closing.reports.held.contains_key(&report.signer) {
             return Ok(());
@@ -409,9 +401,9 @@ impl<A: WireAlgorithm> Replica<A> {
             .history
             .committee
             .verify(&self.history.network, report.clone())?;
-        self.accuse_reported(&report.statement, step);
+        self.accuse_reported(&report.statement);
         if own {
-            self.silence(step);
+            self.silence();
         } else {
             self.closing.reports.held.insert(fact.signer, fact);
         }
@@ -422,16 +414,11 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// It is sent as often as it is asked for, since the sender that a packet names may be forged,
     /// and a member that lost the answer must get another.
-    pub(super) fn answer_with_proof(
-        &self,
-        to: Actor,
-        generation: Generation,
-        step: &mut Step,
-    ) -> bool {
+    pub(super) fn answer_with_proof(&mut self, to: Actor, generation: Generation) -> bool {
         let Some(proof) = self.history.what_ended(generation) else {
             return false;
         };
-        self.send(to, Body::GenerationProof(Arc::clone(proof)), step);
+        self.send(to, Body::GenerationProof(Arc::clone(proof)));
         true
     }
 
@@ -443,19 +430,18 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_entry(
         &mut self,
         entry: Signed<membership::Entry>,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         let change = Change::Join(entry);
         change.check(&self.history.boundary)?;
         if !self.has_approved(&change.key()) {
-            step.asked.push(change);
+            self.turn.step.asked.push(change);
         }
         Ok(())
     }
 
     /// What may have been lost of the end of this generation is said again.
-    pub(super) fn resend_closing(&mut self, step: &mut Step) {
-        let now = self.now;
+    pub(super) fn resend_closing(&mut self) {
+        let now = self.turn.now;
         let seat = self.history.committee.seat(&self.actor());
         if !self.is_frozen() {
             let own = seat
@@ -468,11 +454,11 @@ impl<A: WireAlgorithm> Replica<A> {
             let own: Vec<_> = own.collect();
             if !own.is_empty() && self.closing.approve.fire(now) {
                 for approved in own {
-                    self.send_to_members(&Body::Approve(Arc::new(approved)), step);
+                    self.send_to_members(&Body::Approve(Arc::new(approved)));
                 }
             }
         } else if self.closing.reports.repeat.fire(now) {
-            self.send_report(step);
+            self.send_report();
         }
     }
 }

@@ -21,7 +21,7 @@ use super::history::Vouch;
 use super::lane::{Certified, Lane, Slot};
 use super::message::{Certificate, Echo, Entry};
 use super::packet::Segment;
-use super::step::{Delivery, Fault, Record, Step};
+use super::step::{Delivery, Fault, Record};
 use crate::actor::{Actor, Claim, Sig, Statement};
 use crate::codec::Digest;
 use crate::dot::Dot;
@@ -79,7 +79,6 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         certificate: Arc<Certificate>,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         let dot = certificate.statement.dot;
         let lane = self.lanes.known(&dot.source)?;
@@ -90,7 +89,7 @@ impl<A: WireAlgorithm> Replica<A> {
             // A second certificate here says the same, or more members lie than are tolerated.
             if held != certificate.statement.digest {
                 let other = self.certify(certificate)?;
-                self.accuse_signers(&other, step);
+                self.accuse_signers(&other);
             }
             return Ok(());
         }
@@ -100,7 +99,7 @@ impl<A: WireAlgorithm> Replica<A> {
         match self.history.vouch_certificate(&certificate) {
             Vouch::Frontier | Vouch::Certificate => {}
             Vouch::Provisional | Vouch::Later => {
-                self.pull(from, step);
+                self.pull(from);
                 return Ok(());
             }
             Vouch::Closed => return Err(PacketError::Closed(dot.source)),
@@ -108,15 +107,15 @@ impl<A: WireAlgorithm> Replica<A> {
         if !dot.seq.follows(lane.head().seq) {
             // Only a proven gap makes us ask, or anybody could use up the pace at which we ask.
             let fact = self.certify(certificate)?;
-            self.check_memory(&fact, step);
-            self.pull(from, step);
+            self.check_memory(&fact);
+            self.pull(from);
             return Ok(());
         }
         if lane.certified.is_some() {
             return Ok(());
         }
         let fact = self.certify(certificate)?;
-        self.accept_certificate(from, dot, fact, step);
+        self.accept_certificate(from, dot, fact);
         Ok(())
     }
 
@@ -165,14 +164,8 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The certificate alone is not on record: after a crash it is sent or pulled again. What is on
     /// record is the segment with its message.
-    fn accept_certificate(
-        &mut self,
-        from: Actor,
-        dot: Dot,
-        certificate: Arc<Certificate>,
-        step: &mut Step,
-    ) {
-        self.check_memory(&certificate, step);
+    fn accept_certificate(&mut self, from: Actor, dot: Dot, certificate: Arc<Certificate>) {
+        self.check_memory(&certificate);
         let lane = self.lanes.kept(&dot.source);
         let digest = certificate.statement.digest;
         let entry = lane.bound().filter(|entry| entry.digest == digest).cloned();
@@ -180,12 +173,12 @@ impl<A: WireAlgorithm> Replica<A> {
             // The message is missing, or contradicts the one we are bound to: fetch it, with its
             // signature.
             lane.certified = Some(missing(Arc::clone(&certificate)));
-            self.accuse_signers(&certificate, step);
-            self.pull(from, step);
+            self.accuse_signers(&certificate);
+            self.pull(from);
             return;
         };
         lane.certified = Some(missing(certificate));
-        self.fill(dot.source, entry, step);
+        self.fill(dot.source, entry);
     }
 
     /// Whether this is the message that is certified after the head and missing here.
@@ -207,23 +200,19 @@ impl<A: WireAlgorithm> Replica<A> {
     /// # Errors
     /// [`PacketError::WrongParent`] when a quorum certified what does not follow our head, which
     /// takes more liars than are tolerated; else what is wrong with the source's signature.
-    pub(super) fn fill_certified(
-        &mut self,
-        entry: Entry,
-        step: &mut Step,
-    ) -> Result<(), PacketError> {
+    pub(super) fn fill_certified(&mut self, entry: Entry) -> Result<(), PacketError> {
         let lane = self.lanes.known(&entry.message().source)?;
         if entry.message().parent != lane.head().digest {
             return Err(PacketError::WrongParent(entry.message().dot()));
         }
         self.verify_source(&entry)?;
-        self.fill(entry.message().source, entry, step);
+        self.fill(entry.message().source, entry);
         Ok(())
     }
 
     /// Puts the message that was missing behind its certificate. From here on it is on record that
     /// a quorum certified it.
-    fn fill(&mut self, source: Actor, entry: Entry, step: &mut Step) {
+    fn fill(&mut self, source: Actor, entry: Entry) {
         let lane = self.lanes.kept(&source);
         let locked = lane.lock().map(|lock| lock.entry.digest);
         let certified = lane
@@ -232,7 +221,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .expect("a certificate waits for this message");
         debug_assert!(certified.tail.is_empty(), "the message is missing");
         certified.tail.push_back(entry);
-        step.persist.push(record(source, certified, locked));
+        self.turn.write(record(source, certified, locked));
         self.lanes.ready.insert(source);
     }
 
@@ -242,18 +231,18 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Ends, as each round delivers a message or empties the set of lanes to look at. Called at the
     /// end of each input, so that between inputs nothing that can be delivered waits. Before the
     /// trusted checkpoint nothing is delivered, as the certificates may be those of a forged chain.
-    pub(super) fn settle(&mut self, step: &mut Step) {
+    pub(super) fn settle(&mut self) {
         if self.awaits_checkpoint() {
             return;
         }
         while let Some(source) = self.lanes.ready.pop_first() {
-            while self.deliver_next(source, step) {
+            while self.deliver_next(source) {
                 self.lanes.ready.append(&mut self.lanes.waiting);
                 if source == self.actor() {
-                    self.flush(self.outbox.len(), step);
+                    self.flush(self.outbox.len());
                 }
             }
-            self.judge_waiting(source, step);
+            self.judge_waiting(source);
             if self.lanes.get(&source).is_some_and(Lane::holds) {
                 self.lanes.waiting.insert(source);
             }
@@ -271,7 +260,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Stops the lane, and reports it, when the message cannot be read or can never be valid: going
     /// on would make the states differ in silence. A message of ours that we hold no lock on
     /// silences us, and is delivered all the same, as others deliver it too.
-    fn deliver_next(&mut self, source: Actor, step: &mut Step) -> bool {
+    fn deliver_next(&mut self, source: Actor) -> bool {
         let lane = self.lanes.get(&source).filter(|lane| !lane.stopped);
         let certified = lane.and_then(|lane| lane.certified.as_ref());
         let Some(certified) = certified.filter(|held| !held.provisional) else {
@@ -296,7 +285,7 @@ impl<A: WireAlgorithm> Replica<A> {
         ) else {
             lane.stopped = true;
             tracing::error!(%dot, "a certified message cannot be read: a later version of the program is needed");
-            step.faults.push(Fault::Unreadable { dot });
+            self.turn.report(Fault::Unreadable { dot });
             return false;
         };
         let ops = match (ops, verdict) {
@@ -305,7 +294,7 @@ impl<A: WireAlgorithm> Replica<A> {
             (_, Verdict::Never(reason)) => {
                 lane.stopped = true;
                 tracing::error!(%dot, reason, "a certified message can never be valid");
-                step.faults.push(Fault::BrokenLaw { dot, reason });
+                self.turn.report(Fault::BrokenLaw { dot, reason });
                 return false;
             }
         };
@@ -313,7 +302,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .lock()
             .is_some_and(|lock| lock.entry.digest == entry.digest);
         if source == self.signer.actor() && !remembered {
-            self.silence(step);
+            self.silence();
             self.outbox.forget_ahead();
         }
         let lane = self.lanes.kept(&source);
@@ -322,10 +311,10 @@ impl<A: WireAlgorithm> Replica<A> {
         self.apply(source, ops);
         self.execution.deliveries += 1;
         self.peers.summary.outdate();
-        step.persist.push(Record::Delivered(dot));
-        step.delivered.push(Delivery::new(entry.clone()));
+        self.turn.write(Record::Delivered(dot));
+        self.turn.step.delivered.push(Delivery::new(entry.clone()));
         if let Some(held) = contradicted {
-            self.convict_echoes(held, entry.echo(), step);
+            self.convict_echoes(held, entry.echo());
         }
         true
     }
@@ -347,7 +336,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// While we are frozen or silenced, or the source is convicted, the message waits on: what a
     /// boundary leaves there is looked at again after it.
-    fn judge_waiting(&mut self, source: Actor, step: &mut Step) {
+    fn judge_waiting(&mut self, source: Actor) {
         let waits =
             self.signer.is_silenced() || self.is_frozen() || self.lanes.is_convicted(&source);
         let moment = self.moment();
@@ -357,7 +346,7 @@ impl<A: WireAlgorithm> Replica<A> {
         match std::mem::replace(&mut lane.slot, Slot::Open) {
             Slot::Waiting(mut early) => {
                 if early.again.fire(moment) {
-                    self.echo_if_valid(source, early, step);
+                    self.echo_if_valid(source, early);
                 } else {
                     lane.slot = Slot::Waiting(early);
                 }
@@ -370,19 +359,19 @@ impl<A: WireAlgorithm> Replica<A> {
     /// the last.
     ///
     /// Walks over the lanes, and judges only those that are due.
-    pub(super) fn judge_early(&mut self, step: &mut Step) {
+    pub(super) fn judge_early(&mut self) {
         let moment = self.moment();
         let lanes = self.lanes.by_source.iter();
         let due =
             lanes.filter(|(_, lane)| lane.early().is_some_and(|early| early.again.is_due(moment)));
         self.lanes.ready.extend(due.map(|(source, _)| *source));
-        self.settle(step);
+        self.settle();
     }
 
     /// How much has happened that may make early messages valid, or lets them be looked at:
     /// deliveries and ticks.
     pub(super) fn moment(&self) -> u64 {
-        self.now.saturating_add(self.execution.deliveries)
+        self.turn.now.saturating_add(self.execution.deliveries)
     }
 }
 

@@ -12,7 +12,7 @@ use super::error::PacketError;
 use super::lane::{Certified, Early, Lane, Slot};
 use super::message::{Certificate, Echo, Entry, Proposal, QuorumCertificate};
 use super::packet::{Body, Segment};
-use super::step::{Fault, Record, Step};
+use super::step::{Fault, Record};
 use crate::actor::{Actor, Signed, Statement, Verified};
 use crate::dot::{Head, Seq};
 use crate::quorum::{Committee, VerifyError};
@@ -38,7 +38,6 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         proposal: Arc<Proposal>,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         let dot = proposal.message.dot();
         let head = self.lanes.known(&dot.source)?.head();
@@ -47,12 +46,12 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         let mut entry = self.entry(proposal);
         if entry.proposal.generation > self.generation() {
-            self.accuse(entry.echo(), step)?;
-            self.pull(from, step);
+            self.accuse(entry.echo())?;
+            self.pull(from);
             return Ok(());
         }
-        let wanted = self.take_payload(&mut entry, step);
-        let placed = self.place(from, entry, head, step);
+        let wanted = self.take_payload(&mut entry);
+        let placed = self.place(from, entry, head);
         // What was wanted is taken, whatever else it is good for.
         if wanted { Ok(()) } else { placed }
     }
@@ -66,18 +65,12 @@ impl<A: WireAlgorithm> Replica<A> {
     /// # Errors
     /// [`PacketError::Invalid`] for what was refused before; those of the signature; those of
     /// [`judge`](Self::judge).
-    fn place(
-        &mut self,
-        from: Actor,
-        entry: Entry,
-        head: Head,
-        step: &mut Step,
-    ) -> Result<(), PacketError> {
+    fn place(&mut self, from: Actor, entry: Entry, head: Head) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         if self.is_certified_next(&entry) {
-            return self.fill_certified(entry, step);
+            return self.fill_certified(entry);
         }
-        if self.accuse(entry.echo(), step)? {
+        if self.accuse(entry.echo())? {
             // 3. Two digests at one dot: whichever we are bound to stays, and nothing new is
             //    signed.
             return Ok(());
@@ -85,22 +78,22 @@ impl<A: WireAlgorithm> Replica<A> {
         let lane = self.lanes.known(&dot.source)?;
         if dot.seq <= head.seq {
             // 1. Delivered here: its source lost our answer, or lies.
-            return self.answer_late(from, &dot.source, step);
+            return self.answer_late(from, &dot.source);
         }
         if !dot.seq.follows(head.seq) {
             // 2. We are behind. Only a signed proposal makes us ask.
             self.verify_source(&entry)?;
             if dot.source == self.actor() {
-                self.silence(step);
+                self.silence();
             }
-            self.pull(from, step);
+            self.pull(from);
             return Ok(());
         }
         if lane
             .lock()
             .is_some_and(|lock| lock.entry.digest == entry.digest)
         {
-            self.send_echo(&[from, dot.source], dot.source, step);
+            self.send_echo(&[from, dot.source], dot.source);
             return Ok(());
         }
         if lane.refuses(&entry.digest) {
@@ -114,7 +107,7 @@ impl<A: WireAlgorithm> Replica<A> {
             return Ok(());
         }
         self.verify_source(&entry)?;
-        self.judge(from, entry, step)
+        self.judge(from, entry)
     }
 
     /// Rules 4 to 7, on a proposal for the next dot of its lane whose signature is good.
@@ -124,18 +117,18 @@ impl<A: WireAlgorithm> Replica<A> {
     /// [`PacketError::NoLane`] when its source has no voice and no generation after the first is
     /// installed that could be shown, [`PacketError::Silenced`] when we sign no more. A convicted
     /// source is not refused but shown the evidence, as it may be correct with a stolen key.
-    fn judge(&mut self, from: Actor, entry: Entry, step: &mut Step) -> Result<(), PacketError> {
+    fn judge(&mut self, from: Actor, entry: Entry) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         let lane = self.lanes.known(&dot.source)?;
         if dot.source == self.actor() {
-            self.silence(step);
+            self.silence();
             return Ok(());
         }
         if entry.message().parent != lane.head().digest {
             return Err(PacketError::WrongParent(dot));
         }
         if self.lanes.is_convicted(&dot.source) {
-            self.show_accused(dot.source, step);
+            self.show_accused(dot.source);
             return Ok(());
         }
         // 4. Only members are sources, or who left a lock behind.
@@ -146,7 +139,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 .last()
                 .cloned()
                 .ok_or(PacketError::NoLane(dot.source))?;
-            self.send(from, Body::GenerationProof(proof), step);
+            self.send(from, Body::GenerationProof(proof));
             return Ok(());
         }
         if self.signer.is_silenced() {
@@ -154,7 +147,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         // If it is early, another delivery may be what it waits for.
         let early = Early::new(entry, self.moment().saturating_add(1));
-        self.echo_if_valid(from, early, step);
+        self.echo_if_valid(from, early);
         self.lanes.waiting.insert(dot.source);
         Ok(())
     }
@@ -165,11 +158,11 @@ impl<A: WireAlgorithm> Replica<A> {
     /// seat a valid message waits as an early one does: a later generation may give us a seat, and
     /// then it is judged again. The record of the lock is in the step before the packet with the
     /// echo; between them a crash loses an echo, and not the lock.
-    pub(super) fn echo_if_valid(&mut self, from: Actor, early: Early, step: &mut Step) {
+    pub(super) fn echo_if_valid(&mut self, from: Actor, early: Early) {
         let entry = &early.entry;
         let dot = entry.message().dot();
         let Ok(ops) = entry.message().decode::<A::Op>(self.history.limits()) else {
-            return self.refuse(entry.echo(), None, step);
+            return self.refuse(entry.echo(), None);
         };
         let verdict = match self.execution.algorithm.verdict_batch(&dot.source, &ops) {
             // 5. Nothing is echoed at the end of a generation.
@@ -181,17 +174,17 @@ impl<A: WireAlgorithm> Replica<A> {
         match verdict {
             Verdict::NotYet(_) => lane.slot = Slot::Waiting(early),
             Verdict::Valid if !seated => lane.slot = Slot::Waiting(early),
-            Verdict::Never(reason) => self.refuse(entry.echo(), Some(reason), step),
+            Verdict::Never(reason) => self.refuse(entry.echo(), Some(reason)),
             Verdict::Valid => {
                 let proposal = Arc::clone(&entry.proposal);
-                step.persist.push(Record::Locked {
+                self.turn.write(Record::Locked {
                     proposal,
                     from_outbox: 0,
                 });
                 let seat = self.history.committee.seat(&self.actor());
                 let patience = PATIENCE + seat.map_or(0, |seat| seat.index() as u64);
-                self.lock(early.entry, ops, self.now + patience);
-                self.send_echo(&[from, dot.source], dot.source, step);
+                self.lock(early.entry, ops, self.turn.now + patience);
+                self.send_echo(&[from, dot.source], dot.source);
             }
         }
     }
@@ -200,7 +193,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// is no proof against its source: that may have a later version of the algorithm.
     ///
     /// The echo is kept, not the message: it is what contradicts another signature at the same dot.
-    fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>, step: &mut Step) {
+    fn refuse(&mut self, echo: Signed<Echo>, reason: Option<&'static str>) {
         let dot = echo.statement.dot;
         let readable = reason.is_some();
         self.lanes.kept(&dot.source).slot = Slot::Refused { echo, readable };
@@ -208,7 +201,7 @@ impl<A: WireAlgorithm> Replica<A> {
             reason.unwrap_or("operations that this version cannot read, and a later one may");
         let fault = Fault::Invalid { dot, reason };
         tracing::warn!(me = ?self.actor(), source = %dot.source, ?fault, "a source is faulty");
-        step.faults.push(fault);
+        self.turn.report(fault);
     }
 
     /// Signs the echo of our lock in `source`'s lane, or takes the one that we signed before, and
@@ -216,22 +209,22 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// To whoever sent the proposal and to its source: the sender may be a member that
     /// [resends](Self::resend_locks) a lock in doubt and tallies.
-    fn send_echo(&mut self, to: &[Actor; 2], source: Actor, step: &mut Step) {
-        let Some(echo) = self.own_echo(source, step) else {
+    fn send_echo(&mut self, to: &[Actor; 2], source: Actor) {
+        let Some(echo) = self.own_echo(source) else {
             return;
         };
-        self.send(to[0], Body::Echo(echo), step);
+        self.send(to[0], Body::Echo(echo));
         if to[1] != to[0] {
-            self.send(to[1], Body::Echo(echo), step);
+            self.send(to[1], Body::Echo(echo));
         }
     }
 
     /// Signs again what we are bound to: whoever holds a lock counts its own echo.
     ///
     /// After a restart. A single member may make a certificate by it, as its own echo is a quorum.
-    pub(super) fn echo_locks(&mut self, step: &mut Step) {
+    pub(super) fn echo_locks(&mut self) {
         for source in self.lanes.sources() {
-            self.own_echo(source, step);
+            self.own_echo(source);
         }
     }
 
@@ -239,7 +232,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Only where the source signed in the present generation; else it does not match the tally's
     /// statement. Without this rule a source would have to send its own echo beside each message.
-    fn count_source(&mut self, source: &Actor, step: &mut Step) {
+    fn count_source(&mut self, source: &Actor) {
         let lane = self
             .lanes
             .get_mut(source)
@@ -249,7 +242,7 @@ impl<A: WireAlgorithm> Replica<A> {
             lock.tally.add_checked(&self.history.committee, &echo)
         });
         if let Some(certificate) = certificate {
-            self.spread(&certificate, step);
+            self.spread(&certificate);
         }
     }
 
@@ -258,9 +251,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// `None` without a seat, without a lock, frozen, where the boundary lets nobody speak, or
     /// while nothing may be signed. Signing again gives the same signature, so that a restart does
     /// no harm.
-    pub(super) fn own_echo(&mut self, source: Actor, step: &mut Step) -> Option<Signed<Echo>> {
+    pub(super) fn own_echo(&mut self, source: Actor) -> Option<Signed<Echo>> {
         let seat = self.history.committee.seat(&self.signer.actor())?;
-        self.count_source(&source, step);
+        self.count_source(&source);
         let lock = self.lanes.get(&source)?.lock()?;
         let echo = *lock.tally.statement();
         if let Some(sig) = lock.tally.signature(seat) {
@@ -275,7 +268,7 @@ impl<A: WireAlgorithm> Replica<A> {
             return None;
         }
         let fact = self.signer.sign(echo)?;
-        self.count(&fact, step);
+        self.count(&fact);
         Some(fact.into_claim())
     }
 
@@ -288,11 +281,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// # Errors
     /// When nothing here waits for it, or its signature is bad.
-    pub(super) fn handle_echo(
-        &mut self,
-        claim: Signed<Echo>,
-        step: &mut Step,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_echo(&mut self, claim: Signed<Echo>) -> Result<(), PacketError> {
         let Echo { dot, digest, .. } = claim.statement;
         let lane = self.lanes.known(&dot.source)?;
         if dot.seq <= lane.head().seq {
@@ -302,7 +291,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .lock()
             .filter(|lock| *lock.tally.statement() == claim.statement);
         let Some(lock) = lock else {
-            return self.handle_unasked(claim, step);
+            return self.handle_unasked(claim);
         };
         debug_assert_eq!(lock.entry.digest, digest);
         let seat = self.history.committee.seat(&claim.signer);
@@ -312,7 +301,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let fact = self.verify_member(&self.history.committee, claim)?;
         // Our own counts too: of what we are bound to it says nothing new, and who restarts frozen
         // has not signed it again.
-        self.count(&fact, step);
+        self.count(&fact);
         Ok(())
     }
 
@@ -321,7 +310,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// # Errors
     /// [`PacketError::Unasked`] for an echo of what nobody spoke of here, which costs no check. Our
     /// own echo of what we hold no lock on says that the store forgot it: then we are silenced.
-    fn handle_unasked(&mut self, claim: Signed<Echo>, step: &mut Step) -> Result<(), PacketError> {
+    fn handle_unasked(&mut self, claim: Signed<Echo>) -> Result<(), PacketError> {
         let Echo { dot, digest, .. } = claim.statement;
         if claim.signer != self.actor() {
             // Of a lock that everybody adopts, echoes go to everybody, whether its message is here
@@ -337,7 +326,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.history
             .committee
             .verify(&self.history.network, claim)?;
-        self.silence(step);
+        self.silence();
         Ok(())
     }
 
@@ -345,28 +334,28 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The certificate goes out when the quorum is newly reached, so once for each lock and
     /// generation, and once more after a restart.
-    fn count(&mut self, fact: &Verified<Echo>, step: &mut Step) {
+    fn count(&mut self, fact: &Verified<Echo>) {
         let source = fact.statement.dot.source;
         let lock = self.lanes.get_mut(&source).and_then(Lane::lock_mut);
         if let Some(certificate) =
             lock.and_then(|lock| lock.tally.add(&self.history.committee, fact))
         {
-            self.spread(&certificate, step);
+            self.spread(&certificate);
         }
     }
 
     /// A quorum's certificate goes to everybody, once.
-    fn spread(&mut self, certificate: &QuorumCertificate, step: &mut Step) {
+    fn spread(&mut self, certificate: &QuorumCertificate) {
         let source = certificate.statement.dot.source;
-        self.send_to_members(&Body::Certificate(certificate.claim()), step);
-        self.certify_lock(source, certificate.claim(), step);
+        self.send_to_members(&Body::Certificate(certificate.claim()));
+        self.certify_lock(source, certificate.claim());
     }
 
     /// A quorum agrees with our lock: it is next to be delivered.
     ///
     /// Nothing is taken where a certified segment waits already, or where the newest generation
     /// that is known does not vouch for it: then a boundary says what became of the message.
-    fn certify_lock(&mut self, source: Actor, certificate: Arc<Certificate>, step: &mut Step) {
+    fn certify_lock(&mut self, source: Actor, certificate: Arc<Certificate>) {
         let vouches = self.history.vouches(&certificate);
         let lane = self.lanes.kept(&source);
         let lock = lane.lock().expect("its tally was just counted");
@@ -377,7 +366,7 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         let certificate = Some(certificate);
-        step.persist.push(Record::Certified(Segment {
+        self.turn.write(Record::Certified(Segment {
             source,
             proposals: Vec::new(),
             certificate: certificate.clone(),
@@ -396,7 +385,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// A lock whose lane has a certificate is not in doubt, and one of a convicted source is given
     /// up until a boundary decides. Each lock is resent after 1, 2, 4 ticks and so on, up to 64: a
     /// network without a quorum is not flooded.
-    pub(super) fn resend_locks(&mut self, step: &mut Step) {
+    pub(super) fn resend_locks(&mut self) {
         if self.is_frozen() {
             return;
         }
@@ -407,7 +396,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 continue;
             };
             let speaks = self.history.boundary.speaks(&lock.entry.message().dot());
-            if speaks && lock.resend.fire(self.now) {
+            if speaks && lock.resend.fire(self.turn.now) {
                 let proposal = &lock.entry.proposal;
                 let missing = self
                     .history
@@ -418,7 +407,7 @@ impl<A: WireAlgorithm> Replica<A> {
             }
         }
         for (member, proposal) in due {
-            self.send(member, Body::Proposal(proposal), step);
+            self.send(member, Body::Proposal(proposal));
         }
     }
 
@@ -427,18 +416,13 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Costs no signature check, since nothing is taken in. For each packet of an attacker we send
     /// one, a certificate or the proof of a generation.
-    fn answer_late(
-        &mut self,
-        from: Actor,
-        source: &Actor,
-        step: &mut Step,
-    ) -> Result<(), PacketError> {
+    fn answer_late(&mut self, from: Actor, source: &Actor) -> Result<(), PacketError> {
         if let Some(certificate) = self.lanes.known(source)?.log.newest() {
             let certificate = Arc::clone(certificate);
-            self.send(from, Body::Certificate(certificate), step);
+            self.send(from, Body::Certificate(certificate));
         } else if let Some(proof) = self.history.chain.last() {
             let proof = Arc::clone(proof);
-            self.send(from, Body::GenerationProof(proof), step);
+            self.send(from, Body::GenerationProof(proof));
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ use super::log::Log;
 use super::message::Entry;
 use super::message::{Certificate, Echo, Equivocation, Tally};
 use super::packet::Body;
-use super::step::{Fault, Installed, Record, Step};
+use super::step::{Fault, Installed, Record};
 use crate::actor::{Actor, Signed};
 use crate::dot::Dot;
 use crate::evidence::Conflict;
@@ -53,13 +53,12 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         proof: Arc<GenerationProof>,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
-        let news = self.take_proofs(vec![proof], step)?;
+        let news = self.take_proofs(vec![proof])?;
         if news && self.history.seated(&from).is_none() {
             // All whom we knew may be gone: who shows us this has the rest.
             self.meet(from);
-            self.pull(from, step);
+            self.pull(from);
         }
         Ok(())
     }
@@ -74,10 +73,9 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn take_proofs(
         &mut self,
         proofs: Vec<Arc<GenerationProof>>,
-        step: &mut Step,
     ) -> Result<bool, PacketError> {
         // Those before a bad one prove themselves.
-        let proven = self.trace_back(&proofs, step);
+        let proven = self.trace_back(&proofs);
         let mut news = false;
         for proof in proofs {
             let ends = proof.certificate.statement.generation;
@@ -98,7 +96,7 @@ impl<A: WireAlgorithm> Replica<A> {
             news = true;
         }
         if news && !self.awaits_checkpoint() {
-            self.choose_snapshot(step);
+            self.choose_snapshot();
         }
         Ok(news || proven)
     }
@@ -116,7 +114,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let me = self.actor();
         let members = next.committee().actors().iter();
         for member in members.filter(|member| **member != me) {
-            self.peers.meet(*member, self.now);
+            self.peers.meet(*member, self.turn.now);
         }
         self.peers.forget_last();
         self.history.pending.push((proof, next));
@@ -128,7 +126,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Generations in between are passed over: what they imposed is in the newest one's boundary.
     /// The record is written before anything of the new generation is said. A state that differs
     /// from the certified one is told once, and the replica stays where it is.
-    pub(super) fn install_if_level(&mut self, step: &mut Step) {
+    pub(super) fn install_if_level(&mut self) {
         let Some((_, next)) = self
             .history
             .pending
@@ -150,14 +148,14 @@ impl<A: WireAlgorithm> Replica<A> {
                     .pending
                     .iter()
                     .map(|(proof, _)| Arc::clone(proof));
-                step.persist.push(Record::Installed(proofs.collect()));
-                self.install(snapshot, false, step);
-                self.settle(step);
+                self.turn.write(Record::Installed(proofs.collect()));
+                self.install(snapshot, false);
+                self.settle();
             }
             None if !self.execution.diverged => {
                 self.execution.diverged = true;
                 tracing::error!(me = ?self.actor(), %generation, "our state is not the certified one");
-                step.faults.push(Fault::Diverged { generation });
+                self.turn.report(Fault::Diverged { generation });
             }
             None => {}
         }
@@ -169,7 +167,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// of each; the signer hears of doubt before anything is signed; lanes enter before locks are
     /// echoed, as those that the boundary adopts replace our own; and the outbox comes last, behind
     /// what our own lane is bound to.
-    pub(super) fn install(&mut self, snapshot: Snapshot, by_snapshot: bool, step: &mut Step) {
+    pub(super) fn install(&mut self, snapshot: Snapshot, by_snapshot: bool) {
         let me = self.actor();
         let pending = self.history.pending.iter().map(|(_, next)| next);
         let mut committees = pending.clone().map(Boundary::committee);
@@ -184,20 +182,20 @@ impl<A: WireAlgorithm> Replica<A> {
         let previous = self.history.install(snapshot);
         tracing::info!(?me, generation = %self.generation(), members = self.history.committee.size(), "installed");
         self.heed_doubt();
-        let closing = std::mem::replace(&mut self.closing, Closing::new(self.now));
+        let closing = std::mem::replace(&mut self.closing, Closing::new(self.turn.now));
         self.execution.forget_executed();
         self.bootstrap.fetching = None;
         self.peers.summary.outdate();
         self.meet_members();
         self.begin_to_leave(had_a_seat);
-        self.welcome(&previous, step);
+        self.welcome(&previous);
         for source in self.lanes.sources() {
-            self.enter_lane(source, &previous, &closing, step);
+            self.enter_lane(source, &previous, &closing);
         }
-        self.echo_adopted(step);
+        self.echo_adopted();
         self.lanes.look_at_all();
-        self.flush(self.outbox.len(), step);
-        step.installed.push(Installed {
+        self.flush(self.outbox.len());
+        self.turn.step.installed.push(Installed {
             generation: self.generation(),
             seated: self.history.committee.contains(&self.signer.actor()),
             by_snapshot,
@@ -208,7 +206,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Contacts that the application named are forgotten as well: the committee is known now.
     fn meet_members(&mut self) {
-        let (me, now) = (self.actor(), self.now);
+        let (me, now) = (self.actor(), self.turn.now);
         let members = self.history.committee.actors().iter();
         for member in members.filter(|member| **member != me) {
             let peer = self.peers.meet(*member, now);
@@ -221,17 +219,16 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Said once and not again: a newcomer that misses it learns of its seat by asking, as it does
     /// on ticks.
-    fn welcome(&self, previous: &Boundary, step: &mut Step) {
-        let newcomers = self
-            .history
-            .committee
+    fn welcome(&mut self, previous: &Boundary) {
+        let committee = Arc::clone(&self.history.committee);
+        let proof = self.history.chain.last().cloned();
+        let proof = proof.expect("a generation is installed");
+        let newcomers = committee
             .actors()
             .iter()
             .filter(|actor| !previous.committee().contains(actor));
-        if let Some(proof) = self.history.chain.last() {
-            for newcomer in newcomers {
-                self.send(*newcomer, Body::GenerationProof(Arc::clone(proof)), step);
-            }
+        for newcomer in newcomers {
+            self.send(*newcomer, Body::GenerationProof(Arc::clone(&proof)));
         }
     }
 
@@ -244,13 +241,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Our own lane keeps its message in flight even when we lose the seat: a second message at
     /// that dot, signed once we are back, would be equivocation.
-    fn enter_lane(
-        &mut self,
-        source: Actor,
-        previous: &Boundary,
-        closing: &Closing,
-        step: &mut Step,
-    ) {
+    fn enter_lane(&mut self, source: Actor, previous: &Boundary, closing: &Closing) {
         let moment = self.moment();
         let boundary = &self.history.boundary;
         let lane = self.lanes.kept(&source);
@@ -282,7 +273,7 @@ impl<A: WireAlgorithm> Replica<A> {
         });
         // Our summary says that it is here: it must be after a crash, too.
         let message = unrecorded.map(|entry| Record::Message(Arc::clone(&entry.proposal)));
-        step.persist.extend(message);
+        self.turn.step.persist.extend(message);
         lane.carried = known.clone();
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
@@ -319,7 +310,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         self.renew_lock(source);
         for evidence in accusations {
-            self.convict_member(evidence, step);
+            self.convict_member(evidence);
         }
     }
 
@@ -328,7 +319,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The old signatures say nothing in the new generation, as a certificate is made of one
     /// committee's echoes of one statement.
     fn renew_lock(&mut self, source: Actor) {
-        let (generation, now) = (self.generation(), self.now);
+        let (generation, now) = (self.generation(), self.turn.now);
         if let Some(lock) = self.lanes.get_mut(&source).and_then(Lane::lock_mut) {
             let dot = lock.entry.message().dot();
             let digest = lock.entry.digest;
@@ -345,15 +336,15 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Everybody tallies these, since the source may be gone; echoes of other locks go to their
     /// sources when these propose again.
-    pub(super) fn echo_adopted(&mut self, step: &mut Step) {
+    pub(super) fn echo_adopted(&mut self) {
         for source in self.lanes.sources() {
-            if let Some(echo) = self.own_echo(source, step)
+            if let Some(echo) = self.own_echo(source)
                 && self
                     .history
                     .boundary
                     .names(&echo.statement.dot, &echo.statement.digest)
             {
-                self.send_to_members(&Body::Echo(echo), step);
+                self.send_to_members(&Body::Echo(echo));
             }
         }
     }
@@ -365,7 +356,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// when our own deliveries beyond the frontier are not valid on it. A lane of our own that the
     /// snapshot carries beyond what we remember silences us: our key has signed there, and our
     /// store does not know what.
-    pub(super) fn install_snapshot(&mut self, snapshot: Snapshot, step: &mut Step) -> bool {
+    pub(super) fn install_snapshot(&mut self, snapshot: Snapshot) -> bool {
         let Some((_, next)) = self.history.pending.last() else {
             return false;
         };
@@ -397,13 +388,13 @@ impl<A: WireAlgorithm> Replica<A> {
                     lane.slot = Slot::Open;
                 }
                 if jump && !self.signer.is_replaying() {
-                    self.silence(step);
+                    self.silence();
                 }
             }
         }
         self.execution.algorithm = algorithm;
         self.outbox.forget_ahead();
-        self.install(snapshot, true, step);
+        self.install(snapshot, true);
         true
     }
 }

@@ -79,21 +79,21 @@ impl<A: WireAlgorithm> Replica<A> {
         secret: [u8; 32],
     ) -> Result<(Self, Step), RecoverError> {
         let mut replica = Self::rebuilt(key, algorithm, genesis, records)?;
-        let mut step = Step::default();
         replica.bootstrap.doubt = Some(Doubt {
             secret,
             answered: BTreeSet::new(),
-            again: Backoff::starting(replica.now),
+            again: Backoff::starting(replica.turn.now),
             enough: None,
         });
         replica.heed_doubt();
         if replica.is_in_doubt() {
             replica.lanes.look_at_all();
-            replica.settle(&mut step);
-            replica.dispel(&mut step);
+            replica.settle();
+            replica.dispel();
         } else {
-            replica.speak_again(&mut step);
+            replica.speak_again();
         }
+        let step = replica.turn.end();
         Ok((replica, step))
     }
 
@@ -118,7 +118,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// The committee or the doubt has changed.
     pub(super) fn heed_doubt(&mut self) {
-        let (doubts, now) = (self.is_in_doubt(), self.now);
+        let (doubts, now) = (self.is_in_doubt(), self.turn.now);
         self.signer.doubt(doubts);
         if let Some(doubt) = &mut self.bootstrap.doubt {
             doubt.again = Backoff::starting(now);
@@ -150,11 +150,11 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// As [`tick`](Self::tick), in doubt: asks again, and catches up.
-    pub(super) fn tick_in_doubt(&mut self, step: &mut Step) {
-        self.dispel(step);
+    pub(super) fn tick_in_doubt(&mut self) {
+        self.dispel();
         if self.is_in_doubt() {
-            self.pull_from_all(step);
-            self.repeat_fetch(step);
+            self.pull_from_all();
+            self.repeat_fetch();
         }
     }
 
@@ -186,8 +186,8 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The chain has to have reached a trusted checkpoint first: before that it is not known who
     /// the members are.
-    fn dispel(&mut self, step: &mut Step) {
-        let (missing, unheard, now) = (self.missing_answers(), self.unheard(), self.now);
+    fn dispel(&mut self) {
+        let (missing, unheard, now) = (self.missing_answers(), self.unheard(), self.turn.now);
         let proven = self.history.trusted.is_none();
         let enough = missing == Some(0);
         let doubt = self
@@ -204,14 +204,14 @@ impl<A: WireAlgorithm> Replica<A> {
             tracing::info!(me = %self.actor(), answers, "the members know of nothing that our store does not");
             self.bootstrap.doubt = None;
             self.heed_doubt();
-            self.echo_adopted(step);
-            self.speak_again(step);
+            self.echo_adopted();
+            self.speak_again();
             return;
         }
         if doubt.again.fire(now) {
             for member in unheard {
                 if let Some(challenge) = self.challenge(member) {
-                    self.send(member, Body::Recall(challenge), step);
+                    self.send(member, Body::Recall(challenge));
                 }
             }
         }
@@ -226,10 +226,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// [`VerifyError::NoSeat`] for who is not a member: an answer may be as long as a packet, and
     /// is not given to everybody.
     pub(super) fn handle_recall(
-        &self,
+        &mut self,
         from: Actor,
         challenge: Digest,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         if !self.history.committee.contains(&from) {
             return Err(VerifyError::NoSeat(from).into());
@@ -252,7 +251,7 @@ impl<A: WireAlgorithm> Replica<A> {
             report: report.map(Box::new),
             votes: votes.unwrap_or_default(),
         };
-        self.send(from, Body::Recollection(recollection), step);
+        self.send(from, Body::Recollection(recollection));
         Ok(())
     }
 
@@ -295,7 +294,6 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         recollection: &Recollection,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         let asked = self.challenge(from) == Some(recollection.challenge);
         if !asked || !self.history.committee.contains(&from) {
@@ -303,7 +301,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         if self.forgot(recollection)? {
             self.bootstrap.doubt = None;
-            self.silence(step);
+            self.silence();
             self.heed_doubt();
             return Ok(());
         }
@@ -311,7 +309,7 @@ impl<A: WireAlgorithm> Replica<A> {
             doubt.answered.insert(from);
         }
         if self.is_in_doubt() {
-            self.dispel(step);
+            self.dispel();
         }
         Ok(())
     }

@@ -45,7 +45,7 @@
 //! | `closing` | how the present generation ends |
 //! | `bootstrap` | how we come to have what the others have |
 //! | `checked` | signatures that were found good before their packets are taken in |
-//! | `now` | the time, in ticks |
+//! | `turn` | the time, in ticks, and what the present input leads to |
 //!
 //! The files beside them are the rules, in the order of the picture: [`propose`](Replica::propose),
 //! `echo`, `deliver`; `pull`, `sync`, `payloads` for what is missing; `closing`, `agree`, `install`
@@ -85,6 +85,7 @@ mod situation;
 mod step;
 mod sync;
 mod trusted;
+mod turn;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -116,6 +117,7 @@ use peers::Peers;
 use propose::Outbox;
 use signer::Signer;
 use trusted::concerns_the_chain;
+use turn::Turn;
 
 /// One participant's state machine around its copy of the algorithm. See the [module](self).
 #[derive(Debug)]
@@ -138,8 +140,8 @@ pub struct Replica<A: WireAlgorithm> {
     bootstrap: Bootstrap,
     /// What was checked before it is taken in.
     checked: Prechecked,
-    /// Ticks since the start.
-    now: u64,
+    /// The time, and what the present input leads to.
+    turn: Turn,
 }
 
 impl<A: WireAlgorithm> Replica<A> {
@@ -255,63 +257,76 @@ impl<A: WireAlgorithm> Replica<A> {
     /// # Errors
     /// [`PacketError`] says why it was not taken; then nothing has changed and nobody is accused.
     pub fn handle_packet(&mut self, packet: Packet) -> Result<Step, PacketError> {
+        match self.take_in(packet) {
+            Ok(()) => Ok(self.turn.end()),
+            Err(refusal) => {
+                debug_assert!(
+                    self.turn.step.persist.is_empty(),
+                    "what is refused changes nothing"
+                );
+                self.turn.forget();
+                Err(refusal)
+            }
+        }
+    }
+
+    /// # Errors
+    /// Then nothing has changed but the step, which is to be forgotten.
+    fn take_in(&mut self, packet: Packet) -> Result<(), PacketError> {
         let Packet { from, to, body } = packet;
         tracing::debug!(me = ?self.actor(), ?from, kind = body.kind(), "packet");
         if to != self.actor() {
             return Err(PacketError::Misdelivered(to));
         }
         body.check(self.limits())?;
-        let mut step = Step::default();
         if let Body::Echo(echo) = &body
-            && self.accuse(*echo, &mut step)?
+            && self.accuse(*echo)?
         {
-            self.settle(&mut step);
-            self.pursue(&mut step);
-            return Ok(step);
+            self.settle();
+            self.pursue();
+            return Ok(());
         }
         match body.generation().map(|said| said.cmp(&self.generation())) {
             // Said of a generation that we do not know yet: ask, and remember nothing.
-            Some(Ordering::Greater) => self.pull(from, &mut step),
+            Some(Ordering::Greater) => self.pull(from),
             // Said by somebody who does not know yet that its generation is over.
             Some(Ordering::Less) => {
                 let said = body.generation().unwrap_or_default();
-                self.answer_with_proof(from, said, &mut step);
+                self.answer_with_proof(from, said);
             }
             _ if self.awaits_checkpoint() && !concerns_the_chain(&body) => {
-                self.pull(from, &mut step);
+                self.pull(from);
             }
-            _ if self.is_in_doubt() && !concerns_the_chain(&body) => self.pull(from, &mut step),
-            Some(Ordering::Equal) | None => self.handle(from, body, &mut step)?,
+            _ if self.is_in_doubt() && !concerns_the_chain(&body) => self.pull(from),
+            Some(Ordering::Equal) | None => self.handle(from, body)?,
         }
-        self.settle(&mut step);
-        self.pursue(&mut step);
-        Ok(step)
+        self.settle();
+        self.pursue();
+        Ok(())
     }
 
     /// Hands a body that is of this generation, or of none, to its rule.
     ///
     /// # Errors
     /// Those of the rule.
-    fn handle(&mut self, from: Actor, body: Body, step: &mut Step) -> Result<(), PacketError> {
+    fn handle(&mut self, from: Actor, body: Body) -> Result<(), PacketError> {
         match body {
-            Body::Proposal(proposal) => self.handle_proposal(from, proposal, step),
-            Body::Echo(echo) => self.handle_echo(echo, step),
-            Body::Certificate(certificate) => self.handle_certificate(from, certificate, step),
-            Body::Announce(summary) => self.handle_announce(from, &summary, step),
-            Body::SummaryAck(summary) => self.handle_summary_ack(from, &summary, step),
-            Body::PullRequest(request) => self.handle_pull_request(from, &request, step),
-            Body::PullResponse(answer) => self.handle_pull_response(from, answer, step),
-            Body::Evidence(evidence) => self.handle_evidence(evidence, step),
-            Body::Enter(entry) => self.handle_entry(entry, step),
-            Body::Approve(approved) => self.handle_approve(&approved, step),
-            Body::Report { report, changes } => self.handle_report(&report, &changes, step),
-            Body::Agreement { message, value, .. } => {
-                self.handle_agreement(from, &message, value, step)
-            }
-            Body::GenerationProof(proof) => self.handle_generation_proof(from, proof, step),
-            Body::Snapshot { generation, part } => self.handle_part(from, generation, part, step),
+            Body::Proposal(proposal) => self.handle_proposal(from, proposal),
+            Body::Echo(echo) => self.handle_echo(echo),
+            Body::Certificate(certificate) => self.handle_certificate(from, certificate),
+            Body::Announce(summary) => self.handle_announce(from, &summary),
+            Body::SummaryAck(summary) => self.handle_summary_ack(from, &summary),
+            Body::PullRequest(request) => self.handle_pull_request(from, &request),
+            Body::PullResponse(answer) => self.handle_pull_response(from, answer),
+            Body::Evidence(evidence) => self.handle_evidence(evidence),
+            Body::Enter(entry) => self.handle_entry(entry),
+            Body::Approve(approved) => self.handle_approve(&approved),
+            Body::Report { report, changes } => self.handle_report(&report, &changes),
+            Body::Agreement { message, value, .. } => self.handle_agreement(from, &message, value),
+            Body::GenerationProof(proof) => self.handle_generation_proof(from, proof),
+            Body::Snapshot { generation, part } => self.handle_part(from, generation, part),
             Body::FetchPayloads(fetch) => {
-                self.handle_fetch_payloads(from, &fetch, step);
+                self.handle_fetch_payloads(from, &fetch);
                 Ok(())
             }
             Body::Value(value) => {
@@ -319,52 +334,52 @@ impl<A: WireAlgorithm> Replica<A> {
                 Ok(())
             }
             Body::FetchSnapshot { generation, chunk } => {
-                self.handle_fetch_snapshot(from, generation, chunk, step);
+                self.handle_fetch_snapshot(from, generation, chunk);
                 Ok(())
             }
-            Body::Recall(challenge) => self.handle_recall(from, challenge, step),
-            Body::Recollection(recollection) => self.handle_recollection(from, &recollection, step),
+            Body::Recall(challenge) => self.handle_recall(from, challenge),
+            Body::Recollection(recollection) => self.handle_recollection(from, &recollection),
         }
     }
 
     /// Lets time pass: says again what may have been lost.
     pub fn tick(&mut self) -> Step {
-        self.now += 1;
+        self.turn.now += 1;
         self.outbox.rest(self.is_pending());
-        let mut step = Step::default();
         if self.awaits_checkpoint() {
-            self.pull_from_all(&mut step);
-            return step;
+            self.pull_from_all();
+            return self.turn.end();
         }
         if self.is_in_doubt() {
-            self.tick_in_doubt(&mut step);
-            return step;
+            self.tick_in_doubt();
+            return self.turn.end();
         }
-        self.resend_locks(&mut step);
-        self.resend_closing(&mut step);
-        self.resend_entry(&mut step);
-        self.repeat_fetch(&mut step);
-        self.keep_peers_even(&mut step);
-        self.tick_agreement(&mut step);
-        self.repeat_fetches(&mut step);
-        self.judge_early(&mut step);
-        step
+        self.resend_locks();
+        self.resend_closing();
+        self.resend_entry();
+        self.repeat_fetch();
+        self.keep_peers_even();
+        self.tick_agreement();
+        self.repeat_fetches();
+        self.judge_early();
+        self.turn.end()
     }
 
     // ---- helpers of the rules
 
     /// Sends to somebody else; what is for ourselves is known here already.
-    fn send(&self, to: Actor, body: Body, step: &mut Step) {
+    fn send(&mut self, to: Actor, body: Body) {
         if to != self.actor() {
             let from = self.actor();
-            step.send.push(Packet { from, to, body });
+            self.turn.step.send.push(Packet { from, to, body });
         }
     }
 
     /// Sends to each other member.
-    fn send_to_members(&self, body: &Body, step: &mut Step) {
-        for member in self.history.committee.actors() {
-            self.send(*member, body.clone(), step);
+    fn send_to_members(&mut self, body: &Body) {
+        let committee = Arc::clone(&self.history.committee);
+        for member in committee.actors() {
+            self.send(*member, body.clone());
         }
     }
 }

@@ -13,7 +13,7 @@ use super::Replica;
 use super::backoff::Backoff;
 use super::message::Entry;
 use super::packet::{Body, FetchPayloads};
-use super::step::{Record, Step};
+use super::step::Record;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits};
 use crate::dot::Dot;
@@ -47,7 +47,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Each is asked for once here, of all members; [`repeat_fetches`](Self::repeat_fetches) asks
     /// again on ticks.
-    pub(super) fn holds_payloads(&mut self, payloads: Vec<(Dot, Digest)>, step: &mut Step) -> bool {
+    pub(super) fn holds_payloads(&mut self, payloads: Vec<(Dot, Digest)>) -> bool {
         let missing = payloads
             .into_iter()
             .filter(|(dot, digest)| self.message(dot, digest).is_none());
@@ -56,19 +56,19 @@ impl<A: WireAlgorithm> Replica<A> {
         let mut news = missing.clone();
         news.retain(|message| wanted.insert(*message));
         let members = self.history.committee.actors().to_vec();
-        self.ask(&news, &members, step);
+        self.ask(&news, &members);
         missing.is_empty()
     }
 
     /// What was asked for and did not come is asked for again: also of who left, as what the
     /// boundary adopted may be held by the members before alone.
-    pub(super) fn repeat_fetches(&mut self, step: &mut Step) {
+    pub(super) fn repeat_fetches(&mut self) {
         let mut wanted = std::mem::take(&mut self.closing.payloads.wanted);
         wanted.retain(|(dot, digest)| self.message(dot, digest).is_none());
         let urgent = self.closing.agreement.is_some();
-        if !wanted.is_empty() && (urgent || self.closing.payloads.fetch.fire(self.now)) {
+        if !wanted.is_empty() && (urgent || self.closing.payloads.fetch.fire(self.turn.now)) {
             let payloads: Vec<_> = wanted.iter().copied().collect();
-            self.ask(&payloads, &self.history.recent_members(), step);
+            self.ask(&payloads, &self.history.recent_members());
         }
         self.closing.payloads.wanted = wanted;
     }
@@ -76,14 +76,14 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Asks for messages, as many at once as a packet may name.
     ///
     /// The messages come as proposals, one packet each.
-    fn ask(&self, payloads: &[(Dot, Digest)], whom: &[Actor], step: &mut Step) {
+    fn ask(&mut self, payloads: &[(Dot, Digest)], whom: &[Actor]) {
         for piece in payloads.chunks(self.limits().lanes as usize) {
             let fetch = FetchPayloads {
                 value: None,
                 payloads: piece.to_vec(),
             };
             for actor in whom {
-                self.send(*actor, Body::FetchPayloads(fetch.clone()), step);
+                self.send(*actor, Body::FetchPayloads(fetch.clone()));
             }
         }
     }
@@ -118,7 +118,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Takes in a message that a value, a report or the boundary rests on. The digest vouches for
     /// it; its source's signature is checked because it is served, or is the one that was reported
     /// where the boundary adopted it. Whether it is, or was, wanted: several may serve it.
-    pub(super) fn take_payload(&mut self, entry: &mut Entry, step: &mut Step) -> bool {
+    pub(super) fn take_payload(&mut self, entry: &mut Entry) -> bool {
         let dot = entry.message().dot();
         if self.closing.payloads.wanted.contains(&(dot, entry.digest)) {
             if let Some(lock) = self.history.boundary.adopts(&dot, &entry.digest) {
@@ -127,7 +127,7 @@ impl<A: WireAlgorithm> Replica<A> {
             if self.verify_source(entry).is_ok() {
                 self.closing.payloads.wanted.remove(&(dot, entry.digest));
                 let message = Record::Message(Arc::clone(&entry.proposal));
-                step.persist.push(message);
+                self.turn.write(message);
                 self.keep_payload(entry.clone());
             }
         }
@@ -150,7 +150,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Puts a message that we hold on record, unless it is.
     ///
     /// Panics when we do not hold it: whoever names a value has asked for all that it adopts.
-    pub(super) fn keep_message(&mut self, dot: &Dot, digest: &Digest, step: &mut Step) {
+    pub(super) fn keep_message(&mut self, dot: &Dot, digest: &Digest) {
         let lane = self.lanes.get(&dot.source);
         let recorded = lane.is_some_and(|lane| lane.has_recorded(dot.seq, digest));
         if recorded || self.closing.payloads.held.contains_key(digest) {
@@ -159,25 +159,20 @@ impl<A: WireAlgorithm> Replica<A> {
         let entry = self
             .message(dot, digest)
             .expect("what a value adopts is held");
-        step.persist
-            .push(Record::Message(Arc::clone(&entry.proposal)));
+        self.turn
+            .write(Record::Message(Arc::clone(&entry.proposal)));
         self.keep_payload(entry);
     }
 
     /// Serves messages and a value to whoever asks, once each: what is asked for proves itself by
     /// its digest.
-    pub(super) fn handle_fetch_payloads(
-        &mut self,
-        from: Actor,
-        fetch: &FetchPayloads,
-        step: &mut Step,
-    ) {
+    pub(super) fn handle_fetch_payloads(&mut self, from: Actor, fetch: &FetchPayloads) {
         if let Some(candidate) = fetch
             .value
             .and_then(|digest| self.closing.candidate(&digest))
         {
             let value = Arc::clone(&candidate.value);
-            self.send(from, Body::Value(value), step);
+            self.send(from, Body::Value(value));
         }
         // Anybody can ask, and write to whom the answer goes: each message once, and no more than
         // an answer holds.
@@ -192,7 +187,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 return;
             };
             room = left;
-            self.send(from, Body::Proposal(entry.proposal), step);
+            self.send(from, Body::Proposal(entry.proposal));
         }
     }
 }

@@ -209,10 +209,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Lets operations of ours leave again, with those that were kept back.
     pub fn release(&mut self) -> Step {
         self.outbox.held = false;
-        let mut step = Step::default();
-        self.flush(self.outbox.len(), &mut step);
-        self.settle(&mut step);
-        step
+        self.flush(self.outbox.len());
+        self.settle();
+        self.turn.end()
     }
 
     /// Issues an operation of ours. It leaves at once if nothing of ours is in flight, and else
@@ -224,18 +223,17 @@ impl<A: WireAlgorithm> Replica<A> {
     pub fn propose(&mut self, op: A::Op) -> Result<Step, ProposeError> {
         let encoded = Bytes::from(encode(&op));
         self.check_proposal(&op, &encoded)?;
-        let mut step = Step::default();
         if let Some(ahead) = &mut self.outbox.ahead {
             ahead.apply(op.clone());
         }
         let queued = self.is_pending();
         self.outbox.last = self.next_position(encoded.len());
         self.outbox.push(op, encoded.clone());
-        if queued || !self.flush(0, &mut step) {
-            step.persist.push(Record::Queued(encoded));
+        if queued || !self.flush(0) {
+            self.turn.write(Record::Queued(encoded));
         }
-        self.settle(&mut step);
-        Ok(step)
+        self.settle();
+        Ok(self.turn.end())
     }
 
     /// Whether an operation of ours may be taken, asked of everything that could keep it from being
@@ -279,7 +277,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// a generation is installed, and after a restart or a doubt: at no other time does what it
     /// asks for change. Returns `false` and keeps everything as long as we have no seat, may not
     /// sign, are frozen, follow a checkpoint, hold it, or have a message in flight.
-    pub(super) fn flush(&mut self, queued: usize, step: &mut Step) -> bool {
+    pub(super) fn flush(&mut self, queued: usize) -> bool {
         let me = self.actor();
         let signs = self.history.committee.contains(&me)
             && self.signer.may_sign()
@@ -316,13 +314,13 @@ impl<A: WireAlgorithm> Replica<A> {
         let entry = self
             .sign_message(message)
             .expect("whether we may sign was asked above");
-        step.persist.push(Record::Locked {
+        self.turn.write(Record::Locked {
             proposal: Arc::clone(&entry.proposal),
             from_outbox: u32::try_from(queued.min(ops.len())).expect("bounded by message_ops"),
         });
-        self.send_to_members(&Body::Proposal(Arc::clone(&entry.proposal)), step);
-        self.lock(entry, ops, self.now + 1);
-        self.own_echo(me, step);
+        self.send_to_members(&Body::Proposal(Arc::clone(&entry.proposal)));
+        self.lock(entry, ops, self.turn.now + 1);
+        self.own_echo(me);
         true
     }
 

@@ -27,7 +27,6 @@ use super::lane::{Certified, Lane};
 use super::log::SegmentSize;
 use super::message::{Certificate, Entry};
 use super::packet::{Body, PullRequest, PullResponse, Segment};
-use super::step::Step;
 use crate::actor::Actor;
 use crate::codec::Limits;
 use crate::dot::{Head, Seq};
@@ -52,8 +51,8 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Does nothing for an actor that is not a peer, and sends no more often than the peer's pace
     /// allows: a packet in another's name cannot make us ask at will.
-    pub(super) fn pull(&mut self, from: Actor, step: &mut Step) {
-        let now = self.now;
+    pub(super) fn pull(&mut self, from: Actor) {
+        let now = self.turn.now;
         let Some(peer) = self.peers.get_mut(&from) else {
             return;
         };
@@ -79,7 +78,7 @@ impl<A: WireAlgorithm> Replica<A> {
             known: self.history.known_generation(),
             summary: self.summary(),
         };
-        self.send(from, Body::PullRequest(request), step);
+        self.send(from, Body::PullRequest(request));
     }
 
     /// Answers whoever asks, member or not, with as much as a packet holds: first generations, as
@@ -91,10 +90,9 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         request: &PullRequest,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         if let Some(summary) = &request.summary {
-            self.learn(summary, step)?;
+            self.learn(summary)?;
         }
         let mut room = answer_room(self.limits());
         let proofs = self.history.proofs_after(request.known, &mut room);
@@ -110,7 +108,7 @@ impl<A: WireAlgorithm> Replica<A> {
             pruned,
             summary: self.summary(),
         };
-        self.send(from, Body::PullResponse(answer), step);
+        self.send(from, Body::PullResponse(answer));
         Ok(())
     }
 
@@ -152,7 +150,6 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         answer: PullResponse,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
         let asked = self.peers.get(&from).is_some_and(|peer| peer.asked);
         if !asked {
@@ -166,7 +163,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let traced = self.awaits_checkpoint() && !answer.proofs.is_empty();
         let mut refused = Vec::new();
         let founded = self
-            .take_proofs(answer.proofs, step)
+            .take_proofs(answer.proofs)
             .map_err(|refusal| refused.push(refusal));
         let mut progress = founded.unwrap_or_default();
         // What committees certify is believed when it is known which ones there were.
@@ -182,22 +179,22 @@ impl<A: WireAlgorithm> Replica<A> {
             return Err(refusal.clone());
         }
         let summary = answer.summary.as_ref();
-        match summary.map_or(Ok(()), |summary| self.learn(summary, step)) {
+        match summary.map_or(Ok(()), |summary| self.learn(summary)) {
             Err(refusal) if worthless && !progress && !traced => return Err(refusal),
             learned => refused.extend(learned.err()),
         }
-        step.refused.extend(refused);
+        self.turn.step.refused.extend(refused);
         let astray = verdicts
             .iter()
             .any(|verdict| matches!(verdict, SegmentVerdict::Astray));
         for verdict in verdicts {
-            progress |= self.hold_segment(verdict, step);
+            progress |= self.hold_segment(verdict);
         }
-        self.settle(step);
+        self.settle();
         if (answer.pruned || astray) && !awaits {
-            self.fetch_snapshot(step);
+            self.fetch_snapshot();
         }
-        self.ask_on(from, progress, step);
+        self.ask_on(from, progress);
         Ok(())
     }
 
@@ -223,8 +220,8 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// The pace begins anew with each answer that brings something, so that catching up takes as
     /// long as the answers travel; an answer that brings nothing leaves the pace to grow.
-    fn ask_on(&mut self, from: Actor, progress: bool, step: &mut Step) {
-        let now = self.now;
+    fn ask_on(&mut self, from: Actor, progress: bool) {
+        let now = self.turn.now;
         let lacks = self.lacks_from(&from) || self.awaits_checkpoint();
         if let Some(peer) = self.peers.get_mut(&from) {
             // An answer that leaves something out is not believed to be the last: anybody can write
@@ -235,7 +232,7 @@ impl<A: WireAlgorithm> Replica<A> {
             }
         }
         if progress && (lacks || !self.history.pending.is_empty()) {
-            self.pull(from, step);
+            self.pull(from);
         }
     }
 
@@ -369,17 +366,17 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Takes for granted that the verdict was formed on the present state. Only what may be
     /// delivered is on record.
-    fn hold_segment(&mut self, verdict: SegmentVerdict, step: &mut Step) -> bool {
+    fn hold_segment(&mut self, verdict: SegmentVerdict) -> bool {
         let SegmentVerdict::New(source, certified) = verdict else {
             return false;
         };
         if let Some(certificate) = certified.certificate.clone() {
-            self.check_memory(&certificate, step);
+            self.check_memory(&certificate);
         }
         let lane = self.lanes.kept(&source);
         if !certified.provisional {
             let locked = lane.lock().map(|lock| lock.entry.digest);
-            step.persist.push(record(source, &certified, locked));
+            self.turn.write(record(source, &certified, locked));
         }
         lane.certified = Some(certified);
         self.lanes.ready.insert(source);

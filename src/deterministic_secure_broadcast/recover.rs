@@ -24,6 +24,7 @@ use super::precheck::Prechecked;
 use super::propose::Outbox;
 use super::signer::Signer;
 use super::step::{Record, Step};
+use super::turn::Turn;
 use crate::actor::{Signed, SigningActor};
 use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
@@ -49,8 +50,8 @@ impl<A: WireAlgorithm> Replica<A> {
         records: impl IntoIterator<Item = Record>,
     ) -> Result<(Self, Step), RecoverError> {
         let mut replica = Self::rebuilt(key, algorithm, genesis, records)?;
-        let mut step = Step::default();
-        replica.speak_again(&mut step);
+        replica.speak_again();
+        let step = replica.turn.end();
         Ok((replica, step))
     }
 
@@ -70,6 +71,7 @@ impl<A: WireAlgorithm> Replica<A> {
             replica
                 .replay(record)
                 .ok_or(RecoverError::Record { index })?;
+            replica.turn.forget();
         }
         // A store that was cut or put together wrongly may hold what no generation admits any more.
         replica.vouch_again();
@@ -82,18 +84,18 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Called when the replica may sign: after a recovery, or when a doubt is over. The order
     /// matters: locks are echoed before anything is delivered, since a member alone certifies by
     /// it; and the agreement is opened last, when the lanes are as far as the records say.
-    pub(super) fn speak_again(&mut self, step: &mut Step) {
+    pub(super) fn speak_again(&mut self) {
         if self.history.committee.contains(&self.actor()) {
             for member in self.history.committee.actors().to_vec() {
-                self.announce(member, step);
+                self.announce(member);
             }
         }
-        self.echo_locks(step);
+        self.echo_locks();
         self.lanes.look_at_all();
-        self.flush(self.outbox.len(), step);
-        self.settle(step);
+        self.flush(self.outbox.len());
+        self.settle();
         if self.is_frozen() {
-            self.go_on_closing(step);
+            self.go_on_closing();
         }
     }
 
@@ -120,7 +122,7 @@ impl<A: WireAlgorithm> Replica<A> {
             closing: Closing::new(0),
             bootstrap: Bootstrap::default(),
             checked: Prechecked::default(),
-            now: 0,
+            turn: Turn::default(),
         })
     }
 
@@ -192,14 +194,13 @@ impl<A: WireAlgorithm> Replica<A> {
                 self.replay_proofs(proofs)?;
                 let frontier = self.history.tip().frontier().clone();
                 let snapshot = self.snapshot_at(&frontier)?;
-                self.install(snapshot, false, &mut Step::default());
+                self.install(snapshot, false);
                 Some(())
             }
             Record::Snapshot { proofs, bytes } => {
                 self.replay_proofs(proofs)?;
                 let snapshot = Snapshot::from_bytes(bytes);
-                self.install_snapshot(snapshot, &mut Step::default())
-                    .then_some(())
+                self.install_snapshot(snapshot).then_some(())
             }
         }
     }

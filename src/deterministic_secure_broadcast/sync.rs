@@ -60,15 +60,14 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         summary: &Arc<Signed<Summary>>,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
-        self.learn(summary, step)?;
+        self.learn(summary)?;
         if self.lacks_from(&summary.signer) {
-            self.pull(summary.signer, step);
+            self.pull(summary.signer);
         } else if let Some(ours) = self.summary() {
-            self.send(from, Body::SummaryAck(ours), step);
+            self.send(from, Body::SummaryAck(ours));
         }
-        self.show_chain(from, &summary.statement, step);
+        self.show_chain(from, &summary.statement);
         Ok(())
     }
 
@@ -80,25 +79,24 @@ impl<A: WireAlgorithm> Replica<A> {
         &mut self,
         from: Actor,
         summary: &Arc<Signed<Summary>>,
-        step: &mut Step,
     ) -> Result<(), PacketError> {
-        self.learn(summary, step)?;
+        self.learn(summary)?;
         if self.lacks_from(&summary.signer) {
-            self.pull(summary.signer, step);
+            self.pull(summary.signer);
         }
-        self.show_chain(from, &summary.statement, step);
+        self.show_chain(from, &summary.statement);
         Ok(())
     }
 
     /// Shows what ended its generation to whoever stands in an older one in which we had no seat:
     /// it does not know us, and so would not ask.
-    fn show_chain(&self, to: Actor, summary: &Summary, step: &mut Step) {
+    fn show_chain(&mut self, to: Actor, summary: &Summary) {
         let known = self
             .history
             .committee_of(summary.generation)
             .is_some_and(|committee| committee.contains(&self.actor()));
         if summary.generation < self.generation() && !known {
-            self.answer_with_proof(to, summary.generation, step);
+            self.answer_with_proof(to, summary.generation);
         }
     }
 
@@ -109,11 +107,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// # Errors
     /// When it is signed badly.
-    pub(super) fn learn(
-        &mut self,
-        summary: &Arc<Signed<Summary>>,
-        step: &mut Step,
-    ) -> Result<(), PacketError> {
+    pub(super) fn learn(&mut self, summary: &Arc<Signed<Summary>>) -> Result<(), PacketError> {
         let peer = self.peers.get(&summary.signer);
         if peer.is_some_and(|peer| peer.said_last(summary)) {
             return Ok(());
@@ -130,18 +124,18 @@ impl<A: WireAlgorithm> Replica<A> {
             // Whoever else is no member, or no longer one, is answered and forgotten.
             None => return Ok(()),
         };
-        let peer = self.peers.meet(fact.signer, self.now);
-        peer.learn(summary, &self.lanes, self.now);
+        let peer = self.peers.meet(fact.signer, self.turn.now);
+        peer.learn(summary, &self.lanes, self.turn.now);
         self.end_leaving();
-        self.confront(summary, step);
-        self.show_ignorant(summary, step);
+        self.confront(summary);
+        self.show_ignorant(summary);
         Ok(())
     }
 
     /// A convicted actor that does not say that it knows is shown the evidence.
-    fn show_ignorant(&self, summary: &Signed<Summary>, step: &mut Step) {
+    fn show_ignorant(&mut self, summary: &Signed<Summary>) {
         if !summary.statement.convicted.contains(&summary.signer) {
-            self.show_accused(summary.signer, step);
+            self.show_accused(summary.signer);
         }
     }
 
@@ -192,7 +186,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Announces to members that are not known to be level, and pulls from those that have more.
     /// Those of whom neither is so are not asked about each lane again, at each tick, until one of
     /// us moves.
-    pub(super) fn keep_peers_even(&mut self, step: &mut Step) {
+    pub(super) fn keep_peers_even(&mut self) {
         let me = self.actor();
         let members = self.peers.actors();
         let seated = self.history.committee.contains(&me);
@@ -208,7 +202,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 continue;
             }
             if !seated || self.lacks_from(&member) || self.is_unheard_contact(&member) {
-                self.pull(member, step);
+                self.pull(member);
             }
             let Some(peer) = self.peers.get(&member).filter(|_| speaks) else {
                 continue;
@@ -221,15 +215,15 @@ impl<A: WireAlgorithm> Replica<A> {
                 continue;
             }
             let evidence: Vec<_> = self.unknown_to(peer).cloned().collect();
-            let now = self.now;
+            let now = self.turn.now;
             if self
                 .peers
                 .get_mut(&member)
                 .is_some_and(|peer| peer.announce.fire(now))
             {
-                self.announce(member, step);
+                self.announce(member);
                 for piece in evidence {
-                    self.send(member, Body::Evidence(piece), step);
+                    self.send(member, Body::Evidence(piece));
                 }
             }
         }
@@ -240,19 +234,18 @@ impl<A: WireAlgorithm> Replica<A> {
     /// members learns which of them answer, although nobody speaks while all are level. A replica
     /// that has signed nothing and signs no more says nothing.
     pub fn probe(&mut self) -> Step {
-        let mut step = Step::default();
         let me = self.actor();
         let members = self.history.committee.actors().to_vec();
         for member in members.into_iter().filter(|member| *member != me) {
-            self.announce(member, &mut step);
+            self.announce(member);
         }
-        step
+        self.turn.end()
     }
 
     /// Tells where we stand, if we have ever signed it.
-    pub(super) fn announce(&mut self, to: Actor, step: &mut Step) {
+    pub(super) fn announce(&mut self, to: Actor) {
         if let Some(summary) = self.summary() {
-            self.send(to, Body::Announce(summary), step);
+            self.send(to, Body::Announce(summary));
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::Replica;
 use super::error::CheckpointError;
 use super::packet::Body;
-use super::step::{Fault, Step};
+use super::step::Fault;
 use crate::codec::{Digest, NetworkId};
 use crate::membership::GenerationProof;
 use crate::quorum::Generation;
@@ -117,7 +117,7 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Takes from an answer what the checkpoint proves by it. Whether that is anything.
-    pub(super) fn trace_back(&mut self, proofs: &[Arc<GenerationProof>], step: &mut Step) -> bool {
+    pub(super) fn trace_back(&mut self, proofs: &[Arc<GenerationProof>]) -> bool {
         let installed = self.generation();
         let Some(trusted) = &mut self.history.trusted else {
             return false;
@@ -129,7 +129,7 @@ impl<A: WireAlgorithm> Replica<A> {
         {
             self.execution.diverged = true;
             tracing::error!(me = ?self.actor(), generation = %installed, "installed, and not of the trusted chain");
-            step.faults.push(Fault::Diverged {
+            self.turn.report(Fault::Diverged {
                 generation: installed,
             });
         }
