@@ -14,11 +14,13 @@ mod parallel;
 mod rule;
 #[cfg(feature = "sim")]
 mod signatures;
+mod signer;
 mod together;
 mod work;
 
 #[cfg(feature = "sim")]
 pub use signatures::Signatures;
+pub use signer::Signer;
 pub use work::Work;
 
 pub(crate) use together::{CheckedSignatures, Claim, SignatureBatch};
@@ -35,7 +37,7 @@ use std::str::FromStr;
 
 use curve25519_dalek::edwards::EdwardsPoint;
 #[cfg(feature = "node")]
-use ed25519_dalek::Signer;
+use ed25519_dalek::Signer as _;
 use ed25519_dalek::SigningKey;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};

@@ -238,9 +238,6 @@ impl<A: WireAlgorithm> Replica<A> {
         if !self.signer.silence() {
             return;
         }
-        if let Some(agreement) = &mut self.closing.agreement {
-            agreement.silence();
-        }
         tracing::error!(me = ?self.actor(), "our key has signed what we do not remember");
         self.turn.step.persist.insert(0, Record::Silenced);
         self.turn.report(Fault::Silenced);

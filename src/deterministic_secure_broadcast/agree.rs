@@ -41,14 +41,15 @@ impl<A: WireAlgorithm> Replica<A> {
         if self.closing.agreement.is_some() {
             return;
         }
-        let Some(key) = self.signer.lend() else {
+        if !self.signer.may_sign() {
             return;
-        };
+        }
+        let me = self.actor();
         let records = std::mem::take(&mut self.closing.agreement_records);
-        let opened = Agreement::open(&self.history.boundary, key, Timeouts::default(), records);
+        let opened = Agreement::open(&self.history.boundary, me, Timeouts::default(), records);
         match opened {
             Ok(mut agreement) => {
-                let output = agreement.start();
+                let output = agreement.start(&self.signer);
                 self.closing.agreement = Some(agreement);
                 self.drive(output, None);
             }
@@ -75,7 +76,7 @@ impl<A: WireAlgorithm> Replica<A> {
             // again.
             return Ok(());
         };
-        let output = agreement.hear(message)?;
+        let output = agreement.hear(message, &self.signer)?;
         if let Some(value) = value {
             self.take_value(value);
         }
@@ -87,10 +88,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// depends on time, and never what it decides.
     pub(super) fn tick_agreement(&mut self) {
         if let Some(agreement) = &mut self.closing.agreement {
-            let output = agreement.tick();
+            let output = agreement.tick(&self.signer);
             self.drive(output, None);
         }
-        self.pursue();
     }
 
     /// Spends an output of the agreement, and those that answers to its questions lead to.
@@ -123,7 +123,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 if let Some(good) = self.opinion(digest)
                     && let Some(agreement) = &mut self.closing.agreement
                 {
-                    outputs.push_back(agreement.validated(digest, good));
+                    outputs.push_back(agreement.validated(digest, good, &self.signer));
                 }
             }
             if let Some(decision) = output.decided {
@@ -303,8 +303,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Goes on with whatever new messages, reports and values make possible.
     ///
-    /// Called after each packet, after an approval of ours, and on ticks. It costs little as long
-    /// as no agreement is open and no generation waits to be installed.
+    /// Called at the end of each input. It costs little as long as no agreement is open and no
+    /// generation waits to be installed.
     pub(super) fn pursue(&mut self) {
         if self.closing.agreement.is_some() {
             self.offer();
@@ -327,7 +327,7 @@ impl<A: WireAlgorithm> Replica<A> {
             if let Some(good) = self.opinion(digest)
                 && let Some(agreement) = &mut self.closing.agreement
             {
-                let output = agreement.validated(digest, good);
+                let output = agreement.validated(digest, good, &self.signer);
                 self.drive(output, None);
             }
         }
@@ -424,7 +424,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .candidate(&digest)
             .is_some_and(|c| c.check.is_ok());
         if let Some(agreement) = self.closing.agreement.as_mut().filter(|_| good) {
-            let output = agreement.offer(digest);
+            let output = agreement.offer(digest, &self.signer);
             self.drive(output, None);
         }
     }

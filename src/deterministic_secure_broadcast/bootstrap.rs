@@ -64,7 +64,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub fn ask_to_join(&mut self) -> Step {
         self.bootstrap.joining = Some(Backoff::starting(self.turn.now));
         self.resend_entry();
-        self.turn.end()
+        self.turn()
     }
 
     /// Remembers somebody to ask, until the next generation begins here: an invitation names whom,

@@ -220,9 +220,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if let Some(certified) = certified {
             self.freeze(certified);
         }
-        self.settle();
-        self.pursue();
-        Ok(self.turn.end())
+        Ok(self.turn())
     }
 
     /// Takes a member's approval of a change. A quorum of them freezes us; before that, a change

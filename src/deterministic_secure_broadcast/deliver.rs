@@ -365,7 +365,6 @@ impl<A: WireAlgorithm> Replica<A> {
         let due =
             lanes.filter(|(_, lane)| lane.early().is_some_and(|early| early.again.is_due(moment)));
         self.lanes.ready.extend(due.map(|(source, _)| *source));
-        self.settle();
     }
 
     /// How much has happened that may make early messages valid, or lets them be looked at:

@@ -88,12 +88,11 @@ impl<A: WireAlgorithm> Replica<A> {
         replica.heed_doubt();
         if replica.is_in_doubt() {
             replica.lanes.look_at_all();
-            replica.settle();
             replica.dispel();
         } else {
             replica.speak_again();
         }
-        let step = replica.turn.end();
+        let step = replica.turn();
         Ok((replica, step))
     }
 

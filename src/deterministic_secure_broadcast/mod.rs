@@ -80,7 +80,6 @@ mod precheck;
 mod propose;
 mod pull;
 mod recover;
-mod signer;
 mod situation;
 mod step;
 mod sync;
@@ -102,7 +101,7 @@ pub use place::Outcome;
 pub use precheck::{Precheck, Prechecked};
 pub use step::{Delivery, Fault, Installed, Record, Step};
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Signer};
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::membership::{Boundary, Genesis};
@@ -115,7 +114,6 @@ use history::History;
 use lanes::Lanes;
 use peers::Peers;
 use propose::Outbox;
-use signer::Signer;
 use trusted::concerns_the_chain;
 use turn::Turn;
 
@@ -258,7 +256,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// [`PacketError`] says why it was not taken; then nothing has changed and nobody is accused.
     pub fn handle_packet(&mut self, packet: Packet) -> Result<Step, PacketError> {
         match self.take_in(packet) {
-            Ok(()) => Ok(self.turn.end()),
+            Ok(()) => Ok(self.turn()),
             Err(refusal) => {
                 debug_assert!(
                     self.turn.step.persist.is_empty(),
@@ -282,8 +280,6 @@ impl<A: WireAlgorithm> Replica<A> {
         if let Body::Echo(echo) = &body
             && self.accuse(*echo)?
         {
-            self.settle();
-            self.pursue();
             return Ok(());
         }
         match body.generation().map(|said| said.cmp(&self.generation())) {
@@ -300,8 +296,6 @@ impl<A: WireAlgorithm> Replica<A> {
             _ if self.is_in_doubt() && !concerns_the_chain(&body) => self.pull(from),
             Some(Ordering::Equal) | None => self.handle(from, body)?,
         }
-        self.settle();
-        self.pursue();
         Ok(())
     }
 
@@ -348,21 +342,34 @@ impl<A: WireAlgorithm> Replica<A> {
         self.outbox.rest(self.is_pending());
         if self.awaits_checkpoint() {
             self.pull_from_all();
-            return self.turn.end();
-        }
-        if self.is_in_doubt() {
+        } else if self.is_in_doubt() {
             self.tick_in_doubt();
-            return self.turn.end();
+        } else {
+            self.resend_locks();
+            self.resend_closing();
+            self.resend_entry();
+            self.repeat_fetch();
+            self.keep_peers_even();
+            self.tick_agreement();
+            self.repeat_fetches();
+            self.judge_early();
         }
-        self.resend_locks();
-        self.resend_closing();
-        self.resend_entry();
-        self.repeat_fetch();
-        self.keep_peers_even();
-        self.tick_agreement();
-        self.repeat_fetches();
-        self.judge_early();
-        self.turn.end()
+        self.turn()
+    }
+
+    /// Ends every input: delivers what can be delivered now, goes on with the end of the generation
+    /// as far as that makes possible, and hands out what is to be done.
+    ///
+    /// Where a generation is founded on the way, what it vouches for is delivered at once: that
+    /// happens once an input, and then nothing is left to be looked at.
+    fn turn(&mut self) -> Step {
+        loop {
+            self.settle();
+            self.pursue();
+            if self.lanes.ready.is_empty() || self.awaits_checkpoint() {
+                return self.turn.end();
+            }
+        }
     }
 
     // ---- helpers of the rules

@@ -210,8 +210,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub fn release(&mut self) -> Step {
         self.outbox.held = false;
         self.flush(self.outbox.len());
-        self.settle();
-        self.turn.end()
+        self.turn()
     }
 
     /// Issues an operation of ours. It leaves at once if nothing of ours is in flight, and else
@@ -232,8 +231,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if queued || !self.flush(0) {
             self.turn.write(Record::Queued(encoded));
         }
-        self.settle();
-        Ok(self.turn.end())
+        Ok(self.turn())
     }
 
     /// Whether an operation of ours may be taken, asked of everything that could keep it from being

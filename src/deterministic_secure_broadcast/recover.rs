@@ -22,10 +22,9 @@ use super::packet::{ChangeApproval, Segment};
 use super::peers::Peers;
 use super::precheck::Prechecked;
 use super::propose::Outbox;
-use super::signer::Signer;
 use super::step::{Record, Step};
 use super::turn::Turn;
-use crate::actor::{Signed, SigningActor};
+use crate::actor::{Signed, Signer, SigningActor};
 use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
 use crate::membership::{CertifiedChange, GenerationProof, Genesis};
@@ -51,7 +50,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ) -> Result<(Self, Step), RecoverError> {
         let mut replica = Self::rebuilt(key, algorithm, genesis, records)?;
         replica.speak_again();
-        let step = replica.turn.end();
+        let step = replica.turn();
         Ok((replica, step))
     }
 

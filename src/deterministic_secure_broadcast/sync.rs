@@ -239,7 +239,7 @@ impl<A: WireAlgorithm> Replica<A> {
         for member in members.into_iter().filter(|member| *member != me) {
             self.announce(member);
         }
-        self.turn.end()
+        self.turn()
     }
 
     /// Tells where we stand, if we have ever signed it.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bft_crdts::actor::{Actor, Signed, SigningActor};
+use bft_crdts::actor::{Actor, Signed, Signer, SigningActor};
 use bft_crdts::codec::{Digest, decode, encode};
 use bft_crdts::evidence::Exclusive;
 use bft_crdts::membership::{
@@ -37,6 +37,7 @@ fn is_good(value: &Digest) -> bool {
 /// A correct member and its disk.
 struct Member {
     agreement: Agreement,
+    signer: Signer,
     disk: Vec<Record>,
 }
 
@@ -117,19 +118,31 @@ impl World {
 
     fn boot(&mut self, seat: usize, disk: Vec<Record>) {
         let key = self.keys[seat].clone();
-        let opened = Agreement::open(&self.last, key, PACE, disk.clone());
+        let opened = Agreement::open(&self.last, key.actor(), PACE, disk.clone());
         let agreement = opened.expect("our own records");
-        self.members.insert(seat, Member { agreement, disk });
+        let signer = Signer::new(key, *self.last.network());
+        let member = Member {
+            agreement,
+            signer,
+            disk,
+        };
+        self.members.insert(seat, member);
         let candidate = value(self.chance.random_range(0..=GOOD));
-        self.input(seat, &mut |agreement| agreement.start());
-        self.input(seat, &mut |agreement| agreement.offer(candidate));
+        self.input(seat, &mut |agreement, signer| agreement.start(signer));
+        self.input(seat, &mut |agreement, signer| {
+            agreement.offer(candidate, signer)
+        });
     }
 
     /// One input and what follows from it: records, then packets. A crash falls between any two
     /// records.
-    fn input(&mut self, seat: usize, input: &mut dyn FnMut(&mut Agreement) -> AgreementOutput) {
+    fn input(
+        &mut self,
+        seat: usize,
+        input: &mut dyn FnMut(&mut Agreement, &Signer) -> AgreementOutput,
+    ) {
         let member = self.members.get_mut(&seat).expect("a correct member");
-        let mut output = input(&mut member.agreement);
+        let mut output = input(&mut member.agreement, &member.signer);
         let crash = self.storm && !output.persist.is_empty() && self.chance.random_bool(0.05);
         if crash {
             output
@@ -156,8 +169,8 @@ impl World {
         }
         for value in output.validate {
             if !self.storm || self.chance.random_bool(0.3) {
-                self.input(seat, &mut |agreement| {
-                    agreement.validated(value, is_good(&value))
+                self.input(seat, &mut |agreement, signer| {
+                    agreement.validated(value, is_good(&value), signer)
                 });
             }
         }
@@ -235,16 +248,19 @@ impl World {
         }
         let mut reply = None;
         let honest = self.members.contains_key(&from);
-        self.input(to, &mut |agreement| match agreement.hear(&message) {
-            Ok(mut output) => {
-                reply = output.reply.take();
-                output
-            }
-            Err(error) => {
-                assert!(!honest, "a correct member was refused: {error}");
-                AgreementOutput::default()
-            }
-        });
+        self.input(
+            to,
+            &mut |agreement, signer| match agreement.hear(&message, signer) {
+                Ok(mut output) => {
+                    reply = output.reply.take();
+                    output
+                }
+                Err(error) => {
+                    assert!(!honest, "a correct member was refused: {error}");
+                    AgreementOutput::default()
+                }
+            },
+        );
         if let Some(reply) = reply {
             self.post.push((to, from, reply));
         }
@@ -252,7 +268,7 @@ impl World {
 
     fn tick(&mut self, seat: usize) {
         if self.members.contains_key(&seat) {
-            self.input(seat, &mut Agreement::tick);
+            self.input(seat, &mut |agreement, signer| agreement.tick(signer));
         } else {
             self.lie(seat);
         }

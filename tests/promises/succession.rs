@@ -865,7 +865,7 @@ fn with_each_generation_another_seat_is_the_first_to_coordinate() {
     let (mut last, keys) = (boundary(4), members(4));
     for turn in 0..6 {
         let awaits = |key: &SigningActor| {
-            let opened = Agreement::open(&last, key.clone(), Timeouts::default(), []);
+            let opened = Agreement::open(&last, key.actor(), Timeouts::default(), []);
             opened.expect("a member").awaits_offer()
         };
         let coordinators: Vec<_> = keys.iter().map(awaits).collect();

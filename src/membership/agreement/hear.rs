@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Agreement, AgreementMessage, AgreementOutput, Polka, Vote, VoteKind, is_decision};
+use super::{Agreement, AgreementMessage, Polka, Turn, Vote, VoteKind, is_decision};
 use crate::actor::{Sig, Signed, Verified};
 use crate::evidence::Conflict;
 use crate::quorum::{Certificate, CertificateError, QuorumCertificate, VerifyError};
@@ -79,19 +79,15 @@ impl Agreement {
         )?))
     }
 
-    pub(super) fn hear_vote(&mut self, fact: Verified<Vote>, output: &mut AgreementOutput) {
-        if fact.signer == self.voter.key.actor() {
-            self.recognise(fact.into_claim(), output);
+    pub(super) fn hear_vote(&mut self, fact: Verified<Vote>, turn: &mut Turn<'_>) {
+        if fact.signer == self.voter.actor {
+            self.recognise(fact.into_claim(), turn);
         } else if let Some(evidence) = self.slots.hear(fact) {
-            self.accuse(evidence, output);
+            self.accuse(evidence, turn);
         }
     }
 
-    pub(super) fn hear_quorum(
-        &mut self,
-        quorum: QuorumCertificate<Vote>,
-        output: &mut AgreementOutput,
-    ) {
+    pub(super) fn hear_quorum(&mut self, quorum: QuorumCertificate<Vote>, turn: &mut Turn<'_>) {
         let ours = quorum
             .signatures
             .iter()
@@ -99,25 +95,25 @@ impl Agreement {
         if let Some((_, sig)) = ours {
             let claim = Signed {
                 statement: quorum.statement,
-                signer: self.voter.key.actor(),
+                signer: self.voter.actor,
                 sig: *sig,
             };
-            self.recognise(claim, output);
+            self.recognise(claim, turn);
         }
         let evidence: Vec<_> = self.slots.contradicting(&quorum).collect();
         for evidence in evidence {
-            self.accuse(evidence, output);
+            self.accuse(evidence, turn);
         }
         if is_decision(&quorum.statement) {
             if self.decision.is_none() {
-                self.decide(quorum, output);
+                self.decide(quorum, turn);
             }
         } else if let Some(polka) = Polka::of(quorum) {
             if polka.round > self.attempt.round {
                 self.start_round(polka.round, Vec::new());
             }
             self.take_note(polka);
-            self.advance(output);
+            self.advance(turn);
         }
     }
 
@@ -153,20 +149,19 @@ impl Agreement {
     }
 
     /// A statement with our signature that we do not remember: our key speaks elsewhere too.
-    fn recognise(&mut self, claim: Signed<Vote>, output: &mut AgreementOutput) {
+    fn recognise(&mut self, claim: Signed<Vote>, turn: &mut Turn<'_>) {
         let vote = &claim.statement;
         let mut said = self.slots.said(self.voter.seat);
         let old = vote.round < self.attempt.round;
-        if !old && !said.any(|fact| fact.statement == *vote) && !self.voter.mute {
-            self.voter.mute = true;
-            output.forgotten = Some(claim);
+        if !old && !said.any(|fact| fact.statement == *vote) && turn.may_sign() {
+            turn.output.forgotten = Some(claim);
         }
     }
 
-    fn accuse(&mut self, evidence: Conflict<Vote>, output: &mut AgreementOutput) {
+    fn accuse(&mut self, evidence: Conflict<Vote>, turn: &mut Turn<'_>) {
         let seat = self.voter.committee.seat(&evidence.left.signer);
         if seat.is_some_and(|seat| seat != self.voter.seat && self.accused.insert(seat)) {
-            output.faults.push(evidence);
+            turn.output.faults.push(evidence);
         }
     }
 }

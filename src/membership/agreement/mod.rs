@@ -28,7 +28,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::actor::{Actor, Signed, SigningActor};
+use crate::actor::{Actor, Signed, Signer, Verified};
 use crate::codec::{Digest, NetworkId};
 use crate::evidence::Conflict;
 use crate::membership::Boundary;
@@ -114,10 +114,25 @@ impl Polka {
 struct Voter {
     network: NetworkId,
     committee: Arc<Committee>,
-    key: SigningActor,
+    actor: Actor,
     seat: Seat,
-    /// Whether it signs no more.
-    mute: bool,
+}
+
+/// One input: who signs, and what it leads to.
+struct Turn<'a> {
+    signer: &'a Signer,
+    output: AgreementOutput,
+}
+
+impl Turn<'_> {
+    /// Whether our key may be used. What it is found to have signed elsewhere ends that at once.
+    fn may_sign(&self) -> bool {
+        self.signer.may_sign() && self.output.forgotten.is_none()
+    }
+
+    fn sign(&self, vote: Vote) -> Option<Verified<Vote>> {
+        self.may_sign().then(|| self.signer.sign(vote))?
+    }
 }
 
 /// The round that we are in. With the next one all of it begins anew.
@@ -208,22 +223,18 @@ impl Agreement {
     /// [`RecoverError`] when we are no member, or when the records are not ours.
     pub fn open(
         last: &Boundary,
-        me: SigningActor,
+        me: Actor,
         pace: Timeouts,
         records: impl IntoIterator<Item = Record>,
     ) -> Result<Self, RecoverError> {
-        let seat = last
-            .committee()
-            .seat(&me.actor())
-            .ok_or(RecoverError::NoMember)?;
+        let seat = last.committee().seat(&me).ok_or(RecoverError::NoMember)?;
         let committee = Arc::clone(last.committee());
         let mut agreement = Self {
             voter: Voter {
                 network: *last.network(),
                 committee: Arc::clone(&committee),
-                key: me,
+                actor: me,
                 seat,
-                mute: false,
             },
             pace,
             attempt: Attempt::new(Round::FIRST, Vec::new()),
@@ -302,14 +313,14 @@ impl Agreement {
     }
 
     /// Begins, or goes on after a crash.
-    pub fn start(&mut self) -> AgreementOutput {
-        self.run(|_, _| ())
+    pub fn start(&mut self, signer: &Signer) -> AgreementOutput {
+        self.run(signer, |_, _| ())
     }
 
     /// A value that we hold good and would propose, if no earlier round bound us. The newest offer
     /// counts.
-    pub fn offer(&mut self, value: Digest) -> AgreementOutput {
-        self.run(|agreement, _| {
+    pub fn offer(&mut self, value: Digest, signer: &Signer) -> AgreementOutput {
+        self.run(signer, |agreement, _| {
             agreement.values.candidate = Some(value);
             agreement.values.opinions.insert(value, true);
         })
@@ -318,25 +329,19 @@ impl Agreement {
     /// The opinion on a value that an [`AgreementOutput`] asked for: good when it passes its check
     /// and its preconditions are fulfilled, bad when it fails. Say nothing as long as something is
     /// missing.
-    pub fn validated(&mut self, value: Digest, good: bool) -> AgreementOutput {
-        self.run(|agreement, _| {
+    pub fn validated(&mut self, value: Digest, good: bool, signer: &Signer) -> AgreementOutput {
+        self.run(signer, |agreement, _| {
             if agreement.awaiting_validation().contains(&value) {
                 agreement.values.opinions.insert(value, good);
             }
         })
     }
 
-    /// Our key has signed what we do not remember, here or elsewhere: this machine signs nothing
-    /// any more.
-    pub fn silence(&mut self) {
-        self.voter.mute = true;
-    }
-
     /// Time passes.
-    pub fn tick(&mut self) -> AgreementOutput {
-        let mut output = self.run(|agreement, output| {
+    pub fn tick(&mut self, signer: &Signer) -> AgreementOutput {
+        let mut output = self.run(signer, |agreement, turn| {
             agreement.values.asked.clear();
-            agreement.on_timeouts(output);
+            agreement.on_timeouts(turn);
         });
         if self.decision.is_none() {
             output.send = Some(self.repetition()).filter(|message| !message.is_empty());
@@ -352,6 +357,7 @@ impl Agreement {
     pub fn hear(
         &mut self,
         message: &AgreementMessage,
+        signer: &Signer,
     ) -> Result<AgreementOutput, AgreementMessageError> {
         let (votes, quorums) = self.verify(message)?;
         let decided = |quorum: &QuorumCertificate<Vote>| is_decision(&quorum.statement);
@@ -362,30 +368,38 @@ impl Agreement {
                 ..AgreementOutput::default()
             });
         }
-        Ok(self.run(|agreement, output| {
+        Ok(self.run(signer, |agreement, turn| {
             for fact in votes {
-                agreement.hear_vote(fact, output);
+                agreement.hear_vote(fact, turn);
             }
-            agreement.advance(output);
+            agreement.advance(turn);
             for quorum in quorums {
-                agreement.hear_quorum(quorum, output);
+                agreement.hear_quorum(quorum, turn);
             }
         }))
     }
 
     /// Runs one input and all rules that it makes possible.
-    fn run(&mut self, input: impl FnOnce(&mut Self, &mut AgreementOutput)) -> AgreementOutput {
-        let mut output = AgreementOutput::default();
+    ///
+    /// `signer` is of the key that [`open`](Self::open) was told.
+    fn run(
+        &mut self,
+        signer: &Signer,
+        input: impl FnOnce(&mut Self, &mut Turn<'_>),
+    ) -> AgreementOutput {
+        debug_assert_eq!(signer.actor(), self.voter.actor, "it votes for itself");
+        let output = AgreementOutput::default();
+        let mut turn = Turn { signer, output };
         if self.decision.is_none() {
-            input(self, &mut output);
-            self.advance(&mut output);
+            input(self, &mut turn);
+            self.advance(&mut turn);
             let named = self.names();
             self.values
                 .opinions
                 .retain(|value, _| named.contains(value));
-            self.ask(&mut output);
+            self.ask(&mut turn);
         }
-        output
+        turn.output
     }
 
     /// The coordinator of a round: seat `(g + r) mod n`.

@@ -78,8 +78,7 @@ impl Agreement {
             round,
             kind,
         } = fact.statement;
-        if generation != self.voter.committee.generation() || fact.signer != self.voter.key.actor()
-        {
+        if generation != self.voter.committee.generation() || fact.signer != self.voter.actor {
             return Err(RecoverError::NotOurs);
         }
         let newer = self.locks.locked.is_none_or(|(locked, _)| locked < round);

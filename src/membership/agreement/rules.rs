@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::slots::Phase;
 use super::{
-    Agreement, AgreementMessage, AgreementOutput, Attempt, Polka, Record, Round, Stage, Vote,
-    VoteKind, closing,
+    Agreement, AgreementMessage, Attempt, Polka, Record, Round, Stage, Turn, Vote, VoteKind,
+    closing,
 };
 use crate::actor::Signed;
 use crate::codec::Digest;
@@ -14,20 +14,20 @@ use crate::quorum::QuorumCertificate;
 impl Agreement {
     /// Every rule that can act does, until none can. Each acts at most once a stage, and nothing
     /// here moves on to a round that nobody has named, so it ends.
-    pub(super) fn advance(&mut self, output: &mut AgreementOutput) {
-        while self.decision.is_none() && self.act(output) {}
+    pub(super) fn advance(&mut self, turn: &mut Turn<'_>) {
+        while self.decision.is_none() && self.act(turn) {}
     }
 
-    fn act(&mut self, output: &mut AgreementOutput) -> bool {
-        self.decide_on_precommits(output)
+    fn act(&mut self, turn: &mut Turn<'_>) -> bool {
+        self.decide_on_precommits(turn)
             || self.skip()
-            || self.take_valid(output)
-            || self.propose(output)
-            || self.prevote_first_proposal(output)
-            || self.prevote_proposal_with_valid_round(output)
+            || self.take_valid(turn)
+            || self.propose(turn)
+            || self.prevote_first_proposal(turn)
+            || self.prevote_proposal_with_valid_round(turn)
             || self.schedule_prevote_timeout()
-            || self.lock(output)
-            || self.precommit_nil_after_prevotes(output)
+            || self.lock(turn)
+            || self.precommit_nil_after_prevotes(turn)
             || self.schedule_precommit_timeout()
     }
 
@@ -40,8 +40,8 @@ impl Agreement {
     }
 
     /// Lines 14 to 19: the coordinator proposes its valid value, else its own.
-    fn propose(&mut self, output: &mut AgreementOutput) -> bool {
-        if self.voter.mute || !self.due() {
+    fn propose(&mut self, turn: &mut Turn<'_>) -> bool {
+        if !turn.may_sign() || !self.due() {
             return false;
         }
         let (value, valid_round) = match (&self.locks.valid, self.values.candidate) {
@@ -50,8 +50,9 @@ impl Agreement {
             (None, None) => return false,
         };
         self.attempt.proof_of_lock.clone_from(&self.locks.valid);
-        self.say(VoteKind::Proposal { value, valid_round }, output);
-        if let (Some(ground), Some(message)) = (&self.attempt.proof_of_lock, &mut output.send) {
+        self.say(VoteKind::Proposal { value, valid_round }, turn);
+        if let (Some(ground), Some(message)) = (&self.attempt.proof_of_lock, &mut turn.output.send)
+        {
             message.quorums.push(ground.prevotes.claim());
         }
         true
@@ -59,7 +60,7 @@ impl Agreement {
 
     /// Lines 22 to 27: a proposal without a valid round is prevoted when it is good and we are not
     /// locked on another.
-    fn prevote_first_proposal(&mut self, output: &mut AgreementOutput) -> bool {
+    fn prevote_first_proposal(&mut self, turn: &mut Turn<'_>) -> bool {
         let Some((value, None)) = self
             .proposed()
             .filter(|_| self.attempt.stage == Stage::Propose)
@@ -67,11 +68,11 @@ impl Agreement {
             return false;
         };
         let free = self.locks.locked.is_none_or(|(_, locked)| locked == value);
-        self.prevote(value, free, output)
+        self.prevote(value, free, turn)
     }
 
     /// Lines 28 to 33: a proposal with a valid round frees us from any lock not newer than that.
-    fn prevote_proposal_with_valid_round(&mut self, output: &mut AgreementOutput) -> bool {
+    fn prevote_proposal_with_valid_round(&mut self, turn: &mut Turn<'_>) -> bool {
         let Some((value, Some(valid_round))) = self
             .proposed()
             .filter(|_| self.attempt.stage == Stage::Propose)
@@ -83,7 +84,7 @@ impl Agreement {
         }
         let free = |(round, locked)| round <= valid_round || locked == value;
         let free = self.locks.locked.is_none_or(free);
-        self.prevote(value, free, output)
+        self.prevote(value, free, turn)
     }
 
     /// Whether a quorum of prevotes for `value` in `round` is here.
@@ -99,12 +100,12 @@ impl Agreement {
     }
 
     /// Waits as long as it is not known whether the value is good.
-    fn prevote(&mut self, value: Digest, free: bool, output: &mut AgreementOutput) -> bool {
+    fn prevote(&mut self, value: Digest, free: bool, turn: &mut Turn<'_>) -> bool {
         let Some(good) = self.values.opinions.get(&value).copied() else {
             return false;
         };
         self.attempt.stage = Stage::Prevote;
-        self.say(VoteKind::Prevote((good && free).then_some(value)), output);
+        self.say(VoteKind::Prevote((good && free).then_some(value)), turn);
         true
     }
 
@@ -122,7 +123,7 @@ impl Agreement {
 
     /// Lines 36 to 41: a quorum prevoted a good value in our round, which is the valid one now:
     /// lock it and precommit.
-    fn lock(&mut self, output: &mut AgreementOutput) -> bool {
+    fn lock(&mut self, turn: &mut Turn<'_>) -> bool {
         let here = self
             .locks
             .valid
@@ -141,7 +142,7 @@ impl Agreement {
         );
         self.locks.locked = Some((self.attempt.round, value));
         self.attempt.stage = Stage::Precommit;
-        self.say(VoteKind::Precommit(Some(value)), output);
+        self.say(VoteKind::Precommit(Some(value)), turn);
         true
     }
 
@@ -150,7 +151,7 @@ impl Agreement {
     ///
     /// The paper takes it from our own round only. One of an earlier round that others pass on
     /// serves as well: it is only ever proposed together with its quorum of prevotes.
-    fn take_valid(&mut self, output: &mut AgreementOutput) -> bool {
+    fn take_valid(&mut self, turn: &mut Turn<'_>) -> bool {
         if let Some(polka) = self.slots.quorum(Phase::Prevote).and_then(Polka::of) {
             self.take_note(polka);
         }
@@ -174,13 +175,15 @@ impl Agreement {
         let Some(valid) = newest.cloned() else {
             return false;
         };
-        output.persist.push(Record::Valid(valid.prevotes.claim()));
+        turn.output
+            .persist
+            .push(Record::Valid(valid.prevotes.claim()));
         self.locks.valid = Some(valid);
         true
     }
 
     /// Lines 44 to 46: a quorum prevoted nil, and we precommit it.
-    fn precommit_nil_after_prevotes(&mut self, output: &mut AgreementOutput) -> bool {
+    fn precommit_nil_after_prevotes(&mut self, turn: &mut Turn<'_>) -> bool {
         let nil =
             |quorum: QuorumCertificate<Vote>| quorum.statement.kind == VoteKind::Prevote(None);
         if self.attempt.stage != Stage::Prevote
@@ -188,13 +191,13 @@ impl Agreement {
         {
             return false;
         }
-        self.precommit_nil(output);
+        self.precommit_nil(turn);
         true
     }
 
-    fn precommit_nil(&mut self, output: &mut AgreementOutput) {
+    fn precommit_nil(&mut self, turn: &mut Turn<'_>) {
         self.attempt.stage = Stage::Precommit;
-        self.say(VoteKind::Precommit(None), output);
+        self.say(VoteKind::Precommit(None), turn);
     }
 
     /// Lines 47 to 48: a quorum has precommitted, this or that: do not wait for ever.
@@ -209,27 +212,23 @@ impl Agreement {
 
     /// Lines 49 to 54: a quorum of precommits of one round decides. Not waiting for the proposal:
     /// of that quorum, correct members have it and have found it good.
-    fn decide_on_precommits(&mut self, output: &mut AgreementOutput) -> bool {
+    fn decide_on_precommits(&mut self, turn: &mut Turn<'_>) -> bool {
         let quorum = self.slots.quorum(Phase::Precommit);
         match quorum.filter(|quorum| super::is_decision(&quorum.statement)) {
             Some(decision) => {
-                self.decide(decision, output);
+                self.decide(decision, turn);
                 true
             }
             None => false,
         }
     }
 
-    pub(super) fn decide(
-        &mut self,
-        decision: QuorumCertificate<Vote>,
-        output: &mut AgreementOutput,
-    ) {
+    pub(super) fn decide(&mut self, decision: QuorumCertificate<Vote>, turn: &mut Turn<'_>) {
         debug_assert!(self.decision.is_none(), "it is decided once");
         debug_assert!(super::is_decision(&decision.statement));
-        let message = output.send.get_or_insert_default();
+        let message = turn.output.send.get_or_insert_default();
         message.quorums = closing(&decision).quorums;
-        output.decided = Some(decision.clone());
+        turn.output.decided = Some(decision.clone());
         self.decision = Some(decision);
     }
 
@@ -245,7 +244,7 @@ impl Agreement {
     }
 
     /// Lines 57 to 67: the three timeouts, each for its stage of this round.
-    pub(super) fn on_timeouts(&mut self, output: &mut AgreementOutput) {
+    pub(super) fn on_timeouts(&mut self, turn: &mut Turn<'_>) {
         let limit = self.pace.ticks(self.attempt.round);
         let ring = |timer: &mut u32| {
             *timer = timer.saturating_add(1);
@@ -256,39 +255,39 @@ impl Agreement {
         let prevote = self.attempt.timers.prevote.as_mut().is_some_and(ring);
         let precommit = self.attempt.timers.precommit.as_mut().is_some_and(ring);
         if propose {
-            self.on_propose_timeout(output);
+            self.on_propose_timeout(turn);
         }
         if prevote {
-            self.on_prevote_timeout(output);
+            self.on_prevote_timeout(turn);
         }
         if precommit {
-            self.on_precommit_timeout(output);
+            self.on_precommit_timeout(turn);
         }
     }
 
     /// Lines 57 to 60: no good proposal came in time, and nil is prevoted.
-    fn on_propose_timeout(&mut self, output: &mut AgreementOutput) {
+    fn on_propose_timeout(&mut self, turn: &mut Turn<'_>) {
         self.attempt.stage = Stage::Prevote;
-        self.say(VoteKind::Prevote(None), output);
+        self.say(VoteKind::Prevote(None), turn);
     }
 
     /// Lines 61 to 64: the prevotes did not agree in time, and nil is precommitted.
-    fn on_prevote_timeout(&mut self, output: &mut AgreementOutput) {
+    fn on_prevote_timeout(&mut self, turn: &mut Turn<'_>) {
         if self.attempt.stage == Stage::Prevote {
-            self.precommit_nil(output);
+            self.precommit_nil(turn);
         }
     }
 
     /// Lines 65 to 67: what takes those who are behind along must outlast a crash of all, in which
     /// their memory of our votes is lost too.
-    fn on_precommit_timeout(&mut self, output: &mut AgreementOutput) {
+    fn on_precommit_timeout(&mut self, turn: &mut Turn<'_>) {
         if let Some(next) = self.attempt.round.next() {
             let left = self
                 .slots
                 .votes(Phase::Precommit)
                 .take(self.voter.committee.quorum());
             let left: Vec<_> = left.map(|fact| Signed::clone(fact)).collect();
-            output.persist.push(Record::Left(left.clone()));
+            turn.output.persist.push(Record::Left(left.clone()));
             self.start_round(next, left);
         }
     }
@@ -297,7 +296,7 @@ impl Agreement {
 /// What a member says and repeats, and what it asks of its replica.
 impl Agreement {
     /// Signs, counts and records a statement of ours, in one step.
-    fn say(&mut self, kind: VoteKind, output: &mut AgreementOutput) {
+    fn say(&mut self, kind: VoteKind, turn: &mut Turn<'_>) {
         let vote = Vote {
             generation: self.voter.committee.generation(),
             round: self.attempt.round,
@@ -307,14 +306,16 @@ impl Agreement {
             .slots
             .said(self.voter.seat)
             .any(|fact| fact.statement.kind.alike(&kind));
-        if self.voter.mute || spoken {
+        if spoken {
             return;
         }
-        let fact = self.voter.key.sign(&self.voter.network, vote);
+        let Some(fact) = turn.sign(vote) else {
+            return;
+        };
         let evidence = self.slots.hear(fact);
         debug_assert!(evidence.is_none(), "one statement of a kind in a round");
-        output.persist.push(Record::Vote(*fact));
-        output.send.get_or_insert_default().votes.push(*fact);
+        turn.output.persist.push(Record::Vote(*fact));
+        turn.output.send.get_or_insert_default().votes.push(*fact);
     }
 
     /// What the coordinator of our round proposed: the value and its valid round.
@@ -332,7 +333,7 @@ impl Agreement {
     /// Whether it is our turn to propose and we have not.
     pub(super) fn due(&self) -> bool {
         self.attempt.stage == Stage::Propose
-            && self.coordinator(self.attempt.round) == self.voter.key.actor()
+            && self.coordinator(self.attempt.round) == self.voter.actor
             && self.proposed().is_none()
     }
 
@@ -344,11 +345,11 @@ impl Agreement {
         proposed.into_iter().chain(newest).filter(open).collect()
     }
 
-    pub(super) fn ask(&mut self, output: &mut AgreementOutput) {
+    pub(super) fn ask(&mut self, turn: &mut Turn<'_>) {
         if self.decision.is_none() {
             for value in self.awaiting_validation() {
                 if self.values.asked.insert(value) {
-                    output.validate.insert(value);
+                    turn.output.validate.insert(value);
                 }
             }
         }
@@ -364,7 +365,7 @@ impl Agreement {
             .attempt
             .proof_of_lock
             .iter()
-            .filter(|_| self.coordinator(self.attempt.round) == self.voter.key.actor());
+            .filter(|_| self.coordinator(self.attempt.round) == self.voter.actor);
         let mut quorums: Vec<_> = ground
             .chain(&self.locks.valid)
             .map(|p| p.prevotes.claim())

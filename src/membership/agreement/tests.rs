@@ -2,9 +2,10 @@
 //! generation 0.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use super::*;
-use crate::actor::Verified;
+use crate::actor::SigningActor;
 use crate::codec::{Domain, Limits};
 use crate::evidence::Exclusive;
 use crate::membership::Genesis;
@@ -49,9 +50,13 @@ impl Table {
         Self { members, last }
     }
 
-    fn member(&self, seat: usize, records: Vec<Record>) -> Agreement {
-        let me = self.members[seat].clone();
-        Agreement::open(&self.last, me, Timeouts::default(), records).expect("our records")
+    fn member(&self, seat: usize, records: Vec<Record>) -> Member {
+        let key = self.members[seat].clone();
+        let opened = Agreement::open(&self.last, key.actor(), Timeouts::default(), records);
+        Member {
+            agreement: opened.expect("our records"),
+            signer: Signer::new(key, *self.last.network()),
+        }
     }
 
     fn vote(&self, seat: usize, round: u32, kind: VoteKind) -> Verified<Vote> {
@@ -81,7 +86,7 @@ impl Table {
     /// Lets `seats` say the same; all that the member under test does, in one.
     fn all_say(
         &self,
-        member: &mut Agreement,
+        member: &mut Member,
         seats: &[usize],
         round: u32,
         kind: VoteKind,
@@ -95,6 +100,57 @@ impl Table {
             );
         }
         all
+    }
+}
+
+/// A member's part in the agreement, and its key, as a replica holds them.
+struct Member {
+    agreement: Agreement,
+    signer: Signer,
+}
+
+impl Deref for Member {
+    type Target = Agreement;
+    fn deref(&self) -> &Agreement {
+        &self.agreement
+    }
+}
+
+impl Member {
+    fn start(&mut self) -> AgreementOutput {
+        let output = self.agreement.start(&self.signer);
+        self.heed(output)
+    }
+
+    fn offer(&mut self, value: Digest) -> AgreementOutput {
+        let output = self.agreement.offer(value, &self.signer);
+        self.heed(output)
+    }
+
+    fn validated(&mut self, value: Digest, good: bool) -> AgreementOutput {
+        let output = self.agreement.validated(value, good, &self.signer);
+        self.heed(output)
+    }
+
+    fn hear(
+        &mut self,
+        message: &AgreementMessage,
+    ) -> Result<AgreementOutput, AgreementMessageError> {
+        let output = self.agreement.hear(message, &self.signer)?;
+        Ok(self.heed(output))
+    }
+
+    fn tick(&mut self) -> AgreementOutput {
+        let output = self.agreement.tick(&self.signer);
+        self.heed(output)
+    }
+
+    /// A key that has signed elsewhere signs no more.
+    fn heed(&mut self, output: AgreementOutput) -> AgreementOutput {
+        if output.forgotten.is_some() {
+            self.signer.silence();
+        }
+        output
     }
 }
 
@@ -151,7 +207,7 @@ fn signed(output: &AgreementOutput) -> Vec<VoteKind> {
 }
 
 /// Ticks until something is signed or the round ends.
-fn wait(member: &mut Agreement) -> AgreementOutput {
+fn wait(member: &mut Member) -> AgreementOutput {
     let round = member.round();
     for _ in 0..100 {
         let output = member.tick();
@@ -163,7 +219,7 @@ fn wait(member: &mut Agreement) -> AgreementOutput {
 }
 
 /// A member that locked value 1 in round 0 and went on to round 1.
-fn locked(table: &Table, seat: usize) -> Agreement {
+fn locked(table: &Table, seat: usize) -> Member {
     let mut member = table.member(seat, vec![]);
     let others: Vec<_> = (0..4).filter(|other| *other != seat).collect();
     let _ = member.hear(&table.message(0, 0, proposal(1)));
@@ -526,11 +582,11 @@ fn a_lock_and_the_valid_value_survive_a_crash() {
 fn records_of_somebody_else_are_refused() {
     let table = Table::of(4);
     let record = Record::Vote(*table.vote(1, 0, NO_PREVOTE));
-    let (me, pace) = (table.members[0].clone(), Timeouts::default());
+    let (me, pace) = (table.members[0].actor(), Timeouts::default());
     let opened = Agreement::open(&table.last, me, pace, [record]);
     assert_eq!(opened.err(), Some(RecoverError::NotOurs));
     let stranger = SigningActor::from_secret(&[99; 32]);
-    let opened = Agreement::open(&table.last, stranger, pace, []);
+    let opened = Agreement::open(&table.last, stranger.actor(), pace, []);
     assert_eq!(opened.err(), Some(RecoverError::NoMember));
 }
 
@@ -593,7 +649,7 @@ fn statements_of_other_generations_and_strangers_do_not_count() {
     let mut later = table.vote(0, 0, NO_PREVOTE).statement;
     later.generation = later.generation.next().expect("small");
     let network = table.last.network();
-    let hear = |member: &mut Agreement, claim| {
+    let hear = |member: &mut Member, claim| {
         let votes = vec![claim];
         let quorums = vec![];
         member.hear(&AgreementMessage { votes, quorums }).err()
