@@ -25,11 +25,13 @@
 //! it of correct members alone, after a restart of all.
 
 mod accountability;
+mod act;
 mod adversary;
 mod arrive;
 mod builder;
 mod campaign;
 mod check;
+mod convey;
 mod coverage;
 mod faults;
 mod keyring;
@@ -68,18 +70,16 @@ pub use settle::SETTLE_TICKS;
 pub use trace::{About, Event, Trace};
 pub use violation::Violation;
 
-use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 pub use crate::actor::Signatures;
 
 use crate::actor::Actor;
 use crate::codec::NetworkId;
-use crate::deterministic_secure_broadcast::{Body, Packet, ProposeError, Record, Replica, Step};
+use crate::deterministic_secure_broadcast::{ProposeError, Replica};
 use crate::membership::{ChangeKey, Genesis};
 use crate::quorum::Generation;
-use crate::recording::{self, Recording};
-use crate::store::{Effect, Store, spend};
+use crate::recording::Recording;
 use crate::traits::WireAlgorithm;
 use accountability::Duty;
 use adversary::Input;
@@ -404,178 +404,6 @@ impl<A: WireAlgorithm> Net<A> {
         }
     }
 
-    /// Spends a correct replica's step like any driver, and checks it.
-    ///
-    /// The order matters: what begins is judged before the step is spent, as spending it consumes
-    /// it; effects are judged one by one; a store that loses its power in the middle takes the
-    /// replica down, and nothing that was to be sent after the write is. A violation is raised
-    /// last, when the trace holds what led to it.
-    fn act(&mut self, who: Actor, step: Step) {
-        let Some(participant) = self.participants.get_mut(&who) else {
-            return;
-        };
-        for phase in step.persist.iter().filter_map(Phase::of) {
-            self.passed.entry(phase).or_default().insert(who);
-        }
-        let mut packets = Vec::new();
-        let mut events = Vec::new();
-        let mut asked = Vec::new();
-        let installed = !step.installed.is_empty();
-        let checks = &mut self.checks;
-        let begun = |replica| checks.begun(who, replica, &step);
-        // What is not durable never happened: alone in its committee, a member may decide otherwise
-        // after the crash.
-        let durable = participant
-            .replica()
-            .filter(|_| !participant.store.is_cut());
-        let mut judgement = durable.map_or(Ok(()), begun);
-        let committee = participant
-            .replica()
-            .map(|r| r.committee().actors().to_vec());
-        let seated = committee.unwrap_or_default();
-        let recording = self.trace.recorder.is_some();
-        let written = recording.then(|| step.persist.clone());
-        let moved = !step.delivered.is_empty() || installed;
-        let spent = spend(step, &mut participant.store, |effect| {
-            if judgement.is_ok() {
-                judgement = checks.effect(who, &effect);
-            }
-            match effect {
-                Effect::Send(packet) => packets.push(packet),
-                Effect::Asked(change) => asked.push(change),
-                told => events.extend(event_of(who, told, &seated)),
-            }
-        });
-        for event in &events {
-            if let Event::Reported { fault, .. } = event {
-                self.coverage.hit(Kind::Report(fault.kind()));
-            }
-        }
-        if judgement.is_ok()
-            && let Some(replica) = participant.replica()
-        {
-            judgement = self.checks.replica(who, replica);
-        }
-        let written = written.filter(|_| spent.is_ok());
-        self.write_down(who, written, events, moved);
-        self.transmit_all(who, packets);
-        if spent.is_err() {
-            self.coverage.hit(Kind::Fault("a crash while writing"));
-            return self.down(who);
-        }
-        if installed
-            && let Some(participant) = self.participants.get_mut(&who)
-            && let Some(records) = participant.replica().and_then(Replica::checkpoint)
-        {
-            let replaced = participant.store.replace(&records);
-            replaced.expect("power was on a moment ago");
-        }
-        self.hold_to(|_| judgement);
-        self.switch_off(&who);
-        asked.retain(|change| self.approving && self.is_wished(&who, change));
-        for change in asked {
-            // What cannot be made is not approved.
-            let _ = self.approve(&who, change);
-        }
-    }
-
-    /// Puts into the trace and the coverage what a step led to; `written` is what became durable of
-    /// it, if that is recorded, and `moved` whether the algorithm's state is another now.
-    ///
-    /// Of a step in which the power went no records are shown.
-    fn write_down(
-        &mut self,
-        who: Actor,
-        written: Option<Vec<Record>>,
-        events: Vec<Event>,
-        moved: bool,
-    ) {
-        let now = self.schedule.now();
-        let replica = self.participants.get(&who).and_then(Participant::replica);
-        if let (Some(replica), Some(recorder), Some(written)) =
-            (replica, &mut self.trace.recorder, written)
-        {
-            recorder.writes(now, replica, &written);
-        }
-        for event in events {
-            self.trace.record(now, event);
-        }
-        let Some(replica) = replica else {
-            return;
-        };
-        if let (Some(recorder), true) = (&mut self.trace.recorder, moved) {
-            recorder.is_in(&who, &replica.algorithm().state());
-        }
-        let before = self.situations.entry(who).or_default();
-        self.coverage.enter(before, replica);
-    }
-
-    fn transmit_all(&mut self, from: Actor, packets: Vec<Packet>) {
-        for packet in packets {
-            self.transmit(from, packet);
-        }
-    }
-
-    /// What the network does to a packet. `from` is who really sends it, whatever the packet says.
-    ///
-    /// The trace tells a loss, as charts and recordings show it, with the kind of what was lost.
-    fn transmit(&mut self, from: Actor, packet: Packet) {
-        self.listen(from, packet.to);
-        let votes = matches!(
-            packet.body,
-            Body::Agreement { .. } | Body::Value(_) | Body::FetchPayloads(_)
-        );
-        let hushed = votes && self.links.is_hushed(from, packet.to);
-        if hushed {
-            let what = "a vote on a link that carries none";
-            self.coverage.hit(Kind::Fault(what));
-        }
-        if hushed || !self.convey(from, packet.to, Some(&packet), &packet.encode()) {
-            let lost = Event::lost(&self.network, from, &packet);
-            self.trace.record(self.schedule.now(), lost);
-        }
-    }
-
-    /// What the network does to bytes, which are those of `packet` unless they are noise. Whether
-    /// any of them will arrive.
-    ///
-    /// Counts how far a packet is from a lie, too: what correct members say in answer to liars does
-    /// not break the silence.
-    fn convey(&mut self, from: Actor, to: Actor, packet: Option<&Packet>, sent: &[u8]) -> bool {
-        let stirred = match self.stirred {
-            _ if !self.checks.is_correct(&from) => Some(0),
-            stirred => stirred.map(|answers| answers.saturating_add(1)),
-        };
-        let random = &mut self.random;
-        let arrivals = self.links.carry(from, to, random, &mut self.coverage);
-        let now = self.schedule.now();
-        let number = self.trace.sent(now, (from, to), packet, sent);
-        if let Some(recorder) = &mut self.trace.recorder {
-            let repeated = arrivals.iter().skip(1).map(|_| recording::Kind::Repeat);
-            let corrupted = arrivals.iter().filter(|arrival| arrival.corrupted);
-            let corrupted = corrupted.map(|_| recording::Kind::Corrupt);
-            for harm in repeated.chain(corrupted) {
-                recorder.harms(now, number, &from, harm);
-            }
-        }
-        let arrives = !arrivals.is_empty();
-        for arrival in arrivals {
-            let mut bytes = sent.to_vec();
-            if arrival.corrupted && !bytes.is_empty() {
-                let index = self.random.random_range(0..bytes.len());
-                bytes[index] ^= 1 << self.random.random_range(0..8u32);
-            }
-            let arrived = Happening::Arrival {
-                to,
-                bytes,
-                number: Some(number),
-                stirred,
-            };
-            self.schedule.after(arrival.delay, arrived);
-        }
-        arrives
-    }
-
     /// Returns when nothing is broken.
     ///
     /// # Panics
@@ -600,25 +428,5 @@ impl<A: WireAlgorithm> Net<A> {
                 "{violation}\nseed {seed}, after {step} events; replay with Net::builder({seed})\n{tail}"
             );
         }
-    }
-}
-
-/// What a trace says of what a replica tells.
-///
-/// Packets are in the trace where they arrive or are lost, so that none is told twice.
-fn event_of(at: Actor, told: Effect, members: &[Actor]) -> Option<Event> {
-    match told {
-        Effect::Delivered(delivery) => Some(Event::Delivered {
-            at,
-            dot: delivery.dot(),
-            digest: delivery.digest(),
-        }),
-        Effect::Fault(fault) => Some(Event::Reported { at, fault }),
-        Effect::Installed(installed) => Some(Event::Installed {
-            at,
-            generation: installed.generation,
-            members: members.to_vec(),
-        }),
-        Effect::Send(_) | Effect::Asked(_) | Effect::Refused(_) => None,
     }
 }
