@@ -18,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use super::address::is_dialable;
 use super::book::{Known, Unreached};
 use super::error::{DialError, LinkError};
-use super::links::{Close, HANDSHAKE, Links};
+use super::links::Links;
+use super::transport::{Close, HANDSHAKE};
 use crate::actor::Actor;
 
 /// How much later the next attempt begins while the ones before have not ended.

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use super::error::{LinkError, StartError};
 use super::frame::{self, Frame, Hearing, Hello};
-use super::links::{HANDSHAKE, dialling, transport};
 use super::roster::Role;
+use super::transport::{HANDSHAKE, dialling, transport};
 use crate::actor::{Actor, SigningActor};
 use crate::codec::{Limits, NetworkId};
 use crate::deterministic_secure_broadcast::Packet;

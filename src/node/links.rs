@@ -14,9 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use quinn::{
-    Connection, Endpoint, EndpointConfig, Incoming, TokioRuntime, TransportConfig, VarInt,
-};
+use quinn::{Connection, Endpoint, EndpointConfig, Incoming, TokioRuntime, TransportConfig};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
@@ -32,16 +30,11 @@ use super::roster::{Role, Roster, STRANGERS};
 use super::speaker::{Outgoing, Speaker};
 use super::tls;
 use super::traffic::{Counters, Traffic, add, count};
+use super::transport::{Close, HANDSHAKE, dialling, is_live, transport};
 use crate::actor::{Actor, SigningActor};
 use crate::codec::{Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Packet};
 
-/// How long nobody speaks before a link ends.
-///
-/// The transport's own time: no keep-alives are sent.
-const IDLE: Duration = Duration::from_secs(30);
-/// How long a handshake may take.
-pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Bytes that are kept of what comes before a handshake is looked at.
 const EARLY: u64 = 64 << 10;
 /// Connections of one actor at once: more than one while both ends dial, or after a restart.
@@ -57,6 +50,7 @@ const QUEUE: usize = 1024;
 const INBOX: usize = 256;
 /// Packets of one actor that wait for the replica, at most.
 const SHARE: usize = 64;
+
 /// A packet that came in, with its share of its link's room.
 pub(super) struct Arrival {
     pub(super) packet: Packet,
@@ -585,53 +579,6 @@ impl Links {
             }
         }
     }
-}
-
-pub(super) fn is_live(connection: &Connection) -> bool {
-    connection.close_reason().is_none()
-}
-
-/// Why we close a connection, in a number for the other end.
-#[derive(Clone, Copy)]
-pub(super) enum Close {
-    Stopped,
-    NotAdmitted,
-    Replaced,
-    Malformed,
-}
-
-impl Close {
-    pub(super) fn code(self) -> VarInt {
-        VarInt::from_u32(self as u32)
-    }
-}
-
-/// How `key` dials `to` and nobody else.
-pub(super) fn dialling(
-    key: &SigningActor,
-    network: &NetworkId,
-    to: Actor,
-    transport: Arc<TransportConfig>,
-) -> Result<quinn::ClientConfig, rustls::Error> {
-    let mut config = quinn::ClientConfig::new(Arc::new(tls::client(key, network, to)?));
-    config.transport_config(transport);
-    Ok(config)
-}
-
-/// One stream each way carries everything; nothing else may be opened. There are no keep-alives:
-/// silence is the rule.
-pub(super) fn transport() -> TransportConfig {
-    let mut config = TransportConfig::default();
-    let idle = IDLE.try_into().expect("within the bounds of QUIC");
-    config
-        .max_idle_timeout(Some(idle))
-        .max_concurrent_bidi_streams(VarInt::from_u32(0))
-        .max_concurrent_uni_streams(VarInt::from_u32(2))
-        .stream_receive_window(VarInt::from_u32(1 << 20))
-        .receive_window(VarInt::from_u32(1 << 20))
-        .send_window(1 << 20)
-        .datagram_receive_buffer_size(None);
-    config
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use super::book::{Unreached, Word};
 use super::error::{DialError, LinkError};
 use super::frame::{self, Frame, Hearing, Hello};
 use super::heard::Heard;
-use super::links::{Arrival, Close, Links};
+use super::links::{Arrival, Links};
 use super::roster::Role;
+use super::transport::Close;
 use crate::actor::Actor;
 
 /// One for each connection; several of one actor share its room.

@@ -53,6 +53,7 @@ mod status;
 mod submit;
 mod tls;
 mod traffic;
+mod transport;
 mod wished;
 
 use std::collections::BTreeSet;

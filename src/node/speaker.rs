@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout};
 
 use super::dial::dial;
 use super::error::LinkError;
-use super::links::{Links, is_live};
+use super::links::Links;
+use super::transport::is_live;
 use crate::actor::Actor;
 use crate::codec::Bytes;
 

@@ -9,7 +9,7 @@ use crate::floors::{Source, files, production};
 
 /// Lines of code in a file; those that are longer, with how long they may be.
 const FILE_LINES: usize = 400;
-const LONG_FILES: &[(&str, usize)] = &[("node/links.rs", 475)];
+const LONG_FILES: &[(&str, usize)] = &[("node/links.rs", 435)];
 
 /// Characters in a line of prose.
 const PROSE: usize = 100;
