@@ -7,9 +7,8 @@ use std::path::Path;
 
 use crate::floors::{Source, files, production};
 
-/// Lines of code in a file; those that are longer, with how long they may be.
+/// Lines of code in a file, at most.
 const FILE_LINES: usize = 400;
-const LONG_FILES: &[(&str, usize)] = &[("node/links.rs", 435)];
 
 /// Characters in a line of prose.
 const PROSE: usize = 100;
@@ -24,7 +23,7 @@ const METHODS: usize = 25;
 const ASSERTIONS: usize = 3;
 
 /// Names that are bound twice in a row, the second time to what is made of the first.
-const CHAINS: usize = 73;
+const CHAINS: usize = 74;
 
 /// Lines of documentation for 100 lines of code, at least; in which rooms there are less.
 const USUAL_DOCS: usize = 25;
@@ -57,20 +56,18 @@ fn is_protocol(source: &&Source) -> bool {
     ["deterministic_secure_broadcast", "membership", "quorum"].contains(&source.room.as_str())
 }
 
-/// The bound of a thing: the usual one, unless it is an exception.
-fn bound(exceptions: &[(&str, usize)], name: &str, usual: usize) -> usize {
-    let exception = exceptions.iter().find(|(of, _)| *of == name);
-    exception.map_or(usual, |(_, bound)| *bound)
+/// The least documentation of a room: the usual one, unless it is an exception.
+fn least_docs(room: &str) -> usize {
+    let exception = DOCS.iter().find(|(of, _)| *of == room);
+    exception.map_or(USUAL_DOCS, |(_, least)| *least)
 }
 
 #[test]
 fn no_file_is_too_long() {
     for source in released() {
-        let (lines, most) = (
-            code(&source).len(),
-            bound(LONG_FILES, &source.path, FILE_LINES),
-        );
-        assert!(lines <= most, "{} has {lines} lines of code", source.path);
+        let lines = code(&source).len();
+        let path = &source.path;
+        assert!(lines <= FILE_LINES, "{path} has {lines} lines of code");
     }
 }
 
@@ -206,7 +203,7 @@ fn each_room_is_documented() {
         *said += docs.count();
     }
     for (room, (lines, said)) in rooms {
-        let least = bound(DOCS, &room, USUAL_DOCS);
+        let least = least_docs(&room);
         assert!(
             said * 100 >= least * lines,
             "{room}: {said} lines of documentation for {lines} of code"
