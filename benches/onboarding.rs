@@ -288,7 +288,7 @@ fn start(key: SigningActor, genesis: &Genesis) -> Replica<Bank> {
 }
 
 fn encode(step: Step) -> Vec<Vec<u8>> {
-    step.send.iter().map(Packet::encode).collect()
+    step.packets().map(|packet| packet.encode()).collect()
 }
 
 fn decode(bytes: &[u8]) -> Packet {

@@ -53,7 +53,7 @@
 //!     network: &mut Network,
 //! ) -> Result<(), CrashError> {
 //!     spend(step, store, |effect| match effect {
-//!         Effect::Send(packet) => network.push_back(packet),
+//!         Effect::Send(said) => network.extend(said.packets()),
 //!         Effect::Delivered(_) => {}
 //!         Effect::Fault(fault) => panic!("nobody lies here: {fault:?}"),
 //!         Effect::Installed(_) | Effect::Asked(_) => unreachable!("nobody comes or goes"),

@@ -215,15 +215,15 @@ fn flood(flooder: &mut Flooder, pool: &[Body], packets: usize) -> usize {
         let replica = &mut flooder.table.replicas[0];
         if let Ok(step) = replica.handle_packet(Packet { from, to, body }) {
             taken += 1;
-            answered += step.send.len();
+            answered += step.packets().count();
             assert!(step.delivered.is_empty());
         }
         if number.is_multiple_of(1000) {
             let step = replica.tick();
             assert!(
-                step.send.len() <= 64,
+                step.packets().count() <= 64,
                 "{} packets on a tick",
-                step.send.len()
+                step.packets().count()
             );
             assert_bounded(replica, &limits);
         }

@@ -106,7 +106,7 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             if let Some(message) = output.send {
                 let body = self.agreement_body(message);
-                self.send_to_members(&body);
+                self.send_to_members(body);
             }
             if let (Some(message), Some(from)) = (output.reply, from) {
                 let body = self.agreement_body(message);
@@ -476,7 +476,7 @@ impl<A: WireAlgorithm> Replica<A> {
             value: Some(digest),
             payloads: Vec::new(),
         };
-        self.send_to_members(&Body::FetchPayloads(fetch));
+        self.send_to_members(Body::FetchPayloads(fetch));
     }
 
     /// The decision is there: with its value it founds the next generation.

@@ -100,7 +100,7 @@ impl<A: WireAlgorithm> Replica<A> {
             value: self.history.boundary.value(),
         };
         if let Some(fact) = self.signer.sign(entry) {
-            self.send_to_members(&Body::Enter(fact.into_claim()));
+            self.send_to_members(Body::Enter(fact.into_claim()));
         }
     }
 

@@ -216,7 +216,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let certified = self.closing.approvals.add(boundary, &change, fact)?;
         let approved = Arc::new(ChangeApproval { change, approval });
         self.turn.write(Record::Approved(Arc::clone(&approved)));
-        self.send_to_members(&Body::Approve(approved));
+        self.send_to_members(Body::Approve(approved));
         if let Some(certified) = certified {
             self.freeze(certified);
         }
@@ -312,7 +312,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if let Some(report) = &self.closing.reports.own {
             let report = Arc::clone(report);
             let changes = self.closing.change_certificates();
-            self.send_to_members(&Body::Report { report, changes });
+            self.send_to_members(Body::Report { report, changes });
         }
     }
 
@@ -452,7 +452,7 @@ impl<A: WireAlgorithm> Replica<A> {
             let own: Vec<_> = own.collect();
             if !own.is_empty() && self.closing.approve.fire(now) {
                 for approved in own {
-                    self.send_to_members(&Body::Approve(Arc::new(approved)));
+                    self.send_to_members(Body::Approve(Arc::new(approved)));
                 }
             }
         } else if self.closing.reports.repeat.fire(now) {

@@ -347,7 +347,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// A quorum's certificate goes to everybody, once.
     fn spread(&mut self, certificate: &QuorumCertificate) {
         let source = certificate.statement.dot.source;
-        self.send_to_members(&Body::Certificate(certificate.claim()));
+        self.send_to_members(Body::Certificate(certificate.claim()));
         self.certify_lock(source, certificate.claim());
     }
 

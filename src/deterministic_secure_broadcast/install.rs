@@ -221,8 +221,8 @@ impl<A: WireAlgorithm> Replica<A> {
     /// on ticks.
     fn welcome(&mut self, previous: &Boundary) {
         let committee = Arc::clone(&self.history.committee);
-        let proof = self.history.chain.last().cloned();
-        let proof = proof.expect("a generation is installed");
+        let newest = self.history.chain.last();
+        let proof = Arc::clone(newest.expect("a generation is installed"));
         let newcomers = committee
             .actors()
             .iter()
@@ -344,7 +344,7 @@ impl<A: WireAlgorithm> Replica<A> {
                     .boundary
                     .names(&echo.statement.dot, &echo.statement.digest)
             {
-                self.send_to_members(&Body::Echo(echo));
+                self.send_to_members(Body::Echo(echo));
             }
         }
     }

@@ -83,6 +83,7 @@ mod recover;
 mod situation;
 mod step;
 mod sync;
+mod targeted;
 mod trusted;
 mod turn;
 
@@ -100,6 +101,7 @@ pub use packet::{
 pub use place::Outcome;
 pub use precheck::{Precheck, Prechecked};
 pub use step::{Delivery, Fault, Installed, Record, Step};
+pub use targeted::{Target, Targeted};
 
 use crate::actor::{Actor, Signer};
 use crate::codec::{Digest, Limits, NetworkId};
@@ -377,16 +379,18 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Sends to somebody else; what is for ourselves is known here already.
     fn send(&mut self, to: Actor, body: Body) {
         if to != self.actor() {
-            let from = self.actor();
-            self.turn.step.send.push(Packet { from, to, body });
+            self.say(Target::One(to), body);
         }
     }
 
     /// Sends to each other member.
-    fn send_to_members(&mut self, body: &Body) {
+    fn send_to_members(&mut self, body: Body) {
         let committee = Arc::clone(&self.history.committee);
-        for member in committee.actors() {
-            self.send(*member, body.clone());
-        }
+        self.say(Target::Members(committee), body);
+    }
+
+    fn say(&mut self, target: Target, body: Body) {
+        let from = self.actor();
+        self.turn.step.send.push(Targeted { from, target, body });
     }
 }

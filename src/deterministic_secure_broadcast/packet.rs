@@ -375,6 +375,38 @@ impl Body {
         }
     }
 
+    /// Whether it says nothing in its sender's name: it proves itself, or merely asks. So it binds
+    /// nobody to what is not written yet.
+    pub(super) fn is_impersonal(&self) -> bool {
+        match self {
+            Self::Certificate(_)
+            | Self::Evidence(_)
+            | Self::GenerationProof(_)
+            | Self::Value(_)
+            | Self::Snapshot { .. }
+            | Self::FetchPayloads(_)
+            | Self::FetchSnapshot { .. }
+            | Self::Recall(_) => true,
+            // With a summary of the sender's.
+            Self::PullRequest(_) | Self::PullResponse(_) => false,
+            Self::Proposal(_)
+            | Self::Echo(_)
+            | Self::Announce(_)
+            | Self::SummaryAck(_)
+            | Self::Enter(_)
+            | Self::Approve(_)
+            | Self::Report { .. }
+            | Self::Agreement { .. }
+            | Self::Recollection(_) => false,
+        }
+    }
+
+    /// Whether its bytes on a link are the same whoever receives it.
+    pub(crate) fn is_alike_for_all(&self) -> bool {
+        // An echo's are fewer to the source of what it echoes.
+        !matches!(self, Self::Echo(_))
+    }
+
     /// The generation in which it was said, when it means nothing in another.
     ///
     /// Proposals, certificates and segments have none: they name the generation of their signatures

@@ -316,7 +316,7 @@ impl<A: WireAlgorithm> Replica<A> {
             proposal: Arc::clone(&entry.proposal),
             from_outbox: u32::try_from(queued.min(ops.len())).expect("bounded by message_ops"),
         });
-        self.send_to_members(&Body::Proposal(Arc::clone(&entry.proposal)));
+        self.send_to_members(Body::Proposal(Arc::clone(&entry.proposal)));
         self.lock(entry, ops, self.turn.now + 1);
         self.own_echo(me);
         true

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::PacketError;
 use super::message::{Entry, Equivocation, Proposal};
-use super::packet::{Body, ChangeApproval, Packet, Segment};
+use super::packet::{ChangeApproval, Packet, Segment};
+use super::targeted::Targeted;
 use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, Digest};
 use crate::dot::Dot;
@@ -24,15 +25,15 @@ use crate::traits::WireAlgorithm;
 pub struct Step {
     /// 1. To be made durable, in this order.
     ///
-    /// Of all the orders between writing and sending this is the only safe one, but for
-    /// [proofs](Self::take_proofs). A packet that leaves before its lock is written may be
+    /// Of all the orders between writing and sending this is the only safe one, but for what is
+    /// [prompt](Self::take_prompt). A packet that leaves before its lock is written may be
     /// forgotten in a crash, and the replica then signs another message at the same dot.
     pub persist: Vec<Record>,
-    /// 2. To be sent, in any order, as unreliably as the network likes.
+    /// 2. To be sent, in any order, as unreliably as the network likes: a packet to each receiver.
     ///
     /// Each of them may be lost: whatever matters is said again on ticks. None of them is addressed
     /// to the replica itself.
-    pub send: Vec<Packet>,
+    pub send: Vec<Targeted>,
     /// 3. To be told to the application, in this order.
     ///
     /// After a crash these are not told again: an application that keeps its own state reads the
@@ -79,20 +80,26 @@ impl Step {
         self.refused.extend(later.refused);
     }
 
-    /// Takes out what may leave before the records are durable: certificates, as long as there is
-    /// nothing to be written but what certificates prove.
+    /// What is to be sent, as single packets.
+    pub fn packets(&self) -> impl Iterator<Item = Packet> + '_ {
+        self.send.iter().flat_map(Targeted::packets)
+    }
+
+    /// Takes out what may leave before the records are durable: what is
+    /// [impersonal](Body::is_impersonal), as long as there is nothing to be written but what
+    /// certificates prove.
     ///
-    /// Takes for granted that earlier steps are written, or [absorbed](Self::absorb) by this one. A
-    /// certificate says nothing of who sends it. Of the signatures in it ours may be one; its
-    /// lock is durable, or it would be among the records. After a crash in between, the lock makes
-    /// the replica gather the certificate again, or others show it.
+    /// Takes for granted that earlier steps are written, or [absorbed](Self::absorb) by this one.
+    /// Of the signatures in a proof ours may be one; what it signs is durable, or it would be among
+    /// the records. After a crash in between, the replica comes to the same proof again, or others
+    /// show it.
     #[must_use]
-    pub fn take_proofs(&mut self) -> Vec<Packet> {
+    pub fn take_prompt(&mut self) -> Vec<Targeted> {
         if !self.writes_proven_alone() {
             return Vec::new();
         }
-        let is_proof = |packet: &mut Packet| matches!(packet.body, Body::Certificate(_));
-        self.send.extract_if(.., is_proof).collect()
+        let is_prompt = |said: &mut Targeted| said.body.is_impersonal();
+        self.send.extract_if(.., is_prompt).collect()
     }
 
     /// Whether it can wait to be spent: nobody is told less safely, or later than at the next

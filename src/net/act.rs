@@ -52,7 +52,7 @@ impl<A: WireAlgorithm> Net<A> {
                 judgement = checks.effect(who, &effect);
             }
             match effect {
-                Effect::Send(packet) => packets.push(packet),
+                Effect::Send(said) => packets.extend(said.packets()),
                 Effect::Asked(change) => asked.push(change),
                 told => events.extend(event_of(who, told, &seated)),
             }

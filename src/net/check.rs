@@ -8,7 +8,7 @@ use super::violation::Violation;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{
-    Body, Delivery, Fault, Packet, PacketError, Record, Replica, Step,
+    Body, Delivery, Fault, PacketError, Record, Replica, Step,
 };
 use crate::dot::{Dot, Head, Seq};
 use crate::quorum::Generation;
@@ -122,7 +122,7 @@ impl<A: WireAlgorithm> Checks<A> {
     /// Called for each effect of a correct replica's step, in its order.
     pub(super) fn effect(&mut self, who: Actor, effect: &Effect) -> Result<(), Violation> {
         match effect {
-            Effect::Send(packet) => self.sent(who, packet),
+            Effect::Send(said) => self.sent(who, &said.body),
             Effect::Delivered(delivery) => self.delivery(who, delivery),
             Effect::Fault(fault) => self.fault(who, fault),
             Effect::Installed(_) | Effect::Asked(_) | Effect::Refused(_) => Ok(()),
@@ -171,12 +171,12 @@ impl<A: WireAlgorithm> Checks<A> {
     /// 3. One digest a dot and generation, across crashes too.
     ///
     /// Only statements of the sender itself are compared; what it sends on is another's.
-    fn sent(&mut self, from: Actor, packet: &Packet) -> Result<(), Violation> {
+    fn sent(&mut self, from: Actor, body: &Body) -> Result<(), Violation> {
         if self.tolerated && self.is_correct(&from) {
-            self.rules.said(from, &packet.body, &self.network)?;
+            self.rules.said(from, body, &self.network)?;
         }
         let twice = |dot| Violation::SignedTwice { who: from, dot };
-        match &packet.body {
+        match body {
             Body::Echo(echo) if echo.signer == from && self.is_correct(&from) => {
                 let said = echo.statement;
                 let key = (from, said.generation, said.dot);

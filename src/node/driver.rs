@@ -3,7 +3,7 @@
 //! writes, and not of operations. Signatures of packets that wait are checked together too.
 //!
 //! Two things do not wait for the write. A certificate leaves at once where nothing else is to be
-//! written ([`Step::take_proofs`]). And whoever waits for an operation of ours is told as soon as
+//! written ([`Step::take_prompt`]). And whoever waits for an operation of ours is told as soon as
 //! it is certified and delivered here and nothing unwritten is what that rests on: the correct ones
 //! of a quorum, and we, have its lock on record, so that it is delivered everywhere whatever
 //! becomes of us, and after a crash here too.
@@ -27,7 +27,7 @@ use super::wished::note;
 use super::{Asked, departed, open};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{
-    Fault, Packet, PacketError, Prechecked, ProposeError, Replica, Step,
+    Fault, Packet, PacketError, Prechecked, ProposeError, Replica, Step, Targeted,
 };
 use crate::dot::{Dot, Place};
 use crate::store::{Effect, Store, spend};
@@ -169,7 +169,7 @@ where
         let mut batch = Batch::new();
         batch.step = first;
         loop {
-            self.send_proofs(&mut batch);
+            self.send_prompt(&mut batch);
             let now = Instant::now();
             let held = match self.stalled {
                 None => batch.hold(now, self.gather.until()),
@@ -413,10 +413,10 @@ where
     // ---- outputs
 
     /// Before the write, which may be some time off.
-    fn send_proofs(&mut self, batch: &mut Batch) {
+    fn send_prompt(&mut self, batch: &mut Batch) {
         let (replica, journal) = (&self.replica, &mut self.journal);
-        for packet in batch.step.take_proofs() {
-            send(replica, &self.links, journal, &self.meter, packet);
+        for said in batch.step.take_prompt() {
+            send(replica, &self.links, journal, &self.meter, &said);
         }
     }
 
@@ -461,7 +461,7 @@ where
             journal.sees(replica, &effect);
             meter.sees(&effect);
             match effect {
-                Effect::Send(packet) => send(replica, links, journal, meter, packet),
+                Effect::Send(said) => send(replica, links, journal, meter, &said),
                 Effect::Delivered(delivery) => events.tell(Event::Delivered(delivery)),
                 Effect::Fault(fault) => events.tell(Event::Fault(fault)),
                 Effect::Installed(installed) => {
@@ -515,18 +515,24 @@ fn send<A: WireAlgorithm>(
     links: &Arc<Links>,
     journal: &mut Journal,
     meter: &Meter,
-    packet: Packet,
+    said: &Targeted,
 ) {
-    let Packet { from, to, body } = packet;
-    let body = match links.follows(&to) {
-        true => Some(body),
-        false => departed::fit(replica, &to, body),
-    };
-    if let Some(body) = body {
+    let mut for_all = None;
+    for Packet { from, to, body } in said.packets() {
+        let follows = links.follows(&to);
+        let fitting = match follows {
+            true => Some(body),
+            false => departed::fit(replica, &to, body),
+        };
+        let Some(body) = fitting else { continue };
         let packet = Packet { from, to, body };
         journal.sends(replica, &packet);
-        let kind = packet.body.kind();
-        if links.send(packet) {
+        let (mut alone, kind) = (None, packet.body.kind());
+        let frame = match follows && said.body.is_alike_for_all() {
+            true => &mut for_all,
+            false => &mut alone,
+        };
+        if links.send(&packet, frame) {
             meter::count(&mut meter.open().counts.sent, kind);
         } else {
             journal.loses(&to, kind);

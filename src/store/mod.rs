@@ -13,7 +13,7 @@ pub use durable::{DurableError, DurableStore};
 pub use memory::{CrashError, MemoryStore};
 
 use crate::deterministic_secure_broadcast::{
-    Delivery, Fault, Installed, Packet, PacketError, Record, Step,
+    Delivery, Fault, Installed, PacketError, Record, Step, Targeted,
 };
 use crate::membership::Change;
 
@@ -50,8 +50,8 @@ pub trait Store {
 /// What is left of a [`Step`] when its records are durable.
 #[derive(Debug)]
 pub enum Effect {
-    /// To be sent.
-    Send(Packet),
+    /// To be sent, a packet to each receiver.
+    Send(Targeted),
     /// To be told to the application.
     Delivered(Delivery),
     /// To be reported.
@@ -65,7 +65,7 @@ pub enum Effect {
 }
 
 /// Spends a step in the order that makes it safe: write, send, tell, report. What rests on no
-/// record of the step ([`Step::take_proofs`]) is sent before.
+/// record of the step ([`Step::take_prompt`]) is sent before.
 ///
 /// # Errors
 /// The store's, before anything else is sent; then the replica must be rebuilt from the store.
@@ -74,8 +74,8 @@ pub fn spend<S: Store>(
     store: &mut S,
     mut effect: impl FnMut(Effect),
 ) -> Result<(), S::Error> {
-    let proofs = step.take_proofs().into_iter();
-    proofs.map(Effect::Send).for_each(&mut effect);
+    let prompt = step.take_prompt().into_iter();
+    prompt.map(Effect::Send).for_each(&mut effect);
     if !step.persist.is_empty() {
         store.append(&step.persist)?;
     }

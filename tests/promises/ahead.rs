@@ -59,14 +59,14 @@ fn burst(replicas: &mut [Replica<Sum>], ops: u64) -> u32 {
     let mut wire = VecDeque::new();
     for _ in 0..ops {
         let step = replicas[0].propose(1).expect("valid");
-        wire.extend(step.send);
+        wire.extend(step.packets());
     }
     let copies = COPIES.get() - before;
     while let Some(packet) = wire.pop_front() {
         let to = |replica: &&mut Replica<Sum>| replica.actor() == packet.to;
         let replica = replicas.iter_mut().find(to).expect("a member");
         let step = replica.handle_packet(packet).expect("nobody lies");
-        wire.extend(step.send);
+        wire.extend(step.packets());
     }
     copies
 }

@@ -499,7 +499,7 @@ impl Hops {
             let to = hops.keys[index + 1].actor();
             let op = replicas[index].ahead().transfer(to, ALL);
             let step = replicas[index].propose(op).expect("the income came");
-            hops.pump(&mut replicas, step.send.into());
+            hops.pump(&mut replicas, step.packets().collect());
         }
         assert_eq!(hops.packets.len(), 6);
         hops
@@ -517,7 +517,7 @@ impl Hops {
                 .find(|replica| replica.actor() == packet.to)
             {
                 Some(replica) => {
-                    packets.extend(replica.handle_packet(packet).expect("in peace").send);
+                    packets.extend(replica.handle_packet(packet).expect("in peace").packets());
                 }
                 // Each holder of a quorum tells of it; once is enough.
                 None if self.packets.iter().any(|kept| kept.body == packet.body) => {}

@@ -392,7 +392,7 @@ impl Explorer {
                     wrong.get_or_insert(fault);
                 }
             }
-            for packet in step.send {
+            for packet in step.packets() {
                 for fact in self.facts_in(chair, packet.body) {
                     let fact = self.fact(fact);
                     said[fact / 64] |= 1 << (fact % 64);

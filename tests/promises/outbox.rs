@@ -203,7 +203,7 @@ fn what_is_proposed_while_a_generation_ends_leaves_in_the_next_even_after_a_cras
         assert_eq!(proposals(&table.take_wire(), me), 0);
     }
     let (twin, step) = table.rebuild(SOURCE);
-    assert_eq!(proposals(&step.send, me), 0);
+    assert_eq!(proposals(&step.packets().collect::<Vec<_>>(), me), 0);
     assert!(twin.is_pending());
     let mut sent = Vec::new();
     for _ in 0..40 {
@@ -220,7 +220,7 @@ fn what_is_proposed_while_a_generation_ends_leaves_in_the_next_even_after_a_cras
     let began = records.position(|record| matches!(record, Record::Installed(_)));
     table.records[SOURCE].truncate(began.expect("a generation") + 1);
     let (_, step) = table.rebuild(SOURCE);
-    assert_eq!(proposals(&step.send, me), 3);
+    assert_eq!(proposals(&step.packets().collect::<Vec<_>>(), me), 3);
     let locked = |record: &Record| matches!(record, Record::Locked { from_outbox: 1, .. });
     assert_eq!(
         step.persist.iter().filter(|record| locked(record)).count(),
@@ -252,7 +252,7 @@ fn what_waits_when_its_source_is_out_stays_and_is_not_sent() {
     assert_eq!(proposals(&sent, me), 0);
     let (twin, step) = table.rebuild(SOURCE);
     assert!(twin.is_pending());
-    assert_eq!(proposals(&step.send, me), 0);
+    assert_eq!(proposals(&step.packets().collect::<Vec<_>>(), me), 0);
 }
 
 #[test]

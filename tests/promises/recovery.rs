@@ -253,14 +253,14 @@ fn every_prefix_of_a_member_s_records_rebuilds_it_and_contradicts_nothing_that_i
             if prefix == all.len() {
                 said.iter().for_each(|p| word.hear(me, &network, p));
             }
-            step.send.iter().for_each(|p| word.hear(me, &network, p));
+            step.packets().for_each(|p| word.hear(me, &network, &p));
             for packet in said.iter().filter(|packet| packet.to == me) {
                 if let Ok(step) = replica.handle_packet(packet.clone()) {
-                    step.send.iter().for_each(|p| word.hear(me, &network, p));
+                    step.packets().for_each(|p| word.hear(me, &network, &p));
                 }
             }
             let step = replica.tick();
-            step.send.iter().for_each(|p| word.hear(me, &network, p));
+            step.packets().for_each(|p| word.hear(me, &network, &p));
             // Rebuilt once more, it is where it was after its first step.
             table.records[seat] = written;
             let (again, _) = table.rebuild(seat);

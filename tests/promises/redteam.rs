@@ -194,7 +194,7 @@ fn a_source_that_leaves_with_an_operation_in_flight_and_returns_puts_no_other_in
     let _ = table.give(table.actor(0), out, Body::Proposal(Arc::clone(&kept)));
     assert_none_is_silenced(&table.replicas);
     let step = table.replicas[out].ask_to_join();
-    let entry = step.send.iter().find_map(|packet| match packet.body {
+    let entry = step.packets().find_map(|packet| match packet.body {
         Body::Enter(entry) => Some(entry),
         _ => None,
     });

@@ -124,7 +124,7 @@ impl Story {
             to: self.follower.actor(),
             body,
         };
-        Ok(self.follower.handle_packet(packet)?.send)
+        Ok(self.follower.handle_packet(packet)?.packets().collect())
     }
 
     fn part(&self, part: SnapshotPart) -> Body {
@@ -205,12 +205,8 @@ fn who_was_not_asked_for_a_part_and_shows_one_is_asked_for_none() {
             to: story.follower.actor(),
             body: story.part(chunk(&state, 0)),
         };
-        let sent = story
-            .follower
-            .handle_packet(packet)
-            .expect("a good part")
-            .send;
-        assert_eq!(asked(&sent), []);
+        let step = story.follower.handle_packet(packet).expect("a good part");
+        assert_eq!(asked(&step.packets().collect::<Vec<_>>()), []);
     }
     let body = story.part(chunk(&state, 1));
     let sent = story.hear(1, body).expect("a good part");

@@ -1,7 +1,11 @@
 //! What may be sent and counted on before it is written, and what comes of it when it never is.
 
 use crate::common::Table;
-use bft_crdts::deterministic_secure_broadcast::{Packet, Step};
+use bft_crdts::actor::Signed;
+use bft_crdts::codec::Digest;
+use bft_crdts::deterministic_secure_broadcast::{
+    Body, Packet, PullRequest, Record, Step, Summary, Target, Targeted,
+};
 use bft_crdts::dot::{Dot, Seq};
 
 const SOURCE: usize = 0;
@@ -35,10 +39,11 @@ fn has_it(table: &Table, seat: usize) -> bool {
     told == [Dot { source, seq }] && table.replicas[seat].algorithm().contains(&MEMBER)
 }
 
-fn are_certificates(packets: &[Packet]) -> bool {
+fn certificates(said: &[Targeted]) -> Vec<Packet> {
+    let packets = said.iter().flat_map(Targeted::packets);
     packets
-        .iter()
-        .all(|packet| packet.body.kind() == "certificate")
+        .filter(|packet| packet.body.kind() == "certificate")
+        .collect()
 }
 
 #[test]
@@ -46,26 +51,89 @@ fn certificates_leave_before_a_delivery_is_written_and_nothing_leaves_before_a_l
     let mut table = Table::of(4);
     let op = table.replicas[SOURCE].ahead().add(MEMBER);
     let mut proposed = table.replicas[SOURCE].propose(op).expect("valid");
-    assert!(proposed.take_proofs().is_empty() && !proposed.may_wait());
-    let proposal = proposed.send[0].clone();
+    assert!(proposed.take_prompt().is_empty() && !proposed.may_wait());
+    let proposal = proposed.packets().next().expect("it is sent");
     let seat = table.seat_of(&proposal.to).expect("a member");
     let echoed = table.replicas[seat].handle_packet(proposal);
     let mut echoed = echoed.expect("a proposal");
-    assert!(echoed.take_proofs().is_empty() && !echoed.may_wait());
+    assert!(echoed.take_prompt().is_empty() && !echoed.may_wait());
     assert_eq!(echoed.send.len(), 1);
 
     let mut table = Table::of(4);
     let mut step = certified(&mut table);
     assert!(!step.may_wait(), "others wait for the certificates");
-    let proofs = step.take_proofs();
-    assert!(proofs.len() == 3 && are_certificates(&proofs));
+    let proofs = step.take_prompt();
+    assert_eq!(certificates(&proofs).len(), 3);
     assert!(step.may_wait());
     assert!(!step.persist.is_empty() && step.delivered.len() == 1);
     // With a lock beside it, nothing leaves: the certificate may be of that.
     step.send.extend(proofs);
     step.persist.extend(proposed.persist);
-    assert!(step.take_proofs().is_empty() && !step.may_wait());
-    assert_eq!(step.send.len(), 3);
+    assert!(step.take_prompt().is_empty() && !step.may_wait());
+    assert_eq!(step.packets().count(), 3);
+}
+
+/// A summary says how far its signer is, and none that is signed may be forgotten.
+#[test]
+fn what_says_nothing_in_its_senders_name_waits_for_no_delivery_and_a_summary_does() {
+    let table = Table::of(4);
+    let (from, to) = (table.actor(0), table.actor(1));
+    let summary = Summary {
+        generation: Default::default(),
+        frontier: [].into(),
+        convicted: [].into(),
+    };
+    let summary = table.keys[0]
+        .sign(&table.genesis.network(), summary)
+        .into_claim();
+    let summary: std::sync::Arc<Signed<Summary>> = summary.into();
+    let (generation, chunk) = (Default::default(), None);
+    let question = PullRequest {
+        summary: Some(summary.clone()),
+        known: generation,
+        held: [].into(),
+    };
+    let bodies = [
+        Body::PullRequest(question),
+        Body::FetchSnapshot { generation, chunk },
+        Body::Announce(summary),
+        Body::Recall(Digest::from_bytes([1; 32])),
+    ];
+    let target = Target::One(to);
+    let said = bodies.map(|body| Targeted {
+        from,
+        target: target.clone(),
+        body,
+    });
+    let (source, seq) = (to, Seq::new(1));
+    let mut step = Step {
+        persist: vec![Record::Delivered(Dot { source, seq })],
+        send: said.to_vec(),
+        ..Step::default()
+    };
+    let prompt = step.take_prompt();
+    let kinds = |said: &[Targeted]| said.iter().map(|it| it.body.kind()).collect::<Vec<_>>();
+    assert_eq!(kinds(&prompt), ["fetch", "recall"]);
+    assert_eq!(kinds(&step.send), ["request", "announce"]);
+    step.persist.push(Record::Silenced);
+    step.send = prompt;
+    assert!(
+        step.take_prompt().is_empty(),
+        "what binds us is written first"
+    );
+}
+
+/// What goes to all is said to those who had a seat when it was said, and not to oneself.
+#[test]
+fn what_goes_to_all_members_is_there_once_and_a_packet_for_each_of_the_others() {
+    let mut table = Table::of(4);
+    let op = table.replicas[SOURCE].ahead().add(MEMBER);
+    let step = table.replicas[SOURCE].propose(op).expect("valid");
+    assert_eq!(step.send.len(), 1);
+    let receivers: Vec<_> = step.packets().map(|packet| packet.to).collect();
+    let others: Vec<_> = (0..4).filter(|seat| *seat != SOURCE).collect();
+    let others: Vec<_> = others.iter().map(|seat| table.actor(*seat)).collect();
+    assert_eq!(receivers, others);
 }
 
 /// Its own lock is all that it takes, and is written with the delivery.
@@ -75,16 +143,18 @@ fn alone_a_member_counts_on_nothing_that_is_not_written() {
     let op = table.replicas[SOURCE].ahead().add(MEMBER);
     let mut step = table.replicas[SOURCE].propose(op).expect("valid");
     assert_eq!(step.delivered.len(), 1);
-    assert!(step.take_proofs().is_empty() && !step.may_wait());
+    assert!(step.take_prompt().is_empty() && !step.may_wait());
 }
 
 #[test]
 fn a_source_that_crashes_before_its_delivery_is_written_makes_it_again() {
     for shown in 0..=3 {
         let mut table = Table::of(4);
-        let proofs = certified(&mut table).take_proofs();
+        let proofs = certified(&mut table).take_prompt();
         table.wire.clear();
-        table.wire.extend(proofs.into_iter().take(shown));
+        table
+            .wire
+            .extend(certificates(&proofs).into_iter().take(shown));
         table.restart(SOURCE);
         assert!(table.delivered[SOURCE].is_empty());
         assert!(table.replicas[SOURCE].is_pending());

@@ -146,9 +146,9 @@ impl Office {
     }
 
     fn take(&mut self, seat: usize, step: Step) {
+        self.wire.extend(step.packets());
         self.records[seat].extend(step.persist);
         self.faults[seat].extend(step.faults);
-        self.wire.extend(step.send);
     }
 
     /// Ends a member, and starts the new version on its store.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bft_crdts::Actor;
 use bft_crdts::actor::{Signed, Statement};
-use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Packet};
+use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Packet, Step};
 use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::membership::{Approval, ChangeKey, Entry};
 use bft_crdts::net::{
@@ -179,7 +179,8 @@ impl Adversary<Set> for Prober {
         let renewal = hand
             .half_mut()
             .approve(bft_crdts::membership::Change::Renew);
-        let packets = [step.send, mine.send, renewal.expect("a member").send].concat();
+        let steps = [step, mine, renewal.expect("a member")];
+        let packets: Vec<_> = steps.iter().flat_map(Step::packets).collect();
         assert!(packets.len() > 6);
         packets.iter().for_each(|packet| names_only(&me, packet));
         let message = hand.sign_message(Seq::new(1), digest, vec![]);

@@ -217,7 +217,7 @@ impl<'a, A: WireAlgorithm> Hand<'a, A> {
             Input::Tick(_) => Some(self.half.tick()),
             Input::Op(op) => self.half.propose(op).ok(),
         };
-        step.map_or_else(Vec::new, |step| step.send)
+        step.map_or_else(Vec::new, |step| step.packets().collect())
     }
 
     /// What was said through the hand since it was last asked.

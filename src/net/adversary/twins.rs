@@ -75,7 +75,7 @@ impl<A: WireAlgorithm> Twins<A> {
                 .second_half
                 .get_or_insert_with(|| Box::new(hand.another_half())),
         };
-        let packets = input(replica).map_or_else(Vec::new, |step| step.send);
+        let packets = input(replica).map_or_else(Vec::new, |step| step.packets().collect());
         for packet in packets {
             if self.friend_of(hand, &packet.to) == half {
                 if half == Half::Second {

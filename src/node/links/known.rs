@@ -225,16 +225,16 @@ mod tests {
             ..Roster::default()
         });
         for stranger in (10..90).map(actor) {
-            links.send(packet(stranger));
+            links.send(&packet(stranger), &mut None);
             links.learn(stranger, Word::Of(known[0]), somewhere());
         }
         assert_eq!(links.lock().known.len(), 0);
         assert_eq!(links.traffic().dropped, 80);
         links.learn(known[0], Word::Own, somewhere());
-        links.send(packet(known[1]));
+        links.send(&packet(known[1]), &mut None);
         assert_eq!(links.lock().known.len(), 2);
         links.close().await;
-        links.send(packet(known[2]));
+        links.send(&packet(known[2]), &mut None);
         links.learn(known[2], Word::Operator, somewhere());
         assert_eq!(links.lock().known.len(), 0);
     }

@@ -34,7 +34,7 @@ use super::tls;
 use super::traffic::{Counters, Traffic, add, count};
 use super::transport::{Close, HANDSHAKE, dialling, is_live, transport};
 use crate::actor::{Actor, SigningActor};
-use crate::codec::{Limits, NetworkId};
+use crate::codec::{Bytes, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Packet};
 
 /// Bytes that are kept of what comes before a handshake is looked at.
@@ -237,7 +237,9 @@ impl Links {
     /// Dropped are packets to those that we do not know and have no link with, and those to an
     /// actor for which more than a frame's bytes wait already: so a member that does not read costs
     /// us two frames of memory. What was dropped the replica says again on a tick.
-    pub(super) fn send(self: &Arc<Self>, packet: Packet) -> bool {
+    ///
+    /// `frame` is of the same packet to another receiver, if it was made before, or is made here.
+    pub(super) fn send(self: &Arc<Self>, packet: &Packet, frame: &mut Option<Bytes>) -> bool {
         let to = packet.to;
         let mut peers = self.lock();
         let known = peers.known.contains_key(&to) || self.knows(&to);
@@ -254,7 +256,7 @@ impl Links {
             Body::Recollection(_) => true,
             _ => false,
         };
-        let bytes = frame::of(&packet);
+        let bytes = frame.get_or_insert_with(|| frame::of(packet)).clone();
         let outgoing = match both {
             true => Outgoing::Everywhere(bytes),
             false => Outgoing::Frame(bytes),

@@ -170,14 +170,14 @@ impl Early {
     }
 
     fn carry(&mut self, steps: Vec<Step>) {
-        let mut wire: VecDeque<_> = steps.into_iter().flat_map(|step| step.send).collect();
+        let mut wire: VecDeque<_> = steps.iter().flat_map(Step::packets).collect();
         while let Some(packet) = wire.pop_front() {
             let own = matches!(&packet.body, Body::Echo(echo) if echo.statement.dot == self.message.message.dot());
             self.echoed |= own;
             let mut replicas = self.replicas.iter_mut();
             let to = replicas.find(|replica| replica.actor() == packet.to);
             let step = to.expect("a member").handle_packet(packet);
-            wire.extend(step.into_iter().flat_map(|step| step.send));
+            wire.extend(step.iter().flat_map(Step::packets));
         }
     }
 

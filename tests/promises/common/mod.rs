@@ -174,8 +174,8 @@ impl Table {
     }
 
     pub(crate) fn spend(&mut self, seat: usize, step: Step) {
+        self.wire.extend(step.packets());
         self.records[seat].extend(step.persist);
-        self.wire.extend(step.send);
         let delivered = step.delivered.iter().map(|d| (d.dot(), d.digest()));
         self.delivered[seat].extend(delivered);
         self.faults[seat].extend(step.faults);
