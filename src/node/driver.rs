@@ -23,11 +23,12 @@ use super::gather::Gather;
 use super::journal::Journal;
 use super::links::{Arrival, Links};
 use super::meter::{self, Meter};
+use super::post::send;
 use super::wished::note;
-use super::{Asked, departed, open};
+use super::{Asked, open};
 use crate::actor::Actor;
 use crate::deterministic_secure_broadcast::{
-    Fault, Packet, PacketError, Prechecked, ProposeError, Replica, Step, Targeted,
+    Fault, PacketError, Prechecked, ProposeError, Replica, Step,
 };
 use crate::dot::{Dot, Place};
 use crate::store::{Effect, Store, spend};
@@ -502,40 +503,6 @@ where
         }
         for waiting in self.waiting.drain(..).flatten() {
             let _ = waiting.send(Err(NotDelivered::Stopped { durable }));
-        }
-    }
-}
-
-/// Sends a packet; to whom does not follow us, what it is to have of it.
-///
-/// The replica answers whoever asks; here it is decided how much of it a former member gets. A
-/// packet for which there is no room is lost, and said again on a tick.
-fn send<A: WireAlgorithm>(
-    replica: &Replica<A>,
-    links: &Arc<Links>,
-    journal: &mut Journal,
-    meter: &Meter,
-    said: &Targeted,
-) {
-    let mut for_all = None;
-    for Packet { from, to, body } in said.packets() {
-        let follows = links.follows(&to);
-        let fitting = match follows {
-            true => Some(body),
-            false => departed::fit(replica, &to, body),
-        };
-        let Some(body) = fitting else { continue };
-        let packet = Packet { from, to, body };
-        journal.sends(replica, &packet);
-        let (mut alone, kind) = (None, packet.body.kind());
-        let frame = match follows && said.body.is_alike_for_all() {
-            true => &mut for_all,
-            false => &mut alone,
-        };
-        if links.send(&packet, frame) {
-            meter::count(&mut meter.open().counts.sent, kind);
-        } else {
-            journal.loses(&to, kind);
         }
     }
 }

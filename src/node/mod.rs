@@ -47,6 +47,7 @@ mod link;
 mod links;
 mod listener;
 mod meter;
+mod post;
 mod roster;
 mod speaker;
 mod status;

@@ -257,6 +257,7 @@ impl Links {
             _ => false,
         };
         let bytes = frame.get_or_insert_with(|| frame::of(packet)).clone();
+        debug_assert_eq!(bytes, frame::of(packet), "it says the same to both");
         let outgoing = match both {
             true => Outgoing::Everywhere(bytes),
             false => Outgoing::Frame(bytes),

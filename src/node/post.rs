@@ -1,0 +1,45 @@
+//! What the replica says, on its way to the links: a packet for each receiver, encoded once where it
+//! says the same to all.
+
+use std::sync::Arc;
+
+use super::departed;
+use super::journal::Journal;
+use super::links::Links;
+use super::meter::{self, Meter};
+use crate::deterministic_secure_broadcast::{Packet, Replica, Targeted};
+use crate::traits::WireAlgorithm;
+
+/// Sends a body to its receivers; to whom does not follow us, what it is to have of it.
+///
+/// The replica answers whoever asks; here it is decided how much of it a former member gets. A
+/// packet for which there is no room is lost, and said again on a tick.
+pub(super) fn send<A: WireAlgorithm>(
+    replica: &Replica<A>,
+    links: &Arc<Links>,
+    journal: &mut Journal,
+    meter: &Meter,
+    said: &Targeted,
+) {
+    let mut for_all = None;
+    for Packet { from, to, body } in said.packets() {
+        let follows = links.follows(&to);
+        let fitting = match follows {
+            true => Some(body),
+            false => departed::fit(replica, &to, body),
+        };
+        let Some(body) = fitting else { continue };
+        let packet = Packet { from, to, body };
+        journal.sends(replica, &packet);
+        let (mut alone, kind) = (None, packet.body.kind());
+        let frame = match follows && said.body.is_alike_for_all() {
+            true => &mut for_all,
+            false => &mut alone,
+        };
+        if links.send(&packet, frame) {
+            meter::count(&mut meter.open().counts.sent, kind);
+        } else {
+            journal.loses(&to, kind);
+        }
+    }
+}
