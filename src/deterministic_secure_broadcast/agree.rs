@@ -16,11 +16,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Replica;
-use super::closing::{Candidate, Decided};
 use super::error::PacketError;
 use super::message::{Echo, Equivocation};
 use super::packet::{Body, FetchPayloads};
 use super::step::Record;
+use super::transition::{Candidate, Decided};
 use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::dot::{Dot, Frontier, Head};
@@ -38,19 +38,19 @@ impl<A: WireAlgorithm> Replica<A> {
     /// itself. Where they are not of our key no part is taken, which is logged, and the replica
     /// follows what others decide.
     pub(super) fn open_agreement(&mut self) {
-        if self.closing.agreement.is_some() {
+        if self.transition.agreement.is_some() {
             return;
         }
         if !self.signer.may_sign() {
             return;
         }
         let me = self.actor();
-        let records = std::mem::take(&mut self.closing.agreement_records);
+        let records = std::mem::take(&mut self.transition.agreement_records);
         let opened = Agreement::open(&self.history.boundary, me, Timeouts::default(), records);
         match opened {
             Ok(mut agreement) => {
                 let output = agreement.start(&self.signer);
-                self.closing.agreement = Some(agreement);
+                self.transition.agreement = Some(agreement);
                 self.drive(output, None);
             }
             Err(error) => tracing::error!(me = ?self.actor(), %error, "no part in the agreement"),
@@ -71,7 +71,7 @@ impl<A: WireAlgorithm> Replica<A> {
         message: &AgreementMessage,
         value: Option<Arc<GenerationProposal>>,
     ) -> Result<(), PacketError> {
-        let Some(agreement) = &mut self.closing.agreement else {
+        let Some(agreement) = &mut self.transition.agreement else {
             // Not frozen yet: the reports that are on their way bring the reason, and this is said
             // again.
             return Ok(());
@@ -87,7 +87,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Lets time pass in the agreement: its timeouts are in ticks, so that only how soon it ends
     /// depends on time, and never what it decides.
     pub(super) fn tick_agreement(&mut self) {
-        if let Some(agreement) = &mut self.closing.agreement {
+        if let Some(agreement) = &mut self.transition.agreement {
             let output = agreement.tick(&self.signer);
             self.drive(output, None);
         }
@@ -121,17 +121,17 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             for digest in output.validate {
                 if let Some(good) = self.opinion(digest)
-                    && let Some(agreement) = &mut self.closing.agreement
+                    && let Some(agreement) = &mut self.transition.agreement
                 {
                     outputs.push_back(agreement.validated(digest, good, &self.signer));
                 }
             }
             if let Some(decision) = output.decided {
-                self.closing.decided = Some(Decided::by(decision));
+                self.transition.decided = Some(Decided::by(decision));
                 self.conclude();
             }
         }
-        self.closing.forget_values();
+        self.transition.forget_values();
     }
 
     /// Makes durable what we say in the agreement; the value that it names first.
@@ -148,7 +148,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on
     /// it must find both, even after all members have crashed at once.
     fn make_durable(&mut self, digest: Digest) {
-        let mut values = self.closing.values.iter_mut();
+        let mut values = self.transition.values.iter_mut();
         let held = values.find(|held| held.digest == digest);
         let candidate = held.expect("a value that is named is held");
         if std::mem::replace(&mut candidate.durable, true) {
@@ -174,7 +174,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 VoteKind::Proposal { value, .. } => Some(value),
                 _ => None,
             });
-        let candidate = proposed.and_then(|digest| self.closing.candidate(&digest));
+        let candidate = proposed.and_then(|digest| self.transition.candidate(&digest));
         Body::Agreement {
             generation: self.generation(),
             value: candidate.map(|candidate| Arc::clone(&candidate.value)),
@@ -189,11 +189,11 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn take_value(&mut self, value: Arc<GenerationProposal>) {
         let digest = value.digest(&self.history.network);
         let asked = self
-            .closing
+            .transition
             .agreement
             .as_ref()
             .map(Agreement::awaiting_validation);
-        let decided = self.closing.decided.as_ref().map(Decided::value);
+        let decided = self.transition.decided.as_ref().map(Decided::value);
         if asked.is_some_and(|asked| asked.contains(&digest)) || decided == Some(digest) {
             self.hold_value(value, digest, false);
         }
@@ -208,9 +208,9 @@ impl<A: WireAlgorithm> Replica<A> {
         digest: Digest,
         durable: bool,
     ) {
-        if self.closing.candidate(&digest).is_none() {
+        if self.transition.candidate(&digest).is_none() {
             let check = value.check(&self.history.boundary).map(Box::new);
-            self.closing.values.push(Candidate {
+            self.transition.values.push(Candidate {
                 digest,
                 value,
                 check,
@@ -225,7 +225,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The order is that of cost: shape, lanes, messages, state, verdicts. `Some(false)` is final;
     /// `None` is asked again as things arrive and at each tick.
     fn opinion(&mut self, digest: Digest) -> Option<bool> {
-        let Some(candidate) = self.closing.candidate(&digest) else {
+        let Some(candidate) = self.transition.candidate(&digest) else {
             self.want_value(digest);
             return None;
         };
@@ -306,7 +306,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Called at the end of each input. It costs little as long as no agreement is open and no
     /// generation waits to be installed.
     pub(super) fn pursue(&mut self) {
-        if self.closing.agreement.is_some() {
+        if self.transition.agreement.is_some() {
             self.offer();
             self.answer_questions();
             self.conclude();
@@ -317,15 +317,15 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Gives the agreement an opinion on each value that it awaits one on, as far as all that a
     /// value rests on has arrived.
     fn answer_questions(&mut self) {
-        let Some(agreement) = &self.closing.agreement else {
+        let Some(agreement) = &self.transition.agreement else {
             return;
         };
         for digest in agreement.awaiting_validation() {
-            if self.closing.candidate(&digest).is_none() {
+            if self.transition.candidate(&digest).is_none() {
                 continue;
             }
             if let Some(good) = self.opinion(digest)
-                && let Some(agreement) = &mut self.closing.agreement
+                && let Some(agreement) = &mut self.transition.agreement
             {
                 let output = agreement.validated(digest, good, &self.signer);
                 self.drive(output, None);
@@ -339,7 +339,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// boundary are here: whoever offers a value has to serve what it carries on. Each round of the
     /// loop leaves out at least one more report, and it ends when too few are left.
     fn offer(&mut self) {
-        let agreement = self.closing.agreement.as_ref();
+        let agreement = self.transition.agreement.as_ref();
         if !agreement.is_some_and(Agreement::awaits_offer) {
             return;
         }
@@ -377,13 +377,13 @@ impl<A: WireAlgorithm> Replica<A> {
     /// A correct member's report is never among them while no more than `f` lie: what it is locked
     /// on [passes](Self::is_founded).
     fn set_aside(&mut self, bad: &BTreeSet<(Dot, Digest)>) -> bool {
-        let reports = self.closing.reports.held.values();
+        let reports = self.transition.reports.held.values();
         let locked =
             reports.filter(|report| locks(&report.statement).any(|lock| bad.contains(&lock)));
         let locked: Vec<_> = locked.map(|report| report.signer).collect();
-        let before = self.closing.reports.unfounded.len();
-        self.closing.reports.unfounded.extend(locked);
-        self.closing.reports.unfounded.len() > before
+        let before = self.transition.reports.unfounded.len();
+        self.transition.reports.unfounded.extend(locked);
+        self.transition.reports.unfounded.len() > before
     }
 
     /// Every report that we can back, as many as fit, if they are a quorum.
@@ -391,11 +391,11 @@ impl<A: WireAlgorithm> Replica<A> {
     /// `None` as long as fewer than a quorum can be backed.
     fn backed_draft(&mut self) -> Option<GenerationDraft> {
         let reports: Vec<_> = self
-            .closing
+            .transition
             .reports
             .held
             .values()
-            .filter(|r| !self.closing.reports.unfounded.contains(&r.signer))
+            .filter(|r| !self.transition.reports.unfounded.contains(&r.signer))
             .cloned()
             .collect();
         let backed: Vec<_> = reports
@@ -407,7 +407,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         let draft = GenerationDraft::gather(
             &self.history.boundary,
-            self.closing.changes.values(),
+            self.transition.changes.values(),
             &backed,
         );
         (draft.reports.len() >= self.history.committee.quorum()).then_some(draft)
@@ -420,10 +420,10 @@ impl<A: WireAlgorithm> Replica<A> {
         let digest = value.digest(&self.history.network);
         self.hold_value(value, digest, false);
         let good = self
-            .closing
+            .transition
             .candidate(&digest)
             .is_some_and(|c| c.check.is_ok());
-        if let Some(agreement) = self.closing.agreement.as_mut().filter(|_| good) {
+        if let Some(agreement) = self.transition.agreement.as_mut().filter(|_| good) {
             let output = agreement.offer(digest, &self.signer);
             self.drive(output, None);
         }
@@ -484,10 +484,10 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Called after each input as long as a decision waits for its value. A generation that came by
     /// another way meanwhile is not founded a second time.
     fn conclude(&mut self) {
-        let Some(mut decided) = self.closing.decided.take() else {
+        let Some(mut decided) = self.transition.decided.take() else {
             return;
         };
-        if let Some(candidate) = self.closing.candidate(&decided.value()) {
+        if let Some(candidate) = self.transition.candidate(&decided.value()) {
             if let (true, Ok(checked)) = (self.history.pending.is_empty(), &candidate.check) {
                 let value = Arc::clone(&candidate.value);
                 let proof = Arc::new(GenerationProof::of(value, &decided.certificate));
@@ -499,7 +499,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if decided.is_due(self.turn.now) {
             self.want_value(decided.value());
         }
-        self.closing.decided = Some(decided);
+        self.transition.decided = Some(decided);
     }
 
     /// Convicts who contradicted itself in the agreement, unless it is convicted.

@@ -13,184 +13,39 @@
 //! boundary covers, adopts or seals it whoever delivers it and when. And it is needed: a member
 //! that is far behind could not catch up otherwise, and the change might want its vote.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Replica;
-use super::backoff::Backoff;
 use super::error::{ApproveError, PacketError};
 use super::lane::Slot;
 use super::message::Equivocation;
 use super::packet::{Body, ChangeApproval};
-use super::payloads::Payloads;
 use super::step::{Record, Step};
-use crate::actor::{Actor, Signed, Verified};
-use crate::codec::Digest;
-use crate::dot::{Dot, Frontier};
+use crate::actor::{Actor, Signed};
+use crate::dot::Dot;
 use crate::membership::{
-    self, Agreement, Approval, Approvals, CHANGES, CertifiedChange, Change, ChangeCertificate,
-    ChangeKey, CheckedProposal, GenerationProposal, GenerationProposalError, Mark, Report, Vote,
-    VoteKind,
+    self, Approval, CertifiedChange, Change, ChangeCertificate, ChangeKey, Mark, Report,
 };
-use crate::quorum::{Generation, QuorumCertificate};
-use crate::snapshot::Snapshot;
+use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
-
-/// All that belongs to the end of one generation.
-///
-/// Made anew with each generation; nothing of it is carried on but what the boundary imposes. It is
-/// bounded by the members: one report a seat, at most eight approvals of newcomers a seat, the
-/// agreement's eight values, and one message for each lane that any of these names.
-#[derive(Debug)]
-pub(super) struct Closing {
-    /// Those of all members, ours among them.
-    pub(super) approvals: Approvals,
-    /// When our approvals are said again, as long as no quorum has frozen us.
-    approve: Backoff,
-    /// Certified changes: any freezes us.
-    pub(super) changes: BTreeMap<ChangeKey, CertifiedChange>,
-    pub(super) reports: Reports,
-    /// `None` until we freeze, and where we may not sign.
-    pub(super) agreement: Option<Agreement>,
-    /// What the agreement said before a crash.
-    ///
-    /// Taken out when the agreement opens. As long as a start is in doubt they say what our key is
-    /// known to have voted.
-    pub(super) agreement_records: Vec<membership::Record>,
-    /// The values that the agreement [names](Agreement::names).
-    pub(super) values: Vec<Candidate>,
-    pub(super) payloads: Payloads,
-    /// Kept until the value that it names is here; then the next generation is founded.
-    pub(super) decided: Option<Decided>,
-    /// The snapshot that was made last, and where.
-    ///
-    /// One at most: a second frontier takes its place.
-    pub(super) snapshot: Option<(Frontier, Snapshot)>,
-}
-
-/// The reports of this generation.
-#[derive(Debug)]
-pub(super) struct Reports {
-    /// `None` until we freeze; from then on it never changes. It is repeated as it was signed, also
-    /// after a restart.
-    pub(super) own: Option<Arc<Signed<Report>>>,
-    /// The first good one of each member, ours included; a second one of the same member is not
-    /// looked at.
-    pub(super) held: BTreeMap<Actor, Verified<Report>>,
-    /// Members whose reports we do not offer: they are locked on what no correct member can have
-    /// echoed.
-    pub(super) unfounded: BTreeSet<Actor>,
-    /// When ours is said again, while this generation lasts.
-    repeat: Backoff,
-}
-
-/// What the agreement decided.
-#[derive(Debug)]
-pub(super) struct Decided {
-    pub(super) certificate: QuorumCertificate<Vote>,
-    /// When its value was last asked for.
-    ///
-    /// In ticks since the start.
-    asked: Option<u64>,
-}
-
-impl Decided {
-    pub(super) fn by(certificate: QuorumCertificate<Vote>) -> Self {
-        Self {
-            certificate,
-            asked: None,
-        }
-    }
-
-    /// What was decided.
-    ///
-    /// Of an agreement's decision alone: others of its statements name no value.
-    pub(super) fn value(&self) -> Digest {
-        match self.certificate.statement.kind {
-            VoteKind::Precommit(Some(value)) => value,
-            _ => unreachable!("a decision names a value"),
-        }
-    }
-
-    /// Whether the value is to be asked for: once a tick, not at each input, or those who all lack
-    /// it would answer each other's questions with more of them.
-    pub(super) fn is_due(&mut self, now: u64) -> bool {
-        self.asked.replace(now) != Some(now)
-    }
-}
-
-/// A value with what its check said.
-#[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) digest: Digest,
-    pub(super) value: Arc<GenerationProposal>,
-    /// It is a fact of the value and the last boundary, so that it is found once.
-    pub(super) check: Result<Box<CheckedProposal>, GenerationProposalError>,
-    /// Whether it is on record, with the messages that it adopts.
-    pub(super) durable: bool,
-}
-
-impl Closing {
-    pub(super) fn new(now: u64) -> Self {
-        Self {
-            approvals: Approvals::default(),
-            approve: Backoff::starting(now + 1),
-            changes: BTreeMap::new(),
-            reports: Reports {
-                own: None,
-                held: BTreeMap::new(),
-                unfounded: BTreeSet::new(),
-                repeat: Backoff::starting(now + 1),
-            },
-            agreement: None,
-            agreement_records: Vec::new(),
-            values: Vec::new(),
-            payloads: Payloads::new(now),
-            decided: None,
-            snapshot: None,
-        }
-    }
-
-    pub(super) fn candidate(&self, digest: &Digest) -> Option<&Candidate> {
-        self.values.iter().find(|held| held.digest == *digest)
-    }
-
-    /// Lets go of the values that do not count any more. None that does is ever let go, however
-    /// many others are shown.
-    ///
-    /// Called after each output of the agreement, when the set of values that it names may have
-    /// changed.
-    pub(super) fn forget_values(&mut self) {
-        let Some(agreement) = &self.agreement else {
-            return;
-        };
-        let named = agreement.names();
-        self.values.retain(|held| named.contains(&held.digest));
-    }
-
-    /// The changes that we hold, as many as a value carries.
-    fn change_certificates(&self) -> Vec<ChangeCertificate> {
-        let changes = self.changes.values().map(CertifiedChange::claim);
-        changes.take(CHANGES).collect()
-    }
-}
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Whether a certified change has ended echoing in this generation.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
-        !self.closing.changes.is_empty()
+        !self.transition.changes.is_empty()
     }
 
     /// Whether we consented to a change that is not made yet.
     #[must_use]
     pub fn has_approvals(&self) -> bool {
         let seat = self.history.committee.seat(&self.actor());
-        seat.is_some_and(|seat| self.closing.approvals.of(seat).next().is_some())
+        seat.is_some_and(|seat| self.transition.approvals.of(seat).next().is_some())
     }
 
     /// Approves a change of the committee, for this generation. A quorum of approvals makes it
-    /// happen. An approval is not taken back; of [`CHANGES`] newcomers that nobody else lets in, a
+    /// happen. An approval is not taken back; of
+    /// [`CHANGES`](crate::membership::CHANGES) newcomers that nobody else lets in, a
     /// [renewal](Change::Renew) frees us.
     ///
     /// # Errors
@@ -213,7 +68,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let fact = self.signer.sign(approval).ok_or(ApproveError::Silenced)?;
         let approval = Signed::clone(&fact);
         let boundary = &self.history.boundary;
-        let certified = self.closing.approvals.add(boundary, &change, fact)?;
+        let certified = self.transition.approvals.add(boundary, &change, fact)?;
         let approved = Arc::new(ChangeApproval { change, approval });
         self.turn.write(Record::Approved(Arc::clone(&approved)));
         self.send_to_members(Body::Approve(approved));
@@ -241,7 +96,7 @@ impl<A: WireAlgorithm> Replica<A> {
             return Ok(());
         }
         let certified = self
-            .closing
+            .transition
             .approvals
             .add(&self.history.boundary, change, fact)?;
         if let Some(certified) = certified {
@@ -260,9 +115,9 @@ impl<A: WireAlgorithm> Replica<A> {
         let seat = self.history.committee.seat(&self.actor());
         let own = seat
             .into_iter()
-            .flat_map(|seat| self.closing.approvals.of(seat));
+            .flat_map(|seat| self.transition.approvals.of(seat));
         let mut own = own.map(|(_, approval)| approval.statement.change);
-        own.any(|approved| approved == *change) || self.closing.changes.contains_key(change)
+        own.any(|approved| approved == *change) || self.transition.changes.contains_key(change)
     }
 
     /// Holds a certified change: from the first on we sign no echo in this generation.
@@ -271,12 +126,12 @@ impl<A: WireAlgorithm> Replica<A> {
     /// goes into the value that we offer, and the report is sent again with it at once.
     pub(super) fn freeze(&mut self, certified: CertifiedChange) {
         let key = certified.change().key();
-        if self.closing.changes.contains_key(&key) {
+        if self.transition.changes.contains_key(&key) {
             return;
         }
         tracing::info!(me = ?self.actor(), change = ?key, "frozen for a change of the committee");
         self.turn.write(Record::Frozen(certified.claim()));
-        self.closing.changes.insert(key, certified);
+        self.transition.changes.insert(key, certified);
         self.go_on_closing();
     }
 
@@ -295,13 +150,13 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The change is held before the report is made, so that no echo of ours can be given in
     /// between.
     fn report(&mut self) {
-        if self.closing.reports.own.is_none()
+        if self.transition.reports.own.is_none()
             && let Some(fact) = self.signer.sign(self.own_report())
         {
             let claim = Arc::new(Signed::clone(&fact));
             self.turn.write(Record::Reported(Arc::clone(&claim)));
-            self.closing.reports.held.insert(self.actor(), fact);
-            self.closing.reports.own = Some(claim);
+            self.transition.reports.held.insert(self.actor(), fact);
+            self.transition.reports.own = Some(claim);
         }
         self.send_report();
     }
@@ -309,9 +164,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Says our report to all, with the changes that it rests on: so whoever receives it can
     /// freeze, too.
     fn send_report(&mut self) {
-        if let Some(report) = &self.closing.reports.own {
+        if let Some(report) = &self.transition.reports.own {
             let report = Arc::clone(report);
-            let changes = self.closing.change_certificates();
+            let changes = self.transition.change_certificates();
             self.send_to_members(Body::Report { report, changes });
         }
     }
@@ -368,12 +223,12 @@ impl<A: WireAlgorithm> Replica<A> {
         // refusal.
         let news = changes.iter().filter(|change| {
             let key = change.change.key();
-            !self.closing.changes.contains_key(&key)
+            !self.transition.changes.contains_key(&key)
         });
         let news: Vec<_> = news
             .map(|change| change.verify(&self.history.boundary))
             .collect::<Result<_, _>>()?;
-        let held = self.closing.reports.held.get(&report.signer);
+        let held = self.transition.reports.held.get(&report.signer);
         if held.is_none_or(|held| **held != *report) {
             self.take_report(report)?;
         }
@@ -391,7 +246,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// report that carries a bad signature of a source is refused as a whole.
     fn take_report(&mut self, report: &Signed<Report>) -> Result<(), PacketError> {
         let own = report.signer == self.actor();
-        if !own && self.closing.reports.held.contains_key(&report.signer) {
+        if !own && self.transition.reports.held.contains_key(&report.signer) {
             return Ok(());
         }
         report.statement.check(&self.history.boundary)?;
@@ -403,7 +258,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if own {
             self.silence();
         } else {
-            self.closing.reports.held.insert(fact.signer, fact);
+            self.transition.reports.held.insert(fact.signer, fact);
         }
         Ok(())
     }
@@ -444,18 +299,18 @@ impl<A: WireAlgorithm> Replica<A> {
         if !self.is_frozen() {
             let own = seat
                 .into_iter()
-                .flat_map(|seat| self.closing.approvals.of(seat));
+                .flat_map(|seat| self.transition.approvals.of(seat));
             let own = own.map(|(change, approval)| ChangeApproval {
                 change: *change,
                 approval: *approval,
             });
             let own: Vec<_> = own.collect();
-            if !own.is_empty() && self.closing.approve.fire(now) {
+            if !own.is_empty() && self.transition.approve.fire(now) {
                 for approved in own {
                     self.send_to_members(Body::Approve(Arc::new(approved)));
                 }
             }
-        } else if self.closing.reports.repeat.fire(now) {
+        } else if self.transition.reports.repeat.fire(now) {
             self.send_report();
         }
     }

@@ -377,7 +377,7 @@ impl<A: WireAlgorithm> Replica<A> {
     #[must_use]
     pub fn wishes(&self) -> Vec<(ChangeKey, Vec<Actor>)> {
         let approved = |(seat, actor): (_, Actor)| {
-            let changes = self.closing.approvals.of(seat);
+            let changes = self.transition.approvals.of(seat);
             changes.map(move |(change, _)| (change.key(), actor))
         };
         let mut wishes: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
@@ -405,9 +405,9 @@ impl<A: WireAlgorithm> Replica<A> {
         if !self.is_frozen() {
             return Vec::new();
         }
-        let reports = &self.closing.reports.held;
+        let reports = &self.transition.reports.held;
         let reported = reports.len() >= self.history.committee.quorum();
-        let agreement = self.closing.agreement.as_ref().filter(|_| reported);
+        let agreement = self.transition.agreement.as_ref().filter(|_| reported);
         let mut seats = self.history.committee.seats().collect::<Vec<_>>();
         seats.retain(|(seat, actor)| match agreement {
             Some(agreement) => !agreement.has_heard(*seat),

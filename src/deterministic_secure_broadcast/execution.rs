@@ -146,14 +146,14 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The first call for a frontier encodes and hashes the whole state; a second one costs a
     /// comparison of frontiers and a clone, of which the bytes are shared.
     pub(super) fn snapshot_at(&mut self, frontier: &Frontier) -> Option<Snapshot> {
-        if let Some((at, snapshot)) = &self.closing.snapshot
+        if let Some((at, snapshot)) = &self.transition.snapshot
             && at == frontier
         {
             return Some(snapshot.clone());
         }
         self.execute(frontier);
         let snapshot = Snapshot::of(self.executed_at(frontier)?);
-        self.closing.snapshot = Some((frontier.clone(), snapshot.clone()));
+        self.transition.snapshot = Some((frontier.clone(), snapshot.clone()));
         Some(snapshot)
     }
 

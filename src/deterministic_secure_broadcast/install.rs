@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::backoff::Backoff;
-use super::closing::Closing;
 use super::error::PacketError;
 use super::execution::replay_lanes;
 use super::lane::{Certified, Early, Lane, Slot};
@@ -26,6 +25,7 @@ use super::message::Entry;
 use super::message::{Certificate, Echo, Equivocation, Tally};
 use super::packet::Body;
 use super::step::{Fault, Installed, Record};
+use super::transition::Transition;
 use crate::actor::{Actor, Signed};
 use crate::dot::Dot;
 use crate::evidence::Conflict;
@@ -35,7 +35,7 @@ use crate::traits::WireAlgorithm;
 
 /// The message of an adopted lock, if it is here. Only a digest vouched for it; its source's
 /// signature is the one that was reported.
-fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Closing) -> Option<Entry> {
+fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Transition) -> Option<Entry> {
     let Echo { dot, digest, .. } = &lock.statement;
     let known = lane
         .find(dot.seq, digest)
@@ -182,7 +182,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let previous = self.history.install(snapshot);
         tracing::info!(?me, generation = %self.generation(), members = self.history.committee.size(), "installed");
         self.heed_doubt();
-        let closing = std::mem::replace(&mut self.closing, Closing::new(self.turn.now));
+        let closing = std::mem::replace(&mut self.transition, Transition::new(self.turn.now));
         self.execution.forget_executed();
         self.bootstrap.fetching = None;
         self.peers.summary.outdate();
@@ -241,7 +241,7 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Our own lane keeps its message in flight even when we lose the seat: a second message at
     /// that dot, signed once we are back, would be equivocation.
-    fn enter_lane(&mut self, source: Actor, previous: &Boundary, closing: &Closing) {
+    fn enter_lane(&mut self, source: Actor, previous: &Boundary, closing: &Transition) {
         let moment = self.moment();
         let boundary = &self.history.boundary;
         let lane = self.lanes.kept(&source);
@@ -278,7 +278,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if let Some(lock) = adopted {
             let (dot, digest) = (lock.statement.dot, lock.statement.digest);
             if known.is_none() {
-                self.closing.payloads.wanted.insert((dot, digest));
+                self.transition.payloads.wanted.insert((dot, digest));
             }
             if let Some(left) = lane.said_otherwise(&dot, &digest) {
                 let right = *lock;

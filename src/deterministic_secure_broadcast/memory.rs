@@ -239,9 +239,9 @@ impl<A: WireAlgorithm> Replica<A> {
         let summary = peer.newest();
         let lanes = self.lanes.iter();
         let echoes = lanes.flat_map(|(source, lane)| self.echoes_by(&from, source, lane));
-        let reports = &self.closing.reports.held;
+        let reports = &self.transition.reports.held;
         let report = reports.get(&from).map(|report| Signed::clone(report));
-        let agreement = self.closing.agreement.as_ref();
+        let agreement = self.transition.agreement.as_ref();
         let votes = agreement.map(|agreement| agreement.said_by(&from));
         let recollection = Recollection {
             challenge,
@@ -377,13 +377,13 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// A report was on record before it was sent.
     fn remembers_report(&self, report: &Report) -> bool {
-        let own = self.closing.reports.own.as_ref();
+        let own = self.transition.reports.own.as_ref();
         report.generation < self.generation() || own.is_some_and(|own| own.statement == *report)
     }
 
     /// In doubt the agreement is not open: what we said in it is as it was on record.
     fn remembers_vote(&self, vote: &Vote) -> bool {
-        let mut records = self.closing.agreement_records.iter();
+        let mut records = self.transition.agreement_records.iter();
         let known = records.any(
             |record| matches!(record, membership::Record::Vote(said) if said.statement == *vote),
         );

@@ -42,7 +42,7 @@
 //! | `outbox` | own operations that wait |
 //! | `lanes` | what each source said, and what was delivered of it |
 //! | `peers` | who is known to have what |
-//! | `closing` | how the present generation ends |
+//! | `transition` | how far the next generation has come |
 //! | `bootstrap` | how we come to have what the others have |
 //! | `checked` | signatures that were found good before their packets are taken in |
 //! | `turn` | the time, in ticks, and what the present input leads to |
@@ -84,6 +84,7 @@ mod situation;
 mod step;
 mod sync;
 mod targeted;
+mod transition;
 mod trusted;
 mod turn;
 
@@ -102,6 +103,7 @@ pub use place::Outcome;
 pub use precheck::{Precheck, Prechecked};
 pub use step::{Delivery, Fault, Installed, Record, Step};
 pub use targeted::{Target, Targeted};
+pub use transition::Phase;
 
 use crate::actor::{Actor, Signer};
 use crate::codec::{Digest, Limits, NetworkId};
@@ -110,12 +112,12 @@ use crate::membership::{Boundary, Genesis};
 use crate::quorum::{Committee, Generation};
 use crate::traits::WireAlgorithm;
 use bootstrap::Bootstrap;
-use closing::Closing;
 use execution::Execution;
 use history::History;
 use lanes::Lanes;
 use peers::Peers;
 use propose::Outbox;
+use transition::Transition;
 use trusted::concerns_the_chain;
 use turn::Turn;
 
@@ -134,8 +136,8 @@ pub struct Replica<A: WireAlgorithm> {
     lanes: Lanes<A::Op>,
     /// Who is known to have what.
     peers: Peers,
-    /// How the present generation ends.
-    closing: Closing,
+    /// How far the next generation has come.
+    transition: Transition,
     /// How we come to have what the others have.
     bootstrap: Bootstrap,
     /// What was checked before it is taken in.

@@ -52,7 +52,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .into_iter()
             .filter(|(dot, digest)| self.message(dot, digest).is_none());
         let missing: Vec<_> = missing.collect();
-        let wanted = &mut self.closing.payloads.wanted;
+        let wanted = &mut self.transition.payloads.wanted;
         let mut news = missing.clone();
         news.retain(|message| wanted.insert(*message));
         let members = self.history.committee.actors().to_vec();
@@ -63,14 +63,14 @@ impl<A: WireAlgorithm> Replica<A> {
     /// What was asked for and did not come is asked for again: also of who left, as what the
     /// boundary adopted may be held by the members before alone.
     pub(super) fn repeat_fetches(&mut self) {
-        let mut wanted = std::mem::take(&mut self.closing.payloads.wanted);
+        let mut wanted = std::mem::take(&mut self.transition.payloads.wanted);
         wanted.retain(|(dot, digest)| self.message(dot, digest).is_none());
-        let urgent = self.closing.agreement.is_some();
-        if !wanted.is_empty() && (urgent || self.closing.payloads.fetch.fire(self.turn.now)) {
+        let urgent = self.transition.agreement.is_some();
+        if !wanted.is_empty() && (urgent || self.transition.payloads.fetch.fire(self.turn.now)) {
             let payloads: Vec<_> = wanted.iter().copied().collect();
             self.ask(&payloads, &self.history.recent_members());
         }
-        self.closing.payloads.wanted = wanted;
+        self.transition.payloads.wanted = wanted;
     }
 
     /// Asks for messages, as many at once as a packet may name.
@@ -92,7 +92,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn message(&self, dot: &Dot, digest: &Digest) -> Option<Entry> {
         let lane = self.lanes.get(&dot.source)?;
         let held = lane.find(dot.seq, digest);
-        held.or_else(|| self.closing.payloads.held.get(digest))
+        held.or_else(|| self.transition.payloads.held.get(digest))
             .cloned()
     }
 
@@ -120,18 +120,23 @@ impl<A: WireAlgorithm> Replica<A> {
     /// where the boundary adopted it. Whether it is, or was, wanted: several may serve it.
     pub(super) fn take_payload(&mut self, entry: &mut Entry) -> bool {
         let dot = entry.message().dot();
-        if self.closing.payloads.wanted.contains(&(dot, entry.digest)) {
+        if self
+            .transition
+            .payloads
+            .wanted
+            .contains(&(dot, entry.digest))
+        {
             if let Some(lock) = self.history.boundary.adopts(&dot, &entry.digest) {
                 *entry = entry.clone().signed_with(lock);
             }
             if self.verify_source(entry).is_ok() {
-                self.closing.payloads.wanted.remove(&(dot, entry.digest));
+                self.transition.payloads.wanted.remove(&(dot, entry.digest));
                 let message = Record::Message(Arc::clone(&entry.proposal));
                 self.turn.write(message);
                 self.keep_payload(entry.clone());
             }
         }
-        self.closing.payloads.held.contains_key(&entry.digest)
+        self.transition.payloads.held.contains_key(&entry.digest)
     }
 
     /// Keeps a message that is on record until this generation ends; what the boundary adopted,
@@ -144,7 +149,7 @@ impl<A: WireAlgorithm> Replica<A> {
             lane.carried = Some(entry.clone());
             self.peers.summary.outdate();
         }
-        self.closing.payloads.held.insert(entry.digest, entry);
+        self.transition.payloads.held.insert(entry.digest, entry);
     }
 
     /// Puts a message that we hold on record, unless it is.
@@ -153,7 +158,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn keep_message(&mut self, dot: &Dot, digest: &Digest) {
         let lane = self.lanes.get(&dot.source);
         let recorded = lane.is_some_and(|lane| lane.has_recorded(dot.seq, digest));
-        if recorded || self.closing.payloads.held.contains_key(digest) {
+        if recorded || self.transition.payloads.held.contains_key(digest) {
             return;
         }
         let entry = self
@@ -169,7 +174,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn handle_fetch_payloads(&mut self, from: Actor, fetch: &FetchPayloads) {
         if let Some(candidate) = fetch
             .value
-            .and_then(|digest| self.closing.candidate(&digest))
+            .and_then(|digest| self.transition.candidate(&digest))
         {
             let value = Arc::clone(&candidate.value);
             self.send(from, Body::Value(value));

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::bootstrap::Bootstrap;
-use super::closing::Closing;
 use super::error::RecoverError;
 use super::execution::Execution;
 use super::history::History;
@@ -23,6 +22,7 @@ use super::peers::Peers;
 use super::precheck::Prechecked;
 use super::propose::Outbox;
 use super::step::{Record, Step};
+use super::transition::Transition;
 use super::turn::Turn;
 use crate::actor::{Signed, Signer, SigningActor};
 use crate::codec::{Bytes, decode};
@@ -118,7 +118,7 @@ impl<A: WireAlgorithm> Replica<A> {
             history,
             execution: Execution::new(algorithm),
             outbox: Outbox::new(),
-            closing: Closing::new(0),
+            transition: Transition::new(0),
             bootstrap: Bootstrap::default(),
             checked: Prechecked::default(),
             turn: Turn::default(),
@@ -154,7 +154,7 @@ impl<A: WireAlgorithm> Replica<A> {
                     .committee
                     .verify(&self.history.network, approval)
                     .ok()?;
-                let approvals = &mut self.closing.approvals;
+                let approvals = &mut self.transition.approvals;
                 let reached = approvals.add(&self.history.boundary, &change, fact).ok()?;
                 // Of one member, who is a quorum: nobody else would say again what certifies the
                 // change.
@@ -170,14 +170,14 @@ impl<A: WireAlgorithm> Replica<A> {
                     .committee
                     .verify(&self.history.network, Signed::clone(&report))
                     .ok()?;
-                self.closing.reports.held.insert(self.actor(), fact);
-                self.closing.reports.own = Some(report);
+                self.transition.reports.held.insert(self.actor(), fact);
+                self.transition.reports.own = Some(report);
                 Some(())
             }
             Record::Agreement(record) => {
-                let held = |value| self.closing.candidate(&value).is_some();
+                let held = |value| self.transition.candidate(&value).is_some();
                 let whole = record.value().is_none_or(held);
-                self.closing.agreement_records.push(record);
+                self.transition.agreement_records.push(record);
                 whole.then_some(())
             }
             Record::Value(value) => {
@@ -233,7 +233,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// A change has frozen us. Whether a quorum approved it was checked before it was on record.
     fn replay_frozen(&mut self, certified: CertifiedChange) -> Option<()> {
         let key = certified.change().key();
-        self.closing.changes.insert(key, certified);
+        self.transition.changes.insert(key, certified);
         Some(())
     }
 

@@ -32,20 +32,20 @@ impl<A: WireAlgorithm> Replica<A> {
         }),
         ("approved a change", Self::has_approvals),
         ("frozen", Self::is_frozen),
-        ("reported", |r| r.closing.reports.own.is_some()),
-        ("judges a value", |r| !r.closing.values.is_empty()),
+        ("reported", |r| r.transition.reports.own.is_some()),
+        ("judges a value", |r| !r.transition.values.is_empty()),
         ("lacks a message that a change rests on", |r| {
-            !r.closing.payloads.wanted.is_empty()
+            !r.transition.payloads.wanted.is_empty()
         }),
         ("agreement beyond its first round", |r| {
-            let agreement = r.closing.agreement.as_ref();
+            let agreement = r.transition.agreement.as_ref();
             agreement.is_some_and(|agreement| agreement.round() > Round::FIRST)
         }),
         ("locked on a value", |r| {
-            let agreement = r.closing.agreement.as_ref();
+            let agreement = r.transition.agreement.as_ref();
             agreement.is_some_and(|agreement| agreement.is_locked())
         }),
-        ("decided, not installed", |r| r.closing.decided.is_some()),
+        ("decided, not installed", |r| r.transition.decided.is_some()),
         ("a boundary adopts a lock", |r| {
             !r.history.boundary.adopted().is_empty()
         }),
@@ -79,7 +79,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The round of the agreement on the next generation, while there is one.
     #[must_use]
     pub fn round(&self) -> Option<u32> {
-        let agreement = self.closing.agreement.as_ref();
+        let agreement = self.transition.agreement.as_ref();
         agreement.map(|agreement| agreement.round().number())
     }
 

@@ -8,7 +8,9 @@ use super::links::Links;
 use super::meter::{Counts, Meter};
 use super::traffic::Traffic;
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{BlockReason, Blocked, MemoryUse, Progress, Replica};
+use crate::deterministic_secure_broadcast::{
+    BlockReason, Blocked, MemoryUse, Phase, Progress, Replica,
+};
 use crate::dot::Head;
 use crate::membership::ChangeKey;
 use crate::quorum::Generation;
@@ -44,8 +46,8 @@ pub struct Status {
     pub silenced: bool,
     /// For how long it has been so, counted like [`unseated_for`](Self::unseated_for).
     pub silenced_for: Option<Duration>,
-    /// Whether a change of the members is being agreed on.
-    pub changing: bool,
+    /// How far it has come on its way to the next generation.
+    pub phase: Phase,
     /// The members.
     pub members: Vec<MemberStatus>,
     /// All lanes.
@@ -153,7 +155,7 @@ pub(super) fn of<A: WireAlgorithm>(replica: &Replica<A>) -> Status {
         missing_answers: replica.missing_answers(),
         silenced: replica.is_silenced(),
         silenced_for: None,
-        changing: replica.is_frozen(),
+        phase: replica.phase(),
         members: committee.actors().iter().map(member).collect(),
         lanes: replica
             .boundary()

@@ -36,6 +36,7 @@ mod money;
 mod onboarding;
 mod orswot;
 mod outbox;
+mod phases;
 mod places;
 mod precheck;
 mod recordings;

@@ -54,7 +54,7 @@ pub(crate) fn status(
         unproven: status.awaits_checkpoint,
         missing_answers: status.missing_answers,
         silenced: status.silenced,
-        changing: status.changing,
+        phase: status.phase.to_string(),
         behind: status.behind(),
         pending: status.pending,
         held: status

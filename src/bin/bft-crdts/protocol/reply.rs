@@ -86,7 +86,8 @@ pub(crate) struct Status {
     /// are awaited, at least.
     pub(crate) missing_answers: Option<usize>,
     pub(crate) silenced: bool,
-    pub(crate) changing: bool,
+    /// How far this node has come on its way to the next generation, in a word.
+    pub(crate) phase: String,
     /// Messages that members have and this node has not.
     pub(crate) behind: u64,
     /// Own operations that are not delivered.

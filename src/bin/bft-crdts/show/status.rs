@@ -40,11 +40,14 @@ fn identity_rows(it: &Status) -> Vec<Row> {
             .unwrap_or_default(),
     );
     let seat = if it.seated { "seated" } else { "no seat" };
-    let changing = if it.changing { ", changing" } else { "" };
+    let phase = match &*it.phase {
+        "open" => String::new(),
+        ending => format!(", {ending}"),
+    };
     row(
         "generation",
         format!(
-            "{}: {} members, quorum {}, {seat}{changing}",
+            "{}: {} members, quorum {}, {seat}{phase}",
             it.generation, it.members, it.quorum
         ),
     );

@@ -1,0 +1,224 @@
+//! The way from this generation to the next, as far as one replica has come on it.
+//!
+//! State: approvals, certified changes, reports, the agreement with the values that it names, the
+//! messages that any of these rest on, and what was decided. Inputs: the rules of `closing`,
+//! `agree` and `install`. Output: the [`Phase`]. Invariant: it is made anew with each generation,
+//! and bounded by the members.
+//!
+//! The phase is read off these facts and is not held beside them: a fact that is there twice can
+//! contradict itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::Replica;
+use super::backoff::Backoff;
+use super::payloads::Payloads;
+use crate::actor::{Actor, Signed, Verified};
+use crate::codec::Digest;
+use crate::dot::Frontier;
+use crate::membership::{
+    self, Agreement, Approvals, CHANGES, CertifiedChange, ChangeCertificate, ChangeKey,
+    CheckedProposal, GenerationProposal, GenerationProposalError, Report, Vote, VoteKind,
+};
+use crate::quorum::QuorumCertificate;
+use crate::snapshot::Snapshot;
+use crate::traits::WireAlgorithm;
+
+/// How far a replica has come on its way to the next generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// No change is certified: members echo.
+    Open,
+    /// A change is certified, and nothing is echoed any more. No part is taken in the agreement:
+    /// there is no seat here, or nothing may be signed.
+    Frozen,
+    /// The members report where they stopped, and agree on where the generation ends.
+    Agreeing,
+    /// They have agreed; what they decided is not here yet.
+    Decided,
+    /// The next generation is founded; what leads to its frontier is not all here yet, or is not
+    /// what its members certified.
+    Founded,
+}
+
+impl Phase {
+    /// Every phase, in a word, by which the status of a node names it.
+    pub const WORDS: [&str; 5] = ["open", "frozen", "agreeing", "decided", "founded"];
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::WORDS[*self as usize])
+    }
+}
+
+impl<A: WireAlgorithm> Replica<A> {
+    /// How far this replica has come on its way to the next generation. It is `Open` again when
+    /// that is installed here.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        let Transition {
+            changes,
+            agreement,
+            decided,
+            ..
+        } = &self.transition;
+        debug_assert!(
+            agreement.is_none() || !changes.is_empty(),
+            "nobody agrees on the end of a generation that nothing ends"
+        );
+        if !self.history.pending.is_empty() {
+            Phase::Founded
+        } else if decided.is_some() {
+            Phase::Decided
+        } else if agreement.is_some() {
+            Phase::Agreeing
+        } else if changes.is_empty() {
+            Phase::Open
+        } else {
+            Phase::Frozen
+        }
+    }
+}
+
+/// All that belongs to the end of one generation.
+///
+/// Made anew with each generation; nothing of it is carried on but what the boundary imposes. It is
+/// bounded by the members: one report a seat, at most eight approvals of newcomers a seat, the
+/// agreement's eight values, and one message for each lane that any of these names.
+#[derive(Debug)]
+pub(super) struct Transition {
+    /// Those of all members, ours among them.
+    pub(super) approvals: Approvals,
+    /// When our approvals are said again, as long as no quorum has frozen us.
+    pub(super) approve: Backoff,
+    /// Certified changes: any freezes us.
+    pub(super) changes: BTreeMap<ChangeKey, CertifiedChange>,
+    pub(super) reports: Reports,
+    /// `None` until we freeze, and where we may not sign.
+    pub(super) agreement: Option<Agreement>,
+    /// What the agreement said before a crash.
+    ///
+    /// Taken out when the agreement opens. As long as a start is in doubt they say what our key is
+    /// known to have voted.
+    pub(super) agreement_records: Vec<membership::Record>,
+    /// The values that the agreement [names](Agreement::names).
+    pub(super) values: Vec<Candidate>,
+    pub(super) payloads: Payloads,
+    /// Kept until the value that it names is here; then the next generation is founded.
+    pub(super) decided: Option<Decided>,
+    /// The snapshot that was made last, and where.
+    ///
+    /// One at most: a second frontier takes its place.
+    pub(super) snapshot: Option<(Frontier, Snapshot)>,
+}
+
+/// The reports of this generation.
+#[derive(Debug)]
+pub(super) struct Reports {
+    /// `None` until we freeze; from then on it never changes. It is repeated as it was signed, also
+    /// after a restart.
+    pub(super) own: Option<Arc<Signed<Report>>>,
+    /// The first good one of each member, ours included; a second one of the same member is not
+    /// looked at.
+    pub(super) held: BTreeMap<Actor, Verified<Report>>,
+    /// Members whose reports we do not offer: they are locked on what no correct member can have
+    /// echoed.
+    pub(super) unfounded: BTreeSet<Actor>,
+    /// When ours is said again, while this generation lasts.
+    pub(super) repeat: Backoff,
+}
+
+/// What the agreement decided.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) certificate: QuorumCertificate<Vote>,
+    /// When its value was last asked for.
+    ///
+    /// In ticks since the start.
+    asked: Option<u64>,
+}
+
+impl Decided {
+    pub(super) fn by(certificate: QuorumCertificate<Vote>) -> Self {
+        Self {
+            certificate,
+            asked: None,
+        }
+    }
+
+    /// What was decided.
+    ///
+    /// Of an agreement's decision alone: others of its statements name no value.
+    pub(super) fn value(&self) -> Digest {
+        match self.certificate.statement.kind {
+            VoteKind::Precommit(Some(value)) => value,
+            _ => unreachable!("a decision names a value"),
+        }
+    }
+
+    /// Whether the value is to be asked for: once a tick, not at each input, or those who all lack
+    /// it would answer each other's questions with more of them.
+    pub(super) fn is_due(&mut self, now: u64) -> bool {
+        self.asked.replace(now) != Some(now)
+    }
+}
+
+/// A value with what its check said.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) digest: Digest,
+    pub(super) value: Arc<GenerationProposal>,
+    /// It is a fact of the value and the last boundary, so that it is found once.
+    pub(super) check: Result<Box<CheckedProposal>, GenerationProposalError>,
+    /// Whether it is on record, with the messages that it adopts.
+    pub(super) durable: bool,
+}
+
+impl Transition {
+    pub(super) fn new(now: u64) -> Self {
+        Self {
+            approvals: Approvals::default(),
+            approve: Backoff::starting(now + 1),
+            changes: BTreeMap::new(),
+            reports: Reports {
+                own: None,
+                held: BTreeMap::new(),
+                unfounded: BTreeSet::new(),
+                repeat: Backoff::starting(now + 1),
+            },
+            agreement: None,
+            agreement_records: Vec::new(),
+            values: Vec::new(),
+            payloads: Payloads::new(now),
+            decided: None,
+            snapshot: None,
+        }
+    }
+
+    pub(super) fn candidate(&self, digest: &Digest) -> Option<&Candidate> {
+        self.values.iter().find(|held| held.digest == *digest)
+    }
+
+    /// Lets go of the values that do not count any more. None that does is ever let go, however
+    /// many others are shown.
+    ///
+    /// Called after each output of the agreement, when the set of values that it names may have
+    /// changed.
+    pub(super) fn forget_values(&mut self) {
+        let Some(agreement) = &self.agreement else {
+            return;
+        };
+        let named = agreement.names();
+        self.values.retain(|held| named.contains(&held.digest));
+    }
+
+    /// The changes that we hold, as many as a value carries.
+    pub(super) fn change_certificates(&self) -> Vec<ChangeCertificate> {
+        let changes = self.changes.values().map(CertifiedChange::claim);
+        changes.take(CHANGES).collect()
+    }
+}

@@ -1,0 +1,89 @@
+//! How far a replica says that it has come on its way to the next generation.
+
+use crate::common::Table;
+use bft_crdts::deterministic_secure_broadcast::{Body, Phase, Record};
+use bft_crdts::membership::Change;
+
+/// The phases of `seat`, each once in a row, while some ticks pass at the seats that `lets` names and
+/// all is carried that is for these.
+fn phases_of(table: &mut Table, seat: usize, lets: impl Fn(usize) -> bool) -> Vec<Phase> {
+    let mut phases = vec![table.replicas[seat].phase()];
+    for _ in 0..8 {
+        while let Some(packet) = table.wire.pop_front() {
+            let to = table.seat_of(&packet.to).expect("a member");
+            if lets(to) {
+                // What is of an older generation by now is refused.
+                let _ = table.hand_over(packet);
+                phases.push(table.replicas[seat].phase());
+            }
+        }
+        (0..4)
+            .filter(|seat| lets(*seat))
+            .for_each(|seat| table.tick(seat));
+    }
+    phases.dedup();
+    phases
+}
+
+fn approve(table: &mut Table, by: &[usize]) {
+    for seat in by {
+        let step = table.replicas[*seat].approve(Change::Renew);
+        table.spend(*seat, step.expect("the first of its own"));
+    }
+}
+
+#[test]
+fn a_change_takes_a_member_from_open_to_open_again_through_the_agreement() {
+    let mut table = Table::of(4);
+    approve(&mut table, &[0, 1, 2]);
+    let phases = phases_of(&mut table, 3, |_| true);
+    assert_eq!(phases, [Phase::Open, Phase::Agreeing, Phase::Open]);
+    assert_eq!(table.replicas[3].generation().number(), 1);
+}
+
+#[test]
+fn who_lacks_what_a_founded_generation_rests_on_says_so_until_it_has_it() {
+    let mut table = Table::of(4);
+    table.add(0, 7);
+    phases_of(&mut table, 0, |to| to != 3);
+    approve(&mut table, &[0, 1, 2]);
+    phases_of(&mut table, 0, |to| to != 3);
+    assert_eq!(table.replicas[0].generation().number(), 1);
+    assert_eq!(
+        table.replicas[3].phase(),
+        Phase::Open,
+        "it was told nothing"
+    );
+    let proof = table.records[0].iter().find_map(|record| match record {
+        Record::Installed(proofs) => proofs.last().cloned(),
+        _ => None,
+    });
+    let body = Body::GenerationProof(proof.expect("it was installed"));
+    let given = table.give(table.actor(0), 3, body);
+    given.expect("it proves itself");
+    let phases = phases_of(&mut table, 3, |_| true);
+    assert_eq!(phases, [Phase::Founded, Phase::Open]);
+    assert_eq!(table.replicas[3].generation().number(), 1);
+}
+
+#[test]
+fn who_may_sign_nothing_is_frozen_by_a_change_and_takes_no_part_in_it() {
+    let mut table = Table::of(4);
+    table.records[3].push(Record::Silenced);
+    table.restart(3);
+    approve(&mut table, &[0, 1, 2]);
+    let phases = phases_of(&mut table, 3, |_| true);
+    assert_eq!(phases, [Phase::Open, Phase::Frozen, Phase::Open]);
+}
+
+#[test]
+fn each_phase_has_a_word_of_its_own() {
+    let phases = [
+        Phase::Open,
+        Phase::Frozen,
+        Phase::Agreeing,
+        Phase::Decided,
+        Phase::Founded,
+    ];
+    assert_eq!(phases.map(|phase| phase.to_string()), Phase::WORDS);
+}
