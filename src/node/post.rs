@@ -1,5 +1,5 @@
-//! What the replica says, on its way to the links: a packet for each receiver, encoded once where it
-//! says the same to all.
+//! What the replica says, on its way to the links: a packet for each receiver, encoded once where
+//! it says the same to all.
 
 use std::sync::Arc;
 
