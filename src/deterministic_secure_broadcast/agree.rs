@@ -34,9 +34,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Takes our seat in the agreement that ends this generation; after a crash, where we left it.
     ///
     /// Called when we freeze, for each change again, and after a restart or a doubt; the second
-    /// call does nothing. The records are taken out: from here on the agreement remembers for
-    /// itself. Where they are not of our key no part is taken, which is logged, and the replica
-    /// follows what others decide.
+    /// call does nothing. From here on the agreement remembers for itself, and the records are let
+    /// go. Where they are not of our key no part is taken, now or at the next change, which is
+    /// logged, and the replica follows what others decide.
     pub(super) fn open_agreement(&mut self) {
         if self.transition.agreement.is_some() {
             return;
@@ -45,12 +45,13 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         let me = self.actor();
-        let records = std::mem::take(&mut self.transition.agreement_records);
+        let records = self.transition.agreement_records.clone();
         let opened = Agreement::open(&self.history.boundary, me, Timeouts::default(), records);
         match opened {
             Ok(mut agreement) => {
                 let output = agreement.start(&self.signer);
                 self.transition.agreement = Some(agreement);
+                self.transition.agreement_records.clear();
                 self.drive(output, None);
             }
             Err(error) => tracing::error!(me = ?self.actor(), %error, "no part in the agreement"),
@@ -305,7 +306,12 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Called at the end of each input. It costs little as long as no agreement is open and no
     /// generation waits to be installed.
+    ///
+    /// Before the trusted checkpoint nothing is said of a generation, whoever froze us before.
     pub(super) fn pursue(&mut self) {
+        if self.awaits_checkpoint() {
+            return;
+        }
         if self.transition.agreement.is_some() {
             self.offer();
             self.answer_questions();

@@ -389,16 +389,16 @@ impl<Op> Lane<Op> {
                 self.certified = None;
             }
         }
-        self.slot = Slot::Open;
+        (self.slot, self.read) = (Slot::Open, None);
         self.log.append(entry.clone(), certificate, limits);
     }
 }
 
 /// The operations of a certified message and their verdict; `None` when they cannot be read. Those
-/// of our own lock are decoded already.
+/// of our own lock are decoded already, and those of what is early are kept: it is judged again at
+/// each delivery, and to decode it each time costs more than the message did.
 ///
-/// Takes the operations out of a lock that is valid, as they are applied right after. A lock that
-/// is not valid keeps them.
+/// Takes the operations out of what is valid, as they are applied right after.
 fn judge<A: WireAlgorithm>(
     algorithm: &A,
     lane: &mut Lane<A::Op>,
@@ -419,8 +419,16 @@ fn judge<A: WireAlgorithm>(
         };
         return Some((ops, verdict));
     }
-    let ops = entry.message().decode::<A::Op>(limits).ok()?;
+    let read = lane.read.take();
+    let ops = match read.filter(|(digest, _)| *digest == entry.digest) {
+        Some((_, ops)) => ops,
+        None => entry.message().decode::<A::Op>(limits).ok()?,
+    };
     let verdict = algorithm.verdict_batch(&source, &ops);
+    if matches!(verdict, Verdict::NotYet(_)) {
+        lane.read = Some((entry.digest, ops));
+        return Some((Vec::new(), verdict));
+    }
     Some((ops, verdict))
 }
 

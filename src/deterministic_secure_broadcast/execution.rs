@@ -110,22 +110,28 @@ fn decoded<A: WireAlgorithm>(snapshot: &Snapshot) -> Option<A::ReplicatedState> 
 /// other; and by *stable* what is valid stays so until its own source says something else, so that
 /// going on as far as possible never blocks what another order would allow.
 ///
-/// Ends after at most one round more than there are messages. A message that does not decode ends
-/// it at once.
+/// Ends after at most one round more than there are messages, each of which is decoded once. A
+/// message that does not decode ends it at once.
 pub(super) fn replay_lanes<A: WireAlgorithm>(
     algorithm: &mut A,
-    mut lanes: Vec<VecDeque<Entry>>,
+    lanes: Vec<VecDeque<Entry>>,
     limits: &Limits,
 ) -> bool {
+    // With the operations of its first message, when they were judged and are early.
+    let mut lanes: Vec<_> = lanes.into_iter().map(|lane| (lane, None)).collect();
     loop {
         let mut progress = false;
-        for lane in &mut lanes {
+        for (lane, read) in &mut lanes {
             while let Some(entry) = lane.front() {
                 let source = entry.message().source;
-                let Ok(ops) = entry.message().decode::<A::Op>(limits) else {
+                let decoded = read
+                    .take()
+                    .map_or_else(|| entry.message().decode(limits), Ok);
+                let Ok(ops) = decoded else {
                     return false;
                 };
                 if !algorithm.verdict_batch(&source, &ops).is_valid() {
+                    *read = Some(ops);
                     break;
                 }
                 ops.into_iter().for_each(|op| algorithm.apply(op));
@@ -134,7 +140,7 @@ pub(super) fn replay_lanes<A: WireAlgorithm>(
             }
         }
         if !progress {
-            return lanes.iter().all(VecDeque::is_empty);
+            return lanes.iter().all(|(lane, _)| lane.is_empty());
         }
     }
 }
@@ -209,5 +215,101 @@ impl<A: WireAlgorithm> Replica<A> {
             (reached == *head).then_some(entries)
         };
         frontier.iter().map(up_to).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize};
+
+    use super::*;
+    use crate::actor::{Sig, SigningActor};
+    use crate::codec::{NetworkId, encode};
+    use crate::deterministic_secure_broadcast::message::{Message, Proposal};
+    use crate::dot::Seq;
+    use crate::quorum::Generation;
+    use crate::traits::SecureBroadcastAlgorithm;
+
+    thread_local! {
+        static DECODED: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// How many others have to be applied before.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+    struct After(u64);
+
+    impl<'de> Deserialize<'de> for After {
+        fn deserialize<D: Deserializer<'de>>(bytes: D) -> Result<Self, D::Error> {
+            DECODED.set(DECODED.get() + 1);
+            Ok(Self(u64::deserialize(bytes)?))
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Count(u64);
+
+    impl SecureBroadcastAlgorithm for Count {
+        type Op = After;
+        type ReplicatedState = u64;
+        fn new(_: Actor) -> Self {
+            Self(0)
+        }
+        fn state(&self) -> u64 {
+            self.0
+        }
+        fn sync_from(&mut self, other: u64) {
+            self.0 = other;
+        }
+        fn validate(&self, _: &Actor, op: &After) -> bool {
+            op.0 <= self.0
+        }
+        fn apply(&mut self, _: After) {
+            self.0 += 1;
+        }
+    }
+
+    fn lane(number: u8, wanted: impl Iterator<Item = u64>) -> VecDeque<Entry> {
+        let source = SigningActor::from_secret(&[number; 32]).actor();
+        let mut head = Head::empty(&NetworkId::NONE);
+        let entry = |after| {
+            let message = Message {
+                source,
+                seq: head.seq.next().unwrap_or(Seq::ZERO),
+                parent: head.digest,
+                ops: encode(&vec![After(after)]).into(),
+            };
+            let proposal = Proposal {
+                message,
+                generation: Generation::GENESIS,
+                sig: Sig::from_bytes([0; 64]),
+            };
+            let entry = Entry::new(&NetworkId::NONE, Arc::new(proposal));
+            head = entry.head();
+            entry
+        };
+        wanted.map(entry).collect()
+    }
+
+    /// Two lanes that pass the turn to and fro, and some that wait until the end: each round
+    /// applies two messages and looks at all lanes.
+    #[test]
+    fn however_many_rounds_it_takes_each_message_is_decoded_once() {
+        const PASSES: u64 = 100;
+        let mut lanes: Vec<_> = (3..9)
+            .map(|number| lane(number, [PASSES].into_iter()))
+            .collect();
+        for first in [1, 0] {
+            lanes.push(lane(
+                u8::try_from(first).expect("few") + 1,
+                (first..PASSES).step_by(2),
+            ));
+        }
+        let (mut count, messages) = (Count(0), PASSES + 6);
+        DECODED.set(0);
+        assert!(replay_lanes(&mut count, lanes, &Limits::default()));
+        assert_eq!((count.0, DECODED.get()), (messages, messages));
     }
 }

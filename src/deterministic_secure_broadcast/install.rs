@@ -256,6 +256,7 @@ impl<A: WireAlgorithm> Replica<A> {
             matches!(admission, Admission::Named | Admission::Current)
         };
         let held = lane.certified.take();
+        lane.read = None;
         let held = held.filter(|held| held.certificate.as_ref().is_some_and(admitted));
         lane.certified = held.map(|held| Certified {
             provisional: false,
@@ -383,7 +384,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 let bound = lane.bound().map(Entry::head);
                 let jump = source == &me && bound != Some(*head);
                 lane.log = Log::new(*head);
-                lane.certified = None;
+                (lane.certified, lane.read) = (None, None);
                 if bound.is_none_or(|bound| !bound.seq.follows(head.seq)) {
                     lane.slot = Slot::Open;
                 }

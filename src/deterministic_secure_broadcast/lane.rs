@@ -28,6 +28,9 @@ pub(super) struct Lane<Op> {
     /// `None` when no certificate beyond the head is known. Its tail is empty while the message
     /// that a certificate names is missing here.
     pub(super) certified: Option<Certified>,
+    /// The message after the head, by its digest, as it was decoded when it was certified and
+    /// early.
+    pub(super) read: Option<(Digest, Vec<Op>)>,
     /// The message that the boundary adopted after its frontier, on record: kept whatever we say of
     /// it, or no later value could be backed once all have let go of it.
     pub(super) carried: Option<Entry>,
@@ -118,6 +121,7 @@ impl<Op> Lane<Op> {
             log: Log::new(Head::empty(network)),
             slot: Slot::Open,
             certified: None,
+            read: None,
             carried: None,
             stopped: false,
         }

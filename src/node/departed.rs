@@ -7,18 +7,17 @@
 use std::sync::Arc;
 
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{Body, PullResponse, Replica};
+use crate::deterministic_secure_broadcast::{Body, PullResponse};
 use crate::dot::Seq;
 use crate::membership::{Boundary, GenerationProof};
 use crate::quorum::Generation;
-use crate::traits::WireAlgorithm;
 
 /// The part of `body` that a former member gets. It lost its seat when the generation `left` began,
 /// and `here` is where ours did.
 ///
 /// Bodies that say nothing of what came after, such as our summary, go through as they are. Without
 /// this a member that was expelled would read on.
-fn farewell(body: Body, left: Generation, here: &Boundary) -> Option<Body> {
+pub(super) fn farewell(body: Body, left: Generation, here: &Boundary) -> Option<Body> {
     match body {
         Body::Proposal(proposal) => {
             let message = &proposal.message;
@@ -62,12 +61,4 @@ fn founds(proof: &Arc<GenerationProof>, left: Generation) -> bool {
 /// has none, and no more.
 fn is_before(source: Actor, seq: Seq, left: Generation, here: &Boundary) -> bool {
     left == here.generation() && seq <= here.head(&source).seq
-}
-
-/// What `to` gets of what the replica says to it; all of it, unless it is a former member.
-pub(super) fn fit<A: WireAlgorithm>(replica: &Replica<A>, to: &Actor, body: Body) -> Option<Body> {
-    match replica.left(to) {
-        Some(left) => farewell(body, left, replica.boundary()),
-        None => Some(body),
-    }
 }

@@ -23,16 +23,16 @@ pub(super) fn send<A: WireAlgorithm>(
 ) {
     let mut for_all = None;
     for Packet { from, to, body } in said.packets() {
-        let follows = links.follows(&to);
-        let fitting = match follows {
-            true => Some(body),
-            false => departed::fit(replica, &to, body),
+        let left = replica.left(&to).filter(|_| !links.follows(&to));
+        let fitting = match left {
+            None => Some(body),
+            Some(left) => departed::farewell(body, left, replica.boundary()),
         };
         let Some(body) = fitting else { continue };
         let packet = Packet { from, to, body };
         journal.sends(replica, &packet);
         let (mut alone, kind) = (None, packet.body.kind());
-        let frame = match follows && said.body.is_alike_for_all() {
+        let frame = match left.is_none() && said.body.is_alike_for_all() {
             true => &mut for_all,
             false => &mut alone,
         };

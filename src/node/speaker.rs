@@ -53,9 +53,9 @@ pub(super) struct Speaker {
     queue: mpsc::Receiver<Outgoing>,
     waiting: Arc<AtomicUsize>,
     connections: watch::Receiver<Vec<Connection>>,
-    /// The open stream with the identity of its connection; `None` before the first, and after a
-    /// failure.
-    stream: Option<(usize, SendStream)>,
+    /// The open streams, each with the identity of its connection: one a connection. None before
+    /// the first, and after a failure.
+    streams: Vec<(usize, SendStream)>,
     /// Until then packets are dropped where there is no connection.
     dial_after: Instant,
     /// Doubled with each attempt; the shortest again when the next one has been due for long and
@@ -77,7 +77,7 @@ impl Speaker {
             queue,
             waiting,
             connections,
-            stream: None,
+            streams: Vec::new(),
             dial_after: Instant::now(),
             pause: REDIAL.0,
         }
@@ -94,7 +94,7 @@ impl Speaker {
                     self.write_to_others(&bytes).await;
                 }
                 Outgoing::Greeting => {
-                    self.stream = None;
+                    self.streams.clear();
                     // Who is not reached is greeted when it is.
                     let _ = self.write(&Bytes::from(Vec::new())).await;
                 }
@@ -107,8 +107,8 @@ impl Speaker {
         self.links.note_written(bytes.len(), written.is_ok());
     }
 
-    /// Writes to the connections beside the newest one, on a stream of its own for each.
-    async fn write_to_others(&self, bytes: &Bytes) {
+    /// Writes to the connections beside the newest one.
+    async fn write_to_others(&mut self, bytes: &Bytes) {
         let connections = self.connections.borrow().clone();
         let live = connections
             .iter()
@@ -116,8 +116,12 @@ impl Speaker {
             .filter(|connection| is_live(connection));
         for connection in live.skip(1) {
             // Whoever does not take it keeps nobody else waiting.
-            let written = write_to(&self.links, connection, None, bytes);
-            let _ = timeout(PATIENCE, written).await;
+            let open = self.open_stream(connection);
+            let written = write_to(&self.links, connection, open, bytes);
+            let written = timeout(PATIENCE, written).await.ok().and_then(Result::ok);
+            self.links.note_written(bytes.len(), written.is_some());
+            self.streams
+                .extend(written.map(|stream| (connection.stable_id(), stream)));
         }
     }
 
@@ -127,12 +131,11 @@ impl Speaker {
     async fn write(&mut self, bytes: &Bytes) -> Result<(), LinkError> {
         for _ in 0..STREAMS {
             let connection = self.connection().await?;
-            let id = connection.stable_id();
-            let open = self.stream.take().filter(|(open, _)| *open == id);
+            let open = self.open_stream(&connection);
             let writing = write_to(&self.links, &connection, open, bytes);
             tokio::select! {
                 stream = writing => if let Ok(stream) = stream {
-                    self.stream = Some((id, stream));
+                    self.streams.push((connection.stable_id(), stream));
                     return Ok(());
                 },
                 // The other end may have started anew: what the old connection still waits for
@@ -141,6 +144,16 @@ impl Speaker {
             }
         }
         Err(LinkError::Lost)
+    }
+
+    /// Takes out what is open on this connection, and lets go of what is open on none.
+    fn open_stream(&mut self, connection: &Connection) -> Option<SendStream> {
+        let connections = self.connections.borrow().clone();
+        let live = |id: usize| connections.iter().any(|it| it.stable_id() == id);
+        self.streams.retain(|(id, _)| live(*id));
+        let mut streams = self.streams.iter();
+        let index = streams.position(|(id, _)| *id == connection.stable_id())?;
+        Some(self.streams.swap_remove(index).1)
     }
 
     /// The newest connection; a new one if there is none.
@@ -185,12 +198,12 @@ fn newest(connections: &[Connection]) -> Option<Connection> {
 async fn write_to(
     links: &Links,
     connection: &Connection,
-    open: Option<(usize, SendStream)>,
+    open: Option<SendStream>,
     bytes: &Bytes,
 ) -> Result<SendStream, LinkError> {
     let lost = |_| LinkError::Lost;
     let mut stream = match open {
-        Some((_, stream)) => stream,
+        Some(stream) => stream,
         None => {
             let mut stream = connection.open_uni().await.map_err(|_| LinkError::Lost)?;
             let hello = links.hello().framed();

@@ -23,7 +23,7 @@ const PINNED: [(&str, Play, &str); 3] = [
     (
         "hostile",
         hostile,
-        "0e91e60f4c04a9dc7d24dcaf9887977c3e7fc7fb8804c8e51e1992daefff3f86",
+        "c328448dd369b4403a17092714102a04df1aafd811ac46cf96e3999c5e5dbd19",
     ),
     (
         "crashing",

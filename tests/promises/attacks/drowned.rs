@@ -8,12 +8,13 @@ use crate::common::{Table, add, echoes, keys};
 use bft_crdts::actor::Statement;
 use bft_crdts::codec::{Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Echo, Fault, Message, Packet, PacketError, Proposal, Replica, Step,
+    Body, Certificate, Echo, Fault, Message, Packet, PacketError, Proposal, Replica, Step,
 };
 use bft_crdts::dot::{Head, Seq};
-use bft_crdts::membership::Genesis;
+use bft_crdts::membership::{Boundary, Genesis};
 use bft_crdts::quorum::Generation;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 const LIAR: usize = 0;
 const JUDGE: usize = 1;
@@ -78,6 +79,20 @@ fn a_valid_proposal_is_echoed_each_time() {
 thread_local! {
     /// How often a waiting operation was judged on this thread.
     static JUDGED: Cell<u64> = const { Cell::new(0) };
+    /// How often a waiting operation was decoded on this thread.
+    static DECODED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many others have to be delivered before, if any.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+struct After(Option<u64>);
+
+impl<'de> Deserialize<'de> for After {
+    fn deserialize<D: Deserializer<'de>>(bytes: D) -> Result<Self, D::Error> {
+        let after = Option::deserialize(bytes)?;
+        DECODED.set(DECODED.get() + u64::from(after.is_some()));
+        Ok(Self(after))
+    }
 }
 
 /// Counts its operations. One with a number is early until there are so many.
@@ -85,7 +100,7 @@ thread_local! {
 struct Count(u64);
 
 impl SecureBroadcastAlgorithm for Count {
-    type Op = Option<u64>;
+    type Op = After;
     type ReplicatedState = u64;
 
     fn new(_: Actor) -> Self {
@@ -100,14 +115,14 @@ impl SecureBroadcastAlgorithm for Count {
         self.0 = other;
     }
 
-    fn validate(&self, _: &Actor, op: &Option<u64>) -> bool {
+    fn validate(&self, _: &Actor, After(op): &After) -> bool {
         if op.is_some() {
             JUDGED.set(JUDGED.get() + 1);
         }
         op.is_none_or(|wanted| wanted <= self.0)
     }
 
-    fn apply(&mut self, _: Option<u64>) {
+    fn apply(&mut self, _: After) {
         self.0 += 1;
     }
 }
@@ -117,6 +132,7 @@ impl SecureBroadcastAlgorithm for Count {
 struct Early {
     replicas: Vec<Replica<Count>>,
     message: Arc<Proposal>,
+    certificate: Arc<Certificate>,
     echoed: bool,
 }
 
@@ -132,7 +148,7 @@ impl Early {
             source: keys[LIAR].actor(),
             seq: Seq::new(1),
             parent: Head::empty(&network).digest,
-            ops: encode(&vec![Some(wanted)]).into(),
+            ops: encode(&vec![After(Some(wanted))]).into(),
         };
         let echo = Echo {
             generation: Generation::GENESIS,
@@ -145,6 +161,13 @@ impl Early {
             generation,
             sig,
         });
+        let committee = Boundary::genesis(&genesis).expect("four members");
+        let seats = committee.committee().seats().zip(&keys).take(3);
+        let signed = |((seat, _), key): (_, &SigningActor)| (seat, key.sign(&network, echo).sig);
+        let certificate = Arc::new(Certificate {
+            statement: echo,
+            signatures: seats.map(signed).collect(),
+        });
         let replica = |key: SigningActor| {
             Replica::recover(key, Count(0), genesis.clone(), [])
                 .expect("a first start")
@@ -154,17 +177,22 @@ impl Early {
         let mut early = Self {
             replicas,
             message,
+            certificate,
             echoed: false,
         };
         early.show();
         JUDGED.set(0);
+        DECODED.set(0);
         early
     }
 
     /// The attacker shows its message to the last.
     fn show(&mut self) {
+        self.give(Body::Proposal(Arc::clone(&self.message)));
+    }
+
+    fn give(&mut self, body: Body) {
         let (from, to) = (self.message.message.source, self.replicas[3].actor());
-        let body = Body::Proposal(Arc::clone(&self.message));
         let step = self.replicas[3].handle_packet(Packet { from, to, body });
         self.carry(vec![step.expect("held")]);
     }
@@ -183,7 +211,7 @@ impl Early {
 
     fn deliver(&mut self, messages: u64) {
         for _ in 0..messages {
-            let step = self.replicas[1].propose(None).expect("valid");
+            let step = self.replicas[1].propose(After(None)).expect("valid");
             self.carry(vec![step]);
         }
     }
@@ -223,4 +251,20 @@ fn an_early_message_is_echoed_when_it_is_valid() {
         }
         assert!(early.echoed, "{wanted}");
     }
+}
+
+/// Others judged it when more was delivered to them than here, and it is delivered as soon as it is
+/// valid here, too. To decode it each time would cost more than to judge it.
+#[test]
+fn a_certified_message_that_waits_is_judged_at_each_delivery_and_not_decoded_each_time() {
+    const WANTED: u64 = 200;
+    let mut early = Early::until(WANTED);
+    early.give(Body::Certificate(Arc::clone(&early.certificate)));
+    early.deliver(WANTED - 1);
+    assert_eq!(early.replicas[3].algorithm().0, WANTED - 1);
+    early.deliver(1);
+    assert_eq!(early.replicas[3].algorithm().0, WANTED + 1);
+    let (judged, decoded) = (JUDGED.get(), DECODED.get());
+    assert!(judged > WANTED, "{judged} times");
+    assert!((1..=20).contains(&decoded), "{decoded} times");
 }
