@@ -363,17 +363,14 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Ends every input: delivers what can be delivered now, goes on with the end of the generation
     /// as far as that makes possible, and hands out what is to be done.
-    ///
-    /// Where a generation is founded on the way, what it vouches for is delivered at once: that
-    /// happens once an input, and then nothing is left to be looked at.
     fn turn(&mut self) -> Step {
-        loop {
-            self.settle();
-            self.pursue();
-            if self.lanes.ready.is_empty() || self.awaits_checkpoint() {
-                return self.turn.end();
-            }
-        }
+        self.settle();
+        self.pursue();
+        debug_assert!(
+            self.lanes.ready.is_empty() || self.awaits_checkpoint(),
+            "nothing that can be delivered waits between inputs"
+        );
+        self.turn.end()
     }
 
     // ---- helpers of the rules
