@@ -401,12 +401,6 @@ impl Body {
         }
     }
 
-    /// Whether its bytes on a link are the same whoever receives it.
-    pub(crate) fn is_alike_for_all(&self) -> bool {
-        // An echo's are fewer to the source of what it echoes.
-        !matches!(self, Self::Echo(_))
-    }
-
     /// The generation in which it was said, when it means nothing in another.
     ///
     /// Proposals, certificates and segments have none: they name the generation of their signatures

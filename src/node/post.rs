@@ -7,7 +7,7 @@ use super::departed;
 use super::journal::Journal;
 use super::links::Links;
 use super::meter::{self, Meter};
-use crate::deterministic_secure_broadcast::{Packet, Replica, Targeted};
+use crate::deterministic_secure_broadcast::{Body, Packet, Replica, Targeted};
 use crate::traits::WireAlgorithm;
 
 /// Sends a body to its receivers; to whom does not follow us, what it is to have of it.
@@ -32,7 +32,7 @@ pub(super) fn send<A: WireAlgorithm>(
         let packet = Packet { from, to, body };
         journal.sends(replica, &packet);
         let (mut alone, kind) = (None, packet.body.kind());
-        let frame = match left.is_none() && said.body.is_alike_for_all() {
+        let frame = match left.is_none() && is_alike_for_all(&said.body) {
             true => &mut for_all,
             false => &mut alone,
         };
@@ -42,4 +42,10 @@ pub(super) fn send<A: WireAlgorithm>(
             journal.loses(&to, kind);
         }
     }
+}
+
+/// Whether its bytes on a link are the same whoever receives it. An echo's are fewer to the source
+/// of what it echoes.
+fn is_alike_for_all(body: &Body) -> bool {
+    !matches!(body, Body::Echo(_))
 }
