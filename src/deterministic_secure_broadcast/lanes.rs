@@ -3,6 +3,10 @@
 //! State: a [`Lane`] a source, the sources to look at, and the evidence against sources. Invariant:
 //! a lane that [holds](Lane::holds) something is among those to look at, so that whatever makes it
 //! valid is not missed.
+//!
+//! A rule looks a lane up wherever it needs it, up to nine times a packet. That costs 8 ns each
+//! among four lanes and 50 among a thousand, beside the tens of microseconds of a signature; a view
+//! that carried the lane through the rule would have to borrow four other rooms with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
