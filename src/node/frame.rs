@@ -101,6 +101,11 @@ impl Hearing {
         }
     }
 
+    /// The same on the next stream of the same link.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(&self.limits, self.from, self.to)
+    }
+
     /// The most bytes that a frame has.
     ///
     /// Asked before a frame is read, when nothing but its length is here.

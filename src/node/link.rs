@@ -79,11 +79,11 @@ impl Link {
         written.map_err(|_| LinkError::Lost)
     }
 
-    /// The next packet from the other end; `None` when it has ended its stream.
+    /// The next packet from the other end. Where that ends its stream, it is awaited on the next.
     ///
     /// # Errors
     /// [`LinkError`] when the link has ended, or what came is no frame.
-    pub async fn receive(&mut self) -> Result<Option<Packet>, LinkError> {
+    pub async fn receive(&mut self) -> Result<Packet, LinkError> {
         loop {
             let stream = match &mut self.incoming {
                 Some(stream) => stream,
@@ -93,11 +93,12 @@ impl Link {
                 }
             };
             let Some(len) = frame::length(stream, self.hearing.limit()).await? else {
-                return Ok(None);
+                (self.incoming, self.hearing) = (None, self.hearing.anew());
+                continue;
             };
             let bytes = frame::body(stream, len).await?;
             if let Some(Frame::Packet(packet)) = self.hearing.hear(&bytes, Role::Peer)? {
-                return Ok(Some(packet));
+                return Ok(packet);
             }
         }
     }

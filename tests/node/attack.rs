@@ -117,7 +117,7 @@ async fn who_waits_is_not_told_that_another_operation_of_its_own_lane_is_its_own
     let body = Body::PullRequest(request);
     link.send(Packet { from, to, body }).await.expect("sent");
     let answer = timeout(SOON, link.receive()).await.expect("in time");
-    let answer = answer.expect("a packet").expect("a packet");
+    let answer = answer.expect("a packet");
     assert_eq!(answer.body.kind(), "answer");
     node.shutdown().await.expect("stops");
     for other in others {

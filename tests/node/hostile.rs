@@ -44,7 +44,7 @@ async fn asks(link: &mut Link, stranger: &SigningActor, node: &Node<Set>) {
     asked.expect("sent");
     let answer = timeout(SOON, link.receive()).await.expect("in time");
     let answer = answer.expect("a packet");
-    assert_eq!(answer.map(|packet| packet.body.kind()), Some("snapshot"));
+    assert_eq!(answer.body.kind(), "snapshot");
 }
 
 async fn works(nodes: &[Node<Set>], item: &str) {

@@ -51,7 +51,7 @@ async fn nodes_and_a_link_speak_over_ipv6() {
     let body = Body::FetchSnapshot { generation, chunk };
     link.send(Packet { from, to, body }).await.expect("sent");
     let answer = timeout(SOON, link.receive()).await.expect("in time");
-    assert!(answer.expect("a packet").is_some());
+    assert_eq!(answer.expect("a packet").body.kind(), "snapshot");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,25 +70,31 @@ async fn what_a_member_holds_of_a_key_is_told_to_each_node_that_uses_it() {
     let (network, limits) = (node.network(), Limits::default());
     let dial = || Link::dial(&member, &network, &limits, to, address);
     let mut older = dial().await.expect("a member");
-    let challenge = Digest::from_bytes([7; 32]);
-    let (from, body) = (member.actor(), Body::Recall(challenge));
-    let packet = Packet { from, to, body };
     let mut newer = dial().await.expect("a member");
-    older.send(packet).await.expect("sent");
+    let from = member.actor();
+    // What it answers a link shows that it has taken it.
+    let [first, second] = [7, 8].map(|byte| Digest::from_bytes([byte; 32]));
+    let body = Body::Recall(first);
+    let sent = newer.send(Packet { from, to, body }).await;
+    sent.expect("it is open");
+    recalls(&mut newer, first).await;
+    let body = Body::Recall(second);
+    let sent = older.send(Packet { from, to, body }).await;
+    sent.expect("it is open");
     for link in [&mut newer, &mut older] {
-        recalls(link, challenge).await;
+        recalls(link, second).await;
     }
 }
 
 /// Returns when this link has brought the next answer to that question.
 async fn recalls(link: &mut Link, challenge: Digest) {
     let answered = async {
-        while let Some(packet) = link.receive().await.expect("a packet") {
+        loop {
+            let packet = link.receive().await.expect("a packet");
             if matches!(packet.body, Body::Recollection(it) if it.challenge == challenge) {
                 return;
             }
         }
-        panic!("the link has ended");
     };
     timeout(SOON, answered).await.expect("in time");
 }
