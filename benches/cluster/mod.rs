@@ -217,7 +217,7 @@ impl<A: WireAlgorithm> Cluster<A> {
     }
 
     fn send(&mut self, step: &Step) {
-        for packet in &step.packets().collect::<Vec<_>>() {
+        for packet in step.packets() {
             let seat = |actor| self.actors.binary_search(actor).expect("a member");
             self.queue.push_back(Sent {
                 from: seat(&packet.from),
