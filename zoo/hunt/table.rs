@@ -35,7 +35,7 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::BatchBelieved, &[Certifiers], 40),
     way(Bug::OutsidersCounted, &[Certifiers], 10),
     way(Bug::EchoUnsigned, &[Certifiers], 10),
-    way(Bug::VoteUnsigned, &[Impostors], 10),
+    way(Bug::VoteUnsigned, &[Impostors], 30),
     way(Bug::ApprovalUnsigned, &[Impostors], 10),
     way(Bug::ReportUnsigned, &[Impostors], 40),
     way(Bug::SummaryUnsigned, &[Impostors], 60),
