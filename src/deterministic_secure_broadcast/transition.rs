@@ -44,14 +44,16 @@ pub enum Phase {
     Founded,
 }
 
-impl Phase {
-    /// Every phase, in a word, by which the status of a node names it.
-    pub const WORDS: [&str; 5] = ["open", "frozen", "agreeing", "decided", "founded"];
-}
-
+/// In a word, by which the status of a node names it.
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::WORDS[*self as usize])
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Frozen => "frozen",
+            Self::Agreeing => "agreeing",
+            Self::Decided => "decided",
+            Self::Founded => "founded",
+        })
     }
 }
 

@@ -82,7 +82,8 @@ impl Link {
     /// The next packet from the other end. Where that ends its stream, it is awaited on the next.
     ///
     /// # Errors
-    /// [`LinkError`] when the link has ended, or what came is no frame.
+    /// [`LinkError`] when the link has ended, or what came is no frame; and
+    /// [`LinkError::Lost`] when a stream ends within a frame, after which the next one may be read.
     pub async fn receive(&mut self) -> Result<Packet, LinkError> {
         loop {
             let stream = match &mut self.incoming {

@@ -89,10 +89,7 @@ impl Speaker {
             self.waiting.fetch_sub(outgoing.len(), Ordering::Relaxed);
             match outgoing {
                 Outgoing::Frame(bytes) => self.note(&bytes).await,
-                Outgoing::Everywhere(bytes) => {
-                    self.note(&bytes).await;
-                    self.write_to_others(&bytes).await;
-                }
+                Outgoing::Everywhere(bytes) => self.write_everywhere(&bytes).await,
                 Outgoing::Greeting => {
                     self.streams.clear();
                     // Who is not reached is greeted when it is.
@@ -107,22 +104,33 @@ impl Speaker {
         self.links.note_written(bytes.len(), written.is_ok());
     }
 
-    /// Writes to the connections beside the newest one.
-    async fn write_to_others(&mut self, bytes: &Bytes) {
-        let connections = self.connections.borrow().clone();
-        let live = connections
-            .iter()
-            .rev()
-            .filter(|connection| is_live(connection));
-        for connection in live.skip(1) {
-            // Whoever does not take it keeps nobody else waiting.
-            let open = self.open_stream(connection);
-            let written = write_to(&self.links, connection, open, bytes);
-            let written = timeout(PATIENCE, written).await.ok().and_then(Result::ok);
-            self.links.note_written(bytes.len(), written.is_some());
-            self.streams
-                .extend(written.map(|stream| (connection.stable_id(), stream)));
+    /// Writes to each connection; where there is none, as any other frame is written.
+    ///
+    /// Whoever does not take it keeps nobody else waiting, and who comes meanwhile is told, too.
+    async fn write_everywhere(&mut self, bytes: &Bytes) {
+        let (mut told, mut written) = (Vec::new(), false);
+        while let Some(connection) = self.untold(&told) {
+            let id = connection.stable_id();
+            told.push(id);
+            let open = self.open_stream(&connection);
+            let writing = write_to(&self.links, &connection, open, bytes);
+            if let Ok(Ok(stream)) = timeout(PATIENCE, writing).await {
+                self.streams.push((id, stream));
+                written = true;
+            }
         }
+        match told.is_empty() {
+            true => self.note(bytes).await,
+            false => self.links.note_written(bytes.len(), written),
+        }
+    }
+
+    /// The oldest live connection that is not among these.
+    fn untold(&self, told: &[usize]) -> Option<Connection> {
+        let connections = self.connections.borrow();
+        let untold = |connection: &&Connection| !told.contains(&connection.stable_id());
+        let mut live = connections.iter().filter(|connection| is_live(connection));
+        live.find(untold).cloned()
     }
 
     /// # Errors

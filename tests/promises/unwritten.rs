@@ -1,12 +1,16 @@
 //! What may be sent and counted on before it is written, and what comes of it when it never is.
 
-use crate::common::Table;
-use bft_crdts::actor::Signed;
+use std::collections::BTreeSet;
+
+use crate::common::{Table, key};
+use crate::wire;
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Packet, PullRequest, Record, Step, Summary, Target, Targeted,
+    Body, FetchPayloads, Packet, Recollection, Record, SnapshotPart, Step, Target, Targeted,
 };
 use bft_crdts::dot::{Dot, Seq};
+use bft_crdts::membership::AgreementMessage;
+use bft_crdts::quorum::Generation;
 
 const SOURCE: usize = 0;
 const MEMBER: u8 = 7;
@@ -73,54 +77,88 @@ fn certificates_leave_before_a_delivery_is_written_and_nothing_leaves_before_a_l
     assert_eq!(step.packets().count(), 3);
 }
 
-/// A summary says how far its signer is, and none that is signed may be forgotten.
+/// A summary says how far its signer is, and none that is signed may be forgotten; nor may a vote, a
+/// report, an approval, or what was told of somebody's statements.
 #[test]
-fn what_says_nothing_in_its_senders_name_waits_for_no_delivery_and_a_summary_does() {
-    let table = Table::of(4);
-    let (from, to) = (table.actor(0), table.actor(1));
-    let summary = Summary {
-        generation: Default::default(),
-        frontier: [].into(),
-        convicted: [].into(),
-    };
-    let summary = table.keys[0]
-        .sign(&table.genesis.network(), summary)
-        .into_claim();
-    let summary: std::sync::Arc<Signed<Summary>> = summary.into();
-    let (generation, chunk) = (Default::default(), None);
-    let question = PullRequest {
-        summary: Some(summary.clone()),
-        known: generation,
-        held: [].into(),
-    };
-    let bodies = [
-        Body::PullRequest(question),
-        Body::FetchSnapshot { generation, chunk },
-        Body::Announce(summary),
-        Body::Recall(Digest::from_bytes([1; 32])),
+fn what_says_nothing_in_its_senders_name_waits_for_no_delivery_and_all_else_does() {
+    let impersonal = [
+        "certificate",
+        "evidence",
+        "want",
+        "fetch",
+        "snapshot",
+        "recall",
     ];
-    let target = Target::One(to);
-    let said = bodies.map(|body| Targeted {
-        from,
-        target: target.clone(),
-        body,
-    });
-    let (source, seq) = (to, Seq::new(1));
-    let mut step = Step {
-        persist: vec![Record::Delivered(Dot { source, seq })],
-        send: said.to_vec(),
-        ..Step::default()
-    };
-    let prompt = step.take_prompt();
-    let kinds = |said: &[Targeted]| said.iter().map(|it| it.body.kind()).collect::<Vec<_>>();
-    assert_eq!(kinds(&prompt), ["fetch", "recall"]);
-    assert_eq!(kinds(&step.send), ["request", "announce"]);
-    step.persist.push(Record::Silenced);
-    step.send = prompt;
-    assert!(
-        step.take_prompt().is_empty(),
-        "what binds us is written first"
-    );
+    let personal = [
+        "proposal",
+        "echo",
+        "announce",
+        "receipt",
+        "request",
+        "answer",
+        "vote",
+        "recollection",
+    ];
+    let (generation, challenge) = (Generation::GENESIS, Digest::from_bytes([1; 32]));
+    let others = [
+        Body::FetchPayloads(FetchPayloads {
+            value: None,
+            payloads: Vec::new(),
+        }),
+        Body::FetchSnapshot {
+            generation,
+            chunk: None,
+        },
+        Body::Snapshot {
+            generation,
+            part: SnapshotPart::Chunk {
+                index: 0,
+                bytes: vec![1].into(),
+            },
+        },
+        Body::Recall(challenge),
+        Body::Recollection(Recollection {
+            challenge,
+            summary: None,
+            echoes: Vec::new(),
+            report: None,
+            votes: Vec::new(),
+        }),
+        Body::Agreement {
+            generation,
+            message: AgreementMessage::default(),
+            value: None,
+        },
+    ];
+    let said = wire::packets().into_iter().map(|packet| packet.body);
+    let (from, to) = (key(1).actor(), key(2).actor());
+    let mut seen = BTreeSet::new();
+    for body in said.chain(others) {
+        let kind = body.kind();
+        let expected = impersonal.contains(&kind);
+        assert!(expected || personal.contains(&kind), "{kind}");
+        let target = Target::One(to);
+        let (source, seq) = (to, Seq::new(1));
+        let mut step = Step {
+            persist: vec![Record::Delivered(Dot { source, seq })],
+            send: vec![Targeted { from, target, body }],
+            ..Step::default()
+        };
+        let prompt = step.take_prompt();
+        assert_eq!(
+            (prompt.len(), step.send.len()),
+            match expected {
+                true => (1, 0),
+                false => (0, 1),
+            }
+        );
+        // What binds us is written first.
+        step.persist.push(Record::Silenced);
+        step.send.extend(prompt);
+        assert!(step.take_prompt().is_empty(), "{kind}");
+        seen.insert(kind);
+    }
+    assert_eq!(seen.len(), impersonal.len() + personal.len());
 }
 
 /// What goes to all is said to those who had a seat when it was said, and not to oneself.
