@@ -85,9 +85,9 @@ impl Step {
         self.send.iter().flat_map(Targeted::packets)
     }
 
-    /// Takes out what may leave before the records are durable: what is
-    /// [impersonal](Body::is_impersonal), as long as there is nothing to be written but what
-    /// certificates prove.
+    /// Takes out what may leave before the records are durable: what says nothing in the sender's
+    /// name, since it proves itself or merely asks, as long as there is nothing to be written but
+    /// what certificates prove.
     ///
     /// Takes for granted that earlier steps are written, or [absorbed](Self::absorb) by this one.
     /// Of the signatures in a proof ours may be one; what it signs is durable, or it would be among

@@ -2,11 +2,21 @@
 
 use std::fmt::Debug;
 
-use super::script::Step;
 use super::{Checked, Law};
 use crate::actor::Actor;
 use crate::codec::{decode, encode};
 use crate::traits::{Verdict, WireAlgorithm};
+
+/// One step of a history. A step says all that it needs, so that any other step can be dropped.
+#[derive(Clone)]
+pub(super) enum Step<Op> {
+    /// Judge, and remember.
+    Offer(Actor, Op),
+    /// Apply, if valid.
+    Apply(Actor, Op),
+    /// Judge in one go.
+    Batch(Actor, Vec<Op>),
+}
 
 /// Operations of one source that are remembered and judged again.
 ///

@@ -3,20 +3,9 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::run::{Fault, Run};
+use super::run::{Fault, Run, Step};
 use crate::actor::Actor;
 use crate::traits::WireAlgorithm;
-
-/// One step of a history. A step says all that it needs, so that any other step can be dropped.
-#[derive(Clone)]
-pub(super) enum Step<Op> {
-    /// Judge, and remember.
-    Offer(Actor, Op),
-    /// Apply, if valid.
-    Apply(Actor, Op),
-    /// Judge in one go.
-    Batch(Actor, Vec<Op>),
-}
 
 /// The next step of `run`.
 ///

@@ -9,8 +9,6 @@ use bft_crdts::Actor;
 use bft_crdts::node::{Address, AddressError};
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::Refusal;
-
 /// Digits of a whole name.
 const DIGITS: usize = 64;
 /// The fewest digits that may stand for an actor.
@@ -40,6 +38,15 @@ pub(crate) enum NameError {
     Nowhere(Address),
 }
 
+/// Why a part of a name stands for nobody. What was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unresolved {
+    /// No actor that is known begins with it.
+    Unknown(String),
+    /// More than one does.
+    Ambiguous(String),
+}
+
 impl From<AddressError> for NameError {
     fn from(_: AddressError) -> Self {
         Self::NoAddress
@@ -53,7 +60,7 @@ impl Name {
     }
 
     /// The one among `known` that it stands for. A whole name stands for itself, known or not.
-    pub(crate) fn resolve(&self, known: &BTreeSet<Actor>) -> Result<Actor, Refusal> {
+    pub(crate) fn resolve(&self, known: &BTreeSet<Actor>) -> Result<Actor, Unresolved> {
         if let Some(actor) = self.actor() {
             return Ok(actor);
         }
@@ -62,8 +69,8 @@ impl Name {
             .filter(|actor| actor.to_string().starts_with(&self.0));
         match (fitting.next(), fitting.next()) {
             (Some(actor), None) => Ok(*actor),
-            (None, _) => Err(Refusal::Unknown(self.0.clone())),
-            (Some(_), Some(_)) => Err(Refusal::Ambiguous(self.0.clone())),
+            (None, _) => Err(Unresolved::Unknown(self.0.clone())),
+            (Some(_), Some(_)) => Err(Unresolved::Ambiguous(self.0.clone())),
         }
     }
 }
@@ -178,7 +185,7 @@ mod tests {
         assert_eq!(name("ab0"), Err(NameError::Digits));
         assert_eq!(name("xyzzy"), Err(NameError::Digits));
         let unknown = name("cd01").map(|name| name.resolve(&known));
-        assert_eq!(unknown, Ok(Err(Refusal::Unknown("cd01".to_owned()))));
+        assert_eq!(unknown, Ok(Err(Unresolved::Unknown("cd01".to_owned()))));
         let both = [actor(1), Actor::from_bytes([0xab; 32])].into();
         let one = name(&actor(9).to_string()).map(|name| name.resolve(&both));
         assert_eq!(one, Ok(Ok(actor(9))));

@@ -347,7 +347,7 @@ impl<A: Service> Desk<A> {
     async fn resolve(&self, name: &Name) -> Result<Actor, Refusal> {
         match name.actor() {
             Some(actor) => Ok(actor),
-            None => name.resolve(&self.known().await?),
+            None => Ok(name.resolve(&self.known().await?)?),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use crate::name::Unresolved;
 
 /// Why a request was not granted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -98,6 +99,15 @@ pub(crate) enum Refusal {
     NothingCertified,
     #[error("the node cannot write to its directory: {0}")]
     Directory(String),
+}
+
+impl From<Unresolved> for Refusal {
+    fn from(why: Unresolved) -> Self {
+        match why {
+            Unresolved::Unknown(given) => Self::Unknown(given),
+            Unresolved::Ambiguous(given) => Self::Ambiguous(given),
+        }
+    }
 }
 
 impl Refusal {
