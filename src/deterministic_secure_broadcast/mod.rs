@@ -375,11 +375,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     // ---- helpers of the rules
 
-    /// Sends to somebody else; what is for ourselves is known here already.
     fn send(&mut self, to: Actor, body: Body) {
-        if to != self.actor() {
-            self.say(Target::One(to), body);
-        }
+        self.say(Target::One(to), body);
     }
 
     /// Sends to each other member.
@@ -388,8 +385,12 @@ impl<A: WireAlgorithm> Replica<A> {
         self.say(Target::Members(committee), body);
     }
 
+    /// What is for ourselves alone is known here already.
     fn say(&mut self, target: Target, body: Body) {
         let from = self.actor();
-        self.turn.step.send.push(Targeted { from, target, body });
+        let said = Targeted { from, target, body };
+        if said.receivers().next().is_some() {
+            self.turn.step.send.push(said);
+        }
     }
 }

@@ -55,8 +55,9 @@ impl<A: WireAlgorithm> Replica<A> {
         let wanted = &mut self.transition.payloads.wanted;
         let mut news = missing.clone();
         news.retain(|message| wanted.insert(*message));
-        let members = self.history.committee.actors().to_vec();
-        self.ask(&news, &members);
+        for fetch in self.fetches(&news) {
+            self.send_to_members(fetch);
+        }
         missing.is_empty()
     }
 
@@ -68,24 +69,28 @@ impl<A: WireAlgorithm> Replica<A> {
         let urgent = self.transition.agreement.is_some();
         if !wanted.is_empty() && (urgent || self.transition.payloads.fetch.fire(self.turn.now)) {
             let payloads: Vec<_> = wanted.iter().copied().collect();
-            self.ask(&payloads, &self.history.recent_members());
+            let whom = self.history.recent_members();
+            for fetch in self.fetches(&payloads) {
+                for member in &whom {
+                    self.send(*member, fetch.clone());
+                }
+            }
         }
         self.transition.payloads.wanted = wanted;
     }
 
-    /// Asks for messages, as many at once as a packet may name.
+    /// Questions for messages, each for as many as a packet may name.
     ///
     /// The messages come as proposals, one packet each.
-    fn ask(&mut self, payloads: &[(Dot, Digest)], whom: &[Actor]) {
-        for piece in payloads.chunks(self.limits().lanes as usize) {
-            let fetch = FetchPayloads {
+    fn fetches(&self, payloads: &[(Dot, Digest)]) -> Vec<Body> {
+        let pieces = payloads.chunks(self.limits().lanes as usize);
+        let fetch = |piece: &[(Dot, Digest)]| {
+            Body::FetchPayloads(FetchPayloads {
                 value: None,
                 payloads: piece.to_vec(),
-            };
-            for actor in whom {
-                self.send(*actor, Body::FetchPayloads(fetch.clone()));
-            }
-        }
+            })
+        };
+        pieces.map(fetch).collect()
     }
 
     /// A message that we hold, wherever it is.

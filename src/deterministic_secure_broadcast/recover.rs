@@ -85,9 +85,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// it; and the agreement is opened last, when the lanes are as far as the records say.
     pub(super) fn speak_again(&mut self) {
         if self.history.committee.contains(&self.actor()) {
-            for member in self.history.committee.actors().to_vec() {
-                self.announce(member);
-            }
+            self.announce_to_members();
         }
         self.echo_locks();
         self.lanes.look_at_all();

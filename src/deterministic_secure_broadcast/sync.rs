@@ -234,12 +234,15 @@ impl<A: WireAlgorithm> Replica<A> {
     /// members learns which of them answer, although nobody speaks while all are level. A replica
     /// that has signed nothing and signs no more says nothing.
     pub fn probe(&mut self) -> Step {
-        let me = self.actor();
-        let members = self.history.committee.actors().to_vec();
-        for member in members.into_iter().filter(|member| *member != me) {
-            self.announce(member);
-        }
+        self.announce_to_members();
         self.turn()
+    }
+
+    /// Tells all other members where we stand, if we have ever signed it.
+    pub(super) fn announce_to_members(&mut self) {
+        if let Some(summary) = self.summary() {
+            self.send_to_members(Body::Announce(summary));
+        }
     }
 
     /// Tells where we stand, if we have ever signed it.

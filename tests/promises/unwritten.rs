@@ -181,6 +181,7 @@ fn alone_a_member_counts_on_nothing_that_is_not_written() {
     let op = table.replicas[SOURCE].ahead().add(MEMBER);
     let mut step = table.replicas[SOURCE].propose(op).expect("valid");
     assert_eq!(step.delivered.len(), 1);
+    assert!(step.send.is_empty(), "there is nobody to say it to");
     assert!(step.take_prompt().is_empty() && !step.may_wait());
 }
 
