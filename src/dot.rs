@@ -6,13 +6,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::codec::{Digest, NetworkId};
+use crate::codec::{Digest, NetworkId, decimal};
 
 /// A message's number in its lane: 1, 2, 3, ...; 0 stands for "none yet".
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
-pub struct Seq(u64);
+pub struct Seq(#[serde(with = "decimal")] u64);
 
 impl Seq {
     /// Before the first message.

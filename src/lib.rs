@@ -180,6 +180,8 @@ mod index;
 #[cfg(feature = "sim")]
 pub mod laws;
 pub mod membership;
+pub mod merkle;
+mod message;
 pub mod money;
 #[cfg(feature = "sim")]
 pub mod net;
@@ -194,6 +196,7 @@ pub mod store;
 mod summary;
 pub mod traits;
 pub mod types;
+pub mod verify;
 
 // What a program names first. All else is imported from its module.
 pub use actor::{Actor, SigningActor};

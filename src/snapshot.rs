@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor;
 use crate::codec::{Bytes, Digest, Domain, NetworkId, Slice, encode};
+use crate::merkle::Tree;
 use crate::traits::WireAlgorithm;
 
 /// Bytes in one chunk; the last may be shorter.
@@ -67,6 +68,28 @@ impl Manifest {
 
 fn chunk_digest(bytes: &[u8]) -> Digest {
     Digest::of(Domain::Chunk, &NetworkId::NONE, &Slice(bytes))
+}
+
+/// What a state digests to: the bytes that newcomers start from, and the records that anybody can
+/// be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commitment {
+    /// The digest of the snapshot's [`Manifest`].
+    pub snapshot: Digest,
+    /// The digest of the [tree](Tree) of the state's
+    /// [records](crate::SecureBroadcastAlgorithm::records).
+    pub records: Digest,
+}
+
+impl Commitment {
+    /// What the algorithm's state digests to, of which `snapshot` is the snapshot: walks all of it.
+    #[must_use]
+    pub fn of<A: WireAlgorithm>(algorithm: &A, snapshot: &Snapshot) -> Self {
+        Self {
+            snapshot: snapshot.manifest.digest(),
+            records: Tree::of(algorithm.records()).digest(),
+        }
+    }
 }
 
 /// A state's bytes with their manifest.

@@ -17,8 +17,9 @@
 //!    is applied.
 //! 5. *Commuting.* Valid operations of different sources lead to equal `state()` in either order.
 //! 6. *Faithful.* `sync_from(state())` into a fresh replica gives an equal `state()`; equal states
-//!    have equal canonical bytes and give equal verdicts. So no `HashMap` inside a state, and
-//!    everything that `verdict` reads is in `state()` or in `configuration()`.
+//!    have equal canonical bytes and equal `records()`, no two under one key, and give equal
+//!    verdicts. So no `HashMap` inside a state, and everything that `verdict` reads is in `state()`
+//!    or in `configuration()`.
 //!
 //! Operations and states cross the wire in the crate's canonical encoding: plain data, no
 //! `HashMap`, no recursion, no collections of zero-sized elements.
@@ -102,6 +103,15 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
     fn admits(&self, state: &Self::ReplicatedState) -> bool {
         let _ = state;
         true
+    }
+
+    /// The state as records, each a key and a value, which can be shown one by one to who holds no
+    /// replica: at each boundary the members certify a digest of all of them. One a key, in any
+    /// order; equal states have equal records.
+    ///
+    /// The default has none: then nobody can be shown a part of the state.
+    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        Vec::new()
     }
 
     /// The canonical bytes of everything that `verdict` reads and `state()` does not hold; agreed

@@ -42,7 +42,7 @@ use ed25519_dalek::SigningKey;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{DecodeError, Digest, Domain, NetworkId, fixed, from_digits};
+use crate::codec::{self, DecodeError, Digest, Digits, Domain, NetworkId, fixed, from_digits};
 
 /// The public identity of a participant: an ed25519 public key, not yet known to be a good one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -169,6 +169,9 @@ struct Halves(
 
 impl Serialize for Sig {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return Digits(&self.0).serialize(serializer);
+        }
         let [left, right] = self.halves();
         Halves(left, right).serialize(serializer)
     }
@@ -176,6 +179,9 @@ impl Serialize for Sig {
 
 impl<'de> Deserialize<'de> for Sig {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return codec::array(deserializer).map(Self);
+        }
         let Halves(left, right) = Halves::deserialize(deserializer)?;
         let bytes = std::array::from_fn(|index| match index {
             0..32 => left[index],
@@ -189,6 +195,7 @@ impl<'de> Deserialize<'de> for Sig {
 /// and replicas that differed would disagree on what a certificate is. So a network names its rule
 /// in its [`Genesis`](crate::membership::Genesis).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SignatureRule {
     /// `c1`: keys of full order without torsion; `R` canonical and not of small order; `S` below

@@ -435,6 +435,14 @@ impl SecureBroadcastAlgorithm for Bank {
         issuer.is_none_or(|issuer| state.issued <= self.rules.opening(issuer))
     }
 
+    /// Of each account one: its owner, and the canonical bytes of its balance.
+    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let accounts = self
+            .accounts()
+            .map(|(owner, account)| (owner.as_bytes().to_vec(), codec::encode(&account.balance)));
+        accounts.collect()
+    }
+
     /// The [`Rules`].
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.rules)

@@ -60,6 +60,8 @@ impl Limits {
 
     /// Changes of the committee that one value carries, at most.
     pub(crate) const CHANGES: usize = 8;
+    /// Bytes of what a value says of the generation that it founds, without its members.
+    pub(crate) const HEADER: u64 = 144;
     /// Bytes of a source's signature on a dot, with what it says.
     const BINDING: u64 = 176;
     /// Bytes of the end of a lane, with its source.
@@ -136,13 +138,14 @@ impl Limits {
     }
 
     /// The reports of a quorum, each with the end of every lane that speaks and a seal in the lane
-    /// of every seat, and as many changes as a value has, each approved by a quorum.
+    /// of every seat; as many changes as a value has, each approved by a quorum; and the header.
     fn fullest_value(&self) -> u64 {
         let seats = u64::from(self.seats);
         let quorum = seats - (seats - 1) / 3;
         let change = 200 + quorum * Self::SEATED;
         let reports = quorum.saturating_mul(self.fullest_report());
-        reports.saturating_add(Self::CHANGES as u64 * change + 128)
+        let header = Self::HEADER + (seats + Self::CHANGES as u64) * 32;
+        reports.saturating_add(Self::CHANGES as u64 * change + header + 128)
     }
 
     fn fullest_report(&self) -> u64 {

@@ -19,7 +19,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bincode::Options;
-use serde::de::{DeserializeOwned, Visitor};
+use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
@@ -30,6 +30,9 @@ pub use limits::{Limits, LimitsError};
 pub struct Digest(#[serde(with = "fixed")] [u8; 32]);
 
 impl Digest {
+    /// The digest of nothing that is hashed: of a tree without records.
+    pub(crate) const ZERO: Self = Self([0; 32]);
+
     /// The digest's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -169,8 +172,20 @@ pub enum Domain {
     Report,
     /// A statement in the agreement on the next generation.
     Vote,
-    /// The value that founds a generation.
-    Value,
+    /// The header of a generation.
+    Header,
+    /// What a header rests on: the changes and the reports.
+    Body,
+    /// The operations of a message.
+    Operations,
+    /// A key in a tree of records.
+    Key,
+    /// The value of a record.
+    Record,
+    /// A record in a tree.
+    Leaf,
+    /// Two parts of a tree.
+    Branch,
     /// Which of two concurrent writes of one rank wins.
     Tie,
     /// A node of a Merkle register.
@@ -198,7 +213,13 @@ impl Domain {
             Self::Entry => b"bft-crdts/1 entry",
             Self::Report => b"bft-crdts/1 report",
             Self::Vote => b"bft-crdts/1 ballot",
-            Self::Value => b"bft-crdts/1 value",
+            Self::Header => b"bft-crdts/1 header",
+            Self::Body => b"bft-crdts/1 body",
+            Self::Operations => b"bft-crdts/1 operations",
+            Self::Key => b"bft-crdts/1 key",
+            Self::Record => b"bft-crdts/1 record",
+            Self::Leaf => b"bft-crdts/1 leaf",
+            Self::Branch => b"bft-crdts/1 branch",
             Self::Tie => b"bft-crdts/1 tie",
             Self::Node => b"bft-crdts/1 node",
             Self::Challenge => b"bft-crdts/1 challenge",
@@ -360,12 +381,20 @@ impl fmt::Debug for Bytes {
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        match serializer.is_human_readable() {
+            true => Digits(&self.0).serialize(serializer),
+            false => serializer.serialize_bytes(&self.0),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let digits = String::deserialize(deserializer)?;
+            let bytes = from_digits(&digits).map(Self::from);
+            return bytes.ok_or_else(|| D::Error::custom("hexadecimal digits, two a byte"));
+        }
         struct BytesVisitor;
         impl Visitor<'_> for BytesVisitor {
             type Value = Bytes;
@@ -393,6 +422,58 @@ impl Serialize for Slice<'_> {
     }
 }
 
+/// Bytes as hexadecimal digits, in lower case: how they stand in text.
+pub(crate) struct Digits<'a>(pub(crate) &'a [u8]);
+
+impl Serialize for Digits<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Digits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// As many bytes as the array has, of their digits in a text.
+pub(crate) fn array<'de, D: Deserializer<'de>, const N: usize>(
+    deserializer: D,
+) -> Result<[u8; N], D::Error> {
+    let digits = String::deserialize(deserializer)?;
+    let bytes = from_digits(&digits).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| D::Error::custom(format_args!("{} hexadecimal digits", 2 * N)))
+}
+
+/// Numbers of 64 bits, which are decimal digits in a string where there is text: readers of JSON
+/// take a number for a float.
+pub(crate) mod decimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    // The shape is serde's.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(crate) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(number),
+            false => number.serialize(serializer),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        if !deserializer.is_human_readable() {
+            return u64::deserialize(deserializer);
+        }
+        let digits = String::deserialize(deserializer)?;
+        let number = digits.parse::<u64>().map_err(D::Error::custom)?;
+        let written = number.to_string() == digits;
+        written
+            .then_some(number)
+            .ok_or_else(|| D::Error::custom("a number with signs or zeros before it"))
+    }
+}
+
 /// Arrays of bytes as a few integers of 16 bytes: the same encoding as byte by byte, which is slow.
 pub(crate) mod fixed {
     use std::array;
@@ -403,6 +484,9 @@ pub(crate) mod fixed {
         bytes: &[u8; 32],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return super::Digits(bytes).serialize(serializer);
+        }
         let (low, high) = bytes.split_at(16);
         let word = |half: &[u8]| u128::from_le_bytes(array::from_fn(|index| half[index]));
         (word(low), word(high)).serialize(serializer)
@@ -411,6 +495,9 @@ pub(crate) mod fixed {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<[u8; 32], D::Error> {
+        if deserializer.is_human_readable() {
+            return super::array(deserializer);
+        }
         let (low, high) = <(u128, u128)>::deserialize(deserializer)?;
         let words = [low.to_le_bytes(), high.to_le_bytes()];
         Ok(array::from_fn(|index| words[index / 16][index % 16]))

@@ -251,9 +251,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .iter()
             .map(|(dot, digest)| (*dot, *digest));
         // There is no state where another message was delivered than the value covers.
-        let state = self
-            .snapshot_at(&frontier)
-            .map(|snapshot| snapshot.manifest().digest());
+        let state = self.certifiable_at(&frontier).map(|(_, state)| state);
         let same = state == Some(preconditions.state);
         Some(
             same && self
@@ -354,22 +352,18 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         while let Some(draft) = self.backed_draft() {
-            let last = &self.history.boundary;
-            let Ok(frontier) = draft.frontier(last) else {
+            let Ok(ending) = draft.ending(&self.history.boundary) else {
                 return;
             };
-            let Ok(adopted) = draft.adopted(last, &frontier) else {
-                return;
-            };
-            let adopted = adopted.values().map(message_of);
-            let Some(bad) = self.unfounded_among(adopted, &frontier) else {
+            let adopted = ending.adopted.values().map(message_of);
+            let Some(bad) = self.unfounded_among(adopted, &ending.frontier) else {
                 return;
             };
             if bad.is_empty() {
-                let snapshot = self
-                    .snapshot_at(&frontier)
+                let (_, state) = self
+                    .certifiable_at(&ending.frontier)
                     .expect("what is founded is judged on this state");
-                let value = draft.with_state(snapshot.manifest().digest());
+                let value = draft.found(&self.history.boundary, &ending, state);
                 return self.offer_value(value);
             }
             if !self.set_aside(&bad) {

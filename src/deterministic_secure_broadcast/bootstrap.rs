@@ -239,7 +239,7 @@ impl<A: WireAlgorithm> Replica<A> {
         generation: Generation,
         part: SnapshotPart,
     ) -> Result<(), PacketError> {
-        let certified = self.history.tip().state();
+        let certified = self.history.tip().state().snapshot;
         let Some(fetching) = self
             .bootstrap
             .fetching

@@ -11,7 +11,7 @@ use super::message::Entry;
 use crate::actor::Actor;
 use crate::codec::{Limits, decode};
 use crate::dot::{Frontier, Head};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Commitment, Snapshot};
 use crate::traits::WireAlgorithm;
 
 /// The state at the frontier that was executed last; none when the messages up to there do not lead
@@ -86,7 +86,7 @@ impl<A: WireAlgorithm> Execution<A> {
     /// The algorithm as it was at the boundary of this generation.
     ///
     /// The bounds are not asked: this state was held here already.
-    fn at_boundary(&self, snapshot: &Snapshot) -> Option<A> {
+    pub(super) fn at_boundary(&self, snapshot: &Snapshot) -> Option<A> {
         Some(self.with_state(decoded::<A>(snapshot)?))
     }
 
@@ -146,21 +146,23 @@ pub(super) fn replay_lanes<A: WireAlgorithm>(
 }
 
 impl<A: WireAlgorithm> Replica<A> {
-    /// The snapshot of the state at a frontier, if there is [one](Self::executed_at). The last one
-    /// is remembered until the generation ends.
+    /// The snapshot of the state at a frontier and what the state digests to, if there is
+    /// [one](Self::executed_at). The last is remembered until the generation ends.
     ///
     /// The first call for a frontier encodes and hashes the whole state; a second one costs a
     /// comparison of frontiers and a clone, of which the bytes are shared.
-    pub(super) fn snapshot_at(&mut self, frontier: &Frontier) -> Option<Snapshot> {
-        if let Some((at, snapshot)) = &self.transition.snapshot
+    pub(super) fn certifiable_at(&mut self, frontier: &Frontier) -> Option<(Snapshot, Commitment)> {
+        if let Some((at, state)) = &self.transition.state
             && at == frontier
         {
-            return Some(snapshot.clone());
+            return Some(state.clone());
         }
         self.execute(frontier);
-        let snapshot = Snapshot::of(self.executed_at(frontier)?);
-        self.transition.snapshot = Some((frontier.clone(), snapshot.clone()));
-        Some(snapshot)
+        let algorithm = self.executed_at(frontier)?;
+        let snapshot = Snapshot::of(algorithm);
+        let state = (snapshot.clone(), Commitment::of(algorithm, &snapshot));
+        self.transition.state = Some((frontier.clone(), state.clone()));
+        Some(state)
     }
 
     /// The algorithm at a frontier that was [executed](Self::execute): as it is here, or made of

@@ -139,10 +139,9 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         let (generation, state) = (next.generation(), next.state());
-        let snapshot = self.snapshot_at(&next.frontier().clone());
-        let certified = |snapshot: &Snapshot| snapshot.manifest().digest() == state;
-        match snapshot.filter(certified) {
-            Some(snapshot) => {
+        let here = self.certifiable_at(&next.frontier().clone());
+        match here.filter(|(_, here)| *here == state) {
+            Some((snapshot, _)) => {
                 let proofs = self
                     .history
                     .pending

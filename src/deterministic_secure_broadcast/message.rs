@@ -1,4 +1,4 @@
-//! What is said: messages, proposals, echoes, summaries; and what two of them convict of.
+//! What is said: proposals, echoes, summaries.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,58 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, PublicKey, Sig, Signed, Statement, Verified};
-use crate::codec::{self, Bytes, DecodeError, Digest, Domain, Limits, NetworkId};
-use crate::dot::{Dot, Frontier, Head, Seq};
-use crate::evidence::{Conflict, EvidenceError};
-pub use crate::membership::Echo;
-use crate::membership::Vote;
+use crate::codec::{Digest, Domain, NetworkId};
+use crate::dot::{Frontier, Head};
+pub use crate::membership::{Echo, Equivocation};
+pub use crate::message::Message;
 use crate::quorum::{self, Generation};
-
-/// A node of a source's hash-linked lane: a batch of operations, in their canonical encoding.
-///
-/// It names no generation: it stays valid when the committee changes.
-///
-/// Its digest covers all four fields and the network's name. A message has one digest for ever, so
-/// that certificates of different generations on it name the same thing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who issues the operations.
-    pub source: Actor,
-    /// The message's number, from 1.
-    pub seq: Seq,
-    /// The digest of the message before it; of the genesis for the first.
-    pub parent: Digest,
-    /// The encoded operations, one or more.
-    pub ops: Bytes,
-}
-
-impl Statement for Message {
-    const DOMAIN: Domain = Domain::Message;
-}
-
-impl Message {
-    /// Where it stands.
-    #[must_use]
-    pub fn dot(&self) -> Dot {
-        Dot {
-            source: self.source,
-            seq: self.seq,
-        }
-    }
-
-    /// The operations.
-    ///
-    /// # Errors
-    /// [`DecodeError`] when the bytes are not the canonical encoding of 1 to `message_ops`
-    /// operations.
-    pub fn decode<Op>(&self, limits: &Limits) -> Result<Vec<Op>, DecodeError>
-    where
-        Op: Serialize + serde::de::DeserializeOwned,
-    {
-        let bytes = limits.message_bytes as usize;
-        codec::decode_sequence(self.ops.as_slice(), bytes, limits.message_ops)
-    }
-}
 
 /// A claim that its source put this message at this dot.
 ///
@@ -189,48 +142,4 @@ pub struct Summary {
 
 impl Statement for Summary {
     const DOMAIN: Domain = Domain::Summary;
-}
-
-/// Evidence that anybody can check with the network's name alone.
-///
-/// A correct replica makes neither pair: its lock, or its vote, is durable before the signature
-/// leaves it. So no rule asks in which state the accused was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Equivocation {
-    /// A source put two messages at one dot, or a member echoed two at one dot in one generation.
-    Echo(Conflict<Echo>),
-    /// A member voted twice in one round of the agreement on a generation.
-    Vote(Conflict<Vote>),
-}
-
-impl Equivocation {
-    /// The actor that this convicts.
-    ///
-    /// # Errors
-    /// [`EvidenceError`] when it convicts nobody.
-    pub fn verify(&self, network: &NetworkId) -> Result<Actor, EvidenceError> {
-        match self {
-            Self::Echo(conflict) => conflict.verify(network),
-            Self::Vote(conflict) => conflict.verify(network),
-        }
-    }
-
-    /// Whom it accuses, right or wrong.
-    #[must_use]
-    pub fn accused(&self) -> Actor {
-        match self {
-            Self::Echo(conflict) => conflict.left.signer,
-            Self::Vote(conflict) => conflict.left.signer,
-        }
-    }
-
-    /// The dot of which it speaks, if it speaks of one.
-    #[must_use]
-    pub fn dot(&self) -> Option<Dot> {
-        match self {
-            Self::Echo(conflict) => Some(conflict.left.statement.dot),
-            Self::Vote(_) => None,
-        }
-    }
 }

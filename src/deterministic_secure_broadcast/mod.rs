@@ -78,6 +78,7 @@ mod peers;
 mod place;
 mod precheck;
 mod propose;
+mod prove;
 mod pull;
 mod recover;
 mod situation;
@@ -101,6 +102,7 @@ pub use packet::{
 };
 pub use place::Outcome;
 pub use precheck::{Precheck, Prechecked};
+pub use prove::ProveError;
 pub use step::{Delivery, Fault, Installed, Record, Step};
 pub use targeted::{Target, Targeted};
 pub use transition::Phase;

@@ -190,7 +190,7 @@ impl<A: WireAlgorithm> Replica<A> {
             Record::Installed(proofs) => {
                 self.replay_proofs(proofs)?;
                 let frontier = self.history.tip().frontier().clone();
-                let snapshot = self.snapshot_at(&frontier)?;
+                let (snapshot, _) = self.certifiable_at(&frontier)?;
                 self.install(snapshot, false);
                 Some(())
             }

@@ -23,7 +23,7 @@ use crate::membership::{
     CheckedProposal, GenerationProposal, GenerationProposalError, Report, Vote, VoteKind,
 };
 use crate::quorum::QuorumCertificate;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Commitment, Snapshot};
 use crate::traits::WireAlgorithm;
 
 /// How far a replica has come on its way to the next generation.
@@ -112,10 +112,10 @@ pub(super) struct Transition {
     pub(super) payloads: Payloads,
     /// Kept until the value that it names is here; then the next generation is founded.
     pub(super) decided: Option<Decided>,
-    /// The snapshot that was made last, and where.
+    /// The snapshot that was made last, with what the state digests to, and where.
     ///
     /// One at most: a second frontier takes its place.
-    pub(super) snapshot: Option<(Frontier, Snapshot)>,
+    pub(super) state: Option<(Frontier, (Snapshot, Commitment))>,
 }
 
 /// The reports of this generation.
@@ -197,7 +197,7 @@ impl Transition {
             values: Vec::new(),
             payloads: Payloads::new(now),
             decided: None,
-            snapshot: None,
+            state: None,
         }
     }
 

@@ -165,9 +165,12 @@ pub(super) fn concerns_the_chain(body: &Body) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::membership::{GenerationDraft, GenerationProposal, Round, Vote, VoteKind};
     use crate::quorum::Certificate;
+    use crate::snapshot::Commitment;
 
     const NETWORK: NetworkId = NetworkId::NONE;
 
@@ -180,7 +183,18 @@ mod tests {
                 changes: Vec::new(),
                 reports: Vec::new(),
             };
-            let value = draft.with_state(Digest::from_bytes([state; 32]));
+            let digest = Digest::from_bytes([state; 32]);
+            let value = GenerationProposal {
+                draft,
+                generation: Generation::numbered(ended + 1),
+                members: BTreeSet::new(),
+                frontier: digest,
+                marks: digest,
+                state: Commitment {
+                    snapshot: digest,
+                    records: digest,
+                },
+            };
             parent = value.digest(&NETWORK);
             Arc::new(founded(value, ended))
         };

@@ -275,6 +275,10 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
             let seen = "the two in both orders lead to equal states with unequal bytes".to_string();
             return fault(Law::Faithful, ops(), seen);
         }
+        if records(&one_way) != records(&other_way) {
+            let seen = "the two in both orders lead to equal states with other records".to_string();
+            return fault(Law::Faithful, ops(), seen);
+        }
         self.same_verdicts(&one_way, &other_way, "after both orders of two operations")
     }
 
@@ -352,6 +356,15 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
                     format!("a newcomer's equal state has other bytes: {state:?}, {restored:?}");
                 return fault(Law::Faithful, Vec::new(), seen);
             }
+            let shown = records(&self.replica);
+            if records(&newcomer) != shown {
+                let seen = format!("a newcomer's equal state has other records: {state:?}");
+                return fault(Law::Faithful, Vec::new(), seen);
+            }
+            if shown.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+                let seen = format!("two records of one key: {state:?}");
+                return fault(Law::Faithful, Vec::new(), seen);
+            }
             self.same_verdicts(&self.replica, &newcomer, "here and on a newcomer")?;
         }
         Ok(())
@@ -373,6 +386,13 @@ fn still_valid<A: WireAlgorithm>(
         other.1, other.0
     );
     fault(Law::Stable, vec![(op.0, op.1.clone())], seen)
+}
+
+/// The records in one order: which they come in is the algorithm's affair.
+fn records<A: WireAlgorithm>(replica: &A) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut records = replica.records();
+    records.sort();
+    records
 }
 
 fn differ<S: Debug>(left: &S, right: &S) -> String {

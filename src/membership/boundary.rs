@@ -13,13 +13,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::echo::Echo;
 use super::genesis::{Genesis, GenesisError};
 use crate::actor::{Actor, Signed};
-use crate::codec::{Digest, Limits, NetworkId};
+use crate::codec::{Digest, Limits, NetworkId, encode};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::evidence::Conflict;
+use crate::merkle::Tree;
 use crate::quorum::{Committee, Generation};
+use crate::snapshot::Commitment;
 
 /// Where a generation begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +32,52 @@ pub struct Boundary {
     pub(super) limits: Arc<Limits>,
     pub(super) value: Digest,
     pub(super) committee: Arc<Committee>,
-    pub(super) frontier: Frontier,
-    pub(super) adopted: BTreeMap<Actor, Signed<Echo>>,
-    pub(super) sealed: BTreeMap<Actor, Seal>,
-    pub(super) state: Digest,
+    pub(super) ending: Ending,
+    pub(super) state: Commitment,
+}
+
+/// How the generation before ended: what its members' reports amount to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// Where each lane ends.
+    pub frontier: Frontier,
+    /// The locks that every member of the next generation holds, right after the frontier.
+    pub adopted: BTreeMap<Actor, Signed<Echo>>,
+    /// The dots right after the frontier at which nobody echoes any more.
+    pub sealed: BTreeMap<Actor, Seal>,
+}
+
+/// What a header's tree of marks has of a lane.
+#[derive(Serialize)]
+enum MarkRecord<'a> {
+    Adopted(&'a Signed<Echo>),
+    Sealed(Vec<&'a Signed<Echo>>),
+}
+
+impl Ending {
+    /// The tree of where lanes end: of each actor its [`Head`].
+    #[must_use]
+    pub fn frontier_tree(&self) -> Tree {
+        let heads = self.frontier.iter();
+        Tree::of(heads.map(|(source, head)| (source.as_bytes(), encode(head))))
+    }
+
+    /// The tree of what is adopted and sealed.
+    #[must_use]
+    pub fn marks_tree(&self) -> Tree {
+        let adopted = self.adopted.iter();
+        let adopted = adopted.map(|(source, lock)| (source, MarkRecord::Adopted(lock)));
+        let sealed = self.sealed.iter();
+        let sealed =
+            sealed.map(|(source, seal)| (source, MarkRecord::Sealed(seal.echoes().collect())));
+        let marks = adopted.chain(sealed);
+        Tree::of(marks.map(|(source, mark)| (source.as_bytes(), encode(&mark))))
+    }
+
+    /// The bytes of an adopted lock in the [tree of marks](Self::marks_tree).
+    pub(crate) fn adopted_record(lock: &Signed<Echo>) -> Vec<u8> {
+        encode(&MarkRecord::Adopted(lock))
+    }
 }
 
 impl Boundary {
@@ -45,9 +91,7 @@ impl Boundary {
             limits: Arc::new(genesis.limits().clone()),
             value: genesis.network().digest(),
             committee: Arc::new(genesis.committee()?),
-            frontier: Frontier::new(),
-            adopted: BTreeMap::new(),
-            sealed: BTreeMap::new(),
+            ending: Ending::default(),
             state: genesis.state(),
         })
     }
@@ -70,7 +114,7 @@ impl Boundary {
         self.committee.generation()
     }
 
-    /// The digest of the value that founded the generation; of the genesis for the first.
+    /// The digest of the header of the generation; of the genesis for the first.
     #[must_use]
     pub fn value(&self) -> Digest {
         self.value
@@ -82,28 +126,34 @@ impl Boundary {
         &self.committee
     }
 
+    /// How the generation before ended, in one piece.
+    #[must_use]
+    pub fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
     /// Where each lane ends: every member of this generation has delivered at least this.
     #[must_use]
     pub fn frontier(&self) -> &Frontier {
-        &self.frontier
+        &self.ending.frontier
     }
 
     /// The end of one lane.
     #[must_use]
     pub fn head(&self, source: &Actor) -> Head {
-        head(&self.network, &self.frontier, source)
+        head(&self.network, &self.ending.frontier, source)
     }
 
     /// The locks that every member of this generation holds, its own to the contrary replaced.
     #[must_use]
     pub fn adopted(&self) -> &BTreeMap<Actor, Signed<Echo>> {
-        &self.adopted
+        &self.ending.adopted
     }
 
     /// The lock on this message, if every member of this generation holds it.
     #[must_use]
     pub fn adopts(&self, dot: &Dot, digest: &Digest) -> Option<&Signed<Echo>> {
-        let lock = self.adopted.get(&dot.source)?;
+        let lock = self.ending.adopted.get(&dot.source)?;
         let echo = &lock.statement;
         ((echo.dot, echo.digest) == (*dot, *digest)).then_some(lock)
     }
@@ -111,12 +161,12 @@ impl Boundary {
     /// The dots at which nobody echoes any more, with the proof that convicts their sources.
     #[must_use]
     pub fn sealed(&self) -> &BTreeMap<Actor, Seal> {
-        &self.sealed
+        &self.ending.sealed
     }
 
-    /// The digest of the certified snapshot of the state at the frontier.
+    /// What the certified state at the frontier digests to.
     #[must_use]
-    pub fn state(&self) -> Digest {
+    pub fn state(&self) -> Commitment {
         self.state
     }
 
@@ -125,10 +175,11 @@ impl Boundary {
     #[must_use]
     pub fn lanes(&self) -> BTreeSet<Actor> {
         let left = self
+            .ending
             .frontier
             .keys()
-            .chain(self.adopted.keys())
-            .chain(self.sealed.keys());
+            .chain(self.ending.adopted.keys())
+            .chain(self.ending.sealed.keys());
         left.chain(self.committee.actors()).copied().collect()
     }
 
@@ -136,9 +187,9 @@ impl Boundary {
     #[must_use]
     pub fn has_lane(&self, source: &Actor) -> bool {
         self.committee.contains(source)
-            || self.frontier.contains_key(source)
-            || self.adopted.contains_key(source)
-            || self.sealed.contains_key(source)
+            || self.ending.frontier.contains_key(source)
+            || self.ending.adopted.contains_key(source)
+            || self.ending.sealed.contains_key(source)
     }
 
     /// Whether `dot` may still be certified in this generation for a source: it is a member, or the
@@ -150,7 +201,7 @@ impl Boundary {
 
     /// All sources that speak in this generation: no more than [`Limits::speakers`].
     pub(super) fn speakers(&self) -> BTreeSet<Actor> {
-        let marked = self.adopted.keys().chain(self.sealed.keys());
+        let marked = self.ending.adopted.keys().chain(self.ending.sealed.keys());
         marked.chain(self.committee.actors()).copied().collect()
     }
 
@@ -190,8 +241,8 @@ impl Boundary {
     }
 
     fn marked(&self, dot: &Dot) -> bool {
-        let adopted = self.adopted.get(&dot.source);
-        let sealed = self.sealed.get(&dot.source);
+        let adopted = self.ending.adopted.get(&dot.source);
+        let sealed = self.ending.sealed.get(&dot.source);
         adopted.is_some_and(|lock| lock.statement.dot == *dot)
             || sealed.is_some_and(|seal| seal.dot() == *dot)
     }
@@ -199,8 +250,8 @@ impl Boundary {
     /// Whether this boundary names `digest` at `dot`, as an adopted lock or among the sealed ones.
     #[must_use]
     pub fn names(&self, dot: &Dot, digest: &Digest) -> bool {
-        let adopted = self.adopted.get(&dot.source).into_iter();
-        let sealed = self.sealed.get(&dot.source).into_iter();
+        let adopted = self.ending.adopted.get(&dot.source).into_iter();
+        let sealed = self.ending.sealed.get(&dot.source).into_iter();
         let mut named = adopted.chain(sealed.flat_map(Seal::echoes));
         named.any(|echo| echo.statement.dot == *dot && echo.statement.digest == *digest)
     }

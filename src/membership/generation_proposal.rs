@@ -14,25 +14,28 @@
 //! covers it, or reports its lock, and it is adopted, or sealed together with every other digest
 //! that was reported.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::agreement::{Vote, VoteKind};
-use super::boundary::{Boundary, Seal, head};
+use super::boundary::{Boundary, Ending, Seal, head};
 use super::change::{
     CHANGES, CertifiedChange, ChangeCertificate, ChangeError, ChangeKey, members_after,
 };
 use super::echo::Echo;
+use super::header::Header;
 use super::report::{Mark, Report, ReportError};
 use crate::actor::{Actor, BadSignature, Signed, Verified, WeakKey};
-use crate::codec::{Digest, Domain, NetworkId, encoded_len};
+use crate::codec::{Digest, Domain, Limits, NetworkId, encoded_len};
 use crate::dot::{Dot, Frontier};
 use crate::quorum::{
-    Certificate, CertificateError, Committee, CommitteeError, QuorumCertificate, VerifyError,
+    Certificate, CertificateError, Committee, CommitteeError, Generation, QuorumCertificate,
+    VerifyError,
 };
+use crate::snapshot::Commitment;
 
 /// What a coordinator puts together before it knows the state at the new frontier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +50,24 @@ pub struct GenerationDraft {
 }
 
 /// The value that the agreement decides: it founds the next generation.
+///
+/// What is agreed on is its [`header`](Self::header). What it says of the next generation follows
+/// from the draft and the state, and is said all the same, so that whoever holds no boundary can
+/// make the header of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GenerationProposal {
     /// Who and what it rests on.
     pub draft: GenerationDraft,
-    /// The digest of the snapshot of the state at the new frontier.
-    pub state: Digest,
+    /// The generation that it founds.
+    pub generation: Generation,
+    /// Who sits in it.
+    pub members: BTreeSet<Actor>,
+    /// The digest of the [tree](Ending::frontier_tree) of where the lanes end.
+    pub frontier: Digest,
+    /// The digest of the [tree](Ending::marks_tree) of what is adopted and sealed.
+    pub marks: Digest,
+    /// What the state at the new frontier digests to.
+    pub state: Commitment,
 }
 
 /// What remains to be shown before a value is good, by whoever has the lanes and the algorithm.
@@ -64,7 +79,7 @@ pub struct Preconditions {
     /// Messages that must be held: those adopted and not yet covered.
     pub payloads: BTreeMap<Dot, Digest>,
     /// What the state at the frontier must digest to, computed from the last boundary's state.
-    pub state: Digest,
+    pub state: Commitment,
 }
 
 /// A value that passed its check: the boundary that it founds, if its preconditions are fulfilled
@@ -109,7 +124,8 @@ impl GenerationDraft {
 
     /// Adds as many reports as the rest leaves room for, the shortest first.
     fn add_shortest(&mut self, last: &Boundary, mut reports: Vec<Signed<Report>>) {
-        let without = encoded_len(self) + encoded_len(&last.state());
+        let members = last.committee().size() + CHANGES;
+        let without = encoded_len(self) + Limits::HEADER as usize + members * size_of::<Actor>();
         let mut room = (last.limits().value_bytes() as usize).saturating_sub(without);
         reports.sort_by_cached_key(encoded_len);
         let fitting = reports.into_iter().take_while(|report| {
@@ -121,12 +137,23 @@ impl GenerationDraft {
         self.reports.sort_by_key(|report| report.signer);
     }
 
-    /// The lane-wise maximum of the last frontier and the reported heads.
+    /// Where the generation ends by these reports.
     ///
     /// # Errors
-    /// [`GenerationProposalError::Heads`] when two heads of one lane have the same number and
-    /// cannot both be certified.
-    pub fn frontier(&self, last: &Boundary) -> Result<Frontier, GenerationProposalError> {
+    /// [`GenerationProposalError`] when two heads of one lane have the same number and cannot both
+    /// be certified, or when a reported lock is not its source's.
+    pub fn ending(&self, last: &Boundary) -> Result<Ending, GenerationProposalError> {
+        let frontier = self.frontier(last)?;
+        let (adopted, sealed) = Union::of(self, last, &frontier)?.split();
+        Ok(Ending {
+            frontier,
+            adopted,
+            sealed,
+        })
+    }
+
+    /// The lane-wise maximum of the last frontier and the reported heads.
+    fn frontier(&self, last: &Boundary) -> Result<Frontier, GenerationProposalError> {
         let reported = || {
             self.reports
                 .iter()
@@ -149,24 +176,24 @@ impl GenerationDraft {
         Ok(frontier)
     }
 
-    /// The locks that every member of the next generation holds, right after this
-    /// [`frontier`](Self::frontier).
-    ///
-    /// # Errors
-    /// [`GenerationProposalError`] when a reported lock is not its source's.
-    pub fn adopted(
-        &self,
-        last: &Boundary,
-        frontier: &Frontier,
-    ) -> Result<BTreeMap<Actor, Signed<Echo>>, GenerationProposalError> {
-        let (adopted, _) = Union::of(self, last, frontier)?.split();
-        Ok(adopted)
-    }
-
-    /// The value with this draft, when the state at [`GenerationDraft::frontier`] has this digest.
+    /// The value with this draft, which [ends](Self::ending) so, when the state there digests to
+    /// this. Nothing is checked: a draft without a change that takes effect keeps the members.
     #[must_use]
-    pub fn with_state(self, state: Digest) -> GenerationProposal {
-        GenerationProposal { draft: self, state }
+    pub fn found(self, last: &Boundary, ending: &Ending, state: Commitment) -> GenerationProposal {
+        let keys: Vec<ChangeKey> = self
+            .changes
+            .iter()
+            .map(|claim| claim.change.key())
+            .collect();
+        let same = || last.committee().actors().iter().copied().collect();
+        GenerationProposal {
+            generation: last.generation().next().unwrap_or(last.generation()),
+            members: members_after(last, &keys).unwrap_or_else(same),
+            frontier: ending.frontier_tree().digest(),
+            marks: ending.marks_tree().digest(),
+            state,
+            draft: self,
+        }
     }
 
     fn check_changes(&self, last: &Boundary) -> Result<Arc<Committee>, GenerationProposalError> {
@@ -204,10 +231,24 @@ impl GenerationDraft {
 }
 
 impl GenerationProposal {
-    /// The digest that is agreed on, and that the next value names as its parent.
+    /// The header: what is agreed on and signed, and what outlives the rest.
+    #[must_use]
+    pub fn header(&self, network: &NetworkId) -> Header {
+        Header {
+            parent: self.draft.parent,
+            generation: self.generation,
+            members: self.members.clone(),
+            frontier: self.frontier,
+            marks: self.marks,
+            state: self.state,
+            body: Digest::of(Domain::Body, network, &self.draft),
+        }
+    }
+
+    /// The digest of the header, which the next one names as its parent.
     #[must_use]
     pub fn digest(&self, network: &NetworkId) -> Digest {
-        Digest::of(Domain::Value, network, self)
+        self.header(network).digest(network)
     }
 
     /// What this value makes of the last boundary, if it is one.
@@ -223,22 +264,26 @@ impl GenerationProposal {
         }
         let committee = self.draft.check_changes(last)?;
         self.draft.check_reports(last)?;
-        let frontier = self.draft.frontier(last)?;
+        let ending = self.draft.ending(last)?;
         debug_assert!(
             last.frontier().iter().all(|(source, head)| {
-                frontier.get(source).is_some_and(|end| end.seq >= head.seq)
+                let end = ending.frontier.get(source);
+                end.is_some_and(|end| end.seq >= head.seq)
             }),
             "a boundary takes nothing back"
         );
-        let (adopted, sealed) = Union::of(&self.draft, last, &frontier)?.split();
+        let generation = committee.generation();
+        let seated = committee.actors().iter().eq(&self.members);
+        let trees = [ending.frontier_tree(), ending.marks_tree()].map(|tree| tree.digest());
+        if !seated || generation != self.generation || trees != [self.frontier, self.marks] {
+            return Err(GenerationProposalError::Header);
+        }
         let next = Boundary {
             network: *last.network(),
             limits: Arc::clone(&last.limits),
             value: self.digest(last.network()),
             committee,
-            frontier,
-            adopted,
-            sealed,
+            ending,
             state: self.state,
         };
         let preconditions = Preconditions::of(last, &next);
@@ -252,10 +297,10 @@ impl GenerationProposal {
 impl Preconditions {
     fn of(last: &Boundary, next: &Boundary) -> Self {
         let moved = next
-            .frontier
+            .frontier()
             .iter()
             .filter(|(source, head)| last.head(source) != **head);
-        let locks = next.adopted.values().map(|lock| &lock.statement);
+        let locks = next.adopted().values().map(|lock| &lock.statement);
         Self {
             heads: moved.map(|(source, head)| (*source, *head)).collect(),
             payloads: locks.map(|lock| (lock.dot, lock.digest)).collect(),
@@ -282,7 +327,7 @@ impl Union {
             let head = head(last.network(), frontier, &dot.source);
             dot.seq.follows(head.seq)
         };
-        let sealed = last.sealed.iter().filter(|(_, seal)| next(&seal.dot()));
+        let sealed = last.sealed().iter().filter(|(_, seal)| next(&seal.dot()));
         let mut union = Self {
             sealed: sealed
                 .map(|(source, seal)| (*source, seal.clone()))
@@ -290,7 +335,7 @@ impl Union {
             reported: BTreeMap::new(),
         };
         for lock in last
-            .adopted
+            .adopted()
             .values()
             .filter(|lock| next(&lock.statement.dot))
         {
@@ -432,6 +477,9 @@ pub enum GenerationProposalError {
     /// A report is not a member's.
     #[error(transparent)]
     Reporter(#[from] VerifyError),
+    /// What it says of the next generation does not follow from its draft.
+    #[error("it does not found what follows from its reports and changes")]
+    Header,
     /// Two reported heads of this lane contradict each other.
     #[error("two heads of the lane of {0:?}")]
     Heads(Actor),

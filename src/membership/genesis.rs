@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use crate::actor::{Actor, SignatureRule};
-use crate::codec::{Digest, Domain, Limits, LimitsError, NetworkId, fixed};
+use crate::codec::{Bytes, Digest, Domain, Limits, LimitsError, NetworkId, fixed};
 use crate::quorum::{Committee, CommitteeError, Generation};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Commitment, Snapshot};
 use crate::traits::WireAlgorithm;
 
 /// All that replicas must agree on before they hear of each other: first members, algorithm,
@@ -17,8 +17,8 @@ use crate::traits::WireAlgorithm;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Genesis {
     algorithm: String,
-    configuration: Vec<u8>,
-    state: Digest,
+    configuration: Bytes,
+    state: Commitment,
     members: BTreeSet<Actor>,
     limits: Limits,
     #[serde(with = "fixed")]
@@ -45,8 +45,8 @@ impl Genesis {
         Committee::new(Generation::GENESIS, &members, &limits)?;
         Ok(Self {
             algorithm: A::NAME.to_owned(),
-            configuration: algorithm.configuration(),
-            state: state_digest(algorithm),
+            configuration: algorithm.configuration().into(),
+            state: commitment(algorithm),
             members,
             limits,
             nonce,
@@ -93,7 +93,7 @@ impl Genesis {
     /// [`configuration`](crate::SecureBroadcastAlgorithm::configuration) says it.
     #[must_use]
     pub fn configuration(&self) -> &[u8] {
-        &self.configuration
+        self.configuration.as_slice()
     }
 
     /// Which signatures are good in this network.
@@ -114,9 +114,9 @@ impl Genesis {
         &self.members
     }
 
-    /// The digest of the first state.
+    /// What the first state digests to.
     #[must_use]
-    pub fn state(&self) -> Digest {
+    pub fn state(&self) -> Commitment {
         self.state
     }
 
@@ -141,10 +141,10 @@ impl Genesis {
         if self.algorithm != A::NAME {
             return Err(GenesisError::Algorithm);
         }
-        if self.configuration != algorithm.configuration() {
+        if self.configuration.as_slice() != algorithm.configuration() {
             return Err(GenesisError::Configuration);
         }
-        if self.state != state_digest(algorithm) {
+        if self.state != commitment(algorithm) {
             return Err(GenesisError::State);
         }
         Ok(())
@@ -159,8 +159,8 @@ fn nonce_after(origin: &Origin, salt: [u8; 16]) -> [u8; 32] {
     nonce
 }
 
-fn state_digest<A: WireAlgorithm>(algorithm: &A) -> Digest {
-    Snapshot::of(algorithm).manifest().digest()
+fn commitment<A: WireAlgorithm>(algorithm: &A) -> Commitment {
+    Commitment::of(algorithm, &Snapshot::of(algorithm))
 }
 
 /// Why a description is none of a network, or not of this one.

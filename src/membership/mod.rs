@@ -6,8 +6,8 @@
 //!
 //! A generation ends in four steps, each a fact that the next one needs: [`Approval`]s make a
 //! [`CertifiedChange`]; members freeze and [`Report`]; the [`Agreement`] decides one
-//! [`GenerationProposal`]; the value and its certificate, the [`GenerationProof`], make the
-//! [`Boundary`] at which the next generation begins.
+//! [`GenerationProposal`] by the digest of its [`Header`]; the value and its certificate, the
+//! [`GenerationProof`], make the [`Boundary`] at which the next generation begins.
 //!
 //! What drives it, in order:
 //! 1. [`Approvals::add`] with each approval; or [`ChangeCertificate::verify`], when somebody shows
@@ -17,8 +17,7 @@
 //!    [`Report::check`].
 //! 3. [`Agreement::open`] and [`Agreement::start`]. When it [`awaits an
 //!    offer`](Agreement::awaits_offer): [`GenerationDraft::gather`] what can be backed, compute the
-//!    state at [`GenerationDraft::frontier`], [`GenerationDraft::with_state`], and offer the
-//!    digest. When it asks for an opinion: fetch the value, [`GenerationProposal::check`], fulfil
+//!    state at the frontier of its [`Ending`], [`GenerationDraft::found`], and offer the digest. When it asks for an opinion: fetch the value, [`GenerationProposal::check`], fulfil
 //!    the [`Preconditions`], and tell.
 //! 4. Spend each [`AgreementOutput`] from top to bottom. With the decision and its value,
 //!    [`GenerationProof::of`] is the one record to make durable; [`GenerationProof::verify`] gives
@@ -28,8 +27,10 @@ mod agreement;
 mod boundary;
 mod change;
 mod echo;
+mod equivocation;
 mod generation_proposal;
 mod genesis;
+mod header;
 mod origin;
 mod report;
 
@@ -37,16 +38,18 @@ pub use agreement::{
     Agreement, AgreementMessage, AgreementMessageError, AgreementOutput, Record, RecoverError,
     Round, Timeouts, Vote, VoteKind,
 };
-pub use boundary::{Admission, Boundary, Seal};
+pub use boundary::{Admission, Boundary, Ending, Seal};
 pub use change::{
     Approval, Approvals, CHANGES, CertifiedChange, Change, ChangeCertificate, ChangeError,
     ChangeKey, Entry,
 };
 pub use echo::Echo;
+pub use equivocation::Equivocation;
 pub use generation_proposal::{
     CheckedProposal, GenerationDraft, GenerationProof, GenerationProofError, GenerationProposal,
     GenerationProposalError, Preconditions,
 };
 pub use genesis::{Genesis, GenesisError};
+pub use header::Header;
 pub use origin::{CertifiedState, CertifiedStateError, Origin};
 pub use report::{Mark, Report, ReportError};

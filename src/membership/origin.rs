@@ -63,7 +63,7 @@ impl CertifiedState {
         for proof in &self.proofs {
             boundary = proof.verify(&boundary)?;
         }
-        if self.proofs.is_empty() || boundary.state() != self.digest() {
+        if self.proofs.is_empty() || boundary.state().snapshot != self.digest() {
             return Err(CertifiedStateError::State);
         }
         Ok(Origin {

@@ -301,6 +301,6 @@ impl Heist {
             changes: vec![ChangeCertificate { change, approvals }],
             reports: keys.map(report).collect(),
         };
-        draft.with_state(last.state())
+        draft.found(last, last.ending(), last.state())
     }
 }

@@ -27,7 +27,7 @@ const KINDS: [Domain; 8] = [
     Domain::Entry,
     Domain::Report,
     Domain::Vote,
-    Domain::Value,
+    Domain::Header,
 ];
 
 /// What correct members began and said so far.
@@ -134,7 +134,9 @@ impl Rules {
         network: &NetworkId,
     ) -> Result<(), Violation> {
         match body {
-            Body::Proposal(proposal) => self.is_of_its_kind(who, &proposal.message, network),
+            Body::Proposal(proposal) => {
+                self.is_of_its_kind(who, &proposal.message.node(network), network)
+            }
             Body::Echo(echo) => {
                 self.is_of_its_kind(who, &echo.statement, network)?;
                 self.obeys(who, &echo.statement)

@@ -391,6 +391,12 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
         op.label(bare)
     }
 
+    /// Of each member one: its canonical bytes, and an empty value.
+    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let record = |member| (codec::encode(member), Vec::new());
+        self.iter().map(record).collect()
+    }
+
     /// The budget; of the default one no bytes.
     fn configuration(&self) -> Vec<u8> {
         if self.budget == Self::BUDGET {

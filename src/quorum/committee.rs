@@ -11,13 +11,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, BadSignature, PublicKey, Signed, Statement, Verified, WeakKey};
-use crate::codec::{Limits, NetworkId};
+use crate::codec::{Limits, NetworkId, decimal};
 
 /// The number of a committee: 0 at genesis, one more with each change.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
-pub struct Generation(u64);
+pub struct Generation(#[serde(with = "decimal")] u64);
 
 impl Generation {
     /// The generation that the genesis founds.

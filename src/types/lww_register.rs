@@ -185,6 +185,14 @@ impl<V: Value> SecureBroadcastAlgorithm for LwwRegister<V> {
         current.is_none_or(|write| self.budget.allows_op(size(&write.value)))
     }
 
+    /// One, under the empty key, once it was written: the canonical bytes of the value.
+    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let value = self.get().into_iter();
+        value
+            .map(|value| (Vec::new(), codec::encode(value)))
+            .collect()
+    }
+
     /// The budget.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)

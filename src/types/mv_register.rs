@@ -214,6 +214,13 @@ impl<V: Value> SecureBroadcastAlgorithm for MvRegister<V> {
         values.all(|value| self.budget.allows_op(size(value)))
     }
 
+    /// Of each value one: who wrote it, and its canonical bytes.
+    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let record =
+            |(writer, value): (&Actor, &V)| (writer.as_bytes().to_vec(), codec::encode(value));
+        self.iter().map(record).collect()
+    }
+
     /// The budget.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)

@@ -61,7 +61,7 @@ use bft_crdts::membership::{
 };
 use bft_crdts::orswot::Op;
 use bft_crdts::quorum::{self, Generation, Seat};
-use bft_crdts::snapshot::Snapshot;
+use bft_crdts::snapshot::{Commitment, Snapshot};
 
 /// The newcomer's chair, after the four members'.
 const NEWCOMER: usize = 4;
@@ -790,16 +790,16 @@ impl Explorer {
             changes: vec![self.change_certificate.clone()],
             reports: reports.into_iter().cloned().collect(),
         };
-        let frontier = draft.frontier(&self.last).ok()?;
-        let head = frontier.get(&self.actor(self.case.source));
+        let ending = draft.ending(&self.last).ok()?;
+        let head = ending.frontier.get(&self.actor(self.case.source));
         let state = self.state(head, facts)?;
-        let value = draft.with_state(state);
+        let value = draft.found(&self.last, &ending, state);
         value.check(&self.last).ok()?;
         Some(Arc::new(value))
     }
 
     /// The state after at most one of the messages.
-    fn state(&self, head: Option<&Head>, facts: &[Fact]) -> Option<Digest> {
+    fn state(&self, head: Option<&Head>, facts: &[Fact]) -> Option<Commitment> {
         let mut set = Set::new(self.actor(0));
         if let Some(head) = head {
             let mut messages = self.known(facts).map(|proposal| &proposal.message);
@@ -808,7 +808,7 @@ impl Explorer {
             let ops = message.decode::<Op<u8>>(self.table.genesis.limits()).ok()?;
             ops.into_iter().for_each(|op| set.apply(op));
         }
-        Some(Snapshot::of(&set).manifest().digest())
+        Some(Commitment::of(&set, &Snapshot::of(&set)))
     }
 
     /// The messages that were shown.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Table, add};
+use crate::common::{Table, add, found, opaque};
 use bft_crdts::actor::{Actor, Verified};
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{Body, ChangeApproval, FetchPayloads, Packet};
@@ -14,7 +14,7 @@ use bft_crdts::membership::{
     GenerationProposal, Mark, Report, Round, Vote, VoteKind,
 };
 use bft_crdts::quorum::{Certificate, Generation};
-use bft_crdts::snapshot::Snapshot;
+use bft_crdts::snapshot::{Commitment, Snapshot};
 
 /// Who coordinates the first round, and who judges.
 const COORDINATOR: usize = 0;
@@ -58,15 +58,16 @@ fn report(table: &Table, seat: usize, heads: &[(Actor, Head)]) -> Verified<Repor
 }
 
 /// A renewal on which the first three report these heads.
-fn value(table: &Table, heads: &[(Actor, Head)], state: Digest) -> Arc<GenerationProposal> {
+fn value(table: &Table, heads: &[(Actor, Head)], state: Commitment) -> Arc<GenerationProposal> {
     let reports = [0, 1, 2].map(|seat| report(table, seat, heads));
     let boundary = table.replicas[0].boundary();
-    Arc::new(GenerationDraft::gather(boundary, &[renewal(table)], &reports).with_state(state))
+    let draft = GenerationDraft::gather(boundary, &[renewal(table)], &reports);
+    Arc::new(found(boundary, draft, state))
 }
 
-fn state(table: &Table, seat: usize) -> Digest {
-    let snapshot = Snapshot::of(table.replicas[seat].algorithm());
-    snapshot.manifest().digest()
+fn state(table: &Table, seat: usize) -> Commitment {
+    let algorithm = table.replicas[seat].algorithm();
+    Commitment::of(algorithm, &Snapshot::of(algorithm))
 }
 
 fn vote(generation: Generation, kind: VoteKind) -> Vote {
@@ -140,7 +141,10 @@ fn one_lacks(table: &mut Table) -> (Actor, Head) {
 
 #[test]
 fn a_value_with_the_right_state_is_prevoted_and_one_with_another_is_not() {
-    for right in [true, false] {
+    let another = Digest::from_bytes([9; 32]);
+    let wrong: [fn(&mut Commitment) -> &mut Digest; 2] =
+        [|state| &mut state.snapshot, |state| &mut state.records];
+    for wrong in [None, Some(wrong[0]), Some(wrong[1])] {
         let mut table = Table::of(4);
         table.add(2, 7);
         table.run(4);
@@ -148,12 +152,12 @@ fn a_value_with_the_right_state_is_prevoted_and_one_with_another_is_not() {
         let source = table.actor(2);
         let head = table.replicas[JUDGE].head(&source).expect("a lane");
         let mut certified = state(&table, JUDGE);
-        if !right {
-            certified = Digest::from_bytes([9; 32]);
+        if let Some(wrong) = wrong {
+            *wrong(&mut certified) = another;
         }
         let value = value(&table, &[(source, head)], certified);
         propose(&mut table, &value, true);
-        let name = right.then(|| value.digest(&table.network()));
+        let name = wrong.is_none().then(|| value.digest(&table.network()));
         assert_eq!(said(&table.take_wire()), [VoteKind::Prevote(name)]);
     }
 }
@@ -234,7 +238,7 @@ fn a_value_that_is_named_is_asked_for_and_no_other_is_taken() {
     let mut table = Table::of(4);
     freeze(&mut table, JUDGE);
     let named = value(&table, &[], state(&table, JUDGE));
-    let other = value(&table, &[], Digest::from_bytes([9; 32]));
+    let other = value(&table, &[], opaque(Digest::from_bytes([9; 32])));
     propose(&mut table, &named, false);
     let asked = table.take_wire();
     let wants = asked.iter().filter_map(|packet| match &packet.body {

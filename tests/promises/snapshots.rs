@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Table, key, keys, kinds};
+use crate::common::{Table, found, key, keys, kinds, opaque};
 use bft_crdts::actor::{Actor, SigningActor, Work};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
@@ -95,7 +95,7 @@ impl Story {
         });
         let reports: Vec<_> = reports.collect();
         let draft = GenerationDraft::gather(last, [&certified], &reports);
-        let value = Arc::new(draft.with_state(state.manifest().digest()));
+        let value = Arc::new(found(last, draft, opaque(state.manifest().digest())));
         let statement = Vote {
             generation: last.generation(),
             round: Round::FIRST,

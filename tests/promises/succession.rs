@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::common::{found, opaque};
 use crate::support::{boundary, boundary_within, members, stranger};
 use bft_crdts::actor::{Actor, Signed, SigningActor, Verified};
 use bft_crdts::codec::{Digest, Limits, decode, encode};
@@ -12,9 +13,10 @@ use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     Admission, Agreement, Approval, Approvals, Boundary, CHANGES, CertifiedChange, Change,
     ChangeError, ChangeKey, CheckedProposal, Echo, Entry, GenerationDraft, GenerationProof,
-    GenerationProofError, GenerationProposal, GenerationProposalError, Mark, Report, ReportError,
-    Round, Timeouts, Vote, VoteKind,
+    GenerationProofError, GenerationProposal, GenerationProposalError, Header, Mark, Report,
+    ReportError, Round, Timeouts, Vote, VoteKind,
 };
+use bft_crdts::merkle::Tree;
 use bft_crdts::quorum::{Committee, Generation, Tally};
 use quickcheck_macros::quickcheck;
 use rand::{RngExt as _, SeedableRng};
@@ -98,7 +100,8 @@ fn value(
     changes: &[CertifiedChange],
     reports: &[Verified<Report>],
 ) -> GenerationProposal {
-    GenerationDraft::gather(last, changes, reports).with_state(digest(0xee))
+    let draft = GenerationDraft::gather(last, changes, reports);
+    found(last, draft, opaque(digest(0xee)))
 }
 
 /// What these reports and a renewal make of `last`.
@@ -666,6 +669,47 @@ mod a_value {
         assert!(matches!(bad, Err(GenerationProposalError::Lock(_))));
     }
 
+    /// What it says of the next generation is in the header, which outlives the reports: who holds
+    /// the header alone believes it.
+    #[test]
+    fn is_bad_when_it_says_of_the_next_generation_what_does_not_follow() {
+        let (last, keys) = (boundary(4), members(4));
+        let lock = echo(&last, &keys[1], 1, 1);
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
+        let good = value(&last, &[certify(&last, &keys, &RENEW)], &reports);
+        assert!(good.check(&last).is_ok());
+        let lies: [fn(&mut GenerationProposal); 5] = [
+            |value| value.generation = Generation::GENESIS,
+            |value| drop(value.members.pop_first()),
+            |value| drop(value.members.insert(stranger(1).actor())),
+            |value| value.frontier = digest(1),
+            |value| value.marks = Tree::EMPTY,
+        ];
+        for lie in lies {
+            let mut bad = good.clone();
+            lie(&mut bad);
+            let outcome = bad.check(&last).map(|_| ());
+            assert_eq!(outcome, Err(GenerationProposalError::Header));
+            assert_ne!(bad.digest(last.network()), good.digest(last.network()));
+        }
+    }
+
+    /// A body that does not belong to a header has another header: none can be shown in the place of
+    /// one that was agreed on.
+    #[test]
+    fn has_another_digest_with_another_body_under_the_same_claims() {
+        let (last, keys) = (boundary(4), members(4));
+        let reports = [0, 1, 2, 3].map(|seat| report(&last, &keys[seat], &[], []));
+        let value = value(&last, &[certify(&last, &keys, &RENEW)], &reports);
+        let mut other = value.clone();
+        other.draft.reports.pop();
+        let [header, another] = [&value, &other].map(|value| value.header(last.network()));
+        assert_ne!(header.body, another.body);
+        let body = header.body;
+        assert_eq!(header, Header { body, ..another });
+        assert_ne!(value.digest(last.network()), other.digest(last.network()));
+    }
+
     #[test]
     fn has_one_encoding_and_a_digest_that_covers_everything() {
         let (last, keys) = (boundary(4), members(4));
@@ -676,7 +720,7 @@ mod a_value {
             decode::<GenerationProposal>(&bytes, bytes.len()).as_ref(),
             Ok(&value)
         );
-        let other = value.draft.clone().with_state(digest(1));
+        let other = found(&last, value.draft.clone(), opaque(digest(1)));
         assert_ne!(value.digest(last.network()), other.digest(last.network()));
     }
 }

@@ -257,7 +257,8 @@ fn words(table: &Table, pool: &[Packet]) -> Vec<[u8; 32]> {
     let mut words: BTreeSet<[u8; 32]> = BTreeSet::new();
     let mut digest = |digest: Digest| words.insert(*digest.as_bytes());
     digest(network.digest());
-    digest(table.genesis.state());
+    digest(table.genesis.state().snapshot);
+    digest(table.genesis.state().records);
     for replica in &table.replicas {
         digest(replica.boundary().value());
     }

@@ -168,7 +168,7 @@ fn merge(all: &mut AgreementOutput, output: AgreementOutput) {
 }
 
 fn value(name: u8) -> Digest {
-    Digest::of(Domain::Value, &NetworkId::NONE, &name)
+    Digest::of(Domain::Header, &NetworkId::NONE, &name)
 }
 
 fn proposal(name: u8) -> VoteKind {

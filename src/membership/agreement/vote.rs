@@ -60,6 +60,7 @@ pub struct Vote {
 /// One of the three things that are said in a round, and of which value. Values are named by their
 /// digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VoteKind {
     /// The coordinator proposes a value; if a quorum prevoted it in an earlier round, the newest
     /// such.

@@ -83,7 +83,9 @@ impl FalseCoordinator {
             }
             FalseProposal::Unbacked => propose(hand, packet, claim_a_head),
             FalseProposal::WrongState => {
-                propose(hand, packet, |_, value| value.state = value.draft.parent);
+                propose(hand, packet, |_, value| {
+                    value.state.snapshot = value.draft.parent
+                });
             }
         }
     }

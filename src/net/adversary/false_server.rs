@@ -105,7 +105,7 @@ fn unchained(proposal: &Proposal) -> Arc<Proposal> {
 /// The certificate stays, and decides another value.
 fn forge(proof: &mut Arc<GenerationProof>) {
     let mut value = GenerationProposal::clone(&proof.value);
-    value.state = value.draft.parent;
+    value.state.snapshot = value.draft.parent;
     *proof = Arc::new(GenerationProof {
         value: Arc::new(value),
         certificate: Arc::clone(&proof.certificate),

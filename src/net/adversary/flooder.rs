@@ -107,7 +107,7 @@ impl Flooder {
         let mut worthless = GenerationProposal::clone(value);
         let mut state = [0xee; 32];
         state[..4].copy_from_slice(&round.number().to_le_bytes());
-        worthless.state = Digest::from_bytes(state);
+        worthless.state.snapshot = Digest::from_bytes(state);
         let value = worthless.digest(hand.half().network());
         let kind = VoteKind::Proposal {
             value,

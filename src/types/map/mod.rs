@@ -393,6 +393,12 @@ impl<K: Key, V: Value> SecureBroadcastAlgorithm for Map<K, V> {
         self.budget.admits(state.entries())
     }
 
+    /// Of each key one: its canonical bytes, and those of its value.
+    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let record = |(key, value)| (codec::encode(key), codec::encode(value));
+        self.iter().map(record).collect()
+    }
+
     /// The budget.
     fn configuration(&self) -> Vec<u8> {
         codec::encode(&self.budget)

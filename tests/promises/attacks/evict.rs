@@ -103,7 +103,7 @@ impl Liar {
         }
         let mut value = GenerationProposal::clone(self.value.as_ref().expect("a value was seen"));
         let number = u8::try_from(round.number()).expect("few rounds");
-        value.state = Digest::from_bytes([number; 32]);
+        value.state.snapshot = Digest::from_bytes([number; 32]);
         let said = VoteKind::Proposal {
             value: value.digest(&table.network()),
             valid_round: None,

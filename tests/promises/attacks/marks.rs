@@ -19,7 +19,7 @@ use bft_crdts::membership::{
 };
 use bft_crdts::quorum::{Certificate, Generation, Seat};
 
-use crate::common::{Table, dot, genesis_of, keys};
+use crate::common::{Table, dot, found, genesis_of, keys, opaque};
 
 const LIAR: usize = 3;
 const OTHERS: [usize; 3] = [0, 1, 2];
@@ -226,7 +226,7 @@ fn fullest_value(last: &Boundary, seats: &[Seat]) -> GenerationProposal {
         changes: vec![change(last, seats); CHANGES],
         reports: reports.collect(),
     };
-    draft.with_state(head(0).digest)
+    found(last, draft, opaque(head(0).digest))
 }
 
 fn vote(kind: VoteKind) -> Vote {
@@ -390,7 +390,7 @@ fn of_reports_that_do_not_fit_together_the_shortest_are_taken() {
         let draft = GenerationDraft::gather(&last, &changes, &reports);
         assert_eq!(draft.reports.len(), taken);
         let longest = reports.iter().map(|report| encode(&**report).len()).max();
-        let value = draft.with_state(head(0).digest);
+        let value = found(&last, draft, opaque(head(0).digest));
         value.check(&last).expect("what is gathered is good");
         let room = last.limits().value_bytes() as usize - encode(&value).len();
         assert!(taken == 4 || Some(room) < longest, "{room}");
@@ -417,7 +417,7 @@ fn with_the_default_limits_the_fullest_reports_of_64_members_fit_a_value() {
     let draft = GenerationDraft::gather(&last, &changes, &reports);
     assert_eq!(draft.reports.len(), 64);
     let seats: Vec<_> = last.committee().seats().map(|(seat, _)| seat).collect();
-    let value = Arc::new(draft.with_state(head(0).digest));
+    let value = Arc::new(found(&last, draft, opaque(head(0).digest)));
     value.check(&last).expect("what is gathered is good");
     for packet in packets(&last, &seats, &value) {
         assert!(packet.encode().len() <= last.limits().packet_bytes as usize);

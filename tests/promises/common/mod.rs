@@ -11,9 +11,11 @@ use bft_crdts::deterministic_secure_broadcast::{
     Summary,
 };
 use bft_crdts::dot::{Dot, Head, Seq};
-use bft_crdts::membership::{self, Change, Genesis};
+use bft_crdts::membership::{self, Boundary, Change, GenerationDraft, GenerationProposal, Genesis};
+use bft_crdts::merkle::Tree;
 use bft_crdts::orswot::{Op, Orswot};
 use bft_crdts::quorum::{Generation, Seat};
+use bft_crdts::snapshot::Commitment;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, SigningActor};
 
 pub(crate) type Set = Orswot<u8>;
@@ -363,6 +365,25 @@ pub(crate) fn echoes(packets: &[Packet]) -> Vec<Signed<Echo>> {
 
 pub(crate) fn kinds(packets: &[Packet]) -> Vec<&'static str> {
     packets.iter().map(|packet| packet.body.kind()).collect()
+}
+
+/// The value with this draft, good or bad, whose state digests to this.
+pub(crate) fn found(
+    last: &Boundary,
+    draft: GenerationDraft,
+    state: Commitment,
+) -> GenerationProposal {
+    let ending = draft.ending(last);
+    let ending = ending.unwrap_or_else(|_| last.ending().clone());
+    draft.found(last, &ending, state)
+}
+
+/// A state with this snapshot, of which no part can be shown.
+pub(crate) fn opaque(snapshot: Digest) -> Commitment {
+    Commitment {
+        snapshot,
+        records: Tree::EMPTY,
+    }
 }
 
 pub(crate) fn dot(source: Actor, seq: u64) -> Dot {

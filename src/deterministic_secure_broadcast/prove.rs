@@ -1,0 +1,169 @@
+//! What a replica holds, made into files that prove themselves elsewhere.
+//!
+//! Inputs: the log, the boundary and the chain of headers. Outputs: receipts and proofs of records.
+//! Invariant: whatever is issued here passes its own check by who trusts the newest header.
+
+use std::sync::Arc;
+
+use super::Replica;
+use super::message::Certificate;
+use crate::dot::{Dot, Seq};
+use crate::merkle::Tree;
+use crate::quorum::Generation;
+use crate::traits::WireAlgorithm;
+use crate::verify::{Chain, End, Link, Proof, Receipt, Root, StateProof, Trust};
+
+/// Why nothing can be proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProveError {
+    /// The message is not delivered here.
+    #[error("message {0} is not delivered here")]
+    NotDelivered(Dot),
+    /// It was delivered, and is not kept any more: it was proven while it was.
+    #[error("message {0} is not kept here any more")]
+    Forgotten(Dot),
+    /// The generation from which on the headers are wanted is not installed here.
+    #[error("{0} has not begun here")]
+    Later(Generation),
+}
+
+impl<A: WireAlgorithm> Replica<A> {
+    /// The proof that this message was accepted, with the headers from that of generation `since`
+    /// on, which its reader has to trust: of the first, the description of the network.
+    ///
+    /// Messages are kept from the last boundary but one on. Within the frontier of the newest
+    /// boundary a message is proven by hashes, for ever; after it by a certificate, as long as no
+    /// later generation has begun: then ask again.
+    ///
+    /// # Errors
+    /// [`ProveError`].
+    pub fn receipt(&self, dot: Dot, since: Generation) -> Result<Receipt, ProveError> {
+        let chain = self.chain_since(since)?;
+        let boundary = &self.history.boundary;
+        let lane = self.lanes.get(&dot.source);
+        let lane = lane.ok_or(ProveError::NotDelivered(dot))?;
+        let (ended, head) = (boundary.head(&dot.source), lane.head());
+        if dot.seq > head.seq || dot.seq == Seq::ZERO {
+            return Err(ProveError::NotDelivered(dot));
+        }
+        let entry = lane.log.entry(dot.seq);
+        let entry = entry.ok_or(ProveError::Forgotten(dot))?;
+        let (last, end) = if dot.seq <= ended.seq {
+            let path = boundary
+                .ending()
+                .frontier_tree()
+                .path(dot.source.as_bytes());
+            let generation = boundary.generation();
+            (ended.seq, End::Frontier { generation, path })
+        } else {
+            let mut proofs =
+                std::iter::successors(lane.log.end_after(previous(dot.seq)), |(at, _)| {
+                    lane.log.end_after(*at)
+                });
+            let proof = proofs.find_map(|(at, certificate)| Some((at, self.end(certificate?)?)));
+            proof.ok_or(ProveError::Forgotten(dot))?
+        };
+        let later = lane.log.between(dot.seq, last);
+        let later = later.map(|entry| entry.message().node(&self.history.network).ops);
+        let receipt = Receipt {
+            network: self.history.network,
+            chain,
+            message: entry.message().clone(),
+            later: later.collect(),
+            end,
+        };
+        debug_assert!(
+            self.passes(&Proof::Receipt(receipt.clone())),
+            "what is issued is good"
+        );
+        Ok(receipt)
+    }
+
+    /// The proof that the state with which the newest generation began has this record, or none
+    /// under this key. `since` as for a [receipt](Self::receipt).
+    ///
+    /// Walks the whole state.
+    ///
+    /// # Errors
+    /// [`ProveError::Later`].
+    ///
+    /// # Panics
+    /// When the snapshot that a quorum certified, and that this replica began with, is none.
+    pub fn state_proof(&self, key: &[u8], since: Generation) -> Result<StateProof, ProveError> {
+        let chain = self.chain_since(since)?;
+        let algorithm = self.execution.at_boundary(self.history.snapshot());
+        let records = algorithm.expect("it was this state once").records();
+        let value = records.iter().find(|(known, _)| known == key);
+        let value = value.map(|(_, value)| value.clone().into());
+        let proof = StateProof {
+            network: self.history.network,
+            chain,
+            generation: self.generation(),
+            key: key.to_vec().into(),
+            value,
+            path: Tree::of(records).path(key),
+        };
+        debug_assert!(
+            self.passes(&Proof::StateProof(proof.clone())),
+            "what is issued is good"
+        );
+        Ok(proof)
+    }
+
+    /// The headers from that of a generation on.
+    fn chain_since(&self, since: Generation) -> Result<Chain, ProveError> {
+        let network = &self.history.network;
+        let later = || ProveError::Later(since);
+        let skipped = usize::try_from(since.number()).map_err(|_| later())?;
+        let root = match skipped.checked_sub(1) {
+            None => Root::Genesis(Box::new(self.history.genesis.clone())),
+            Some(index) => {
+                let proof = self.history.chain.get(index).ok_or_else(later)?;
+                Root::Header(proof.value.header(network))
+            }
+        };
+        let links = self.history.chain.iter().skip(skipped).map(|proof| Link {
+            header: proof.value.header(network),
+            round: proof.certificate.statement.round,
+            signatures: proof.certificate.signatures.clone(),
+        });
+        let links = links.collect();
+        Ok(Chain { root, links })
+    }
+
+    /// What a certificate proves to others now: of this generation, or carried on into it.
+    fn end(&self, certificate: &Arc<Certificate>) -> Option<End> {
+        let (echo, boundary) = (&certificate.statement, &self.history.boundary);
+        let (generation, signatures) = (echo.generation, certificate.signatures.clone());
+        if generation == self.generation() {
+            return Some(End::Certificate {
+                generation,
+                signatures,
+            });
+        }
+        let lock = *boundary.adopts(&echo.dot, &echo.digest)?;
+        let carried = generation.next() == Some(self.generation());
+        carried.then(|| End::Carried {
+            generation,
+            signatures,
+            lock,
+            path: boundary
+                .ending()
+                .marks_tree()
+                .path(echo.dot.source.as_bytes()),
+        })
+    }
+
+    fn passes(&self, proof: &Proof) -> bool {
+        let trust = Trust::Header {
+            generation: self.generation(),
+            digest: self.history.boundary.value(),
+        };
+        Proof::from_bytes(&proof.to_bytes()).as_ref() == Ok(proof) && proof.check(&trust).is_ok()
+    }
+}
+
+fn previous(seq: Seq) -> Seq {
+    Seq::new(seq.number().saturating_sub(1))
+}
