@@ -97,10 +97,10 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | words | [`codec`]: canonical bytes, digests, bounds; [`actor`]: keys and signatures; [`dot`]: names of messages; [`evidence`]; [`money`] |
+//! | words | [`codec`]: canonical bytes, digests, bounds; [`actor`]: keys and signatures; [`merkle`]: trees of records; [`dot`]: names of messages; [`evidence`]; [`money`] |
 //! | the contract | [`traits`]: the algorithm and its laws; [`snapshot`]: its state in chunks; [`laws`]: a checker that tries to break the laws |
 //! | algorithms | [`orswot`], [`bank`], [`at2_impl`], the family in [`types`]: they know of no network |
-//! | the protocol | [`quorum`]: who may sign; [`membership`]: how they change; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
+//! | the protocol | [`quorum`]: who may sign; [`membership`]: how they change; [`verify`]: proofs in files, checked without a replica; [`deterministic_secure_broadcast`]: the replica. They know no algorithm |
 //! | runs | [`recording`]: what happened, as lines of JSON, and the page that shows it |
 //! | worlds | [`store`]: what survives a crash, in memory or, behind a feature, in a file; [`net`]: the simulated network; `node`, behind a feature: a real one |
 //!
@@ -128,10 +128,12 @@
 //! | where a member stopped, said once | [`Report`](membership::Report) | |
 //! | what the members of a generation agree on | [`GenerationProposal`](membership::GenerationProposal) | proposal |
 //! | one vote on it | [`Vote`](membership::Vote); what one packet carries is an [`AgreementMessage`](membership::AgreementMessage) | prevote, precommit |
+//! | what is signed of it, and outlives it | [`Header`](membership::Header) | block header, without blocks |
 //! | the value and its certificate | [`GenerationProof`](membership::GenerationProof) | epoch change proof |
 //! | where a generation begins | [`Boundary`](membership::Boundary) | |
 //! | the state there, in chunks that prove themselves | [`Snapshot`](snapshot::Snapshot) | checkpoint |
 //! | a generation that a newcomer names before it believes anybody | [`Replica::expect`] | weak subjectivity checkpoint |
+//! | the proof of one message, in a file | [`Receipt`](verify::Receipt), *signed* or *anchored* | inclusion proof |
 //! | an operation that is too early | [`Verdict::NotYet`], held | premature |
 //!
 //! # Untrusted input

@@ -129,6 +129,11 @@ fn whatever_a_liar_and_the_network_do_with_packets_what_is_promised_holds() {
 }
 
 #[test]
+fn whatever_file_comes_it_is_refused_or_establishes_the_same_however_it_is_read() {
+    replay("proof", bodies::proof, 10 * tests());
+}
+
+#[test]
 fn whatever_became_of_its_records_a_replica_agrees_with_them_or_is_not_built() {
     replay("recover", bodies::recover, 5 * tests());
 }

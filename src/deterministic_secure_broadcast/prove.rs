@@ -11,7 +11,7 @@ use crate::dot::{Dot, Seq};
 use crate::merkle::Tree;
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
-use crate::verify::{Chain, End, Link, Proof, Receipt, Root, StateProof, Trust};
+use crate::verify::{Chain, End, FILE, Link, Proof, Receipt, Root, StateProof, Trust};
 
 /// Why nothing can be proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +23,14 @@ pub enum ProveError {
     /// It was delivered, and is not kept any more: it was proven while it was.
     #[error("message {0} is not kept here any more")]
     Forgotten(Dot),
+    /// Its certificate is of a committee that is over, and nothing that is known here carries it:
+    /// the next generation proves it.
+    #[error("message {0} is certified by a committee that is over; the next generation proves it")]
+    Retired(Dot),
+    /// It would be a longer file than any that is read: ask for fewer headers, or after the next
+    /// generation, which needs fewer messages.
+    #[error("the proof has {0} bytes, which is more than any that is read")]
+    TooLong(usize),
     /// The generation from which on the headers are wanted is not installed here.
     #[error("{0} has not begun here")]
     Later(Generation),
@@ -62,7 +70,7 @@ impl<A: WireAlgorithm> Replica<A> {
                     lane.log.end_after(*at)
                 });
             let proof = proofs.find_map(|(at, certificate)| Some((at, self.end(certificate?)?)));
-            proof.ok_or(ProveError::Forgotten(dot))?
+            proof.ok_or(ProveError::Retired(dot))?
         };
         let later = lane.log.between(dot.seq, last);
         let later = later.map(|entry| entry.message().node(&self.history.network).ops);
@@ -73,11 +81,7 @@ impl<A: WireAlgorithm> Replica<A> {
             later: later.collect(),
             end,
         };
-        debug_assert!(
-            self.passes(&Proof::Receipt(receipt.clone())),
-            "what is issued is good"
-        );
-        Ok(receipt)
+        self.issue(receipt, Proof::Receipt)
     }
 
     /// The proof that the state with which the newest generation began has this record, or none
@@ -86,7 +90,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Walks the whole state.
     ///
     /// # Errors
-    /// [`ProveError::Later`].
+    /// [`ProveError::Later`], [`ProveError::TooLong`].
     ///
     /// # Panics
     /// When the snapshot that a quorum certified, and that this replica began with, is none.
@@ -104,10 +108,21 @@ impl<A: WireAlgorithm> Replica<A> {
             value,
             path: Tree::of(records).path(key),
         };
-        debug_assert!(
-            self.passes(&Proof::StateProof(proof.clone())),
-            "what is issued is good"
-        );
+        self.issue(proof, Proof::StateProof)
+    }
+
+    /// Hands a proof out, of which `file` makes a file.
+    fn issue<T: Clone>(&self, proof: T, file: fn(T) -> Proof) -> Result<T, ProveError> {
+        let issued = file(proof.clone());
+        let len = issued.to_bytes().len();
+        if len > FILE {
+            return Err(ProveError::TooLong(len));
+        }
+        let trust = Trust::Header {
+            generation: self.generation(),
+            digest: self.history.boundary.value(),
+        };
+        debug_assert!(issued.check(&trust).is_ok(), "what is issued is good");
         Ok(proof)
     }
 
@@ -153,14 +168,6 @@ impl<A: WireAlgorithm> Replica<A> {
                 .marks_tree()
                 .path(echo.dot.source.as_bytes()),
         })
-    }
-
-    fn passes(&self, proof: &Proof) -> bool {
-        let trust = Trust::Header {
-            generation: self.generation(),
-            digest: self.history.boundary.value(),
-        };
-        Proof::from_bytes(&proof.to_bytes()).as_ref() == Ok(proof) && proof.check(&trust).is_ok()
     }
 }
 

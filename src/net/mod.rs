@@ -39,6 +39,7 @@ mod live;
 mod members;
 mod msc;
 mod participant;
+mod provable;
 mod recorder;
 mod retired;
 mod rules;

@@ -329,6 +329,7 @@ impl<A: WireAlgorithm> Net<A> {
         self.assert_agreement();
         self.assert_no_lock_out();
         self.assert_told();
+        self.assert_provable();
     }
 
     /// Asserts that all correct members that are up have delivered the same and are in one state.

@@ -198,6 +198,16 @@ pub enum Violation {
         /// Who.
         who: Actor,
     },
+    /// What a correct replica delivered, or its state, cannot be proven to others.
+    #[error("proof: {who:?} cannot prove {}: {why}", dot.map_or("the state".to_owned(), |dot| dot.to_string()))]
+    Unproven {
+        /// Who.
+        who: Actor,
+        /// Which message; none when it is the state.
+        dot: Option<Dot>,
+        /// Why not.
+        why: String,
+    },
     /// Packets beget packets: more are under way than any honest traffic puts there.
     #[error("storm: {packets} packets are under way")]
     Storm {

@@ -18,6 +18,8 @@
 
 mod chain;
 mod evidence;
+#[cfg(any(feature = "node", feature = "sim"))]
+mod json;
 mod receipt;
 mod refusal;
 mod state;

@@ -39,6 +39,7 @@ mod outbox;
 mod phases;
 mod places;
 mod precheck;
+mod proofs;
 mod recordings;
 mod recovery;
 mod redteam;

@@ -680,8 +680,8 @@ mod a_value {
         assert!(good.check(&last).is_ok());
         let lies: [fn(&mut GenerationProposal); 5] = [
             |value| value.generation = Generation::GENESIS,
-            |value| drop(value.members.pop_first()),
-            |value| drop(value.members.insert(stranger(1).actor())),
+            |value| assert!(value.members.pop_first().is_some()),
+            |value| assert!(value.members.insert(stranger(1).actor())),
             |value| value.frontier = digest(1),
             |value| value.marks = Tree::EMPTY,
         ];

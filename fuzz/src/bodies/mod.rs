@@ -6,6 +6,7 @@
 mod decode;
 mod edit;
 mod play;
+mod proof;
 #[cfg(feature = "cli")]
 pub mod real;
 mod recover;
@@ -16,6 +17,7 @@ mod types;
 
 pub use decode::{decode, seeds as decode_seeds};
 pub use play::handle_packet;
+pub use proof::proof;
 pub use recover::recover;
 pub use script::walk;
 pub use types::{seeds as type_seeds, types};

@@ -1,0 +1,60 @@
+//! What is delivered can be proven to others, and so can the state: asked when all is over.
+
+use super::Net;
+use super::violation::Violation;
+use crate::actor::Actor;
+use crate::deterministic_secure_broadcast::{ProveError, Replica};
+use crate::dot::Dot;
+use crate::quorum::Generation;
+use crate::traits::WireAlgorithm;
+use crate::verify::Trust;
+
+impl<A: WireAlgorithm> Net<A> {
+    /// Asserts that each correct member that is up has, of the newest message of each lane that it
+    /// keeps, a receipt that convinces whoever trusts the newest header, and that one record of the
+    /// state can be shown alike. Who trusts the network's first members alone has to check every
+    /// certificate between.
+    ///
+    /// # Panics
+    /// When one has not.
+    pub(super) fn assert_provable(&mut self) {
+        for who in self.members() {
+            let Some(replica) = self.replica(&who) else {
+                continue;
+            };
+            if self.checks.is_correct(&who) {
+                let outcome = provable(who, replica);
+                self.hold_to(|_| outcome);
+            }
+        }
+    }
+}
+
+fn provable<A: WireAlgorithm>(who: Actor, replica: &Replica<A>) -> Result<(), Violation> {
+    let newest = Trust::Header {
+        generation: replica.generation(),
+        digest: replica.boundary().value(),
+    };
+    let first = Trust::Header {
+        generation: Generation::GENESIS,
+        digest: replica.network().digest(),
+    };
+    let unproven = |dot, why: String| Violation::Unproven { who, dot, why };
+    for (source, head) in replica.frontier() {
+        let seq = head.seq;
+        let dot = Dot { source, seq };
+        let receipt = match replica.receipt(dot, Generation::GENESIS) {
+            Err(ProveError::Forgotten(_)) => continue,
+            receipt => receipt.map_err(|error| unproven(Some(dot), error.to_string()))?,
+        };
+        for trust in [&newest, &first] {
+            let checked = receipt.check(trust);
+            checked.map_err(|error| unproven(Some(dot), error.to_string()))?;
+        }
+    }
+    let proof = replica.state_proof(&[], Generation::GENESIS);
+    let proof = proof.map_err(|error| unproven(None, error.to_string()))?;
+    let checked = proof.check(&newest);
+    checked.map_err(|error| unproven(None, error.to_string()))?;
+    Ok(())
+}
