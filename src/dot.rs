@@ -54,6 +54,7 @@ impl fmt::Display for Seq {
 
 /// The identity of a message: nobody ever accepts two at one dot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dot {
     /// Whose message.
     pub source: Actor,

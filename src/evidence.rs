@@ -17,6 +17,7 @@ pub trait Exclusive: Statement {
 /// Two signatures of one actor on statements that exclude each other: a claim, until
 /// [`Conflict::verify`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Conflict<T> {
     /// The one.
     pub left: Signed<T>,

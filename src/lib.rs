@@ -129,7 +129,7 @@
 //! | what the members of a generation agree on | [`GenerationProposal`](membership::GenerationProposal) | proposal |
 //! | one vote on it | [`Vote`](membership::Vote); what one packet carries is an [`AgreementMessage`](membership::AgreementMessage) | prevote, precommit |
 //! | what is signed of it, and outlives it | [`Header`](membership::Header) | block header, without blocks |
-//! | the value and its certificate | [`GenerationProof`](membership::GenerationProof) | epoch change proof |
+//! | a header and its certificate | [`GenerationProof`](membership::GenerationProof) | epoch change proof |
 //! | where a generation begins | [`Boundary`](membership::Boundary) | |
 //! | the state there, in chunks that prove themselves | [`Snapshot`](snapshot::Snapshot) | checkpoint |
 //! | a generation that a newcomer names before it believes anybody | [`Replica::expect`] | weak subjectivity checkpoint |

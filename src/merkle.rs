@@ -24,6 +24,7 @@ pub struct Tree {
 
 /// The way from the root of a tree to where a key's record is, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Path {
     /// The other side of each branch on the way, from the root down.
     siblings: Vec<Digest>,
@@ -32,7 +33,7 @@ pub struct Path {
 
 /// What is at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Leaf {
     /// The record of the key.
     Here,

@@ -15,6 +15,7 @@ use crate::dot::{Dot, Seq};
 /// has one digest for ever, so that certificates of different generations on it name the same
 /// thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Message {
     /// Who issues the operations.
     pub source: Actor,

@@ -73,6 +73,7 @@ fn chunk_digest(bytes: &[u8]) -> Digest {
 /// What a state digests to: the bytes that newcomers start from, and the records that anybody can
 /// be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Commitment {
     /// The digest of the snapshot's [`Manifest`].
     pub snapshot: Digest,

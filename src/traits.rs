@@ -109,7 +109,9 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
     /// replica: at each boundary the members certify a digest of all of them. One a key, in any
     /// order; equal states have equal records.
     ///
-    /// The default has none: then nobody can be shown a part of the state.
+    /// They are agreed on: another version of the algorithm that makes others of the same state
+    /// needs another [`NAME`](Self::NAME). The default has none: then nobody can be shown a part of
+    /// the state.
     fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         Vec::new()
     }

@@ -290,6 +290,7 @@ impl fmt::Debug for SigningActor {
 
 /// A claim that `signer` said `statement`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Signed<T> {
     /// What is claimed to have been said.
     pub statement: T,

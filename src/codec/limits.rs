@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 /// decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Encoded operations in one message, in bytes, with the eight that say how many they are.
     pub message_bytes: u32,
@@ -105,7 +106,12 @@ impl Limits {
         let request = summary + u64::from(self.lanes) * 40;
         let told = self.fullest_recollection();
         let value = self.fullest_value().saturating_add(self.around_value());
-        let most = (segment + summary).max(request).max(told).max(value);
+        let proof = self.fullest_proof();
+        let most = (segment + summary)
+            .max(request)
+            .max(told)
+            .max(value)
+            .max(proof);
         if most > u64::from(self.packet_bytes) {
             return Err(LimitsError::Packet);
         }
@@ -146,6 +152,16 @@ impl Limits {
         let reports = quorum.saturating_mul(self.fullest_report());
         let header = Self::HEADER + (seats + Self::CHANGES as u64) * 32;
         reports.saturating_add(Self::CHANGES as u64 * change + header + 128)
+    }
+
+    /// The proof of a generation, with how the one before ended: the end of every lane, and in each
+    /// that speaks a seal on as many digests as all members can report.
+    fn fullest_proof(&self) -> u64 {
+        let seats = u64::from(self.seats);
+        let seal = 48 + 2 * Self::BINDING + seats.saturating_mul(2 * 32);
+        let ending = u64::from(self.lanes) * Self::HEAD;
+        let ending = ending.saturating_add(u64::from(self.speakers()).saturating_mul(seal));
+        ending.saturating_add(seats * (32 + Self::SEATED) + 512)
     }
 
     fn fullest_report(&self) -> u64 {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::error::PacketError;
+use super::history::Founded;
 use super::message::{Echo, Equivocation};
 use super::packet::{Body, FetchPayloads};
 use super::step::Record;
@@ -25,8 +26,8 @@ use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::dot::{Dot, Frontier, Head};
 use crate::membership::{
-    self, Agreement, AgreementMessage, AgreementOutput, GenerationDraft, GenerationProof,
-    GenerationProposal, Mark, Report, Timeouts, VoteKind,
+    self, Agreement, AgreementMessage, AgreementOutput, Foundation, GenerationDraft,
+    GenerationProof, GenerationProposal, Mark, Report, Timeouts, VoteKind,
 };
 use crate::traits::WireAlgorithm;
 
@@ -489,10 +490,13 @@ impl<A: WireAlgorithm> Replica<A> {
         };
         if let Some(candidate) = self.transition.candidate(&decided.value()) {
             if let (true, Ok(checked)) = (self.history.pending.is_empty(), &candidate.check) {
-                let value = Arc::clone(&candidate.value);
-                let proof = Arc::new(GenerationProof::of(value, &decided.certificate));
                 let next = checked.next.clone();
-                self.expect_generation(proof, next);
+                let proof = GenerationProof::of(&candidate.value, &next, &decided.certificate);
+                self.expect_generation(Founded {
+                    proof: Arc::new(proof),
+                    foundation: Foundation::clone(&next),
+                    boundary: Some(next),
+                });
             }
             return;
         }

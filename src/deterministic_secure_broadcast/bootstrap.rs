@@ -8,12 +8,13 @@
 //! what it does not send, and cannot mislead it or fill its memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Replica;
 use super::backoff::Backoff;
 use super::error::PacketError;
 use super::memory::Doubt;
-use super::packet::{Body, SnapshotPart};
+use super::packet::{Body, SnapshotPart, SnapshotQuestion};
 use super::peers::Peer;
 use super::step::{Record, Step};
 use crate::actor::Actor;
@@ -35,9 +36,15 @@ pub(super) struct Fetching {
     /// together.
     chunks: BTreeMap<usize, Bytes>,
     /// The part that each peer was asked for last.
-    asked: BTreeMap<Actor, Option<usize>>,
+    asked: BTreeMap<Actor, usize>,
     /// When the missing parts are asked for again; it is not reset by parts that come.
     repeat: Backoff,
+}
+
+impl Fetching {
+    fn is_whole(&self) -> bool {
+        self.manifest.as_ref().map(Manifest::chunks) == Some(self.chunks.len())
+    }
 }
 
 /// How this replica comes to have what the others have, and what it asks before it signs.
@@ -49,14 +56,13 @@ pub(super) struct Bootstrap {
     pub(super) joining: Option<Backoff>,
     /// Until it is known whether our store remembers what our key has signed.
     pub(super) doubt: Option<Doubt>,
+    /// When it is asked again how the generation before the newest one ended, while nobody showed it.
+    pub(super) ending: Option<Backoff>,
     /// Whether lanes are followed from the start, instead of from a snapshot.
     ///
     /// Not on record: it is said again after each start.
     replays: bool,
 }
-
-/// What is asked for: the manifest, or one chunk.
-type Part = Option<u32>;
 
 impl<A: WireAlgorithm> Replica<A> {
     /// Asks to be let into the committee, and again on ticks until we are. The members'
@@ -178,10 +184,10 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         };
         let generation = fetching.generation;
-        let part: Part = match &fetching.manifest {
-            None => None,
+        let part = match &fetching.manifest {
+            None => SnapshotQuestion::Manifest,
             Some(manifest) => {
-                let asked: Vec<_> = fetching.asked.values().copied().flatten().collect();
+                let asked: Vec<_> = fetching.asked.values().copied().collect();
                 let missing = |index: &usize| !fetching.chunks.contains_key(index);
                 let free = |index: &usize| missing(index) && !asked.contains(index);
                 let all = 0..manifest.chunks();
@@ -189,38 +195,55 @@ impl<A: WireAlgorithm> Replica<A> {
                 let Some(next) = next else {
                     return;
                 };
-                fetching.asked.insert(peer, Some(next));
-                u32::try_from(next).ok()
+                let Ok(index) = u32::try_from(next) else {
+                    return;
+                };
+                fetching.asked.insert(peer, next);
+                SnapshotQuestion::Chunk(index)
             }
         };
-        self.send(
-            peer,
-            Body::FetchSnapshot {
-                generation,
-                chunk: part,
-            },
-        );
+        self.send(peer, Body::FetchSnapshot { generation, part });
     }
 
-    /// Serves a part of one of the snapshots that are kept.
+    /// Asks everybody how the generation before the newest one ended, while nobody showed it.
+    pub(super) fn want_ending(&mut self) {
+        let now = self.turn.now;
+        if let Some(generation) = self.history.wants_ending()
+            && let Some(ending) = &mut self.bootstrap.ending
+            && ending.fire(now)
+        {
+            let part = SnapshotQuestion::Ending;
+            for peer in self.peers.actors() {
+                self.send(peer, Body::FetchSnapshot { generation, part });
+            }
+        }
+    }
+
+    /// Serves a part of what a generation begins with, of one that is kept.
     pub(super) fn handle_fetch_snapshot(
         &mut self,
         from: Actor,
         generation: Generation,
-        chunk: Part,
+        part: SnapshotQuestion,
     ) {
         let mut kept = self.history.snapshots.iter();
-        let Some((_, snapshot)) = kept.find(|(kept, _)| *kept == generation) else {
-            return;
-        };
-        let part = match chunk {
-            None => Some(SnapshotPart::Manifest(snapshot.manifest().clone())),
-            Some(index) => snapshot
-                .chunk(index as usize)
-                .map(|bytes| SnapshotPart::Chunk {
+        let snapshot = kept.find(|(kept, _)| *kept == generation);
+        let snapshot = snapshot.map(|(_, snapshot)| snapshot);
+        let part = match part {
+            SnapshotQuestion::Ending => {
+                let ending = self.history.ending(generation);
+                ending.map(|ending| SnapshotPart::Ending(Arc::clone(ending)))
+            }
+            SnapshotQuestion::Manifest => {
+                snapshot.map(|snapshot| SnapshotPart::Manifest(snapshot.manifest().clone()))
+            }
+            SnapshotQuestion::Chunk(index) => {
+                let bytes = snapshot.and_then(|snapshot| snapshot.chunk(index as usize));
+                bytes.map(|bytes| SnapshotPart::Chunk {
                     index,
                     bytes: bytes.to_vec().into(),
-                }),
+                })
+            }
         };
         if let Some(part) = part {
             self.send(from, Body::Snapshot { generation, part });
@@ -239,6 +262,10 @@ impl<A: WireAlgorithm> Replica<A> {
         generation: Generation,
         part: SnapshotPart,
     ) -> Result<(), PacketError> {
+        let part = match part {
+            SnapshotPart::Ending(ending) => return self.take_ending(generation, ending),
+            part => part,
+        };
         let certified = self.history.tip().state().snapshot;
         let Some(fetching) = self
             .bootstrap
@@ -249,6 +276,7 @@ impl<A: WireAlgorithm> Replica<A> {
             return Ok(());
         };
         match part {
+            SnapshotPart::Ending(_) => {}
             SnapshotPart::Manifest(manifest) => {
                 if manifest.digest() != certified || !manifest.is_sound() {
                     return Err(PacketError::Snapshot(generation));
@@ -266,14 +294,21 @@ impl<A: WireAlgorithm> Replica<A> {
                 fetching.chunks.insert(index, bytes);
             }
         }
-        let whole = fetching.manifest.as_ref().map(Manifest::chunks) == Some(fetching.chunks.len());
-        if whole {
-            self.finish_fetch();
+        if fetching.is_whole() {
+            self.finish_if_whole();
         } else if self.peers.get(&from).is_some() {
             // Anybody may show a part; only peers, of whom there is a bound, are asked for more.
             self.ask_part(from);
         }
         Ok(())
+    }
+
+    /// Goes on when all of the snapshot is here, and where its generation begins is known.
+    pub(super) fn finish_if_whole(&mut self) {
+        let fetching = self.bootstrap.fetching.as_ref();
+        if fetching.is_some_and(Fetching::is_whole) && self.history.next().is_some() {
+            self.finish_fetch();
+        }
     }
 
     /// All chunks are here. The record is written before the state is taken up, and only if it is:
@@ -287,7 +322,8 @@ impl<A: WireAlgorithm> Replica<A> {
         };
         let chunks = fetching.chunks.values().map(Bytes::as_slice);
         let bytes = Bytes::from(chunks.collect::<Vec<_>>().concat());
-        let proofs = self.history.pending.iter().map(|(proof, _)| proof.clone());
+        let pending = self.history.pending.iter();
+        let proofs = pending.map(|founded| Arc::clone(&founded.proof));
         self.turn.write(Record::Snapshot {
             proofs: proofs.collect(),
             bytes: bytes.clone(),

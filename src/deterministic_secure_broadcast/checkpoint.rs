@@ -59,7 +59,11 @@ impl<A: WireAlgorithm> Replica<A> {
         if self.history.chain.is_empty() {
             return None;
         }
-        let (genesis, proofs) = (self.history.genesis.clone(), self.history.chain.clone());
+        let genesis = self.history.genesis.clone();
+        let chain = self.history.chain.iter();
+        let proofs = chain
+            .map(|proof| Arc::new(proof.without_ending()))
+            .collect();
         let bytes = self.history.snapshot().bytes().clone();
         Some(CertifiedState::new(genesis, proofs, bytes))
     }

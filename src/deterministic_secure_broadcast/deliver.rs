@@ -36,7 +36,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// certifies turns provisional; one that the new generation names or covers stays; one that it
     /// excludes is dropped, and what replaces it is pulled.
     pub(super) fn vouch_again(&mut self) {
-        let newest = self.history.tip().clone();
+        let newest = self.history.next().unwrap_or(&self.history.boundary);
         let held = self.lanes.iter().filter_map(|(source, lane)| {
             let held = lane.certified.as_ref().filter(|held| !held.provisional)?;
             let certificate = held.certificate.as_deref()?;

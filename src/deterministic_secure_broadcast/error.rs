@@ -5,8 +5,7 @@ use crate::codec::DecodeError;
 use crate::dot::Dot;
 use crate::evidence::EvidenceError;
 use crate::membership::{
-    AgreementMessageError, ChangeError, GenerationProofError, GenerationProposalError,
-    GenesisError, ReportError,
+    AgreementMessageError, ChangeError, GenerationProofError, GenesisError, ReportError,
 };
 use crate::quorum::{CertificateError, Generation, VerifyError};
 use crate::traits::Verdict;
@@ -112,7 +111,6 @@ impl PacketError {
     /// the sender, this is the mark of one that lies, or floods.
     #[must_use]
     pub fn is_forgery(&self) -> bool {
-        use GenerationProposalError as Value;
         let bad_change = |error: &ChangeError| {
             matches!(
                 error,
@@ -134,11 +132,6 @@ impl PacketError {
             Self::GenerationProof(GenerationProofError::Certificate(error)) => {
                 matches!(error, CertificateError::BadSignature(_))
             }
-            Self::GenerationProof(GenerationProofError::Value(error)) => match error {
-                Value::Reporter(VerifyError::BadSignature(_)) | Value::Lock(_) => true,
-                Value::Change(error) => bad_change(error),
-                _ => false,
-            },
             _ => false,
         }
     }
@@ -230,7 +223,7 @@ mod tests {
         let bad = BadSignature(Actor::from_bytes([1; 32]));
         let (vote, quorum) = (VerifyError::from(bad), CertificateError::from(bad));
         let approved = ChangeError::from(quorum);
-        let forgeries: [PacketError; 11] = [
+        let forgeries: [PacketError; 9] = [
             bad.into(),
             quorum.into(),
             ChangeError::from(bad).into(),
@@ -240,8 +233,6 @@ mod tests {
             AgreementMessageError::from(vote).into(),
             AgreementMessageError::from(quorum).into(),
             GenerationProofError::from(quorum).into(),
-            GenerationProofError::from(GenerationProposalError::from(vote)).into(),
-            GenerationProofError::from(GenerationProposalError::from(approved)).into(),
         ];
         for forgery in forgeries {
             assert!(forgery.is_forgery(), "{forgery:?}");

@@ -15,14 +15,17 @@ use super::error::{PacketError, RecoverError};
 use super::message::{Certificate, Echo};
 use super::trusted::Checkpoint;
 use crate::actor::Actor;
-use crate::codec::{Digest, Limits, NetworkId, encode};
+use crate::codec::{Digest, Limits, NetworkId, encoded_len};
 use crate::dot::Head;
-use crate::membership::{Admission, Boundary, GenerationProof, Genesis};
+use crate::membership::{Admission, Boundary, Ending, Foundation, GenerationProof, Genesis};
 use crate::quorum::{Committee, Generation};
 use crate::snapshot::Snapshot;
 
 /// Snapshots that are kept for newcomers.
 const SNAPSHOTS: usize = 2;
+
+/// Generations of which it is kept how the one before ended: as far back as the lanes are.
+const ENDINGS: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct History {
@@ -37,12 +40,22 @@ pub(super) struct History {
     /// By the numbers of their generations: kept for ever, as an old certificate has to be judged
     /// by its own.
     committees: Vec<Arc<Committee>>,
-    /// Generations that are founded and not yet installed here.
-    pub(super) pending: Vec<(Arc<GenerationProof>, Boundary)>,
+    /// Generations that are founded and not yet installed here, the oldest first.
+    pub(super) pending: Vec<Founded>,
     /// The certified states at the newest boundaries.
     pub(super) snapshots: VecDeque<(Generation, Snapshot)>,
     /// What the chain of generations has to pass through, until it does.
     pub(super) trusted: Option<Checkpoint>,
+}
+
+/// A generation that is founded.
+#[derive(Clone, Debug)]
+pub(super) struct Founded {
+    pub(super) proof: Arc<GenerationProof>,
+    pub(super) foundation: Foundation,
+    /// Where it begins; none as long as it was not shown how the one before ended. Of all but the
+    /// newest nobody may keep that any more.
+    pub(super) boundary: Option<Boundary>,
 }
 
 /// What the newest chain of generations that is known here makes of the end of a segment: every way
@@ -96,10 +109,30 @@ impl History {
         self.committee.generation()
     }
 
-    /// The newest boundary that we know, installed or not.
-    pub(super) fn tip(&self) -> &Boundary {
+    /// The newest generation that we know, installed or not.
+    pub(super) fn tip(&self) -> &Foundation {
         let newest = self.pending.last();
-        newest.map_or(&self.boundary, |(_, boundary)| boundary)
+        newest.map_or(&self.boundary, |founded| &founded.foundation)
+    }
+
+    /// The boundary at which the newest generation begins that is founded and not installed here, if
+    /// it is known.
+    pub(super) fn next(&self) -> Option<&Boundary> {
+        self.pending.last()?.boundary.as_ref()
+    }
+
+    /// The generation of which it is not known where it begins, because nobody showed how the one
+    /// before ended.
+    pub(super) fn wants_ending(&self) -> Option<Generation> {
+        let newest = self.pending.last()?;
+        let unknown = newest.boundary.is_none();
+        unknown.then(|| newest.foundation.generation())
+    }
+
+    /// How the generation before this one ended, if that is kept.
+    pub(super) fn ending(&self, generation: Generation) -> Option<&Arc<Ending>> {
+        let ended = Generation::numbered(generation.number().checked_sub(1)?);
+        self.what_ended(ended)?.ending.as_ref()
     }
 
     /// The newest committee that we know in which an actor sits.
@@ -113,7 +146,7 @@ impl History {
     /// The committee of a generation that we know.
     pub(super) fn committee_of(&self, generation: Generation) -> Option<&Committee> {
         let index = usize::try_from(generation.number()).ok()?;
-        let pending = self.pending.iter().map(|(_, next)| next.committee());
+        let pending = self.pending.iter().map(|next| next.foundation.committee());
         let mut committees = self.committees.iter().chain(pending);
         committees.nth(index).map(|committee| &**committee)
     }
@@ -140,7 +173,7 @@ impl History {
     /// What ended a generation, if that is known.
     pub(super) fn what_ended(&self, generation: Generation) -> Option<&Arc<GenerationProof>> {
         let index = usize::try_from(generation.number()).ok()?;
-        let pending = self.pending.iter().map(|(proof, _)| proof);
+        let pending = self.pending.iter().map(|founded| &founded.proof);
         self.chain.iter().chain(pending).nth(index)
     }
 
@@ -155,19 +188,27 @@ impl History {
     ) -> Vec<Arc<GenerationProof>> {
         let skip = usize::try_from(known.number()).unwrap_or(usize::MAX);
         let after = self.chain.iter().skip(skip);
-        let fitting = after.take_while(|proof| {
-            let left = room.checked_sub(encode(proof.as_ref()).len());
-            *room = left.unwrap_or(*room);
-            left.is_some()
+        let fitting = after.map_while(|proof| {
+            let whole = room.checked_sub(encoded_len(proof.as_ref()));
+            let (left, proof) = match whole {
+                Some(left) => (left, Arc::clone(proof)),
+                // The header counts, and the rest can be asked for.
+                None => {
+                    let header = Arc::new(proof.without_ending());
+                    (room.checked_sub(encoded_len(header.as_ref()))?, header)
+                }
+            };
+            *room = left;
+            Some(proof)
         });
-        fitting.cloned().collect()
+        fitting.collect()
     }
 
     /// The value that founded an installed generation.
     pub(super) fn value_of(&self, generation: Generation) -> Option<Digest> {
         match usize::try_from(generation.number()).ok()?.checked_sub(1) {
             None => Some(self.network.digest()),
-            Some(index) => Some(self.chain.get(index)?.value.digest(&self.network)),
+            Some(index) => Some(self.chain.get(index)?.header.digest(&self.network)),
         }
     }
 
@@ -183,12 +224,18 @@ impl History {
     ///
     /// Panics when no generation is founded.
     pub(super) fn install(&mut self, snapshot: Snapshot) -> Boundary {
-        let newest = self.pending.last();
-        let (_, next) = newest.expect("what is installed was founded");
-        let next = next.clone();
-        for (proof, boundary) in self.pending.drain(..) {
-            self.committees.push(Arc::clone(boundary.committee()));
-            self.chain.push(proof);
+        let next = self.next().cloned();
+        let next = next.expect("what is installed was founded, and begins where it is known");
+        for founded in self.pending.drain(..) {
+            self.committees
+                .push(Arc::clone(founded.foundation.committee()));
+            self.chain.push(founded.proof);
+        }
+        // Who is further behind takes a snapshot.
+        for proof in self.chain.iter_mut().rev().skip(ENDINGS) {
+            if proof.ending.is_some() {
+                Arc::make_mut(proof).ending = None;
+            }
         }
         debug_assert_eq!(self.committees.len(), self.chain.len() + 1);
         let previous = std::mem::replace(&mut self.boundary, next);
@@ -209,14 +256,21 @@ impl History {
         end: Head,
         certificate: Option<&Certificate>,
     ) -> Vouch {
-        let mut pending = self.pending.iter();
-        if pending.any(|(_, boundary)| boundary.head(source) == end) {
+        let boundaries = self
+            .pending
+            .iter()
+            .filter_map(|next| next.boundary.as_ref());
+        if boundaries.into_iter().any(|next| next.head(source) == end) {
             return Vouch::Frontier;
+        }
+        if self.wants_ending().is_some() {
+            // It is not known yet what it proves.
+            return Vouch::Later;
         }
         let Some(certificate) = certificate else {
             return Vouch::Closed;
         };
-        match self.pending.last().map(|(_, newest)| newest.head(source)) {
+        match self.next().map(|newest| newest.head(source)) {
             None => self.vouch_installed(certificate),
             Some(newest) => match end.seq.cmp(&newest.seq) {
                 Ordering::Less => Vouch::Provisional,
@@ -284,7 +338,7 @@ impl History {
         };
         match trusted.value(generation) {
             None => Ok(false),
-            Some(value) if value == proof.value.digest(&self.network) => Ok(true),
+            Some(value) if value == proof.header.digest(&self.network) => Ok(true),
             Some(_) => Err(PacketError::Forged(generation)),
         }
     }

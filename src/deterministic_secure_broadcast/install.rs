@@ -19,6 +19,7 @@ use super::Replica;
 use super::backoff::Backoff;
 use super::error::PacketError;
 use super::execution::replay_lanes;
+use super::history::Founded;
 use super::lane::{Certified, Early, Lane, Slot};
 use super::log::Log;
 use super::message::Entry;
@@ -29,7 +30,10 @@ use super::transition::Transition;
 use crate::actor::{Actor, Signed};
 use crate::dot::Dot;
 use crate::evidence::Conflict;
-use crate::membership::{Admission, Boundary, GenerationProof};
+use crate::membership::{
+    Admission, Boundary, Ending, Foundation, GenerationProof, GenerationProofError,
+};
+use crate::quorum::Generation;
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 
@@ -41,6 +45,27 @@ fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Transition) -> Opti
         .find(dot.seq, digest)
         .or_else(|| closing.payloads.held.get(digest))?;
     Some(known.clone().signed_with(lock))
+}
+
+impl Founded {
+    /// What `proof` founds after `last`.
+    ///
+    /// # Errors
+    /// When it does not follow, or is shown with another ending than its header commits to.
+    pub(super) fn after(
+        last: &Foundation,
+        proof: Arc<GenerationProof>,
+    ) -> Result<Self, GenerationProofError> {
+        let foundation = proof.verify(last)?;
+        let ending = proof.ending.clone();
+        let boundary = ending.map(|ending| foundation.clone().begin(ending));
+        let boundary = boundary.transpose()?;
+        Ok(Self {
+            proof,
+            foundation,
+            boundary,
+        })
+    }
 }
 
 impl<A: WireAlgorithm> Replica<A> {
@@ -80,10 +105,11 @@ impl<A: WireAlgorithm> Replica<A> {
         for proof in proofs {
             let ends = proof.certificate.statement.generation;
             if ends != self.history.tip().generation() {
+                self.take_ending_of(&proof);
                 continue;
             }
             let followed = self.history.is_proven(&proof).and_then(|proven| {
-                let next = proven.then(|| proof.verify(self.history.tip()));
+                let next = proven.then(|| Founded::after(self.history.tip(), proof));
                 Ok(next.transpose()?)
             });
             let next = match followed {
@@ -91,13 +117,14 @@ impl<A: WireAlgorithm> Replica<A> {
                 Err(_) | Ok(None) => break,
                 Ok(Some(next)) => next,
             };
-            self.expect_generation(proof, next);
+            self.expect_generation(next);
             self.history.heed_checkpoint();
             news = true;
         }
         if news && !self.awaits_checkpoint() {
             self.choose_snapshot();
         }
+        self.want_ending();
         Ok(news || proven)
     }
 
@@ -107,17 +134,61 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The caller has verified the proof, or holds the decision. Nothing is on record by this:
     /// [`Record::Installed`] and [`Record::Snapshot`] name all generations since the last, so that
     /// a crash makes us ask for them again.
-    pub(super) fn expect_generation(&mut self, proof: Arc<GenerationProof>, next: Boundary) {
-        for source in next.lanes() {
-            self.lanes.begin(source, &self.history.network);
-        }
+    pub(super) fn expect_generation(&mut self, founded: Founded) {
         let me = self.actor();
-        let members = next.committee().actors().iter();
+        let members = founded.foundation.committee().actors().iter();
         for member in members.filter(|member| **member != me) {
             self.peers.meet(*member, self.turn.now);
         }
         self.peers.forget_last();
-        self.history.pending.push((proof, next));
+        self.history.pending.push(founded);
+        self.bootstrap.ending = Some(Backoff::starting(self.turn.now));
+        self.begin_lanes();
+    }
+
+    /// Takes from a proof of the newest generation that is founded how the one before ended, if
+    /// that is all we lack.
+    fn take_ending_of(&mut self, proof: &GenerationProof) {
+        let wanted = self.history.wants_ending() == Some(proof.header.generation);
+        if let Some(ending) = proof.ending.as_ref().filter(|_| wanted) {
+            // Another one proves nothing, also not against who shows it: the header may be another,
+            // too.
+            let _ = self.take_ending(proof.header.generation, Arc::clone(ending));
+        }
+    }
+
+    /// Takes how the generation before the newest one ended, from whoever shows it: the header
+    /// commits to it.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(super) fn take_ending(
+        &mut self,
+        generation: Generation,
+        ending: Arc<Ending>,
+    ) -> Result<(), PacketError> {
+        if self.history.wants_ending() != Some(generation) {
+            return Ok(());
+        }
+        let newest = self.history.pending.last_mut();
+        let newest = newest.expect("it is wanted of this one");
+        let boundary = newest.foundation.clone().begin(Arc::clone(&ending));
+        newest.boundary = Some(boundary.map_err(GenerationProofError::from)?);
+        Arc::make_mut(&mut newest.proof).ending = Some(ending);
+        self.begin_lanes();
+        self.finish_if_whole();
+        Ok(())
+    }
+
+    /// Where the newest generation begins is known: its lanes are there, and what is certified is
+    /// asked of it.
+    fn begin_lanes(&mut self) {
+        let Some(next) = self.history.next() else {
+            return;
+        };
+        for source in next.lanes() {
+            self.lanes.begin(source, &self.history.network);
+        }
         self.vouch_again();
     }
 
@@ -127,12 +198,8 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The record is written before anything of the new generation is said. A state that differs
     /// from the certified one is told once, and the replica stays where it is.
     pub(super) fn install_if_level(&mut self) {
-        let Some((_, next)) = self
-            .history
-            .pending
-            .last()
-            .filter(|_| !self.awaits_checkpoint())
-        else {
+        let next = self.history.next();
+        let Some(next) = next.filter(|_| !self.awaits_checkpoint()) else {
             return;
         };
         if !self.lanes.reach(next.frontier()) {
@@ -142,11 +209,8 @@ impl<A: WireAlgorithm> Replica<A> {
         let here = self.certifiable_at(&next.frontier().clone());
         match here.filter(|(_, here)| *here == state) {
             Some((snapshot, _)) => {
-                let proofs = self
-                    .history
-                    .pending
-                    .iter()
-                    .map(|(proof, _)| Arc::clone(proof));
+                let pending = self.history.pending.iter();
+                let proofs = pending.map(|founded| Arc::clone(&founded.proof));
                 self.turn.write(Record::Installed(proofs.collect()));
                 self.install(snapshot, false);
                 self.settle();
@@ -168,11 +232,11 @@ impl<A: WireAlgorithm> Replica<A> {
     /// what our own lane is bound to.
     pub(super) fn install(&mut self, snapshot: Snapshot, by_snapshot: bool) {
         let me = self.actor();
-        let pending = self.history.pending.iter().map(|(_, next)| next);
-        let mut committees = pending.clone().map(Boundary::committee);
+        let pending = self.history.pending.iter();
+        let mut committees = pending.clone().map(|next| next.foundation.committee());
         let had_a_seat = self.history.committee.contains(&me)
             || committees.any(|committee| committee.contains(&me));
-        for boundary in pending {
+        for boundary in pending.filter_map(|next| next.boundary.as_ref()) {
             for (source, lane) in &mut self.lanes.by_source {
                 let start = boundary.head(source).seq;
                 lane.log.pass_boundary(start, self.history.limits());
@@ -357,10 +421,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// snapshot carries beyond what we remember silences us: our key has signed there, and our
     /// store does not know what.
     pub(super) fn install_snapshot(&mut self, snapshot: Snapshot) -> bool {
-        let Some((_, next)) = self.history.pending.last() else {
+        let Some(next) = self.history.next().cloned() else {
             return false;
         };
-        let next = next.clone();
         let Some(mut algorithm) = self.execution.admitted(&snapshot) else {
             return false;
         };

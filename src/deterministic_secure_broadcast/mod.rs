@@ -98,7 +98,7 @@ pub use error::{ApproveError, CheckpointError, PacketError, ProposeError, Recove
 pub use message::{Certificate, Echo, Equivocation, Message, Proposal, QuorumCertificate, Summary};
 pub use packet::{
     Body, ChangeApproval, FetchPayloads, Packet, PullRequest, PullResponse, Recollection, Segment,
-    SnapshotPart,
+    SnapshotPart, SnapshotQuestion,
 };
 pub use place::Outcome;
 pub use precheck::{Precheck, Prechecked};
@@ -333,8 +333,8 @@ impl<A: WireAlgorithm> Replica<A> {
                 self.take_value(value);
                 Ok(())
             }
-            Body::FetchSnapshot { generation, chunk } => {
-                self.handle_fetch_snapshot(from, generation, chunk);
+            Body::FetchSnapshot { generation, part } => {
+                self.handle_fetch_snapshot(from, generation, part);
                 Ok(())
             }
             Body::Recall(challenge) => self.handle_recall(from, challenge),
@@ -355,6 +355,7 @@ impl<A: WireAlgorithm> Replica<A> {
             self.resend_closing();
             self.resend_entry();
             self.repeat_fetch();
+            self.want_ending();
             self.keep_peers_even();
             self.tick_agreement();
             self.repeat_fetches();

@@ -17,7 +17,7 @@ use crate::actor::{Actor, Signed};
 use crate::codec::{self, Bytes, DecodeError, Digest, Limits};
 use crate::dot::{Dot, Seq};
 use crate::membership::{
-    self, AgreementMessage, Approval, CHANGES, Change, ChangeCertificate, GenerationProof,
+    self, AgreementMessage, Approval, CHANGES, Change, ChangeCertificate, Ending, GenerationProof,
     GenerationProposal, Report, Vote,
 };
 use crate::quorum::Generation;
@@ -101,14 +101,14 @@ pub enum Body {
     Value(Arc<GenerationProposal>),
     /// What ended a generation and founded the next.
     GenerationProof(Arc<GenerationProof>),
-    /// Asks for a part of a generation's snapshot.
+    /// Asks for a part of what a generation begins with.
     FetchSnapshot {
         /// Which generation's.
         generation: Generation,
-        /// Which chunk; none for the manifest.
-        chunk: Option<u32>,
+        /// Which part.
+        part: SnapshotQuestion,
     },
-    /// A part of a generation's snapshot.
+    /// A part of what a generation begins with.
     Snapshot {
         /// Which generation's.
         generation: Generation,
@@ -172,9 +172,22 @@ pub struct Recollection {
 /// Statements of one seat that the agreement holds, at most: three of each of two rounds.
 const VOTES: u32 = 6;
 
-/// A part of a snapshot.
+/// Asks for a part of what a generation begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SnapshotQuestion {
+    /// How the one before ended.
+    Ending,
+    /// The manifest of its snapshot.
+    Manifest,
+    /// One chunk of its snapshot.
+    Chunk(u32),
+}
+
+/// A part of what a generation begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SnapshotPart {
+    /// How the one before ended: the header commits to it.
+    Ending(Arc<Ending>),
     /// Its length and its chunks' digests.
     Manifest(Manifest),
     /// One chunk.

@@ -20,12 +20,13 @@ pub enum ProveError {
     /// The message is not delivered here.
     #[error("message {0} is not delivered here")]
     NotDelivered(Dot),
-    /// It was delivered, and is not kept any more: it was proven while it was.
-    #[error("message {0} is not kept here any more")]
+    /// It was delivered, and is not kept here any more, or never was: a snapshot covers it.
+    #[error("message {0} is not kept here")]
     Forgotten(Dot),
-    /// Its certificate is of a committee that is over, and nothing that is known here carries it:
-    /// the next generation proves it.
-    #[error("message {0} is certified by a committee that is over; the next generation proves it")]
+    /// What proved it here proves it to nobody else yet: a certificate of a committee that is over,
+    /// at a dot that its source spoiled, or a generation that is founded and has not begun here. The
+    /// next generation proves it.
+    #[error("what proved message {0} here proves it to nobody else; the next generation will")]
     Retired(Dot),
     /// It would be a longer file than any that is read: ask for fewer headers, or after the next
     /// generation, which needs fewer messages.
@@ -40,14 +41,17 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The proof that this message was accepted, with the headers from that of generation `since`
     /// on, which its reader has to trust: of the first, the description of the network.
     ///
-    /// Messages are kept from the last boundary but one on. Within the frontier of the newest
+    /// Messages are kept from the last boundary but one on, and after a restart from the last one.
+    /// Within the frontier of the newest
     /// boundary a message is proven by hashes, for ever; after it by a certificate, as long as no
     /// later generation has begun: then ask again.
     ///
     /// # Errors
     /// [`ProveError`].
     pub fn receipt(&self, dot: Dot, since: Generation) -> Result<Receipt, ProveError> {
-        let chain = self.chain_since(since)?;
+        if since > self.generation() {
+            return Err(ProveError::Later(since));
+        }
         let boundary = &self.history.boundary;
         let lane = self.lanes.get(&dot.source);
         let lane = lane.ok_or(ProveError::NotDelivered(dot))?;
@@ -72,11 +76,16 @@ impl<A: WireAlgorithm> Replica<A> {
             let proof = proofs.find_map(|(at, certificate)| Some((at, self.end(certificate?)?)));
             proof.ok_or(ProveError::Retired(dot))?
         };
+        // Whose certificate it is has to be in the chain, too.
+        let since = match &end {
+            End::Carried { generation, .. } => since.min(*generation),
+            End::Certificate { .. } | End::Frontier { .. } => since,
+        };
         let later = lane.log.between(dot.seq, last);
         let later = later.map(|entry| entry.message().node(&self.history.network).ops);
         let receipt = Receipt {
             network: self.history.network,
-            chain,
+            chain: self.chain_since(since)?,
             message: entry.message().clone(),
             later: later.collect(),
             end,
@@ -122,24 +131,23 @@ impl<A: WireAlgorithm> Replica<A> {
             generation: self.generation(),
             digest: self.history.boundary.value(),
         };
-        debug_assert!(issued.check(&trust).is_ok(), "what is issued is good");
+        debug_assert_eq!(issued.check(&trust).err(), None, "what is issued is good");
         Ok(proof)
     }
 
     /// The headers from that of a generation on.
     fn chain_since(&self, since: Generation) -> Result<Chain, ProveError> {
-        let network = &self.history.network;
         let later = || ProveError::Later(since);
         let skipped = usize::try_from(since.number()).map_err(|_| later())?;
         let root = match skipped.checked_sub(1) {
             None => Root::Genesis(Box::new(self.history.genesis.clone())),
             Some(index) => {
                 let proof = self.history.chain.get(index).ok_or_else(later)?;
-                Root::Header(proof.value.header(network))
+                Root::Header(proof.header.clone())
             }
         };
         let links = self.history.chain.iter().skip(skipped).map(|proof| Link {
-            header: proof.value.header(network),
+            header: proof.header.clone(),
             round: proof.certificate.statement.round,
             signatures: proof.certificate.signatures.clone(),
         });
@@ -158,10 +166,10 @@ impl<A: WireAlgorithm> Replica<A> {
             });
         }
         let lock = *boundary.adopts(&echo.dot, &echo.digest)?;
-        let carried = generation.next() == Some(self.generation());
-        carried.then(|| End::Carried {
+        Some(End::Carried {
             generation,
             signatures,
+            into: boundary.generation(),
             lock,
             path: boundary
                 .ending()

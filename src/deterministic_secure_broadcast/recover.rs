@@ -13,7 +13,7 @@ use super::Replica;
 use super::bootstrap::Bootstrap;
 use super::error::RecoverError;
 use super::execution::Execution;
-use super::history::History;
+use super::history::{Founded, History};
 use super::lane::Certified;
 use super::lanes::Lanes;
 use super::message::{Entry, Proposal};
@@ -189,7 +189,7 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             Record::Installed(proofs) => {
                 self.replay_proofs(proofs)?;
-                let frontier = self.history.tip().frontier().clone();
+                let frontier = self.history.next()?.frontier().clone();
                 let (snapshot, _) = self.certifiable_at(&frontier)?;
                 self.install(snapshot, false);
                 Some(())
@@ -245,8 +245,8 @@ impl<A: WireAlgorithm> Replica<A> {
             return None;
         }
         for proof in proofs {
-            let next = proof.verify(self.history.tip()).ok()?;
-            self.expect_generation(proof, next);
+            let next = Founded::after(self.history.tip(), proof).ok()?;
+            self.expect_generation(next);
         }
         Some(())
     }

@@ -17,7 +17,7 @@ type LaneSituation<Op> = (&'static str, fn(&Lane<Op>) -> bool);
 impl<A: WireAlgorithm> Replica<A> {
     /// Those of a whole replica. Names are shown in tables and must stay as they are for one
     /// campaign to be compared with another.
-    const SITUATIONS: [Situation<A>; 18] = [
+    const SITUATIONS: [Situation<A>; 19] = [
         ("in a later generation", |r| {
             r.generation() > Generation::GENESIS
         }),
@@ -29,6 +29,9 @@ impl<A: WireAlgorithm> Replica<A> {
         ("fetches a snapshot", |r| r.bootstrap.fetching.is_some()),
         ("knows a generation that it cannot install yet", |r| {
             !r.history.pending.is_empty()
+        }),
+        ("knows of a generation its header alone", |r| {
+            r.history.wants_ending().is_some()
         }),
         ("approved a change", Self::has_approvals),
         ("frozen", Self::is_frozen),

@@ -15,7 +15,7 @@ use super::error::CheckpointError;
 use super::packet::Body;
 use super::step::Fault;
 use crate::codec::{Digest, NetworkId};
-use crate::membership::GenerationProof;
+use crate::membership::{Foundation, GenerationProof};
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
@@ -68,8 +68,8 @@ impl Checkpoint {
         let proven = self.values.len();
         for proof in proofs.iter().rev() {
             let oldest = self.values.last().copied();
-            if self.value(installed).is_none() && oldest == Some(proof.value.digest(network)) {
-                self.values.push(proof.value.draft.parent);
+            if self.value(installed).is_none() && oldest == Some(proof.header.digest(network)) {
+                self.values.push(proof.header.parent);
             }
         }
         let gained = (self.values.len() - proven) as u64;
@@ -100,9 +100,8 @@ impl<A: WireAlgorithm> Replica<A> {
             return same.then_some(()).ok_or(CheckpointError(generation));
         }
         let mut pending = self.history.pending.iter();
-        if !pending
-            .any(|(_, boundary)| (boundary.generation(), boundary.value()) == (generation, value))
-        {
+        let named = |next: &Foundation| (next.generation(), next.value()) == (generation, value);
+        if !pending.any(|next| named(&next.foundation)) {
             self.history.pending.clear();
             self.bootstrap.fetching = None;
             self.history.trusted = Some(Checkpoint::new(generation, value, self.generation()));
@@ -168,7 +167,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::membership::{GenerationDraft, GenerationProposal, Round, Vote, VoteKind};
+    use crate::membership::{Header, Round, Vote, VoteKind};
     use crate::quorum::Certificate;
     use crate::snapshot::Commitment;
 
@@ -178,14 +177,9 @@ mod tests {
     fn chain(generations: u64, state: u8) -> Vec<Arc<GenerationProof>> {
         let mut parent = NETWORK.digest();
         let proof = |ended| {
-            let draft = GenerationDraft {
-                parent,
-                changes: Vec::new(),
-                reports: Vec::new(),
-            };
             let digest = Digest::from_bytes([state; 32]);
-            let value = GenerationProposal {
-                draft,
+            let header = Header {
+                parent,
                 generation: Generation::numbered(ended + 1),
                 members: BTreeSet::new(),
                 frontier: digest,
@@ -194,14 +188,15 @@ mod tests {
                     snapshot: digest,
                     records: digest,
                 },
+                body: digest,
             };
-            parent = value.digest(&NETWORK);
-            Arc::new(founded(value, ended))
+            parent = header.digest(&NETWORK);
+            Arc::new(founded(header, ended))
         };
         (0..generations).map(proof).collect()
     }
 
-    fn founded(value: GenerationProposal, ended: u64) -> GenerationProof {
+    fn founded(header: Header, ended: u64) -> GenerationProof {
         let statement = Vote {
             generation: Generation::numbered(ended),
             round: Round::FIRST,
@@ -209,11 +204,12 @@ mod tests {
         };
         let signatures = Vec::new();
         GenerationProof {
-            value: Arc::new(value),
+            header,
             certificate: Arc::new(Certificate {
                 statement,
                 signatures,
             }),
+            ending: None,
         }
     }
 
@@ -221,7 +217,7 @@ mod tests {
         let last = chain.last().expect("a chain");
         Checkpoint::new(
             Generation::numbered(chain.len() as u64),
-            last.value.digest(&NETWORK),
+            last.header.digest(&NETWORK),
             Generation::numbered(installed),
         )
     }
@@ -267,7 +263,7 @@ mod tests {
         assert!(checkpoint.learn(&chain, installed, &NETWORK));
         assert_eq!(checkpoint.value(installed), Some(NETWORK.digest()));
         for (number, proof) in (1..).zip(&chain) {
-            let value = Some(proof.value.digest(&NETWORK));
+            let value = Some(proof.header.digest(&NETWORK));
             assert_eq!(checkpoint.value(Generation::numbered(number)), value);
         }
         assert_eq!(checkpoint.value(Generation::numbered(10)), None);

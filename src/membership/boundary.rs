@@ -1,9 +1,9 @@
 //! The boundary at which a generation begins: all that its members start from, and what it still
 //! admits of before.
 //!
-//! A boundary is a fact: it is made from a genesis, or by checking the value that succeeds another
-//! boundary ([`GenerationProposal::check`](super::GenerationProposal::check)). Nothing of it is
-//! decoded.
+//! A boundary is a fact: it is made from a genesis, by checking the value that succeeds another
+//! boundary ([`GenerationProposal::check`](super::GenerationProposal::check)), or of a
+//! [`Foundation`] and the ending that its header commits to.
 //!
 //! Invariants:
 //! - the frontier never goes back from one boundary to the next;
@@ -11,33 +11,38 @@
 //!   one lane.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::echo::Echo;
+use super::foundation::Foundation;
 use super::genesis::{Genesis, GenesisError};
 use crate::actor::{Actor, Signed};
-use crate::codec::{Digest, Limits, NetworkId, encode};
+use crate::codec::{Digest, NetworkId, encode};
 use crate::dot::{Dot, Frontier, Head, Seq};
 use crate::evidence::Conflict;
 use crate::merkle::Tree;
-use crate::quorum::{Committee, Generation};
-use crate::snapshot::Commitment;
+use crate::quorum::Generation;
 
 /// Where a generation begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {
-    pub(super) network: NetworkId,
-    pub(super) limits: Arc<Limits>,
-    pub(super) value: Digest,
-    pub(super) committee: Arc<Committee>,
-    pub(super) ending: Ending,
-    pub(super) state: Commitment,
+    pub(super) foundation: Foundation,
+    pub(super) ending: Arc<Ending>,
+}
+
+/// A boundary is what its header says, and more.
+impl Deref for Boundary {
+    type Target = Foundation;
+    fn deref(&self) -> &Foundation {
+        &self.foundation
+    }
 }
 
 /// How the generation before ended: what its members' reports amount to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
     /// Where each lane ends.
     pub frontier: Frontier,
@@ -51,7 +56,7 @@ pub struct Ending {
 #[derive(Serialize)]
 enum MarkRecord<'a> {
     Adopted(&'a Signed<Echo>),
-    Sealed(Vec<&'a Signed<Echo>>),
+    Sealed(&'a Seal),
 }
 
 impl Ending {
@@ -68,8 +73,7 @@ impl Ending {
         let adopted = self.adopted.iter();
         let adopted = adopted.map(|(source, lock)| (source, MarkRecord::Adopted(lock)));
         let sealed = self.sealed.iter();
-        let sealed =
-            sealed.map(|(source, seal)| (source, MarkRecord::Sealed(seal.echoes().collect())));
+        let sealed = sealed.map(|(source, seal)| (source, MarkRecord::Sealed(seal)));
         let marks = adopted.chain(sealed);
         Tree::of(marks.map(|(source, mark)| (source.as_bytes(), encode(&mark))))
     }
@@ -87,48 +91,14 @@ impl Boundary {
     /// [`GenesisError`] when the genesis came from outside and its members are no committee.
     pub fn genesis(genesis: &Genesis) -> Result<Self, GenesisError> {
         Ok(Self {
-            network: genesis.network(),
-            limits: Arc::new(genesis.limits().clone()),
-            value: genesis.network().digest(),
-            committee: Arc::new(genesis.committee()?),
-            ending: Ending::default(),
-            state: genesis.state(),
+            foundation: Foundation::genesis(genesis)?,
+            ending: Arc::default(),
         })
-    }
-
-    /// The network that it belongs to.
-    #[must_use]
-    pub fn network(&self) -> &NetworkId {
-        &self.network
-    }
-
-    /// The network's bounds.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// The generation that begins here.
-    #[must_use]
-    pub fn generation(&self) -> Generation {
-        self.committee.generation()
-    }
-
-    /// The digest of the header of the generation; of the genesis for the first.
-    #[must_use]
-    pub fn value(&self) -> Digest {
-        self.value
-    }
-
-    /// Who may sign in this generation.
-    #[must_use]
-    pub fn committee(&self) -> &Arc<Committee> {
-        &self.committee
     }
 
     /// How the generation before ended, in one piece.
     #[must_use]
-    pub fn ending(&self) -> &Ending {
+    pub fn ending(&self) -> &Arc<Ending> {
         &self.ending
     }
 
@@ -141,7 +111,7 @@ impl Boundary {
     /// The end of one lane.
     #[must_use]
     pub fn head(&self, source: &Actor) -> Head {
-        head(&self.network, &self.ending.frontier, source)
+        head(self.network(), &self.ending.frontier, source)
     }
 
     /// The locks that every member of this generation holds, its own to the contrary replaced.
@@ -164,12 +134,6 @@ impl Boundary {
         &self.ending.sealed
     }
 
-    /// What the certified state at the frontier digests to.
-    #[must_use]
-    pub fn state(&self) -> Commitment {
-        self.state
-    }
-
     /// All actors whose lanes count against the bound: members, and everybody who left something
     /// behind.
     #[must_use]
@@ -180,13 +144,13 @@ impl Boundary {
             .keys()
             .chain(self.ending.adopted.keys())
             .chain(self.ending.sealed.keys());
-        left.chain(self.committee.actors()).copied().collect()
+        left.chain(self.committee().actors()).copied().collect()
     }
 
     /// Whether an actor is among those whose [lanes](Self::lanes) count.
     #[must_use]
     pub fn has_lane(&self, source: &Actor) -> bool {
-        self.committee.contains(source)
+        self.committee().contains(source)
             || self.ending.frontier.contains_key(source)
             || self.ending.adopted.contains_key(source)
             || self.ending.sealed.contains_key(source)
@@ -196,13 +160,13 @@ impl Boundary {
     /// dot was locked or sealed when this generation began.
     #[must_use]
     pub fn speaks(&self, dot: &Dot) -> bool {
-        self.committee.contains(&dot.source) || self.marked(dot)
+        self.committee().contains(&dot.source) || self.marked(dot)
     }
 
     /// All sources that speak in this generation: no more than [`Limits::speakers`].
     pub(super) fn speakers(&self) -> BTreeSet<Actor> {
         let marked = self.ending.adopted.keys().chain(self.ending.sealed.keys());
-        marked.chain(self.committee.actors()).copied().collect()
+        marked.chain(self.committee().actors()).copied().collect()
     }
 
     /// Whether a lock or seal at `dot` counts when it is reported at the end of this generation:
@@ -214,7 +178,7 @@ impl Boundary {
     /// correct echoes anything else there, so that nothing else can have been certified.
     #[must_use]
     pub fn counts(&self, dot: &Dot) -> bool {
-        self.committee.contains(&dot.source) && !self.marked(dot)
+        self.committee().contains(&dot.source) && !self.marked(dot)
     }
 
     /// The closing rule: what a certificate of generation `certified` for `digest` at `dot` is
@@ -250,10 +214,8 @@ impl Boundary {
     /// Whether this boundary names `digest` at `dot`, as an adopted lock or among the sealed ones.
     #[must_use]
     pub fn names(&self, dot: &Dot, digest: &Digest) -> bool {
-        let adopted = self.ending.adopted.get(&dot.source).into_iter();
-        let sealed = self.ending.sealed.get(&dot.source).into_iter();
-        let mut named = adopted.chain(sealed.flat_map(Seal::echoes));
-        named.any(|echo| echo.statement.dot == *dot && echo.statement.digest == *digest)
+        let sealed = self.ending.sealed.get(&dot.source);
+        self.adopts(dot, digest).is_some() || sealed.is_some_and(|seal| seal.names(dot, digest))
     }
 }
 
@@ -278,31 +240,37 @@ pub enum Admission {
     Refused,
 }
 
-/// A sealed dot: every digest that was reported there, each with the source's signature; at least
-/// two.
+/// A sealed dot: every digest that was reported there, at least two of them with the source's
+/// signatures, which convict it.
 ///
 /// Every one, not just the two that convict: with one liar of four, one digest may have been
 /// certified and be reported once, beside two others. Were it dropped, the replicas that delivered
 /// it would stand alone for ever.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
     first: Signed<Echo>,
     second: Signed<Echo>,
-    others: Vec<Signed<Echo>>,
+    others: Vec<Digest>,
 }
 
 impl Seal {
     /// The seal on `echoes` of one dot, or `None` when there are not two.
     pub(super) fn of(echoes: impl IntoIterator<Item = Signed<Echo>>) -> Option<Self> {
         let mut echoes = echoes.into_iter();
-        let seal = Self {
-            first: echoes.next()?,
-            second: echoes.next()?,
-            others: echoes.collect(),
+        let (first, second) = (echoes.next()?, echoes.next()?);
+        let here = |echo: &Signed<Echo>| {
+            debug_assert_eq!(
+                echo.statement.dot, first.statement.dot,
+                "a seal is on one dot"
+            );
+            echo.statement.digest
         };
-        let here = |echo: &Signed<Echo>| echo.statement.dot == seal.dot();
-        debug_assert!(seal.echoes().all(here), "a seal is on one dot");
-        Some(seal)
+        here(&second);
+        Some(Self {
+            first,
+            second,
+            others: echoes.map(|echo| here(&echo)).collect(),
+        })
     }
 
     /// The dot that is sealed.
@@ -320,8 +288,13 @@ impl Seal {
         }
     }
 
-    /// All that was reported there, in the order of the digests.
-    pub fn echoes(&self) -> impl Iterator<Item = &Signed<Echo>> {
-        [&self.first, &self.second].into_iter().chain(&self.others)
+    /// All that was reported there.
+    pub fn digests(&self) -> impl Iterator<Item = &Digest> {
+        let proven = [&self.first, &self.second].map(|echo| &echo.statement.digest);
+        proven.into_iter().chain(&self.others)
+    }
+
+    fn names(&self, dot: &Dot, digest: &Digest) -> bool {
+        self.dot() == *dot && self.digests().any(|named| named == digest)
     }
 }

@@ -20,6 +20,7 @@ use crate::quorum::Generation;
 /// echo: did it count in each, then whoever is still in an old generation could be made to deliver
 /// there what was proposed in the next, alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Echo {
     /// The committee that the member speaks in.
     pub generation: Generation,

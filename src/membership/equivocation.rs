@@ -14,7 +14,7 @@ use crate::evidence::{Conflict, EvidenceError};
 /// A correct replica makes neither pair: its lock, or its vote, is durable before the signature
 /// leaves it. So no rule asks in which state the accused was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Equivocation {
     /// A source put two messages at one dot, or a member echoed two at one dot in one generation.

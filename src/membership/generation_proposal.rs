@@ -26,6 +26,7 @@ use super::change::{
     CHANGES, CertifiedChange, ChangeCertificate, ChangeError, ChangeKey, members_after,
 };
 use super::echo::Echo;
+use super::foundation::{Foundation, OtherEnding};
 use super::header::Header;
 use super::report::{Mark, Report, ReportError};
 use crate::actor::{Actor, BadSignature, Signed, Verified, WeakKey};
@@ -124,8 +125,8 @@ impl GenerationDraft {
 
     /// Adds as many reports as the rest leaves room for, the shortest first.
     fn add_shortest(&mut self, last: &Boundary, mut reports: Vec<Signed<Report>>) {
-        let members = last.committee().size() + CHANGES;
-        let without = encoded_len(self) + Limits::HEADER as usize + members * size_of::<Actor>();
+        let members = self.members(last).len() * size_of::<Actor>();
+        let without = encoded_len(self) + Limits::HEADER as usize + members;
         let mut room = (last.limits().value_bytes() as usize).saturating_sub(without);
         reports.sort_by_cached_key(encoded_len);
         let fitting = reports.into_iter().take_while(|report| {
@@ -176,19 +177,24 @@ impl GenerationDraft {
         Ok(frontier)
     }
 
-    /// The value with this draft, which [ends](Self::ending) so, when the state there digests to
-    /// this. Nothing is checked: a draft without a change that takes effect keeps the members.
-    #[must_use]
-    pub fn found(self, last: &Boundary, ending: &Ending, state: Commitment) -> GenerationProposal {
+    /// Who sits in the next generation by these changes.
+    fn members(&self, last: &Boundary) -> BTreeSet<Actor> {
         let keys: Vec<ChangeKey> = self
             .changes
             .iter()
             .map(|claim| claim.change.key())
             .collect();
         let same = || last.committee().actors().iter().copied().collect();
+        members_after(last, &keys).unwrap_or_else(same)
+    }
+
+    /// The value with this draft, which [ends](Self::ending) so, when the state there digests to
+    /// this. Nothing is checked: a draft without a change that takes effect keeps the members.
+    #[must_use]
+    pub fn found(self, last: &Boundary, ending: &Ending, state: Commitment) -> GenerationProposal {
         GenerationProposal {
             generation: last.generation().next().unwrap_or(last.generation()),
-            members: members_after(last, &keys).unwrap_or_else(same),
+            members: self.members(last),
             frontier: ending.frontier_tree().digest(),
             marks: ending.marks_tree().digest(),
             state,
@@ -272,20 +278,13 @@ impl GenerationProposal {
             }),
             "a boundary takes nothing back"
         );
-        let generation = committee.generation();
         let seated = committee.actors().iter().eq(&self.members);
-        let trees = [ending.frontier_tree(), ending.marks_tree()].map(|tree| tree.digest());
-        if !seated || generation != self.generation || trees != [self.frontier, self.marks] {
+        if !seated || committee.generation() != self.generation {
             return Err(GenerationProposalError::Header);
         }
-        let next = Boundary {
-            network: *last.network(),
-            limits: Arc::clone(&last.limits),
-            value: self.digest(last.network()),
-            committee,
-            ending,
-            state: self.state,
-        };
+        let founded = last.followed_by(&self.header(last.network()))?;
+        let next = founded.begin(Arc::new(ending));
+        let next = next.map_err(|_| GenerationProposalError::Header)?;
         let preconditions = Preconditions::of(last, &next);
         Ok(CheckedProposal {
             next,
@@ -304,7 +303,7 @@ impl Preconditions {
         Self {
             heads: moved.map(|(source, head)| (*source, *head)).collect(),
             payloads: locks.map(|lock| (lock.dot, lock.digest)).collect(),
-            state: next.state,
+            state: next.state(),
         }
     }
 }
@@ -385,40 +384,61 @@ impl Union {
     }
 }
 
-/// A value and the proof that a quorum decided it: the one record from which a generation is
-/// installed.
+/// The proof that a quorum decided the header of a generation: of such a generation is installed,
+/// and the chain of them outlives all else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GenerationProof {
     /// What was decided.
-    pub value: Arc<GenerationProposal>,
+    pub header: Header,
     /// Precommits of one round for it, by a quorum of the generation before: the generation
     /// certificate.
     pub certificate: Arc<Certificate<Vote>>,
+    /// How the generation before ended, while who shows the proof keeps that: the header commits to
+    /// it.
+    pub ending: Option<Arc<Ending>>,
 }
 
 impl GenerationProof {
-    /// The boundary after `last`. Nothing remains to be shown: of the quorum that decided, correct
-    /// members fulfilled the value's preconditions.
+    /// What is founded after `last`. Nothing remains to be shown: of the quorum that decided,
+    /// correct members judged what the header follows from. The ending is not looked at.
     ///
     /// # Errors
     /// [`GenerationProofError`].
-    pub fn verify(&self, last: &Boundary) -> Result<Boundary, GenerationProofError> {
+    pub fn verify(&self, last: &Foundation) -> Result<Foundation, GenerationProofError> {
         let decided = decided(last, &self.certificate)?;
-        if *decided != self.value.digest(last.network()) {
+        let digest = self.header.digest(last.network());
+        let follows = self.header.parent == last.value()
+            && last.generation().next() == Some(self.header.generation);
+        if *decided != digest || !follows {
             return Err(GenerationProofError::OtherValue);
         }
         let certificate = Arc::clone(&self.certificate);
         last.committee()
             .certify(last.network(), certificate, |_, _| false)?;
-        Ok(self.value.check(last)?.next)
+        Ok(last.followed_by(&self.header)?)
     }
 
-    /// The record of a decision just reached on a value held here.
+    /// The same for those who need not know how the generation before ended.
     #[must_use]
-    pub fn of(value: Arc<GenerationProposal>, certificate: &QuorumCertificate<Vote>) -> Self {
+    pub fn without_ending(&self) -> Self {
         Self {
-            value,
+            header: self.header.clone(),
+            certificate: Arc::clone(&self.certificate),
+            ending: None,
+        }
+    }
+
+    /// The record of a decision just reached on a value held here, which makes this boundary.
+    #[must_use]
+    pub fn of(
+        value: &GenerationProposal,
+        next: &Boundary,
+        certificate: &QuorumCertificate<Vote>,
+    ) -> Self {
+        Self {
+            header: value.header(next.network()),
             certificate: certificate.claim(),
+            ending: Some(Arc::clone(next.ending())),
         }
     }
 }
@@ -426,7 +446,7 @@ impl GenerationProof {
 /// What a certificate decides, if it is a generation certificate of the generation that begins at
 /// `last`.
 fn decided<'a>(
-    last: &Boundary,
+    last: &Foundation,
     certificate: &'a Certificate<Vote>,
 ) -> Result<&'a Digest, GenerationProofError> {
     let vote = &certificate.statement;
@@ -504,7 +524,10 @@ pub enum GenerationProofError {
     /// The certificate is none.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// The value is bad.
+    /// Its members are no committee.
     #[error(transparent)]
-    Value(#[from] GenerationProposalError),
+    Committee(#[from] CommitteeError),
+    /// The ending that is shown with it is not the one that its header commits to.
+    #[error(transparent)]
+    Ending(#[from] OtherEnding),
 }

@@ -15,6 +15,7 @@ use crate::traits::WireAlgorithm;
 /// bounds; a nonce, which tells this founding from any other by the same members; and which
 /// signatures are good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Genesis {
     algorithm: String,
     configuration: Bytes,

@@ -15,6 +15,7 @@ use crate::snapshot::Commitment;
 /// The header of a generation after the first, whose [genesis](super::Genesis) is what this is for
 /// all others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Header {
     /// The digest of the header before; of the genesis for that of the first generation after it.
     pub parent: Digest,

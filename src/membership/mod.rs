@@ -6,8 +6,9 @@
 //!
 //! A generation ends in four steps, each a fact that the next one needs: [`Approval`]s make a
 //! [`CertifiedChange`]; members freeze and [`Report`]; the [`Agreement`] decides one
-//! [`GenerationProposal`] by the digest of its [`Header`]; the value and its certificate, the
-//! [`GenerationProof`], make the [`Boundary`] at which the next generation begins.
+//! [`GenerationProposal`] by the digest of its [`Header`]. The header and its certificate, the
+//! [`GenerationProof`], make the [`Foundation`] of the next generation, and with the [`Ending`] that
+//! it commits to the [`Boundary`] at which that begins.
 //!
 //! What drives it, in order:
 //! 1. [`Approvals::add`] with each approval; or [`ChangeCertificate::verify`], when somebody shows
@@ -21,13 +22,14 @@
 //!    the [`Preconditions`], and tell.
 //! 4. Spend each [`AgreementOutput`] from top to bottom. With the decision and its value,
 //!    [`GenerationProof::of`] is the one record to make durable; [`GenerationProof::verify`] gives
-//!    the next boundary, there and anywhere else.
+//!    what is founded, there and anywhere else.
 
 mod agreement;
 mod boundary;
 mod change;
 mod echo;
 mod equivocation;
+mod foundation;
 mod generation_proposal;
 mod genesis;
 mod header;
@@ -45,6 +47,7 @@ pub use change::{
 };
 pub use echo::Echo;
 pub use equivocation::Equivocation;
+pub use foundation::{Foundation, OtherEnding};
 pub use generation_proposal::{
     CheckedProposal, GenerationDraft, GenerationProof, GenerationProofError, GenerationProposal,
     GenerationProposalError, Preconditions,

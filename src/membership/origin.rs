@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::boundary::Boundary;
+use super::foundation::Foundation;
 use super::generation_proposal::{GenerationProof, GenerationProofError};
 use super::genesis::{Genesis, GenesisError};
 use crate::codec::{Bytes, Digest, NetworkId, decode};
@@ -59,16 +59,16 @@ impl CertifiedState {
     /// [`CertifiedStateError`].
     pub fn verify(&self) -> Result<Origin, CertifiedStateError> {
         self.genesis.limits().check().map_err(GenesisError::from)?;
-        let mut boundary = Boundary::genesis(&self.genesis)?;
+        let mut founded = Foundation::genesis(&self.genesis)?;
         for proof in &self.proofs {
-            boundary = proof.verify(&boundary)?;
+            founded = proof.verify(&founded)?;
         }
-        if self.proofs.is_empty() || boundary.state().snapshot != self.digest() {
+        if self.proofs.is_empty() || founded.state().snapshot != self.digest() {
             return Err(CertifiedStateError::State);
         }
         Ok(Origin {
             network: self.genesis.network(),
-            generation: boundary.generation(),
+            generation: founded.generation(),
         })
     }
 

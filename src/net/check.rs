@@ -146,10 +146,15 @@ impl<A: WireAlgorithm> Checks<A> {
             Record::Installed(proofs) | Record::Snapshot { proofs, .. } => Some(proofs),
             _ => None,
         });
-        let proof = proofs.and_then(|proofs| proofs.last());
-        if let Some(proof) = proof.filter(|_| self.tolerated && self.is_correct(&who)) {
+        let correct = self.is_correct(&who);
+        for record in step.persist.iter().filter(|_| correct) {
+            if let Record::Value(value) = record {
+                self.rules.recorded(value, &self.network);
+            }
+        }
+        if proofs.is_some() && self.tolerated && self.is_correct(&who) {
             let (next, generation) = (replica.boundary(), replica.generation());
-            self.rules.begun(who, proof, next, &self.agreed)?;
+            self.rules.begun(who, next, &self.agreed)?;
             self.rules.founded(proofs.map_or(&[], Vec::as_slice));
             let mut frontier = next.frontier().iter();
             let here = |source, seq| replica.head(source).is_some_and(|head| head.seq >= seq);

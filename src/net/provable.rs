@@ -3,7 +3,7 @@
 use super::Net;
 use super::violation::Violation;
 use crate::actor::Actor;
-use crate::deterministic_secure_broadcast::{ProveError, Replica};
+use crate::deterministic_secure_broadcast::{Phase, ProveError, Replica};
 use crate::dot::Dot;
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
@@ -18,11 +18,12 @@ impl<A: WireAlgorithm> Net<A> {
     /// # Panics
     /// When one has not.
     pub(super) fn assert_provable(&mut self) {
+        let _entered = self.signatures.enter();
         for who in self.members() {
             let Some(replica) = self.replica(&who) else {
                 continue;
             };
-            if self.checks.is_correct(&who) {
+            if self.checks.is_correct(&who) && replica.phase() != Phase::Founded {
                 let outcome = provable(who, replica);
                 self.hold_to(|_| outcome);
             }
@@ -43,11 +44,19 @@ fn provable<A: WireAlgorithm>(who: Actor, replica: &Replica<A>) -> Result<(), Vi
     for (source, head) in replica.frontier() {
         let seq = head.seq;
         let dot = Dot { source, seq };
-        let receipt = match replica.receipt(dot, Generation::GENESIS) {
-            Err(ProveError::Forgotten(_)) => continue,
-            receipt => receipt.map_err(|error| unproven(Some(dot), error.to_string()))?,
-        };
-        for trust in [&newest, &first] {
+        let sealed = replica.boundary().sealed().get(&source);
+        let sealed = sealed.is_some_and(|seal| seal.dot() == dot);
+        for (since, trust) in [
+            (Generation::GENESIS, &newest),
+            (Generation::GENESIS, &first),
+            (replica.generation(), &newest),
+        ] {
+            let receipt = match replica.receipt(dot, since) {
+                Err(ProveError::Forgotten(_)) => continue,
+                // Of a dot that is sealed two things may be certified by whoever steals old keys.
+                Err(ProveError::Retired(_)) if sealed => continue,
+                receipt => receipt.map_err(|error| unproven(Some(dot), error.to_string()))?,
+            };
             let checked = receipt.check(trust);
             checked.map_err(|error| unproven(Some(dot), error.to_string()))?;
         }

@@ -279,8 +279,9 @@ impl Heist {
                 kind: VoteKind::Precommit(Some(value.digest(last.network()))),
             };
             forged.push(Arc::new(GenerationProof {
-                value: Arc::new(value),
+                header: value.header(last.network()),
                 certificate: Arc::new(self.sign(decision)),
+                ending: Some(Arc::clone(checked.next.ending())),
             }));
             last = checked.next;
         }

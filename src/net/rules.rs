@@ -12,7 +12,7 @@ use crate::actor::{Actor, Statement};
 use crate::codec::{Digest, Domain, NetworkId};
 use crate::deterministic_secure_broadcast::{Body, Echo};
 use crate::dot::Dot;
-use crate::membership::{Boundary, GenerationProof, Mark, Report};
+use crate::membership::{Boundary, GenerationProof, GenerationProposal, Mark, Report};
 use crate::quorum::Generation;
 
 /// The kinds of statements that are signed, or named by a digest that is.
@@ -39,6 +39,8 @@ pub(super) struct Rules {
     boundaries: BTreeMap<Generation, Boundary>,
     /// What ended each generation that is over.
     proofs: BTreeMap<Generation, Arc<GenerationProof>>,
+    /// On how many reports each value rests that a correct member had on record.
+    reported: BTreeMap<Digest, usize>,
     /// The newest that each correct member sent of a generation.
     reports: BTreeMap<(Actor, Generation), Report>,
     /// Those of which a statement was tried.
@@ -75,6 +77,12 @@ impl Rules {
         self.boundaries.get(&generation)
     }
 
+    /// A correct member puts a value on record, of which it is about to speak.
+    pub(super) fn recorded(&mut self, value: &GenerationProposal, network: &NetworkId) {
+        let reports = value.draft.reports.len();
+        self.reported.insert(value.digest(network), reports);
+    }
+
     /// A correct member begins a generation: everybody begins the same one, it takes back nothing
     /// that the one before imposed, rests on a quorum of reports, and names what was delivered
     /// meanwhile.
@@ -85,7 +93,6 @@ impl Rules {
     pub(super) fn begun(
         &mut self,
         who: Actor,
-        proof: &GenerationProof,
         next: &Boundary,
         delivered: &BTreeMap<Dot, Digest>,
     ) -> Result<(), Violation> {
@@ -102,9 +109,11 @@ impl Rules {
                 .ok_or(Violation::TwoValues { who, generation });
         }
         let last = self.boundaries.range(..generation).next_back();
-        let (reports, members) = (&proof.value.draft.reports, last.map(seats_of));
+        let reports = self.reported.get(&next.value());
+        let members = last.map(seats_of);
         let members = members.filter(|(ended, _)| ended.next() == Some(generation));
-        if members.is_some_and(|(_, seats)| reports.len() < seats - (seats - 1) / 3) {
+        let few = |seats: usize| reports.is_some_and(|reports| *reports < seats - (seats - 1) / 3);
+        if members.is_some_and(|(_, seats)| few(seats)) {
             return Err(breach("rests on less than a quorum of reports"));
         }
         let taken_back = last.and_then(|(_, last)| taken_back(last, next));

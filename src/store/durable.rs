@@ -40,8 +40,8 @@ use crate::deterministic_secure_broadcast::Record;
 use crate::membership::{Genesis, Origin};
 
 /// The version of what is in the tables. The second has a nonce in the network's description,
-/// the third its rule for signatures.
-const FORMAT: u32 = 3;
+/// the third its rule for signatures, the fourth headers of generations.
+const FORMAT: u32 = 4;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");

@@ -20,6 +20,7 @@ const TOGETHER: usize = 256;
 
 /// Headers, the oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Chain {
     /// With which it begins.
     pub root: Root,
@@ -29,7 +30,7 @@ pub struct Chain {
 
 /// What a chain begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Root {
     /// The description of the network.
     Genesis(Box<Genesis>),
@@ -39,6 +40,7 @@ pub enum Root {
 
 /// A header and what proves it to who believes the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Link {
     /// The header.
     pub header: Header,
@@ -172,14 +174,15 @@ impl<'a> Anchored<'a> {
                 round: link.round,
                 kind: VoteKind::Precommit(Some(self.nodes[index + 1].digest)),
             };
-            claims.extend(self.claims(&before, &vote, &link.signatures)?);
-            if claims.len() >= TOGETHER || index + 1 == links.len() {
-                let good = check_all(&claims);
+            // What is bad already must not wait until much more is made ready.
+            if claims.len() + link.signatures.len() > TOGETHER {
+                let good = check_all(&std::mem::take(&mut claims));
                 good.map_err(|_| NotProven::Certificate(before.generation))?;
-                claims.clear();
             }
+            claims.extend(self.claims(&before, &vote, &link.signatures)?);
         }
-        Ok(())
+        let good = check_all(&claims);
+        good.map_err(|_| NotProven::Certificate(self.anchor))
     }
 
     /// Whether the members of a generation made this certificate.

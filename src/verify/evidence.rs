@@ -12,6 +12,7 @@ use crate::membership::Equivocation;
 /// Two signatures of one actor that a correct one never makes together, of one network and one
 /// generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// The network in which both were signed.
     pub network: NetworkId,

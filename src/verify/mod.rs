@@ -44,7 +44,7 @@ const VERSION: u32 = 1;
 
 /// What a file may hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Proof {
     /// A message was accepted.
@@ -74,7 +74,8 @@ pub enum Trust {
 /// How well something is proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
-    /// By signatures of the committee that the anchor names, or of ones after it.
+    /// By signatures of the committee that the anchor names, or of ones after it; of what a later
+    /// generation carried on, of the committee that the receipt names, which may be before it.
     Signed,
     /// By hashes alone, from the anchor: for ever, whatever keys are stolen.
     Anchored,

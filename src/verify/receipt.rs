@@ -14,6 +14,7 @@ use crate::quorum::Generation;
 
 /// The proof that a message was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// The network.
     pub network: NetworkId,
@@ -30,7 +31,7 @@ pub struct Receipt {
 
 /// What proves the end of a stretch of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum End {
     /// The members' certificate of it.
     Certificate {
@@ -46,16 +47,19 @@ pub enum End {
         /// The path in its frontier.
         path: Path,
     },
-    /// The members' certificate of it, in a generation that is over, at a dot where the next one
-    /// carried it on.
+    /// The members' certificate of it, in a generation that is over, at a dot where a later one
+    /// carried it on. That one's header proves that nothing else can be accepted there, and their
+    /// keys, wherever the anchor is, that it was.
     Carried {
         /// Whose members.
         generation: Generation,
         /// Their echoes.
         signatures: Signatures,
-        /// What the next generation carried on.
+        /// A later generation, which carried it on.
+        into: Generation,
+        /// What that carried on.
         lock: Signed<Echo>,
-        /// The path in the marks of the next generation.
+        /// The path in its marks.
         path: Path,
     },
 }
@@ -105,12 +109,14 @@ impl Receipt {
             End::Carried {
                 generation,
                 signatures,
+                into,
                 lock,
                 path,
             } => {
-                let node = chain.node(*generation)?;
-                let next = generation.next();
-                let next = chain.node(next.ok_or(NotProven::Generation(*generation))?)?;
+                let (node, next) = (chain.node(*generation)?, chain.node(*into)?);
+                if into <= generation {
+                    return Err(NotProven::Generation(*into));
+                }
                 chain.certified(&node, &echo(*generation), signatures)?;
                 let marks = next.header.map(|header| header.marks);
                 let record = Ending::adopted_record(lock);

@@ -10,6 +10,7 @@ use crate::quorum::Generation;
 /// The proof that a generation's state has, or has not, a
 /// [record](crate::SecureBroadcastAlgorithm::records).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StateProof {
     /// The network.
     pub network: NetworkId,

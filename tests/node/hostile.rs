@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use bft_crdts::actor::{Sig, Signed};
 use bft_crdts::codec::{Digest, Limits, NetworkId, encode};
-use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Message, Packet};
+use bft_crdts::deterministic_secure_broadcast::{
+    Body, Echo, Equivocation, Message, Packet, SnapshotQuestion,
+};
 use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::Entry;
@@ -33,7 +35,7 @@ async fn dial(from: &SigningActor, to: &Node<Set>) -> Link {
 fn fetch(from: Actor, to: Actor) -> Packet {
     let body = Body::FetchSnapshot {
         generation: Default::default(),
-        chunk: None,
+        part: SnapshotQuestion::Manifest,
     };
     Packet { from, to, body }
 }

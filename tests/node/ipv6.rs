@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use bft_crdts::codec::Limits;
-use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, SnapshotQuestion};
 use bft_crdts::node::{Link, Node};
 use bft_crdts::store::MemoryStore;
 use tokio::time::timeout;
@@ -47,8 +47,9 @@ async fn nodes_and_a_link_speak_over_ipv6() {
     let link = Link::dial(&key(1), &network, &Limits::default(), to.actor(), there).await;
     let mut link = link.expect("a member's key");
     let (from, to) = (key(1).actor(), to.actor());
-    let (generation, chunk) = (Default::default(), None);
-    let body = Body::FetchSnapshot { generation, chunk };
+    let generation = Default::default();
+    let part = SnapshotQuestion::Manifest;
+    let body = Body::FetchSnapshot { generation, part };
     link.send(Packet { from, to, body }).await.expect("sent");
     let answer = timeout(SOON, link.receive()).await.expect("in time");
     assert_eq!(answer.expect("a packet").body.kind(), "snapshot");

@@ -867,11 +867,12 @@ impl Explorer {
         if deciders.len() == 3 {
             let label = format!("decision {digest:?}");
             let chairs = self.chairs(Generation::GENESIS);
-            let proof = GenerationProof {
-                value: Arc::clone(value),
+            let checked = value.check(&self.last).expect("it was");
+            let proof = Arc::new(GenerationProof {
+                header: value.header(self.last.network()),
                 certificate: Arc::new(self.certificate(&chairs, deciders, precommit)),
-            };
-            let proof = Arc::new(proof);
+                ending: Some(Arc::clone(checked.next.ending())),
+            });
             for chair in self.case.honest() {
                 let body = Body::GenerationProof(Arc::clone(&proof));
                 choices.push(hear(chair, label.clone(), vec![body], 16));

@@ -23,6 +23,7 @@ mod doubt;
 mod environment;
 mod exhaustive;
 mod floors;
+mod headers;
 mod held;
 mod judging;
 mod large;

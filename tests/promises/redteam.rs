@@ -433,10 +433,9 @@ fn a_forged_generation_takes_nothing_from_the_good_one_before_it() {
     let (mut table, mut answer) = answered_after_a_change();
     let from = table.actor(0);
     let good = Arc::clone(&answer.proofs[0]);
-    let (value, mut certificate) = (Arc::clone(&good.value), (*good.certificate).clone());
-    certificate.statement.generation = table.replicas[0].generation();
-    let certificate = Arc::new(certificate);
-    answer.proofs = vec![good, Arc::new(GenerationProof { value, certificate })];
+    let mut forged = GenerationProof::clone(&good);
+    Arc::make_mut(&mut forged.certificate).statement.generation = table.replicas[0].generation();
+    answer.proofs = vec![good, Arc::new(forged)];
     table.ask(3, 0);
     table
         .give(from, 3, Body::PullResponse(answer))

@@ -8,7 +8,8 @@ use crate::common::{Table, found, key, keys, kinds, opaque};
 use bft_crdts::actor::{Actor, SigningActor, Work};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Packet, PacketError, PullResponse, Record, Replica, SnapshotPart, Summary,
+    Body, Packet, PacketError, PullResponse, Record, Replica, SnapshotPart, SnapshotQuestion,
+    Summary,
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
@@ -111,8 +112,13 @@ impl Story {
             statement,
             signatures: signatures.take(3).collect(),
         });
-        let proof = GenerationProof { value, certificate };
-        let next = proof.verify(last).expect("a good generation");
+        let next = value.check(last).expect("a good value").next;
+        let proof = GenerationProof {
+            header: value.header(network),
+            certificate,
+            ending: Some(Arc::clone(next.ending())),
+        };
+        proof.verify(last).expect("a good generation");
         self.last = next;
         Body::GenerationProof(Arc::new(proof))
     }
@@ -152,7 +158,14 @@ fn chunk(state: &Snapshot, index: u32) -> SnapshotPart {
 /// The parts that are asked for: of whom, of which generation, which.
 fn asked(packets: &[Packet]) -> Vec<(Actor, u64, Option<u32>)> {
     let asked = packets.iter().filter_map(|packet| match packet.body {
-        Body::FetchSnapshot { generation, chunk } => Some((packet.to, generation.number(), chunk)),
+        Body::FetchSnapshot { generation, part } => {
+            let chunk = match part {
+                SnapshotQuestion::Chunk(index) => Some(index),
+                SnapshotQuestion::Manifest => None,
+                SnapshotQuestion::Ending => panic!("it was shown"),
+            };
+            Some((packet.to, generation.number(), chunk))
+        }
         _ => None,
     });
     asked.collect()
@@ -399,7 +412,7 @@ fn the_snapshots_of_the_last_two_generations_are_kept() {
         while let Some(generation) = next.filter(|next| next.number() <= begun) {
             let body = Body::FetchSnapshot {
                 generation,
-                chunk: None,
+                part: SnapshotQuestion::Manifest,
             };
             table.take_wire();
             let given = table.give(key(99).actor(), 0, body);

@@ -12,9 +12,9 @@ use bft_crdts::dot::{Dot, Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     Admission, Agreement, Approval, Approvals, Boundary, CHANGES, CertifiedChange, Change,
-    ChangeError, ChangeKey, CheckedProposal, Echo, Entry, GenerationDraft, GenerationProof,
-    GenerationProofError, GenerationProposal, GenerationProposalError, Header, Mark, Report,
-    ReportError, Round, Timeouts, Vote, VoteKind,
+    ChangeError, ChangeKey, CheckedProposal, Echo, Ending, Entry, GenerationDraft, GenerationProof,
+    GenerationProofError, GenerationProposal, GenerationProposalError, Header, Mark, OtherEnding,
+    Report, ReportError, Round, Timeouts, Vote, VoteKind,
 };
 use bft_crdts::merkle::Tree;
 use bft_crdts::quorum::{Committee, Generation, Tally};
@@ -749,14 +749,24 @@ mod a_generation_proof {
             round: Round::new(3),
             kind,
         };
+        let next = value.check(&last).expect("a good value").next;
         let found = |said| {
             let quorum = precommits(&last, last.committee(), &keys, vote(said));
-            let value = Arc::clone(&value);
-            GenerationProof::of(value, &quorum.expect("a quorum")).verify(&last)
+            GenerationProof::of(&value, &next, &quorum.expect("a quorum")).verify(&last)
         };
         let named = Some(value.digest(last.network()));
-        let next = found(VoteKind::Precommit(named)).expect("good");
-        assert_eq!((next.generation().number(), Some(next.value())), (1, named));
+        let founded = found(VoteKind::Precommit(named)).expect("good");
+        assert_eq!(
+            (founded.generation().number(), Some(founded.value())),
+            (1, named)
+        );
+        let ending = Arc::clone(next.ending());
+        assert_eq!(founded.clone().begin(ending).as_ref(), Ok(&next));
+        let other = OtherEnding(founded.generation());
+        let mut ending = Ending::default();
+        let (source, end) = (keys[0].actor(), head(1, 1));
+        ending.frontier.insert(source, end);
+        assert_eq!(founded.begin(Arc::new(ending)), Err(other));
         assert_eq!(
             found(VoteKind::Prevote(named)),
             Err(GenerationProofError::NoDecision)
@@ -772,7 +782,7 @@ mod a_generation_proof {
             ..vote(VoteKind::Precommit(named))
         };
         let quorum = precommits(&last, last.committee(), &keys, later);
-        let proof = GenerationProof::of(Arc::clone(&value), &quorum.expect("a quorum"));
+        let proof = GenerationProof::of(&value, &next, &quorum.expect("a quorum"));
         assert_eq!(proof.verify(&last), Err(GenerationProofError::NoDecision));
     }
 
@@ -787,7 +797,8 @@ mod a_generation_proof {
             kind: VoteKind::Precommit(Some(value.digest(last.network()))),
         };
         let quorum = precommits(&last, last.committee(), &keys, vote(0)).expect("a quorum");
-        let mut proof = GenerationProof::of(Arc::clone(&value), &quorum);
+        let next = value.check(&last).expect("a good value").next;
+        let mut proof = GenerationProof::of(&value, &next, &quorum);
         let mut mixed = proof.certificate.as_ref().clone();
         mixed.signatures[2].1 = keys[2].sign(last.network(), vote(1)).sig;
         proof.certificate = Arc::new(mixed);

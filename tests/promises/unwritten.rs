@@ -6,7 +6,8 @@ use crate::common::{Table, key};
 use crate::wire;
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, FetchPayloads, Packet, Recollection, Record, SnapshotPart, Step, Target, Targeted,
+    Body, FetchPayloads, Packet, Recollection, Record, SnapshotPart, SnapshotQuestion, Step,
+    Target, Targeted,
 };
 use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::membership::AgreementMessage;
@@ -107,7 +108,7 @@ fn what_says_nothing_in_its_senders_name_waits_for_no_delivery_and_all_else_does
         }),
         Body::FetchSnapshot {
             generation,
-            chunk: None,
+            part: SnapshotQuestion::Manifest,
         },
         Body::Snapshot {
             generation,

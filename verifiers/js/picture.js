@@ -128,7 +128,7 @@ function chain(picture, what) {
     picture.words(x + 14, `${short(header.digest)}, ${members} ${members === 1 ? "member" : "members"}`, "mono soft");
     picture.words(x + 14, stands, colour);
     if (header.generation === generation) picture.words(x + 14, ABOUT[ending], "soft");
-    if (ending === "carried" && header.generation === generation + 1n) picture.words(x + 14, "it carries the message on", "soft");
+    if (ending === "carried" && header.generation === what.proof.receipt.end.carried.into) picture.words(x + 14, "it carries the message on", "soft");
     picture.y += 12;
     picture.frame(place, x, top, width, kind);
   }

@@ -4,6 +4,8 @@ import { sha256, sha512 } from "@noble/hashes/sha2.js";
 
 ed.hashes.sha512 = sha512;
 
+// Brackets, commas, colons and quotes of a text; a lane of 8 MiB has 800,000.
+const MARKS = 1 << 22;
 export const LIMIT = 8_388_608;
 export class Malformed extends Error {}
 const malformed = (why) => { throw new Malformed(why); };
@@ -269,7 +271,7 @@ const Message = struct({ source: Actor, seq: u64, parent: Digest, ops: Bytes });
 const End = either({
   certificate: struct({ generation: u64, signatures: Signatures }),
   frontier: struct({ generation: u64, path: Path }),
-  carried: struct({ generation: u64, signatures: Signatures, lock: Signed(Echo), path: Path }),
+  carried: struct({ generation: u64, signatures: Signatures, into: u64, lock: Signed(Echo), path: Path }),
 });
 const Receipt = struct({ network: Digest, chain: Chain, message: Message, later: list(Digest), end: End });
 const StateProof = struct({ network: Digest, chain: Chain, generation: u64, key: Bytes, value: option(Bytes), path: Path });
@@ -314,13 +316,26 @@ export function fromJSON(json) {
 }
 
 // The bytes that a file stands for, be it these bytes or JSON.
+// What JSON.parse makes of brackets and commas alone is many times as long as the text.
+function modest(said) {
+  let marks = 0;
+  for (let index = 0; index < said.length; index++) {
+    const code = said.charCodeAt(index);
+    if ((code === 0x5b || code === 0x7b || code === 0x2c || code === 0x3a || code === 0x22) && ++marks > MARKS) {
+      malformed("more values than any file has");
+    }
+  }
+}
+
 export function normalize(file) {
   const begin = file.subarray(0, 1024).findIndex((byte) => byte !== 32 && byte !== 9 && byte !== 10 && byte !== 13);
   if (file[begin] !== 0x7b) return file;
   if (file.length > 8 * LIMIT) malformed("the text is too long");
   let json;
   try {
-    json = JSON.parse(text(file));
+    const said = text(file);
+    modest(said);
+    json = JSON.parse(said);
   } catch {
     malformed("the text is no JSON");
   }
@@ -555,9 +570,10 @@ async function judge(what, trust) {
   }
 
   if (kind === "receipt" && !what.lane) return ["lane", "the numbers of its messages are not possible"];
-  const needed = ending === "carried" ? [generation, generation + 1n] : [generation];
-  const missing = needed.find((one) => !at(what, one));
+  const into = ending === "carried" ? value.end.carried.into : undefined;
+  const missing = [generation, into].find((one) => one !== undefined && !at(what, one));
   if (missing !== undefined) return ["generation", `it is about generation ${missing}, whose header it does not hold`];
+  if (into <= generation) return ["generation", "it was carried on into no later generation"];
 
   const wrong = kind === "receipt" ? await unaccepted(what, value) : misled(at(what, generation).records, value);
   if (wrong) return wrong;
@@ -577,7 +593,7 @@ const misled = (tree, { key, value, path }) => leads(tree, key, value, path)
 
 async function unaccepted(what, { network, message: { source }, end }) {
   const { generation, ending } = what, { seq, digest } = what.lane.at(-1);
-  const { signatures, lock, path } = end[ending];
+  const { signatures, into, lock, path } = end[ending];
   if (ending === "frontier") {
     const there = leads(at(what, generation).frontier, source, digests.frontierRecord(seq, digest), path);
     return there ? undefined : ["path", "its path does not lead to the digest of the header's frontier"];
@@ -589,7 +605,7 @@ async function unaccepted(what, { network, message: { source }, end }) {
   const { dot, digest: locked } = lock.statement;
   const onEnd = same(dot.source, source) && dot.seq === seq && same(locked, digest);
   if (!onEnd) return ["path", "what is carried on is another message"];
-  const there = leads(at(what, generation + 1n).marks, source, digests.mark(lock), path);
+  const there = leads(at(what, into).marks, source, digests.mark(lock), path);
   return there ? undefined : ["path", "its path does not lead to the digest of what the header carries on"];
 }
 

@@ -65,7 +65,7 @@ export function claim(what) {
     const how = {
       certificate: `The committee of generation ${generation} signed for it.`,
       frontier: `It is among the messages on which generation ${generation} began.`,
-      carried: `The committee of generation ${generation} signed for it, and generation ${generation + 1n} carried it on.`,
+      carried: `The committee of generation ${generation} signed for it, and generation ${value.end.carried?.into} carried it on.`,
     }[ending];
     return [begin, `What it does, as the network's own bytes: ${showBytes(ops)}.`, ...after, how];
   }

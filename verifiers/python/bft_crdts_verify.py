@@ -358,7 +358,7 @@ Path = Struct(siblings=List(Digest), leaf=Leaf)
 Message = Struct(source=Actor, seq=U64, parent=Digest, ops=Bytes)
 ByCertificate = Struct(generation=U64, signatures=Signatures)
 ByFrontier = Struct(generation=U64, path=Path)
-ByCarried = Struct(generation=U64, signatures=Signatures, lock=SignedEcho, path=Path)
+ByCarried = Struct(generation=U64, signatures=Signatures, into=U64, lock=SignedEcho, path=Path)
 End = OneOf(certificate=ByCertificate, frontier=ByFrontier, carried=ByCarried)
 Receipt = Struct(network=Digest, chain=Chain, message=Message, later=List(Digest), end=End)
 StateProof = Struct(network=Digest, chain=Chain, generation=U64, key=Bytes, value=Maybe(Bytes), path=Path)
@@ -367,7 +367,8 @@ Proof = OneOf(receipt=Receipt, state_proof=StateProof, evidence=Evidence)
 # What is hashed or committed to, and is in no file by itself.
 MessageId = Struct(source=Actor, seq=U64, parent=Digest, ops=Digest)
 Last = Struct(seq=U64, digest=Digest)
-Mark = OneOf(carried=SignedEcho, sealed=List(SignedEcho))
+Seal = Struct(first=SignedEcho, second=SignedEcho, others=List(Digest))
+Mark = OneOf(carried=SignedEcho, sealed=Seal)
 Two = Pair(Digest, Digest)
 
 
@@ -744,7 +745,9 @@ def check_receipt(receipt, places: list[Place], anchor: int, by_header: bool):
     dot = Dot(source, seq)
 
     place = need(places, end.generation)
-    after = need(places, end.generation + 1) if how == "carried" else None
+    after = need(places, end.into) if how == "carried" else None
+    if after and end.into <= end.generation:
+        raise Refused("generation", "it was carried on into no later generation")
     if how == "frontier":
         if not path_good(place.frontier, source, Last.bytes((seq, digest)), end.path):
             raise Refused("path", f"the frontier of generation {place.generation} does not have message {seq}")
@@ -812,7 +815,8 @@ def check_evidence(evidence) -> Verdict:
 
 NOT_PROVEN = {
     "anchored": "that nothing was accepted since, which this does not speak of",
-    "signed": "that the keys of a quorum of each committee after the anchor were still their owners' when they signed",
+    "signed": "that the keys of a quorum of each committee from the anchor on (of a message that was carried on, also of "
+              "the one that signed for it) were still their owners' when they signed",
     "unproven": "that any of this happened: who holds the keys of a quorum of one old committee can make all of it",
 }
 

@@ -157,7 +157,7 @@ class World:
         elif how == "certificate":
             end = v.ByCertificate(generation, self.certify(generation, echo, torsion))
         else:
-            end = v.ByCarried(generation, self.certify(generation, echo, torsion), self.lock(source, after),
+            end = v.ByCarried(generation, self.certify(generation, echo, torsion), after, self.lock(source, after),
                               Tree(self.marks[after]).path(source))
         message, ops = lane[seq - 1 - later][0], tuple(entry[2] for entry in lane[seq - later : seq])
         return Variant("receipt", v.Receipt(self.network, self.chain(first, last), message, ops, Variant(how, end)))
@@ -302,6 +302,8 @@ def special(world: World):
             yield edit(proof, "value.end.value.generation", generation), by_zero, "generation"
         yield edit(state, "value.generation", generation), by_zero, "generation"
     yield edit(carried, "value.end.value.generation", 1), by_zero, "generation"
+    yield edit(carried, "value.end.value.into", 0), by_zero, "generation"
+    yield edit(carried, "value.end.value.into", 9), by_zero, "generation"
     # The generation after it is there, but not its own members.
     yield edit(carried, "value.chain", world.chain(1, 1)), old, "generation"
     yield edit(rooted, "value.end.value.generation", 0), old, "generation"

@@ -87,6 +87,7 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::ValidNotPassedOn, &[Turncoats], 10),
     way(Bug::NoClosingRule, &[Heirs], 60),
     way(Bug::SnapshotUnchecked, &[Fetches], 60),
+    way(Bug::EndingUnchecked, &[Fetches, Absences], 60),
     way(Bug::ManifestUnchecked, &[Fetches], 200),
     way(Bug::GarbageLocked, &[Marks], 10),
     way_from(Bug::MarksUnbounded, &[Marks], 95, 10),

@@ -9,7 +9,10 @@ use bft_crdts::verify::{Established, Proof, Root, Trust, check};
 pub fn proof(input: &[u8]) {
     let Ok(proof) = Proof::from_bytes(input) else {
         let nobody = Trust::Network("5b".repeat(32).parse().expect("a name"));
-        assert!(check(input, &nobody).is_err(), "what is no file proves nothing");
+        assert!(
+            check(input, &nobody).is_err(),
+            "what is no file proves nothing"
+        );
         return;
     };
     assert_eq!(proof.to_bytes(), input);

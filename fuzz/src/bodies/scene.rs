@@ -115,7 +115,7 @@ fn part(body: &Body) -> Vec<(&'static str, Vec<u8>)> {
         Body::Value(value) => vec![("value", encode(value))],
         Body::GenerationProof(proof) => vec![
             ("generation-proof", encode(proof)),
-            ("value", encode(&proof.value)),
+            ("header", encode(&proof.header)),
         ],
         Body::Snapshot { part, .. } => vec![("snapshot", encode(part))],
         _ => Vec::new(),

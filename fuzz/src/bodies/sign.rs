@@ -148,7 +148,6 @@ impl<'a> Pen<'a> {
 
     fn proof(&self, proof: &mut Arc<GenerationProof>) {
         let proof = Arc::make_mut(proof);
-        self.value(&mut proof.value);
         self.certificate(&mut proof.certificate);
     }
 }

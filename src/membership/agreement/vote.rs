@@ -48,6 +48,7 @@ impl fmt::Display for Round {
 /// What a member signs in a round of the agreement that ends a generation: a prevote, a
 /// precommit, or, if it coordinates the round, the proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Vote {
     /// The generation that ends.
     pub generation: Generation,
@@ -60,7 +61,7 @@ pub struct Vote {
 /// One of the three things that are said in a round, and of which value. Values are named by their
 /// digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum VoteKind {
     /// The coordinator proposes a value; if a quorum prevoted it in an earlier round, the newest
     /// such.

@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Vice};
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Message, Packet, Proposal, PullResponse};
-use crate::membership::{GenerationProof, GenerationProposal};
+use crate::membership::GenerationProof;
 use crate::traits::WireAlgorithm;
 
 /// How an answer lies.
@@ -102,14 +102,10 @@ fn unchained(proposal: &Proposal) -> Arc<Proposal> {
     })
 }
 
-/// The certificate stays, and decides another value.
+/// The certificate stays, and decides another header.
 fn forge(proof: &mut Arc<GenerationProof>) {
-    let mut value = GenerationProposal::clone(&proof.value);
-    value.state.snapshot = value.draft.parent;
-    *proof = Arc::new(GenerationProof {
-        value: Arc::new(value),
-        certificate: Arc::clone(&proof.certificate),
-    });
+    let proof = Arc::make_mut(proof);
+    proof.header.state.snapshot = proof.header.parent;
 }
 
 impl<A: WireAlgorithm> Adversary<A> for FalseServer {

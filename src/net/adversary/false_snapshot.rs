@@ -1,13 +1,16 @@
-//! The false snapshot: whoever fetches a generation's state from it gets another manifest, or other
-//! bytes.
+//! The false snapshot: whoever fetches from it what a generation begins with gets another ending,
+//! another manifest, or other bytes, and of a generation's proof the header alone.
 //!
-//! It attacks newcomers. What stops it: a generation's value signs the digest of the manifest, and
-//! the manifest has the digest of each chunk.
+//! It attacks newcomers, and who is behind. What stops it: a generation's header has the digest of
+//! the ending and of the manifest, and the manifest has that of each chunk.
+
+use std::sync::Arc;
 
 use rand::RngExt;
 
 use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet, SnapshotPart};
+use crate::membership::GenerationProof;
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 
@@ -37,12 +40,18 @@ impl FalseSnapshot {
 
     /// What it sends differs from the truth in any case.
     fn lie<A: WireAlgorithm>(self, hand: &mut Hand<'_, A>, packet: &mut Packet) {
-        let Body::Snapshot { part, .. } = &mut packet.body else {
-            return;
-        };
         if !self.always && hand.random().random_bool(0.5) {
             return;
         }
+        let part = match &mut packet.body {
+            Body::Snapshot { part, .. } => part,
+            Body::GenerationProof(proof) => return keep_the_ending(hand, proof),
+            Body::PullResponse(answer) => {
+                let proofs = answer.proofs.iter_mut();
+                return proofs.for_each(|proof| keep_the_ending(hand, proof));
+            }
+            _ => return,
+        };
         let other = part_of(&self.other(hand), part);
         // What was delivered up to now may be the truth.
         let nothing = Snapshot::from_bytes(b"nothing".to_vec().into());
@@ -54,9 +63,18 @@ impl FalseSnapshot {
     }
 }
 
+/// Shows the header alone, by which nobody can begin the generation.
+fn keep_the_ending<A: WireAlgorithm>(hand: &mut Hand<'_, A>, proof: &mut Arc<GenerationProof>) {
+    if proof.ending.is_some() {
+        Arc::make_mut(proof).ending = None;
+        hand.lied(Vice::FalseSnapshot.name());
+    }
+}
+
 /// The part of a snapshot that corresponds to this one of another.
 fn part_of(snapshot: &Snapshot, part: &SnapshotPart) -> SnapshotPart {
     match part {
+        SnapshotPart::Ending(_) => SnapshotPart::Ending(Arc::default()),
         SnapshotPart::Manifest(_) => SnapshotPart::Manifest(snapshot.manifest().clone()),
         SnapshotPart::Chunk { index, .. } => {
             let chunk = snapshot.chunk(*index as usize).unwrap_or_default();

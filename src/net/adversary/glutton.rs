@@ -99,7 +99,8 @@ fn undecided(proof: &GenerationProof) -> Arc<GenerationProof> {
     let mut certificate = Certificate::clone(&proof.certificate);
     certificate.statement.kind = VoteKind::Precommit(None);
     Arc::new(GenerationProof {
-        value: Arc::clone(&proof.value),
+        header: proof.header.clone(),
+        ending: proof.ending.clone(),
         certificate: Arc::new(certificate),
     })
 }

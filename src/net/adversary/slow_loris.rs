@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::{Adversary, Hand, Tick, Vice};
-use crate::deterministic_secure_broadcast::{Body, Packet, PullRequest, Summary};
+use crate::deterministic_secure_broadcast::{Body, Packet, PullRequest, SnapshotQuestion, Summary};
 use crate::dot::Frontier;
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
@@ -47,8 +47,9 @@ impl<A: WireAlgorithm> Adversary<A> for SlowLoris {
         };
         for to in hand.others() {
             hand.send(to, Body::PullRequest(request.clone()));
-            let (generation, chunk) = (hand.half().generation(), None);
-            hand.send(to, Body::FetchSnapshot { generation, chunk });
+            let generation = hand.half().generation();
+            let part = SnapshotQuestion::Manifest;
+            hand.send(to, Body::FetchSnapshot { generation, part });
         }
         Some(tick)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bft_crdts::SigningActor;
 use bft_crdts::actor::{Actor, Sig, Signed, Verified};
-use bft_crdts::codec::{Digest, Limits, encode};
+use bft_crdts::codec::{Digest, Limits, decode, encode};
 use bft_crdts::deterministic_secure_broadcast::{
     Body, Echo, Packet, PacketError, PullResponse, Recollection, Summary,
 };
@@ -14,7 +14,7 @@ use bft_crdts::dot::{Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     AgreementMessage, Approval, Approvals, Boundary, CHANGES, CertifiedChange, Change,
-    ChangeCertificate, ChangeKey, GenerationDraft, GenerationProof, GenerationProposal,
+    ChangeCertificate, ChangeKey, Ending, GenerationDraft, GenerationProof, GenerationProposal,
     GenerationProposalError, Mark, Report, ReportError, Round, Vote, VoteKind,
 };
 use bft_crdts::quorum::{Certificate, Generation, Seat};
@@ -200,6 +200,28 @@ fn fullest_report(limits: &Limits, signer: Actor) -> Signed<Report> {
     unsigned(signer, report)
 }
 
+/// An end of every lane, and a seal in each that may speak, with as many digests as all members can
+/// report.
+fn fullest_ending(limits: &Limits) -> Ending {
+    let seal = |source: Actor| {
+        let echo = Echo {
+            generation: Generation::GENESIS,
+            dot: dot(source, 1),
+            digest: head(0).digest,
+        };
+        let claim = unsigned(source, echo);
+        let others = vec![head(0).digest; 2 * limits.seats as usize - 2];
+        (source, (claim, claim, others))
+    };
+    let heads: Frontier = actors(limits.lanes)
+        .map(|source| (source, head(1)))
+        .collect();
+    let adopted = BTreeMap::<Actor, Signed<Echo>>::new();
+    let sealed: BTreeMap<_, _> = actors(limits.speakers()).map(seal).collect();
+    let bytes = encode(&(heads, adopted, sealed));
+    decode(&bytes, bytes.len()).expect("its own fields")
+}
+
 fn change(table: &Boundary, seats: &[Seat]) -> ChangeCertificate {
     let entry = bft_crdts::membership::Entry {
         generation: Generation::GENESIS,
@@ -285,8 +307,9 @@ fn packets(last: &Boundary, seats: &[Seat], value: &Arc<GenerationProposal>) -> 
         convicted: actors(limits.lanes).collect(),
     };
     let proof = GenerationProof {
-        value: Arc::clone(value),
+        header: value.header(last.network()),
         certificate,
+        ending: Some(Arc::new(fullest_ending(last.limits()))),
     };
     let answer = PullResponse {
         proofs: vec![Arc::new(proof.clone())],

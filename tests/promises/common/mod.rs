@@ -374,7 +374,7 @@ pub(crate) fn found(
     state: Commitment,
 ) -> GenerationProposal {
     let ending = draft.ending(last);
-    let ending = ending.unwrap_or_else(|_| last.ending().clone());
+    let ending = ending.unwrap_or_else(|_| membership::Ending::clone(last.ending()));
     draft.found(last, &ending, state)
 }
 

@@ -247,6 +247,15 @@ fn receipts() -> Vec<Vector> {
             [(two, "certificate")],
         ),
         vector(
+            "receipt-carried-into-an-earlier-generation",
+            &changed(world.carried(0, 2), |receipt| {
+                if let End::Carried { into, .. } = &mut receipt.end {
+                    *into = generation(0);
+                }
+            }),
+            [(two, "generation")],
+        ),
+        vector(
             "receipt-carried-beyond-the-chain",
             &Proof::Receipt(world.carried(0, 0)),
             [(zero, "generation")],

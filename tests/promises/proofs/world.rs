@@ -257,6 +257,7 @@ impl World {
             end: End::Carried {
                 generation: generation(0),
                 signatures: self.certify(0, &self.echo(0, &message)),
+                into: generation(1),
                 lock: self.ending(1).adopted[&source],
                 path: self.ending(1).marks_tree().path(source.as_bytes()),
             },
