@@ -150,7 +150,7 @@ impl Limits {
         let quorum = seats - (seats - 1) / 3;
         let change = 200 + quorum * Self::SEATED;
         let reports = quorum.saturating_mul(self.fullest_report());
-        let header = Self::HEADER + (seats + Self::CHANGES as u64) * 32;
+        let header = Self::HEADER + seats * 32;
         reports.saturating_add(Self::CHANGES as u64 * change + header + 128)
     }
 

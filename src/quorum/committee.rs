@@ -24,7 +24,8 @@ impl Generation {
     pub const GENESIS: Self = Self(0);
 
     /// The generation with this number.
-    pub(crate) fn numbered(number: u64) -> Self {
+    #[must_use]
+    pub fn numbered(number: u64) -> Self {
         Self(number)
     }
 

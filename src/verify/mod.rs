@@ -32,6 +32,8 @@ use crate::quorum::Generation;
 
 pub use chain::{Chain, Link, Root, Signatures};
 pub use evidence::Evidence;
+#[cfg(any(feature = "sim", feature = "node"))]
+pub use json::{JsonError, TEXT};
 pub use receipt::{End, Receipt};
 pub use refusal::{NotProven, Unproven};
 pub use state::StateProof;
