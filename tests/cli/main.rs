@@ -15,6 +15,7 @@ mod logs;
 mod meeting;
 mod metrics;
 mod payments;
+mod proofs;
 mod restored;
 mod sandbox;
 mod silenced;

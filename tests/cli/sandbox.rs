@@ -102,7 +102,12 @@ impl Sandbox {
     }
 
     pub(crate) fn found_alone(&self, kind: &str) -> Home {
-        let mut home = self.home("one");
+        self.found_alone_in("one", kind)
+    }
+
+    /// The same, in a directory with this name.
+    pub(crate) fn found_alone_in(&self, name: &str, kind: &str) -> Home {
+        let mut home = self.home(name);
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         home.address = socket.local_addr().expect("bound").to_string();
         let invitation = found(kind, std::slice::from_ref(&home));

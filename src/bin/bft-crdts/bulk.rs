@@ -80,7 +80,7 @@ struct Job<'a> {
 /// The lines that a request stands for, if it does: of a file, or of standard input.
 pub(crate) fn source(request: &Request) -> Option<&Path> {
     match request {
-        Request::Add { file, members } | Request::Remove { file, members } => match file {
+        Request::Add { file, members, .. } | Request::Remove { file, members } => match file {
             Some(file) => Some(file),
             None => (members.as_slice() == ["-"]).then(|| Path::new("-")),
         },
@@ -91,6 +91,12 @@ pub(crate) fn source(request: &Request) -> Option<&Path> {
 /// Adds or removes lines.
 pub(crate) fn change(home: &Home, request: &Request, json: bool) -> Result<(), Failure> {
     let action = match request {
+        Request::Add {
+            receipt: Some(_), ..
+        } => {
+            let why = "--receipt is for one operation, and lines make several";
+            return Err(Failure::Usage(why.to_owned()));
+        }
         Request::Remove { .. } => Action::Remove,
         _ => Action::Add,
     };

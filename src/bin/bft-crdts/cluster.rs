@@ -13,13 +13,13 @@ use bft_crdts::bank::{Money, Rules};
 use bft_crdts::node::Invitation;
 
 use self::stage::{Stage, free_socket};
-use crate::evidence;
 use crate::failure::Failure;
 use crate::founding;
 use crate::kinds::Wanted;
 use crate::name::{self, Contact};
 use crate::protocol::{Kind, Reply};
 use crate::show;
+use crate::verdict;
 
 /// What to demonstrate.
 #[derive(Clone, Debug, clap::Args)]
@@ -217,7 +217,8 @@ impl Stage {
         let file = self.actors[0].home.evidence(&self.actors[liar].actor);
         let command = format!("anybody $ bft-crdts verify-evidence {}", file.display());
         self.voice.command(&command)?;
-        self.voice.answer(&evidence::verify(&file)?.to_string())
+        let verdict = verdict::verify_evidence(&file)?;
+        self.voice.answer(&show::proof::human(&verdict))
     }
 
     /// What the newcomer says to one half and to the other, and how it is told.

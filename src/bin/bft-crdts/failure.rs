@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use bft_crdts::Actor;
 use bft_crdts::bank::RulesError;
 use bft_crdts::codec::{DecodeError, Digest};
-use bft_crdts::evidence::EvidenceError;
 use bft_crdts::membership::{CertifiedStateError, GenesisError};
 use bft_crdts::node::{Address, InvitationError, StartError};
 use bft_crdts::recording::{MergeError, RecordingError};
 use bft_crdts::store::DurableError;
+use bft_crdts::verify::{NotProven, Unproven};
 use serde_json::json;
 
 use crate::name::NameError;
+use crate::proof_file::NoProof;
 use crate::protocol::{self, REQUEST_BYTES, Refusal, Unreadable};
 
 /// Why a command was not carried out.
@@ -95,8 +96,14 @@ pub(crate) enum Failure {
     Unready(#[source] io::Error),
     #[error("the node stopped: {0}")]
     Stopped(#[from] bft_crdts::node::Failure),
-    #[error("{0} holds no evidence: {1}")]
-    Evidence(PathBuf, #[source] NoEvidence),
+    #[error("{0} is no proof of this version: {1}")]
+    NoProof(PathBuf, #[source] NoProof),
+    #[error("{0}: {1}")]
+    NotProven(PathBuf, #[source] NotProven),
+    #[error("{0} holds no evidence, but another proof")]
+    Evidence(PathBuf),
+    #[error("no receipt is written to {0}: {1}")]
+    NoReceipt(PathBuf, String),
     #[error("{0} is no recording: {1}")]
     Recording(PathBuf, #[source] RecordingError),
     #[error("the recordings do not make one: {0}")]
@@ -113,17 +120,6 @@ pub(crate) enum Failure {
     Usage(String),
 }
 
-/// Why a file convicts nobody.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NoEvidence {
-    #[error("it does not begin as evidence of this version")]
-    Magic,
-    #[error("{0}")]
-    Decode(#[from] DecodeError),
-    #[error("{0}")]
-    Claim(#[from] EvidenceError),
-}
-
 /// Why a file is no state to go on from.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoSnapshot {
@@ -137,13 +133,16 @@ pub(crate) enum NoSnapshot {
 
 impl Failure {
     /// 2 when the command line is not understood, 3 when there is no node to talk to, 4 when what
-    /// was asked for may be done yet, 1 otherwise.
+    /// was asked for may be done yet, 5 when a proof is of another network, 6 when what is trusted
+    /// does not decide about it, 1 otherwise.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
             Self::NotRunning(_) | Self::Silent(..) | Self::Unreadable(..) => 3,
             Self::Unheard(..) => 4,
             Self::Refused(refusal) if refusal.may_be_done_yet() => 4,
+            Self::NotProven(_, NotProven::Elsewhere) => 5,
+            Self::NotProven(_, NotProven::Unproven(_)) => 6,
             _ => 1,
         }
     }
@@ -228,7 +227,15 @@ impl Failure {
             Self::Start(_) => "start",
             Self::Unready(_) => "unready",
             Self::Stopped(_) => "node-stopped",
-            Self::Evidence(..) => "evidence",
+            Self::NoProof(..) => "no-proof",
+            Self::NotProven(_, NotProven::Elsewhere) => "elsewhere",
+            Self::NotProven(_, NotProven::Unproven(_)) => "unproven",
+            Self::NotProven(_, why) => {
+                let word = why.word();
+                return json!({ "code": "not-proven", "details": word, "message": self.to_string() });
+            }
+            Self::Evidence(_) => "evidence",
+            Self::NoReceipt(..) => "no-receipt",
             Self::Recording(..) => "recording",
             Self::Merge(_) => "merge",
             Self::Prompt(_) => "prompt",
@@ -304,9 +311,30 @@ impl Failure {
             Self::LeftOut(_) => {
                 "all others are done; without --lines nothing needs to be left out of an export"
             }
-            Self::Evidence(..) => "nobody is convicted by it",
+            Self::NoProof(..) => "it proves nothing to you",
+            Self::NotProven(_, why) => unproven(why),
+            Self::Evidence(_) => "`verify` takes it",
+            Self::NoReceipt(..) => "`history` shows its message, and `receipt` takes it",
             _ => return None,
         })
+    }
+}
+
+/// What to do about a file that proves nothing to this reader.
+fn unproven(why: &NotProven) -> &'static str {
+    match why {
+        NotProven::Unproven(Unproven::OutOfReach) => {
+            "trust the header of a generation that is in the file, or let a member write it anew, with --since and a generation \
+             that is not after the one that you trust"
+        }
+        NotProven::Unproven(Unproven::NoName) => "name the network with --network",
+        NotProven::Unproven(Unproven::Retired) => {
+            "let a member write the receipt anew: the header of a later generation proves it"
+        }
+        NotProven::Unproven(_) => {
+            "trust a header, with --trusted: `status` of a member whom you believe shows the newest one"
+        }
+        _ => "it proves nothing to you",
     }
 }
 

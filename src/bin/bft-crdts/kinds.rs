@@ -2,6 +2,7 @@
 //! the state.
 
 mod family;
+mod records;
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 use crate::payments::{self, Which};
 use crate::protocol::{Account, BankRules, Effect, Kind, Payment, Refusal, Reply};
 pub(crate) use family::Texts;
+pub(crate) use records::Known;
 
 /// Words that the prompt is given to complete, and the most bytes of one.
 const WORDS: usize = 10_000;

@@ -14,7 +14,6 @@ mod cluster;
 mod control;
 mod cursor;
 mod door;
-mod evidence;
 mod failure;
 mod founding;
 mod health;
@@ -26,6 +25,8 @@ mod metrics;
 mod name;
 mod payments;
 mod prompt;
+mod proof_file;
+mod proofs;
 mod protocol;
 mod run;
 mod service;
@@ -35,13 +36,14 @@ mod stream;
 mod supervisor;
 mod times;
 mod trace;
+mod verdict;
 mod view;
 mod watch;
 mod witness;
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bft_crdts::node::Invitation;
@@ -53,6 +55,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 pub(crate) use crate::log::remark;
 use crate::protocol::{Reply, Request, Told};
+use crate::verdict::Verdict;
 
 /// Bytes of a text that are looked at for an invitation, which has half as many with all its
 /// spaces.
@@ -64,7 +67,8 @@ is let in.
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no node is running there, or it does not answer;
 4 the operation was taken and may be made yet, so that asking again may make it twice: `operation PLACE` tells;
-5 and 6 `health` alone: no operation can be made here now; operations are made, and something wants attention;
+5 and 6 `health`: no operation can be made here now; operations are made, and something wants attention;
+5 and 6 `verify`: of another network than the one that is trusted; what is trusted does not decide;
 7 `run` alone: no node starts there, however often it is tried, until somebody does what the words say.";
 
 /// The exit code that tells a supervisor not to start the node again.
@@ -123,7 +127,17 @@ enum Command {
         /// The file, in the place of one that is there.
         file: PathBuf,
     },
-    /// Checks evidence with nothing but its file.
+    /// Tells what a file with a receipt, a proof of a record or evidence proves, and what it does
+    /// not. No node is needed.
+    Verify(verdict::Options),
+    /// Writes the other form of a file with a proof: JSON of bytes, bytes of JSON.
+    Convert {
+        /// The file.
+        file: PathBuf,
+        /// Where the other form goes, in the place of a proof that is there.
+        out: PathBuf,
+    },
+    /// Short for `verify` with evidence, by the network that its file names.
     VerifyEvidence {
         /// The file.
         file: PathBuf,
@@ -224,7 +238,11 @@ fn carry_out(program: Program) -> Result<ExitCode, Failure> {
             print_reply(&Reply::Health(health), json)?;
             return Ok(ExitCode::from(code));
         }
-        Command::VerifyEvidence { file } => print_verdict(&file, json)?,
+        Command::Verify(options) => print_verdict(&verdict::verify(&options)?, json)?,
+        Command::VerifyEvidence { file } => {
+            print_verdict(&verdict::verify_evidence(&file)?, json)?;
+        }
+        Command::Convert { file, out } => proof_file::convert(&home, &file, &out, json)?,
         Command::Trace(options) => trace::show(&options, json)?,
         Command::Prompt => prompt::run(&home, json)?,
         Command::Cluster(options) => cluster::run(&options)?,
@@ -238,9 +256,11 @@ fn carry_out(program: Program) -> Result<ExitCode, Failure> {
             bulk::change(&home, &request, json)?;
         }
         Command::Request(request) => {
+            proof_file::prepare(&request)?;
             let taken = |reply: &Reply| print_taken(reply, json);
             let call = client::Call::say(&home, &request)?;
-            print_reply(&client::wait(call, &request, taken)?, json)?;
+            let reply = client::wait(call, &request, taken)?;
+            proof_file::finish(&home, &request, &reply, json)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -278,17 +298,11 @@ fn invitation_of(argument: &str) -> Result<Invitation, Failure> {
     Ok(text.parse()?)
 }
 
-fn print_verdict(file: &Path, json: bool) -> Result<(), Failure> {
-    let verdict = evidence::verify(file)?;
-    let (accused, network) = (verdict.accused, verdict.network.digest());
-    let text = if json {
-        let dot = verdict.dot.map(|dot| view::place(&dot));
-        let (accused, network) = (accused.to_string(), network.to_string());
-        json!({ "accused": accused, "network": network, "place": dot }).to_string()
-    } else {
-        verdict.to_string()
-    };
-    Ok(print(&text)?)
+fn print_verdict(verdict: &Verdict, json: bool) -> io::Result<()> {
+    match json {
+        true => print(&show::line(&show::proof::machine(verdict))),
+        false => print(&show::proof::human(verdict)),
+    }
 }
 
 fn print_reply(reply: &Reply, json: bool) -> io::Result<()> {

@@ -22,7 +22,7 @@ use crate::client::{self, Call};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::protocol::{Reply, Request, Words};
-use crate::{print_event, print_reply, print_taken, show};
+use crate::{print_event, print_taken, proof_file, show};
 
 /// What ends the prompt.
 const QUIT: [&str; 2] = ["quit", "exit"];
@@ -109,6 +109,7 @@ fn say(home: &Home, request: &Request, json: bool, interrupts: &Interrupts) -> R
     if bulk::source(request).is_some_and(|lines| lines != Path::new("-")) {
         return bulk::change(home, request, json);
     }
+    proof_file::prepare(request)?;
     let call = Call::say(home, request)?;
     interrupts.end(Some(call.stream()?));
     let done = if matches!(request, Request::Events { .. }) {
@@ -116,7 +117,7 @@ fn say(home: &Home, request: &Request, json: bool, interrupts: &Interrupts) -> R
     } else {
         let taken = |reply: &Reply| print_taken(reply, json);
         let reply = client::wait(call, request, taken);
-        reply.and_then(|reply| Ok(print_reply(&reply, json)?))
+        reply.and_then(|reply| proof_file::finish(home, request, &reply, json))
     };
     interrupts.end(None);
     done
@@ -281,7 +282,8 @@ mod tests {
             parse(&["add", "a b"]).ok(),
             Some(Request::Add {
                 members,
-                file: None
+                file: None,
+                receipt: None,
             })
         );
         assert_eq!(parse(&["words"]).ok(), None);
@@ -308,7 +310,7 @@ mod tests {
         for (line, begin, found) in [
             ("ad", 0, "add admit"),
             ("qu", 0, "quit"),
-            ("help re", 5, "remove renew requests"),
+            ("help re", 5, "receipt remove renew requests"),
             ("remove a", 7, "apple"),
             ("remove apple a", 13, "apple"),
             ("add a", 4, ""),

@@ -10,10 +10,10 @@ use bft_crdts::deterministic_secure_broadcast::{Equivocation, Replica};
 use bft_crdts::dot::{Dot, Place};
 use bft_crdts::membership::{ChangeKey, Origin};
 use bft_crdts::node::{Address, Node};
+use bft_crdts::verify::{self, Proof};
 use tokio::sync::{Mutex, Notify, oneshot};
 
 use crate::checkup;
-use crate::evidence;
 use crate::home::{self, Home};
 use crate::kinds::{Question, Service, Wanted};
 use crate::last_run::LastRun;
@@ -85,6 +85,7 @@ impl<A: Service> Desk<A> {
                 Ok(Reply::Done)
             }
             Request::Operation { place } => self.operation(&place).await,
+            Request::Receipt { place, since, .. } => self.receipt(&place, since).await,
             Request::Pending => {
                 let pending = self.node.read(payments::pending).await?;
                 Ok(Reply::Pending(pending))
@@ -113,7 +114,8 @@ impl<A: Service> Desk<A> {
             Request::Requests => Reply::Requests(view::wishes(&status)),
             _ => {
                 let network = self.node.network().digest().to_string();
-                let status = view::status(&status, A::KIND, network, self.origin, listens);
+                let header = self.newest_header().await?;
+                let status = view::status(&status, A::KIND, network, header, self.origin, listens);
                 Reply::Status(Box::new(status))
             }
         })
@@ -162,8 +164,11 @@ impl<A: Service> Desk<A> {
     pub(crate) async fn write_evidence(&self, evidence: &Equivocation) -> Result<String, Refusal> {
         let _writing = self.writing.lock().await;
         let file = self.home.evidence(&evidence.accused());
-        let bytes = evidence::encode(&self.node.network(), evidence);
-        self.home.write(file.clone(), &bytes)?;
+        let proof = Proof::Evidence(verify::Evidence {
+            network: self.node.network(),
+            equivocation: evidence.clone(),
+        });
+        self.home.write(file.clone(), &proof.to_bytes())?;
         Ok(home::absolute(&file))
     }
 
@@ -187,6 +192,7 @@ impl<A: Service> Desk<A> {
                 actor,
                 amount,
                 reference,
+                ..
             } => {
                 let payee = self.resolve(&actor).await?;
                 self.pay(payee, Money::new(amount), reference, taken).await
@@ -202,9 +208,10 @@ impl<A: Service> Desk<A> {
             Request::Accounts => self.look(Question::Accounts).await,
             Request::Rules => self.look(Question::Rules).await,
             Request::Incr { amount } => self.propose(Wanted::Increase(amount), taken).await,
-            Request::Put { key, value } => self.propose(Wanted::Put(key, value), taken).await,
+            Request::Put { key, value, .. } => self.propose(Wanted::Put(key, value), taken).await,
             Request::Insert { at, text } => self.propose(Wanted::Insert(at, text), taken).await,
             Request::Delete { key, count } => self.propose(Wanted::Delete(key, count), taken).await,
+            Request::Prove { key, since, .. } => self.prove(key, since).await,
             Request::Get { key } => self.look(Question::Get(key)).await,
             _ => self.look(Question::List).await,
         }
@@ -344,7 +351,7 @@ impl<A: Service> Desk<A> {
 
     // ---- names
 
-    async fn resolve(&self, name: &Name) -> Result<Actor, Refusal> {
+    pub(crate) async fn resolve(&self, name: &Name) -> Result<Actor, Refusal> {
         match name.actor() {
             Some(actor) => Ok(actor),
             None => Ok(name.resolve(&self.known().await?)?),

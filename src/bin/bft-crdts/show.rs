@@ -1,6 +1,7 @@
 //! Answers as people read them. Texts of other actors are written so that they cannot steer a
 //! terminal.
 
+pub(crate) mod proof;
 mod status;
 
 use serde_json::{Value, json};
@@ -124,6 +125,8 @@ pub(crate) fn human(reply: &Reply) -> String {
             "the state with which generation {} of network {} began is in {}",
             it.generation, it.network, it.file
         ),
+        // Whoever asked for it writes it into a file, and tells that.
+        Reply::Proof(it) => it.digits.clone(),
         Reply::Event(it) => told(it),
         Reply::Health(it) => health(it),
         Reply::Words(words) => {

@@ -79,7 +79,10 @@ fn read(path: &Path) -> io::Result<Result<Vec<u8>, NoSnapshot>> {
 /// Writes the state that was certified last into `file`, whether the node of this directory runs or
 /// not. A node may see its own directory alone, so that it writes there.
 pub(crate) fn take(home: &Home, file: PathBuf) -> Result<Reply, Failure> {
-    spare(&file).map_err(|error| Failure::File(file.clone(), error))?;
+    // Whatever its version.
+    let name = &MAGIC[..MAGIC.len() - "1\n".len()];
+    let spared = spare(&file, &[name], "which no snapshot replaces");
+    spared.map_err(|error| Failure::File(file.clone(), error))?;
     let mut written = match home.open() {
         Err(Failure::InUse(_)) => match client::ask(home, &Request::Snapshot)? {
             Reply::Snapshot(written) => written,
@@ -97,24 +100,24 @@ pub(crate) fn take(home: &Home, file: PathBuf) -> Result<Reply, Failure> {
     Ok(Reply::Snapshot(written))
 }
 
-/// Refuses to put a snapshot in the place of anything else: a store, or a device.
-fn spare(file: &Path) -> io::Result<()> {
+/// Refuses to write in the place of anything else than what begins so: a store, or a device.
+pub(crate) fn spare(file: &Path, beginnings: &[&[u8]], words: &str) -> io::Result<()> {
     let metadata = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         found => found?,
     };
     if metadata.is_file() {
-        // Whatever its version.
-        let (name, mut first) = (&MAGIC[..MAGIC.len() - "1\n".len()], Vec::new());
-        let mut begin = File::open(file)?.take(name.len() as u64);
+        let longest = beginnings.iter().map(|name| name.len()).max();
+        let mut first = Vec::new();
+        let mut begin = File::open(file)?.take(longest.unwrap_or(0) as u64);
         begin.read_to_end(&mut first)?;
-        if first.is_empty() || first == name {
+        if first.is_empty() || beginnings.iter().any(|name| first.starts_with(name)) {
             return Ok(());
         }
     }
-    Err(io::Error::other(
-        "something else is there, which no snapshot replaces",
-    ))
+    Err(io::Error::other(format!(
+        "something else is there, {words}"
+    )))
 }
 
 /// Writes what is certified into the directory.

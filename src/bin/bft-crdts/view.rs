@@ -3,12 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bft_crdts::Actor;
+use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
     ApproveError, BlockReason, Blocked, Fault, ProposeError,
 };
 use bft_crdts::dot::{Dot, Seq};
 use bft_crdts::membership::{ChangeError, ChangeKey, Origin};
 use bft_crdts::node::{self, Address, NotDelivered, RequestError};
+use bft_crdts::quorum::Generation;
 use bft_crdts::traits::Verdict;
 
 use crate::failure::Failure;
@@ -28,11 +30,17 @@ fn names<'a>(actors: impl IntoIterator<Item = &'a Actor>) -> Vec<String> {
     actors.into_iter().map(Actor::to_string).collect()
 }
 
+/// A header as those name it who trust it.
+pub(crate) fn header(generation: Generation, digest: &Digest) -> String {
+    format!("{}:{digest}", generation.number())
+}
+
 /// Where the node stands. What it does not know of itself is given.
 pub(crate) fn status(
     status: &node::Status,
     kind: Kind,
     network: String,
+    header: String,
     origin: Option<Origin>,
     listens: Option<Address>,
 ) -> Status {
@@ -47,6 +55,7 @@ pub(crate) fn status(
         kind,
         listens,
         generation: status.generation.number(),
+        header,
         members: status.members.len(),
         quorum: status.quorum,
         seated: status.seated,

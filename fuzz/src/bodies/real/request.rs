@@ -70,6 +70,7 @@ pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         Request::Add {
             members: members(),
             file: None,
+            receipt: None,
         },
         Request::AddMissing { members: members() },
         Request::Open { amount: Some(1) },
@@ -77,6 +78,7 @@ pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
             actor: name(),
             amount: u64::MAX,
             reference: Some("invoice 7".to_owned()),
+            receipt: None,
         },
         Request::History {
             actor: None,

@@ -1,6 +1,7 @@
 //! The line around what is said: the version that it is written in, and whether another line
 //! follows.
 
+use bft_crdts::codec::DecodeError;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Refusal, Reply, Request, VERSION};
@@ -54,6 +55,10 @@ pub(crate) enum Unreadable {
     Version(u64),
     #[error("the answer is not understood: {0}")]
     Malformed(#[from] serde_json::Error),
+    #[error("the proof is none of this version: {0}")]
+    Proof(#[from] DecodeError),
+    #[error("the proof is not written in hexadecimal digits")]
+    Digits,
     #[error("the answer is neither a reply nor an error")]
     Empty,
 }
@@ -157,8 +162,11 @@ mod tests {
     #[test]
     fn requests_are_taken_as_they_are_written_and_nothing_beside() {
         let members = vec!["apple".to_owned()];
-        let file = None;
-        let add = Request::Add { members, file };
+        let add = Request::Add {
+            members,
+            file: None,
+            receipt: None,
+        };
         for request in [Request::Status, add] {
             let line = ask(&request).expect("plain data");
             assert_eq!(hear(&line), Ok(request));

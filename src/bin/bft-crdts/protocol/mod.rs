@@ -18,8 +18,8 @@ pub(crate) use health::{Echoing, Finding, FindingCode, Health, HealthState};
 pub(crate) use operations::{Effect, History, Operation, Paid, Payment, State};
 pub(crate) use refusal::Refusal;
 pub(crate) use reply::{
-    Account, Answer, BankRules, Evidence, Member, Place, Put, Reply, SnapshotFile, StateOrigin,
-    Status, Unreached, Waiting, Wish, Words,
+    Account, Answer, BankRules, Evidence, Member, Place, ProofDigits, Put, Reply, SnapshotFile,
+    StateOrigin, Status, Unreached, Waiting, Wish, Words,
 };
 pub(crate) use request::{Kind, Request, Wished};
 

@@ -1,7 +1,7 @@
 //! Long replies are said in pages, of which each is a reply of the same kind, and put together at
 //! the other end.
 
-use super::{History, Operation, Reply};
+use super::{History, Operation, ProofDigits, Reply};
 
 /// Bytes of texts in one page, at most, unless a single item has more.
 const PAGE_BYTES: usize = 64 << 10;
@@ -23,6 +23,11 @@ impl Reply {
                     Self::History(History { since, operations })
                 })
             }
+            Self::Proof(ProofDigits { kind, digits }) => {
+                let pieces = pieces(digits).into_iter();
+                let page = |digits| Self::Proof(ProofDigits { kind, digits });
+                pieces.map(page).collect()
+            }
             short => vec![short],
         }
     }
@@ -35,6 +40,7 @@ impl Reply {
             (Self::Puts(all), Self::Puts(next)) => all.extend(next),
             (Self::Pending(all), Self::Pending(next)) => all.extend(next),
             (Self::Value(all), Self::Value(next)) => all.push_str(&next),
+            (Self::Proof(all), Self::Proof(next)) => all.digits.push_str(&next.digits),
             (Self::History(all), Self::History(next)) => all.operations.extend(next.operations),
             (before, next) => *before = next,
         }
@@ -77,7 +83,7 @@ fn pieces(text: String) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Account, Effect, Place, Put, State};
+    use crate::protocol::{Account, Effect, Kind, Place, Put, State};
 
     #[test]
     fn nothing_is_cut_from_a_reply_that_takes_several_pages() {
@@ -104,6 +110,10 @@ mod tests {
             Reply::Puts(texts().map(put).collect()),
             Reply::Pending(operations.clone()),
             Reply::Value(texts().collect()),
+            Reply::Proof(ProofDigits {
+                kind: Kind::Set,
+                digits: "5b".repeat(1 << 20),
+            }),
             Reply::History(History {
                 since: None,
                 operations,

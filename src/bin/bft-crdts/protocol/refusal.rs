@@ -55,6 +55,16 @@ pub(crate) enum Refusal {
     NoPayment(String),
     #[error("no operation {0:?} is known here")]
     NoOperation(String),
+    #[error("message {0} is not delivered here")]
+    NotDelivered(String),
+    #[error("message {0} is not kept here any more")]
+    NotKept(String),
+    #[error("generation {0} has not begun here")]
+    LaterGeneration(u64),
+    #[error("{}", key_of(.0))]
+    Key(Kind),
+    #[error("the proof has {len} bytes, and a file {limit} at most")]
+    LongProof { len: usize, limit: usize },
     #[error("the account holds {balance}, and {amount} are to be paid")]
     TooLittleMoney { balance: u64, amount: u64 },
     #[error("an account is opened with {most} at most, and {amount} are asked for")]
@@ -99,6 +109,14 @@ pub(crate) enum Refusal {
     NothingCertified,
     #[error("the node cannot write to its directory: {0}")]
     Directory(String),
+}
+
+/// Under what a record of a network of this kind stands.
+fn key_of(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "a counter has one record, without a key",
+        _ => "which record is meant: a key is needed here",
+    }
 }
 
 impl From<Unresolved> for Refusal {
@@ -162,6 +180,17 @@ impl Refusal {
             }
             Self::NoPayment(_) | Self::NoOperation(_) => {
                 "`pending` and `history` show what is known; it was not made from here"
+            }
+            Self::NotDelivered(_) => "`operation` tells what became of it",
+            Self::NotKept(_) => {
+                "ask another member. A receipt is taken while the message is kept, which ends when the second generation after it \
+                 begins"
+            }
+            Self::LaterGeneration(_) => {
+                "`status` shows the newest one; the header that a reader trusts has to be in the file"
+            }
+            Self::LongProof { .. } => {
+                "leave out old headers, with --since and a generation whose header the reader trusts"
             }
             Self::TooLarge { .. } => "spread it over several commands",
             Self::NoSeat => "a quorum of the members lets it in with `admit`; see `status`",

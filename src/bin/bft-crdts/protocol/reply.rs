@@ -45,6 +45,8 @@ pub(crate) enum Reply {
     Puts(Vec<Put>),
     Evidence(Vec<Evidence>),
     Snapshot(SnapshotFile),
+    /// A receipt or a proof of a record.
+    Proof(ProofDigits),
     Event(Told),
     Words(Words),
     Health(Health),
@@ -74,6 +76,8 @@ pub(crate) struct Status {
     pub(crate) kind: Kind,
     pub(crate) listens: Option<Address>,
     pub(crate) generation: u64,
+    /// The digest of the newest header, which readers of proofs hold: GENERATION:DIGEST.
+    pub(crate) header: String,
     pub(crate) members: usize,
     pub(crate) quorum: usize,
     pub(crate) seated: bool,
@@ -192,6 +196,16 @@ pub(crate) struct SnapshotFile {
     /// The generation that began with it.
     pub(crate) generation: u64,
     pub(crate) file: String,
+}
+
+/// The bytes of a file with a proof, which the client writes: a node may see its own directory
+/// alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ProofDigits {
+    /// What the network replicates, which a file without its description does not tell.
+    pub(crate) kind: Kind,
+    /// Hexadecimal digits.
+    pub(crate) digits: String,
 }
 
 /// Evidence that lies in a file.

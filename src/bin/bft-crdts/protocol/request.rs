@@ -1,7 +1,7 @@
 //! What can be asked of a running node. The same list is the program's subcommands and the
 //! prompt's: whoever adds one adds it here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,11 @@ pub(crate) enum Request {
         #[arg(long, value_name = "FILE", conflicts_with = "members")]
         #[serde(skip)]
         file: Option<PathBuf>,
+        /// Writes the receipt of its message into this file once it is delivered; of the last, when
+        /// it takes several.
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        #[serde(skip)]
+        receipt: Option<PathBuf>,
     },
     /// Set: removes members, all in one operation; of the lines of a file, in several, those that
     /// are there.
@@ -101,6 +106,10 @@ pub(crate) enum Request {
         #[arg(long = "ref", value_name = "TEXT")]
         #[serde(default)]
         reference: Option<String>,
+        /// Writes the receipt of its message into this file once it is delivered.
+        #[arg(long, value_name = "FILE")]
+        #[serde(skip)]
+        receipt: Option<PathBuf>,
     },
     /// Bank: a payment of this actor's account, by its reference or its place, and whether it is
     /// accepted.
@@ -113,6 +122,37 @@ pub(crate) enum Request {
     Operation {
         /// ACTOR.NUMBER, with #N for the Nth operation of a message.
         place: String,
+    },
+    /// Writes the receipt of a message into a file: the proof, to anybody, that it was accepted.
+    Receipt {
+        /// ACTOR.NUMBER; with #N, of the message that this operation is in.
+        place: String,
+        /// The file, in the place of a proof that is there.
+        #[serde(skip)]
+        file: PathBuf,
+        /// The file has all headers from that of this generation on, and its reader has to trust
+        /// one of them: 0 stands for the description of the network.
+        #[arg(long, value_name = "GENERATION", default_value_t = 0)]
+        #[serde(default)]
+        since: u64,
+    },
+    /// Writes the proof, for anybody, of what the state had under a key when the last generation
+    /// began: that a set has a member or has it not, what a map has under a key, an account holds,
+    /// a counter is. `renew` begins a generation.
+    #[command(allow_missing_positional = true)]
+    Prove {
+        /// The member of a set, the key of a map, the actor of an account: without, this actor. A
+        /// counter has no key.
+        key: Option<String>,
+        /// The file, in the place of a proof that is there.
+        #[serde(skip)]
+        #[arg(required = true)]
+        file: PathBuf,
+        /// The file has all headers from that of this generation on, and its reader has to trust
+        /// one of them: 0 stands for the description of the network.
+        #[arg(long, value_name = "GENERATION", default_value_t = 0)]
+        #[serde(default)]
+        since: u64,
     },
     /// This actor's own operations that are not delivered yet, the oldest first.
     Pending,
@@ -150,6 +190,10 @@ pub(crate) enum Request {
         key: String,
         /// What is put.
         value: String,
+        /// Writes the receipt of its message into this file once it is delivered.
+        #[arg(long, value_name = "FILE")]
+        #[serde(skip)]
+        receipt: Option<PathBuf>,
     },
     /// Text: inserts characters.
     Insert {
@@ -210,8 +254,20 @@ impl Request {
             Self::Get { .. } => &[Kind::Counter, Kind::Map, Kind::Text],
             Self::Put { .. } | Self::PutMissing { .. } => &[Kind::Map],
             Self::Insert { .. } => &[Kind::Text],
+            Self::Prove { .. } => &[Kind::Set, Kind::Bank, Kind::Counter, Kind::Map],
             Self::Delete { .. } => &[Kind::Map, Kind::Text],
             _ => &[],
+        }
+    }
+
+    /// The file into which a proof is written, of what is asked for or of what will be done.
+    pub(crate) fn proof(&self) -> Option<&Path> {
+        match self {
+            Self::Receipt { file, .. } | Self::Prove { file, .. } => Some(file),
+            Self::Add { receipt, .. } | Self::Pay { receipt, .. } | Self::Put { receipt, .. } => {
+                receipt.as_deref()
+            }
+            _ => None,
         }
     }
 

@@ -51,6 +51,7 @@ fn identity_rows(it: &Status) -> Vec<Row> {
             it.generation, it.members, it.quorum
         ),
     );
+    row("header", it.header.clone());
     if let Some(level) = it.leaving {
         row(
             "leaving",
