@@ -219,7 +219,11 @@ mod tests {
         let outcome = Proof::from_json(&text.replacen(r#""value":null,"#, "", 1));
         assert!(outcome.is_err());
         let (first, rest) = (r#""version":1,"#, text.replacen(r#""version":1,"#, "", 1));
-        let turned = format!("{},{}}}", &rest[..rest.len() - 1], &first[..first.len() - 1]);
+        let turned = format!(
+            "{},{}}}",
+            &rest[..rest.len() - 1],
+            &first[..first.len() - 1]
+        );
         assert!(Proof::from_json(&turned).is_ok());
     }
 

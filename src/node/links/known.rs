@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::actor::SigningActor;
     use crate::codec::{Digest, Limits, NetworkId};
-    use crate::deterministic_secure_broadcast::{Body, Packet};
+    use crate::deterministic_secure_broadcast::{Body, Packet, SnapshotQuestion};
     use crate::quorum::Generation;
 
     fn links(roster: Roster) -> Arc<Links> {
@@ -204,8 +204,9 @@ mod tests {
     }
 
     fn packet(to: Actor) -> Packet {
-        let (generation, chunk) = (Generation::GENESIS, None);
-        let body = Body::FetchSnapshot { generation, chunk };
+        let generation = Generation::GENESIS;
+        let part = SnapshotQuestion::Manifest;
+        let body = Body::FetchSnapshot { generation, part };
         let from = SigningActor::from_secret(&[1; 32]).actor();
         Packet { from, to, body }
     }
