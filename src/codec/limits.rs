@@ -159,9 +159,9 @@ impl Limits {
     fn fullest_proof(&self) -> u64 {
         let seats = u64::from(self.seats);
         let seal = 48 + 2 * Self::BINDING + seats.saturating_mul(2 * 32);
-        let ending = u64::from(self.lanes) * Self::HEAD;
-        let ending = ending.saturating_add(u64::from(self.speakers()).saturating_mul(seal));
-        ending.saturating_add(seats * (32 + Self::SEATED) + 512)
+        let heads = u64::from(self.lanes) * Self::HEAD;
+        let seals = u64::from(self.speakers()).saturating_mul(seal);
+        seals.saturating_add(heads + seats * (32 + Self::SEATED) + 512)
     }
 
     fn fullest_report(&self) -> u64 {

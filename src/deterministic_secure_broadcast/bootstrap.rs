@@ -56,7 +56,8 @@ pub(super) struct Bootstrap {
     pub(super) joining: Option<Backoff>,
     /// Until it is known whether our store remembers what our key has signed.
     pub(super) doubt: Option<Doubt>,
-    /// When it is asked again how the generation before the newest one ended, while nobody showed it.
+    /// When it is asked again how the generation before the newest one ended, while nobody showed
+    /// it.
     pub(super) ending: Option<Backoff>,
     /// Whether lanes are followed from the start, instead of from a snapshot.
     ///
@@ -206,6 +207,10 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Asks everybody how the generation before the newest one ended, while nobody showed it.
+    ///
+    /// Somebody keeps it: who has the newest generation as its own, or the one after. Where all are
+    /// further on, their headers come with our next question for lanes, and the newest of them
+    /// is asked after in its turn.
     pub(super) fn want_ending(&mut self) {
         let now = self.turn.now;
         if let Some(generation) = self.history.wants_ending()
@@ -219,7 +224,10 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    /// Serves a part of what a generation begins with, of one that is kept.
+    /// Serves a part of what a generation begins with, of one that is kept: of the present one and
+    /// of the one before.
+    ///
+    /// Anybody may ask, and nothing is remembered of it.
     pub(super) fn handle_fetch_snapshot(
         &mut self,
         from: Actor,
@@ -227,8 +235,9 @@ impl<A: WireAlgorithm> Replica<A> {
         part: SnapshotQuestion,
     ) {
         let mut kept = self.history.snapshots.iter();
-        let snapshot = kept.find(|(kept, _)| *kept == generation);
-        let snapshot = snapshot.map(|(_, snapshot)| snapshot);
+        let snapshot = kept
+            .find(|(kept, _)| *kept == generation)
+            .map(|(_, snapshot)| snapshot);
         let part = match part {
             SnapshotQuestion::Ending => {
                 let ending = self.history.ending(generation);
@@ -304,6 +313,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Goes on when all of the snapshot is here, and where its generation begins is known.
+    ///
+    /// Called when the last chunk has come, and when it was shown how the generation before ended:
+    /// either may come last.
     pub(super) fn finish_if_whole(&mut self) {
         let fetching = self.bootstrap.fetching.as_ref();
         if fetching.is_some_and(Fetching::is_whole) && self.history.next().is_some() {

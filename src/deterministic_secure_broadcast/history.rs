@@ -115,8 +115,10 @@ impl History {
         newest.map_or(&self.boundary, |founded| &founded.foundation)
     }
 
-    /// The boundary at which the newest generation begins that is founded and not installed here, if
-    /// it is known.
+    /// The boundary at which the newest generation begins that is founded and not installed here,
+    /// if it is known.
+    ///
+    /// Nothing is installed, and nothing that was signed before counts, until it is.
     pub(super) fn next(&self) -> Option<&Boundary> {
         self.pending.last()?.boundary.as_ref()
     }
@@ -130,6 +132,8 @@ impl History {
     }
 
     /// How the generation before this one ended, if that is kept.
+    ///
+    /// It is not kept longer than the messages that lead to it, [`ENDINGS`] generations.
     pub(super) fn ending(&self, generation: Generation) -> Option<&Arc<Ending>> {
         let ended = Generation::numbered(generation.number().checked_sub(1)?);
         self.what_ended(ended)?.ending.as_ref()
@@ -224,8 +228,10 @@ impl History {
     ///
     /// Panics when no generation is founded.
     pub(super) fn install(&mut self, snapshot: Snapshot) -> Boundary {
-        let next = self.next().cloned();
-        let next = next.expect("what is installed was founded, and begins where it is known");
+        let next = self
+            .next()
+            .cloned()
+            .expect("what is installed was founded, and begins where it is known");
         for founded in self.pending.drain(..) {
             self.committees
                 .push(Arc::clone(founded.foundation.committee()));

@@ -50,6 +50,9 @@ fn known<Op>(lock: &Signed<Echo>, lane: &Lane<Op>, closing: &Transition) -> Opti
 impl Founded {
     /// What `proof` founds after `last`.
     ///
+    /// Costs the signatures of a quorum; and where it is shown how the generation before ended, two
+    /// hashes for each lane.
+    ///
     /// # Errors
     /// When it does not follow, or is shown with another ending than its header commits to.
     pub(super) fn after(
@@ -58,8 +61,9 @@ impl Founded {
     ) -> Result<Self, GenerationProofError> {
         let foundation = proof.verify(last)?;
         let ending = proof.ending.clone();
-        let boundary = ending.map(|ending| foundation.clone().begin(ending));
-        let boundary = boundary.transpose()?;
+        let boundary = ending
+            .map(|ending| foundation.clone().begin(ending))
+            .transpose()?;
         Ok(Self {
             proof,
             foundation,
@@ -170,8 +174,8 @@ impl<A: WireAlgorithm> Replica<A> {
         if self.history.wants_ending() != Some(generation) {
             return Ok(());
         }
-        let newest = self.history.pending.last_mut();
-        let newest = newest.expect("it is wanted of this one");
+        let pending = &mut self.history.pending;
+        let newest = pending.last_mut().expect("it is wanted of this one");
         let boundary = newest.foundation.clone().begin(Arc::clone(&ending));
         newest.boundary = Some(boundary.map_err(GenerationProofError::from)?);
         Arc::make_mut(&mut newest.proof).ending = Some(ending);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Replica;
-use super::message::Certificate;
+use super::message::{Certificate, Entry};
 use crate::dot::{Dot, Seq};
 use crate::merkle::Tree;
 use crate::quorum::Generation;
@@ -24,8 +24,8 @@ pub enum ProveError {
     #[error("message {0} is not kept here")]
     Forgotten(Dot),
     /// What proved it here proves it to nobody else yet: a certificate of a committee that is over,
-    /// at a dot that its source spoiled, or a generation that is founded and has not begun here. The
-    /// next generation proves it.
+    /// at a dot that its source spoiled, or a generation that is founded and has not begun here.
+    /// The next generation proves it.
     #[error("what proved message {0} here proves it to nobody else; the next generation will")]
     Retired(Dot),
     /// It would be a longer file than any that is read: ask for fewer headers, or after the next
@@ -53,14 +53,15 @@ impl<A: WireAlgorithm> Replica<A> {
             return Err(ProveError::Later(since));
         }
         let boundary = &self.history.boundary;
-        let lane = self.lanes.get(&dot.source);
-        let lane = lane.ok_or(ProveError::NotDelivered(dot))?;
+        let lane = self
+            .lanes
+            .get(&dot.source)
+            .ok_or(ProveError::NotDelivered(dot))?;
         let (ended, head) = (boundary.head(&dot.source), lane.head());
         if dot.seq > head.seq || dot.seq == Seq::ZERO {
             return Err(ProveError::NotDelivered(dot));
         }
-        let entry = lane.log.entry(dot.seq);
-        let entry = entry.ok_or(ProveError::Forgotten(dot))?;
+        let entry = lane.log.entry(dot.seq).ok_or(ProveError::Forgotten(dot))?;
         let (last, end) = if dot.seq <= ended.seq {
             let path = boundary
                 .ending()
@@ -81,8 +82,9 @@ impl<A: WireAlgorithm> Replica<A> {
             End::Carried { generation, .. } => since.min(*generation),
             End::Certificate { .. } | End::Frontier { .. } => since,
         };
-        let later = lane.log.between(dot.seq, last);
-        let later = later.map(|entry| entry.message().node(&self.history.network).ops);
+        let network = &self.history.network;
+        let ops = |entry: &Entry| entry.message().node(network).ops;
+        let later = lane.log.between(dot.seq, last).map(ops);
         let receipt = Receipt {
             network: self.history.network,
             chain: self.chain_since(since)?,
@@ -107,8 +109,8 @@ impl<A: WireAlgorithm> Replica<A> {
         let chain = self.chain_since(since)?;
         let algorithm = self.execution.at_boundary(self.history.snapshot());
         let records = algorithm.expect("it was this state once").records();
-        let value = records.iter().find(|(known, _)| known == key);
-        let value = value.map(|(_, value)| value.clone().into());
+        let known = records.iter().find(|(known, _)| known == key);
+        let value = known.map(|(_, value)| value.clone().into());
         let proof = StateProof {
             network: self.history.network,
             chain,
@@ -135,7 +137,7 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(proof)
     }
 
-    /// The headers from that of a generation on.
+    /// The headers from that of a generation on: to whoever trusts the first, they prove the rest.
     fn chain_since(&self, since: Generation) -> Result<Chain, ProveError> {
         let later = || ProveError::Later(since);
         let skipped = usize::try_from(since.number()).map_err(|_| later())?;
@@ -156,6 +158,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// What a certificate proves to others now: of this generation, or carried on into it.
+    ///
+    /// At a sealed dot nothing, though it counts here: whoever steals a quorum of old keys can make
+    /// one on either of what its source said.
     fn end(&self, certificate: &Arc<Certificate>) -> Option<End> {
         let (echo, boundary) = (&certificate.statement, &self.history.boundary);
         let (generation, signatures) = (echo.generation, certificate.signatures.clone());

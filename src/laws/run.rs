@@ -389,6 +389,9 @@ fn still_valid<A: WireAlgorithm>(
 }
 
 /// The records in one order: which they come in is the algorithm's affair.
+///
+/// The members certify a digest of them: were they others on equal states, no value would get a
+/// quorum, and no generation begin.
 fn records<A: WireAlgorithm>(replica: &A) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut records = replica.records();
     records.sort();

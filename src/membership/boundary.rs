@@ -70,11 +70,10 @@ impl Ending {
     /// The tree of what is adopted and sealed.
     #[must_use]
     pub fn marks_tree(&self) -> Tree {
-        let adopted = self.adopted.iter();
-        let adopted = adopted.map(|(source, lock)| (source, MarkRecord::Adopted(lock)));
-        let sealed = self.sealed.iter();
-        let sealed = sealed.map(|(source, seal)| (source, MarkRecord::Sealed(seal)));
-        let marks = adopted.chain(sealed);
+        let adopted = |(source, lock)| (source, MarkRecord::Adopted(lock));
+        let sealed = |(source, seal)| (source, MarkRecord::Sealed(seal));
+        let seals = self.sealed.iter().map(sealed);
+        let marks = self.adopted.iter().map(adopted).chain(seals);
         Tree::of(marks.map(|(source, mark)| (source.as_bytes(), encode(&mark))))
     }
 

@@ -1,4 +1,5 @@
-//! What the header of a generation says: who may sign in it, and the digests of what it begins with.
+//! What the header of a generation says: who may sign in it, and the digests of what it begins
+//! with.
 //!
 //! A foundation is a fact: it is made from a genesis, or of a header that a quorum of the committee
 //! before decided. With the ending that its header commits to it makes a [`Boundary`].

@@ -283,8 +283,9 @@ impl GenerationProposal {
             return Err(GenerationProposalError::Header);
         }
         let founded = last.followed_by(&self.header(last.network()))?;
-        let next = founded.begin(Arc::new(ending));
-        let next = next.map_err(|_| GenerationProposalError::Header)?;
+        let next = founded
+            .begin(Arc::new(ending))
+            .map_err(|_| GenerationProposalError::Header)?;
         let preconditions = Preconditions::of(last, &next);
         Ok(CheckedProposal {
             next,

@@ -7,8 +7,8 @@
 //! A generation ends in four steps, each a fact that the next one needs: [`Approval`]s make a
 //! [`CertifiedChange`]; members freeze and [`Report`]; the [`Agreement`] decides one
 //! [`GenerationProposal`] by the digest of its [`Header`]. The header and its certificate, the
-//! [`GenerationProof`], make the [`Foundation`] of the next generation, and with the [`Ending`] that
-//! it commits to the [`Boundary`] at which that begins.
+//! [`GenerationProof`], make the [`Foundation`] of the next generation, and with the [`Ending`]
+//! that it commits to the [`Boundary`] at which that begins.
 //!
 //! What drives it, in order:
 //! 1. [`Approvals::add`] with each approval; or [`ChangeCertificate::verify`], when somebody shows
@@ -18,8 +18,9 @@
 //!    [`Report::check`].
 //! 3. [`Agreement::open`] and [`Agreement::start`]. When it [`awaits an
 //!    offer`](Agreement::awaits_offer): [`GenerationDraft::gather`] what can be backed, compute the
-//!    state at the frontier of its [`Ending`], [`GenerationDraft::found`], and offer the digest. When it asks for an opinion: fetch the value, [`GenerationProposal::check`], fulfil
-//!    the [`Preconditions`], and tell.
+//!    state at the frontier of its [`Ending`], [`GenerationDraft::found`], and offer the digest.
+//!    When it asks for an opinion: fetch the value, [`GenerationProposal::check`], fulfil the
+//!    [`Preconditions`], and tell.
 //! 4. Spend each [`AgreementOutput`] from top to bottom. With the decision and its value,
 //!    [`GenerationProof::of`] is the one record to make durable; [`GenerationProof::verify`] gives
 //!    what is founded, there and anywhere else.

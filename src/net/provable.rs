@@ -44,8 +44,8 @@ fn provable<A: WireAlgorithm>(who: Actor, replica: &Replica<A>) -> Result<(), Vi
     for (source, head) in replica.frontier() {
         let seq = head.seq;
         let dot = Dot { source, seq };
-        let sealed = replica.boundary().sealed().get(&source);
-        let sealed = sealed.is_some_and(|seal| seal.dot() == dot);
+        let seal = replica.boundary().sealed().get(&source);
+        let sealed = seal.is_some_and(|seal| seal.dot() == dot);
         for (since, trust) in [
             (Generation::GENESIS, &newest),
             (Generation::GENESIS, &first),
@@ -61,9 +61,11 @@ fn provable<A: WireAlgorithm>(who: Actor, replica: &Replica<A>) -> Result<(), Vi
             checked.map_err(|error| unproven(Some(dot), error.to_string()))?;
         }
     }
-    let proof = replica.state_proof(&[], Generation::GENESIS);
-    let proof = proof.map_err(|error| unproven(None, error.to_string()))?;
-    let checked = proof.check(&newest);
-    checked.map_err(|error| unproven(None, error.to_string()))?;
+    let proof = replica
+        .state_proof(&[], Generation::GENESIS)
+        .map_err(|error| unproven(None, error.to_string()))?;
+    proof
+        .check(&newest)
+        .map_err(|error| unproven(None, error.to_string()))?;
     Ok(())
 }

@@ -110,8 +110,9 @@ impl Rules {
         }
         let last = self.boundaries.range(..generation).next_back();
         let reports = self.reported.get(&next.value());
-        let members = last.map(seats_of);
-        let members = members.filter(|(ended, _)| ended.next() == Some(generation));
+        let members = last
+            .map(seats_of)
+            .filter(|(ended, _)| ended.next() == Some(generation));
         let few = |seats: usize| reports.is_some_and(|reports| *reports < seats - (seats - 1) / 3);
         if members.is_some_and(|(_, seats)| few(seats)) {
             return Err(breach("rests on less than a quorum of reports"));

@@ -31,6 +31,7 @@ pub struct Chain {
 /// What a chain begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a file")]
 pub enum Root {
     /// The description of the network.
     Genesis(Box<Genesis>),
@@ -91,9 +92,10 @@ impl Chain {
             }
             Trust::Network(_) => Generation::GENESIS,
             Trust::Header { generation, digest } => {
-                let mut named = nodes.iter().filter(|node| node.generation == *generation);
-                let named = named.next();
-                let named = named.ok_or(NotProven::Unproven(Unproven::OutOfReach))?;
+                let named = nodes
+                    .iter()
+                    .find(|node| node.generation == *generation)
+                    .ok_or(NotProven::Unproven(Unproven::OutOfReach))?;
                 if named.digest != *digest {
                     return Err(NotProven::Elsewhere);
                 }

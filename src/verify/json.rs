@@ -28,8 +28,8 @@ pub enum JsonError {
     /// It is written in another version.
     #[error("version {0}, and this is read in version {VERSION}")]
     Version(u32),
-    /// It stands for a proof, and not as [`Proof::to_json`] writes it: capitals, a set out of order,
-    /// a name left out.
+    /// It stands for a proof, and not as [`Proof::to_json`] writes it: capitals, a set out of
+    /// order, a name left out.
     #[error("not the text that such a proof has")]
     NotCanonical,
     /// It is no JSON, or not of this shape.

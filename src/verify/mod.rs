@@ -14,7 +14,8 @@
 //! # Ok::<(), bft_crdts::codec::NetworkIdError>(())
 //! ```
 //!
-//! `docs/formats.md` describes each byte, and the order of what is asked, which all verifiers share.
+//! `docs/formats.md` describes each byte, and the order of what is asked, which all verifiers
+//! share.
 
 mod chain;
 mod evidence;
@@ -48,6 +49,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a file")]
 pub enum Proof {
     /// A message was accepted.
     Receipt(Receipt),
@@ -133,9 +135,11 @@ impl Proof {
             let (len, limit) = (bytes.len(), FILE);
             return Err(DecodeError::TooLong { len, limit });
         }
-        let rest = bytes.strip_prefix(MAGIC).ok_or(DecodeError::Malformed)?;
-        let rest = rest.strip_prefix(&VERSION.to_le_bytes());
-        decode(rest.ok_or(DecodeError::Malformed)?, FILE)
+        let proof = bytes
+            .strip_prefix(MAGIC)
+            .and_then(|rest| rest.strip_prefix(&VERSION.to_le_bytes()))
+            .ok_or(DecodeError::Malformed)?;
+        decode(proof, FILE)
     }
 
     /// What it establishes.

@@ -32,6 +32,7 @@ pub struct Receipt {
 /// What proves the end of a stretch of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a file")]
 pub enum End {
     /// The members' certificate of it.
     Certificate {

@@ -16,7 +16,10 @@ pub fn proof(input: &[u8]) {
         return;
     };
     assert_eq!(proof.to_bytes(), input);
-    assert_eq!(Proof::from_json(&proof.to_json()).ok().as_ref(), Some(&proof));
+    assert_eq!(
+        Proof::from_json(&proof.to_json()).ok().as_ref(),
+        Some(&proof)
+    );
     let network = *proof.network();
     let name = Trust::Network(network);
     assert_eq!(check(input, &name), proof.check(&name));
