@@ -316,7 +316,10 @@ impl<A: WireAlgorithm> Replica<A> {
             self.answer_questions();
             self.conclude();
         }
+        self.recall_ending();
+        self.finish_if_whole();
         self.install_if_level();
+        self.want_ending();
     }
 
     /// Gives the agreement an opinion on each value that it awaits one on, as far as all that a

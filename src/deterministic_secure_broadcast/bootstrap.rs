@@ -303,9 +303,7 @@ impl<A: WireAlgorithm> Replica<A> {
                 fetching.chunks.insert(index, bytes);
             }
         }
-        if fetching.is_whole() {
-            self.finish_if_whole();
-        } else if self.peers.get(&from).is_some() {
+        if !fetching.is_whole() && self.peers.get(&from).is_some() {
             // Anybody may show a part; only peers, of whom there is a bound, are asked for more.
             self.ask_part(from);
         }
@@ -314,12 +312,14 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Goes on when all of the snapshot is here, and where its generation begins is known.
     ///
-    /// Called when the last chunk has come, and when it was shown how the generation before ended:
-    /// either may come last.
+    /// At the end of each input that was not refused: the last chunk and how the generation before
+    /// ended come in any order, and beside what is refused.
     pub(super) fn finish_if_whole(&mut self) {
         let fetching = self.bootstrap.fetching.as_ref();
-        if fetching.is_some_and(Fetching::is_whole) && self.history.next().is_some() {
+        let next = self.history.next().map(|next| next.generation());
+        if fetching.is_some_and(|whole| whole.is_whole() && Some(whole.generation) == next) {
             self.finish_fetch();
+            self.settle();
         }
     }
 

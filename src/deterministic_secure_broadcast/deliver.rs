@@ -188,10 +188,11 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn is_certified_next(&self, entry: &Entry) -> bool {
         let lane = self.lanes.get(&entry.message().source);
         let certified = lane.and_then(|lane| lane.certified.as_ref());
-        certified.is_some_and(|certified| {
+        let next = certified.is_some_and(|certified| {
             let proof = certified.certificate.as_ref();
             certified.tail.is_empty() && proof.is_some_and(|proof| proof.head() == entry.head())
-        })
+        });
+        next && self.history.wants_ending().is_none()
     }
 
     /// Takes in the message that was missing, whoever brings it. The certificate vouches for it;
@@ -230,9 +231,11 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// Ends, as each round delivers a message or empties the set of lanes to look at. Called at the
     /// end of each input, so that between inputs nothing that can be delivered waits. Before the
-    /// trusted checkpoint nothing is delivered, as the certificates may be those of a forged chain.
+    /// trusted checkpoint nothing is delivered, as the certificates may be those of a forged chain;
+    /// nor while a generation is known by its header alone, as they may be of keys that were
+    /// stolen.
     pub(super) fn settle(&mut self) {
-        if self.awaits_checkpoint() {
+        if self.awaits_checkpoint() || self.history.wants_ending().is_some() {
             return;
         }
         while let Some(source) = self.lanes.ready.pop_first() {

@@ -25,7 +25,7 @@ use crate::snapshot::Snapshot;
 const SNAPSHOTS: usize = 2;
 
 /// Generations of which it is kept how the one before ended: as far back as the lanes are.
-const ENDINGS: usize = 2;
+pub(super) const ENDINGS: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct History {
@@ -125,6 +125,9 @@ impl History {
 
     /// The generation of which it is not known where it begins, because nobody showed how the one
     /// before ended.
+    ///
+    /// As long as there is one nothing is delivered or judged: it may exclude what an old committee
+    /// signed.
     pub(super) fn wants_ending(&self) -> Option<Generation> {
         let newest = self.pending.last()?;
         let unknown = newest.boundary.is_none();
@@ -274,7 +277,9 @@ impl History {
             return Vouch::Later;
         }
         let Some(certificate) = certificate else {
-            return Vouch::Closed;
+            // It may be the end of one that is not known.
+            let known = self.pending.iter().all(|next| next.boundary.is_some());
+            return if known { Vouch::Closed } else { Vouch::Later };
         };
         match self.next().map(|newest| newest.head(source)) {
             None => self.vouch_installed(certificate),

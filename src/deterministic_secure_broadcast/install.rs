@@ -19,7 +19,7 @@ use super::Replica;
 use super::backoff::Backoff;
 use super::error::PacketError;
 use super::execution::replay_lanes;
-use super::history::Founded;
+use super::history::{ENDINGS, Founded};
 use super::lane::{Certified, Early, Lane, Slot};
 use super::log::Log;
 use super::message::Entry;
@@ -106,10 +106,16 @@ impl<A: WireAlgorithm> Replica<A> {
         // Those before a bad one prove themselves.
         let proven = self.trace_back(&proofs);
         let mut news = false;
-        for proof in proofs {
+        let last = proofs.len().saturating_sub(ENDINGS);
+        for (index, proof) in proofs.into_iter().enumerate() {
+            // Of what is further back nobody needs to know more than the header.
+            let proof = match proof.ending.is_some() && index < last {
+                true => Arc::new(proof.without_ending()),
+                false => proof,
+            };
             let ends = proof.certificate.statement.generation;
             if ends != self.history.tip().generation() {
-                self.take_ending_of(&proof);
+                news |= self.take_ending_of(&proof);
                 continue;
             }
             let followed = self.history.is_proven(&proof).and_then(|proven| {
@@ -128,7 +134,6 @@ impl<A: WireAlgorithm> Replica<A> {
         if news && !self.awaits_checkpoint() {
             self.choose_snapshot();
         }
-        self.want_ending();
         Ok(news || proven)
     }
 
@@ -140,24 +145,49 @@ impl<A: WireAlgorithm> Replica<A> {
     /// a crash makes us ask for them again.
     pub(super) fn expect_generation(&mut self, founded: Founded) {
         let me = self.actor();
-        let members = founded.foundation.committee().actors().iter();
-        for member in members.filter(|member| **member != me) {
-            self.peers.meet(*member, self.turn.now);
+        for member in founded.foundation.committee().actors() {
+            // Also of who sat in a generation of which nothing but the header is kept.
+            self.lanes.begin(*member, &self.history.network);
+            if *member != me {
+                self.peers.meet(*member, self.turn.now);
+            }
         }
         self.peers.forget_last();
         self.history.pending.push(founded);
         self.bootstrap.ending = Some(Backoff::starting(self.turn.now));
+        if self.bootstrap.fetching.is_some() {
+            // Of the newest one, or what comes would be put under its boundary.
+            self.fetch_snapshot();
+        }
         self.begin_lanes();
     }
 
     /// Takes from a proof of the newest generation that is founded how the one before ended, if
-    /// that is all we lack.
-    fn take_ending_of(&mut self, proof: &GenerationProof) {
-        let wanted = self.history.wants_ending() == Some(proof.header.generation);
-        if let Some(ending) = proof.ending.as_ref().filter(|_| wanted) {
-            // Another one proves nothing, also not against who shows it: the header may be another,
-            // too.
-            let _ = self.take_ending(proof.header.generation, Arc::clone(ending));
+    /// that is all we lack. Whether it did.
+    ///
+    /// Another one proves nothing, also not against who shows it: the header may be another, too.
+    fn take_ending_of(&mut self, proof: &GenerationProof) -> bool {
+        let generation = proof.header.generation;
+        let wanted = self.history.wants_ending() == Some(generation);
+        let shown = proof.ending.clone().filter(|_| wanted);
+        shown.is_some_and(|ending| self.take_ending(generation, ending).is_ok())
+    }
+
+    /// Of the newest generation we may have judged the value ourselves: then we know how the one
+    /// before ended, and need to be shown nothing. Were it asked of others, a liar that shows the
+    /// header alone to all, before any of them has decided, would have all of them wait.
+    pub(super) fn recall_ending(&mut self) {
+        let Some(generation) = self.history.wants_ending() else {
+            return;
+        };
+        let value = self.history.tip().value();
+        let judged = self.transition.candidate(&value);
+        let checked = judged.and_then(|candidate| candidate.check.as_ref().ok());
+        let ending = checked.map(|checked| Arc::clone(checked.next.ending()));
+        if let Some(ending) = ending {
+            let taken = self.take_ending(generation, ending);
+            debug_assert_eq!(taken, Ok(()), "a value has one header");
+            self.settle();
         }
     }
 
@@ -180,12 +210,13 @@ impl<A: WireAlgorithm> Replica<A> {
         newest.boundary = Some(boundary.map_err(GenerationProofError::from)?);
         Arc::make_mut(&mut newest.proof).ending = Some(ending);
         self.begin_lanes();
-        self.finish_if_whole();
         Ok(())
     }
 
     /// Where the newest generation begins is known: its lanes are there, and what is certified is
     /// asked of it.
+    ///
+    /// Does nothing until it is known. Then everything that waits is looked at again.
     fn begin_lanes(&mut self) {
         let Some(next) = self.history.next() else {
             return;
@@ -194,6 +225,7 @@ impl<A: WireAlgorithm> Replica<A> {
             self.lanes.begin(source, &self.history.network);
         }
         self.vouch_again();
+        self.lanes.look_at_all();
     }
 
     /// Installs the newest founded generation when everything up to its frontier is delivered.
@@ -425,7 +457,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// snapshot carries beyond what we remember silences us: our key has signed there, and our
     /// store does not know what.
     pub(super) fn install_snapshot(&mut self, snapshot: Snapshot) -> bool {
-        let Some(next) = self.history.next().cloned() else {
+        let next = self.history.next().cloned();
+        let certified = snapshot.manifest().digest();
+        let Some(next) = next.filter(|next| next.state().snapshot == certified) else {
             return false;
         };
         let Some(mut algorithm) = self.execution.admitted(&snapshot) else {

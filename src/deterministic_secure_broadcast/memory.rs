@@ -154,7 +154,6 @@ impl<A: WireAlgorithm> Replica<A> {
         if self.is_in_doubt() {
             self.pull_from_all();
             self.repeat_fetch();
-            self.want_ending();
         }
     }
 

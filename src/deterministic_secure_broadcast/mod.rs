@@ -120,7 +120,7 @@ use lanes::Lanes;
 use peers::Peers;
 use propose::Outbox;
 use transition::Transition;
-use trusted::concerns_the_chain;
+use trusted::{concerns_the_chain, helps_in_doubt};
 use turn::Turn;
 
 /// One participant's state machine around its copy of the algorithm. See the [module](self).
@@ -299,7 +299,7 @@ impl<A: WireAlgorithm> Replica<A> {
             _ if self.awaits_checkpoint() && !concerns_the_chain(&body) => {
                 self.pull(from);
             }
-            _ if self.is_in_doubt() && !concerns_the_chain(&body) => self.pull(from),
+            _ if self.is_in_doubt() && !helps_in_doubt(&body) => self.pull(from),
             Some(Ordering::Equal) | None => self.handle(from, body)?,
         }
         Ok(())
@@ -355,7 +355,6 @@ impl<A: WireAlgorithm> Replica<A> {
             self.resend_closing();
             self.resend_entry();
             self.repeat_fetch();
-            self.want_ending();
             self.keep_peers_even();
             self.tick_agreement();
             self.repeat_fetches();

@@ -162,6 +162,12 @@ pub(super) fn concerns_the_chain(body: &Body) -> bool {
     }
 }
 
+/// Whether a replica can use it whose store is in doubt: the same, and the state with which a later
+/// generation begins, since members of an earlier one may have no seat any more, and answer nobody.
+pub(super) fn helps_in_doubt(body: &Body) -> bool {
+    concerns_the_chain(body) || matches!(body, Body::Snapshot { .. })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

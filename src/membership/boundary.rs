@@ -77,6 +77,24 @@ impl Ending {
         Tree::of(marks.map(|(source, mark)| (source.as_bytes(), encode(&mark))))
     }
 
+    /// Whether there is one mark a lane at most, each of its lane's source and right after the
+    /// frontier. One that came from outside may be anything.
+    pub(super) fn is_sound(&self, network: &NetworkId) -> bool {
+        let placed = |source: &Actor, echo: &Signed<Echo>| {
+            let (dot, head) = (echo.statement.dot, head(network, &self.frontier, source));
+            echo.signer == *source && dot.source == *source && dot.seq.follows(head.seq)
+        };
+        let sealed = |(source, seal): (&Actor, &Seal)| {
+            let proven = [&seal.first, &seal.second];
+            let [first, second] = proven.map(|echo| (echo.statement.dot, echo.statement.digest));
+            let one = first.0 == second.0 && first.1 != second.1;
+            one && proven.into_iter().all(|echo| placed(source, echo))
+        };
+        let mut adopted = self.adopted.iter();
+        adopted.all(|(source, lock)| placed(source, lock) && !self.sealed.contains_key(source))
+            && self.sealed.iter().all(sealed)
+    }
+
     /// The bytes of an adopted lock in the [tree of marks](Self::marks_tree).
     pub(crate) fn adopted_record(lock: &Signed<Echo>) -> Vec<u8> {
         encode(&MarkRecord::Adopted(lock))

@@ -67,6 +67,10 @@ impl Foundation {
     /// # Errors
     /// [`OtherEnding`] when it did not.
     pub fn begin(self, ending: Arc<Ending>) -> Result<Boundary, OtherEnding> {
+        // What is in no order has no tree.
+        if !ending.is_sound(&self.network) {
+            return Err(OtherEnding(self.generation()));
+        }
         let trees = [ending.frontier_tree(), ending.marks_tree()].map(|tree| tree.digest());
         if trees != [self.frontier, self.marks] {
             return Err(OtherEnding(self.generation()));

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Table, key};
+use crate::common::{Set, Table, key};
+use bft_crdts::SecureBroadcastAlgorithm as _;
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Packet, PacketError, PullRequest, SnapshotPart, SnapshotQuestion,
+    Body, Packet, PacketError, PullRequest, Replica, SnapshotPart, SnapshotQuestion,
 };
-use bft_crdts::membership::{Change, Ending, GenerationProof, GenerationProofError, OtherEnding};
+use bft_crdts::membership::{
+    Change, Ending, GenerationProof, GenerationProofError, OtherEnding, Vote, VoteKind,
+};
 use bft_crdts::quorum::Generation;
 
 const AWAY: usize = 3;
@@ -158,4 +161,85 @@ fn after_a_crash_with_a_header_alone_it_is_asked_for_again() {
     let generation = table.replicas[AWAY].generation();
     table.restart(AWAY);
     assert_eq!(table.replicas[AWAY].generation(), generation);
+}
+
+/// A liar has the decision before all others, and shows them the header alone: each has judged the
+/// value itself, and knows how the generation ends.
+#[test]
+fn who_has_judged_the_value_needs_to_be_shown_nothing_but_the_header() {
+    let frozen = |lets: &dyn Fn(&Packet) -> bool| {
+        let mut table = Table::of(4);
+        table.add(0, 1);
+        table.run(4);
+        for seat in OTHERS {
+            if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
+                table.spend(seat, step);
+            }
+        }
+        table.carry(lets);
+        table
+    };
+    let mut decided = frozen(&|_| true);
+    assert_eq!(decided.replicas[0].generation().number(), 1);
+    decided.take_wire();
+    let proof = proofs(&mut decided).remove(0);
+    // The same again, in which nobody hears that another has precommitted.
+    let mut table = frozen(&|packet| match &packet.body {
+        Body::Agreement { message, .. } => {
+            let precommits = |vote: &Vote| matches!(vote.kind, VoteKind::Precommit(_));
+            !message.votes.iter().any(|vote| precommits(&vote.statement))
+        }
+        _ => true,
+    });
+    let from = table.actor(AWAY);
+    for seat in OTHERS {
+        assert_eq!(table.replicas[seat].generation(), Generation::GENESIS);
+        let alone = Body::GenerationProof(Arc::new(proof.without_ending()));
+        table.give(from, seat, alone).expect("a header");
+        assert_eq!(table.replicas[seat].generation().number(), 1, "{seat}");
+    }
+}
+
+/// It sat in a generation of which nothing but the header is kept, and left with a message that
+/// nobody has: its own lock is still in its store.
+#[test]
+fn who_sat_in_between_starts_again_from_a_store_that_was_compacted() {
+    let mut table = Table::of(4);
+    let guest = table.enter(50, |_| ());
+    let actor = table.actor(guest);
+    table.run(8);
+    let entry = table.entry(guest);
+    table.approve(&OTHERS, entry);
+    table.run(20);
+    assert_eq!(table.replicas[guest].generation().number(), 1);
+    let unheard = |packet: &Packet| packet.from != actor || packet.body.kind() != "proposal";
+    table.add(guest, 9);
+    let step = |table: &mut Table, change| {
+        for seat in 0..4 {
+            if let Ok(step) = table.replicas[seat].approve(change) {
+                table.spend(seat, step);
+            }
+        }
+        for _ in 0..30 {
+            table.carry(unheard);
+            (0..5).for_each(|seat| table.tick(seat));
+        }
+    };
+    step(&mut table, Change::Leave(actor));
+    for _ in 0..3 {
+        step(&mut table, Change::Renew);
+    }
+    let replica = &table.replicas[guest];
+    assert_eq!(replica.generation().number(), 5);
+    let records = replica.checkpoint().expect("no change is open");
+    let set = Set::new(actor);
+    let again = Replica::recover(
+        table.keys[guest].clone(),
+        set,
+        table.genesis.clone(),
+        records,
+    );
+    let (again, _) = again.expect("its own records");
+    assert_eq!(again.frontier(), table.replicas[guest].frontier());
+    assert_eq!(again.pending(), table.replicas[guest].pending());
 }

@@ -727,6 +727,7 @@ mod a_value {
 
 mod a_generation_proof {
     use super::*;
+    use bft_crdts::membership::Foundation;
 
     fn precommits(
         last: &Boundary,
@@ -784,6 +785,37 @@ mod a_generation_proof {
         let quorum = precommits(&last, last.committee(), &keys, later);
         let proof = GenerationProof::of(&value, &next, &quorum.expect("a quorum"));
         assert_eq!(proof.verify(&last), Err(GenerationProofError::NoDecision));
+    }
+
+    /// What is adopted and what is sealed are records of one tree, each under its lane: were two of
+    /// one lane taken, one of them would be nobody's.
+    #[test]
+    fn begins_with_no_ending_that_has_two_marks_in_a_lane_or_one_of_another() {
+        let (last, keys) = (boundary(4), members(4));
+        let lock = echo(&last, &keys[1], 1, 1);
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
+        let next = renewed(&last, &keys, &reports).expect("a good value").next;
+        let founded = Foundation::clone(&next);
+        let (frontier, adopted) = (next.frontier(), next.adopted());
+        assert_eq!(adopted.len(), 1);
+        let begin =
+            |adopted: &BTreeMap<Actor, Signed<Echo>>,
+             sealed: &BTreeMap<Actor, (Signed<Echo>, Signed<Echo>, Vec<Digest>)>| {
+                let bytes = encode(&(frontier, adopted, sealed));
+                let ending: Ending = decode(&bytes, bytes.len()).expect("its own fields");
+                founded.clone().begin(Arc::new(ending))
+            };
+        assert_eq!(begin(adopted, &BTreeMap::new()), Ok(next.clone()));
+        let refused = Err(OtherEnding(founded.generation()));
+        let source = keys[1].actor();
+        for other in 0..20u8 {
+            let seal = (lock, echo(&last, &keys[1], 1, 2), vec![digest(other)]);
+            let sealed = [(source, seal)].into();
+            assert_eq!(begin(adopted, &sealed), refused);
+            assert_eq!(begin(&BTreeMap::new(), &sealed), refused);
+        }
+        let elsewhere = [(keys[2].actor(), lock)].into();
+        assert_eq!(begin(&elsewhere, &BTreeMap::new()), refused);
     }
 
     #[test]
