@@ -18,17 +18,17 @@ const PINNED: [(&str, Play, &str); 3] = [
     (
         "peaceful",
         peaceful,
-        "78fe1337e2cb9d8ad32bc78219329342ea15347a95e848f2362ec8fe66c1e423",
+        "05621cb180e072e61a1b8b44b0660ddb8598a4cf686e3464579ff124ff5f2c3b",
     ),
     (
         "hostile",
         hostile,
-        "c328448dd369b4403a17092714102a04df1aafd811ac46cf96e3999c5e5dbd19",
+        "058850b781de7a8782c7efc18082e530e73d517f86bef96d526c2cef74e0a052",
     ),
     (
         "crashing",
         crashing,
-        "26be66d7a9502412eb84f78263632a5d882ea58cfdee8c840ba6e1590c9a16a6",
+        "a2cf8e2d1b2ac8e3239d4b4de40f6ade3deb95e7ba6b2fcb4135baf5bb14d9c5",
     ),
 ];
 
