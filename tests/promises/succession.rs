@@ -798,13 +798,13 @@ mod a_generation_proof {
         let founded = Foundation::clone(&next);
         let (frontier, adopted) = (next.frontier(), next.adopted());
         assert_eq!(adopted.len(), 1);
-        let begin =
-            |adopted: &BTreeMap<Actor, Signed<Echo>>,
-             sealed: &BTreeMap<Actor, (Signed<Echo>, Signed<Echo>, Vec<Digest>)>| {
-                let bytes = encode(&(frontier, adopted, sealed));
-                let ending: Ending = decode(&bytes, bytes.len()).expect("its own fields");
-                founded.clone().begin(Arc::new(ending))
-            };
+        type Locks = BTreeMap<Actor, Signed<Echo>>;
+        type Seals = BTreeMap<Actor, (Signed<Echo>, Signed<Echo>, Vec<Digest>)>;
+        let begin = |adopted: &Locks, sealed: &Seals| {
+            let bytes = encode(&(frontier, adopted, sealed));
+            let ending: Ending = decode(&bytes, bytes.len()).expect("its own fields");
+            founded.clone().begin(Arc::new(ending))
+        };
         assert_eq!(begin(adopted, &BTreeMap::new()), Ok(next.clone()));
         let refused = Err(OtherEnding(founded.generation()));
         let source = keys[1].actor();
