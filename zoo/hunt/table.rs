@@ -79,7 +79,7 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::TooFewReports, &[Coordinators, Votes], 20),
     way(Bug::NilWhenBeyond, &[Coordinators], 10),
     way(Bug::InstalledBehind, &[Absences, Seals], 10),
-    way(Bug::PrevoteWithoutHolding, &[Coordinators], 10),
+    way(Bug::PrevoteWithoutHolding, &[Coordinators], 20),
     way(Bug::StateUnchecked, &[Coordinators], 100),
     way(Bug::RoundsMixed, &[Coordinators], 10),
     way_from(Bug::LockedForgotten, &[Locks], 104, 10),

@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Vice};
 use crate::deterministic_secure_broadcast::{Body, Packet};
 use crate::dot::Head;
-use crate::membership::{GenerationProposal, VoteKind};
+use crate::membership::{Boundary, GenerationProposal, VoteKind};
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
@@ -126,6 +126,7 @@ fn propose<A: WireAlgorithm>(
     };
     let mut other = GenerationProposal::clone(value);
     change(hand, &mut other);
+    let other = follow_up(hand.half().boundary(), other);
     let digest = other.digest(hand.half().network());
     for vote in message.votes.iter_mut().filter(|b| b.signer == me) {
         let mut statement = vote.statement;
@@ -136,6 +137,15 @@ fn propose<A: WireAlgorithm>(
         }
     }
     *value = Arc::new(other);
+}
+
+/// The value with all that follows from its changes and reports, so that nothing else is wrong with
+/// it than what the liar made wrong.
+pub(super) fn follow_up(last: &Boundary, value: GenerationProposal) -> GenerationProposal {
+    match value.draft.ending(last) {
+        Ok(ending) => value.draft.found(last, &ending, value.state),
+        Err(_) => value,
+    }
 }
 
 /// Its own report names one message more of somebody's lane than there is.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
+use super::false_coordinator::follow_up;
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::codec::Digest;
@@ -97,7 +98,7 @@ impl Turncoat {
         } else {
             return None;
         }
-        Some(other)
+        Some(follow_up(half.boundary(), other))
     }
 
     /// What it says instead, in a round in which it proposed a value of its own.
