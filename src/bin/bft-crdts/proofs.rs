@@ -55,16 +55,10 @@ impl<A: Service> Desk<A> {
     }
 }
 
-/// A file that its readers would refuse is none.
 fn answer<A: Service>(proof: &Proof) -> Answer {
-    let bytes = proof.to_bytes();
-    let (len, limit) = (bytes.len(), FILE);
-    if len > limit {
-        return Err(Refusal::LongProof { len, limit });
-    }
     Ok(Reply::Proof(ProofDigits {
         kind: A::KIND,
-        digits: digits(&bytes),
+        digits: digits(&proof.to_bytes()),
     }))
 }
 
@@ -72,6 +66,8 @@ fn refusal(why: ProveError) -> Refusal {
     match why {
         ProveError::NotDelivered(dot) => Refusal::NotDelivered(dot.to_string()),
         ProveError::Forgotten(dot) => Refusal::NotKept(dot.to_string()),
+        ProveError::Retired(dot) => Refusal::NotProvableYet(dot.to_string()),
+        ProveError::TooLong(len) => Refusal::LongProof { len, limit: FILE },
         ProveError::Later(generation) => Refusal::LaterGeneration(generation.number()),
         other => Refusal::Invalid(other.to_string()),
     }

@@ -59,6 +59,8 @@ pub(crate) enum Refusal {
     NotDelivered(String),
     #[error("message {0} is not kept here any more")]
     NotKept(String),
+    #[error("what proved message {0} here proves it to nobody else; the next generation will")]
+    NotProvableYet(String),
     #[error("generation {0} has not begun here")]
     LaterGeneration(u64),
     #[error("{}", key_of(.0))]
@@ -185,6 +187,9 @@ impl Refusal {
             Self::NotKept(_) => {
                 "ask another member. A receipt is taken while the message is kept, which ends when the second generation after it \
                  begins"
+            }
+            Self::NotProvableYet(_) => {
+                "ask again when the next generation has begun, as with `renew`"
             }
             Self::LaterGeneration(_) => {
                 "`status` shows the newest one; the header that a reader trusts has to be in the file"
