@@ -185,8 +185,7 @@ impl Refusal {
             }
             Self::NotDelivered(_) => "`operation` tells what became of it",
             Self::NotKept(_) => {
-                "ask another member. A receipt is taken while the message is kept, which ends when the second generation after it \
-                 begins"
+                "ask another member: a message is kept until the second generation after it begins"
             }
             Self::NotProvableYet(_) => {
                 "ask again when the next generation has begun, as with `renew`"
