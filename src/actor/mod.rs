@@ -81,7 +81,7 @@ impl fmt::Debug for Actor {
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Digits(&self.0).fmt(f)
     }
 }
 

@@ -340,6 +340,7 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
                 return fault(Law::Faithful, Vec::new(), seen);
             }
         }
+        let shown = records(&self.replica);
         for &actor in self.actors {
             if !(self.fresh)(actor).admits(&state) {
                 let seen = format!("{actor:?} does not admit the state {state:?}");
@@ -356,7 +357,6 @@ impl<'a, A: WireAlgorithm> Run<'a, A> {
                     format!("a newcomer's equal state has other bytes: {state:?}, {restored:?}");
                 return fault(Law::Faithful, Vec::new(), seen);
             }
-            let shown = records(&self.replica);
             if records(&newcomer) != shown {
                 let seen = format!("a newcomer's equal state has other records: {state:?}");
                 return fault(Law::Faithful, Vec::new(), seen);

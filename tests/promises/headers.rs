@@ -1,13 +1,12 @@
 //! Of generations that are over a header stays: who is behind follows by headers alone, and asks for
 //! how the last generation ended, which the header commits to.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Set, Table, key};
+use crate::common::{Set, Table};
 use bft_crdts::SecureBroadcastAlgorithm as _;
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Packet, PacketError, PullRequest, Replica, SnapshotPart, SnapshotQuestion,
+    Body, Packet, PacketError, Replica, SnapshotPart, SnapshotQuestion,
 };
 use bft_crdts::membership::{
     Change, Ending, GenerationProof, GenerationProofError, OtherEnding, Vote, VoteKind,
@@ -42,23 +41,6 @@ fn begun(generations: u64) -> Table {
     table
 }
 
-/// What founded each generation, as a member serves it.
-fn proofs(table: &mut Table) -> Vec<Arc<GenerationProof>> {
-    let request = PullRequest {
-        summary: None,
-        known: Generation::GENESIS,
-        held: BTreeMap::new(),
-    };
-    let given = table.give(key(77).actor(), 0, Body::PullRequest(request));
-    given.expect("a question");
-    let mut packets = table.take_wire().into_iter();
-    let answer = packets.find_map(|packet| match packet.body {
-        Body::PullResponse(answer) => Some(answer),
-        _ => None,
-    });
-    answer.expect("an answer").proofs
-}
-
 fn ask_for_endings(packets: &[Packet]) -> usize {
     let asks = |packet: &&Packet| matches!(packet.body, Body::FetchSnapshot { part, .. } if part == SnapshotQuestion::Ending);
     packets.iter().filter(asks).count()
@@ -67,7 +49,7 @@ fn ask_for_endings(packets: &[Packet]) -> usize {
 #[test]
 fn how_a_generation_ended_is_kept_for_the_last_two_and_of_the_others_the_header() {
     let mut table = begun(6);
-    let proofs = proofs(&mut table);
+    let proofs = table.proofs(0);
     let kept: Vec<_> = proofs.iter().map(|proof| proof.ending.is_some()).collect();
     assert_eq!(kept, [false, false, false, false, true, true]);
     let lens: Vec<_> = proofs
@@ -83,7 +65,7 @@ fn who_is_shown_headers_alone_asks_how_the_last_generation_ended_and_goes_on() {
     for generations in [1, 2, 5] {
         let mut table = begun(generations);
         let from = table.actor(0);
-        for proof in proofs(&mut table) {
+        for proof in table.proofs(0) {
             let alone = Body::GenerationProof(Arc::new(proof.without_ending()));
             table.give(from, AWAY, alone).expect("a header");
         }
@@ -105,7 +87,7 @@ fn who_is_shown_headers_alone_asks_how_the_last_generation_ended_and_goes_on() {
 fn another_ending_than_the_header_commits_to_is_refused_and_nothing_is_taken_of_it() {
     let mut table = begun(1);
     let from = table.actor(0);
-    let good = proofs(&mut table).remove(0);
+    let good = table.proofs(0).remove(0);
     let generation = good.header.generation;
     let refused = PacketError::from(GenerationProofError::from(OtherEnding(generation)));
     // Shown with the header it is no proof at all.
@@ -149,7 +131,7 @@ fn an_ending_that_is_not_wanted_changes_nothing() {
 fn after_a_crash_with_a_header_alone_it_is_asked_for_again() {
     let mut table = begun(3);
     let from = table.actor(0);
-    for proof in proofs(&mut table) {
+    for proof in table.proofs(0) {
         let alone = Body::GenerationProof(Arc::new(proof.without_ending()));
         table.give(from, AWAY, alone).expect("a header");
     }
@@ -181,8 +163,7 @@ fn who_has_judged_the_value_needs_to_be_shown_nothing_but_the_header() {
     };
     let mut decided = frozen(&|_| true);
     assert_eq!(decided.replicas[0].generation().number(), 1);
-    decided.take_wire();
-    let proof = proofs(&mut decided).remove(0);
+    let proof = decided.proofs(0).remove(0);
     // The same again, in which nobody hears that another has precommitted.
     let mut table = frozen(&|packet| match &packet.body {
         Body::Agreement { message, .. } => {

@@ -174,15 +174,20 @@ fn head(seq: u64) -> Head {
     }
 }
 
+/// What a source is said to have signed as its first message.
+fn first_echo(source: Actor) -> Signed<Echo> {
+    let echo = Echo {
+        generation: Generation::GENESIS,
+        dot: dot(source, 1),
+        digest: head(0).digest,
+    };
+    unsigned(source, echo)
+}
+
 /// An end of every lane that may speak, and a seal in the lane of every seat.
 fn fullest_report(limits: &Limits, signer: Actor) -> Signed<Report> {
     let mark = |source: Actor| {
-        let echo = Echo {
-            generation: Generation::GENESIS,
-            dot: dot(source, 1),
-            digest: head(0).digest,
-        };
-        let claim = unsigned(source, echo);
+        let claim = first_echo(source);
         let conflict = Conflict {
             left: claim,
             right: claim,
@@ -204,12 +209,7 @@ fn fullest_report(limits: &Limits, signer: Actor) -> Signed<Report> {
 /// report.
 fn fullest_ending(limits: &Limits) -> Ending {
     let seal = |source: Actor| {
-        let echo = Echo {
-            generation: Generation::GENESIS,
-            dot: dot(source, 1),
-            digest: head(0).digest,
-        };
-        let claim = unsigned(source, echo);
+        let claim = first_echo(source);
         let others = vec![head(0).digest; 2 * limits.seats as usize - 2];
         (source, (claim, claim, others))
     };

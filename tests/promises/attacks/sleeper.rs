@@ -1,12 +1,11 @@
 //! A member that slept knows that its generation is over and lacks what the next one rests on; the
 //! attacker has the keys of all retired members.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Table, add, key};
+use crate::common::{Table, add};
 use bft_crdts::actor::Statement;
-use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Proposal, PullRequest};
+use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Proposal};
 use bft_crdts::dot::Head;
 use bft_crdts::membership::{Change, GenerationProof};
 use bft_crdts::quorum::Generation;
@@ -38,26 +37,8 @@ fn asleep() -> (Table, Arc<GenerationProof>) {
         RETIRED.into_iter().for_each(|seat| table.tick(seat));
     }
     assert_eq!(table.replicas[SOURCE].generation().number(), 1);
-    let proof = proof(&mut table);
+    let proof = table.proofs(SOURCE).remove(0);
     (table, proof)
-}
-
-/// What founded the generation that began.
-fn proof(table: &mut Table) -> Arc<GenerationProof> {
-    table.take_wire();
-    let request = PullRequest {
-        summary: None,
-        known: Generation::GENESIS,
-        held: BTreeMap::new(),
-    };
-    let asked = table.give(key(77).actor(), SOURCE, Body::PullRequest(request));
-    asked.expect("a question");
-    let mut wire = table.take_wire().into_iter();
-    let answer = wire.find_map(|packet| match packet.body {
-        Body::PullResponse(answer) => Some(answer),
-        _ => None,
-    });
-    answer.expect("an answer").proofs.remove(0)
 }
 
 fn know(table: &mut Table, proof: &Arc<GenerationProof>) {

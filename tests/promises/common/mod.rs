@@ -1,17 +1,19 @@
 //! Replicas on a table: whoever writes the test carries the packets.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bft_crdts::actor::{Sig, Signed, Statement};
 use bft_crdts::codec::{Digest, Limits, NetworkId, encode};
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, Certificate, Echo, Fault, Message, Packet, PacketError, Proposal, Record, Replica, Step,
-    Summary,
+    Body, Certificate, Echo, Fault, Message, Packet, PacketError, Proposal, PullRequest, Record,
+    Replica, Step, Summary,
 };
 use bft_crdts::dot::{Dot, Head, Seq};
-use bft_crdts::membership::{self, Boundary, Change, GenerationDraft, GenerationProposal, Genesis};
+use bft_crdts::membership::{
+    self, Boundary, Change, GenerationDraft, GenerationProof, GenerationProposal, Genesis,
+};
 use bft_crdts::merkle::Tree;
 use bft_crdts::orswot::{Op, Orswot};
 use bft_crdts::quorum::{Generation, Seat};
@@ -271,6 +273,25 @@ impl Table {
 
     pub(crate) fn take_wire(&mut self) -> Vec<Packet> {
         self.wire.drain(..).collect()
+    }
+
+    /// What founded each generation, as the member in this seat shows it to a stranger. What was
+    /// under way is lost.
+    pub(crate) fn proofs(&mut self, seat: usize) -> Vec<Arc<GenerationProof>> {
+        self.take_wire();
+        let request = PullRequest {
+            summary: None,
+            known: Generation::GENESIS,
+            held: BTreeMap::new(),
+        };
+        let asked = self.give(key(77).actor(), seat, Body::PullRequest(request));
+        asked.expect("a question");
+        let mut packets = self.take_wire().into_iter();
+        let answer = packets.find_map(|packet| match packet.body {
+            Body::PullResponse(answer) => Some(answer),
+            _ => None,
+        });
+        answer.expect("an answer").proofs
     }
 
     pub(crate) fn assert_level(&self) {
