@@ -10,8 +10,8 @@ use crate::codec::NetworkId;
 
 /// A statement of which a correct actor signs one in each place.
 pub trait Exclusive: Statement {
-    /// Whether `signer` signs only one of the two if it is correct.
-    fn excludes(&self, other: &Self, signer: &Actor) -> bool;
+    /// Whether whoever is correct signs only one of the two.
+    fn excludes(&self, other: &Self) -> bool;
 }
 
 /// Two signatures of one actor on statements that exclude each other: a claim, until
@@ -52,7 +52,7 @@ impl<T: Exclusive + Clone> Conflict<T> {
 
     fn contradicts(&self) -> bool {
         let (left, right) = (&self.left.statement, &self.right.statement);
-        self.left.signer == self.right.signer && left.excludes(right, &self.left.signer)
+        self.left.signer == self.right.signer && left.excludes(right)
     }
 }
 

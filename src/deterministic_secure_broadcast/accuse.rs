@@ -19,7 +19,7 @@ use super::message::{Certificate, Echo, Equivocation, Summary};
 use super::packet::Body;
 use super::step::{Fault, Record};
 use crate::actor::{Actor, Sig, Signed};
-use crate::evidence::Conflict;
+use crate::evidence::{Conflict, Exclusive};
 use crate::membership::{Mark, Report};
 use crate::quorum::Seat;
 use crate::traits::WireAlgorithm;
@@ -62,34 +62,27 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(true)
     }
 
-    /// What is known here of the signer that it cannot have said beside this, if it is correct: a
-    /// source at its own dot in whatever generation, a member in the generation of the claim.
+    /// What is known here of the signer that it cannot have said beside this, if it is correct: as
+    /// the source, or as a member.
     pub(super) fn held_against(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
-        let Echo { dot, digest, .. } = claim.statement;
-        let lane = self.lanes.get(&dot.source)?;
-        if claim.signer == dot.source {
-            let imposed = self
-                .history
-                .boundary
-                .adopted()
-                .get(&dot.source)
-                .filter(|lock| lock.statement.dot == dot);
-            let said = lane.said_otherwise(&dot, &digest);
-            let said = said.or(imposed.copied());
-            if let Some(said) = said.filter(|said| said.statement.digest != digest) {
+        let source = claim.statement.dot.source;
+        let lane = self.lanes.get(&source)?;
+        if claim.signer == source {
+            let carried = self.history.boundary.adopted().get(&source);
+            let carried = carried.filter(|lock| lock.statement.excludes(&claim.statement));
+            let said = lane.said_against(&claim.statement);
+            if let Some(said) = said.or(carried.copied()) {
                 return Some(said);
             }
         }
-        self.echoed_otherwise(claim)
+        self.echoed_against(claim)
     }
 
     /// Another echo of the same member, dot and generation, among those that were counted here or
     /// that are in a certificate that is kept.
-    fn echoed_otherwise(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
+    fn echoed_against(&self, claim: &Signed<Echo>) -> Option<Signed<Echo>> {
         let Echo {
-            generation,
-            dot,
-            digest,
+            generation, dot, ..
         } = claim.statement;
         let lane = self.lanes.get(&dot.source)?;
         let seat = self.history.committee_of(generation)?.seat(&claim.signer)?;
@@ -102,9 +95,7 @@ impl<A: WireAlgorithm> Replica<A> {
             Some((certificate.statement, sig))
         });
         let mut echoes = counted.into_iter().chain(certified);
-        let (statement, sig) = echoes.find(|(echo, _)| {
-            (echo.generation, echo.dot) == (generation, dot) && echo.digest != digest
-        })?;
+        let (statement, sig) = echoes.find(|(echo, _)| echo.excludes(&claim.statement))?;
         let signer = claim.signer;
         Some(Signed {
             statement,
@@ -168,9 +159,9 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    /// A checked certificate after our head: if our own echo is in it, or the lane is ours, we must
-    /// be bound to that very message. Unless the dot was sealed since: the boundary took our lock
-    /// there, so that our echo of before says nothing of our memory.
+    /// A checked certificate after our head: if the lane is ours, or our echo of this generation is
+    /// in it, we must be bound to that very message. An earlier echo binds us no more, and a
+    /// boundary may have taken our lock.
     pub(super) fn check_memory(&mut self, certificate: &Certificate) {
         let echo = certificate.statement;
         let lock = self.lanes.get(&echo.dot.source).and_then(Lane::lock);
@@ -178,10 +169,8 @@ impl<A: WireAlgorithm> Replica<A> {
         let committee = self.history.committee_of(echo.generation);
         let seat = committee.and_then(|committee| committee.seat(&self.actor()));
         let ours = |(signer, _): &(Seat, Sig)| Some(*signer) == seat;
-        let seal = self.history.boundary.sealed().get(&echo.dot.source);
-        let sealed =
-            echo.generation < self.generation() && seal.is_some_and(|seal| seal.dot() == echo.dot);
-        let echoed = !sealed && certificate.signatures.iter().any(ours);
+        let present = echo.generation == self.generation();
+        let echoed = present && certificate.signatures.iter().any(ours);
         let signed = echo.dot.source == self.actor() || echoed;
         if !remembered && signed {
             self.silence();

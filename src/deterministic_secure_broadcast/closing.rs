@@ -17,8 +17,7 @@ use std::sync::Arc;
 
 use super::Replica;
 use super::error::{ApproveError, PacketError};
-use super::lane::Slot;
-use super::message::Equivocation;
+use super::message::{Echo, Equivocation};
 use super::packet::{Body, ChangeApproval};
 use super::step::{Record, Step};
 use crate::actor::{Actor, Signed};
@@ -172,8 +171,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Where our lanes end, and what we are bound to after that: the lock that we echoed, or the
-    /// proof that a source contradicted itself there. What the last boundary imposes is left out,
-    /// as everybody carries it on.
+    /// proof that a source contradicted itself there, both of this generation. What the last
+    /// boundary imposes is left out, as everybody carries it on; so is a message of our own that we
+    /// could not sign again since, as nobody has echoed it.
     fn own_report(&self) -> Report {
         let mut report = Report::of(&self.history.boundary);
         for (source, lane) in self.lanes.iter() {
@@ -200,9 +200,11 @@ impl<A: WireAlgorithm> Replica<A> {
             if !counts {
                 continue;
             }
-            if let Slot::Echoed(lock) = &lane.slot {
-                report.marks.insert(*source, Mark::Lock(lock.entry.echo()));
-            } else if let Some(conflict) = sealed {
+            let signed = |echo: &Signed<Echo>| echo.statement.generation == report.generation;
+            let lock = lane.lock().map(|lock| lock.entry.echo()).filter(signed);
+            if let Some(lock) = lock {
+                report.marks.insert(*source, Mark::Lock(lock));
+            } else if let Some(conflict) = sealed.filter(|conflict| signed(&conflict.left)) {
                 report.marks.insert(*source, Mark::Seal(conflict.clone()));
             }
         }

@@ -309,7 +309,7 @@ impl<A: WireAlgorithm> Replica<A> {
             self.outbox.forget_ahead();
         }
         let lane = self.lanes.kept(&source);
-        let contradicted = lane.said_otherwise(&dot, &entry.digest);
+        let contradicted = lane.said_against(&entry.echo().statement);
         lane.advance(&entry, self.history.limits());
         self.apply(source, ops);
         self.execution.deliveries += 1;

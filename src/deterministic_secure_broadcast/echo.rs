@@ -2,8 +2,9 @@
 //! lock.
 //!
 //! The rule's numbers are those of the protocol: a replica signs one digest a dot and generation,
-//! says the same again to the same proposal, remembers nothing of what it cannot place, and
-//! convicts on two signatures.
+//! what the boundary carries on or else what its source signed in that generation; it says the same
+//! again to the same proposal, remembers nothing of what it cannot place, and convicts on two
+//! signatures of one generation.
 
 use std::sync::Arc;
 
@@ -83,7 +84,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if !dot.seq.follows(head.seq) {
             // 2. We are behind. Only a signed proposal makes us ask.
             self.verify_source(&entry)?;
-            if dot.source == self.actor() {
+            if dot.source == self.actor() && entry.proposal.generation == self.generation() {
                 self.silence();
             }
             self.pull(from);
@@ -112,6 +113,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Rules 4 to 7, on a proposal for the next dot of its lane whose signature is good.
     ///
+    /// A signature of our own key that we do not remember silences us where it is of this
+    /// generation: what was signed before is carried on, or void.
+    ///
     /// # Errors
     /// [`PacketError::WrongParent`] when the message does not follow what was delivered here,
     /// [`PacketError::NoLane`] when its source has no voice and no generation after the first is
@@ -120,7 +124,7 @@ impl<A: WireAlgorithm> Replica<A> {
     fn judge(&mut self, from: Actor, entry: Entry) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         let lane = self.lanes.known(&dot.source)?;
-        if dot.source == self.actor() {
+        if dot.source == self.actor() && entry.proposal.generation == self.generation() {
             self.silence();
             return Ok(());
         }
@@ -131,8 +135,9 @@ impl<A: WireAlgorithm> Replica<A> {
             self.show_accused(dot.source);
             return Ok(());
         }
-        // 4. Only members are sources, or who left a lock behind.
-        if !self.history.boundary.speaks(&dot) {
+        // 4. Only what the boundary carries on, or a member signed in this generation. Who signed
+        //    before signs again when it knows of the boundary.
+        if !self.history.boundary.echoes(&entry.echo().statement) {
             let proof = self
                 .history
                 .chain
@@ -264,12 +269,32 @@ impl<A: WireAlgorithm> Replica<A> {
                 sig,
             });
         }
-        if self.is_frozen() || !self.history.boundary.speaks(&echo.dot) {
+        let said = lock.entry.echo().statement;
+        if self.is_frozen() || !self.history.boundary.echoes(&echo) {
             return None;
         }
         let fact = self.signer.sign(echo)?;
+        if !self.history.boundary.echoes(&said) {
+            self.sign_again(&fact);
+        }
         self.count(&fact);
         Some(fact.into_claim())
+    }
+
+    /// Our own message in flight, which we signed in an earlier generation and no boundary carried
+    /// on, is from now on one of this generation.
+    ///
+    /// On record, as the lock that it is: the report of this generation is made of it.
+    fn sign_again(&mut self, fact: &Verified<Echo>) {
+        let source = fact.statement.dot.source;
+        assert_eq!(source, self.actor(), "others' locks end at the boundary");
+        let lane = self.lanes.get_mut(&source);
+        let lock = lane.and_then(Lane::lock_mut).expect("it was just looked at");
+        lock.entry = lock.entry.clone().signed_with(fact);
+        self.turn.write(Record::Locked {
+            proposal: Arc::clone(&lock.entry.proposal),
+            from_outbox: 0,
+        });
     }
 
     /// Takes an echo. It counts only for the lock that is of the same statement; its signature is
@@ -395,8 +420,8 @@ impl<A: WireAlgorithm> Replica<A> {
             let Some(lock) = lane.lock_mut().filter(|_| !certain) else {
                 continue;
             };
-            let speaks = self.history.boundary.speaks(&lock.entry.message().dot());
-            if speaks && lock.resend.fire(self.turn.now) {
+            let counts = self.history.boundary.echoes(&lock.entry.echo().statement);
+            if counts && lock.resend.fire(self.turn.now) {
                 let proposal = &lock.entry.proposal;
                 let missing = self
                     .history

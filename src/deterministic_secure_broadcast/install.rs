@@ -23,13 +23,11 @@ use super::history::{ENDINGS, Founded};
 use super::lane::{Certified, Early, Lane, Slot};
 use super::log::Log;
 use super::message::Entry;
-use super::message::{Certificate, Echo, Equivocation, Tally};
+use super::message::{Certificate, Echo, Tally};
 use super::packet::Body;
 use super::step::{Fault, Installed, Record};
 use super::transition::Transition;
 use crate::actor::{Actor, Signed};
-use crate::dot::Dot;
-use crate::evidence::Conflict;
 use crate::membership::{
     Admission, Boundary, Ending, Foundation, GenerationProof, GenerationProofError,
 };
@@ -335,11 +333,11 @@ impl<A: WireAlgorithm> Replica<A> {
     ///
     /// What becomes of each part of the lane: messages that the boundary before covers are
     /// forgotten; a certified segment stays if this boundary admits its certificate; the slot holds
-    /// what is adopted, or our lock if it may still be certified, or nothing; and whoever signed
-    /// against what is adopted, or is sealed, is convicted.
+    /// what is adopted, or nothing; and whoever signed against what is adopted, or is sealed, is
+    /// convicted.
     ///
-    /// Our own lane keeps its message in flight even when we lose the seat: a second message at
-    /// that dot, signed once we are back, would be equivocation.
+    /// A lock that is not adopted was never certified, and its source signs again. Our own message
+    /// in flight stays for that, also when we lose the seat.
     fn enter_lane(&mut self, source: Actor, previous: &Boundary, closing: &Transition) {
         let moment = self.moment();
         let boundary = &self.history.boundary;
@@ -365,6 +363,8 @@ impl<A: WireAlgorithm> Replica<A> {
         let adopted = boundary.adopted().get(&source);
         let adopted = adopted.filter(|lock| lock.statement.dot.seq.follows(head.seq));
         let mut accusations = Vec::new();
+        let sealed = boundary.sealed().get(&source).map(|seal| seal.evidence());
+        accusations.extend(sealed.map(|seal| (seal.left, seal.right)));
         let known = adopted.and_then(|lock| known(lock, lane, closing));
         let unrecorded = known.as_ref().filter(|entry| {
             let seq = entry.message().seq;
@@ -380,37 +380,20 @@ impl<A: WireAlgorithm> Replica<A> {
             if known.is_none() {
                 self.transition.payloads.wanted.insert((dot, digest));
             }
-            if let Some(left) = lane.said_otherwise(&dot, &digest) {
-                let right = *lock;
-                accusations.push(Equivocation::Echo(Conflict { left, right }));
-            }
+            let left = lane.said_against(&lock.statement);
+            accusations.extend(left.map(|left| (left, *lock)));
             if lane.lock().is_none_or(|lock| lock.entry.digest != digest) {
                 // It is judged with everything else that waits; until then nothing else is echoed
                 // here.
                 let early = |entry| Slot::Waiting(Early::new(entry, moment));
                 lane.slot = known.map_or(Slot::Open, early);
             }
-        }
-        // Our own message stays, also when we are out: another in its place, once we are back,
-        // would convict us.
-        let (next, own) = (
-            head.seq.next().unwrap_or(head.seq),
-            source == self.signer.actor(),
-        );
-        if !own && !boundary.speaks(&Dot { source, seq: next }) {
+        } else if source != self.signer.actor() || lane.lock().is_none() {
             lane.slot = Slot::Open;
-        }
-        let seal = boundary.sealed().get(&source);
-        accusations.extend(seal.map(|seal| Equivocation::Echo(seal.evidence())));
-        if seal.is_some_and(|seal| seal.dot().seq.follows(head.seq)) {
-            lane.slot = Slot::Open;
-        }
-        if let Slot::Waiting(early) = &mut lane.slot {
-            early.again = Backoff::starting(moment);
         }
         self.renew_lock(source);
-        for evidence in accusations {
-            self.convict_member(evidence);
+        for (left, right) in accusations {
+            self.convict_echoes(left, right);
         }
     }
 

@@ -13,7 +13,8 @@ use super::log::{Log, SegmentSize};
 use super::message::{Certificate, Echo, Entry, Proposal, Tally};
 use crate::actor::Signed;
 use crate::codec::{Digest, Limits, NetworkId};
-use crate::dot::{Dot, Head, Seq};
+use crate::dot::{Head, Seq};
+use crate::evidence::Exclusive;
 
 /// Three parts: `slot` is our own word, `certified` a quorum's, `log` what has taken effect. A
 /// delivery moves the first message of `certified` into `log` and empties `slot`, whatever was in
@@ -165,18 +166,18 @@ impl<Op> Lane<Op> {
         }
     }
 
-    /// What its source has signed at this dot, if it is another digest and known here: held,
+    /// What its source has signed that it cannot have said beside this, if it is known here: held,
     /// refused or delivered.
-    pub(super) fn said_otherwise(&self, dot: &Dot, digest: &Digest) -> Option<Signed<Echo>> {
+    pub(super) fn said_against(&self, said: &Echo) -> Option<Signed<Echo>> {
         let refused = match &self.slot {
             Slot::Refused { echo, .. } => Some(*echo),
             Slot::Open | Slot::Waiting(_) | Slot::Echoed(_) => None,
         };
         let held = self.certified.iter().flat_map(|held| &held.tail);
         let entries = self.bound().into_iter().chain(held);
-        let entries = entries.chain(self.log.entry(dot.seq));
-        let mut said = entries.map(Entry::echo).chain(refused);
-        said.find(|echo| echo.statement.dot == *dot && echo.statement.digest != *digest)
+        let entries = entries.chain(self.log.entry(said.dot.seq));
+        let mut known = entries.map(Entry::echo).chain(refused);
+        known.find(|echo| echo.statement.excludes(said))
     }
 
     /// Whether this message is known never to be valid.

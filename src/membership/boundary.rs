@@ -22,7 +22,7 @@ use super::genesis::{Genesis, GenesisError};
 use crate::actor::{Actor, Signed};
 use crate::codec::{Digest, NetworkId, encode};
 use crate::dot::{Dot, Frontier, Head, Seq};
-use crate::evidence::Conflict;
+use crate::evidence::{Conflict, Exclusive};
 use crate::merkle::Tree;
 use crate::quorum::Generation;
 
@@ -86,9 +86,8 @@ impl Ending {
         };
         let sealed = |(source, seal): (&Actor, &Seal)| {
             let proven = [&seal.first, &seal.second];
-            let [first, second] = proven.map(|echo| (echo.statement.dot, echo.statement.digest));
-            let one = first.0 == second.0 && first.1 != second.1;
-            one && proven.into_iter().all(|echo| placed(source, echo))
+            let convicts = seal.first.statement.excludes(&seal.second.statement);
+            convicts && proven.into_iter().all(|echo| placed(source, echo))
         };
         let mut adopted = self.adopted.iter();
         adopted.all(|(source, lock)| placed(source, lock) && !self.sealed.contains_key(source))
@@ -173,11 +172,17 @@ impl Boundary {
             || self.ending.sealed.contains_key(source)
     }
 
-    /// Whether `dot` may still be certified in this generation for a source: it is a member, or the
-    /// dot was locked or sealed when this generation began.
+    /// Whether a member echoes in this generation what a source said so: what is carried on here,
+    /// and where nothing is carried or sealed, what a member signed in this generation.
+    ///
+    /// What a source signed before and no boundary carried on was never certified, and never will
+    /// be: did members hold on to it, they could lock out a source that signs something else now.
     #[must_use]
-    pub fn speaks(&self, dot: &Dot) -> bool {
-        self.committee().contains(&dot.source) || self.marked(dot)
+    pub fn echoes(&self, said: &Echo) -> bool {
+        if self.marked(&said.dot) {
+            return self.adopts(&said.dot, &said.digest).is_some();
+        }
+        self.committee().contains(&said.dot.source) && said.generation == self.generation()
     }
 
     /// All sources that speak in this generation: no more than [`Limits::speakers`].
@@ -276,9 +281,9 @@ impl Seal {
         let mut echoes = echoes.into_iter();
         let (first, second) = (echoes.next()?, echoes.next()?);
         let here = |echo: &Signed<Echo>| {
-            debug_assert_eq!(
-                echo.statement.dot, first.statement.dot,
-                "a seal is on one dot"
+            debug_assert!(
+                echo.statement.excludes(&first.statement),
+                "a seal convicts the source"
             );
             echo.statement.digest
         };

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, Statement};
+use crate::actor::Statement;
 use crate::codec::{Digest, Domain};
 use crate::dot::Dot;
 use crate::evidence::Exclusive;
@@ -14,11 +14,10 @@ use crate::quorum::Generation;
 /// A member's word that it found this message valid on what it has delivered, and will sign no
 /// other at this dot in this generation.
 ///
-/// **A source's echo of its own message is its signature on it**, and binds it at that dot for
-/// ever, in whatever generation it was said. It is signed apart from the message, or an old
-/// signature could be shown at another dot and frame its author. It names the generation like every
-/// echo: did it count in each, then whoever is still in an old generation could be made to deliver
-/// there what was proposed in the next, alone.
+/// **A source's echo of its own message is its signature on it.** It is signed apart from the
+/// message, or an old signature could be shown at another dot and frame its author. It counts in
+/// its generation alone, like every echo: what a boundary does not carry on was never certified,
+/// so that its source is free of it, and signs that message again, or another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Echo {
@@ -35,10 +34,10 @@ impl Statement for Echo {
 }
 
 impl Exclusive for Echo {
-    /// Members may change their mind from one generation to the next, when the boundary says so; a
-    /// source never may.
-    fn excludes(&self, other: &Self, signer: &Actor) -> bool {
-        let bound = self.generation == other.generation || self.dot.source == *signer;
-        bound && self.dot == other.dot && self.digest != other.digest
+    /// Of one generation alone, for sources and members alike: what was signed in another may be
+    /// void, and would convict a source that lost its store.
+    fn excludes(&self, other: &Self) -> bool {
+        let one_place = (self.generation, self.dot) == (other.generation, other.dot);
+        one_place && self.digest != other.digest
     }
 }

@@ -37,7 +37,7 @@ impl Statement for Report {
 
 /// A member reports once a generation: two different reports convict it.
 impl Exclusive for Report {
-    fn excludes(&self, other: &Self, _: &Actor) -> bool {
+    fn excludes(&self, other: &Self) -> bool {
         self.generation == other.generation && self != other
     }
 }
@@ -61,24 +61,23 @@ impl Mark {
         std::iter::once(one).chain(other)
     }
 
-    /// A lock that was signed in a later generation is no member's of this one, and who adopts it
-    /// could pass it on to nobody. Of a seal nothing is adopted, and the generations of its two are
-    /// whatever a liar wrote: did they matter, one liar's evidence in its members' reports would
-    /// keep a generation from ever ending.
+    /// Only what the source signed in this generation counts. What it signed before was carried on
+    /// by a boundary, and needs no report, or is void: did that count, a liar that kept it could
+    /// seal the lane of a source which has signed something else since.
     fn check(&self, generation: Generation, dot: &Dot) -> Result<(), ReportError> {
-        let in_time = match self {
-            Self::Lock(lock) => lock.statement.generation <= generation,
-            Self::Seal(_) => true,
+        let placed = |claim: &Signed<Echo>| {
+            let Echo {
+                generation: said,
+                dot: at,
+                ..
+            } = claim.statement;
+            (said, at, claim.signer) == (generation, *dot, dot.source)
         };
-        let placed =
-            |claim: &Signed<Echo>| claim.statement.dot == *dot && claim.signer == dot.source;
         let contradictory = match self {
             Self::Lock(_) => true,
-            Self::Seal(conflict) => {
-                conflict.left.statement.digest != conflict.right.statement.digest
-            }
+            Self::Seal(conflict) => conflict.left.statement.excludes(&conflict.right.statement),
         };
-        if in_time && contradictory && self.echoes().all(placed) {
+        if contradictory && self.echoes().all(placed) {
             Ok(())
         } else {
             Err(ReportError::Mark(dot.source))

@@ -8,6 +8,7 @@ use super::violation::Violation;
 use crate::actor::{Actor, Signed, Statement, Work};
 use crate::codec::NetworkId;
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Replica};
+use crate::evidence::Exclusive;
 use crate::traits::WireAlgorithm;
 
 /// What is owed by a replica that is about to be given an input.
@@ -60,7 +61,7 @@ impl Duty {
     }
 }
 
-/// What a source says of its own dot, in whatever generation.
+/// What a source says of its own dot.
 ///
 /// Of members' echoes nothing is owed here, as they are only kept for a lock.
 fn source_claim(packet: &Packet, network: &NetworkId) -> Option<Signed<Echo>> {
@@ -84,11 +85,12 @@ fn source_claim(packet: &Packet, network: &NetworkId) -> Option<Signed<Echo>> {
     }
 }
 
-/// Whether another message of the source was delivered at that dot and is still kept, and nobody
-/// has been convicted for it yet.
+/// Whether the source signed another message at that dot in the same generation, which was
+/// delivered and is still kept, and it has not been convicted yet.
 fn is_contradiction<A: WireAlgorithm>(replica: &Replica<A>, claim: &Signed<Echo>) -> bool {
-    let Echo { dot, digest, .. } = claim.statement;
-    let other = replica.delivered(&dot).is_some_and(|kept| kept != digest);
+    let dot = claim.statement.dot;
+    let said = replica.delivered_echo(&dot);
+    let other = said.is_some_and(|said| said.excludes(&claim.statement));
     if !other || replica.convicted().contains_key(&dot.source) {
         return false;
     }

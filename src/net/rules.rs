@@ -209,14 +209,8 @@ impl Rules {
         let Some(boundary) = boundary else {
             return Ok(());
         };
-        let sealed = boundary.sealed().get(&dot.source);
-        let adopted = boundary.adopted().get(&dot.source);
-        let breach = !boundary.speaks(&dot)
-            || sealed.is_some_and(|seal| seal.dot() == dot)
-            || adopted.is_some_and(|lock| {
-                lock.statement.dot == dot && lock.statement.digest != echo.digest
-            });
-        (!breach)
+        let obeys = boundary.echoes(echo);
+        obeys
             .then_some(())
             .ok_or(Violation::Disobedience { who, dot })
     }

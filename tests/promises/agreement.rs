@@ -190,7 +190,7 @@ impl World {
         for claim in message.votes.iter().filter(|claim| claim.signer == me) {
             let vote = claim.statement;
             assert!(
-                !said.iter().any(|other| other.excludes(&vote, &me)),
+                !said.iter().any(|other| other.excludes(&vote)),
                 "{vote:?}"
             );
             if !said.contains(&vote) {

@@ -426,7 +426,10 @@ mod a_value {
         let next = value(&last, &[leave], &reports).check(&last);
         let next = next.expect("good").next;
         assert!(next.sealed().contains_key(&keys[3].actor()));
-        assert!(next.speaks(&dot(&keys[3], 1)) && !next.speaks(&dot(&keys[3], 2)));
+        let (first, second) = (dot(&keys[3], 1), dot(&keys[3], 2));
+        assert!(next.names(&first, &locks[0].statement.digest));
+        assert!(!next.names(&second, &locks[0].statement.digest));
+        assert!(locks.iter().all(|lock| !next.echoes(&lock.statement)));
     }
 
     #[test]
@@ -582,7 +585,8 @@ mod a_value {
             .check(&last)
             .expect("good")
             .next;
-        assert!(next.speaks(&dot(&keys[3], 1)) && !next.speaks(&dot(&keys[3], 2)));
+        let after = echo(&next, &keys[3], 2, 1);
+        assert!(next.echoes(&lock.statement) && !next.echoes(&after.statement));
         let moved = |end| {
             report(&next, &keys[0], &[(&keys[3], end)], [])
                 .statement

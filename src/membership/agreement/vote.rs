@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, Signed, Statement};
+use crate::actor::{Signed, Statement};
 use crate::codec::{Digest, Domain};
 use crate::evidence::Exclusive;
 use crate::quorum::{Certificate, Generation};
@@ -100,7 +100,7 @@ impl Statement for Vote {
 }
 
 impl Exclusive for Vote {
-    fn excludes(&self, other: &Self, _: &Actor) -> bool {
+    fn excludes(&self, other: &Self) -> bool {
         (self.generation, self.round) == (other.generation, other.round)
             && self.kind.alike(&other.kind)
             && self.kind != other.kind
