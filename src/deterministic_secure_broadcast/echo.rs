@@ -28,9 +28,8 @@ impl<A: WireAlgorithm> Replica<A> {
     /// makes no difference. If a value rests on it, it is kept for that, whatever the rules make of
     /// it.
     ///
-    /// A proposal of a generation that is not installed here convicts where it contradicts what is
-    /// held, and else only makes us ask: its source may already be beyond a boundary that we have
-    /// to learn of first.
+    /// A proposal of a generation that is not installed here only makes us ask: its source may
+    /// already be beyond a boundary that we have to learn of first.
     ///
     /// # Errors
     /// When its lane is not known, it is signed badly, or it breaks a rule; then nobody is accused
@@ -47,7 +46,6 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         let mut entry = self.entry(proposal);
         if entry.proposal.generation > self.generation() {
-            self.accuse(entry.echo())?;
             self.pull(from);
             return Ok(());
         }
@@ -289,7 +287,9 @@ impl<A: WireAlgorithm> Replica<A> {
         let source = fact.statement.dot.source;
         assert_eq!(source, self.actor(), "others' locks end at the boundary");
         let lane = self.lanes.get_mut(&source);
-        let lock = lane.and_then(Lane::lock_mut).expect("it was just looked at");
+        let lock = lane
+            .and_then(Lane::lock_mut)
+            .expect("it was just looked at");
         lock.entry = lock.entry.clone().signed_with(fact);
         self.turn.write(Record::Locked {
             proposal: Arc::clone(&lock.entry.proposal),

@@ -8,9 +8,10 @@ use super::violation::Violation;
 use crate::actor::Actor;
 use crate::codec::{Digest, Limits, NetworkId};
 use crate::deterministic_secure_broadcast::{
-    Body, Delivery, Fault, PacketError, Record, Replica, Step,
+    Body, Delivery, Equivocation, Fault, PacketError, Record, Replica, Step,
 };
 use crate::dot::{Dot, Head, Seq};
+use crate::evidence::Conflict;
 use crate::quorum::Generation;
 use crate::recording::Recording;
 use crate::store::Effect;
@@ -247,7 +248,7 @@ impl<A: WireAlgorithm> Checks<A> {
     /// back, or a key that was stolen.
     fn fault(&mut self, by: Actor, fault: &Fault) -> Result<(), Violation> {
         if let Fault::Equivocation(evidence) = fault
-            && evidence.verify(&self.network).is_err()
+            && (evidence.verify(&self.network).is_err() || !is_of_one_generation(evidence))
         {
             return Err(Violation::BadEvidence { by });
         }
@@ -357,4 +358,18 @@ impl<A: WireAlgorithm> Checks<A> {
         }
         Ok(())
     }
+}
+
+/// Whether both were signed in one generation: of no two others would a correct member sign one
+/// alone. Asked here again, as nobody's evidence may rest on more than that.
+fn is_of_one_generation(evidence: &Equivocation) -> bool {
+    let [left, right] = match evidence {
+        Equivocation::Echo(Conflict { left, right }) => {
+            [left.statement.generation, right.statement.generation]
+        }
+        Equivocation::Vote(Conflict { left, right }) => {
+            [left.statement.generation, right.statement.generation]
+        }
+    };
+    left == right
 }

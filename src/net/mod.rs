@@ -58,7 +58,7 @@ pub use adversary::{
     Equivocator, FalseAccuser, FalseAnswer, FalseApprover, FalseCertifier, FalseCoordinator,
     FalseMarker, FalseProposal, FalseReporter, FalseServer, FalseSnapshot, FickleServer, Flooder,
     Forger, Glutton, Hand, Impostor, Mute, MuteToSome, Nag, Poisoner, Procrastinator, Replayer,
-    Revivalist, SlowLoris, Substituter, Tick, Turncoat, Twins, Vice, Vices, Withholder,
+    Reviser, Revivalist, SlowLoris, Substituter, Tick, Turncoat, Twins, Vice, Vices, Withholder,
 };
 pub use builder::SimBuilder;
 pub use campaign::{Campaign, Defeat, Failure, Played, Report, Subject};

@@ -209,8 +209,14 @@ impl Rules {
         let Some(boundary) = boundary else {
             return Ok(());
         };
-        let obeys = boundary.echoes(echo);
-        obeys
+        let sealed = boundary.sealed().get(&dot.source);
+        let carried = boundary.adopted().get(&dot.source);
+        let carried = carried.filter(|lock| lock.statement.dot == dot);
+        let obeys = match carried {
+            Some(lock) => lock.statement.digest == echo.digest,
+            None => boundary.committee().contains(&dot.source),
+        };
+        (obeys && sealed.is_none_or(|seal| seal.dot() != dot))
             .then_some(())
             .ok_or(Violation::Disobedience { who, dot })
     }

@@ -23,9 +23,6 @@ pub struct Evidence {
 impl Evidence {
     /// The actor that it convicts. A later file clears nobody.
     ///
-    /// Two echoes of a source in two generations are no evidence here, though replicas convict by
-    /// them: a reader who holds no boundaries cannot tell what each generation was bound to.
-    ///
     /// # Errors
     /// [`NotProven`].
     pub fn check(&self, trust: &Trust) -> Result<Actor, NotProven> {
@@ -33,11 +30,6 @@ impl Evidence {
             Trust::Network(name) if *name != self.network => return Err(NotProven::Elsewhere),
             Trust::Network(_) => {}
             Trust::Header { .. } => return Err(NotProven::Unproven(Unproven::NoName)),
-        }
-        if let Equivocation::Echo(conflict) = &self.equivocation
-            && conflict.left.statement.generation != conflict.right.statement.generation
-        {
-            return Err(NotProven::Conflict);
         }
         let convicted = self.equivocation.verify(&self.network);
         convicted.map_err(|error| match error {

@@ -189,10 +189,7 @@ impl World {
         let said = self.said.entry(me).or_default();
         for claim in message.votes.iter().filter(|claim| claim.signer == me) {
             let vote = claim.statement;
-            assert!(
-                !said.iter().any(|other| other.excludes(&vote)),
-                "{vote:?}"
-            );
+            assert!(!said.iter().any(|other| other.excludes(&vote)), "{vote:?}");
             if !said.contains(&vote) {
                 said.push(vote);
             }

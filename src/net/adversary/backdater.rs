@@ -1,9 +1,9 @@
 //! The backdater: once a message of its own is delivered, it signs another one at the same dot, in
 //! the name of a generation before or after the present one.
 //!
-//! It attacks accountability: the two signatures are in no one generation's echoes. What stops it:
-//! a source signs one message a dot, in whatever generation, so that two of its signatures convict
-//! it wherever they meet.
+//! It attacks accountability, and whoever believes a source because of when it spoke. What stops
+//! it: two signatures of one generation convict it wherever and whenever they meet; and of another
+//! generation nobody delivers what a boundary does not name.
 
 use std::sync::Arc;
 

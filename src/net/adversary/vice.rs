@@ -8,8 +8,8 @@ use super::{
     Adversary, Archivist, Babbler, Backdater, DoubleEchoer, DoubleVoter, EarlyAuthor, Equivocator,
     FalseAccuser, FalseApprover, FalseCertifier, FalseCoordinator, FalseMarker, FalseReporter,
     FalseServer, FalseSnapshot, FickleServer, Flooder, Forger, Glutton, Impostor, Mute, MuteToSome,
-    Nag, Poisoner, Procrastinator, Replayer, Revivalist, SlowLoris, Substituter, Turncoat, Twins,
-    Vices, Withholder,
+    Nag, Poisoner, Procrastinator, Replayer, Reviser, Revivalist, SlowLoris, Substituter, Turncoat,
+    Twins, Vices, Withholder,
 };
 use crate::traits::WireAlgorithm;
 
@@ -85,11 +85,13 @@ pub enum Vice {
     Revivalist,
     /// [`Backdater`].
     Backdater,
+    /// [`Reviser`].
+    Reviser,
 }
 
 impl Vice {
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Mute,
         Self::Equivocator,
         Self::Twins,
@@ -122,6 +124,7 @@ impl Vice {
         Self::Nag,
         Self::Revivalist,
         Self::Backdater,
+        Self::Reviser,
     ];
 
     /// Its name, under which its lies are counted; unique among [`Vice::ALL`].
@@ -160,6 +163,7 @@ impl Vice {
             Self::Nag => "nag",
             Self::Revivalist => "revivalist",
             Self::Backdater => "backdater",
+            Self::Reviser => "reviser",
         }
     }
 
@@ -186,6 +190,7 @@ impl Vice {
             | Self::Nag
             | Self::Poisoner
             | Self::Procrastinator
+            | Self::Reviser
             | Self::Substituter => 1,
             Self::Twins => 2,
             Self::Mute => 3,
@@ -228,6 +233,7 @@ impl Vice {
             Self::Nag => Box::new(Nag::default()),
             Self::Revivalist => Box::new(Revivalist::default()),
             Self::Backdater => Box::new(Backdater::default()),
+            Self::Reviser => Box::new(Reviser::default()),
         }
     }
 }

@@ -336,6 +336,13 @@ families! {
         kinds: &[(4, Propose), (4, Blink), (4, Wait), (1, Crash), (1, Restart), (2, Successors)],
         ..LIARS
     };
+    /// Somebody signs something else at one dot in each generation.
+    Revisers, "revisers", Plan {
+        liars: &[&[Vice::Reviser]],
+        kinds: &[(4, Propose), (6, Blink), (2, Wait), (2, Cut), (1, Heal), (1, Crash), (1, Restart), (6, Renew)],
+        most: 24,
+        ..LIARS
+    };
     /// Somebody brings back old wishes, while one member alone has more of them than it may have.
     Revivals, "revivals", Plan {
         members: &[4], liars: &[&[Vice::Revivalist]], hostile: 0, most: 2, focus: 0,
