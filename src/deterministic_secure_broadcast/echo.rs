@@ -28,8 +28,9 @@ impl<A: WireAlgorithm> Replica<A> {
     /// makes no difference. If a value rests on it, it is kept for that, whatever the rules make of
     /// it.
     ///
-    /// A proposal of a generation that is not installed here only makes us ask: its source may
-    /// already be beyond a boundary that we have to learn of first.
+    /// A proposal of a generation that is not installed here convicts where it contradicts what is
+    /// delivered of that generation, and else only makes us ask: its source may already be beyond a
+    /// boundary that we have to learn of first.
     ///
     /// # Errors
     /// When its lane is not known, it is signed badly, or it breaks a rule; then nobody is accused
@@ -46,6 +47,7 @@ impl<A: WireAlgorithm> Replica<A> {
         }
         let mut entry = self.entry(proposal);
         if entry.proposal.generation > self.generation() {
+            self.accuse(entry.echo())?;
             self.pull(from);
             return Ok(());
         }
@@ -136,6 +138,9 @@ impl<A: WireAlgorithm> Replica<A> {
         // 4. Only what the boundary carries on, or a member signed in this generation. Who signed
         //    before signs again when it knows of the boundary.
         if !self.history.boundary.echoes(&entry.echo().statement) {
+            if self.answer_with_proof(from, entry.proposal.generation) {
+                return Ok(());
+            }
             let proof = self
                 .history
                 .chain

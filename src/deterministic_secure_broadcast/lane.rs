@@ -32,6 +32,9 @@ pub(super) struct Lane<Op> {
     /// The message after the head, by its digest, as it was decoded when it was certified and
     /// early.
     pub(super) read: Option<(Digest, Vec<Op>)>,
+    /// What its source had signed in an earlier generation, when that ended, at a dot that no
+    /// boundary carried on: it binds nobody, and is half of what convicts the source.
+    pub(super) void: Option<Signed<Echo>>,
     /// The message that the boundary adopted after its frontier, on record: kept whatever we say of
     /// it, or no later value could be backed once all have let go of it.
     pub(super) carried: Option<Entry>,
@@ -123,6 +126,7 @@ impl<Op> Lane<Op> {
             slot: Slot::Open,
             certified: None,
             read: None,
+            void: None,
             carried: None,
             stopped: false,
         }
@@ -169,15 +173,25 @@ impl<Op> Lane<Op> {
     /// What its source has signed that it cannot have said beside this, if it is known here: held,
     /// refused or delivered.
     pub(super) fn said_against(&self, said: &Echo) -> Option<Signed<Echo>> {
-        let refused = match &self.slot {
-            Slot::Refused { echo, .. } => Some(*echo),
-            Slot::Open | Slot::Waiting(_) | Slot::Echoed(_) => None,
-        };
         let held = self.certified.iter().flat_map(|held| &held.tail);
-        let entries = self.bound().into_iter().chain(held);
-        let entries = entries.chain(self.log.entry(said.dot.seq));
-        let mut known = entries.map(Entry::echo).chain(refused);
+        let entries = held.chain(self.log.entry(said.dot.seq));
+        let spoken = self.spoken().into_iter().chain(self.void);
+        let mut known = entries.map(Entry::echo).chain(spoken);
         known.find(|echo| echo.statement.excludes(said))
+    }
+
+    /// What its source signed after the head, as far as our slot says.
+    pub(super) fn spoken(&self) -> Option<Signed<Echo>> {
+        match &self.slot {
+            Slot::Refused { echo, .. } => Some(*echo),
+            Slot::Open | Slot::Waiting(_) | Slot::Echoed(_) => self.bound().map(Entry::echo),
+        }
+    }
+
+    /// Lets go of what was said after the head, which a boundary did not carry on.
+    pub(super) fn annul(&mut self) {
+        self.void = self.spoken().or(self.void);
+        self.slot = Slot::Open;
     }
 
     /// Whether this message is known never to be valid.

@@ -24,7 +24,7 @@ use super::Replica;
 use super::backoff::Backoff;
 use super::diagnose::BlockReason;
 use super::error::{PacketError, RecoverError};
-use super::lane::{Lane, Slot};
+use super::lane::Lane;
 use super::message::{Echo, Entry, Summary};
 use super::packet::{Body, Recollection};
 use super::step::{Record, Step};
@@ -361,9 +361,8 @@ impl<A: WireAlgorithm> Replica<A> {
             && frontier.all(|(source, end)| self.head(source).is_none_or(|own| own.seq >= end.seq))
     }
 
-    /// What we echoed was locked, and is locked or delivered. Of an earlier generation everything
-    /// was on record before the next one was; but a source is bound to its own message whatever
-    /// began since, and has it still.
+    /// What we echoed was locked, and is locked or delivered. Of an earlier generation it binds us
+    /// no more, but through the boundary.
     fn remembers_echo(&self, echo: &Echo) -> bool {
         let lane = self.lanes.get(&echo.dot.source);
         let known = lane.is_some_and(|lane| {
@@ -371,7 +370,7 @@ impl<A: WireAlgorithm> Replica<A> {
             echo.dot.seq <= lane.head().seq
                 || (echo.dot.seq.follows(lane.head().seq) && locked == Some(echo.digest))
         });
-        let expired = echo.generation < self.generation() && echo.dot.source != self.actor();
+        let expired = echo.generation < self.generation();
         known || expired
     }
 
@@ -393,13 +392,9 @@ impl<A: WireAlgorithm> Replica<A> {
 
 /// The newest message of a lane that its source is known here to have signed.
 fn said_last<Op>(lane: &Lane<Op>) -> Option<Signed<Echo>> {
-    let refused = match &lane.slot {
-        Slot::Refused { echo, .. } => Some(*echo),
-        Slot::Open | Slot::Waiting(_) | Slot::Echoed(_) => None,
-    };
     let certified = lane.certified.iter().filter_map(|held| held.tail.back());
     let head = lane.log.entry(lane.head().seq);
-    let entries = lane.bound().into_iter().chain(certified).chain(head);
-    let said = entries.map(Entry::echo).chain(refused);
+    let entries = certified.chain(head).map(Entry::echo);
+    let said = entries.chain(lane.spoken());
     said.max_by_key(|echo: &Signed<Echo>| -> Seq { echo.statement.dot.seq })
 }

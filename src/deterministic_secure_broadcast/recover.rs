@@ -222,6 +222,10 @@ impl<A: WireAlgorithm> Replica<A> {
         if !follows || entry.message().parent != lane.head().digest {
             return None;
         }
+        let own = entry.message().source == self.actor();
+        if !own && !self.history.boundary.echoes(&entry.echo().statement) {
+            return None;
+        }
         let ops = entry.message().decode(self.history.limits()).ok()?;
         self.lock(entry, ops, 1);
 

@@ -17,7 +17,7 @@ use crate::evidence::{Conflict, EvidenceError};
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Equivocation {
-    /// A source put two messages at one dot, or a member echoed two at one dot in one generation.
+    /// A source signed two messages at one dot, or a member echoed two, in one generation.
     Echo(Conflict<Echo>),
     /// A member voted twice in one round of the agreement on a generation.
     Vote(Conflict<Vote>),

@@ -45,7 +45,7 @@ impl Exclusive for Report {
 /// What a member holds at the next dot of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mark {
-    /// It echoed or adopted this.
+    /// It echoed this.
     Lock(Signed<Echo>),
     /// It saw two messages there, and echoed neither.
     Seal(Conflict<Echo>),

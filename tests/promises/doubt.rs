@@ -126,7 +126,7 @@ fn a_proposal_that_one_correct_member_has_seen_is_told_while_all_answer() {
 }
 
 #[test]
-fn a_proposal_of_an_earlier_generation_is_told_to_an_old_copy_that_has_begun_the_next() {
+fn what_an_old_copy_signed_in_a_generation_that_is_over_binds_it_no_more() {
     let mut table = Table::of(4);
     let (copy, me, witness) = (table.records[0].clone(), table.actor(0), table.actor(1));
     table.add(0, 1);
@@ -154,7 +154,11 @@ fn a_proposal_of_an_earlier_generation_is_told_to_an_old_copy_that_has_begun_the
         table.tick(0);
         table.carry(|packet| matches!(packet.body, Body::Recall(_) | Body::Recollection(_)));
     }
-    assert!(table.replicas[0].is_silenced());
+    assert!(!table.replicas[0].is_silenced());
+    table.add(0, 2);
+    table.run(4);
+    table.assert_level();
+    assert_eq!(table.replicas[0].messages(&me).count(), 1);
     assert_none_convicted(&table);
 }
 

@@ -560,7 +560,7 @@ fn the_keys_of_retired_members_can_do_nothing() {
         head,
         &[crate::common::add(table.actor(source), 1, 5)],
     );
-    let proposal = table.sign(source, message);
+    let proposal = table.sign_in(source, message, generation);
     table
         .give(
             table.actor(source),
@@ -568,9 +568,7 @@ fn the_keys_of_retired_members_can_do_nothing() {
             Body::Proposal(Arc::clone(&proposal)),
         )
         .expect("a member's");
-    let mut echo = table.echo_of(&proposal);
-    echo.generation = generation;
-    let echo = table.keys[0].sign(&network, echo).into_claim();
+    let echo = table.echo(0, &proposal);
     let refused = table.give(retired, target, Body::Echo(echo));
     assert_eq!(
         refused,

@@ -22,6 +22,9 @@ use crate::traits::WireAlgorithm;
 /// Operations that it keeps to choose from.
 const KEPT: usize = 4;
 
+/// Times that it signs something, and that it shows something again.
+const TIMES: usize = 16;
+
 /// Signs its operations in turns, another one in each generation, at the dot after what was
 /// delivered of it, unless the boundary carries something on there: then it is content. Shows them
 /// to a part of the members, which is another one each time, and its certificate likewise.
@@ -30,8 +33,10 @@ const KEPT: usize = 4;
 pub struct Reviser {
     /// Encoded, as what it signs next.
     ops: Vec<Vec<u8>>,
-    /// What it has signed so far, in number.
+    /// How often it has signed so far.
     times: usize,
+    /// How often it has shown it again.
+    shown: usize,
     /// In this generation.
     now: Option<Word>,
     /// In the generation before, at whatever dot.
@@ -59,7 +64,7 @@ impl Reviser {
         let (me, generation) = (hand.actor(), hand.half().generation());
         let head = hand.half().head(&me);
         let next = head.and_then(|head| Some((head, head.seq.next()?)));
-        let Some((head, seq)) = next.filter(|_| !self.ops.is_empty()) else {
+        let Some((head, seq)) = next.filter(|_| !self.ops.is_empty() && self.times < TIMES) else {
             return;
         };
         let dot = Dot { source: me, seq };
@@ -136,7 +141,8 @@ impl<A: WireAlgorithm> Adversary<A> for Reviser {
 
     fn on_tick(&mut self, hand: &mut Hand<'_, A>, tick: Tick) -> Option<Tick> {
         self.revise(hand);
-        if hand.random().random_bool(0.1) {
+        if self.shown < TIMES && hand.random().random_bool(0.1) {
+            self.shown += 1;
             self.show(hand);
         }
         Some(tick)

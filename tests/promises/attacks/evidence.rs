@@ -45,16 +45,6 @@ fn echo(table: &Table, by: usize, message: &Proposal, generation: Generation) ->
     table.keys[by].sign(&table.network(), echo).into_claim()
 }
 
-/// The same message, signed by its source in another generation.
-fn signed_in(table: &Table, message: &Proposal, generation: Generation) -> Arc<Proposal> {
-    let sig = echo(table, SOURCE, message, generation).sig;
-    Arc::new(Proposal {
-        generation,
-        sig,
-        ..message.clone()
-    })
-}
-
 fn convicts(table: &Table, accused: usize) -> bool {
     table.replicas[JUDGE]
         .convicted()
@@ -71,7 +61,9 @@ fn a_message_or_an_echo_of_its_source_convicts_in_the_generation_of_what_it_cont
                     let (mut table, both) = two(delivered);
                     let said = &both[usize::from(contradicts)];
                     let body = match as_proposal {
-                        true => Body::Proposal(signed_in(&table, said, generation)),
+                        true => {
+                            Body::Proposal(table.sign_in(SOURCE, said.message.clone(), generation))
+                        }
                         false => Body::Echo(echo(&table, SOURCE, said, generation)),
                     };
                     table

@@ -9,6 +9,7 @@ mod evict;
 mod evidence;
 mod far_lanes;
 mod garbage_lock;
+mod generations;
 mod left_alone;
 mod marks;
 mod poison;

@@ -319,8 +319,17 @@ impl Table {
     }
 
     pub(crate) fn sign(&self, by: usize, message: Message) -> Arc<Proposal> {
+        self.sign_in(by, message, Generation::GENESIS)
+    }
+
+    pub(crate) fn sign_in(
+        &self,
+        by: usize,
+        message: Message,
+        generation: Generation,
+    ) -> Arc<Proposal> {
         let echo = Echo {
-            generation: Generation::GENESIS,
+            generation,
             dot: message.dot(),
             digest: message.digest(&self.network()),
         };

@@ -140,7 +140,7 @@ fn a_store_of_another_version_is_left_alone() {
         });
         let opened = DurableStore::open(folder.path());
         let refused =
-            matches!(opened, Err(DurableError::Version { found, known: 4 }) if found == other);
+            matches!(opened, Err(DurableError::Version { found, known: 5 }) if found == other);
         assert!(refused, "version {other}");
     }
 }
