@@ -12,7 +12,8 @@ use bft_crdts::actor::Work;
 use bft_crdts::codec::Limits;
 use bft_crdts::deterministic_secure_broadcast::{Packet, Prechecked, Replica, Step};
 use bft_crdts::dot::{Dot, Head};
-use bft_crdts::membership::Genesis;
+use bft_crdts::membership::{Change, Genesis};
+use bft_crdts::quorum::Generation;
 use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SigningActor};
 
@@ -122,6 +123,23 @@ impl<A: WireAlgorithm> Cluster<A> {
         let op = make(self.replicas[index].ahead());
         let step = self.replicas[index].propose(op).expect("valid");
         self.send(&step);
+    }
+
+    /// All members approve a new generation, and everything that follows at once happens.
+    pub(crate) fn renew(&mut self) {
+        for index in 0..self.replicas.len() {
+            // The last ones are frozen by the others' already.
+            if let Ok(step) = self.replicas[index].approve(Change::Renew) {
+                self.send(&step);
+            }
+        }
+        self.run();
+    }
+
+    /// The generation of the member that is furthest behind.
+    pub(crate) fn oldest(&self) -> Generation {
+        let generations = self.replicas.iter().map(Replica::generation);
+        generations.min().expect("members")
     }
 
     /// Lets everybody's clock tick once.

@@ -103,6 +103,17 @@ impl CheckedSignatures {
         self.spoilers.iter()
     }
 
+    /// Remembers a fact of this key, so that it is not checked again.
+    pub(crate) fn remember<T: Statement>(
+        &mut self,
+        network: &NetworkId,
+        key: &PublicKey,
+        fact: &Verified<T>,
+    ) {
+        let digest = fact.statement.digest(network);
+        self.good.insert(Claim::new(key, digest, fact.sig));
+    }
+
     /// Whether this very signature is known to be good.
     pub(crate) fn contains(&self, claim: &Claim) -> bool {
         self.good.contains(claim)

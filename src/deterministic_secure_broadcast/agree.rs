@@ -78,7 +78,8 @@ impl<A: WireAlgorithm> Replica<A> {
             // again.
             return Ok(());
         };
-        let output = agreement.hear(message, &self.signer)?;
+        let known = self.checked.signatures();
+        let output = agreement.hear_knowing(message, &self.signer, known)?;
         if let Some(value) = value {
             self.take_value(value);
         }
@@ -211,7 +212,8 @@ impl<A: WireAlgorithm> Replica<A> {
         durable: bool,
     ) {
         if self.transition.candidate(&digest).is_none() {
-            let check = value.check(&self.history.boundary).map(Box::new);
+            let check = value.check_knowing(&self.history.boundary, &self.transition.checked);
+            let check = check.map(Box::new);
             self.transition.values.push(Candidate {
                 digest,
                 value,
@@ -356,7 +358,8 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         while let Some(draft) = self.backed_draft() {
-            let Ok(ending) = draft.ending(&self.history.boundary) else {
+            let Ok(ending) = draft.ending_knowing(&self.history.boundary, &self.transition.checked)
+            else {
                 return;
             };
             let adopted = ending.adopted.values().map(message_of);

@@ -20,7 +20,7 @@ use super::error::{ApproveError, PacketError};
 use super::message::{Echo, Equivocation};
 use super::packet::{Body, ChangeApproval};
 use super::step::{Record, Step};
-use crate::actor::{Actor, Signed};
+use crate::actor::{Actor, Signed, Statement, Verified};
 use crate::dot::Dot;
 use crate::membership::{
     self, Approval, CertifiedChange, Change, ChangeCertificate, ChangeKey, Mark, Report,
@@ -67,7 +67,11 @@ impl<A: WireAlgorithm> Replica<A> {
         let fact = self.signer.sign(approval).ok_or(ApproveError::Silenced)?;
         let approval = Signed::clone(&fact);
         let boundary = &self.history.boundary;
-        let certified = self.transition.approvals.add(boundary, &change, fact)?;
+        let certified = self
+            .transition
+            .approvals
+            .add(boundary, &change, fact.clone())?;
+        self.remember(&fact);
         let approved = Arc::new(ChangeApproval { change, approval });
         self.turn.write(Record::Approved(Arc::clone(&approved)));
         self.send_to_members(Body::Approve(approved));
@@ -84,20 +88,18 @@ impl<A: WireAlgorithm> Replica<A> {
     /// When it is not signed by a member for this generation, or the change cannot be made in it.
     pub(super) fn handle_approve(&mut self, approved: &ChangeApproval) -> Result<(), PacketError> {
         let ChangeApproval { change, approval } = approved;
-        let fact = self
-            .history
-            .committee
-            .verify(&self.history.network, *approval)?;
+        let fact = self.verify_member(&self.history.committee, *approval)?;
         if fact.signer == self.actor() {
             if !self.has_approved(&fact.statement.change) {
                 self.silence();
             }
             return Ok(());
         }
-        let certified = self
-            .transition
-            .approvals
-            .add(&self.history.boundary, change, fact)?;
+        let certified =
+            self.transition
+                .approvals
+                .add(&self.history.boundary, change, fact.clone())?;
+        self.remember(&fact);
         if let Some(certified) = certified {
             self.freeze(certified);
         } else if !self.has_approved(&change.key()) {
@@ -154,6 +156,7 @@ impl<A: WireAlgorithm> Replica<A> {
         {
             let claim = Arc::new(Signed::clone(&fact));
             self.turn.write(Record::Reported(Arc::clone(&claim)));
+            self.remember(&fact);
             self.transition.reports.held.insert(self.actor(), fact);
             self.transition.reports.own = Some(claim);
         }
@@ -251,11 +254,11 @@ impl<A: WireAlgorithm> Replica<A> {
         if !own && self.transition.reports.held.contains_key(&report.signer) {
             return Ok(());
         }
-        report.statement.check(&self.history.boundary)?;
-        let fact = self
-            .history
-            .committee
-            .verify(&self.history.network, report.clone())?;
+        let (last, checked) = (&self.history.boundary, &self.transition.checked);
+        let marks = report.statement.check_knowing(last, checked)?;
+        let fact = self.verify_member(&self.history.committee, report.clone())?;
+        marks.iter().for_each(|mark| self.remember(mark));
+        self.remember(&fact);
         self.accuse_reported(&report.statement);
         if own {
             self.silence();
@@ -263,6 +266,14 @@ impl<A: WireAlgorithm> Replica<A> {
             self.transition.reports.held.insert(fact.signer, fact);
         }
         Ok(())
+    }
+
+    /// What values will be made of is not checked again in them.
+    fn remember<T: Statement>(&mut self, fact: &Verified<T>) {
+        if let Ok(key) = self.history.committee.key_of(&fact.signer) {
+            let checked = &mut self.transition.checked;
+            checked.remember(&self.history.network, key, fact);
+        }
     }
 
     /// Whoever speaks of a generation that is over is shown what ended it. Whether it is.

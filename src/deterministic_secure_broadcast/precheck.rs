@@ -99,6 +99,8 @@ struct Asked<'a, A: WireAlgorithm> {
     proposed: BTreeSet<Actor>,
     /// Sources of which a certificate was asked.
     certified: BTreeSet<Actor>,
+    /// Members of which a report was asked.
+    reported: BTreeSet<Actor>,
     /// How many more echoes a lock needs.
     missing: BTreeMap<Actor, usize>,
 }
@@ -114,6 +116,7 @@ impl<A: WireAlgorithm> Replica<A> {
             summaries: BTreeMap::new(),
             proposed: BTreeSet::new(),
             certified: BTreeSet::new(),
+            reported: BTreeSet::new(),
             missing: BTreeMap::new(),
         };
         asked.precheck.entries.network = Some(self.history.network);
@@ -164,7 +167,34 @@ impl<'a, A: WireAlgorithm> Asked<'a, A> {
             Body::Announce(summary) | Body::SummaryAck(summary) => {
                 self.ask_summary(*from, summary);
             }
+            Body::Approve(approved) => self.ask_member(*from, &approved.approval),
+            Body::Report { report, .. } => {
+                let reports = &replica.transition.reports.held;
+                if !reports.contains_key(&report.signer) && self.reported.insert(report.signer) {
+                    self.ask_member(*from, report);
+                }
+            }
+            Body::Agreement { message, .. } => {
+                let agreement = replica.transition.agreement.iter();
+                for (key, vote) in agreement.flat_map(|it| it.unknown_votes(message)) {
+                    let digest = vote.statement.digest(&replica.history.network);
+                    self.precheck
+                        .batch
+                        .add(*from, Claim::new(key, digest, vote.sig));
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// What a member says of the end of this generation.
+    fn ask_member<T: Statement>(&mut self, from: Actor, said: &Signed<T>) {
+        let history = &self.replica.history;
+        if let Ok(key) = history.committee.key_of(&said.signer) {
+            let digest = said.statement.digest(&history.network);
+            self.precheck
+                .batch
+                .add(from, Claim::new(key, digest, said.sig));
         }
     }
 

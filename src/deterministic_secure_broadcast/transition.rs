@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::Replica;
 use super::backoff::Backoff;
 use super::payloads::Payloads;
-use crate::actor::{Actor, Signed, Verified};
+use crate::actor::{Actor, CheckedSignatures, Signed, Verified};
 use crate::codec::Digest;
 use crate::dot::Frontier;
 use crate::membership::{
@@ -110,6 +110,9 @@ pub(super) struct Transition {
     /// The values that the agreement [names](Agreement::names).
     pub(super) values: Vec<Candidate>,
     pub(super) payloads: Payloads,
+    /// Signatures on approvals and reports, and those in their marks: what a value is made of is
+    /// checked once.
+    pub(super) checked: CheckedSignatures,
     /// Kept until the value that it names is here; then the next generation is founded.
     pub(super) decided: Option<Decided>,
     /// The snapshot that was made last, with what the state digests to, and where.
@@ -196,6 +199,7 @@ impl Transition {
             agreement_records: Vec::new(),
             values: Vec::new(),
             payloads: Payloads::new(now),
+            checked: CheckedSignatures::default(),
             decided: None,
             state: None,
         }

@@ -29,7 +29,7 @@ use super::echo::Echo;
 use super::foundation::{Foundation, OtherEnding};
 use super::header::Header;
 use super::report::{Mark, Report, ReportError};
-use crate::actor::{Actor, BadSignature, Signed, Verified, WeakKey};
+use crate::actor::{Actor, BadSignature, CheckedSignatures, Signed, Verified};
 use crate::codec::{Digest, Domain, Limits, NetworkId, encoded_len};
 use crate::dot::{Dot, Frontier};
 use crate::quorum::{
@@ -144,8 +144,17 @@ impl GenerationDraft {
     /// [`GenerationProposalError`] when two heads of one lane have the same number and cannot both
     /// be certified, or when a reported lock is not its source's.
     pub fn ending(&self, last: &Boundary) -> Result<Ending, GenerationProposalError> {
+        self.ending_knowing(last, &CheckedSignatures::default())
+    }
+
+    /// The same, where some signatures are known to be good.
+    pub(crate) fn ending_knowing(
+        &self,
+        last: &Boundary,
+        known: &CheckedSignatures,
+    ) -> Result<Ending, GenerationProposalError> {
         let frontier = self.frontier(last)?;
-        let (adopted, sealed) = Union::of(self, last, &frontier)?.split();
+        let (adopted, sealed) = Union::of(self, last, &frontier, known)?.split();
         Ok(Ending {
             frontier,
             adopted,
@@ -202,13 +211,17 @@ impl GenerationDraft {
         }
     }
 
-    fn check_changes(&self, last: &Boundary) -> Result<Arc<Committee>, GenerationProposalError> {
+    fn check_changes(
+        &self,
+        last: &Boundary,
+        known: &CheckedSignatures,
+    ) -> Result<Arc<Committee>, GenerationProposalError> {
         let key = |claim: &ChangeCertificate| claim.change.key();
         if self.changes.len() > CHANGES || !ascending(&self.changes, key) {
             return Err(GenerationProposalError::Changes);
         }
         for change in &self.changes {
-            change.verify(last)?;
+            change.verify_knowing(last, known)?;
         }
         let keys: Vec<ChangeKey> = self.changes.iter().map(key).collect();
         let members = members_after(last, &keys).ok_or(GenerationProposalError::NoChange)?;
@@ -220,7 +233,11 @@ impl GenerationDraft {
         Ok(Arc::new(committee))
     }
 
-    fn check_reports(&self, last: &Boundary) -> Result<(), GenerationProposalError> {
+    fn check_reports(
+        &self,
+        last: &Boundary,
+        known: &CheckedSignatures,
+    ) -> Result<(), GenerationProposalError> {
         if !ascending(&self.reports, |claim| claim.signer) {
             return Err(GenerationProposalError::Reports);
         }
@@ -230,7 +247,9 @@ impl GenerationDraft {
         for claim in &self.reports {
             let shape = claim.statement.check_shape(last);
             shape.map_err(|error| GenerationProposalError::Report(claim.signer, error))?;
-            last.committee().verify(last.network(), claim.clone())?;
+            let key = last.committee().key_of(&claim.signer)?;
+            let report = known.verify(last.network(), key, claim.clone());
+            report.map_err(VerifyError::from)?;
         }
         Ok(())
     }
@@ -262,15 +281,25 @@ impl GenerationProposal {
     /// # Errors
     /// [`GenerationProposalError`]: then it is bad for everybody.
     pub fn check(&self, last: &Boundary) -> Result<CheckedProposal, GenerationProposalError> {
+        self.check_knowing(last, &CheckedSignatures::default())
+    }
+
+    /// The same, where some signatures are known to be good: whoever has taken the reports and
+    /// approvals that a value is made of has checked them.
+    pub(crate) fn check_knowing(
+        &self,
+        last: &Boundary,
+        known: &CheckedSignatures,
+    ) -> Result<CheckedProposal, GenerationProposalError> {
         if self.draft.parent != last.value() {
             return Err(GenerationProposalError::Parent);
         }
         if encoded_len(self) > last.limits().value_bytes() as usize {
             return Err(GenerationProposalError::TooLong);
         }
-        let committee = self.draft.check_changes(last)?;
-        self.draft.check_reports(last)?;
-        let ending = self.draft.ending(last)?;
+        let committee = self.draft.check_changes(last, known)?;
+        self.draft.check_reports(last, known)?;
+        let ending = self.draft.ending_knowing(last, known)?;
         debug_assert!(
             last.frontier().iter().all(|(source, head)| {
                 let end = ending.frontier.get(source);
@@ -322,6 +351,7 @@ impl Union {
         draft: &GenerationDraft,
         last: &Boundary,
         frontier: &Frontier,
+        known: &CheckedSignatures,
     ) -> Result<Self, GenerationProposalError> {
         let next = |dot: &Dot| {
             let head = head(last.network(), frontier, &dot.source);
@@ -348,7 +378,7 @@ impl Union {
         for echo in marks.flat_map(Mark::echoes) {
             let dot = &echo.statement.dot;
             if next(dot) && last.counts(dot) {
-                union.count(echo, last.network())?;
+                union.count(echo, last, known)?;
             }
         }
         Ok(union)
@@ -357,11 +387,12 @@ impl Union {
     fn count(
         &mut self,
         echo: &Signed<Echo>,
-        network: &NetworkId,
+        last: &Boundary,
+        known: &CheckedSignatures,
     ) -> Result<(), GenerationProposalError> {
         if let Vacant(free) = self.echoes(echo).entry(echo.statement.digest) {
-            let key = echo.signer.public_key()?;
-            echo.verify(network, &key)?;
+            let key = last.committee().key_of(&echo.signer)?;
+            known.verify(last.network(), key, *echo)?;
             free.insert(*echo);
         }
         Ok(())
@@ -504,9 +535,6 @@ pub enum GenerationProposalError {
     /// Two reported heads of this lane contradict each other.
     #[error("two heads of the lane of {0:?}")]
     Heads(Actor),
-    /// The key of a locked dot's source is unusable.
-    #[error(transparent)]
-    WeakKey(#[from] WeakKey),
     /// A lock that the source did not sign.
     #[error(transparent)]
     Lock(#[from] BadSignature),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::boundary::{Boundary, head};
 use super::echo::Echo;
-use crate::actor::{Actor, BadSignature, Signed, Statement, WeakKey};
+use crate::actor::{Actor, BadSignature, CheckedSignatures, Signed, Statement, Verified};
 use crate::codec::{Digest, Domain};
 use crate::dot::{Dot, Frontier, Head};
 use crate::evidence::{Conflict, Exclusive};
@@ -110,12 +110,25 @@ impl Report {
     /// # Errors
     /// [`ReportError`].
     pub fn check(&self, last: &Boundary) -> Result<(), ReportError> {
-        self.check_shape(last)?;
-        for echo in self.marks.values().flat_map(Mark::echoes) {
-            let key = echo.signer.public_key()?;
-            echo.verify(last.network(), &key)?;
-        }
+        self.check_knowing(last, &CheckedSignatures::default())?;
         Ok(())
+    }
+
+    /// The same, where some signatures are known to be good, with the facts in its marks: members
+    /// report the same ones.
+    pub(crate) fn check_knowing(
+        &self,
+        last: &Boundary,
+        known: &CheckedSignatures,
+    ) -> Result<Vec<Verified<Echo>>, ReportError> {
+        self.check_shape(last)?;
+        let echoes = self.marks.values().flat_map(Mark::echoes);
+        let facts = echoes.map(|echo| {
+            let key = last.committee().key_of(&echo.signer);
+            let key = key.expect("a mark that counts is in a member's lane");
+            Ok(known.verify(last.network(), key, *echo)?)
+        });
+        facts.collect()
     }
 
     /// What a report is without its signatures: of this generation, its heads beyond the last
@@ -173,9 +186,6 @@ pub enum ReportError {
     /// A mark that is not right after the head, not the source's, or where none counts.
     #[error("no lock or seal of {0:?} that counts right after its head")]
     Mark(Actor),
-    /// The source's key is unusable.
-    #[error(transparent)]
-    WeakKey(#[from] WeakKey),
     /// The source's signature is bad.
     #[error(transparent)]
     BadSignature(#[from] BadSignature),

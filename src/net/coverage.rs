@@ -70,13 +70,12 @@ const FAULTS: [&str; 21] = [
 ];
 
 /// What nothing within the bound on liars can bring about on a simulated network.
-const IMPOSSIBLE: [Kind; 9] = [
+const IMPOSSIBLE: [Kind; 8] = [
     // Nobody lies to a committee of one.
     Kind::Refusal("change: the last member"),
-    // Only who has a lane is accused or believed, and lanes are those of actors whose keys are
+    // Only who has a lane is accused, and lanes are those of actors whose keys are
     // good.
     Kind::Refusal("evidence: an unusable key"),
-    Kind::Refusal("report: an unusable key"),
     // A quorum would have had to decide on it.
     Kind::Refusal("generation: a bad value"),
     Kind::Refusal("generation: not that of the invitation"),
@@ -233,7 +232,6 @@ names!(REFUSALS, refusal, PacketError, {
     PacketError::Report(ReportError::Stale) => "report: of another generation",
     PacketError::Report(ReportError::Head(_)) => "report: a head that cannot be",
     PacketError::Report(ReportError::Mark(_)) => "report: a lock that cannot be",
-    PacketError::Report(ReportError::WeakKey(_)) => "report: an unusable key",
     PacketError::Report(ReportError::BadSignature(_)) => "report: a bad signature",
     PacketError::Agreement(AgreementMessageError::TooMany) => "vote: too many",
     PacketError::Agreement(AgreementMessageError::Generation) => "vote: of another generation",

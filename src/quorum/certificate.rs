@@ -11,7 +11,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::committee::{Committee, Seat};
-use crate::actor::{self, BadSignature, Claim, Sig, Signed, Statement, Verified};
+use crate::actor::{
+    self, BadSignature, CheckedSignatures, Claim, Sig, Signed, Statement, Verified,
+};
 use crate::codec::NetworkId;
 
 /// A claim that a quorum said `statement`.
@@ -85,6 +87,21 @@ impl Committee {
         };
         actor::check_all(&unknown.map(claim).collect::<Vec<_>>())?;
         Ok(QuorumCertificate(certificate))
+    }
+
+    /// The same, where some signatures are known to be good.
+    pub(crate) fn certify_knowing<T: Statement>(
+        &self,
+        network: &NetworkId,
+        certificate: Arc<Certificate<T>>,
+        known: &CheckedSignatures,
+    ) -> Result<QuorumCertificate<T>, CertificateError> {
+        let digest = certificate.statement.digest(network);
+        let is_known = |seat, sig: &Sig| {
+            let key = self.key(seat);
+            key.is_some_and(|key| known.contains(&Claim::new(key, digest, *sig)))
+        };
+        self.certify(network, certificate, is_known)
     }
 
     /// Whether a certificate has a quorum's signatures, each in a seat of its own: all that can be

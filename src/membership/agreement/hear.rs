@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Agreement, AgreementMessage, Polka, Turn, Vote, VoteKind, is_decision};
-use crate::actor::{Sig, Signed, Verified};
+use crate::actor::{CheckedSignatures, PublicKey, Sig, Signed, Verified};
 use crate::evidence::Conflict;
 use crate::quorum::{Certificate, CertificateError, QuorumCertificate, VerifyError};
 
@@ -15,6 +15,7 @@ impl Agreement {
     pub(super) fn verify(
         &self,
         message: &AgreementMessage,
+        known: &CheckedSignatures,
     ) -> Result<Facts, AgreementMessageError> {
         let most = self.voter.committee.size() + AgreementMessage::OWN;
         if message.votes.len() > most || message.quorums.len() > AgreementMessage::QUORUMS {
@@ -22,7 +23,7 @@ impl Agreement {
         }
         let mut votes = Vec::new();
         for claim in &message.votes {
-            votes.extend(self.verify_vote(claim)?);
+            votes.extend(self.verify_vote(claim, known)?);
         }
         let mut quorums = Vec::new();
         for claim in &message.quorums {
@@ -31,9 +32,28 @@ impl Agreement {
         Ok((votes, quorums))
     }
 
+    /// The votes of a message whose signatures have to be checked.
+    pub(crate) fn unknown_votes<'a>(
+        &self,
+        message: &'a AgreementMessage,
+    ) -> impl Iterator<Item = (&PublicKey, &'a Signed<Vote>)> {
+        let most = self.voter.committee.size() + AgreementMessage::OWN;
+        let votes = message.votes.iter().take(most);
+        votes.filter_map(|claim| {
+            let vote = &claim.statement;
+            let committee = &self.voter.committee;
+            let here = vote.generation == committee.generation();
+            let seat = committee.seat(&claim.signer).filter(|_| here)?;
+            let known = self.slots.known(seat, vote) == Some(claim.sig);
+            let counts = !known && vote.round >= self.attempt.round && self.decision.is_none();
+            Some((committee.key(seat)?, claim)).filter(|_| counts)
+        })
+    }
+
     fn verify_vote(
         &self,
         claim: &Signed<Vote>,
+        checked: &CheckedSignatures,
     ) -> Result<Option<Verified<Vote>>, AgreementMessageError> {
         let vote = &claim.statement;
         if vote.generation != self.voter.committee.generation() {
@@ -52,9 +72,9 @@ impl Agreement {
         if known || vote.round < self.attempt.round || self.decision.is_some() {
             return Ok(None);
         }
-        Ok(Some(
-            self.voter.committee.verify(&self.voter.network, *claim)?,
-        ))
+        let key = self.voter.committee.key_of(&claim.signer)?;
+        let fact = checked.verify(&self.voter.network, key, *claim);
+        Ok(Some(fact.map_err(VerifyError::from)?))
     }
 
     fn verify_quorum(

@@ -28,7 +28,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::actor::{Actor, Signed, Signer, Verified};
+use crate::actor::{Actor, CheckedSignatures, Signed, Signer, Verified};
 use crate::codec::{Digest, NetworkId};
 use crate::evidence::Conflict;
 use crate::membership::Boundary;
@@ -359,7 +359,17 @@ impl Agreement {
         message: &AgreementMessage,
         signer: &Signer,
     ) -> Result<AgreementOutput, AgreementMessageError> {
-        let (votes, quorums) = self.verify(message)?;
+        self.hear_knowing(message, signer, &CheckedSignatures::default())
+    }
+
+    /// The same, where some signatures are known to be good.
+    pub(crate) fn hear_knowing(
+        &mut self,
+        message: &AgreementMessage,
+        signer: &Signer,
+        known: &CheckedSignatures,
+    ) -> Result<AgreementOutput, AgreementMessageError> {
+        let (votes, quorums) = self.verify(message, known)?;
         let decided = |quorum: &QuorumCertificate<Vote>| is_decision(&quorum.statement);
         if let Some(decision) = &self.decision {
             let news = !quorums.iter().any(decided) && !message.is_empty();
