@@ -73,8 +73,7 @@ const FAULTS: [&str; 21] = [
 const IMPOSSIBLE: [Kind; 8] = [
     // Nobody lies to a committee of one.
     Kind::Refusal("change: the last member"),
-    // Only who has a lane is accused, and lanes are those of actors whose keys are
-    // good.
+    // Only who has a lane is accused, and lanes are those of actors whose keys are good.
     Kind::Refusal("evidence: an unusable key"),
     // A quorum would have had to decide on it.
     Kind::Refusal("generation: a bad value"),
