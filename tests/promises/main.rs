@@ -23,6 +23,7 @@ mod doubt;
 mod environment;
 mod exhaustive;
 mod floors;
+mod generations;
 mod headers;
 mod held;
 mod judging;
