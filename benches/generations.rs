@@ -13,6 +13,7 @@ mod cluster;
 use clap::Parser;
 use cluster::{Cluster, Cost, Taking};
 
+use bft_crdts::SecureBroadcastAlgorithm;
 use bft_crdts::orswot::Orswot;
 
 /// Messages that are delivered between two changes.

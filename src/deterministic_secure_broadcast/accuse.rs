@@ -19,6 +19,7 @@ use super::message::{Certificate, Echo, Equivocation, Summary};
 use super::packet::Body;
 use super::step::{Fault, Record};
 use crate::actor::{Actor, Sig, Signed};
+use crate::dot::Dot;
 use crate::evidence::{Conflict, Exclusive};
 use crate::membership::{Mark, Report};
 use crate::quorum::Seat;
@@ -68,14 +69,21 @@ impl<A: WireAlgorithm> Replica<A> {
         let source = claim.statement.dot.source;
         let lane = self.lanes.get(&source)?;
         if claim.signer == source {
-            let carried = self.history.boundary.adopted().get(&source);
-            let carried = carried.filter(|lock| lock.statement.excludes(&claim.statement));
+            let adopted = self.history.boundary.adopted().get(&source);
+            let carried = adopted.filter(|lock| lock.statement.excludes(&claim.statement));
             let said = lane.said_against(&claim.statement);
             if let Some(said) = said.or(carried.copied()) {
                 return Some(said);
             }
         }
         self.echoed_against(claim)
+    }
+
+    /// What the source of a message that was delivered and is still kept said of it.
+    #[cfg(feature = "sim")]
+    pub(crate) fn delivered_echo(&self, dot: &Dot) -> Option<Echo> {
+        let entry = self.lanes.get(&dot.source)?.log.entry(dot.seq)?;
+        Some(entry.echo().statement)
     }
 
     /// Another echo of the same member, dot and generation, among those that were counted here or

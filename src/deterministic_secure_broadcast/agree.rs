@@ -212,8 +212,10 @@ impl<A: WireAlgorithm> Replica<A> {
         durable: bool,
     ) {
         if self.transition.candidate(&digest).is_none() {
-            let check = value.check_knowing(&self.history.boundary, &self.transition.checked);
-            let check = check.map(Box::new);
+            let known = &self.transition.reports.checked;
+            let check = value
+                .check_knowing(&self.history.boundary, known)
+                .map(Box::new);
             self.transition.values.push(Candidate {
                 digest,
                 value,
@@ -358,7 +360,8 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         while let Some(draft) = self.backed_draft() {
-            let Ok(ending) = draft.ending_knowing(&self.history.boundary, &self.transition.checked)
+            let Ok(ending) =
+                draft.ending_knowing(&self.history.boundary, &self.transition.reports.checked)
             else {
                 return;
             };

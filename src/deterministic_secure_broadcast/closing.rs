@@ -254,7 +254,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if !own && self.transition.reports.held.contains_key(&report.signer) {
             return Ok(());
         }
-        let (last, checked) = (&self.history.boundary, &self.transition.checked);
+        let (last, checked) = (&self.history.boundary, &self.transition.reports.checked);
         let marks = report.statement.check_knowing(last, checked)?;
         let fact = self.verify_member(&self.history.committee, report.clone())?;
         marks.iter().for_each(|mark| self.remember(mark));
@@ -271,7 +271,7 @@ impl<A: WireAlgorithm> Replica<A> {
     /// What values will be made of is not checked again in them.
     fn remember<T: Statement>(&mut self, fact: &Verified<T>) {
         if let Ok(key) = self.history.committee.key_of(&fact.signer) {
-            let checked = &mut self.transition.checked;
+            let checked = &mut self.transition.reports.checked;
             checked.remember(&self.history.network, key, fact);
         }
     }

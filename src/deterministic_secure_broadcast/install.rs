@@ -417,8 +417,8 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// Echoes our locks for the new generation; those that everybody adopts go to everybody.
     ///
-    /// Everybody tallies these, since the source may be gone. Beside them there is only a message of
-    /// our own in flight, which others hear of when it is proposed again.
+    /// Everybody tallies these, since the source may be gone. Beside them there is only our own
+    /// message in flight, which others hear of when it is proposed again.
     pub(super) fn echo_adopted(&mut self) {
         for source in self.lanes.sources() {
             if let Some(echo) = self.own_echo(source)

@@ -229,13 +229,6 @@ impl<A: WireAlgorithm> Replica<A> {
         self.lanes.get(&dot.source)?.log.digest(dot.seq)
     }
 
-    /// What the source of the message that was delivered at `dot` said of it, if that is still kept.
-    #[cfg(feature = "sim")]
-    pub(crate) fn delivered_echo(&self, dot: &Dot) -> Option<Echo> {
-        let entry = self.lanes.get(&dot.source)?.log.entry(dot.seq)?;
-        Some(entry.echo().statement)
-    }
-
     /// The messages of `source` that were delivered and are still kept, oldest first.
     pub fn messages(&self, source: &Actor) -> impl Iterator<Item = &Message> {
         let lane = self.lanes.get(source);

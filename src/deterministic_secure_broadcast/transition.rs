@@ -110,9 +110,6 @@ pub(super) struct Transition {
     /// The values that the agreement [names](Agreement::names).
     pub(super) values: Vec<Candidate>,
     pub(super) payloads: Payloads,
-    /// Signatures on approvals and reports, and those in their marks: what a value is made of is
-    /// checked once.
-    pub(super) checked: CheckedSignatures,
     /// Kept until the value that it names is here; then the next generation is founded.
     pub(super) decided: Option<Decided>,
     /// The snapshot that was made last, with what the state digests to, and where.
@@ -133,6 +130,9 @@ pub(super) struct Reports {
     /// Members whose reports we do not offer: they are locked on what no correct member can have
     /// echoed.
     pub(super) unfounded: BTreeSet<Actor>,
+    /// Signatures on those that are held, in their marks, and on approvals: what a value is made of
+    /// is checked once.
+    pub(super) checked: CheckedSignatures,
     /// When ours is said again, while this generation lasts.
     pub(super) repeat: Backoff,
 }
@@ -193,13 +193,13 @@ impl Transition {
                 own: None,
                 held: BTreeMap::new(),
                 unfounded: BTreeSet::new(),
+                checked: CheckedSignatures::default(),
                 repeat: Backoff::starting(now + 1),
             },
             agreement: None,
             agreement_records: Vec::new(),
             values: Vec::new(),
             payloads: Payloads::new(now),
-            checked: CheckedSignatures::default(),
             decided: None,
             state: None,
         }

@@ -31,6 +31,7 @@ mod change;
 mod echo;
 mod equivocation;
 mod foundation;
+mod generation_proof;
 mod generation_proposal;
 mod genesis;
 mod header;
@@ -49,9 +50,9 @@ pub use change::{
 pub use echo::Echo;
 pub use equivocation::Equivocation;
 pub use foundation::{Foundation, OtherEnding};
+pub use generation_proof::{GenerationProof, GenerationProofError};
 pub use generation_proposal::{
-    CheckedProposal, GenerationDraft, GenerationProof, GenerationProofError, GenerationProposal,
-    GenerationProposalError, Preconditions,
+    CheckedProposal, GenerationDraft, GenerationProposal, GenerationProposalError, Preconditions,
 };
 pub use genesis::{Genesis, GenesisError};
 pub use header::Header;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::foundation::Foundation;
-use super::generation_proposal::{GenerationProof, GenerationProofError};
+use super::generation_proof::{GenerationProof, GenerationProofError};
 use super::genesis::{Genesis, GenesisError};
 use crate::codec::{Bytes, Digest, NetworkId, decode};
 use crate::quorum::Generation;

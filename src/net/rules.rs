@@ -210,8 +210,8 @@ impl Rules {
             return Ok(());
         };
         let sealed = boundary.sealed().get(&dot.source);
-        let carried = boundary.adopted().get(&dot.source);
-        let carried = carried.filter(|lock| lock.statement.dot == dot);
+        let adopted = boundary.adopted().get(&dot.source);
+        let carried = adopted.filter(|lock| lock.statement.dot == dot);
         let obeys = match carried {
             Some(lock) => lock.statement.digest == echo.digest,
             None => boundary.committee().contains(&dot.source),

@@ -79,9 +79,9 @@ impl Reviser {
             return;
         }
         self.times += 1;
-        let last = self.now.replace(Word { proposal, tally });
-        let last = last.filter(|word| word.proposal.generation < generation);
-        self.before = last.map(|word| {
+        let word = self.now.replace(Word { proposal, tally });
+        let over = word.filter(|word| word.proposal.generation < generation);
+        self.before = over.map(|word| {
             let statement = *word.tally.statement();
             let (signer, sig) = (me, word.proposal.sig);
             Signed {
