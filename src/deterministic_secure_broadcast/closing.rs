@@ -67,10 +67,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let fact = self.signer.sign(approval).ok_or(ApproveError::Silenced)?;
         let approval = Signed::clone(&fact);
         let boundary = &self.history.boundary;
-        let certified = self
-            .transition
-            .approvals
-            .add(boundary, &change, fact.clone())?;
+        let certified = self.transition.approvals.add(boundary, &change, fact)?;
         self.remember(&fact);
         let approved = Arc::new(ChangeApproval { change, approval });
         self.turn.write(Record::Approved(Arc::clone(&approved)));
@@ -95,10 +92,10 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             return Ok(());
         }
-        let certified =
-            self.transition
-                .approvals
-                .add(&self.history.boundary, change, fact.clone())?;
+        let certified = self
+            .transition
+            .approvals
+            .add(&self.history.boundary, change, fact)?;
         self.remember(&fact);
         if let Some(certified) = certified {
             self.freeze(certified);
