@@ -46,7 +46,7 @@
 //! | `LocksNotReported` | patience | 1 | boundary |
 //! | `EchoWhileFrozen` | seals, patience | 1 | boundary |
 //! | `LocksNotAdopted` | patience | 1 | boundary |
-//! | `PickedInsteadOfSealed` | patience, seals | 12 | boundary |
+//! | `PickedInsteadOfSealed` | patience, seals | 7 | liveness, quiescence |
 //! | `AdoptedForgotten` | patience | 12 | boundary |
 //! | `SealForgotten` | patience, seals | 32 | boundary |
 //! | `FrontierForgotten` | seals, patience | 1 | boundary |
@@ -75,7 +75,10 @@
 //! | `ApprovalsReplayed` | revivals | 14 | liveness |
 //! | `LeftTooSoon` | hand-overs | 11 | quiescence, liveness |
 //! | `Poison` | poisons | 3 | quiescence |
-//! | `EvidenceUnused` | backdaters | 2 | a source that contradicts itself is not convicted |
+//! | `EvidenceUnused` | backdaters | 7 | a source that contradicts itself is not convicted |
+//! | `ConvictedAcross` | revisers, backdaters | 2 | evidence that does not verify |
+//! | `OldLockKept` | revisers | 6 | lock-out, recovery |
+//! | `OldMarkCounted` | revisers | 23 | an assertion of the replica |
 //! | `SilencedSigns` | lapses | 2 | a silenced member signs |
 //! | `AccusedNotTold` | lapses | 42 | a convict is not told |
 //! | `LeftForgotten` | stragglers | 1 | quiescence |

@@ -69,7 +69,7 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::LocksNotReported, &[Patience], 10),
     way(Bug::EchoWhileFrozen, &[Seals, Patience], 10),
     way(Bug::LocksNotAdopted, &[Patience], 10),
-    way(Bug::PickedInsteadOfSealed, &[Patience, Seals], 60),
+    way(Bug::PickedInsteadOfSealed, &[Patience, Seals], 100),
     way(Bug::AdoptedForgotten, &[Patience], 60),
     way(Bug::SealForgotten, &[Patience, Seals], 20),
     way(Bug::FrontierForgotten, &[Seals, Patience], 10),

@@ -1,5 +1,5 @@
 //! The backdater: once a message of its own is delivered, it signs another one at the same dot, in
-//! the name of a generation before or after the present one.
+//! the name of the generation in which it signed the first, or of another.
 //!
 //! It attacks accountability, and whoever believes a source because of when it spoke. What stops
 //! it: two signatures of one generation convict it wherever and whenever they meet; and of another
@@ -12,6 +12,7 @@ use rand::RngExt;
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Sig, Statement};
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Proposal};
+use crate::dot::Dot;
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
@@ -26,16 +27,18 @@ pub struct Backdater {
     times: u8,
 }
 
-/// A generation near to the present one.
+/// A generation to sign in at a dot that was delivered.
 ///
-/// The one before, the present one, or the one after, each with the same chance.
-fn another<A: WireAlgorithm>(hand: &mut Hand<'_, A>) -> Generation {
+/// That in which it signed what was delivered, the one before the present one, or the one after,
+/// each with the same chance.
+fn another<A: WireAlgorithm>(hand: &mut Hand<'_, A>, dot: &Dot) -> Generation {
     let now = hand.half().generation();
     let earlier = now.number().checked_sub(1).map(Generation::numbered);
     let later = now.next().unwrap_or(now);
+    let said = hand.half().delivered_echo(dot);
     match hand.random().random_range(0..3u8) {
         0 => earlier.unwrap_or(later),
-        1 => now,
+        1 => said.map_or(now, |echo| echo.generation),
         _ => later,
     }
 }
@@ -55,7 +58,7 @@ impl<A: WireAlgorithm> Adversary<A> for Backdater {
                 ops: vec![0xff; 9].into(),
             };
             let echo = Echo {
-                generation: another(hand),
+                generation: another(hand, &message.dot()),
                 dot: message.dot(),
                 digest: message.digest(hand.half().network()),
             };
