@@ -170,9 +170,9 @@ impl Limits {
     }
 
     /// What a member is told that its key has signed: a summary, a report, what it voted in two
-    /// rounds, and two echoes a lane, of its own one more.
+    /// rounds, and two echoes a lane, of its own two more.
     fn fullest_recollection(&self) -> u64 {
-        let echoes = (2 * u64::from(self.lanes) + 1) * Self::BINDING;
+        let echoes = (2 * u64::from(self.lanes) + 2) * Self::BINDING;
         self.summary_bytes() + self.fullest_report() + 6 * 152 + echoes
     }
 }

@@ -96,7 +96,13 @@ impl<A: WireAlgorithm> Replica<A> {
             .transition
             .approvals
             .add(&self.history.boundary, change, fact)?;
-        self.remember(&fact);
+        if self
+            .transition
+            .approvals
+            .holds(&self.history.committee, &fact)
+        {
+            self.remember(&fact);
+        }
         if let Some(certified) = certified {
             self.freeze(certified);
         } else if !self.has_approved(&change.key()) {

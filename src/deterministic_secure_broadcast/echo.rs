@@ -138,16 +138,13 @@ impl<A: WireAlgorithm> Replica<A> {
         // 4. Only what the boundary carries on, or a member signed in this generation. Who signed
         //    before signs again when it knows of the boundary.
         if !self.history.boundary.echoes(&entry.echo().statement) {
-            if self.answer_with_proof(from, entry.proposal.generation) {
-                return Ok(());
+            if !self.answer_with_proof(from, entry.proposal.generation) {
+                let newest = self.history.chain.last().cloned();
+                let proof = newest.ok_or(PacketError::NoLane(dot.source))?;
+                self.send(from, Body::GenerationProof(proof));
             }
-            let proof = self
-                .history
-                .chain
-                .last()
-                .cloned()
-                .ok_or(PacketError::NoLane(dot.source))?;
-            self.send(from, Body::GenerationProof(proof));
+            let lane = self.lanes.kept(&dot.source);
+            lane.void.get_or_insert(entry.echo());
             return Ok(());
         }
         if self.signer.is_silenced() {

@@ -337,7 +337,8 @@ impl<A: WireAlgorithm> Replica<A> {
     /// convicted.
     ///
     /// A lock that is not adopted was never certified, and its source signs again. Our own message
-    /// in flight stays for that, also when we lose the seat.
+    /// in flight stays for that, also when we lose the seat. One of ours that is adopted and that
+    /// we do not remember silences us: what waits in an old store may have been in it.
     fn enter_lane(&mut self, source: Actor, previous: &Boundary, closing: &Transition) {
         let moment = self.moment();
         let boundary = &self.history.boundary;
@@ -362,7 +363,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let head = lane.head();
         let adopted = boundary.adopted().get(&source);
         let adopted = adopted.filter(|lock| lock.statement.dot.seq.follows(head.seq));
-        let mut accusations = Vec::new();
+        let (mut accusations, mut forgotten) = (Vec::new(), false);
         let sealed = boundary.sealed().get(&source).map(|seal| seal.evidence());
         accusations.extend(sealed.map(|seal| (seal.left, seal.right)));
         let known = adopted.and_then(|lock| known(lock, lane, closing));
@@ -383,6 +384,8 @@ impl<A: WireAlgorithm> Replica<A> {
             let left = lane.said_against(&lock.statement);
             accusations.extend(left.map(|left| (left, *lock)));
             if lane.lock().is_none_or(|lock| lock.entry.digest != digest) {
+                forgotten = source == self.signer.actor();
+                lane.annul();
                 // It is judged with everything else that waits; until then nothing else is echoed
                 // here.
                 let early = |entry| Slot::Waiting(Early::new(entry, moment));
@@ -392,6 +395,9 @@ impl<A: WireAlgorithm> Replica<A> {
             lane.annul();
         }
         self.renew_lock(source);
+        if forgotten && !self.signer.is_replaying() {
+            self.silence();
+        }
         for (left, right) in accusations {
             self.convict_echoes(left, right);
         }

@@ -238,7 +238,7 @@ impl<A: WireAlgorithm> Replica<A> {
         };
         let summary = peer.newest();
         let lanes = self.lanes.iter();
-        let echoes = lanes.flat_map(|(source, lane)| self.echoes_by(&from, source, lane));
+        let echoes = lanes.flat_map(|(_, lane)| self.echoes_by(&from, lane));
         let reports = &self.transition.reports.held;
         let report = reports.get(&from).map(|report| Signed::clone(report));
         let agreement = self.transition.agreement.as_ref();
@@ -255,13 +255,9 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// What `signer` is known to have said last in a lane: as its source, or as a member.
-    fn echoes_by(
-        &self,
-        signer: &Actor,
-        source: &Actor,
-        lane: &Lane<A::Op>,
-    ) -> impl Iterator<Item = Signed<Echo>> {
-        let own = (signer == source).then(|| said_last(lane)).flatten();
+    fn echoes_by(&self, signer: &Actor, lane: &Lane<A::Op>) -> impl Iterator<Item = Signed<Echo>> {
+        let said = said_last(lane).into_iter().chain(lane.void);
+        let own = said.filter(|echo| echo.signer == *signer);
         let seat = self.history.committee.seat(signer);
         let counted = lane.lock().zip(seat).and_then(|(lock, seat)| {
             let sig = lock.tally.signature(seat)?;
@@ -283,7 +279,7 @@ impl<A: WireAlgorithm> Replica<A> {
             sig,
         };
         let member = counted.into_iter().chain(certified).map(claim);
-        own.into_iter().chain(member)
+        own.chain(member)
     }
 
     // ---- the one who asks

@@ -160,8 +160,8 @@ pub struct Recollection {
     pub summary: Option<Arc<Signed<Summary>>>,
     /// What it echoed last in each lane; in its own lane its newest message.
     ///
-    /// Up to two for each lane, one counted here and one in a certificate, and in its own lane a
-    /// third.
+    /// Up to two for each lane, one counted here and one in a certificate, and in its own lane as
+    /// many as its source: its newest, and one of a generation that is over.
     pub echoes: Vec<Signed<Echo>>,
     /// What it reported of this generation.
     pub report: Option<Box<Signed<Report>>>,
@@ -301,10 +301,10 @@ impl Body {
             Self::Report { changes, .. } => most(changes.len(), CHANGES as u32),
             Self::FetchPayloads(fetch) => most(fetch.payloads.len(), limits.lanes),
             Self::Recollection(told) => {
-                // Of a lane that is its own one more.
+                // Of a lane that is its own two more.
                 most(
                     told.echoes.len(),
-                    limits.lanes.saturating_mul(2).saturating_add(1),
+                    limits.lanes.saturating_mul(2).saturating_add(2),
                 )?;
                 most(told.votes.len(), VOTES)?;
                 check_summaries(told.summary.as_ref(), limits)

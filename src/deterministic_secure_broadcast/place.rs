@@ -141,8 +141,8 @@ impl<A: WireAlgorithm> Replica<A> {
     /// The last message of ours that is signed.
     fn signed(&self) -> Position {
         let lane = self.lanes.get(&self.actor());
-        let in_flight = lane.and_then(|lane| lane.bound());
-        let in_flight = in_flight.map(|entry| entry.message().seq);
+        let in_flight = lane.and_then(|lane| lane.lock());
+        let in_flight = in_flight.map(|lock| lock.entry.message().seq);
         let head = lane.map_or(Seq::ZERO, |lane| lane.head().seq);
         Position::signed(in_flight.unwrap_or(head))
     }

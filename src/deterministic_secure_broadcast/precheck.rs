@@ -89,7 +89,8 @@ impl Entries {
 /// What is asked of packets, and what was asked already.
 ///
 /// It bounds what a liar can have checked in vain: of each lane one proposal and one certificate,
-/// of each lock as many echoes as it needs, and the same summary once.
+/// of each lock as many echoes as it needs, of each member one report, and the same summary once.
+/// Approvals and votes are those that the rules would check, too.
 struct Asked<'a, A: WireAlgorithm> {
     replica: &'a Replica<A>,
     precheck: Precheck,

@@ -25,7 +25,6 @@ use super::place::Position;
 use super::step::{Record, Step};
 use crate::actor::Statement;
 use crate::codec::{Bytes, encode};
-use crate::dot::Dot;
 use crate::traits::{SecureBroadcastAlgorithm, WireAlgorithm};
 
 /// Ticks without anything pending after which the copy of the algorithm is given up.
@@ -275,11 +274,13 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Called when an operation is accepted or released, when a message of ours is delivered, when
     /// a generation is installed, and after a restart or a doubt: at no other time does what it
     /// asks for change. Returns `false` and keeps everything as long as we have no seat, may not
-    /// sign, are frozen, follow a checkpoint, hold it, or have a message in flight, also one that
-    /// the boundary carries on.
+    /// sign, are frozen, follow a checkpoint, hold it, or have a message in flight.
     pub(super) fn flush(&mut self, queued: usize) -> bool {
         let me = self.actor();
-        let signs = self.signer.may_sign() && !self.is_frozen() && !self.awaits_checkpoint();
+        let signs = self.history.committee.contains(&me)
+            && self.signer.may_sign()
+            && !self.is_frozen()
+            && !self.awaits_checkpoint();
         let limits = self.history.limits();
         let Some(lane) = self.lanes.get_mut(&me) else {
             return false;
@@ -292,11 +293,6 @@ impl<A: WireAlgorithm> Replica<A> {
         let Some(seq) = head.seq.next() else {
             return false;
         };
-        // We have no seat; or the boundary carries something on there, which goes first, though our
-        // store may have forgotten it.
-        if !self.history.boundary.counts(&Dot { source: me, seq }) {
-            return false;
-        }
         let (ops, encoded) = self.outbox.take(limits.message_ops, limits.message_bytes);
         // Our signature is our echo, which is given to what is valid on what was delivered.
         if !self.execution.algorithm.verdict_batch(&me, &ops).is_valid() {

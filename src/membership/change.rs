@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::boundary::Boundary;
 use crate::actor::{Actor, BadSignature, CheckedSignatures, Signed, Statement, Verified, WeakKey};
 use crate::codec::{Digest, Domain, Limits};
-use crate::quorum::{Certificate, CertificateError, Generation, QuorumCertificate, Seat, Tally};
+use crate::quorum::{
+    Certificate, CertificateError, Committee, Generation, QuorumCertificate, Seat, Tally,
+};
 
 /// Newcomers that a member may approve in one generation, and changes that one value may carry.
 pub const CHANGES: usize = Limits::CHANGES;
@@ -307,6 +309,13 @@ impl Approvals {
             let change = self.changes.get(&fact.statement.change)?;
             Some((change, &**fact))
         })
+    }
+
+    /// Whether this very signature is held, and not another one on the same.
+    pub(crate) fn holds(&self, committee: &Committee, approval: &Signed<Approval>) -> bool {
+        let seat = committee.seat(&approval.signer);
+        let mut held = seat.into_iter().flat_map(|seat| self.of(seat));
+        held.any(|(_, held)| held == approval)
     }
 
     /// Whether it is new.

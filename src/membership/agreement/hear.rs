@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Agreement, AgreementMessage, Polka, Turn, Vote, VoteKind, is_decision};
 use crate::actor::{CheckedSignatures, PublicKey, Sig, Signed, Verified};
 use crate::evidence::Conflict;
-use crate::quorum::{Certificate, CertificateError, QuorumCertificate, VerifyError};
+use crate::quorum::{Certificate, CertificateError, QuorumCertificate, Seat, VerifyError};
 
 /// What a message holds that can matter.
 type Facts = (Vec<Verified<Vote>>, Vec<QuorumCertificate<Vote>>);
@@ -32,22 +32,42 @@ impl Agreement {
         Ok((votes, quorums))
     }
 
-    /// The votes of a message whose signatures have to be checked.
+    /// The votes of a message whose signatures have to be checked, up to the first for which it is
+    /// refused without a check.
     pub(crate) fn unknown_votes<'a>(
         &self,
         message: &'a AgreementMessage,
     ) -> impl Iterator<Item = (&PublicKey, &'a Signed<Vote>)> {
         let most = self.voter.committee.size() + AgreementMessage::OWN;
-        let votes = message.votes.iter().take(most);
-        votes.filter_map(|claim| {
-            let vote = &claim.statement;
-            let committee = &self.voter.committee;
-            let here = vote.generation == committee.generation();
-            let seat = committee.seat(&claim.signer).filter(|_| here)?;
-            let known = self.slots.known(seat, vote) == Some(claim.sig);
-            let counts = !known && vote.round >= self.attempt.round && self.decision.is_none();
-            Some((committee.key(seat)?, claim)).filter(|_| counts)
+        let few = message.votes.len() <= most;
+        let votes = message.votes.iter().filter(move |_| few);
+        let seated = votes.map_while(|claim| Some((self.speaker(claim).ok()?, claim)));
+        seated.filter_map(|(seat, claim)| {
+            let key = self.voter.committee.key(seat)?;
+            self.matters(seat, claim).then_some((key, claim))
         })
+    }
+
+    /// The seat of who voted, if it may vote so.
+    fn speaker(&self, claim: &Signed<Vote>) -> Result<Seat, AgreementMessageError> {
+        let vote = &claim.statement;
+        if vote.generation != self.voter.committee.generation() {
+            return Err(AgreementMessageError::Generation);
+        }
+        let held = self.voter.committee.seat(&claim.signer);
+        let seat = held.ok_or(VerifyError::NoSeat(claim.signer))?;
+        let proposes = matches!(vote.kind, VoteKind::Proposal { .. });
+        if proposes && claim.signer != self.coordinator(vote.round) {
+            return Err(AgreementMessageError::NotCoordinator);
+        }
+        Ok(seat)
+    }
+
+    /// Whether a vote is news, and can still change anything.
+    fn matters(&self, seat: Seat, claim: &Signed<Vote>) -> bool {
+        let vote = &claim.statement;
+        let known = self.slots.known(seat, vote) == Some(claim.sig);
+        !known && vote.round >= self.attempt.round && self.decision.is_none()
     }
 
     fn verify_vote(
@@ -55,21 +75,8 @@ impl Agreement {
         claim: &Signed<Vote>,
         checked: &CheckedSignatures,
     ) -> Result<Option<Verified<Vote>>, AgreementMessageError> {
-        let vote = &claim.statement;
-        if vote.generation != self.voter.committee.generation() {
-            return Err(AgreementMessageError::Generation);
-        }
-        let seat = self
-            .voter
-            .committee
-            .seat(&claim.signer)
-            .ok_or(VerifyError::NoSeat(claim.signer))?;
-        let proposes = matches!(vote.kind, VoteKind::Proposal { .. });
-        if proposes && claim.signer != self.coordinator(vote.round) {
-            return Err(AgreementMessageError::NotCoordinator);
-        }
-        let known = self.slots.known(seat, vote) == Some(claim.sig);
-        if known || vote.round < self.attempt.round || self.decision.is_some() {
+        let seat = self.speaker(claim)?;
+        if !self.matters(seat, claim) {
             return Ok(None);
         }
         let key = self.voter.committee.key_of(&claim.signer)?;

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
+use bft_crdts::actor::Statement;
 use bft_crdts::deterministic_secure_broadcast::{
     ApproveError, Body, ChangeApproval, Packet, PacketError,
 };
 use bft_crdts::membership::{Approval, CHANGES, Change, ChangeError, ChangeKey, Entry};
 use bft_crdts::quorum::Generation;
 
-use crate::common::{Table, key};
+use crate::common::{Table, key, with_torsion};
 
 const LIAR: usize = 3;
 const OTHERS: [usize; 3] = [0, 1, 2];
@@ -178,4 +179,34 @@ fn more_changes_than_a_value_carries_freeze_nobody_for_ever() {
         let size = table.replicas[seat].committee().size();
         assert_eq!(size, 4 + CHANGES, "the first in their order");
     }
+}
+
+/// A key can sign one statement in any number of ways, all of them good.
+#[test]
+fn one_approval_that_is_signed_again_otherwise_takes_no_room() {
+    let mut table = Table::of(4);
+    let liar = table.actor(LIAR);
+    let number = (1..=4).find(|number| key(*number).actor() == liar);
+    let approval = Approval {
+        generation: Generation::GENESIS,
+        change: ChangeKey::Renew,
+    };
+    let mut approval = table.keys[LIAR]
+        .sign(&table.network(), approval)
+        .into_claim();
+    let mut said = Vec::new();
+    for again in [false, true] {
+        if again {
+            let digest = approval.statement.digest(&table.network());
+            approval.sig = with_torsion(number.expect("a member"), &digest);
+        }
+        let approved = ChangeApproval {
+            change: Change::Renew,
+            approval,
+        };
+        let body = Body::Approve(Arc::new(approved));
+        table.give(liar, 0, body).expect("a good signature");
+        said.push(format!("{:?}", table.replicas[0]));
+    }
+    assert_eq!(said[0], said[1]);
 }
