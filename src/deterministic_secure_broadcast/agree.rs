@@ -506,6 +506,7 @@ impl<A: WireAlgorithm> Replica<A> {
                     foundation: Foundation::clone(&next),
                     boundary: Some(next),
                 });
+                self.settle();
             }
             return;
         }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::common::{Table, add, found, opaque};
 use bft_crdts::actor::{Actor, Verified};
 use bft_crdts::codec::Digest;
-use bft_crdts::deterministic_secure_broadcast::{Body, ChangeApproval, FetchPayloads, Packet};
+use bft_crdts::deterministic_secure_broadcast::{
+    Body, ChangeApproval, FetchPayloads, Packet, Phase,
+};
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
     AgreementMessage, Approval, Approvals, CertifiedChange, Change, GenerationDraft,
@@ -381,4 +383,23 @@ fn a_lock_on_another_message_than_was_delivered_there_needs_no_message_to_be_bac
     let packets = table.take_wire();
     assert!(offered(&packets).is_some());
     assert_eq!(count(&packets, "want"), 0);
+}
+
+#[test]
+fn who_hears_of_a_decision_before_it_has_what_that_covers_waits_for_it() {
+    let mut table = Table::of(4);
+    let (source, late) = (table.actor(0), table.actor(3));
+    table.add(0, 1);
+    table.carry(|packet| packet.to != late);
+    for seat in 0..3 {
+        let approved = table.replicas[seat].approve(Change::Renew);
+        table.spend(seat, approved.expect("a member's"));
+    }
+    let closing = ["approve", "report", "vote", "value"];
+    table.carry(|packet| packet.to != late || closing.contains(&packet.body.kind()));
+    assert_eq!(table.replicas[0].generation().number(), 1);
+    assert_eq!(table.replicas[3].phase(), Phase::Founded);
+    table.run(4);
+    table.assert_level();
+    assert_eq!(table.replicas[3].messages(&source).count(), 1);
 }
