@@ -395,8 +395,22 @@ fn who_hears_of_a_decision_before_it_has_what_that_covers_waits_for_it() {
         let approved = table.replicas[seat].approve(Change::Renew);
         table.spend(seat, approved.expect("a member's"));
     }
-    let closing = ["approve", "report", "vote", "value"];
-    table.carry(|packet| packet.to != late || closing.contains(&packet.body.kind()));
+    // The value comes last.
+    let mut decided = None;
+    table.carry(|packet| match &packet.body {
+        _ if packet.to != late => true,
+        Body::Agreement { value, .. } if value.is_some() => {
+            decided.clone_from(value);
+            false
+        }
+        Body::Approve(_) | Body::Report { .. } | Body::Agreement { .. } => true,
+        _ => false,
+    });
+    assert_eq!(table.replicas[3].phase(), Phase::Decided);
+    let value = Body::Value(decided.expect("it was proposed"));
+    table
+        .give(table.actor(1), 3, value)
+        .expect("it was asked for");
     assert_eq!(table.replicas[0].generation().number(), 1);
     assert_eq!(table.replicas[3].phase(), Phase::Founded);
     table.run(4);
