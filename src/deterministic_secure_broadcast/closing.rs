@@ -96,11 +96,8 @@ impl<A: WireAlgorithm> Replica<A> {
             .transition
             .approvals
             .add(&self.history.boundary, change, fact)?;
-        if self
-            .transition
-            .approvals
-            .holds(&self.history.committee, &fact)
-        {
+        let committee = &self.history.committee;
+        if self.transition.approvals.holds(committee, &fact) {
             self.remember(&fact);
         }
         if let Some(certified) = certified {
@@ -260,12 +257,12 @@ impl<A: WireAlgorithm> Replica<A> {
         let (last, checked) = (&self.history.boundary, &self.transition.reports.checked);
         let marks = report.statement.check_knowing(last, checked)?;
         let fact = self.verify_member(&self.history.committee, report.clone())?;
-        marks.iter().for_each(|mark| self.remember(mark));
-        self.remember(&fact);
         self.accuse_reported(&report.statement);
         if own {
             self.silence();
         } else {
+            marks.iter().for_each(|mark| self.remember(mark));
+            self.remember(&fact);
             self.transition.reports.held.insert(fact.signer, fact);
         }
         Ok(())
