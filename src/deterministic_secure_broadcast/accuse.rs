@@ -19,7 +19,6 @@ use super::message::{Certificate, Echo, Equivocation, Summary};
 use super::packet::Body;
 use super::step::{Fault, Record};
 use crate::actor::{Actor, Sig, Signed};
-use crate::dot::Dot;
 use crate::evidence::{Conflict, Exclusive};
 use crate::membership::{Mark, Report};
 use crate::quorum::Seat;
@@ -81,7 +80,7 @@ impl<A: WireAlgorithm> Replica<A> {
 
     /// What the source of a message that was delivered and is still kept said of it.
     #[cfg(feature = "sim")]
-    pub(crate) fn delivered_echo(&self, dot: &Dot) -> Option<Echo> {
+    pub(crate) fn delivered_echo(&self, dot: &crate::dot::Dot) -> Option<Echo> {
         let entry = self.lanes.get(&dot.source)?.log.entry(dot.seq)?;
         Some(entry.echo().statement)
     }
