@@ -40,7 +40,8 @@ use crate::deterministic_secure_broadcast::Record;
 use crate::membership::{Genesis, Origin};
 
 /// The version of what is in the tables. The second has a nonce in the network's description,
-/// the third its rule for signatures, the fourth headers of generations.
+/// the third its rule for signatures, the fourth headers of generations, the fifth locks that end
+/// with theirs.
 const FORMAT: u32 = 5;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
