@@ -84,7 +84,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if !dot.seq.follows(head.seq) {
             // 2. We are behind. Only a signed proposal makes us ask.
             self.verify_source(&entry)?;
-            if dot.source == self.actor() && entry.proposal.generation == self.generation() {
+            if self.is_our_word(&entry) {
                 self.silence();
             }
             self.pull(from);
@@ -124,7 +124,7 @@ impl<A: WireAlgorithm> Replica<A> {
     fn judge(&mut self, from: Actor, entry: Entry) -> Result<(), PacketError> {
         let dot = entry.message().dot();
         let lane = self.lanes.known(&dot.source)?;
-        if dot.source == self.actor() && entry.proposal.generation == self.generation() {
+        if self.is_our_word(&entry) {
             self.silence();
             return Ok(());
         }
@@ -155,6 +155,16 @@ impl<A: WireAlgorithm> Replica<A> {
         self.echo_if_valid(from, early);
         self.lanes.waiting.insert(dot.source);
         Ok(())
+    }
+
+    /// Whether our own key signed it in this generation, so that we have to remember it.
+    fn is_our_word(&self, entry: &Entry) -> bool {
+        let Proposal {
+            message,
+            generation,
+            ..
+        } = &*entry.proposal;
+        (message.source, *generation) == (self.actor(), self.generation())
     }
 
     /// Rules 6 and 7: hold what is early, report what is never valid, else lock and echo.
@@ -482,8 +492,6 @@ impl<A: WireAlgorithm> Replica<A> {
         committee: &Committee,
         claim: Signed<T>,
     ) -> Result<Verified<T>, VerifyError> {
-        let key = committee.key_of(&claim.signer)?;
-        let signatures = self.checked.signatures();
-        Ok(signatures.verify(&self.history.network, key, claim)?)
+        committee.verify_knowing(&self.history.network, claim, self.checked.signatures())
     }
 }

@@ -14,7 +14,7 @@ use super::Replica;
 use super::lane::Slot;
 use super::message::{Certificate, Echo, Entry, Proposal, Summary};
 use super::packet::{Body, Packet};
-use crate::actor::{Actor, CheckedSignatures, Claim, SignatureBatch, Signed, Statement};
+use crate::actor::{Actor, CheckedSignatures, Claim, PublicKey, SignatureBatch, Signed, Statement};
 use crate::codec::NetworkId;
 use crate::traits::WireAlgorithm;
 
@@ -37,6 +37,18 @@ impl Precheck {
             signatures: self.batch.check(),
             entries: self.entries,
         }
+    }
+
+    /// Adds what this key is said to have signed. Whether that is new.
+    fn add<T: Statement>(
+        &mut self,
+        from: Actor,
+        network: &NetworkId,
+        key: &PublicKey,
+        said: &Signed<T>,
+    ) -> bool {
+        let digest = said.statement.digest(network);
+        self.batch.add(from, Claim::new(key, digest, said.sig))
     }
 
     /// How many signatures it would check.
@@ -177,11 +189,8 @@ impl<'a, A: WireAlgorithm> Asked<'a, A> {
             }
             Body::Agreement { message, .. } => {
                 let agreement = replica.transition.agreement.iter();
-                for (key, vote) in agreement.flat_map(|it| it.unknown_votes(message)) {
-                    let digest = vote.statement.digest(&replica.history.network);
-                    self.precheck
-                        .batch
-                        .add(*from, Claim::new(key, digest, vote.sig));
+                for vote in agreement.flat_map(|it| it.unknown_votes(message)) {
+                    self.ask_member(*from, vote);
                 }
             }
             _ => {}
@@ -192,10 +201,7 @@ impl<'a, A: WireAlgorithm> Asked<'a, A> {
     fn ask_member<T: Statement>(&mut self, from: Actor, said: &Signed<T>) {
         let history = &self.replica.history;
         if let Ok(key) = history.committee.key_of(&said.signer) {
-            let digest = said.statement.digest(&history.network);
-            self.precheck
-                .batch
-                .add(from, Claim::new(key, digest, said.sig));
+            self.precheck.add(from, &history.network, key, said);
         }
     }
 
@@ -214,10 +220,10 @@ impl<'a, A: WireAlgorithm> Asked<'a, A> {
         }
         let entry = Entry::new(&replica.history.network, Arc::clone(proposal));
         // What contradicts something is evidence, or old news.
-        if replica.held_against(&entry.echo()).is_none() {
-            let digest = entry.echo().statement.digest(&replica.history.network);
-            let claim = Claim::new(key, digest, proposal.sig);
-            self.precheck.batch.add(from, claim);
+        let said = entry.echo();
+        if replica.held_against(&said).is_none() {
+            self.precheck
+                .add(from, &replica.history.network, key, &said);
         }
         let address = Entries::address(proposal);
         self.precheck.entries.by_address.insert(address, entry);
@@ -244,9 +250,8 @@ impl<'a, A: WireAlgorithm> Asked<'a, A> {
         if counted || *lock.tally.statement() != echo.statement || *missing == 0 {
             return;
         }
-        let digest = echo.statement.digest(&replica.history.network);
-        let claim = Claim::new(key, digest, echo.sig);
-        if self.precheck.batch.add(from, claim) {
+        let network = &replica.history.network;
+        if self.precheck.add(from, network, key, echo) {
             *missing -= 1;
         }
     }
@@ -287,9 +292,7 @@ impl<'a, A: WireAlgorithm> Asked<'a, A> {
         }
         let committee = history.seated(&summary.signer);
         if let Some(Ok(key)) = committee.map(|committee| committee.key_of(&summary.signer)) {
-            let digest = summary.statement.digest(&history.network);
-            let claim = Claim::new(key, digest, summary.sig);
-            self.precheck.batch.add(from, claim);
+            self.precheck.add(from, &history.network, key, summary);
         }
     }
 }

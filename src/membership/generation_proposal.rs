@@ -242,9 +242,8 @@ impl GenerationDraft {
         for claim in &self.reports {
             let shape = claim.statement.check_shape(last);
             shape.map_err(|error| GenerationProposalError::Report(claim.signer, error))?;
-            let key = last.committee().key_of(&claim.signer)?;
-            let report = known.verify(last.network(), key, claim.clone());
-            report.map_err(VerifyError::from)?;
+            last.committee()
+                .verify_knowing(last.network(), claim.clone(), known)?;
         }
         Ok(())
     }

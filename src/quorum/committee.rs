@@ -10,7 +10,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, BadSignature, PublicKey, Signed, Statement, Verified, WeakKey};
+use crate::actor::{
+    Actor, BadSignature, CheckedSignatures, PublicKey, Signed, Statement, Verified, WeakKey,
+};
 use crate::codec::{Limits, NetworkId, decimal};
 
 /// The number of a committee: 0 at genesis, one more with each change.
@@ -169,6 +171,17 @@ impl Committee {
     ) -> Result<Verified<T>, VerifyError> {
         let key = self.key_of(&claim.signer)?;
         Ok(claim.verify(network, key)?)
+    }
+
+    /// The same, where some signatures are known to be good.
+    pub(crate) fn verify_knowing<T: Statement>(
+        &self,
+        network: &NetworkId,
+        claim: Signed<T>,
+        known: &CheckedSignatures,
+    ) -> Result<Verified<T>, VerifyError> {
+        let key = self.key_of(&claim.signer)?;
+        Ok(known.verify(network, key, claim)?)
     }
 
     /// A member's key.

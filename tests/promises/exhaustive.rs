@@ -662,7 +662,7 @@ fn print(replica: &Replica<Set>) -> u128 {
     fingerprint(&text)
 }
 
-fn fingerprint(thing: &impl Hash) -> u128 {
+pub(crate) fn fingerprint(thing: &impl Hash) -> u128 {
     let half = |salt: u64| {
         let mut hasher = DefaultHasher::new();
         salt.hash(&mut hasher);

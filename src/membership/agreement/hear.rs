@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Agreement, AgreementMessage, Polka, Turn, Vote, VoteKind, is_decision};
-use crate::actor::{CheckedSignatures, PublicKey, Sig, Signed, Verified};
+use crate::actor::{CheckedSignatures, Sig, Signed, Verified};
 use crate::evidence::Conflict;
 use crate::quorum::{Certificate, CertificateError, QuorumCertificate, Seat, VerifyError};
 
@@ -17,8 +17,7 @@ impl Agreement {
         message: &AgreementMessage,
         known: &CheckedSignatures,
     ) -> Result<Facts, AgreementMessageError> {
-        let most = self.voter.committee.size() + AgreementMessage::OWN;
-        if message.votes.len() > most || message.quorums.len() > AgreementMessage::QUORUMS {
+        if self.is_too_long(message) {
             return Err(AgreementMessageError::TooMany);
         }
         let mut votes = Vec::new();
@@ -37,15 +36,17 @@ impl Agreement {
     pub(crate) fn unknown_votes<'a>(
         &self,
         message: &'a AgreementMessage,
-    ) -> impl Iterator<Item = (&PublicKey, &'a Signed<Vote>)> {
-        let most = self.voter.committee.size() + AgreementMessage::OWN;
-        let few = message.votes.len() <= most;
+    ) -> impl Iterator<Item = &'a Signed<Vote>> {
+        let few = !self.is_too_long(message);
         let votes = message.votes.iter().filter(move |_| few);
         let seated = votes.map_while(|claim| Some((self.speaker(claim).ok()?, claim)));
-        seated.filter_map(|(seat, claim)| {
-            let key = self.voter.committee.key(seat)?;
-            self.matters(seat, claim).then_some((key, claim))
-        })
+        seated.filter_map(|(seat, claim)| self.matters(seat, claim).then_some(claim))
+    }
+
+    /// Whether there is more in it than a member has to say and to pass on.
+    fn is_too_long(&self, message: &AgreementMessage) -> bool {
+        let most = self.voter.committee.size() + AgreementMessage::OWN;
+        message.votes.len() > most || message.quorums.len() > AgreementMessage::QUORUMS
     }
 
     /// The seat of who voted, if it may vote so.
@@ -79,9 +80,9 @@ impl Agreement {
         if !self.matters(seat, claim) {
             return Ok(None);
         }
-        let key = self.voter.committee.key_of(&claim.signer)?;
-        let fact = checked.verify(&self.voter.network, key, *claim);
-        Ok(Some(fact.map_err(VerifyError::from)?))
+        let committee = &self.voter.committee;
+        let fact = committee.verify_knowing(&self.voter.network, *claim, checked)?;
+        Ok(Some(fact))
     }
 
     fn verify_quorum(

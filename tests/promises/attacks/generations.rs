@@ -29,20 +29,40 @@ fn unreported() -> (Table, Arc<Proposal>) {
         }
         packet.to == late
     });
-    for seat in REPORTERS {
-        if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
-            table.spend(seat, step);
-        }
-    }
+    renew(&mut table, &REPORTERS);
     // One of the two would have proposed first.
-    for _ in 0..40 {
-        REPORTERS.iter().for_each(|seat| table.tick(*seat));
-        table.carry(|packet| ![source, late].contains(&packet.to));
-    }
+    run_among(&mut table, &REPORTERS, |packet| {
+        ![source, late].contains(&packet.to)
+    });
     let boundary = table.replicas[2].boundary();
     assert_eq!(boundary.generation(), next());
     assert!(boundary.adopted().is_empty() && boundary.sealed().is_empty());
     (table, proposal.expect("it was proposed"))
+}
+
+/// These approve a new generation, of which nobody has heard yet.
+fn renew(table: &mut Table, by: &[usize]) {
+    for seat in by {
+        if let Ok(step) = table.replicas[*seat].approve(Change::Renew) {
+            table.spend(*seat, step);
+        }
+    }
+}
+
+/// Time passes for these alone, long enough for the first coordinators to be passed over.
+fn run_among(table: &mut Table, seats: &[usize], lets: impl Fn(&Packet) -> bool) {
+    for _ in 0..40 {
+        seats.iter().for_each(|seat| table.tick(*seat));
+        table.carry(&lets);
+    }
+}
+
+/// Shows a replica what founded the second generation, which it begins.
+fn begin_next(table: &mut Table, seat: usize) {
+    let proofs = table.proofs(2);
+    let shown = Body::GenerationProof(Arc::clone(&proofs[0]));
+    table.give(table.actor(2), seat, shown).expect("a proof");
+    assert_eq!(table.replicas[seat].generation(), next());
 }
 
 fn next() -> Generation {
@@ -85,10 +105,7 @@ fn a_message_that_no_boundary_carries_on_is_signed_again_by_its_source_and_deliv
 #[test]
 fn who_has_signed_again_reports_it_after_a_crash() {
     let (mut table, before) = unreported();
-    let proofs = table.proofs(2);
-    let shown = Body::GenerationProof(Arc::clone(&proofs[0]));
-    table.give(table.actor(2), SOURCE, shown).expect("a proof");
-    assert_eq!(table.replicas[SOURCE].generation(), next());
+    begin_next(&mut table, SOURCE);
     table.restart(SOURCE);
     table.take_wire();
     let approvals = REPORTERS.map(|seat| {
@@ -119,10 +136,7 @@ fn who_has_signed_again_reports_it_after_a_crash() {
 fn who_echoed_in_a_generation_that_is_over_echoes_what_its_source_signs_in_the_next() {
     let (mut table, before) = unreported();
     let source = table.actor(SOURCE);
-    let proofs = table.proofs(2);
-    let shown = Body::GenerationProof(Arc::clone(&proofs[0]));
-    table.give(table.actor(2), LATE, shown).expect("a proof");
-    assert_eq!(table.replicas[LATE].generation(), next());
+    begin_next(&mut table, LATE);
     table.take_wire();
     let other = table.first(SOURCE, &[add(source, 1, 2)]);
     let other = signed_in(&table, &other, next());
@@ -180,16 +194,11 @@ fn where_a_boundary_carries_a_message_nothing_else_is_echoed_and_nobody_is_convi
         table.give(source, seat, shown).expect("a proposal");
     }
     table.take_wire();
-    for seat in 1..4 {
-        if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
-            table.spend(seat, step);
-        }
-    }
+    renew(&mut table, &[1, 2, 3]);
     // Their echoes of what is carried on are lost.
-    for _ in 0..40 {
-        (1..4).for_each(|seat| table.tick(seat));
-        table.carry(|packet| packet.to != source && !matches!(packet.body, Body::Echo(_)));
-    }
+    run_among(&mut table, &[1, 2, 3], |packet| {
+        packet.to != source && !matches!(packet.body, Body::Echo(_))
+    });
     for seat in 1..4 {
         let boundary = table.replicas[seat].boundary();
         assert!(boundary.names(&both[0].message.dot(), &table.echo_of(&both[0]).digest));
@@ -211,10 +220,7 @@ fn a_source_that_signed_two_messages_is_convicted_though_no_boundary_carried_on_
     for contradicts in [true, false] {
         let (mut table, before) = unreported();
         let source = table.actor(SOURCE);
-        let proofs = table.proofs(2);
-        let shown = Body::GenerationProof(Arc::clone(&proofs[0]));
-        table.give(table.actor(2), LATE, shown).expect("a proof");
-        assert_eq!(table.replicas[LATE].generation(), next());
+        begin_next(&mut table, LATE);
         let other = table.first(SOURCE, &[add(source, 1, 2)]);
         let said = if contradicts { other } else { before };
         let given = table.give(source, LATE, Body::Proposal(said));
@@ -229,15 +235,10 @@ fn a_source_that_signed_two_messages_is_convicted_though_no_boundary_carried_on_
 fn who_is_two_generations_behind_is_shown_the_one_that_follows_its_own() {
     let (mut table, before) = unreported();
     let (source, late) = (table.actor(SOURCE), table.actor(LATE));
-    for seat in REPORTERS {
-        if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
-            table.spend(seat, step);
-        }
-    }
-    for _ in 0..40 {
-        REPORTERS.iter().for_each(|seat| table.tick(*seat));
-        table.carry(|packet| ![source, late].contains(&packet.to));
-    }
+    renew(&mut table, &REPORTERS);
+    run_among(&mut table, &REPORTERS, |packet| {
+        ![source, late].contains(&packet.to)
+    });
     assert!(table.replicas[2].generation() > next());
     table.take_wire();
     let given = table.give(source, 2, Body::Proposal(before));
@@ -266,21 +267,14 @@ fn an_old_copy_is_silenced_where_the_boundary_carries_on_what_it_forgot() {
     table.records[SOURCE] = copy;
     table.restart(SOURCE);
     table.take_wire();
-    for seat in 1..4 {
-        if let Ok(step) = table.replicas[seat].approve(Change::Renew) {
-            table.spend(seat, step);
-        }
-    }
+    renew(&mut table, &[1, 2, 3]);
     let approves = |packet: &Packet| packet.body.kind() == "approve";
     let to_others = table.wire.clone();
     table.carry(|packet| packet.to == source && approves(packet));
     assert!(table.replicas[SOURCE].is_frozen());
     table.add(SOURCE, 2);
     table.wire = to_others;
-    for _ in 0..40 {
-        (1..4).for_each(|seat| table.tick(seat));
-        table.carry(|packet| packet.to != source);
-    }
+    run_among(&mut table, &[1, 2, 3], |packet| packet.to != source);
     assert!(table.replicas[1].boundary().adopted().contains_key(&source));
     let proofs = table.proofs(1);
     let shown = Body::GenerationProof(Arc::clone(&proofs[0]));

@@ -1,11 +1,10 @@
 //! The states of single replicas, and the real code that leads from one to the next.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Decision, Explorer, Input, LIAR, MEMBER, Node, bit, of};
 use crate::common::Set;
+use crate::exhaustive::fingerprint;
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Replica, Step};
 use bft_crdts::membership::Report;
 
@@ -131,14 +130,4 @@ impl Explorer {
             }
         }
     }
-}
-
-fn fingerprint(thing: &impl Hash) -> u128 {
-    let half = |salt: u64| {
-        let mut hasher = DefaultHasher::new();
-        salt.hash(&mut hasher);
-        thing.hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(1) << 64 | half(2)
 }
