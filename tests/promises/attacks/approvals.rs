@@ -11,7 +11,8 @@ use bft_crdts::deterministic_secure_broadcast::{
 use bft_crdts::membership::{Approval, CHANGES, Change, ChangeError, ChangeKey, Entry};
 use bft_crdts::quorum::Generation;
 
-use crate::common::{Table, key, with_torsion};
+use crate::common::{Table, key};
+use crate::support::torsion::with_torsion;
 
 const LIAR: usize = 3;
 const OTHERS: [usize; 3] = [0, 1, 2];

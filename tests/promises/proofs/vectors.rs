@@ -8,7 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use super::world::{World, generation};
-use crate::common::{key, with_torsion};
+use crate::common::key;
+use crate::support::torsion::with_torsion;
 use bft_crdts::actor::{Actor, Sig, Signed, Statement};
 use bft_crdts::codec::{Digest, encode};
 use bft_crdts::deterministic_secure_broadcast::{Echo, Equivocation};

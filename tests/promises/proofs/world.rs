@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{dot, genesis_of, key, with_torsion};
+use crate::common::{dot, genesis_of, key};
+use crate::support::torsion::with_torsion;
 use bft_crdts::actor::{Sig, Signed, SigningActor, Statement};
 use bft_crdts::codec::{Digest, Limits, NetworkId};
 use bft_crdts::deterministic_secure_broadcast::{Echo, Message};

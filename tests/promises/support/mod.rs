@@ -1,6 +1,8 @@
 //! A network of nothing: members and a boundary, for tests that need no algorithm.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
+pub mod torsion;
+
 use std::collections::BTreeSet;
 
 use bft_crdts::actor::{Actor, SigningActor};
