@@ -105,8 +105,9 @@ impl Limits {
         // A request names lanes beside the summary.
         let request = summary + u64::from(self.lanes) * 40;
         let told = self.fullest_recollection();
-        let value = self.fullest_value().saturating_add(self.around_value());
-        let proof = self.fullest_proof();
+        let value = self.fullest_value() + self.around_value();
+        // A proof is also served beside a summary.
+        let proof = self.fullest_proof().saturating_add(summary);
         let most = (segment + summary)
             .max(request)
             .max(told)
@@ -125,14 +126,6 @@ impl Limits {
         self.lanes.min(self.seats.saturating_mul(4))
     }
 
-    /// Bytes of the value that ends a generation, at most: it is served with its certificate beside
-    /// a summary, and proposed beside votes.
-    #[must_use]
-    pub fn value_bytes(&self) -> u32 {
-        let around = u32::try_from(self.around_value()).unwrap_or(u32::MAX);
-        self.packet_bytes.saturating_sub(around)
-    }
-
     /// What a packet also carries: one head a lane, the convicted actors, and what is around them.
     fn summary_bytes(&self) -> u64 {
         u64::from(self.lanes) * (Self::HEAD + 32) + 1024
@@ -143,15 +136,18 @@ impl Limits {
         self.summary_bytes() + u64::from(self.seats) * (152 + 2 * Self::SEATED) + 1024
     }
 
-    /// The reports of a quorum, each with the end of every lane that speaks and a seal in the lane
-    /// of every seat; as many changes as a value has, each approved by a quorum; and the header.
+    /// The digest of each member's report, the changes, and the header.
     fn fullest_value(&self) -> u64 {
         let seats = u64::from(self.seats);
-        let quorum = seats - (seats - 1) / 3;
-        let change = 200 + quorum * Self::SEATED;
-        let reports = quorum.saturating_mul(self.fullest_report());
         let header = Self::HEADER + seats * 32;
-        reports.saturating_add(Self::CHANGES as u64 * change + header + 128)
+        seats * (32 + 32) + self.fullest_changes() + header + 128
+    }
+
+    /// As many changes as a value has, each approved by a quorum.
+    fn fullest_changes(&self) -> u64 {
+        let seats = u64::from(self.seats);
+        let quorum = seats - (seats - 1) / 3;
+        Self::CHANGES as u64 * (200 + quorum * Self::SEATED)
     }
 
     /// The proof of a generation, with how the one before ended: the end of every lane, and in each
@@ -164,6 +160,8 @@ impl Limits {
         seals.saturating_add(heads + seats * (32 + Self::SEATED) + 512)
     }
 
+    /// The end of every lane that speaks, and a seal in the lane of every seat. With as many
+    /// changes as a value has it is shorter than that beside a summary and votes.
     fn fullest_report(&self) -> u64 {
         let seal = 36 + 2 * Self::BINDING;
         u64::from(self.speakers()) * Self::HEAD + u64::from(self.seats) * seal + 160
@@ -190,9 +188,9 @@ pub enum LimitsError {
     /// The outbox does not hold one message.
     #[error("the outbox does not hold one message")]
     Outbox,
-    /// A segment with its certificate and a summary, or a value with a quorum's reports, does not
-    /// fit a packet.
-    #[error("a segment with a summary, or a value, does not fit a packet")]
+    /// A segment with its certificate and a summary, or how a generation ends, does not fit a
+    /// packet.
+    #[error("a segment with a summary, or how a generation ends, does not fit a packet")]
     Packet,
 }
 

@@ -3,8 +3,10 @@
 //!
 //! Inputs: messages of the agreement, values, and whatever arrives in lanes meanwhile. Outputs:
 //! records before messages, messages, and the proof of the next generation. Invariant: nothing
-//! about a value is on record or voted for unless the value and the messages that it adopts are on
-//! record, so that whoever counts on them finds them, even after all members have crashed at once.
+//! about a value is on record or voted for unless the value, the reports that it rests on and the
+//! messages that it adopts are on record, so that whoever counts on them finds them, even after all
+//! members have crashed at once. So a liar that shows its report to a coordinator alone locks
+//! nobody in.
 //!
 //! An opinion on a value is a fact of the value and the boundary alone: all correct members that
 //! hold what it rests on have the same, whenever they form it. As long as something is missing
@@ -19,9 +21,9 @@ use super::Replica;
 use super::error::PacketError;
 use super::history::Founded;
 use super::message::{Echo, Equivocation};
-use super::packet::{Body, FetchPayloads};
+use super::packet::Body;
 use super::step::Record;
-use super::transition::{Candidate, Decided};
+use super::transition::Decided;
 use crate::actor::{Actor, Signed};
 use crate::codec::Digest;
 use crate::dot::{Dot, Frontier, Head};
@@ -148,24 +150,6 @@ impl<A: WireAlgorithm> Replica<A> {
         self.turn.write(Record::Agreement(record));
     }
 
-    /// Puts a value on record, and the messages that it adopts, unless they are: whoever counts on
-    /// it must find both, even after all members have crashed at once.
-    fn make_durable(&mut self, digest: Digest) {
-        let mut values = self.transition.values.iter_mut();
-        let held = values.find(|held| held.digest == digest);
-        let candidate = held.expect("a value that is named is held");
-        if std::mem::replace(&mut candidate.durable, true) {
-            return;
-        }
-        let value = Arc::clone(&candidate.value);
-        let preconditions = candidate.check.as_ref().map(|next| &next.preconditions);
-        let payloads = preconditions.map(|known| known.payloads.clone());
-        for (dot, digest) in payloads.into_iter().flatten() {
-            self.keep_message(&dot, &digest);
-        }
-        self.turn.write(Record::Value(value));
-    }
-
     /// A message of the agreement on its way; a proposal takes its value along.
     ///
     /// Votes name a value by its digest alone, as those who lack it [ask](Self::want_value) for it.
@@ -185,57 +169,17 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    /// Takes in a value that we asked for; others are not worth their check.
-    ///
-    /// Costs a hash, and its check where it was asked for. So an attacker that sends values makes
-    /// us hash each of them and hold none.
-    pub(super) fn take_value(&mut self, value: Arc<GenerationProposal>) {
-        let digest = value.digest(&self.history.network);
-        let asked = self
-            .transition
-            .agreement
-            .as_ref()
-            .map(Agreement::awaiting_validation);
-        let decided = self.transition.decided.as_ref().map(Decided::value);
-        if asked.is_some_and(|asked| asked.contains(&digest)) || decided == Some(digest) {
-            self.hold_value(value, digest, false);
-        }
-    }
-
-    /// Holds a value: one that counts, or it is let go with the next output of the agreement.
-    ///
-    /// `durable` says whether it is on record, as it is when records are replayed.
-    pub(super) fn hold_value(
-        &mut self,
-        value: Arc<GenerationProposal>,
-        digest: Digest,
-        durable: bool,
-    ) {
-        if self.transition.candidate(&digest).is_none() {
-            let known = &self.transition.reports.checked;
-            let check = value
-                .check_knowing(&self.history.boundary, known)
-                .map(Box::new);
-            self.transition.values.push(Candidate {
-                digest,
-                value,
-                check,
-                durable,
-            });
-        }
-    }
-
     /// Whether a value is good, from facts alone; `None` as long as something is missing here,
     /// which is asked for.
     ///
-    /// The order is that of cost: shape, lanes, messages, state, verdicts. `Some(false)` is final;
-    /// `None` is asked again as things arrive and at each tick.
+    /// The order is that of cost: reports and shape, lanes, messages, state, verdicts.
+    /// `Some(false)` is final; `None` is asked again as things arrive and at each tick.
     fn opinion(&mut self, digest: Digest) -> Option<bool> {
-        let Some(candidate) = self.transition.candidate(&digest) else {
+        if self.transition.candidate(&digest).is_none() {
             self.want_value(digest);
             return None;
-        };
-        let Ok(checked) = &candidate.check else {
+        }
+        let Ok(checked) = self.judged(digest)? else {
             return Some(false);
         };
         let preconditions = checked.preconditions.clone();
@@ -360,9 +304,11 @@ impl<A: WireAlgorithm> Replica<A> {
             return;
         }
         while let Some(draft) = self.backed_draft() {
-            let Ok(ending) =
-                draft.ending_knowing(&self.history.boundary, &self.transition.reports.checked)
-            else {
+            let held = |of: &Actor, digest: &Digest| self.transition.reports.find(of, digest);
+            let reports = draft
+                .resolve(held)
+                .expect("a draft is made of reports that are here");
+            let Ok(ending) = draft.ending(&self.history.boundary, &reports) else {
                 return;
             };
             let adopted = ending.adopted.values().map(message_of);
@@ -396,7 +342,7 @@ impl<A: WireAlgorithm> Replica<A> {
         self.transition.reports.unfounded.len() > before
     }
 
-    /// Every report that we can back, as many as fit, if they are a quorum.
+    /// Every report that we can back, if they are a quorum.
     ///
     /// `None` as long as fewer than a quorum can be backed.
     fn backed_draft(&mut self) -> Option<GenerationDraft> {
@@ -415,12 +361,11 @@ impl<A: WireAlgorithm> Replica<A> {
         if backed.len() < self.history.committee.quorum() {
             return None;
         }
-        let draft = GenerationDraft::gather(
+        Some(GenerationDraft::gather(
             &self.history.boundary,
             self.transition.changes.values(),
             &backed,
-        );
-        (draft.reports.len() >= self.history.committee.quorum()).then_some(draft)
+        ))
     }
 
     /// Offers our value to the agreement, which proposes it when it is our turn. One that does not
@@ -429,10 +374,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let value = Arc::new(value);
         let digest = value.digest(&self.history.network);
         self.hold_value(value, digest, false);
-        let good = self
-            .transition
-            .candidate(&digest)
-            .is_some_and(|c| c.check.is_ok());
+        let good = self.judged(digest).is_some_and(Result::is_ok);
         if let Some(agreement) = self.transition.agreement.as_mut().filter(|_| good) {
             let output = agreement.offer(digest, &self.signer);
             self.drive(output, None);
@@ -480,15 +422,6 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    /// Asks all members for a value that somebody spoke of. It proves itself by its digest.
-    fn want_value(&mut self, digest: Digest) {
-        let fetch = FetchPayloads {
-            value: Some(digest),
-            payloads: Vec::new(),
-        };
-        self.send_to_members(Body::FetchPayloads(fetch));
-    }
-
     /// The decision is there: with its value it founds the next generation.
     ///
     /// Called after each input as long as a decision waits for its value. A generation that came by
@@ -497,10 +430,13 @@ impl<A: WireAlgorithm> Replica<A> {
         let Some(mut decided) = self.transition.decided.take() else {
             return;
         };
-        if let Some(candidate) = self.transition.candidate(&decided.value()) {
-            if let (true, Ok(checked)) = (self.history.pending.is_empty(), &candidate.check) {
-                let next = checked.next.clone();
-                let proof = GenerationProof::of(&candidate.value, &next, &decided.certificate);
+        let digest = decided.value();
+        if let Some(check) = self.judged(digest) {
+            let next = check.as_ref().ok().map(|checked| checked.next.clone());
+            if let (true, Some(next)) = (self.history.pending.is_empty(), next) {
+                let candidate = self.transition.candidate(&digest);
+                let value = &candidate.expect("what is judged is held").value;
+                let proof = GenerationProof::of(value, &next, &decided.certificate);
                 self.expect_generation(Founded {
                     proof: Arc::new(proof),
                     foundation: Foundation::clone(&next),
@@ -510,8 +446,8 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             return;
         }
-        if decided.is_due(self.turn.now) {
-            self.want_value(decided.value());
+        if self.transition.candidate(&digest).is_none() && decided.is_due(self.turn.now) {
+            self.want_value(digest);
         }
         self.transition.decided = Some(decided);
     }

@@ -23,7 +23,8 @@ use super::step::{Record, Step};
 use crate::actor::{Actor, Signed, Statement, Verified};
 use crate::dot::Dot;
 use crate::membership::{
-    self, Approval, CertifiedChange, Change, ChangeCertificate, ChangeKey, Mark, Report,
+    self, Approval, CertifiedChange, Change, ChangeCertificate, ChangeKey, CheckedReport, Mark,
+    Report,
 };
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
@@ -155,12 +156,18 @@ impl<A: WireAlgorithm> Replica<A> {
             && let Some(fact) = self.signer.sign(self.own_report())
         {
             let claim = Arc::new(Signed::clone(&fact));
-            self.turn.write(Record::Reported(Arc::clone(&claim)));
-            self.remember(&fact);
-            self.transition.reports.held.insert(self.actor(), fact);
-            self.transition.reports.own = Some(claim);
+            self.turn.write(Record::Reported(claim));
+            let own = CheckedReport::of(&self.history.boundary, fact);
+            self.hold_own_report(own.expect("what we report counts"));
         }
         self.send_report();
+    }
+
+    /// From here on our report is this, which is on record.
+    pub(super) fn hold_own_report(&mut self, report: CheckedReport) {
+        let reports = &mut self.transition.reports;
+        reports.own = Some(Arc::new(Signed::clone(&report)));
+        reports.hold(report);
     }
 
     /// Says our report to all, with the changes that it rests on: so whoever receives it can
@@ -173,42 +180,44 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    /// Where our lanes end, and what we are bound to after that: the lock that we echoed, or the
+    /// Where our lanes end, of those that can have moved in this generation: another one we may
+    /// have by a later boundary, of a generation that is founded and not installed here. And what
+    /// we are bound to after that: the lock that we echoed, or the
     /// proof that a source contradicted itself there, both of this generation. What the last
     /// boundary imposes is left out, as everybody carries it on; so is a message of our own that we
     /// could not sign again since, as nobody has echoed it.
     fn own_report(&self) -> Report {
-        let mut report = Report::of(&self.history.boundary);
+        let last = &self.history.boundary;
+        let mut report = Report::of(last);
         for (source, lane) in self.lanes.iter() {
             let head = lane.head();
-            if head != self.history.boundary.head(source) {
-                report.heads.insert(*source, head);
+            let (source, seq) = (*source, head.seq);
+            if head != last.head(&source) && last.may_move(&Dot { source, seq }, &head.digest) {
+                report.heads.insert(source, head);
             }
             let convicted =
                 self.lanes
                     .convicted
-                    .get(source)
+                    .get(&source)
                     .and_then(|evidence| match &**evidence {
                         Equivocation::Echo(conflict) => Some(conflict),
                         Equivocation::Vote(_) => None,
                     });
             let sealed = convicted.filter(|conflict| {
                 let dot = conflict.left.statement.dot;
-                dot.source == *source && dot.seq.follows(head.seq)
+                dot.source == source && dot.seq.follows(head.seq)
             });
-            let counts = head.seq.next().is_some_and(|seq| {
-                let source = *source;
-                self.history.boundary.counts(&Dot { source, seq })
-            });
+            let next = seq.next();
+            let counts = next.is_some_and(|seq| last.counts(&Dot { source, seq }));
             if !counts {
                 continue;
             }
             let signed = |echo: &Signed<Echo>| echo.statement.generation == report.generation;
             let lock = lane.lock().map(|lock| lock.entry.echo()).filter(signed);
             if let Some(lock) = lock {
-                report.marks.insert(*source, Mark::Lock(lock));
+                report.marks.insert(source, Mark::Lock(lock));
             } else if let Some(conflict) = sealed.filter(|conflict| signed(&conflict.left)) {
-                report.marks.insert(*source, Mark::Seal(conflict.clone()));
+                report.marks.insert(source, Mark::Seal(conflict.clone()));
             }
         }
         report
@@ -234,7 +243,7 @@ impl<A: WireAlgorithm> Replica<A> {
             .map(|change| change.verify(&self.history.boundary))
             .collect::<Result<_, _>>()?;
         let held = self.transition.reports.held.get(&report.signer);
-        if held.is_none_or(|held| **held != *report) {
+        if held.is_none_or(|held| ***held != *report) {
             self.take_report(report)?;
         }
         for certified in news {
@@ -243,27 +252,30 @@ impl<A: WireAlgorithm> Replica<A> {
         Ok(())
     }
 
-    /// Takes a member's first report. Ours is taken from us alone: another one with our signature
-    /// says that our key is used elsewhere.
+    /// Takes a member's first report, and another one if a value rests on it. Ours is taken from us
+    /// alone: another one with our signature says that our key is used elsewhere.
     ///
     /// # Errors
     /// When it does not fit the last boundary, or no member signed it. Marks are checked with it: a
     /// report that carries a bad signature of a source is refused as a whole.
     fn take_report(&mut self, report: &Signed<Report>) -> Result<(), PacketError> {
         let own = report.signer == self.actor();
-        if !own && self.transition.reports.held.contains_key(&report.signer) {
+        let another = !own && self.transition.reports.held.contains_key(&report.signer);
+        if another && !self.transition.awaits(&self.history.network, report) {
             return Ok(());
         }
         let (last, checked) = (&self.history.boundary, &self.transition.reports.checked);
-        let marks = report.statement.check_knowing(last, checked)?;
         let fact = self.verify_member(&self.history.committee, report.clone())?;
+        let (fact, marks) = CheckedReport::knowing(last, fact, checked)?;
         self.accuse_reported(&report.statement);
         if own {
             self.silence();
         } else {
-            marks.iter().for_each(|mark| self.remember(mark));
-            self.remember(&fact);
-            self.transition.reports.held.insert(fact.signer, fact);
+            // The marks of others would make the memory grow with the rounds.
+            if !another {
+                marks.iter().for_each(|mark| self.remember(mark));
+            }
+            self.transition.reports.hold(fact);
         }
         Ok(())
     }

@@ -180,7 +180,7 @@ impl<A: WireAlgorithm> Replica<A> {
         };
         let value = self.history.tip().value();
         let judged = self.transition.candidate(&value);
-        let checked = judged.and_then(|candidate| candidate.check.as_ref().ok());
+        let checked = judged.and_then(|candidate| candidate.check.as_ref()?.as_ref().ok());
         let ending = checked.map(|checked| Arc::clone(checked.next.ending()));
         if let Some(ending) = ending {
             let taken = self.take_ending(generation, ending);

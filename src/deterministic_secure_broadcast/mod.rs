@@ -48,9 +48,9 @@
 //! | `turn` | the time, in ticks, and what the present input leads to |
 //!
 //! The files beside them are the rules, in the order of the picture: [`propose`](Replica::propose),
-//! `echo`, `deliver`; `pull`, `sync`, `payloads` for what is missing; `closing`, `agree`, `install`
-//! from one generation to the next; `recover`, `memory`, `checkpoint` for restarts; `accuse` for
-//! evidence; `precheck` for many packets at once; `diagnose` for people.
+//! `echo`, `deliver`; `pull`, `sync`, `payloads` for what is missing; `closing`, `agree`, `values`,
+//! `install` from one generation to the next; `recover`, `memory`, `checkpoint` for restarts;
+//! `accuse` for evidence; `precheck` for many packets at once; `diagnose` for people.
 
 mod accuse;
 mod agree;
@@ -88,6 +88,7 @@ mod targeted;
 mod transition;
 mod trusted;
 mod turn;
+mod values;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -78,10 +78,12 @@ pub enum Body {
     /// A member consents to a change.
     Approve(Arc<ChangeApproval>),
     /// Where a frozen member's lanes end.
+    ///
+    /// Its own, or another's that was asked for.
     Report {
         /// The report.
         report: Arc<Signed<Report>>,
-        /// What froze it.
+        /// What froze it; nothing where it was asked for.
         changes: Vec<ChangeCertificate>,
     },
     /// Of the agreement that ends a generation.
@@ -93,7 +95,7 @@ pub enum Body {
         /// The value that is proposed, if one is.
         value: Option<Arc<GenerationProposal>>,
     },
-    /// Asks for a value, or for messages that values, reports and boundaries rest on.
+    /// Asks for a value, or for what values, reports and boundaries rest on.
     FetchPayloads(FetchPayloads),
     /// A value that was asked for.
     ///
@@ -133,13 +135,17 @@ pub struct ChangeApproval {
     pub approval: Signed<Approval>,
 }
 
-/// Asks for a value, or for messages that a value, a report or a boundary rests on.
+/// Asks for a value, or for reports and messages that a value, a report or a boundary rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchPayloads {
     /// The value itself.
     ///
-    /// `None` when only messages are missing.
+    /// `None` when only what it rests on is missing.
     pub value: Option<Digest>,
+    /// Reports, by who reported and the digest of what.
+    ///
+    /// No more than there may be seats.
+    pub reports: Vec<(Actor, Digest)>,
     /// Messages, by dot and digest.
     ///
     /// No more than there may be lanes. The digest is asked for, as two messages of one dot may
@@ -299,7 +305,10 @@ impl Body {
                 check_summaries(answer.summary.as_ref(), limits)
             }
             Self::Report { changes, .. } => most(changes.len(), CHANGES as u32),
-            Self::FetchPayloads(fetch) => most(fetch.payloads.len(), limits.lanes),
+            Self::FetchPayloads(fetch) => {
+                most(fetch.reports.len(), limits.seats)?;
+                most(fetch.payloads.len(), limits.lanes)
+            }
             Self::Recollection(told) => {
                 // Of a lane that is its own two more.
                 most(

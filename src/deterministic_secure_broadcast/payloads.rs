@@ -1,5 +1,5 @@
 //! Messages that a value, a report or a boundary rests on, beside those that lanes hold: asked for,
-//! taken in, kept, served.
+//! taken in, kept, served; values and their reports, too, are served here.
 //!
 //! Invariant: what a boundary names, a vote names or a report is locked on is on record here and
 //! kept until a frontier covers it, or later values could not be judged by anybody once all have
@@ -14,8 +14,8 @@ use super::backoff::Backoff;
 use super::message::Entry;
 use super::packet::{Body, FetchPayloads};
 use super::step::Record;
-use crate::actor::Actor;
-use crate::codec::{Digest, Limits};
+use crate::actor::{Actor, Signed};
+use crate::codec::{Digest, Limits, encoded_len};
 use crate::dot::Dot;
 use crate::traits::WireAlgorithm;
 
@@ -87,6 +87,7 @@ impl<A: WireAlgorithm> Replica<A> {
         let fetch = |piece: &[(Dot, Digest)]| {
             Body::FetchPayloads(FetchPayloads {
                 value: None,
+                reports: Vec::new(),
                 payloads: piece.to_vec(),
             })
         };
@@ -174,8 +175,8 @@ impl<A: WireAlgorithm> Replica<A> {
         self.keep_payload(entry);
     }
 
-    /// Serves messages and a value to whoever asks, once each: what is asked for proves itself by
-    /// its digest.
+    /// Serves messages, reports and a value to whoever asks, once each: what is asked for proves
+    /// itself by its digest, or by its signatures.
     pub(super) fn handle_fetch_payloads(&mut self, from: Actor, fetch: &FetchPayloads) {
         if let Some(candidate) = fetch
             .value
@@ -184,9 +185,22 @@ impl<A: WireAlgorithm> Replica<A> {
             let value = Arc::clone(&candidate.value);
             self.send(from, Body::Value(value));
         }
-        // Anybody can ask, and write to whom the answer goes: each message once, and no more than
-        // an answer holds.
+        // Anybody can ask, and write to whom the answer goes: each once, and no more than an answer
+        // holds.
         let mut room = self.limits().packet_bytes as usize;
+        let asked: BTreeSet<_> = fetch.reports.iter().collect();
+        for (reporter, digest) in asked {
+            let Some(report) = self.transition.reports.find(reporter, digest) else {
+                continue;
+            };
+            let report = Arc::new(Signed::clone(report));
+            let Some(left) = room.checked_sub(encoded_len(&report)) else {
+                return;
+            };
+            room = left;
+            let changes = Vec::new();
+            self.send(from, Body::Report { report, changes });
+        }
         let asked: BTreeSet<_> = fetch.payloads.iter().collect();
         for (dot, digest) in asked {
             let Some(entry) = self.message(dot, digest) else {

@@ -27,7 +27,7 @@ use super::turn::Turn;
 use crate::actor::{Signed, Signer, SigningActor};
 use crate::codec::{Bytes, decode};
 use crate::dot::Dot;
-use crate::membership::{CertifiedChange, GenerationProof, Genesis};
+use crate::membership::{CertifiedChange, CheckedReport, GenerationProof, Genesis, Report};
 use crate::snapshot::Snapshot;
 use crate::traits::WireAlgorithm;
 
@@ -162,16 +162,8 @@ impl<A: WireAlgorithm> Replica<A> {
                 let certified = change_certificate.verify(&self.history.boundary).ok()?;
                 self.replay_frozen(certified)
             }
-            Record::Reported(report) => {
-                let fact = self
-                    .history
-                    .committee
-                    .verify(&self.history.network, Signed::clone(&report))
-                    .ok()?;
-                self.transition.reports.held.insert(self.actor(), fact);
-                self.transition.reports.own = Some(report);
-                Some(())
-            }
+            Record::Reported(report) => self.replay_report(&report, true),
+            Record::Backed(report) => self.replay_report(&report, false),
             Record::Agreement(record) => {
                 let held = |value| self.transition.candidate(&value).is_some();
                 let whole = record.value().is_none_or(held);
@@ -181,7 +173,8 @@ impl<A: WireAlgorithm> Replica<A> {
             Record::Value(value) => {
                 let digest = value.digest(&self.history.network);
                 self.hold_value(value, digest, true);
-                Some(())
+                let good = self.judged(digest)?.is_ok();
+                good.then_some(())
             }
             Record::Message(proposal) => {
                 self.keep_payload(Entry::new(&self.history.network, proposal));
@@ -236,6 +229,24 @@ impl<A: WireAlgorithm> Replica<A> {
     fn replay_frozen(&mut self, certified: CertifiedChange) -> Option<()> {
         let key = certified.change().key();
         self.transition.changes.insert(key, certified);
+        Some(())
+    }
+
+    /// A report is held again: ours, or another's of which we have spoken.
+    fn replay_report(&mut self, report: &Signed<Report>, ours: bool) -> Option<()> {
+        let committee = &self.history.committee;
+        let fact = committee.verify(&self.history.network, report.clone());
+        let report = CheckedReport::of(&self.history.boundary, fact.ok()?).ok()?;
+        if (report.signer == self.actor()) != ours {
+            return None;
+        }
+        if ours {
+            self.hold_own_report(report);
+        } else {
+            let reports = &mut self.transition.reports;
+            reports.durable.insert((report.signer, report.digest()));
+            reports.hold(report);
+        }
         Some(())
     }
 

@@ -226,6 +226,10 @@ pub enum Record {
     /// A value, a report or the boundary of this generation rests on this message, which is in no
     /// lane.
     Message(Arc<Proposal>),
+    /// We are about to speak of a value that rests on this report of another member.
+    ///
+    /// It stands before the [`Value`](Self::Value) that names it.
+    Backed(Arc<Signed<Report>>),
 }
 
 /// A message took effect.

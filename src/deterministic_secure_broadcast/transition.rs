@@ -8,19 +8,18 @@
 //! The phase is read off these facts and is not held beside them: a fact that is there twice can
 //! contradict itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use super::Replica;
 use super::backoff::Backoff;
 use super::payloads::Payloads;
-use crate::actor::{Actor, CheckedSignatures, Signed, Verified};
+use super::values::{Candidate, Reports};
 use crate::codec::Digest;
 use crate::dot::Frontier;
 use crate::membership::{
-    self, Agreement, Approvals, CHANGES, CertifiedChange, ChangeCertificate, ChangeKey,
-    CheckedProposal, GenerationProposal, GenerationProposalError, Report, Vote, VoteKind,
+    self, Agreement, Approvals, CHANGES, CertifiedChange, ChangeCertificate, ChangeKey, Vote,
+    VoteKind,
 };
 use crate::quorum::QuorumCertificate;
 use crate::snapshot::{Commitment, Snapshot};
@@ -89,7 +88,8 @@ impl<A: WireAlgorithm> Replica<A> {
 /// All that belongs to the end of one generation.
 ///
 /// Made anew with each generation; nothing of it is carried on but what the boundary imposes. It is
-/// bounded by the members: one report a seat, at most eight approvals of newcomers a seat, the
+/// bounded by the members: a report a seat, and another for each value that rests on it, at most
+/// eight approvals of newcomers a seat, the
 /// agreement's eight values, and one message for each lane that any of these names.
 #[derive(Debug)]
 pub(super) struct Transition {
@@ -116,25 +116,6 @@ pub(super) struct Transition {
     ///
     /// One at most: a second frontier takes its place.
     pub(super) state: Option<(Frontier, (Snapshot, Commitment))>,
-}
-
-/// The reports of this generation.
-#[derive(Debug)]
-pub(super) struct Reports {
-    /// `None` until we freeze; from then on it never changes. It is repeated as it was signed, also
-    /// after a restart.
-    pub(super) own: Option<Arc<Signed<Report>>>,
-    /// The first good one of each member, ours included; a second one of the same member is not
-    /// looked at.
-    pub(super) held: BTreeMap<Actor, Verified<Report>>,
-    /// Members whose reports we do not offer: they are locked on what no correct member can have
-    /// echoed.
-    pub(super) unfounded: BTreeSet<Actor>,
-    /// Signatures on those that are held, in their marks, and on approvals: what a value is made of
-    /// is checked once.
-    pub(super) checked: CheckedSignatures,
-    /// When ours is said again, while this generation lasts.
-    pub(super) repeat: Backoff,
 }
 
 /// What the agreement decided.
@@ -172,30 +153,13 @@ impl Decided {
     }
 }
 
-/// A value with what its check said.
-#[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) digest: Digest,
-    pub(super) value: Arc<GenerationProposal>,
-    /// It is a fact of the value and the last boundary, so that it is found once.
-    pub(super) check: Result<Box<CheckedProposal>, GenerationProposalError>,
-    /// Whether it is on record, with the messages that it adopts.
-    pub(super) durable: bool,
-}
-
 impl Transition {
     pub(super) fn new(now: u64) -> Self {
         Self {
             approvals: Approvals::default(),
             approve: Backoff::starting(now + 1),
             changes: BTreeMap::new(),
-            reports: Reports {
-                own: None,
-                held: BTreeMap::new(),
-                unfounded: BTreeSet::new(),
-                checked: CheckedSignatures::default(),
-                repeat: Backoff::starting(now + 1),
-            },
+            reports: Reports::new(now),
             agreement: None,
             agreement_records: Vec::new(),
             values: Vec::new(),
@@ -203,23 +167,6 @@ impl Transition {
             decided: None,
             state: None,
         }
-    }
-
-    pub(super) fn candidate(&self, digest: &Digest) -> Option<&Candidate> {
-        self.values.iter().find(|held| held.digest == *digest)
-    }
-
-    /// Lets go of the values that do not count any more. None that does is ever let go, however
-    /// many others are shown.
-    ///
-    /// Called after each output of the agreement, when the set of values that it names may have
-    /// changed.
-    pub(super) fn forget_values(&mut self) {
-        let Some(agreement) = &self.agreement else {
-            return;
-        };
-        let named = agreement.names();
-        self.values.retain(|held| named.contains(&held.digest));
     }
 
     /// The changes that we hold, as many as a value carries.

@@ -203,6 +203,14 @@ impl Boundary {
         self.committee().contains(&dot.source) && !self.marked(dot)
     }
 
+    /// Whether this message may be the end of its lane when this generation ends, if it is beyond
+    /// where the lane began: the lane of somebody who is no member moves by one dot at most, to
+    /// what is named here.
+    #[must_use]
+    pub(crate) fn may_move(&self, dot: &Dot, digest: &Digest) -> bool {
+        self.committee().contains(&dot.source) || self.names(dot, digest)
+    }
+
     /// The closing rule: what a certificate of generation `certified` for `digest` at `dot` is
     /// worth here.
     #[must_use]

@@ -26,11 +26,11 @@ use super::change::{
 };
 use super::echo::Echo;
 use super::header::Header;
-use super::report::{Mark, Report, ReportError};
-use crate::actor::{Actor, BadSignature, CheckedSignatures, Signed, Verified};
-use crate::codec::{Digest, Domain, Limits, NetworkId, encoded_len};
+use super::report::{CheckedReport, Mark, Report};
+use crate::actor::{Actor, CheckedSignatures, Signed};
+use crate::codec::{Digest, Domain, NetworkId};
 use crate::dot::{Dot, Frontier};
-use crate::quorum::{Committee, CommitteeError, Generation, VerifyError};
+use crate::quorum::{Committee, CommitteeError, Generation};
 use crate::snapshot::Commitment;
 
 /// What a coordinator puts together before it knows the state at the new frontier.
@@ -41,8 +41,11 @@ pub struct GenerationDraft {
     /// The changes with their approvals, in the order of their keys. None of them can be left out:
     /// one that is carried counts.
     pub changes: Vec<ChangeCertificate>,
-    /// What members reported, in the order of their keys; a quorum or more.
-    pub reports: Vec<Signed<Report>>,
+    /// The digest of what each of these members reported; a quorum or more.
+    ///
+    /// The reports travel by themselves, so that however much moved in a generation, a value fits
+    /// every packet.
+    pub reports: BTreeMap<Actor, Digest>,
 }
 
 /// The value that the agreement decides: it founds the next generation.
@@ -90,95 +93,83 @@ pub struct CheckedProposal {
 
 impl GenerationDraft {
     /// What these changes and reports make: of more than [`CHANGES`] changes the first,
-    /// of two reports by one member the first, and of reports that do not fit
-    /// [`Limits::value_bytes`](crate::codec::Limits::value_bytes) together the shortest. Those of
-    /// correct members fit, if they are no more than a quorum.
+    /// of two reports by one member the first.
     #[must_use]
     pub fn gather<'a>(
         last: &Boundary,
         changes: impl IntoIterator<Item = &'a CertifiedChange>,
-        reports: impl IntoIterator<Item = &'a Verified<Report>>,
+        reports: impl IntoIterator<Item = &'a CheckedReport>,
     ) -> Self {
         let mut by_key: BTreeMap<ChangeKey, ChangeCertificate> = BTreeMap::new();
         for change in changes {
             let claim = change.claim();
             by_key.entry(claim.change.key()).or_insert(claim);
         }
-        let mut by_member: BTreeMap<Actor, Signed<Report>> = BTreeMap::new();
+        let mut by_member = BTreeMap::new();
         for report in reports {
-            let claim = Signed::clone(report);
-            by_member.entry(claim.signer).or_insert(claim);
+            by_member.entry(report.signer).or_insert(report.digest());
         }
-        let mut draft = Self {
+        Self {
             parent: last.value(),
             changes: by_key.into_values().take(CHANGES).collect(),
-            reports: Vec::new(),
-        };
-        draft.add_shortest(last, by_member.into_values().collect());
-        draft
+            reports: by_member,
+        }
     }
 
-    /// Adds as many reports as the rest leaves room for, the shortest first.
-    fn add_shortest(&mut self, last: &Boundary, mut reports: Vec<Signed<Report>>) {
-        let members = self.members(last).len() * size_of::<Actor>();
-        let without = encoded_len(self) + Limits::HEADER as usize + members;
-        let mut room = (last.limits().value_bytes() as usize).saturating_sub(without);
-        reports.sort_by_cached_key(encoded_len);
-        let fitting = reports.into_iter().take_while(|report| {
-            let left = room.checked_sub(encoded_len(report));
-            room = left.unwrap_or(room);
-            left.is_some()
-        });
-        self.reports.extend(fitting);
-        self.reports.sort_by_key(|report| report.signer);
-    }
-
-    /// Where the generation ends by these reports.
+    /// The reports that it names, in their order, where `held` gives those that are at hand.
     ///
     /// # Errors
-    /// [`GenerationProposalError`] when two heads of one lane have the same number and cannot both
-    /// be certified, or when a reported lock is not its source's.
-    pub fn ending(&self, last: &Boundary) -> Result<Ending, GenerationProposalError> {
-        self.ending_knowing(last, &CheckedSignatures::default())
+    /// Those that are not.
+    pub fn resolve<'a>(
+        &self,
+        held: impl Fn(&Actor, &Digest) -> Option<&'a CheckedReport>,
+    ) -> Result<Vec<&'a CheckedReport>, Vec<(Actor, Digest)>> {
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for (reporter, digest) in &self.reports {
+            match held(reporter, digest) {
+                Some(report) => found.push(report),
+                None => missing.push((*reporter, *digest)),
+            }
+        }
+        if missing.is_empty() {
+            Ok(found)
+        } else {
+            Err(missing)
+        }
     }
 
-    /// The same, where some signatures are known to be good.
-    pub(crate) fn ending_knowing(
+    /// Where the generation ends by the reports that it names.
+    ///
+    /// # Errors
+    /// [`GenerationProposalError::Heads`] when two heads of one lane have the same number and
+    /// cannot both be certified.
+    ///
+    /// # Panics
+    /// When these are other reports than [it names](Self::resolve).
+    pub fn ending(
         &self,
         last: &Boundary,
-        known: &CheckedSignatures,
+        reports: &[&CheckedReport],
     ) -> Result<Ending, GenerationProposalError> {
-        let frontier = self.frontier(last)?;
-        let (adopted, sealed) = Union::of(self, last, &frontier, known)?.split();
+        let given = reports
+            .iter()
+            .map(|report| (report.signer, report.digest()));
+        let named = self
+            .reports
+            .iter()
+            .map(|(reporter, digest)| (*reporter, *digest));
+        assert!(given.eq(named), "the reports that a value names");
+        // Members that report the same add nothing to each other.
+        let mut said = BTreeSet::new();
+        let distinct = reports.iter().filter(|report| said.insert(report.digest()));
+        let reports: Vec<&Report> = distinct.map(|report| &report.statement).collect();
+        let frontier = frontier(last, &reports)?;
+        let (adopted, sealed) = Union::of(&reports, last, &frontier).split();
         Ok(Ending {
             frontier,
             adopted,
             sealed,
         })
-    }
-
-    /// The lane-wise maximum of the last frontier and the reported heads.
-    fn frontier(&self, last: &Boundary) -> Result<Frontier, GenerationProposalError> {
-        let reported = || {
-            self.reports
-                .iter()
-                .flat_map(|report| &report.statement.heads)
-        };
-        let mut frontier = last.frontier().clone();
-        for (source, head) in reported() {
-            match frontier.entry(*source) {
-                Vacant(lane) => *lane.insert(*head),
-                Occupied(lane) if lane.get().seq >= head.seq => continue,
-                Occupied(mut lane) => lane.insert(*head),
-            };
-        }
-        for (source, head) in reported() {
-            let end = frontier.get(source);
-            if end.is_some_and(|end| end.seq == head.seq && end.digest != head.digest) {
-                return Err(GenerationProposalError::Heads(*source));
-            }
-        }
-        Ok(frontier)
     }
 
     /// Who sits in the next generation by these changes.
@@ -228,24 +219,20 @@ impl GenerationDraft {
         Ok(Arc::new(committee))
     }
 
-    fn check_reports(
-        &self,
-        last: &Boundary,
-        known: &CheckedSignatures,
-    ) -> Result<(), GenerationProposalError> {
-        if !ascending(&self.reports, |claim| claim.signer) {
-            return Err(GenerationProposalError::Reports);
-        }
+    /// Whether a quorum of members or more is said to have reported. That is to be known before
+    /// their reports are asked for.
+    ///
+    /// # Errors
+    /// [`GenerationProposalError::TooFewReports`] and [`GenerationProposalError::NoSeat`].
+    pub fn check_reporters(&self, last: &Boundary) -> Result<(), GenerationProposalError> {
         if self.reports.len() < last.committee().quorum() {
             return Err(GenerationProposalError::TooFewReports);
         }
-        for claim in &self.reports {
-            let shape = claim.statement.check_shape(last);
-            shape.map_err(|error| GenerationProposalError::Report(claim.signer, error))?;
-            last.committee()
-                .verify_knowing(last.network(), claim.clone(), known)?;
-        }
-        Ok(())
+        let mut reporters = self.reports.keys();
+        let stranger = reporters.find(|reporter| !last.committee().contains(reporter));
+        stranger.map_or(Ok(()), |stranger| {
+            Err(GenerationProposalError::NoSeat(*stranger))
+        })
     }
 }
 
@@ -270,30 +257,36 @@ impl GenerationProposal {
         self.header(network).digest(network)
     }
 
-    /// What this value makes of the last boundary, if it is one.
+    /// What this value makes of the last boundary, if it is one, with the reports that it
+    /// [names](GenerationDraft::resolve).
     ///
     /// # Errors
     /// [`GenerationProposalError`]: then it is bad for everybody.
-    pub fn check(&self, last: &Boundary) -> Result<CheckedProposal, GenerationProposalError> {
-        self.check_knowing(last, &CheckedSignatures::default())
+    ///
+    /// # Panics
+    /// When these are other reports.
+    pub fn check(
+        &self,
+        last: &Boundary,
+        reports: &[&CheckedReport],
+    ) -> Result<CheckedProposal, GenerationProposalError> {
+        self.check_knowing(last, reports, &CheckedSignatures::default())
     }
 
-    /// The same, where some signatures are known to be good: whoever has taken the reports and
-    /// approvals that a value is made of has checked them.
+    /// The same, where some signatures are known to be good: whoever has taken the approvals of
+    /// its changes has checked them.
     pub(crate) fn check_knowing(
         &self,
         last: &Boundary,
+        reports: &[&CheckedReport],
         known: &CheckedSignatures,
     ) -> Result<CheckedProposal, GenerationProposalError> {
         if self.draft.parent != last.value() {
             return Err(GenerationProposalError::Parent);
         }
-        if encoded_len(self) > last.limits().value_bytes() as usize {
-            return Err(GenerationProposalError::TooLong);
-        }
         let committee = self.draft.check_changes(last, known)?;
-        self.draft.check_reports(last, known)?;
-        let ending = self.draft.ending_knowing(last, known)?;
+        self.draft.check_reporters(last)?;
+        let ending = self.draft.ending(last, reports)?;
         debug_assert!(
             last.frontier().iter().all(|(source, head)| {
                 let end = ending.frontier.get(source);
@@ -332,6 +325,26 @@ impl Preconditions {
     }
 }
 
+/// The lane-wise maximum of the last frontier and the reported heads.
+fn frontier(last: &Boundary, reports: &[&Report]) -> Result<Frontier, GenerationProposalError> {
+    let reported = || reports.iter().flat_map(|report| &report.heads);
+    let mut frontier = last.frontier().clone();
+    for (source, head) in reported() {
+        match frontier.entry(*source) {
+            Vacant(lane) => *lane.insert(*head),
+            Occupied(lane) if lane.get().seq >= head.seq => continue,
+            Occupied(mut lane) => lane.insert(*head),
+        };
+    }
+    for (source, head) in reported() {
+        let end = frontier.get(source);
+        if end.is_some_and(|end| end.seq == head.seq && end.digest != head.digest) {
+            return Err(GenerationProposalError::Heads(*source));
+        }
+    }
+    Ok(frontier)
+}
+
 /// What is reported right after the new frontier.
 struct Union {
     sealed: BTreeMap<Actor, Seal>,
@@ -341,12 +354,7 @@ struct Union {
 impl Union {
     /// The last boundary's locks and seals stay as they are: nobody correct echoed anything else
     /// there, so that no other report counts.
-    fn of(
-        draft: &GenerationDraft,
-        last: &Boundary,
-        frontier: &Frontier,
-        known: &CheckedSignatures,
-    ) -> Result<Self, GenerationProposalError> {
+    fn of(reports: &[&Report], last: &Boundary, frontier: &Frontier) -> Self {
         let next = |dot: &Dot| {
             let head = head(last.network(), frontier, &dot.source);
             dot.seq.follows(head.seq)
@@ -358,38 +366,19 @@ impl Union {
                 .collect(),
             reported: BTreeMap::new(),
         };
-        for lock in last
-            .adopted()
-            .values()
-            .filter(|lock| next(&lock.statement.dot))
-        {
+        let carried = last.adopted().values();
+        for lock in carried.filter(|lock| next(&lock.statement.dot)) {
             union.echoes(lock).insert(lock.statement.digest, *lock);
         }
-        let marks = draft
-            .reports
-            .iter()
-            .flat_map(|report| report.statement.marks.values());
+        let marks = reports.iter().flat_map(|report| report.marks.values());
         for echo in marks.flat_map(Mark::echoes) {
             let dot = &echo.statement.dot;
             if next(dot) && last.counts(dot) {
-                union.count(echo, last, known)?;
+                let digest = echo.statement.digest;
+                union.echoes(echo).entry(digest).or_insert(*echo);
             }
         }
-        Ok(union)
-    }
-
-    fn count(
-        &mut self,
-        echo: &Signed<Echo>,
-        last: &Boundary,
-        known: &CheckedSignatures,
-    ) -> Result<(), GenerationProposalError> {
-        if let Vacant(free) = self.echoes(echo).entry(echo.statement.digest) {
-            let key = last.committee().key_of(&echo.signer)?;
-            known.verify(last.network(), key, *echo)?;
-            free.insert(*echo);
-        }
-        Ok(())
+        union
     }
 
     fn echoes(&mut self, echo: &Signed<Echo>) -> &mut BTreeMap<Digest, Signed<Echo>> {
@@ -421,9 +410,6 @@ pub enum GenerationProposalError {
     /// It does not follow this boundary.
     #[error("the value has another parent")]
     Parent,
-    /// More bytes than can be shown to everybody who needs it.
-    #[error("the value is too long")]
-    TooLong,
     /// Too many changes, or not in the order of their keys.
     #[error("too many changes, or out of order")]
     Changes,
@@ -439,25 +425,16 @@ pub enum GenerationProposalError {
     /// The changed members are no committee.
     #[error(transparent)]
     Committee(#[from] CommitteeError),
-    /// Reports repeated or out of order.
-    #[error("reports repeated or out of order")]
-    Reports,
     /// Fewer reports than a quorum.
     #[error("fewer reports than a quorum")]
     TooFewReports,
-    /// A report is none.
-    #[error("report of {0:?}: {1}")]
-    Report(Actor, ReportError),
-    /// A report is not a member's.
-    #[error(transparent)]
-    Reporter(#[from] VerifyError),
+    /// A report is said to be of who is no member.
+    #[error("report of {0:?}, who has no seat")]
+    NoSeat(Actor),
     /// What it says of the next generation does not follow from its draft.
     #[error("it does not found what follows from its reports and changes")]
     Header,
     /// Two reported heads of this lane contradict each other.
     #[error("two heads of the lane of {0:?}")]
     Heads(Actor),
-    /// A lock that the source did not sign.
-    #[error(transparent)]
-    Lock(#[from] BadSignature),
 }

@@ -15,11 +15,12 @@
 //!    the change whole. The first [`CertifiedChange`] freezes the generation: make that durable,
 //!    and stop echoing.
 //! 2. Sign one [`Report`], make it durable, send it with the change. Check others' with
-//!    [`Report::check`].
+//!    [`CheckedReport::of`].
 //! 3. [`Agreement::open`] and [`Agreement::start`]. When it [`awaits an
 //!    offer`](Agreement::awaits_offer): [`GenerationDraft::gather`] what can be backed, compute the
 //!    state at the frontier of its [`Ending`], [`GenerationDraft::found`], and offer the digest.
-//!    When it asks for an opinion: fetch the value, [`GenerationProposal::check`], fulfil the
+//!    When it asks for an opinion: fetch the value and what its draft does not
+//!    [`resolve`](GenerationDraft::resolve), [`GenerationProposal::check`], fulfil the
 //!    [`Preconditions`], and tell.
 //! 4. Spend each [`AgreementOutput`] from top to bottom. With the decision and its value,
 //!    [`GenerationProof::of`] is the one record to make durable; [`GenerationProof::verify`] gives
@@ -57,4 +58,4 @@ pub use generation_proposal::{
 pub use genesis::{Genesis, GenesisError};
 pub use header::Header;
 pub use origin::{CertifiedState, CertifiedStateError, Origin};
-pub use report::{Mark, Report, ReportError};
+pub use report::{CheckedReport, Mark, Report, ReportError};

@@ -5,6 +5,7 @@
 //! broadcast checks that), a lock or a seal when the source signed it.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,8 @@ impl Statement for Report {
     const DOMAIN: Domain = Domain::Report;
 }
 
-/// A member reports once a generation: two different reports convict it.
+/// A member reports once a generation: two different reports are evidence against it, which
+/// replicas do not collect.
 impl Exclusive for Report {
     fn excludes(&self, other: &Self) -> bool {
         self.generation == other.generation && self != other
@@ -104,37 +106,10 @@ impl Report {
         moved.unwrap_or_else(|| head(last.network(), last.frontier(), source))
     }
 
-    /// Everything that can be checked of a report whose reporter's signature is good: its shape,
-    /// and every signature in its marks. Not whether its heads are certified.
-    ///
-    /// # Errors
-    /// [`ReportError`].
-    pub fn check(&self, last: &Boundary) -> Result<(), ReportError> {
-        self.check_knowing(last, &CheckedSignatures::default())?;
-        Ok(())
-    }
-
-    /// The same, where some signatures are known to be good, with the facts in its marks: members
-    /// report the same ones.
-    pub(crate) fn check_knowing(
-        &self,
-        last: &Boundary,
-        known: &CheckedSignatures,
-    ) -> Result<Vec<Verified<Echo>>, ReportError> {
-        self.check_shape(last)?;
-        let echoes = self.marks.values().flat_map(Mark::echoes);
-        let facts = echoes.map(|echo| {
-            let key = last.committee().key_of(&echo.signer);
-            let key = key.expect("a mark that counts is in a member's lane");
-            Ok(known.verify(last.network(), key, *echo)?)
-        });
-        facts.collect()
-    }
-
     /// What a report is without its signatures: of this generation, its heads beyond the last
     /// frontier in lanes that may move, its marks right after its heads, where they count. So there
     /// are no more of either than lanes that speak.
-    pub(super) fn check_shape(&self, last: &Boundary) -> Result<(), ReportError> {
+    fn check_shape(&self, last: &Boundary) -> Result<(), ReportError> {
         if (self.generation, self.value) != (last.generation(), last.value()) {
             return Err(ReportError::Stale);
         }
@@ -156,20 +131,73 @@ impl Report {
         Ok(())
     }
 
-    /// The lane of somebody who is no member moves by one dot at most: to what the boundary names
-    /// there.
     fn check_head(&self, last: &Boundary, source: &Actor, head: &Head) -> Result<(), ReportError> {
         let dot = Dot {
             source: *source,
             seq: head.seq,
         };
         let moved = head.seq > last.head(source).seq;
-        let may = last.committee().contains(source) || last.names(&dot, &head.digest);
-        if moved && may {
+        if moved && last.may_move(&dot, &head.digest) {
             Ok(())
         } else {
             Err(ReportError::Head(*source))
         }
+    }
+}
+
+/// A report that counts: its reporter has a seat and signed it, it speaks of lanes that could move,
+/// and their sources signed what it marks there. Whether its heads are certified is not asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedReport {
+    fact: Verified<Report>,
+    /// That of the statement, by which a value names it.
+    digest: Digest,
+}
+
+impl Deref for CheckedReport {
+    type Target = Verified<Report>;
+    fn deref(&self) -> &Verified<Report> {
+        &self.fact
+    }
+}
+
+impl CheckedReport {
+    /// Checks all else of a report that a [member](crate::quorum::Committee::verify) of the
+    /// generation which begins at `last` has signed.
+    ///
+    /// # Errors
+    /// [`ReportError`].
+    ///
+    /// # Panics
+    /// When the reporter is no member.
+    pub fn of(last: &Boundary, fact: Verified<Report>) -> Result<Self, ReportError> {
+        Self::knowing(last, fact, &CheckedSignatures::default()).map(|(report, _)| report)
+    }
+
+    /// The same, where some signatures are known to be good, with the facts in its marks: members
+    /// report the same ones.
+    pub(crate) fn knowing(
+        last: &Boundary,
+        fact: Verified<Report>,
+        known: &CheckedSignatures,
+    ) -> Result<(Self, Vec<Verified<Echo>>), ReportError> {
+        assert!(last.committee().contains(&fact.signer), "members report");
+        fact.statement.check_shape(last)?;
+        let echoes = fact.statement.marks.values().flat_map(Mark::echoes);
+        let marks = echoes.map(|echo| {
+            let member = last.committee().key_of(&echo.signer);
+            let key = member.expect("a mark that counts is in a member's lane");
+            Ok(known.verify(last.network(), key, *echo)?)
+        });
+        let marks = marks.collect::<Result<_, ReportError>>()?;
+        let digest = fact.statement.digest(last.network());
+        Ok((Self { fact, digest }, marks))
+    }
+
+    /// The digest of what is reported: members that report the same have the same.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 }
 

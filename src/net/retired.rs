@@ -14,7 +14,7 @@ use crate::codec::encode;
 use crate::deterministic_secure_broadcast::{Body, Echo, Message, Packet, Proposal, Replica};
 use crate::dot::Head;
 use crate::membership::{
-    Approval, Boundary, Change, ChangeCertificate, GenerationDraft, GenerationProof,
+    Approval, Boundary, Change, ChangeCertificate, CheckedReport, GenerationDraft, GenerationProof,
     GenerationProposal, Report, Round, Vote, VoteKind,
 };
 use crate::quorum::{Certificate, Seat};
@@ -269,8 +269,8 @@ impl Heist {
         let mut last = self.boundary.clone();
         let mut forged = Vec::new();
         for _ in 0..many {
-            let value = self.value(&last);
-            let Ok(checked) = value.check(&last) else {
+            let (value, reports) = self.value(&last);
+            let Ok(checked) = value.check(&last, &reports.iter().collect::<Vec<_>>()) else {
                 break;
             };
             let decision = Vote {
@@ -288,20 +288,28 @@ impl Heist {
         forged
     }
 
-    /// A value in which nobody has anything to report.
-    fn value(&self, last: &Boundary) -> GenerationProposal {
+    /// A value on which nobody has anything to report, with the reports.
+    fn value(&self, last: &Boundary) -> (GenerationProposal, Vec<CheckedReport>) {
         let change = Change::Renew;
         let approvals = Arc::new(self.sign(Approval {
             generation: last.generation(),
             change: change.key(),
         }));
         let keys = self.signers.iter().map(|(_, key)| key);
-        let report = |key: &SigningActor| key.sign(last.network(), Report::of(last)).into_claim();
+        let report = |key: &SigningActor| {
+            let report = key.sign(last.network(), Report::of(last));
+            CheckedReport::of(last, report).expect("an empty report counts")
+        };
+        let reports: Vec<_> = keys.map(report).collect();
+        let digests = reports
+            .iter()
+            .map(|report| (report.signer, report.digest()));
         let draft = GenerationDraft {
             parent: last.value(),
             changes: vec![ChangeCertificate { change, approvals }],
-            reports: keys.map(report).collect(),
+            reports: digests.collect(),
         };
-        draft.found(last, last.ending(), last.state())
+        let value = draft.found(last, last.ending(), last.state());
+        (value, reports)
     }
 }

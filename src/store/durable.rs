@@ -41,7 +41,7 @@ use crate::membership::{Genesis, Origin};
 
 /// The version of what is in the tables. The second has a nonce in the network's description,
 /// the third its rule for signatures, the fourth headers of generations, the fifth locks that end
-/// with theirs.
+/// with theirs, and reports beside the values that rest on them.
 const FORMAT: u32 = 5;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");

@@ -46,7 +46,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::common::{Set, Table, add, key};
+use crate::common::{Set, Table, add, key, named};
 use bft_crdts::SecureBroadcastAlgorithm as _;
 use bft_crdts::actor::{Actor, Sig, Signed, SigningActor, Statement};
 use bft_crdts::codec::{Digest, encode};
@@ -56,8 +56,8 @@ use bft_crdts::deterministic_secure_broadcast::{
 use bft_crdts::dot::{Dot, Head};
 use bft_crdts::environment;
 use bft_crdts::membership::{
-    AgreementMessage, Approval, Boundary, Change, ChangeCertificate, Entry, GenerationDraft,
-    GenerationProof, GenerationProposal, Mark, Report, Round, Vote, VoteKind,
+    AgreementMessage, Approval, Boundary, Change, ChangeCertificate, CheckedReport, Entry,
+    GenerationDraft, GenerationProof, GenerationProposal, Mark, Report, Round, Vote, VoteKind,
 };
 use bft_crdts::orswot::Op;
 use bft_crdts::quorum::{self, Generation, Seat};
@@ -174,6 +174,7 @@ struct Explorer {
     masks: [Bits; 3],
     signed: RefCell<HashMap<(usize, Digest), Sig>>,
     values: RefCell<HashMap<[u64; 3], Option<Arc<GenerationProposal>>>>,
+    checked: RefCell<HashMap<u64, CheckedReport>>,
     runs: u64,
 }
 
@@ -237,6 +238,7 @@ impl Explorer {
             masks: [[0; WORDS]; 3],
             signed: RefCell::new(HashMap::new()),
             values: RefCell::new(HashMap::new()),
+            checked: RefCell::new(HashMap::new()),
             runs: 0,
         }
     }
@@ -785,17 +787,50 @@ impl Explorer {
         reports: [&Signed<Report>; 3],
         facts: &[Fact],
     ) -> Option<Arc<GenerationProposal>> {
+        let reports = reports.map(|report| self.counted(report));
+        let digests = reports
+            .iter()
+            .map(|report| (report.signer, report.digest()));
         let draft = GenerationDraft {
             parent: self.last.value(),
             changes: vec![self.change_certificate.clone()],
-            reports: reports.into_iter().cloned().collect(),
+            reports: digests.collect(),
         };
-        let ending = draft.ending(&self.last).ok()?;
+        let reports = named(&draft, &reports);
+        let ending = draft.ending(&self.last, &reports).ok()?;
         let head = ending.frontier.get(&self.actor(self.case.source));
         let state = self.state(head, facts)?;
         let value = draft.found(&self.last, &ending, state);
-        value.check(&self.last).ok()?;
+        value.check(&self.last, &reports).ok()?;
         Some(Arc::new(value))
+    }
+
+    /// A report, which counts.
+    fn counted(&self, report: &Signed<Report>) -> CheckedReport {
+        let count = || {
+            let fact = self
+                .last
+                .committee()
+                .verify(self.last.network(), report.clone());
+            let fact = fact.expect("a member's");
+            CheckedReport::of(&self.last, fact).expect("a report that counts")
+        };
+        let mut checked = self.checked.borrow_mut();
+        checked
+            .entry(digest_of(report))
+            .or_insert_with(count)
+            .clone()
+    }
+
+    /// The reports that a value rests on.
+    fn rests_on(&self, value: &GenerationProposal, facts: &[Fact]) -> Vec<CheckedReport> {
+        let said = facts.iter().filter_map(|fact| match fact {
+            Fact::Report(report) => Some(report.clone()),
+            _ => None,
+        });
+        let all = said.chain(self.liars_reports(facts));
+        let all: Vec<_> = all.map(|report| self.counted(&report)).collect();
+        named(&value.draft, &all).into_iter().cloned().collect()
     }
 
     /// The state after at most one of the messages.
@@ -828,6 +863,7 @@ impl Explorer {
         choices: &mut Vec<Choice>,
     ) {
         let digest = value.digest(self.last.network());
+        let reports = self.rests_on(value, facts);
         let vote = |kind| Vote {
             generation: self.last.generation(),
             round: Round::FIRST,
@@ -859,7 +895,13 @@ impl Explorer {
         for chair in members.iter().copied() {
             if chair != COORDINATOR {
                 let shown = message(vec![sign(COORDINATOR, proposal)], Some(Arc::clone(value)));
-                choices.push(hear(chair, format!("value {digest:?}"), vec![shown], 4));
+                let label = format!("value {digest:?}");
+                let reports = reports.iter().map(|report| Body::Report {
+                    report: Arc::new(Signed::clone(report)),
+                    changes: Vec::new(),
+                });
+                let shown = [shown].into_iter().chain(reports);
+                choices.push(hear(chair, label, shown.collect(), 4));
             }
         }
         let deciders = order.iter().copied().filter(|seat| voted(*seat, &prevote));
@@ -867,7 +909,8 @@ impl Explorer {
         if deciders.len() == 3 {
             let label = format!("decision {digest:?}");
             let chairs = self.chairs(Generation::GENESIS);
-            let checked = value.check(&self.last).expect("it was");
+            let reports: Vec<_> = reports.iter().collect();
+            let checked = value.check(&self.last, &reports).expect("it was");
             let proof = Arc::new(GenerationProof {
                 header: value.header(self.last.network()),
                 certificate: Arc::new(self.certificate(&chairs, deciders, precommit)),

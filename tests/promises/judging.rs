@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Table, add, found, opaque};
+use crate::common::{Table, Told, add, opaque};
 use bft_crdts::actor::{Actor, Verified};
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
@@ -12,8 +12,8 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
-    AgreementMessage, Approval, Approvals, CertifiedChange, Change, GenerationDraft,
-    GenerationProposal, Mark, Report, Round, Vote, VoteKind,
+    AgreementMessage, Approval, Approvals, CertifiedChange, Change, GenerationProposal, Mark,
+    Report, Round, Vote, VoteKind,
 };
 use bft_crdts::quorum::{Certificate, Generation};
 use bft_crdts::snapshot::{Commitment, Snapshot};
@@ -59,12 +59,20 @@ fn report(table: &Table, seat: usize, heads: &[(Actor, Head)]) -> Verified<Repor
     table.keys[seat].sign(&table.network(), report)
 }
 
-/// A renewal on which the first three report these heads.
-fn value(table: &Table, heads: &[(Actor, Head)], state: Commitment) -> Arc<GenerationProposal> {
-    let reports = [0, 1, 2].map(|seat| report(table, seat, heads));
-    let boundary = table.replicas[0].boundary();
-    let draft = GenerationDraft::gather(boundary, &[renewal(table)], &reports);
-    Arc::new(found(boundary, draft, state))
+/// A renewal on which all but the judge report these heads.
+fn value(table: &Table, judge: usize, heads: &[(Actor, Head)], state: Commitment) -> Told {
+    let others = (0..4).filter(|seat| *seat != judge);
+    let reports: Vec<_> = others.map(|seat| report(table, seat, heads)).collect();
+    let boundary = table.replicas[judge].boundary();
+    Told::of(boundary, &[renewal(table)], &reports, state)
+}
+
+/// What a value rests on is shown to the judge.
+fn show(table: &mut Table, judge: usize, told: &Told) {
+    for report in told.reports_sent() {
+        let given = table.give(table.actor(COORDINATOR), judge, report);
+        given.expect("a report");
+    }
 }
 
 fn state(table: &Table, seat: usize) -> Commitment {
@@ -104,12 +112,14 @@ fn say(
 }
 
 /// The coordinator proposes a value to the judge.
-fn propose(table: &mut Table, value: &Arc<GenerationProposal>, along: bool) {
+fn propose(table: &mut Table, told: &Told, along: bool) {
+    show(table, JUDGE, told);
+    let value = Arc::new(told.value.clone());
     let said = VoteKind::Proposal {
         value: value.digest(&table.network()),
         valid_round: None,
     };
-    let along = along.then(|| Arc::clone(value));
+    let along = along.then_some(value);
     say(table, COORDINATOR, JUDGE, said, along);
 }
 
@@ -157,7 +167,7 @@ fn a_value_with_the_right_state_is_prevoted_and_one_with_another_is_not() {
         if let Some(wrong) = wrong {
             *wrong(&mut certified) = another;
         }
-        let value = value(&table, &[(source, head)], certified);
+        let value = value(&table, JUDGE, &[(source, head)], certified);
         propose(&mut table, &value, true);
         let name = wrong.is_none().then(|| value.digest(&table.network()));
         assert_eq!(said(&table.take_wire()), [VoteKind::Prevote(name)]);
@@ -169,7 +179,7 @@ fn a_value_is_judged_when_what_it_covers_has_come_and_it_is_asked_for_at_once() 
     let mut table = Table::of(4);
     let (source, head) = one_lacks(&mut table);
     freeze(&mut table, JUDGE);
-    let value = value(&table, &[(source, head)], state(&table, 0));
+    let value = value(&table, JUDGE, &[(source, head)], state(&table, 0));
     propose(&mut table, &value, true);
     let asked = table.take_wire();
     assert_eq!(said(&asked), [], "it cannot know");
@@ -196,7 +206,12 @@ fn a_value_that_covers_another_message_than_was_delivered_is_not_prevoted() {
         seq: Seq::new(1),
         digest: Digest::from_bytes([9; 32]),
     };
-    let value = value(&table, &[(table.actor(2), other)], state(&table, JUDGE));
+    let value = value(
+        &table,
+        JUDGE,
+        &[(table.actor(2), other)],
+        state(&table, JUDGE),
+    );
     propose(&mut table, &value, true);
     assert_eq!(said(&table.take_wire()), [VoteKind::Prevote(None)]);
 }
@@ -218,7 +233,7 @@ fn a_value_is_judged_by_who_has_delivered_more_than_it_covers_in_each_generation
         table.run(4);
         let source = table.actor(2);
         let head = table.replicas[judge].head(&source).expect("a lane");
-        let value = value(&table, &[(source, head)], state(&table, judge));
+        let value = value(&table, judge, &[(source, head)], state(&table, judge));
         table.add(2, 101);
         table.run(4);
         assert_ne!(table.replicas[judge].head(&source), Some(head));
@@ -228,7 +243,9 @@ fn a_value_is_judged_by_who_has_delivered_more_than_it_covers_in_each_generation
             value: name,
             valid_round: None,
         };
-        say(&mut table, coordinator, judge, said_of_it, Some(value));
+        show(&mut table, judge, &value);
+        let value = Some(Arc::new(value.value));
+        say(&mut table, coordinator, judge, said_of_it, value);
         assert_eq!(said(&table.take_wire()), [VoteKind::Prevote(Some(name))]);
     }
 }
@@ -239,8 +256,8 @@ fn a_value_is_judged_by_who_has_delivered_more_than_it_covers_in_each_generation
 fn a_value_that_is_named_is_asked_for_and_no_other_is_taken() {
     let mut table = Table::of(4);
     freeze(&mut table, JUDGE);
-    let named = value(&table, &[], state(&table, JUDGE));
-    let other = value(&table, &[], opaque(Digest::from_bytes([9; 32])));
+    let named = value(&table, JUDGE, &[], state(&table, JUDGE));
+    let other = value(&table, JUDGE, &[], opaque(Digest::from_bytes([9; 32])));
     propose(&mut table, &named, false);
     let asked = table.take_wire();
     let wants = asked.iter().filter_map(|packet| match &packet.body {
@@ -250,12 +267,14 @@ fn a_value_that_is_named_is_asked_for_and_no_other_is_taken() {
     let name = named.digest(&table.network());
     assert_eq!(wants.collect::<Vec<_>>(), [name; 3]);
     let from = table.actor(COORDINATOR);
-    let mut hold = |value: &Arc<GenerationProposal>| {
-        let given = table.give(from, JUDGE, Body::Value(Arc::clone(value)));
+    let mut hold = |told: &Told| {
+        let value = Arc::new(told.value.clone());
+        let given = table.give(from, JUDGE, Body::Value(Arc::clone(&value)));
         given.expect("a value");
         let said = said(&table.take_wire());
         let fetch = FetchPayloads {
             value: Some(value.digest(&table.network())),
+            reports: Vec::new(),
             payloads: Vec::new(),
         };
         let given = table.give(from, JUDGE, Body::FetchPayloads(fetch));
@@ -270,7 +289,7 @@ fn a_value_that_is_named_is_asked_for_and_no_other_is_taken() {
 fn a_value_that_was_decided_is_asked_for_once_a_tick_and_begins_the_generation() {
     let mut table = Table::of(4);
     freeze(&mut table, JUDGE);
-    let value = value(&table, &[], state(&table, JUDGE));
+    let value = value(&table, JUDGE, &[], state(&table, JUDGE));
     let generation = Generation::GENESIS;
     let decided = VoteKind::Precommit(Some(value.digest(&table.network())));
     let statement = vote(generation, decided);
@@ -297,7 +316,8 @@ fn a_value_that_was_decided_is_asked_for_once_a_tick_and_begins_the_generation()
     }
     table.tick(JUDGE);
     assert_eq!(count(&table.take_wire(), "want"), 3);
-    let given = table.give(from, JUDGE, Body::Value(Arc::clone(&value)));
+    show(&mut table, JUDGE, &value);
+    let given = table.give(from, JUDGE, Body::Value(Arc::new(value.value.clone())));
     given.expect("a value");
     let boundary = table.replicas[JUDGE].boundary();
     assert_eq!(boundary.value(), value.digest(&table.network()));
@@ -334,7 +354,7 @@ fn offered(packets: &[Packet]) -> Option<Vec<Actor>> {
         _ => None,
     });
     let reports = &values.next()?.draft.reports;
-    Some(reports.iter().map(|report| report.signer).collect())
+    Some(reports.keys().copied().collect())
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod ahead;
 mod at2;
 mod at2_net;
 mod attacks;
+mod backing;
 mod bank;
 mod bank_net;
 mod broadcast;

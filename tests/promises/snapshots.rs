@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{Table, found, key, keys, kinds, opaque};
+use crate::common::{Table, Told, key, keys, kinds, opaque};
 use bft_crdts::actor::{Actor, SigningActor, Work};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{
@@ -13,8 +13,7 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Head, Seq};
 use bft_crdts::membership::{
-    Approval, Approvals, Boundary, Change, GenerationDraft, GenerationProof, Genesis, Report,
-    Round, Vote, VoteKind,
+    Approval, Approvals, Boundary, Change, GenerationProof, Genesis, Report, Round, Vote, VoteKind,
 };
 use bft_crdts::quorum::{Certificate, Generation};
 use bft_crdts::snapshot::{CHUNK, Snapshot};
@@ -95,8 +94,8 @@ impl Story {
             key.sign(network, report)
         });
         let reports: Vec<_> = reports.collect();
-        let draft = GenerationDraft::gather(last, [&certified], &reports);
-        let value = Arc::new(found(last, draft, opaque(state.manifest().digest())));
+        let state = opaque(state.manifest().digest());
+        let value = Told::of(last, &[certified], &reports, state);
         let statement = Vote {
             generation: last.generation(),
             round: Round::FIRST,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::common::{found, opaque};
+use crate::common::{Told, named, opaque};
 use crate::support::{boundary, boundary_within, members, stranger};
 use bft_crdts::actor::{Actor, Signed, SigningActor, Verified};
 use bft_crdts::codec::{Digest, Limits, decode, encode};
@@ -12,9 +12,9 @@ use bft_crdts::dot::{Dot, Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
     Admission, Agreement, Approval, Approvals, Boundary, CHANGES, CertifiedChange, Change,
-    ChangeError, ChangeKey, CheckedProposal, Echo, Ending, Entry, GenerationDraft, GenerationProof,
-    GenerationProofError, GenerationProposal, GenerationProposalError, Header, Mark, OtherEnding,
-    Report, ReportError, Round, Timeouts, Vote, VoteKind,
+    ChangeError, ChangeKey, CheckedProposal, CheckedReport, Echo, Ending, Entry, GenerationDraft,
+    GenerationProof, GenerationProofError, GenerationProposal, GenerationProposalError, Header,
+    Mark, OtherEnding, Report, ReportError, Round, Timeouts, Vote, VoteKind,
 };
 use bft_crdts::merkle::Tree;
 use bft_crdts::quorum::{Committee, Generation, Tally};
@@ -95,13 +95,12 @@ fn report<'a>(
     member.sign(last.network(), report)
 }
 
-fn value(
-    last: &Boundary,
-    changes: &[CertifiedChange],
-    reports: &[Verified<Report>],
-) -> GenerationProposal {
-    let draft = GenerationDraft::gather(last, changes, reports);
-    found(last, draft, opaque(digest(0xee)))
+fn counts(last: &Boundary, report: &Verified<Report>) -> Result<(), ReportError> {
+    CheckedReport::of(last, report.clone()).map(drop)
+}
+
+fn value(last: &Boundary, changes: &[CertifiedChange], reports: &[Verified<Report>]) -> Told {
+    Told::of(last, changes, reports, opaque(digest(0xee)))
 }
 
 /// What these reports and a renewal make of `last`.
@@ -275,7 +274,7 @@ mod a_report {
     ) -> Result<(), ReportError> {
         let mut report = Report::clone(&report(last, &members(4)[0], heads, []).statement);
         report.marks = BTreeMap::from([(members(4)[1].actor(), mark)]);
-        report.check(last)
+        counts(last, &members(4)[0].sign(last.network(), report))
     }
 
     #[test]
@@ -334,7 +333,7 @@ mod a_report {
         let locks = [0, 1, 2, 3].map(|source| echo(&last, &keys[source], 2, 1));
         let check = |heads: &[_], locks: &[_]| {
             let report = report(&last, &keys[0], heads, locks);
-            report.statement.check(&last)
+            counts(&last, &report)
         };
         assert_eq!(check(&ends, &locks), Ok(()));
         let (outsider, mut more) = (stranger(1), ends.to_vec());
@@ -350,9 +349,7 @@ mod a_report {
     fn names_only_lanes_that_moved_and_could() {
         let (last, keys) = (boundary(4), members(4));
         let heads = |source: &SigningActor, head| {
-            report(&last, &keys[0], &[(source, head)], [])
-                .statement
-                .check(&last)
+            counts(&last, &report(&last, &keys[0], &[(source, head)], []))
         };
         assert_eq!(heads(&keys[1], head(1, 1)), Ok(()));
         let still = heads(&keys[1], Head::empty(last.network()));
@@ -526,7 +523,7 @@ mod a_value {
             assert!(!next.counts(&against.statement.dot));
             let report = report(&next, &keys[0], &[], [&against]);
             let refused = Err(ReportError::Mark(source.actor()));
-            assert_eq!(report.statement.check(&next), refused);
+            assert_eq!(counts(&next, &report), refused);
         }
     }
 
@@ -556,14 +553,9 @@ mod a_value {
         let (last, keys) = (boundary(4), members(4));
         let refused = |last: &Boundary, source: &SigningActor| {
             let lock = echo(last, source, 1, 1);
-            let reports: Vec<_> = keys[..3]
-                .iter()
-                .map(|key| report(last, key, &[], [&lock]))
-                .collect();
-            let renewed = renewed(last, &keys[..3], &reports).map(|_| ());
-            let signer = last.committee().actors()[0];
+            let report = report(last, &keys[0], &[], [&lock]);
             let mark = ReportError::Mark(source.actor());
-            assert_eq!(renewed, Err(GenerationProposalError::Report(signer, mark)));
+            assert_eq!(counts(last, &report), Err(mark));
         };
         refused(&last, &stranger(1));
         let leave = certify(&last, &keys, &Change::Leave(keys[3].actor()));
@@ -587,11 +579,7 @@ mod a_value {
             .next;
         let after = echo(&next, &keys[3], 2, 1);
         assert!(next.echoes(&lock.statement) && !next.echoes(&after.statement));
-        let moved = |end| {
-            report(&next, &keys[0], &[(&keys[3], end)], [])
-                .statement
-                .check(&next)
-        };
+        let moved = |end| counts(&next, &report(&next, &keys[0], &[(&keys[3], end)], []));
         assert_eq!(moved(head(1, 1)), Ok(()));
         assert_eq!(moved(head(1, 2)), Err(ReportError::Head(keys[3].actor())));
         assert_eq!(moved(head(2, 1)), Err(ReportError::Head(keys[3].actor())));
@@ -623,54 +611,50 @@ mod a_value {
             Some(GenerationProposalError::Changes)
         );
         assert_eq!(
-            with(&|draft| draft.reports.truncate(2)),
+            with(&|draft| assert!(draft.reports.pop_last().is_some())),
             Some(GenerationProposalError::TooFewReports)
         );
+        // It is known before any of the reports is here.
+        let mut foreign = good.draft.clone();
+        let stranger = stranger(1).actor();
+        foreign.reports.insert(stranger, good.reports[0].digest());
         assert_eq!(
-            with(&|draft| draft.reports[1] = draft.reports[0].clone()),
-            Some(GenerationProposalError::Reports)
+            foreign.check_reporters(&last),
+            Err(GenerationProposalError::NoSeat(stranger))
         );
-        let foreign = report(&last, &stranger(1), &[], []);
-        let foreign = value(&last, &[renew], &[&reports[..2], &[foreign]].concat());
-        assert!(matches!(
-            foreign.check(&last),
-            Err(GenerationProposalError::Reporter(_))
-        ));
     }
 
-    fn draft_twice(good: &GenerationProposal) -> GenerationProposal {
+    fn draft_twice(good: &Told) -> Told {
         let mut bad = good.clone();
-        bad.draft.changes.push(bad.draft.changes[0].clone());
+        let again = bad.draft.changes[0].clone();
+        bad.draft.changes.push(again);
         bad
     }
 
     #[test]
-    fn is_bad_with_a_forged_report_lock_or_approval() {
+    fn is_bad_with_a_forged_approval() {
         let (last, keys) = (boundary(4), members(4));
-        let lock = echo(&last, &keys[1], 1, 1);
-        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], [&lock]));
-        let good = value(&last, &[certify(&last, &keys, &RENEW)], &reports);
-        let mut bad = good.clone();
-        bad.draft.reports[0].statement.marks.clear();
-        assert!(matches!(
-            bad.check(&last),
-            Err(GenerationProposalError::Reporter(_))
-        ));
-        let mut bad = good.clone();
+        let reports = [0, 1, 2].map(|seat| report(&last, &keys[seat], &[], []));
+        let mut bad = value(&last, &[certify(&last, &keys, &RENEW)], &reports);
         bad.draft.changes[0].change = Change::Leave(keys[0].actor());
         assert!(matches!(
             bad.check(&last),
             Err(GenerationProposalError::Change(ChangeError::Stale))
         ));
-        let mut forged = lock;
-        forged.statement.digest = digest(7);
-        let lying = report(&last, &keys[0], &[], [&forged]);
-        let bad = renewed(
-            &last,
-            &keys,
-            &[lying, reports[1].clone(), reports[2].clone()],
-        );
-        assert!(matches!(bad, Err(GenerationProposalError::Lock(_))));
+    }
+
+    /// Members that report the same have reports with one digest: it names none without its
+    /// reporter.
+    #[test]
+    #[should_panic(expected = "the reports that a value names")]
+    fn is_not_judged_on_other_reports_than_it_names() {
+        let (last, keys) = (boundary(4), members(4));
+        let reports = [0, 1, 2, 3].map(|seat| report(&last, &keys[seat], &[], []));
+        let told = value(&last, &[certify(&last, &keys, &RENEW)], &reports[..3]);
+        let others = value(&last, &[certify(&last, &keys, &RENEW)], &reports[1..]);
+        let _ = told
+            .value
+            .check(&last, &named(&others.draft, &others.reports));
     }
 
     /// What it says of the next generation is in the header, which outlives the reports: who holds
@@ -706,7 +690,7 @@ mod a_value {
         let reports = [0, 1, 2, 3].map(|seat| report(&last, &keys[seat], &[], []));
         let value = value(&last, &[certify(&last, &keys, &RENEW)], &reports);
         let mut other = value.clone();
-        other.draft.reports.pop();
+        other.draft.reports.pop_last();
         let [header, another] = [&value, &other].map(|value| value.header(last.network()));
         assert_ne!(header.body, another.body);
         let body = header.body;
@@ -719,12 +703,13 @@ mod a_value {
         let (last, keys) = (boundary(4), members(4));
         let reports = [2, 0, 1].map(|seat| report(&last, &keys[seat], &[], []));
         let value = value(&last, &[certify(&last, &keys, &RENEW)], &reports);
-        let bytes = encode(&value);
+        let bytes = encode(&value.value);
         assert_eq!(
             decode::<GenerationProposal>(&bytes, bytes.len()).as_ref(),
-            Ok(&value)
+            Ok(&value.value)
         );
-        let other = found(&last, value.draft.clone(), opaque(digest(1)));
+        let mut other = value.clone();
+        other.state = opaque(digest(1));
         assert_ne!(value.digest(last.network()), other.digest(last.network()));
     }
 }

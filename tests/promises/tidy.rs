@@ -23,7 +23,7 @@ const METHODS: usize = 25;
 const ASSERTIONS: usize = 3;
 
 /// Names that are bound twice in a row, the second time to what is made of the first.
-const CHAINS: usize = 71;
+const CHAINS: usize = 70;
 
 /// Lines of documentation for 100 lines of code, at least; in which rooms there are less.
 const USUAL_DOCS: usize = 25;

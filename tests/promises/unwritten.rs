@@ -104,6 +104,7 @@ fn what_says_nothing_in_its_senders_name_waits_for_no_delivery_and_all_else_does
     let others = [
         Body::FetchPayloads(FetchPayloads {
             value: None,
+            reports: Vec::new(),
             payloads: Vec::new(),
         }),
         Body::FetchSnapshot {

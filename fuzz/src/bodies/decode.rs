@@ -10,8 +10,8 @@ use bft_crdts::deterministic_secure_broadcast::{
     PullRequest, PullResponse, Record, Segment, SnapshotPart, Summary,
 };
 use bft_crdts::membership::{
-    self, AgreementMessage, CertifiedState, Change, ChangeCertificate, Entry, GenerationProof,
-    GenerationProposal, Genesis, Report, Vote,
+    self, AgreementMessage, CertifiedState, Change, ChangeCertificate, CheckedReport, Entry,
+    GenerationProof, GenerationProposal, Genesis, Report, Vote,
 };
 use bft_crdts::snapshot::Manifest;
 use bft_crdts::traits::WireAlgorithm;
@@ -20,7 +20,7 @@ use bft_crdts::{Actor, SecureBroadcastAlgorithm, at2_impl, bank, money, orswot};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::scene::{Scene, limits, scenes};
+use super::scene::{limits, scenes};
 
 /// More than any corpus file holds: the bound itself is tested elsewhere.
 const MOST: usize = 1 << 20;
@@ -92,13 +92,23 @@ fn membership(input: &[u8]) {
     let report = same::<Signed<Report>>(input);
     let change = same::<Change>(input);
     let change_certificate = same::<ChangeCertificate>(input);
-    for boundary in scenes().iter().map(Scene::boundary) {
+    for scene in scenes() {
+        let boundary = scene.boundary();
         // Refused or found good; both are answers.
-        let _ = value.as_ref().map(|value| value.check(boundary));
+        if let Some(value) = &value {
+            let rests_on = value.draft.resolve(|of, digest| {
+                let mut reports = scene.reports.iter();
+                reports.find(|report| (report.signer, report.digest()) == (*of, *digest))
+            });
+            let _ = rests_on.map(|reports| value.check(boundary, &reports));
+        }
+        if let Some(report) = &report {
+            let fact = boundary
+                .committee()
+                .verify(boundary.network(), report.clone());
+            let _ = fact.map(|fact| CheckedReport::of(boundary, fact));
+        }
         let _ = proof.as_ref().map(|proof| proof.verify(boundary));
-        let _ = report
-            .as_ref()
-            .map(|report| report.statement.check(boundary));
         let _ = change.as_ref().map(|change| change.check(boundary));
         let _ = change_certificate
             .as_ref()

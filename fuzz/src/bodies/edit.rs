@@ -115,12 +115,20 @@ fn lists(script: &mut Script<'_>, body: &mut Body) {
             1 => rearrange(script, &mut message.quorums),
             _ => rearrange(script, &mut message.votes),
         },
-        Body::FetchPayloads(fetch) => rearrange(script, &mut fetch.payloads),
+        Body::FetchPayloads(fetch) => match script.below(2) {
+            0 => rearrange(script, &mut fetch.reports),
+            _ => rearrange(script, &mut fetch.payloads),
+        },
         Body::Value(value) => {
             let draft = &mut Arc::make_mut(value).draft;
             match script.below(2) {
                 0 => rearrange(script, &mut draft.changes),
-                _ => rearrange(script, &mut draft.reports),
+                _ => {
+                    let mut reports: Vec<_> =
+                        std::mem::take(&mut draft.reports).into_iter().collect();
+                    rearrange(script, &mut reports);
+                    draft.reports = reports.into_iter().collect();
+                }
             }
         }
         Body::GenerationProof(proof) => {

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use bft_crdts::actor::Statement;
+use bft_crdts::actor::{Signed, Statement};
 use bft_crdts::codec::{Digest, Limits, encode};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet};
-use bft_crdts::membership::{Boundary, Change};
+use bft_crdts::membership::{Boundary, Change, CheckedReport};
 use bft_crdts::quorum::Generation;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 
@@ -21,6 +21,8 @@ pub(super) struct Scene {
     pub(super) table: Table,
     /// Every packet sent until now, each once.
     pub(super) pool: Vec<Packet>,
+    /// The reports among them that count now.
+    pub(super) reports: Vec<CheckedReport>,
     /// Keys and digests that somebody signed: what is put in another's place.
     pub(super) words: Vec<[u8; 32]>,
 }
@@ -48,6 +50,19 @@ pub(super) fn scenes() -> &'static [Scene] {
 impl Scene {
     pub(super) fn boundary(&self) -> &Boundary {
         self.table.replicas[0].boundary()
+    }
+
+    /// Reports that were sent and count now.
+    fn reports_now(&self) -> Vec<CheckedReport> {
+        let last = self.boundary();
+        let sent = self.pool.iter().filter_map(|packet| match &packet.body {
+            Body::Report { report, .. } => Some(Signed::clone(report)),
+            _ => None,
+        });
+        let signed = sent.filter_map(|report| last.committee().verify(last.network(), report).ok());
+        signed
+            .filter_map(|report| CheckedReport::of(last, report).ok())
+            .collect()
     }
 
     /// The same moment again: each replica as its records left it, and what it then says under way.
@@ -244,10 +259,12 @@ impl Film {
                 refused: Vec::new(),
             },
             pool: self.pool.clone(),
+            reports: Vec::new(),
             words: words(&self.table, &self.pool),
         };
         let rebuilt = (0..scene.table.keys.len()).map(|seat| scene.table.rebuild(seat).0);
         scene.table.replicas = rebuilt.collect();
+        scene.reports = scene.reports_now();
         self.scenes.push(scene);
     }
 }

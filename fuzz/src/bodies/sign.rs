@@ -9,7 +9,7 @@ use bft_crdts::codec::NetworkId;
 use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Equivocation, Proposal, Summary};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Change, ChangeCertificate, GenerationDraft, GenerationProof, GenerationProposal, Mark, Report,
+    Change, ChangeCertificate, GenerationProof, GenerationProposal, Mark, Report,
 };
 use bft_crdts::quorum::{Certificate, Committee, Seat};
 
@@ -137,13 +137,10 @@ impl<'a> Pen<'a> {
     }
 
     fn value(&self, value: &mut Arc<GenerationProposal>) {
-        let GenerationDraft {
-            changes, reports, ..
-        } = &mut Arc::make_mut(value).draft;
+        let changes = &mut Arc::make_mut(value).draft.changes;
         changes
             .iter_mut()
             .for_each(|change| self.change_certificate(change));
-        reports.iter_mut().for_each(|report| self.report(report));
     }
 
     fn proof(&self, proof: &mut Arc<GenerationProof>) {

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::{Adversary, Hand, Vice};
-use crate::deterministic_secure_broadcast::{Body, Packet};
+use crate::actor::{Actor, Signed};
+use crate::deterministic_secure_broadcast::{Body, Packet, Replica};
 use crate::dot::Head;
-use crate::membership::{Boundary, GenerationProposal, VoteKind};
+use crate::membership::{CheckedReport, GenerationProposal, VoteKind};
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
@@ -79,12 +80,16 @@ impl FalseCoordinator {
             FalseProposal::None => withhold(hand, packet),
             FalseProposal::Two if first => {}
             FalseProposal::Two | FalseProposal::ReportLeftOut => {
-                propose(hand, packet, |_, value| drop(value.draft.reports.pop()));
+                propose(hand, packet, |_, value| {
+                    value.draft.reports.pop_last();
+                    None
+                });
             }
             FalseProposal::Unbacked => propose(hand, packet, claim_a_head),
             FalseProposal::WrongState => {
                 propose(hand, packet, |_, value| {
-                    value.state.snapshot = value.draft.parent
+                    value.state.snapshot = value.draft.parent;
+                    None
                 });
             }
         }
@@ -109,11 +114,12 @@ fn withhold<A: WireAlgorithm>(hand: &mut Hand<'_, A>, packet: &mut Packet) {
 
 /// Proposes what `change` makes of the value, instead of the value.
 ///
-/// The value goes with the packet, and each proposal of its own in it names the new one.
+/// The value goes with the packet, and each proposal of its own in it names the new one. A report
+/// of its own on which the new one rests goes along.
 fn propose<A: WireAlgorithm>(
     hand: &mut Hand<'_, A>,
     packet: &mut Packet,
-    change: impl Fn(&Hand<'_, A>, &mut GenerationProposal),
+    change: impl Fn(&Hand<'_, A>, &mut GenerationProposal) -> Option<CheckedReport>,
 ) {
     let me = hand.actor();
     let Body::Agreement {
@@ -125,8 +131,8 @@ fn propose<A: WireAlgorithm>(
         return;
     };
     let mut other = GenerationProposal::clone(value);
-    change(hand, &mut other);
-    let other = follow_up(hand.half().boundary(), other);
+    let report = change(hand, &mut other);
+    let other = follow_up(hand.half(), other, report.as_ref());
     let digest = other.digest(hand.half().network());
     for vote in message.votes.iter_mut().filter(|b| b.signer == me) {
         let mut statement = vote.statement;
@@ -137,32 +143,58 @@ fn propose<A: WireAlgorithm>(
         }
     }
     *value = Arc::new(other);
+    if let Some(report) = report {
+        show(hand, packet.to, &report);
+    }
 }
 
-/// The value with all that follows from its changes and reports, so that nothing else is wrong with
-/// it than what the liar made wrong.
-pub(super) fn follow_up(last: &Boundary, value: GenerationProposal) -> GenerationProposal {
-    match value.draft.ending(last) {
-        Ok(ending) => value.draft.found(last, &ending, value.state),
-        Err(_) => value,
+/// Sends a report of its own on which a value of its own rests.
+///
+/// It goes after the value, as nobody takes a second report on which no value rests; its half would
+/// serve the first one alone.
+pub(super) fn show<A: WireAlgorithm>(hand: &mut Hand<'_, A>, to: Actor, report: &CheckedReport) {
+    let report = Arc::new(Signed::clone(report));
+    let changes = Vec::new();
+    hand.send(to, Body::Report { report, changes });
+}
+
+/// The value with all that follows from its changes and reports, one of which may be in no half, so
+/// that nothing else is wrong with it than what the liar made wrong.
+pub(super) fn follow_up<A: WireAlgorithm>(
+    half: &Replica<A>,
+    value: GenerationProposal,
+    own: Option<&CheckedReport>,
+) -> GenerationProposal {
+    let (last, draft) = (half.boundary(), &value.draft);
+    let reports = draft.resolve(|of, digest| {
+        let own = own.filter(|own| (own.signer, own.digest()) == (*of, *digest));
+        own.or_else(|| half.report_of(of, digest))
+    });
+    let ending = reports
+        .ok()
+        .and_then(|reports| draft.ending(last, &reports).ok());
+    match ending {
+        Some(ending) => value.draft.found(last, &ending, value.state),
+        None => value,
     }
 }
 
 /// Its own report names one message more of somebody's lane than there is.
-fn claim_a_head<A: WireAlgorithm>(hand: &Hand<'_, A>, value: &mut GenerationProposal) {
+fn claim_a_head<A: WireAlgorithm>(
+    hand: &Hand<'_, A>,
+    value: &mut GenerationProposal,
+) -> Option<CheckedReport> {
     let (me, half) = (hand.actor(), hand.half());
-    let mut reports = value.draft.reports.iter_mut();
-    let own = reports.find(|report| report.signer == me);
-    let whose = hand.others().first().copied();
-    if let (Some(own), Some(whose)) = (own, whose)
-        && let Some(seq) = half.head(&whose).and_then(|head| head.seq.next())
-    {
-        let digest = half.network().digest();
-        let mut other = own.statement.clone();
-        other.heads.insert(whose, Head { seq, digest });
-        other.marks.remove(&whose);
-        *own = hand.sign(other).into_claim();
-    }
+    let own = value.draft.reports.get_mut(&me)?;
+    let whose = *hand.others().first()?;
+    let seq = half.head(&whose).and_then(|head| head.seq.next())?;
+    let digest = half.network().digest();
+    let mut other = half.report_of(&me, own)?.statement.clone();
+    other.heads.insert(whose, Head { seq, digest });
+    other.marks.remove(&whose);
+    let other = CheckedReport::of(half.boundary(), hand.sign(other)).ok()?;
+    *own = other.digest();
+    Some(other)
 }
 
 impl<A: WireAlgorithm> Adversary<A> for FalseCoordinator {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
-use super::false_coordinator::follow_up;
+use super::false_coordinator::{follow_up, show};
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::Actor;
 use crate::codec::Digest;
 use crate::deterministic_secure_broadcast::{Body, Packet};
-use crate::membership::{GenerationProposal, Report, Round, Vote, VoteKind};
+use crate::membership::{CheckedReport, GenerationProposal, Report, Round, Vote, VoteKind};
 use crate::quorum::Generation;
 use crate::traits::WireAlgorithm;
 
@@ -53,11 +53,14 @@ impl Turncoat {
         let proposal = own.find(|vote| matches!(vote.kind, VoteKind::Proposal { .. }));
         if let (Some(vote), Some(value)) = (proposal, value)
             && vote.round > Round::FIRST
-            && let Some(other) = Self::other(hand, value)
+            && let Some((other, report)) = Self::other(hand, value)
         {
             let digest = other.digest(hand.half().network());
             self.proposed = Some((vote.generation, vote.round, digest));
             *value = Arc::new(other);
+            if let Some(report) = report {
+                show(hand, to, &report);
+            }
         }
         let hides_prevotes = *self
             .hides_prevotes
@@ -79,26 +82,30 @@ impl Turncoat {
         }
     }
 
-    /// The same value with another report of its own, or with one report less.
+    /// The same value with another report of its own, which goes along, or with one report less.
+    ///
+    /// None when its own report is that already and no more than a quorum is there.
     fn other<A: WireAlgorithm>(
         hand: &Hand<'_, A>,
         value: &GenerationProposal,
-    ) -> Option<GenerationProposal> {
-        let half = hand.half();
+    ) -> Option<(GenerationProposal, Option<CheckedReport>)> {
+        let (me, half) = (hand.actor(), hand.half());
         let mut other = value.clone();
-        let empty = Report::of(half.boundary());
+        let nothing = hand.sign(Report::of(half.boundary()));
+        let empty = CheckedReport::of(half.boundary(), nothing).expect("an empty report counts");
         let reports = &mut other.draft.reports;
-        let own = reports
-            .iter_mut()
-            .find(|report| report.signer == hand.actor() && report.statement != empty);
-        if let Some(own) = own {
-            *own = hand.sign(empty).into_claim();
+        let own = reports.get_mut(&me);
+        let report = if let Some(own) = own.filter(|own| **own != empty.digest()) {
+            *own = empty.digest();
+            Some(empty)
         } else if reports.len() > half.committee().quorum() {
-            reports.pop();
+            reports.pop_last();
+            None
         } else {
             return None;
-        }
-        Some(follow_up(half.boundary(), other))
+        };
+        let other = follow_up(half, other, report.as_ref());
+        Some((other, report))
     }
 
     /// What it says instead, in a round in which it proposed a value of its own.

@@ -1,9 +1,14 @@
 //! A small question that asks for much. Anybody can write one, and to whom the answer goes.
 
+use std::sync::Arc;
+
 use crate::common::{Table, key};
+use bft_crdts::actor::{Actor, Statement as _};
 use bft_crdts::codec::{Digest, Limits};
-use bft_crdts::deterministic_secure_broadcast::{Body, FetchPayloads, Packet};
+use bft_crdts::deterministic_secure_broadcast::{Body, ChangeApproval, FetchPayloads, Packet};
 use bft_crdts::dot::Dot;
+use bft_crdts::membership::{Approval, Change, Report};
+use bft_crdts::quorum::Generation;
 
 const ASKED: usize = 0;
 
@@ -13,11 +18,16 @@ fn limits() -> Limits {
     limits
 }
 
-/// What a stranger is sent that asks for these messages at once: packets, and their bytes.
-fn answered(table: &mut Table, payloads: Vec<(Dot, Digest)>) -> (usize, usize) {
+/// What a stranger is sent that asks for these at once: packets, and their bytes.
+fn answered(
+    table: &mut Table,
+    reports: Vec<(Actor, Digest)>,
+    payloads: Vec<(Dot, Digest)>,
+) -> (usize, usize) {
     table.take_wire();
     let fetch = FetchPayloads {
         value: None,
+        reports,
         payloads,
     };
     let given = table.give(key(99).actor(), ASKED, Body::FetchPayloads(fetch));
@@ -35,9 +45,36 @@ fn a_question_that_names_one_message_many_times_is_answered_once() {
     table.add(ASKED, 1);
     table.run(4);
     let message = table.delivered[ASKED][0];
-    let (once, _) = answered(&mut table, vec![message]);
+    let (once, _) = answered(&mut table, Vec::new(), vec![message]);
     assert_eq!(once, 1);
     let most = limits().lanes as usize;
-    let (many, _) = answered(&mut table, vec![message; most]);
+    let (many, _) = answered(&mut table, Vec::new(), vec![message; most]);
     assert_eq!(many, 1);
+}
+
+#[test]
+fn a_question_that_names_one_report_many_times_is_answered_once() {
+    let mut table = Table::bounded(4, limits());
+    for seat in 1..4 {
+        let approval = Approval {
+            generation: Generation::GENESIS,
+            change: Change::Renew.key(),
+        };
+        let approved = ChangeApproval {
+            change: Change::Renew,
+            approval: table.keys[seat]
+                .sign(&table.network(), approval)
+                .into_claim(),
+        };
+        let given = table.give(table.actor(seat), ASKED, Body::Approve(Arc::new(approved)));
+        given.expect("an approval");
+    }
+    let asked = &table.replicas[ASKED];
+    let empty = Report::of(asked.boundary());
+    let report = (asked.actor(), empty.digest(asked.network()));
+    let (once, bytes) = answered(&mut table, vec![report], Vec::new());
+    assert_eq!(once, 1);
+    let most = limits().seats as usize;
+    let again = answered(&mut table, vec![report; most], Vec::new());
+    assert_eq!(again, (1, bytes));
 }

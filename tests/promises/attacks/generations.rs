@@ -7,7 +7,7 @@ use crate::common::{Table, add, echoes};
 use bft_crdts::actor::Signed;
 use bft_crdts::deterministic_secure_broadcast::{Body, Echo, Packet, PacketError, Proposal};
 use bft_crdts::evidence::Conflict;
-use bft_crdts::membership::{Change, Mark, Report, ReportError};
+use bft_crdts::membership::{Change, CheckedReport, Mark, Report, ReportError};
 use bft_crdts::quorum::Generation;
 
 const SOURCE: usize = 0;
@@ -173,7 +173,8 @@ fn what_a_source_signed_in_an_earlier_generation_marks_nothing() {
     let check = |mark: &Mark| {
         let mut report = Report::of(boundary);
         report.marks.insert(table.actor(SOURCE), mark.clone());
-        report.check(boundary)
+        let said = table.keys[0].sign(&table.network(), report);
+        CheckedReport::of(boundary, said).map(drop)
     };
     let refused = Err(ReportError::Mark(table.actor(SOURCE)));
     for mark in [&old.0, &old.1, &across] {

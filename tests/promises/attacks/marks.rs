@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bft_crdts::SigningActor;
-use bft_crdts::actor::{Actor, Sig, Signed, Verified};
+use bft_crdts::actor::{Actor, Sig, Signed};
 use bft_crdts::codec::{Digest, Limits, decode, encode};
 use bft_crdts::deterministic_secure_broadcast::{
     Body, Echo, Packet, PacketError, PullResponse, Recollection, Summary,
@@ -13,13 +13,13 @@ use bft_crdts::deterministic_secure_broadcast::{
 use bft_crdts::dot::{Frontier, Head, Seq};
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    AgreementMessage, Approval, Approvals, Boundary, CHANGES, CertifiedChange, Change,
-    ChangeCertificate, ChangeKey, Ending, GenerationDraft, GenerationProof, GenerationProposal,
-    GenerationProposalError, Mark, Report, ReportError, Round, Vote, VoteKind,
+    AgreementMessage, Approval, Boundary, CHANGES, Change, ChangeCertificate, ChangeKey, Ending,
+    GenerationDraft, GenerationProof, GenerationProposal, Mark, Report, ReportError, Round, Vote,
+    VoteKind,
 };
 use bft_crdts::quorum::{Certificate, Generation, Seat};
 
-use crate::common::{Table, dot, found, genesis_of, keys, opaque};
+use crate::common::{Table, add, dot, genesis_of, keys, opaque};
 
 const LIAR: usize = 3;
 const OTHERS: [usize; 3] = [0, 1, 2];
@@ -71,11 +71,11 @@ fn report_to_all(table: &mut Table, report: &Report) -> Vec<Result<(), PacketErr
 }
 
 /// Only what fits a packet arrives.
-fn run(table: &mut Table, ticks: u32) {
-    let liar = table.actor(LIAR);
+fn run(table: &mut Table, liar: usize, ticks: u32) {
+    let (mute, liar) = (liar, table.actor(liar));
     let bound = table.genesis.limits().packet_bytes as usize;
     for _ in 0..ticks {
-        for seat in (0..table.replicas.len()).filter(|seat| *seat != LIAR) {
+        for seat in (0..table.replicas.len()).filter(|seat| *seat != mute) {
             table.tick(seat);
         }
         table.carry(|packet| {
@@ -93,9 +93,9 @@ fn goes_on(table: &mut Table) {
             table.spend(seat, step);
         }
     }
-    run(table, 100);
+    run(table, LIAR, 100);
     let laggard = table.enter(90, |_| ());
-    run(table, 100);
+    run(table, LIAR, 100);
     for seat in [0, 1, 2, laggard] {
         assert_eq!(table.replicas[seat].generation().number(), 1);
     }
@@ -238,17 +238,15 @@ fn change(table: &Boundary, seats: &[Seat]) -> ChangeCertificate {
     }
 }
 
-/// The reports of a quorum that say most, with as many changes as a value carries.
+/// Of all members a report, and as many changes as a value carries.
 fn fullest_value(last: &Boundary, seats: &[Seat]) -> GenerationProposal {
-    let quorum = last.committee().quorum();
-    let reporters = last.committee().actors().iter().take(quorum);
-    let reports = reporters.map(|signer| fullest_report(last.limits(), *signer));
+    let reporters = last.committee().actors().iter();
     let draft = GenerationDraft {
         parent: head(0).digest,
         changes: vec![change(last, seats); CHANGES],
-        reports: reports.collect(),
+        reports: reporters.map(|signer| (*signer, head(0).digest)).collect(),
     };
-    found(last, draft, opaque(head(0).digest))
+    draft.found(last, last.ending(), opaque(head(0).digest))
 }
 
 fn vote(kind: VoteKind) -> Vote {
@@ -285,8 +283,9 @@ fn fullest_recollection(last: &Boundary, me: Actor, summary: Summary) -> Recolle
 }
 
 /// Every packet that carries a value: its proposal beside a message of the longest, its proof
-/// beside the longest summary. And what a member is told of itself.
-fn packets(last: &Boundary, seats: &[Seat], value: &Arc<GenerationProposal>) -> [Packet; 4] {
+/// beside the longest summary. And a report with what froze its member, and what a member is told
+/// of itself.
+fn packets(last: &Boundary, seats: &[Seat], value: &Arc<GenerationProposal>) -> [Packet; 5] {
     let (limits, me) = (last.limits(), Actor::from_bytes([6; 32]));
     let quorum = last.committee().quorum();
     let proposal = VoteKind::Proposal {
@@ -324,6 +323,10 @@ fn packets(last: &Boundary, seats: &[Seat], value: &Arc<GenerationProposal>) -> 
             message,
             value: Some(Arc::clone(value)),
         },
+        Body::Report {
+            report: Arc::new(fullest_report(limits, me)),
+            changes: vec![change(last, seats); CHANGES],
+        },
         Body::GenerationProof(Arc::new(proof)),
         Body::PullResponse(answer),
         Body::Recollection(told),
@@ -336,7 +339,7 @@ fn packets(last: &Boundary, seats: &[Seat], value: &Arc<GenerationProposal>) -> 
 }
 
 #[test]
-fn the_fullest_value_and_the_fullest_recollection_fit_every_packet_that_carries_them() {
+fn the_fullest_value_report_and_recollection_fit_every_packet_that_carries_them() {
     for (seats, lanes) in [
         (1, 1),
         (1, 9),
@@ -353,11 +356,6 @@ fn the_fullest_value_and_the_fullest_recollection_fit_every_packet_that_carries_
         let last = Boundary::genesis(&genesis_of(&members, limits.clone())).expect("a committee");
         let seated: Vec<_> = last.committee().seats().map(|(seat, _)| seat).collect();
         let value = Arc::new(fullest_value(&last, &seated));
-        let (len, bound) = (encode(&*value).len(), limits.value_bytes() as usize);
-        assert!(
-            len <= bound,
-            "{seats} seats, {lanes} lanes: {len} of {bound}"
-        );
         for packet in packets(&last, &seated, &value) {
             let (len, bound) = (packet.encode().len(), limits.packet_bytes as usize);
             assert!(
@@ -368,82 +366,41 @@ fn the_fullest_value_and_the_fullest_recollection_fit_every_packet_that_carries_
     }
 }
 
-/// A change that a quorum approves.
-fn certified(last: &Boundary, members: &[SigningActor], change: Change) -> CertifiedChange {
-    let mut approvals = Approvals::default();
-    let approval = Approval {
-        generation: last.generation(),
-        change: change.key(),
-    };
-    let mut added = members.iter().map(|member| {
-        let approval = member.sign(last.network(), approval);
-        approvals.add(last, &change, approval).expect("a good one")
+/// All of `n` members move, one of them signs two messages, and all see both.
+fn change_with_the_smallest_packets(n: u8) {
+    let limits = tight(u32::from(n), u32::from(n));
+    let mut table = Table::bounded(n, limits);
+    (0..usize::from(n)).for_each(|seat| table.add(seat, 1));
+    table.run(4);
+    let liar = usize::from(n) - 1;
+    let source = table.actor(liar);
+    let head = table.replicas[0].head(&source).expect("a lane");
+    let twice = [2, 3].map(|member| {
+        let message = table.message(liar, head, &[add(source, 2, member)]);
+        table.sign(liar, message)
     });
-    added.find_map(|certified| certified).expect("a quorum")
-}
-
-/// Reports of all members, each with the end of every member's lane; the first so many with a seal
-/// after each.
-fn reports(last: &Boundary, members: &[SigningActor], sealing: usize) -> Vec<Verified<Report>> {
-    let heads = members.iter().map(|source| (source.actor(), head(1)));
-    let heads: Frontier = heads.collect();
-    let seals = members.iter();
-    let seals = seals.map(|source| (source.actor(), seal(last, source, 2)));
-    let seals: BTreeMap<_, _> = seals.collect();
-    let report = |(index, member): (usize, &SigningActor)| {
-        let mut report = Report::of(last);
-        report.heads.clone_from(&heads);
-        if index < sealing {
-            report.marks.clone_from(&seals);
+    for seat in 0..liar {
+        for proposal in &twice {
+            let _ = table.give(
+                table.actor(liar),
+                seat,
+                Body::Proposal(Arc::clone(proposal)),
+            );
         }
-        member.sign(last.network(), report)
-    };
-    members.iter().enumerate().map(report).collect()
-}
-
-#[test]
-fn of_reports_that_do_not_fit_together_the_shortest_are_taken() {
-    // With as many changes as a value carries.
-    let members = keys(7);
-    let last = Boundary::genesis(&genesis_of(&members, tight(7, 7))).expect("a committee");
-    let mut changes = vec![certified(&last, &members, Change::Renew)];
-    let leaves = members.iter().map(|member| Change::Leave(member.actor()));
-    changes.extend(leaves.map(|leave| certified(&last, &members, leave)));
-    for (sealing, taken) in [(7, 5), (1, 7), (0, 7)] {
-        let reports = reports(&last, &members, sealing);
-        let draft = GenerationDraft::gather(&last, &changes, &reports);
-        assert_eq!(draft.reports.len(), taken);
-        let longest = reports.iter().map(|report| encode(&**report).len()).max();
-        let value = found(&last, draft, opaque(head(0).digest));
-        value.check(&last).expect("what is gathered is good");
-        let room = last.limits().value_bytes() as usize - encode(&value).len();
-        assert!(taken == 7 || Some(room) < longest, "{room}");
-        // One more, and it is bad for everybody.
-        let mut more = value.clone();
-        more.draft.reports = reports.iter().map(|report| Signed::clone(report)).collect();
-        let outcome = more.check(&last).map(|_| ());
-        let too_long = if taken == 7 {
-            Ok(())
-        } else {
-            Err(GenerationProposalError::TooLong)
-        };
-        assert_eq!(outcome, too_long);
+    }
+    for seat in 0..liar {
+        let approved = table.replicas[seat].approve(Change::Renew);
+        table.spend(seat, approved.expect("a member's"));
+    }
+    run(&mut table, liar, 20);
+    for seat in 0..liar {
+        assert_eq!(table.replicas[seat].generation().number(), 1, "{n}: {seat}");
     }
 }
 
 #[test]
-fn with_the_default_limits_the_fullest_reports_of_64_members_fit_a_value() {
-    let members = keys(64);
-    let genesis = genesis_of(&members, Limits::default());
-    let last = Boundary::genesis(&genesis).expect("a committee");
-    let changes = [certified(&last, &members, Change::Renew)];
-    let reports = reports(&last, &members, 64);
-    let draft = GenerationDraft::gather(&last, &changes, &reports);
-    assert_eq!(draft.reports.len(), 64);
-    let seats: Vec<_> = last.committee().seats().map(|(seat, _)| seat).collect();
-    let value = Arc::new(found(&last, draft, opaque(head(0).digest)));
-    value.check(&last).expect("what is gathered is good");
-    for packet in packets(&last, &seats, &value) {
-        assert!(packet.encode().len() <= last.limits().packet_bytes as usize);
+fn whatever_the_smallest_packets_hold_members_change_their_generation() {
+    for n in [4, 7, 13] {
+        change_with_the_smallest_packets(n);
     }
 }

@@ -2,9 +2,10 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use bft_crdts::actor::{Sig, Signed, Statement};
+use bft_crdts::actor::{Sig, Signed, Statement, Verified};
 use bft_crdts::codec::{Digest, Limits, NetworkId, encode};
 use bft_crdts::deterministic_secure_broadcast::{
     Body, Certificate, Echo, Fault, Message, Packet, PacketError, Proposal, PullRequest, Record,
@@ -12,7 +13,8 @@ use bft_crdts::deterministic_secure_broadcast::{
 };
 use bft_crdts::dot::{Dot, Head, Seq};
 use bft_crdts::membership::{
-    self, Boundary, Change, GenerationDraft, GenerationProof, GenerationProposal, Genesis,
+    self, Boundary, CertifiedChange, Change, CheckedProposal, CheckedReport, GenerationDraft,
+    GenerationProof, GenerationProposal, GenerationProposalError, Genesis, Report,
 };
 use bft_crdts::merkle::Tree;
 use bft_crdts::orswot::{Op, Orswot};
@@ -397,15 +399,72 @@ pub(crate) fn kinds(packets: &[Packet]) -> Vec<&'static str> {
     packets.iter().map(|packet| packet.body.kind()).collect()
 }
 
-/// The value with this draft, good or bad, whose state digests to this.
-pub(crate) fn found(
-    last: &Boundary,
-    draft: GenerationDraft,
-    state: Commitment,
-) -> GenerationProposal {
-    let ending = draft.ending(last);
-    let ending = ending.unwrap_or_else(|_| membership::Ending::clone(last.ending()));
-    draft.found(last, &ending, state)
+/// A value with the reports that it rests on, good or bad.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) value: GenerationProposal,
+    pub(crate) reports: Vec<CheckedReport>,
+}
+
+impl Deref for Told {
+    type Target = GenerationProposal;
+    fn deref(&self) -> &GenerationProposal {
+        &self.value
+    }
+}
+
+impl DerefMut for Told {
+    fn deref_mut(&mut self) -> &mut GenerationProposal {
+        &mut self.value
+    }
+}
+
+impl Told {
+    /// What these changes and reports make, whose state digests to this.
+    pub(crate) fn of(
+        last: &Boundary,
+        changes: &[CertifiedChange],
+        reports: &[Verified<Report>],
+        state: Commitment,
+    ) -> Self {
+        let counts = |report: &Verified<Report>| CheckedReport::of(last, report.clone());
+        let reports = reports.iter().map(counts).collect::<Result<Vec<_>, _>>();
+        let reports = reports.expect("reports that count");
+        let draft = GenerationDraft::gather(last, changes, &reports);
+        let ending = draft.ending(last, &named(&draft, &reports));
+        let ending = ending.unwrap_or_else(|_| membership::Ending::clone(last.ending()));
+        let value = draft.found(last, &ending, state);
+        Self { value, reports }
+    }
+
+    pub(crate) fn check(
+        &self,
+        last: &Boundary,
+    ) -> Result<CheckedProposal, GenerationProposalError> {
+        self.value
+            .check(last, &named(&self.value.draft, &self.reports))
+    }
+
+    /// The reports on their way.
+    pub(crate) fn reports_sent(&self) -> Vec<Body> {
+        let report = |report: &CheckedReport| Body::Report {
+            report: Arc::new(Signed::clone(report)),
+            changes: Vec::new(),
+        };
+        self.reports.iter().map(report).collect()
+    }
+}
+
+/// Those of these reports that a draft names.
+pub(crate) fn named<'a>(
+    draft: &GenerationDraft,
+    reports: &'a [CheckedReport],
+) -> Vec<&'a CheckedReport> {
+    let held = |of: &Actor, digest: &Digest| {
+        let mut reports = reports.iter();
+        reports.find(|report| (report.signer, report.digest()) == (*of, *digest))
+    };
+    draft.resolve(held).expect("the reports that it names")
 }
 
 /// A state with this snapshot, of which no part can be shown.

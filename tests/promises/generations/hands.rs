@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     Decision, Explorer, Input, LIAR, Lie, MEMBER, MOST, NONE, SOURCE, Said, all, numbered,
 };
-use crate::common::{Set, Table, add, dot};
+use crate::common::{Set, Table, add, dot, named};
 use bft_crdts::SecureBroadcastAlgorithm as _;
 use bft_crdts::actor::{Signed, Statement};
 use bft_crdts::codec::Digest;
@@ -14,8 +14,8 @@ use bft_crdts::deterministic_secure_broadcast::{Body, ChangeApproval, Echo, Prop
 use bft_crdts::dot::Head;
 use bft_crdts::evidence::Conflict;
 use bft_crdts::membership::{
-    Approval, Boundary, Change, ChangeCertificate, GenerationDraft, GenerationProof, Mark, Report,
-    Round, Vote, VoteKind,
+    Approval, Boundary, Change, ChangeCertificate, CheckedReport, GenerationDraft, GenerationProof,
+    Mark, Report, Round, Vote, VoteKind,
 };
 use bft_crdts::orswot::Op;
 use bft_crdts::quorum;
@@ -159,7 +159,8 @@ impl Explorer {
             }
         };
         report.marks.extend(mark.map(|mark| (source, mark)));
-        let good = report.check(boundary).is_ok();
+        let said = self.table.keys[0].sign(boundary.network(), report.clone());
+        let good = CheckedReport::of(boundary, said).is_ok();
         let id = good.then(|| self.report(report));
         self.lied.insert((tip, lie), id);
         id
@@ -190,17 +191,22 @@ impl Explorer {
         let (generation, last) = (last.generation(), &last.boundary);
         let reports = reports.iter().zip(&self.table.keys).map(|(report, key)| {
             let report = self.reports[*report as usize].clone();
-            key.sign(&network, report).into_claim()
+            CheckedReport::of(last, key.sign(&network, report)).expect("a report that counts")
         });
+        let reports: Vec<_> = reports.collect();
+        let digests = reports
+            .iter()
+            .map(|report| (report.signer, report.digest()));
         let draft = GenerationDraft {
             parent: last.value(),
             changes: vec![ChangeCertificate {
                 change: Change::Renew,
                 approvals: Arc::new(self.signed(&[0, 1, 2], Self::approval(generation))),
             }],
-            reports: reports.collect(),
+            reports: digests.collect(),
         };
-        let ending = draft.ending(last).ok()?;
+        let reports = named(&draft, &reports);
+        let ending = draft.ending(last, &reports).ok()?;
         let same = |known: &Decision| known.before == tip && **known.boundary.ending() == ending;
         if let Some(known) = self.decisions.iter().position(same) {
             return u32::try_from(known).ok();
@@ -213,7 +219,7 @@ impl Explorer {
         }
         let state = Commitment::of(&set, &Snapshot::of(&set));
         let value = draft.found(last, &ending, state);
-        let boundary = value.check(last).ok()?.next;
+        let boundary = value.check(last, &reports).ok()?.next;
         let vote = Vote {
             generation: last.generation(),
             round: Round::FIRST,
