@@ -5,104 +5,49 @@
 use std::sync::Arc;
 
 use crate::common::{Set, Table, Told, recover};
+use crate::judging::{
+    COORDINATOR, JUDGE, LIAR, decided, freeze, renewal, report, said, say, state,
+};
 use bft_crdts::SecureBroadcastAlgorithm as _;
-use bft_crdts::actor::{Actor, Signatures, Verified};
+use bft_crdts::actor::{Actor, Signatures};
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
-    Body, ChangeApproval, FetchPayloads, Packet, Phase, Record, RecoverError,
+    Body, FetchPayloads, Packet, Phase, Record, RecoverError,
 };
 use bft_crdts::dot::{Head, Seq};
-use bft_crdts::membership::{
-    AgreementMessage, Approval, Approvals, CertifiedChange, Change, Report, Round, Vote, VoteKind,
-};
+use bft_crdts::membership::{Change, VoteKind};
 use bft_crdts::net::{Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
-use bft_crdts::quorum::{Certificate, Generation};
-use bft_crdts::snapshot::{Commitment, Snapshot};
-
-/// Who coordinates the first round, and who judges.
-const COORDINATOR: usize = 0;
-const JUDGE: usize = 1;
-const LIAR: usize = 3;
-
-fn approval(table: &Table, seat: usize) -> Verified<Approval> {
-    let approval = Approval {
-        generation: Generation::GENESIS,
-        change: Change::Renew.key(),
-    };
-    table.keys[seat].sign(&table.network(), approval)
-}
+use bft_crdts::quorum::Generation;
 
 /// One member's addition is everywhere, and the judge is frozen.
 fn begun() -> (Table, Actor, Head) {
     let mut table = Table::of(4);
     table.add(2, 7);
     table.run(4);
-    for other in [0, 2, 3] {
-        let approved = Body::Approve(Arc::new(ChangeApproval {
-            change: Change::Renew,
-            approval: approval(&table, other).into_claim(),
-        }));
-        let given = table.give(table.actor(other), JUDGE, approved);
-        given.expect("an approval");
-    }
-    assert!(table.replicas[JUDGE].is_frozen());
-    table.take_wire();
+    freeze(&mut table, JUDGE);
     let source = table.actor(2);
     let head = table.replicas[JUDGE].head(&source).expect("a lane");
     (table, source, head)
 }
 
-fn renewal(table: &Table) -> CertifiedChange {
-    let (boundary, mut approvals) = (table.replicas[JUDGE].boundary(), Approvals::default());
-    let mut added = (0..4).filter_map(|seat| {
-        let added = approvals.add(boundary, &Change::Renew, approval(table, seat));
-        added.expect("a change that can be made")
-    });
-    added.next().expect("a quorum approves")
-}
-
-fn report(table: &Table, seat: usize, heads: &[(Actor, Head)]) -> Verified<Report> {
-    let mut report = Report::of(table.replicas[JUDGE].boundary());
-    report.heads = heads.iter().copied().collect();
-    table.keys[seat].sign(&table.network(), report)
-}
-
 /// A renewal on which all but the judge report, two of them the message that was added and the liar
 /// this.
 fn value(table: &Table, (source, head): (Actor, Head), liars: &[(Actor, Head)]) -> Told {
-    let algorithm = table.replicas[JUDGE].algorithm();
-    let state = Commitment::of(algorithm, &Snapshot::of(algorithm));
-    let honest = [COORDINATOR, 2].map(|seat| report(table, seat, &[(source, head)]));
-    let [one, other] = honest;
+    let [one, other] = [COORDINATOR, 2].map(|seat| report(table, seat, &[(source, head)]));
     let reports = [one, other, report(table, LIAR, liars)];
     let boundary = table.replicas[JUDGE].boundary();
-    Told::of(boundary, &[renewal(table)], &reports, state)
+    Told::of(boundary, &[renewal(table)], &reports, state(table, JUDGE))
 }
 
 /// The coordinator proposes the value, without its reports. What the judge then says.
 fn propose(table: &mut Table, told: &Told) -> Vec<Packet> {
-    let generation = Generation::GENESIS;
-    let vote = Vote {
-        generation,
-        round: Round::FIRST,
-        kind: VoteKind::Proposal {
-            value: told.digest(&table.network()),
-            valid_round: None,
-        },
+    let proposal = VoteKind::Proposal {
+        value: told.digest(&table.network()),
+        valid_round: None,
     };
-    let claim = table.keys[COORDINATOR].sign(&table.network(), vote);
-    let message = AgreementMessage {
-        votes: vec![claim.into_claim()],
-        quorums: Vec::new(),
-    };
-    let body = Body::Agreement {
-        generation,
-        message,
-        value: Some(Arc::new(told.value.clone())),
-    };
-    let given = table.give(table.actor(COORDINATOR), JUDGE, body);
-    given.expect("a member's word");
+    let value = Some(Arc::new(told.value.clone()));
+    say(table, COORDINATOR, JUDGE, proposal, value);
     table.take_wire()
 }
 
@@ -116,19 +61,11 @@ fn show(table: &mut Table, reports: Vec<Body>) -> Vec<Packet> {
 }
 
 fn prevotes(packets: &[Packet]) -> Vec<Option<Digest>> {
-    let votes = packets.iter().filter_map(|packet| match &packet.body {
-        Body::Agreement { message, .. } => Some(&message.votes),
+    let prevoted = |kind| match kind {
+        VoteKind::Prevote(value) => Some(value),
         _ => None,
-    });
-    let mut said: Vec<_> = votes
-        .flatten()
-        .filter_map(|vote| match vote.statement.kind {
-            VoteKind::Prevote(value) => Some(value),
-            _ => None,
-        })
-        .collect();
-    said.dedup();
-    said
+    };
+    said(packets).into_iter().filter_map(prevoted).collect()
 }
 
 /// The reports that are asked for, and of how many.
@@ -291,28 +228,8 @@ fn of_a_value_that_was_decided_the_reports_are_asked_for_too() {
     let (mut table, source, head) = begun();
     let told = value(&table, (source, head), &[]);
     propose(&mut table, &told);
-    let generation = Generation::GENESIS;
-    let statement = Vote {
-        generation,
-        round: Round::FIRST,
-        kind: VoteKind::Precommit(Some(told.digest(&table.network()))),
-    };
-    let seats = table.seats();
-    let sign = |seat: usize| table.keys[seat].sign(&table.network(), statement).sig;
-    let decision = Certificate {
-        statement,
-        signatures: [0, 2, 3].map(|seat| (seats[seat], sign(seat))).to_vec(),
-    };
-    let message = AgreementMessage {
-        votes: Vec::new(),
-        quorums: vec![Arc::new(decision)],
-    };
-    let body = Body::Agreement {
-        generation,
-        message,
-        value: None,
-    };
-    let given = table.give(table.actor(COORDINATOR), JUDGE, body);
+    let decision = decided(&table, &told);
+    let given = table.give(table.actor(COORDINATOR), JUDGE, decision);
     given.expect("a decision");
     table.take_wire();
     table.tick(JUDGE);

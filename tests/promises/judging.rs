@@ -19,9 +19,9 @@ use bft_crdts::quorum::{Certificate, Generation};
 use bft_crdts::snapshot::{Commitment, Snapshot};
 
 /// Who coordinates the first round, and who judges.
-const COORDINATOR: usize = 0;
-const JUDGE: usize = 1;
-const LIAR: usize = 3;
+pub(crate) const COORDINATOR: usize = 0;
+pub(crate) const JUDGE: usize = 1;
+pub(crate) const LIAR: usize = 3;
 
 fn approval(table: &Table, seat: usize) -> Verified<Approval> {
     let approval = Approval {
@@ -31,7 +31,7 @@ fn approval(table: &Table, seat: usize) -> Verified<Approval> {
     table.keys[seat].sign(&table.network(), approval)
 }
 
-fn renewal(table: &Table) -> CertifiedChange {
+pub(crate) fn renewal(table: &Table) -> CertifiedChange {
     let (boundary, mut approvals) = (table.replicas[0].boundary(), Approvals::default());
     let mut added = (0..table.keys.len()).filter_map(|seat| {
         let added = approvals.add(boundary, &Change::Renew, approval(table, seat));
@@ -41,7 +41,7 @@ fn renewal(table: &Table) -> CertifiedChange {
 }
 
 /// The others approve a renewal, and `seat` hears of it. What it says then is lost.
-fn freeze(table: &mut Table, seat: usize) {
+pub(crate) fn freeze(table: &mut Table, seat: usize) {
     for other in (0..table.keys.len()).filter(|other| *other != seat) {
         let approval = approval(table, other).into_claim();
         let change = Change::Renew;
@@ -53,7 +53,7 @@ fn freeze(table: &mut Table, seat: usize) {
     table.take_wire();
 }
 
-fn report(table: &Table, seat: usize, heads: &[(Actor, Head)]) -> Verified<Report> {
+pub(crate) fn report(table: &Table, seat: usize, heads: &[(Actor, Head)]) -> Verified<Report> {
     let mut report = Report::of(table.replicas[seat].boundary());
     report.heads = heads.iter().copied().collect();
     table.keys[seat].sign(&table.network(), report)
@@ -75,7 +75,7 @@ fn show(table: &mut Table, judge: usize, told: &Told) {
     }
 }
 
-fn state(table: &Table, seat: usize) -> Commitment {
+pub(crate) fn state(table: &Table, seat: usize) -> Commitment {
     let algorithm = table.replicas[seat].algorithm();
     Commitment::of(algorithm, &Snapshot::of(algorithm))
 }
@@ -89,7 +89,7 @@ fn vote(generation: Generation, kind: VoteKind) -> Vote {
 }
 
 /// `from` says this to `to`.
-fn say(
+pub(crate) fn say(
     table: &mut Table,
     from: usize,
     to: usize,
@@ -111,6 +111,27 @@ fn say(
     given.expect("a member's word");
 }
 
+/// That the others have decided a value.
+pub(crate) fn decided(table: &Table, told: &Told) -> Body {
+    let generation = Generation::GENESIS;
+    let precommit = VoteKind::Precommit(Some(told.digest(&table.network())));
+    let (statement, seats) = (vote(generation, precommit), table.seats());
+    let sign = |seat: usize| table.keys[seat].sign(&table.network(), statement).sig;
+    let decision = Certificate {
+        statement,
+        signatures: [0, 2, 3].map(|seat| (seats[seat], sign(seat))).to_vec(),
+    };
+    let message = AgreementMessage {
+        votes: Vec::new(),
+        quorums: vec![Arc::new(decision)],
+    };
+    Body::Agreement {
+        generation,
+        message,
+        value: None,
+    }
+}
+
 /// The coordinator proposes a value to the judge.
 fn propose(table: &mut Table, told: &Told, along: bool) {
     show(table, JUDGE, told);
@@ -124,7 +145,7 @@ fn propose(table: &mut Table, told: &Told, along: bool) {
 }
 
 /// What is said in these packets.
-fn said(packets: &[Packet]) -> Vec<VoteKind> {
+pub(crate) fn said(packets: &[Packet]) -> Vec<VoteKind> {
     let votes = packets.iter().filter_map(|packet| match &packet.body {
         Body::Agreement { message, .. } => Some(&message.votes),
         _ => None,
@@ -290,24 +311,7 @@ fn a_value_that_was_decided_is_asked_for_once_a_tick_and_begins_the_generation()
     let mut table = Table::of(4);
     freeze(&mut table, JUDGE);
     let value = value(&table, JUDGE, &[], state(&table, JUDGE));
-    let generation = Generation::GENESIS;
-    let decided = VoteKind::Precommit(Some(value.digest(&table.network())));
-    let statement = vote(generation, decided);
-    let seats = table.seats();
-    let sign = |seat: usize| table.keys[seat].sign(&table.network(), statement).sig;
-    let decision = Certificate {
-        statement,
-        signatures: [0, 2, 3].map(|seat| (seats[seat], sign(seat))).to_vec(),
-    };
-    let message = AgreementMessage {
-        votes: Vec::new(),
-        quorums: vec![Arc::new(decision)],
-    };
-    let told = Body::Agreement {
-        generation,
-        message,
-        value: None,
-    };
+    let told = decided(&table, &value);
     let from = table.actor(COORDINATOR);
     for asks in [3, 0] {
         let given = table.give(from, JUDGE, told.clone());
