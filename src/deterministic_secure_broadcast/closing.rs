@@ -150,15 +150,20 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Reports once, and says it to everybody, again at each new change.
     ///
     /// The change is held before the report is made, so that no echo of ours can be given in
-    /// between.
+    /// between. Of records that are not ours, with a lock that no source signed, none is made:
+    /// nobody would take it, and the others do without.
     fn report(&mut self) {
         if self.transition.reports.own.is_none()
             && let Some(fact) = self.signer.sign(self.own_report())
         {
-            let claim = Arc::new(Signed::clone(&fact));
-            self.turn.write(Record::Reported(claim));
-            let own = CheckedReport::of(&self.history.boundary, fact);
-            self.hold_own_report(own.expect("what we report counts"));
+            match CheckedReport::of(&self.history.boundary, fact) {
+                Ok(own) => {
+                    let claim = Arc::new(Signed::clone(&own));
+                    self.turn.write(Record::Reported(claim));
+                    self.hold_own_report(own);
+                }
+                Err(error) => tracing::error!(me = ?self.actor(), %error, "nothing to report"),
+            }
         }
         self.send_report();
     }

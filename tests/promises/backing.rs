@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use crate::common::{Set, Table, Told, recover};
+use crate::common::{Set, Table, Told, add, recover};
 use crate::judging::{
     COORDINATOR, JUDGE, LIAR, decided, freeze, renewal, report, said, say, state,
 };
 use bft_crdts::SecureBroadcastAlgorithm as _;
-use bft_crdts::actor::{Actor, Signatures};
+use bft_crdts::actor::{Actor, Sig, Signatures};
 use bft_crdts::codec::Digest;
 use bft_crdts::deterministic_secure_broadcast::{
     Body, FetchPayloads, Packet, Phase, Record, RecoverError,
@@ -206,6 +206,29 @@ fn a_store_in_which_we_back_another_report_of_our_own_is_refused() {
     records[at] = Record::Reported(Arc::new(report(&table, 2, &[]).into_claim()));
     let outcome = recover(key, set, genesis, records).map(drop);
     assert_eq!(outcome, Err(RecoverError::Record { index: at }));
+}
+
+/// What else it says is true, and nobody would take a report with it.
+#[test]
+fn of_a_store_with_a_lock_that_its_source_did_not_sign_nothing_is_reported() {
+    let mut table = Table::of(4);
+    let source = table.actor(2);
+    let proposal = table.first(2, &[add(source, 1, 7)]);
+    let given = table.give(source, JUDGE, Body::Proposal(proposal));
+    given.expect("a message");
+    let mut locks = 0;
+    for record in &mut table.records[JUDGE] {
+        if let Record::Locked { proposal, .. } = record {
+            Arc::make_mut(proposal).sig = Sig::from_bytes([7; 64]);
+            locks += 1;
+        }
+    }
+    assert_eq!(locks, 1);
+    table.restart(JUDGE);
+    freeze(&mut table, JUDGE);
+    table.tick(JUDGE);
+    let packets = table.take_wire();
+    assert!(packets.iter().all(|packet| packet.body.kind() != "report"));
 }
 
 /// It is shown by nobody, as we never signed it, and is no reason to fall silent.
