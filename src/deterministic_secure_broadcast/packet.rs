@@ -136,7 +136,7 @@ pub struct ChangeApproval {
 }
 
 /// Asks for a value, or for reports and messages that a value, a report or a boundary rests on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchPayloads {
     /// The value itself.
     ///

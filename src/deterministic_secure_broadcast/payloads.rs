@@ -86,9 +86,8 @@ impl<A: WireAlgorithm> Replica<A> {
         let pieces = payloads.chunks(self.limits().lanes as usize);
         let fetch = |piece: &[(Dot, Digest)]| {
             Body::FetchPayloads(FetchPayloads {
-                value: None,
-                reports: Vec::new(),
                 payloads: piece.to_vec(),
+                ..FetchPayloads::default()
             })
         };
         pieces.map(fetch).collect()

@@ -244,7 +244,7 @@ impl<A: WireAlgorithm> Replica<A> {
             self.hold_own_report(report);
         } else {
             let reports = &mut self.transition.reports;
-            reports.durable.insert((report.signer, report.digest()));
+            reports.durable.insert(report.name());
             reports.hold(report);
         }
         Some(())

@@ -79,8 +79,7 @@ impl Reports {
         match self.held.entry(report.signer) {
             Entry::Vacant(first) => drop(first.insert(report)),
             Entry::Occupied(_) => {
-                let key = (report.signer, report.digest());
-                self.others.insert(key, report);
+                self.others.insert(report.name(), report);
             }
         }
     }
@@ -241,9 +240,8 @@ impl<A: WireAlgorithm> Replica<A> {
             && candidate.fetch.fire(self.turn.now)
         {
             self.send_to_members(Body::FetchPayloads(FetchPayloads {
-                value: None,
                 reports,
-                payloads: Vec::new(),
+                ..FetchPayloads::default()
             }));
         }
         self.transition.candidate(&digest)?.check.as_ref()
@@ -253,8 +251,7 @@ impl<A: WireAlgorithm> Replica<A> {
     pub(super) fn want_value(&mut self, digest: Digest) {
         let fetch = FetchPayloads {
             value: Some(digest),
-            reports: Vec::new(),
-            payloads: Vec::new(),
+            ..FetchPayloads::default()
         };
         self.send_to_members(Body::FetchPayloads(fetch));
     }

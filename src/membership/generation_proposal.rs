@@ -107,7 +107,8 @@ impl GenerationDraft {
         }
         let mut by_member = BTreeMap::new();
         for report in reports {
-            by_member.entry(report.signer).or_insert(report.digest());
+            let (reporter, digest) = report.name();
+            by_member.entry(reporter).or_insert(digest);
         }
         Self {
             parent: last.value(),
@@ -151,9 +152,7 @@ impl GenerationDraft {
         last: &Boundary,
         reports: &[&CheckedReport],
     ) -> Result<Ending, GenerationProposalError> {
-        let given = reports
-            .iter()
-            .map(|report| (report.signer, report.digest()));
+        let given = reports.iter().map(|report| report.name());
         let named = self
             .reports
             .iter()

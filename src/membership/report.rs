@@ -194,6 +194,12 @@ impl CheckedReport {
         Ok((Self { fact, digest }, marks))
     }
 
+    /// By what a value names it: who reported, and the digest of what.
+    #[must_use]
+    pub fn name(&self) -> (Actor, Digest) {
+        (self.fact.signer, self.digest)
+    }
+
     /// The digest of what is reported: members that report the same have the same.
     #[must_use]
     pub fn digest(&self) -> Digest {

@@ -301,13 +301,10 @@ impl Heist {
             CheckedReport::of(last, report).expect("an empty report counts")
         };
         let reports: Vec<_> = keys.map(report).collect();
-        let digests = reports
-            .iter()
-            .map(|report| (report.signer, report.digest()));
         let draft = GenerationDraft {
             parent: last.value(),
             changes: vec![ChangeCertificate { change, approvals }],
-            reports: digests.collect(),
+            reports: reports.iter().map(CheckedReport::name).collect(),
         };
         let value = draft.found(last, last.ending(), last.state());
         (value, reports)

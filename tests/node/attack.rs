@@ -272,12 +272,7 @@ async fn a_node_works_and_stops_in_a_runtime_of_one_thread() {
 
 /// Something that only members may say.
 fn want(from: Actor, to: Actor) -> Packet {
-    let fetch = FetchPayloads {
-        value: None,
-        reports: Vec::new(),
-        payloads: Vec::new(),
-    };
-    let body = Body::FetchPayloads(fetch);
+    let body = Body::FetchPayloads(FetchPayloads::default());
     Packet { from, to, body }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::common::{Set, Table, Told, add, recover};
 use crate::judging::{
-    COORDINATOR, JUDGE, LIAR, decided, freeze, renewal, report, said, say, state,
+    COORDINATOR, JUDGE, LIAR, begun, decided, freeze, propose_alone, renewal, report, said, state,
 };
 use bft_crdts::SecureBroadcastAlgorithm as _;
 use bft_crdts::actor::{Actor, Sig, Signatures};
@@ -20,17 +20,6 @@ use bft_crdts::net::{Net, TICK_MICROS};
 use bft_crdts::orswot::Orswot;
 use bft_crdts::quorum::Generation;
 
-/// One member's addition is everywhere, and the judge is frozen.
-fn begun() -> (Table, Actor, Head) {
-    let mut table = Table::of(4);
-    table.add(2, 7);
-    table.run(4);
-    freeze(&mut table, JUDGE);
-    let source = table.actor(2);
-    let head = table.replicas[JUDGE].head(&source).expect("a lane");
-    (table, source, head)
-}
-
 /// A renewal on which all but the judge report, two of them the message that was added and the liar
 /// this.
 fn value(table: &Table, (source, head): (Actor, Head), liars: &[(Actor, Head)]) -> Told {
@@ -42,12 +31,7 @@ fn value(table: &Table, (source, head): (Actor, Head), liars: &[(Actor, Head)]) 
 
 /// The coordinator proposes the value, without its reports. What the judge then says.
 fn propose(table: &mut Table, told: &Told) -> Vec<Packet> {
-    let proposal = VoteKind::Proposal {
-        value: told.digest(&table.network()),
-        valid_round: None,
-    };
-    let value = Some(Arc::new(told.value.clone()));
-    say(table, COORDINATOR, JUDGE, proposal, value);
+    propose_alone(table, told, true);
     table.take_wire()
 }
 
@@ -82,9 +66,8 @@ fn asked(packets: &[Packet]) -> (usize, Vec<(Actor, Digest)>) {
 fn served(table: &mut Table, told: &Told) -> usize {
     let reports = told.draft.reports.iter().map(|(of, digest)| (*of, *digest));
     let fetch = FetchPayloads {
-        value: None,
         reports: reports.collect(),
-        payloads: Vec::new(),
+        ..FetchPayloads::default()
     };
     let given = table.give(table.actor(2), JUDGE, Body::FetchPayloads(fetch));
     given.expect("a question");

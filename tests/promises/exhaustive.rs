@@ -46,7 +46,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::common::{Set, Table, add, key, named};
+use crate::common::{Set, Table, add, key, named, sent};
 use bft_crdts::SecureBroadcastAlgorithm as _;
 use bft_crdts::actor::{Actor, Sig, Signed, SigningActor, Statement};
 use bft_crdts::codec::{Digest, encode};
@@ -788,13 +788,10 @@ impl Explorer {
         facts: &[Fact],
     ) -> Option<Arc<GenerationProposal>> {
         let reports = reports.map(|report| self.counted(report));
-        let digests = reports
-            .iter()
-            .map(|report| (report.signer, report.digest()));
         let draft = GenerationDraft {
             parent: self.last.value(),
             changes: vec![self.change_certificate.clone()],
-            reports: digests.collect(),
+            reports: reports.iter().map(CheckedReport::name).collect(),
         };
         let reports = named(&draft, &reports);
         let ending = draft.ending(&self.last, &reports).ok()?;
@@ -896,11 +893,7 @@ impl Explorer {
             if chair != COORDINATOR {
                 let shown = message(vec![sign(COORDINATOR, proposal)], Some(Arc::clone(value)));
                 let label = format!("value {digest:?}");
-                let reports = reports.iter().map(|report| Body::Report {
-                    report: Arc::new(Signed::clone(report)),
-                    changes: Vec::new(),
-                });
-                let shown = [shown].into_iter().chain(reports);
+                let shown = [shown].into_iter().chain(reports.iter().map(sent));
                 choices.push(hear(chair, label, shown.collect(), 4));
             }
         }

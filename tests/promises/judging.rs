@@ -89,7 +89,7 @@ fn vote(generation: Generation, kind: VoteKind) -> Vote {
 }
 
 /// `from` says this to `to`.
-pub(crate) fn say(
+fn say(
     table: &mut Table,
     from: usize,
     to: usize,
@@ -132,15 +132,19 @@ pub(crate) fn decided(table: &Table, told: &Told) -> Body {
     }
 }
 
-/// The coordinator proposes a value to the judge.
+/// The coordinator proposes a value to the judge, who was shown its reports.
 fn propose(table: &mut Table, told: &Told, along: bool) {
     show(table, JUDGE, told);
-    let value = Arc::new(told.value.clone());
+    propose_alone(table, told, along);
+}
+
+/// The coordinator proposes a value to the judge.
+pub(crate) fn propose_alone(table: &mut Table, told: &Told, along: bool) {
     let said = VoteKind::Proposal {
-        value: value.digest(&table.network()),
+        value: told.digest(&table.network()),
         valid_round: None,
     };
-    let along = along.then_some(value);
+    let along = along.then(|| Arc::new(told.value.clone()));
     say(table, COORDINATOR, JUDGE, said, along);
 }
 
@@ -170,6 +174,17 @@ fn one_lacks(table: &mut Table) -> (Actor, Head) {
     (source, head)
 }
 
+/// One member's addition is everywhere, and the judge is frozen.
+pub(crate) fn begun() -> (Table, Actor, Head) {
+    let mut table = Table::of(4);
+    table.add(2, 7);
+    table.run(4);
+    freeze(&mut table, JUDGE);
+    let source = table.actor(2);
+    let head = table.replicas[JUDGE].head(&source).expect("a lane");
+    (table, source, head)
+}
+
 // ---- judging
 
 #[test]
@@ -178,12 +193,7 @@ fn a_value_with_the_right_state_is_prevoted_and_one_with_another_is_not() {
     let wrong: [fn(&mut Commitment) -> &mut Digest; 2] =
         [|state| &mut state.snapshot, |state| &mut state.records];
     for wrong in [None, Some(wrong[0]), Some(wrong[1])] {
-        let mut table = Table::of(4);
-        table.add(2, 7);
-        table.run(4);
-        freeze(&mut table, JUDGE);
-        let source = table.actor(2);
-        let head = table.replicas[JUDGE].head(&source).expect("a lane");
+        let (mut table, source, head) = begun();
         let mut certified = state(&table, JUDGE);
         if let Some(wrong) = wrong {
             *wrong(&mut certified) = another;
@@ -219,10 +229,7 @@ fn a_value_is_judged_when_what_it_covers_has_come_and_it_is_asked_for_at_once() 
 
 #[test]
 fn a_value_that_covers_another_message_than_was_delivered_is_not_prevoted() {
-    let mut table = Table::of(4);
-    table.add(2, 7);
-    table.run(4);
-    freeze(&mut table, JUDGE);
+    let (mut table, ..) = begun();
     let other = Head {
         seq: Seq::new(1),
         digest: Digest::from_bytes([9; 32]),
@@ -295,8 +302,7 @@ fn a_value_that_is_named_is_asked_for_and_no_other_is_taken() {
         let said = said(&table.take_wire());
         let fetch = FetchPayloads {
             value: Some(value.digest(&table.network())),
-            reports: Vec::new(),
-            payloads: Vec::new(),
+            ..FetchPayloads::default()
         };
         let given = table.give(from, JUDGE, Body::FetchPayloads(fetch));
         given.expect("a question");

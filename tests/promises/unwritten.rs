@@ -102,11 +102,7 @@ fn what_says_nothing_in_its_senders_name_waits_for_no_delivery_and_all_else_does
     ];
     let (generation, challenge) = (Generation::GENESIS, Digest::from_bytes([1; 32]));
     let others = [
-        Body::FetchPayloads(FetchPayloads {
-            value: None,
-            reports: Vec::new(),
-            payloads: Vec::new(),
-        }),
+        Body::FetchPayloads(FetchPayloads::default()),
         Body::FetchSnapshot {
             generation,
             part: SnapshotQuestion::Manifest,

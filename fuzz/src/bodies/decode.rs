@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::scene::{limits, scenes};
+use crate::common::find;
 
 /// More than any corpus file holds: the bound itself is tested elsewhere.
 const MOST: usize = 1 << 20;
@@ -96,10 +97,8 @@ fn membership(input: &[u8]) {
         let boundary = scene.boundary();
         // Refused or found good; both are answers.
         if let Some(value) = &value {
-            let rests_on = value.draft.resolve(|of, digest| {
-                let mut reports = scene.reports.iter();
-                reports.find(|report| (report.signer, report.digest()) == (*of, *digest))
-            });
+            let held = |of: &Actor, digest: &_| find(&scene.reports, of, digest);
+            let rests_on = value.draft.resolve(held);
             let _ = rests_on.map(|reports| value.check(boundary, &reports));
         }
         if let Some(report) = &report {

@@ -167,7 +167,7 @@ pub(super) fn follow_up<A: WireAlgorithm>(
 ) -> GenerationProposal {
     let (last, draft) = (half.boundary(), &value.draft);
     let reports = draft.resolve(|of, digest| {
-        let own = own.filter(|own| (own.signer, own.digest()) == (*of, *digest));
+        let own = own.filter(|own| own.name() == (*of, *digest));
         own.or_else(|| half.report_of(of, digest))
     });
     let ending = reports

@@ -1,14 +1,12 @@
 //! A small question that asks for much. Anybody can write one, and to whom the answer goes.
 
-use std::sync::Arc;
-
 use crate::common::{Table, key};
+use crate::judging::freeze;
 use bft_crdts::actor::{Actor, Statement as _};
 use bft_crdts::codec::{Digest, Limits};
-use bft_crdts::deterministic_secure_broadcast::{Body, ChangeApproval, FetchPayloads, Packet};
+use bft_crdts::deterministic_secure_broadcast::{Body, FetchPayloads, Packet};
 use bft_crdts::dot::Dot;
-use bft_crdts::membership::{Approval, Change, Report};
-use bft_crdts::quorum::Generation;
+use bft_crdts::membership::Report;
 
 const ASKED: usize = 0;
 
@@ -26,9 +24,9 @@ fn answered(
 ) -> (usize, usize) {
     table.take_wire();
     let fetch = FetchPayloads {
-        value: None,
         reports,
         payloads,
+        ..FetchPayloads::default()
     };
     let given = table.give(key(99).actor(), ASKED, Body::FetchPayloads(fetch));
     given.expect("a question");
@@ -55,20 +53,7 @@ fn a_question_that_names_one_message_many_times_is_answered_once() {
 #[test]
 fn a_question_that_names_one_report_many_times_is_answered_once() {
     let mut table = Table::bounded(4, limits());
-    for seat in 1..4 {
-        let approval = Approval {
-            generation: Generation::GENESIS,
-            change: Change::Renew.key(),
-        };
-        let approved = ChangeApproval {
-            change: Change::Renew,
-            approval: table.keys[seat]
-                .sign(&table.network(), approval)
-                .into_claim(),
-        };
-        let given = table.give(table.actor(seat), ASKED, Body::Approve(Arc::new(approved)));
-        given.expect("an approval");
-    }
+    freeze(&mut table, ASKED);
     let asked = &table.replicas[ASKED];
     let empty = Report::of(asked.boundary());
     let report = (asked.actor(), empty.digest(asked.network()));

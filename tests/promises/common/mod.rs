@@ -447,12 +447,27 @@ impl Told {
 
     /// The reports on their way.
     pub(crate) fn reports_sent(&self) -> Vec<Body> {
-        let report = |report: &CheckedReport| Body::Report {
-            report: Arc::new(Signed::clone(report)),
-            changes: Vec::new(),
-        };
-        self.reports.iter().map(report).collect()
+        self.reports.iter().map(sent).collect()
     }
+}
+
+/// A report on its way, as it is sent to who asked for it.
+pub(crate) fn sent(report: &CheckedReport) -> Body {
+    Body::Report {
+        report: Arc::new(Signed::clone(report)),
+        changes: Vec::new(),
+    }
+}
+
+/// The one of these reports that a value names so.
+pub(crate) fn find<'a>(
+    reports: &'a [CheckedReport],
+    of: &Actor,
+    digest: &Digest,
+) -> Option<&'a CheckedReport> {
+    reports
+        .iter()
+        .find(|report| report.name() == (*of, *digest))
 }
 
 /// Those of these reports that a draft names.
@@ -460,10 +475,7 @@ pub(crate) fn named<'a>(
     draft: &GenerationDraft,
     reports: &'a [CheckedReport],
 ) -> Vec<&'a CheckedReport> {
-    let held = |of: &Actor, digest: &Digest| {
-        let mut reports = reports.iter();
-        reports.find(|report| (report.signer, report.digest()) == (*of, *digest))
-    };
+    let held = |of: &Actor, digest: &Digest| find(reports, of, digest);
     draft.resolve(held).expect("the reports that it names")
 }
 

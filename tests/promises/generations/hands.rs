@@ -194,16 +194,13 @@ impl Explorer {
             CheckedReport::of(last, key.sign(&network, report)).expect("a report that counts")
         });
         let reports: Vec<_> = reports.collect();
-        let digests = reports
-            .iter()
-            .map(|report| (report.signer, report.digest()));
         let draft = GenerationDraft {
             parent: last.value(),
             changes: vec![ChangeCertificate {
                 change: Change::Renew,
                 approvals: Arc::new(self.signed(&[0, 1, 2], Self::approval(generation))),
             }],
-            reports: digests.collect(),
+            reports: reports.iter().map(CheckedReport::name).collect(),
         };
         let reports = named(&draft, &reports);
         let ending = draft.ending(last, &reports).ok()?;
