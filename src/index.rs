@@ -2,84 +2,156 @@
 //! shown.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt::{self, Debug};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// A map for the inside of an algorithm, never of a state.
 ///
 /// Its hash is the standard library's, keyed at random: whoever chooses the keys does not know
 /// which of them collide. So the order in the table differs from replica to replica, and the only
 /// way to walk it is [`sorted`](Self::sorted).
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Index<K: Hash + Eq, V>(HashMap<K, V>);
+///
+/// A key's hash is kept beside it, so that a table that grows need not fetch and hash its keys.
+#[derive(Clone)]
+pub(crate) struct Index<K, V> {
+    table: HashTable<Slot<K, V>>,
+    hasher: RandomState,
+}
+
+#[derive(Clone)]
+struct Slot<K, V> {
+    hash: u64,
+    key: K,
+    value: V,
+}
+
+impl<K, V> Slot<K, V> {
+    fn is<Q: Eq + ?Sized>(&self, hash: u64, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.hash == hash && self.key.borrow() == key
+    }
+}
 
 impl<K: Hash + Eq, V> Index<K, V> {
     pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        self.0.get(key)
+        self.get_key_value(key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_key_value<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+    {
+        let hash = self.hasher.hash_one(key);
+        let slot = self.table.find(hash, |slot| slot.is(hash, key))?;
+        Some((&slot.key, &slot.value))
     }
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.0.get_mut(key)
-    }
-
-    pub(crate) fn get_key_value(&self, key: &K) -> Option<(&K, &V)> {
-        self.0.get_key_value(key)
+        let hash = self.hasher.hash_one(key);
+        let slot = self.table.find_mut(hash, |slot| slot.is(hash, key))?;
+        Some(&mut slot.value)
     }
 
     pub(crate) fn contains_key(&self, key: &K) -> bool {
-        self.0.contains_key(key)
+        self.get_key_value(key).is_some()
     }
 
-    pub(crate) fn entry(&mut self, key: K) -> Entry<'_, K, V> {
-        self.0.entry(key)
+    /// The value under `key`, which `make` makes where there is none.
+    pub(crate) fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
+        let hash = self.hasher.hash_one(&key);
+        let place = self
+            .table
+            .entry(hash, |slot| slot.is(hash, &key), |slot| slot.hash);
+        let slot = match place {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let value = make();
+                new.insert(Slot { hash, key, value }).into_mut()
+            }
+        };
+        &mut slot.value
     }
 
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.0.insert(key, value)
+        let mut value = Some(value);
+        let here = self.get_or_insert_with(key, || value.take().expect("asked once"));
+        value.map(|value| std::mem::replace(here, value))
     }
 
     /// Gives memory back when few entries are left of many, so that what is removed leaves nothing
     /// behind.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        let removed = self.0.remove(key);
-        if self.len() < self.0.capacity() / 8 {
-            self.0.shrink_to(self.len() * 2);
+        let hash = self.hasher.hash_one(key);
+        let found = self.table.find_entry(hash, |slot| slot.is(hash, key));
+        let (removed, _) = found.ok()?.remove();
+        if self.len() < self.table.capacity() / 8 {
+            self.table.shrink_to(self.len() * 2, |slot| slot.hash);
         }
-        removed
+        Some(removed.value)
+    }
+
+    /// Whether both have the same keys, and under each of them what `same` says is the same.
+    pub(crate) fn equals(&self, other: &Self, same: impl Fn(&V, &V) -> bool) -> bool {
+        let found = |slot: &Slot<K, V>| {
+            let there = other.get(&slot.key);
+            there.is_some_and(|there| same(&slot.value, there))
+        };
+        self.len() == other.len() && self.table.iter().all(found)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.table.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.table.is_empty()
     }
 }
 
 impl<K: Hash + Ord, V> Index<K, V> {
     /// The entries in the order of their keys, in O(n log n).
     pub(crate) fn sorted(&self) -> Vec<(&K, &V)> {
-        let mut entries: Vec<_> = self.0.iter().collect();
+        let slots = self.table.iter();
+        let mut entries: Vec<_> = slots.map(|slot| (&slot.key, &slot.value)).collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
         entries
     }
 }
 
-impl<K: Hash + Eq, V> Default for Index<K, V> {
+impl<K: Hash + Eq, V: PartialEq> PartialEq for Index<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.equals(other, V::eq)
+    }
+}
+
+impl<K: Hash + Eq, V: Eq> Eq for Index<K, V> {}
+
+impl<K, V> Default for Index<K, V> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self {
+            table: HashTable::new(),
+            hasher: RandomState::new(),
+        }
     }
 }
 
 impl<K: Hash + Eq, V> FromIterator<(K, V)> for Index<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        Self(entries.into_iter().collect())
+        let entries = entries.into_iter();
+        let mut index = Self::default();
+        index.table.reserve(entries.size_hint().0, |slot| slot.hash);
+        for (key, value) in entries {
+            index.insert(key, value);
+        }
+        index
     }
 }
 
@@ -118,6 +190,6 @@ mod tests {
                 .map(|(key, ())| *key)
                 .eq(9_990..10_000)
         );
-        assert!(index.0.capacity() < 200, "{}", index.0.capacity());
+        assert!(index.table.capacity() < 200, "{}", index.table.capacity());
     }
 }

@@ -1,65 +1,65 @@
 //! Which additions hold one member in the set.
 
-use super::{Clock, Dot};
+use super::Clock;
 use crate::actor::Actor;
 use crate::few::Few;
 
-/// The additions that hold a member in the set, the newest of each actor that has one, by actor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Additions(Few<Dot>);
+/// The additions that hold a member in the set, the newest of each source that has one, by the
+/// source's number.
+#[derive(Clone, Debug)]
+pub(super) struct Additions(Few<Addition>);
+
+/// The `counter`th addition of a source.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addition {
+    pub(super) counter: u64,
+    /// Its number among the sources of this replica.
+    pub(super) source: u32,
+}
 
 impl Additions {
-    pub(super) fn one(dot: Dot) -> Self {
-        Self(Few::One(dot))
+    pub(super) fn one(addition: Addition) -> Self {
+        Self(Few::One(addition))
     }
 
-    /// `dot` is newer than all of its actor's before. Whether there was none.
-    pub(super) fn add(&mut self, dot: Dot) -> bool {
-        match self.place(&dot.actor) {
+    /// Of at least one, each of another source.
+    pub(super) fn of(mut additions: Vec<Addition>) -> Self {
+        additions.sort_unstable_by_key(|addition| addition.source);
+        Self(Few::of(additions))
+    }
+
+    pub(super) fn as_slice(&self) -> &[Addition] {
+        self.0.as_slice()
+    }
+
+    /// `addition` is newer than all of its source's before. Whether there was none.
+    pub(super) fn add(&mut self, addition: Addition) -> bool {
+        match self.place(addition.source) {
             Ok(place) => {
-                self.0.as_mut_slice()[place] = dot;
+                self.0.as_mut_slice()[place] = addition;
                 false
             }
             Err(place) => {
-                self.0.insert(place, dot);
+                self.0.insert(place, addition);
                 true
             }
         }
     }
 
-    /// Takes away what `clock` names, and tells whose. Whether anything is left.
-    pub(super) fn remove(&mut self, clock: &Clock, mut taken: impl FnMut(&Actor)) -> bool {
-        self.0.retain(|dot| {
-            let stays = !is_named(clock, &dot.actor, dot.counter);
-            if !stays {
-                taken(&dot.actor);
-            }
-            stays
-        })
+    /// Keeps what stays. Whether anything does.
+    pub(super) fn retain(&mut self, stays: impl FnMut(&Addition) -> bool) -> bool {
+        self.0.retain(stays)
     }
 
-    /// The number of `actor`'s addition, or 0 for none.
-    pub(super) fn number(&self, actor: &Actor) -> u64 {
-        let dots = self.0.as_slice();
-        self.place(actor).map_or(0, |place| dots[place].counter)
+    /// The number of the source's addition, or 0 for none.
+    pub(super) fn counter(&self, source: u32) -> u64 {
+        let place = self.place(source);
+        place.map_or(0, |place| self.as_slice()[place].counter)
     }
 
-    fn place(&self, actor: &Actor) -> Result<usize, usize> {
-        let dots = self.0.as_slice();
-        dots.binary_search_by(|dot| dot.actor.cmp(actor))
-    }
-
-    pub(super) fn clock(&self) -> Clock {
-        let dots = self.0.as_slice().iter();
-        dots.map(|dot| (dot.actor, dot.counter)).collect()
-    }
-
-    /// Of a clock that is not empty.
-    pub(super) fn of(clock: Clock) -> Self {
-        let dots = clock
-            .into_iter()
-            .map(|(actor, counter)| Dot { actor, counter });
-        Self(Few::of(dots.collect()))
+    fn place(&self, source: u32) -> Result<usize, usize> {
+        let additions = self.as_slice();
+        additions.binary_search_by_key(&source, |addition| addition.source)
     }
 }
 

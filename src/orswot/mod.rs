@@ -27,9 +27,12 @@
 
 mod additions;
 mod bft_orswot;
+mod members;
 mod op;
+mod sources;
 mod state;
 
 pub use bft_orswot::{Member, Orswot};
+pub use members::Members;
 pub use op::{Clock, Dot, MEMBERS_PER_OP, Op};
 pub use state::State;

@@ -1,10 +1,11 @@
 //! What can be done to a set.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::Members;
 use crate::actor::Actor;
 use crate::codec;
 
@@ -35,7 +36,7 @@ pub(super) fn is_counter(counter: u64) -> bool {
 /// that names too many.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(
-    from = "Encoding<BTreeSet<M>, Clock>",
+    from = "Encoding<Members<M>, Clock>",
     bound(deserialize = "M: Ord + Deserialize<'de>")
 )]
 pub enum Op<M> {
@@ -44,24 +45,24 @@ pub enum Op<M> {
         /// This addition's name.
         dot: Dot,
         /// What is added: 1 to [`MEMBERS_PER_OP`] members.
-        members: BTreeSet<M>,
+        members: Members<M>,
     },
     /// The members are in the set no more, so far as `clock` names their additions.
     Rm {
         /// The additions that the remover had seen.
         clock: Clock,
         /// What is removed: 1 to [`MEMBERS_PER_OP`] members.
-        members: BTreeSet<M>,
+        members: Members<M>,
     },
 }
 
 /// What crosses the wire.
 #[derive(Serialize, Deserialize)]
-enum Encoding<Members, Clock> {
-    Add(Dot, Members),
-    Rm(Clock, Members),
+enum Encoding<M, C> {
+    Add(Dot, M),
+    Rm(C, M),
     /// A removal that names one actor's additions, without the length of a clock.
-    RmOfOne(Dot, Members),
+    RmOfOne(Dot, M),
 }
 
 impl<M: Serialize> Serialize for Op<M> {
@@ -77,8 +78,8 @@ impl<M: Serialize> Serialize for Op<M> {
     }
 }
 
-impl<M> From<Encoding<BTreeSet<M>, Clock>> for Op<M> {
-    fn from(encoding: Encoding<BTreeSet<M>, Clock>) -> Self {
+impl<M> From<Encoding<Members<M>, Clock>> for Op<M> {
+    fn from(encoding: Encoding<Members<M>, Clock>) -> Self {
         match encoding {
             Encoding::Add(dot, members) => Self::Add { dot, members },
             Encoding::Rm(clock, members) => Self::Rm { clock, members },
@@ -114,7 +115,7 @@ impl<M: Clone + Serialize> Op<M> {
     }
 }
 
-fn removal_len<M: Serialize>(clock: &Clock, members: &BTreeSet<M>) -> usize {
+fn removal_len<M: Serialize>(clock: &Clock, members: &Members<M>) -> usize {
     codec::encoded_len(&Encoding::Rm(clock, members))
 }
 
@@ -128,7 +129,7 @@ fn halves(mut clock: Clock) -> [Clock; 2] {
 impl<M> Op<M> {
     /// The members that are added or removed, in order.
     #[must_use]
-    pub fn members(&self) -> &BTreeSet<M> {
+    pub fn members(&self) -> &Members<M> {
         match self {
             Self::Add { members, .. } | Self::Rm { members, .. } => members,
         }
@@ -235,6 +236,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn members_that_are_announced_and_do_not_come_are_no_operation() {
+        let honest = encode(&add([7u8]));
+        let length = honest.len() - 1 - size_of::<u64>();
+        for announced in [0u64, 2, 1 << 40, u64::MAX] {
+            let mut forged = honest.clone();
+            forged[length..][..8].copy_from_slice(&announced.to_le_bytes());
+            let decoded = decode::<Op<u8>>(&forged, 1024);
+            assert_eq!(decoded, Err(DecodeError::Malformed), "{announced}");
+        }
+    }
+
     fn clock(actors: u8) -> Clock {
         let actors = (0..actors).map(|byte| Actor::from_bytes([byte; 32]));
         actors.zip(1..).collect()
@@ -263,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_removal_that_names_too_many_is_made_of_several_that_name_the_same() {
-        let members: BTreeSet<_> = ["apple"].into();
+        let members: Members<_> = ["apple"].into();
         let whole = |clock| Op::Rm {
             clock,
             members: members.clone(),

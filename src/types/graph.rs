@@ -136,7 +136,9 @@ impl<V: Member> Graph<V> {
 
     fn show_edge(&mut self, (from, to): &Edge<V>, there: bool) {
         if there {
-            let ends = self.edges_from.entry(from.clone()).or_default();
+            let ends = self
+                .edges_from
+                .get_or_insert_with(from.clone(), Default::default);
             ends.insert(to.clone());
         } else if let Some(ends) = self.edges_from.get_mut(from) {
             ends.remove(to);

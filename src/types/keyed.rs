@@ -29,7 +29,6 @@
 //! Verdict and `apply` cost O(1) whatever the number of keys, O(log s) for `s` sources that opened
 //! the key, and what the instance's cost.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
@@ -301,23 +300,21 @@ impl<K: Key, A: WireAlgorithm> SecureBroadcastAlgorithm for Keyed<K, A> {
     fn apply(&mut self, op: Self::Op) {
         let Op { by, key, op } = op;
         let usage = Usage::entry(size(&key));
-        let instance = match self.instances.entry(key) {
-            Entry::Occupied(known) => {
-                let known = known.into_mut();
-                if let Err(place) = known.place(&by) {
-                    known.sources.insert(place, by);
-                    self.alive.add(by, usage);
-                }
-                known
+        let mut opens = false;
+        let instance = self.instances.get_or_insert_with(key, || {
+            opens = true;
+            Opened {
+                sources: Few::One(by),
+                inner: self.template.clone(),
             }
-            Entry::Vacant(new) => {
-                self.alive.add(by, usage);
-                new.insert(Opened {
-                    sources: Few::One(by),
-                    inner: self.template.clone(),
-                })
-            }
-        };
+        });
+        if let Err(place) = instance.place(&by) {
+            instance.sources.insert(place, by);
+            opens = true;
+        }
+        if opens {
+            self.alive.add(by, usage);
+        }
         instance.inner.apply(op);
     }
 

@@ -254,7 +254,9 @@ impl<C: Key> SecureBroadcastAlgorithm for Poll<C> {
 
     fn apply(&mut self, op: Vote<C>) {
         self.alive.add(op.by, Usage::entry(size(&op.choice)));
-        self.votes.entry(op.choice).or_default().insert(op.by);
+        self.votes
+            .get_or_insert_with(op.choice, Default::default)
+            .insert(op.by);
     }
 
     /// Whether all voters have the right to vote, and are within the budget.

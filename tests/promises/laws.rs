@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bft_crdts::laws::{self, Broken, ChaCha8Rng, Checked, Law, Trial};
-use bft_crdts::orswot::{Clock, Dot, MEMBERS_PER_OP, Op, Orswot};
+use bft_crdts::orswot::{Clock, Dot, MEMBERS_PER_OP, Members, Op, Orswot};
 use bft_crdts::traits::WireAlgorithm;
 use bft_crdts::{Actor, SecureBroadcastAlgorithm, Verdict};
 use rand::RngExt;
@@ -31,9 +31,9 @@ fn counter(random: &mut ChaCha8Rng) -> u64 {
     }
 }
 
-fn some_members(random: &mut ChaCha8Rng) -> BTreeSet<u16> {
+fn some_members(random: &mut ChaCha8Rng) -> Members<u16> {
     match random.random_range(0..20) {
-        0 => BTreeSet::new(),
+        0 => [].into(),
         1 => (0..=MEMBERS_PER_OP).map(|i| i as u16).collect(),
         _ => (0..random.random_range(1..4))
             .map(|_| random.random_range(MEMBERS))

@@ -318,7 +318,9 @@ impl<V: Value> Tree<V> {
     }
 
     fn put_below(&mut self, parent: Parent, node: Stamp) {
-        self.below.entry(parent).or_default().insert(node, ());
+        self.below
+            .get_or_insert_with(parent, Default::default)
+            .insert(node, ());
     }
 
     fn take_from_below(&mut self, parent: Parent, node: &Stamp) {
