@@ -265,7 +265,8 @@ pub enum DecodeError {
 /// # Panics
 /// When `value`'s `Serialize` fails, which derived implementations on plain data never do.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(256);
+    // To ask the length first costs little where much of it is in one piece, and growing much.
+    let mut bytes = Vec::with_capacity(encoded_len(value));
     options()
         .serialize_into(&mut bytes, value)
         .expect("plain data serialises into memory");
