@@ -12,12 +12,14 @@ pub(super) struct Additions(Few<Addition>);
 /// The `counter`th addition of a source.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Addition {
+    /// Which of the source's additions it is, counted from 1.
     pub(super) counter: u64,
     /// Its number among the sources of this replica.
     pub(super) source: u32,
 }
 
 impl Additions {
+    /// Of a member that was not there.
     pub(super) fn one(addition: Addition) -> Self {
         Self(Few::One(addition))
     }
@@ -28,6 +30,7 @@ impl Additions {
         Self(Few::of(additions))
     }
 
+    /// By the number of the source, which is no order that others see.
     pub(super) fn as_slice(&self) -> &[Addition] {
         self.0.as_slice()
     }

@@ -433,6 +433,7 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
     }
 }
 
+/// By names: two replicas number the same sources differently.
 impl<M: Member> PartialEq for Orswot<M> {
     fn eq(&self, other: &Self) -> bool {
         let same = |here: &Additions, there: &Additions| self.clock(here) == other.clock(there);

@@ -11,8 +11,13 @@ use super::MEMBERS_PER_OP;
 
 /// Members in order, each once: one set has one encoding. To look at, it is a slice.
 ///
+/// It is made of members in any order; what comes twice is there once. It may be empty, and of any
+/// length: how many an operation may have is for the verdict, which refuses none and more than
+/// [`MEMBERS_PER_OP`].
+///
 /// Exactly as large as what it holds, since most operations have one member and wait in memory by
-/// the hundred.
+/// the hundred. Members that decode out of order are put in order here, so that the canonical
+/// encoding is another, and the operation is refused.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Members<M>(Box<[M]>);
 
@@ -75,6 +80,7 @@ impl<'de, M: Ord + Deserialize<'de>> Deserialize<'de> for Members<M> {
     }
 }
 
+/// Reads them one after the other, however many are announced.
 struct Sequence<M>(PhantomData<M>);
 
 impl<'de, M: Ord + Deserialize<'de>> Visitor<'de> for Sequence<M> {

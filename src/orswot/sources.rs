@@ -19,6 +19,7 @@ pub(super) struct Sources {
 /// One who added.
 #[derive(Clone)]
 pub(super) struct Source {
+    /// Its name.
     pub(super) actor: Actor,
     /// How many additions were applied.
     pub(super) added: u64,
@@ -27,10 +28,12 @@ pub(super) struct Source {
 }
 
 impl Sources {
+    /// The number of `actor`, once it has added.
     pub(super) fn number(&self, actor: &Actor) -> Option<u32> {
         self.numbers.get(actor).copied()
     }
 
+    /// What is known of `actor`, once it has added.
     pub(super) fn get(&self, actor: &Actor) -> Option<&Source> {
         self.number(actor).map(|number| self.at(number))
     }
@@ -59,6 +62,7 @@ impl Sources {
         number
     }
 
+    /// How many additions of each were applied, by name, as a state has it.
     pub(super) fn clock(&self) -> Clock {
         let all = self.all.iter();
         all.map(|source| (source.actor, source.added)).collect()
