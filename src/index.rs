@@ -163,6 +163,8 @@ impl<K: Hash + Ord + Debug, V: Debug> Debug for Index<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use quickcheck_macros::quickcheck;
 
     use super::*;
@@ -175,6 +177,45 @@ mod tests {
         ordered.dedup();
         let shown = index.sorted().into_iter().map(|(key, ())| *key);
         index.len() == ordered.len() && shown.eq(ordered)
+    }
+
+    /// What is done to both, as a number and a key.
+    #[quickcheck]
+    fn an_index_is_a_map(acts: Vec<(u8, u8)>) -> bool {
+        let (mut index, mut map) = (Index::default(), BTreeMap::new());
+        let mut same = true;
+        for (number, (act, key)) in acts.into_iter().enumerate() {
+            let key = key % 32;
+            same &= match act % 4 {
+                0 => index.insert(key, number) == map.insert(key, number),
+                1 => index.remove(&key) == map.remove(&key),
+                2 => {
+                    let here = index.get_or_insert_with(key, || number);
+                    *here += 1;
+                    let there = map.entry(key).or_insert(number);
+                    *there += 1;
+                    here == there
+                }
+                _ => index.get_mut(&key) == map.get_mut(&key),
+            };
+            same &= index.get(&key) == map.get(&key) && index.len() == map.len();
+        }
+        let other: Index<_, _> = map
+            .iter()
+            .rev()
+            .map(|(key, value)| (*key, *value))
+            .collect();
+        same && index == other && index.clone() == other && index.sorted().into_iter().eq(&map)
+    }
+
+    #[test]
+    fn indexes_of_other_keys_or_values_are_not_equal() {
+        let of = |entries: &[(u8, u8)]| entries.iter().copied().collect::<Index<_, _>>();
+        let index = of(&[(1, 1), (2, 2)]);
+        assert_eq!(index, of(&[(2, 2), (1, 1)]));
+        for others in [&[(1, 1)][..], &[(1, 1), (3, 2)], &[(1, 1), (2, 1)]] {
+            assert_ne!(index, of(others));
+        }
     }
 
     #[test]
@@ -190,6 +231,7 @@ mod tests {
                 .map(|(key, ())| *key)
                 .eq(9_990..10_000)
         );
-        assert!(index.table.capacity() < 200, "{}", index.table.capacity());
+        let buckets = index.table.num_buckets();
+        assert!(buckets < 200, "{buckets}");
     }
 }

@@ -286,11 +286,11 @@ impl<M: Member> Orswot<M> {
     }
 
     fn apply_add(&mut self, dot: Dot, members: impl IntoIterator<Item = M>) {
-        let number = self.sources.join(dot.actor);
-        let source = self.sources.at_mut(number);
-        if dot.counter <= source.added {
+        if dot.counter < self.next(&dot.actor) {
             return;
         }
+        let number = self.sources.join(dot.actor);
+        let source = self.sources.at_mut(number);
         source.added = dot.counter;
         let addition = Addition {
             counter: dot.counter,
@@ -513,10 +513,26 @@ mod tests {
         let mut synced = Orswot::new(alice());
         synced.sync_from(other.state());
         assert_eq!(synced, other);
-        assert_ne!(one, of([&apple, &fig, &add(bob(), 2, ["plum"])]));
+        let again = add(bob(), 2, ["fig"]);
+        let (with, without) = (of([&fig, &again, &apple]), of([&fig, &apple, &both]));
+        assert_eq!(without, one);
+        assert_ne!(with, one, "of fig another addition, of apple one less");
+        let mut later = one.clone();
+        let plum = add(bob(), 3, ["plum"]);
+        later.apply(plum);
+        later.apply(later.remove(&"plum").expect("just added"));
+        assert_ne!(later, one, "the same members, and a later clock");
         for who in [alice(), bob()] {
             assert_eq!(one.usage(&who), synced.usage(&who));
         }
+    }
+
+    /// Nobody valid writes it, and `apply` is open to all.
+    #[test]
+    fn an_addition_under_no_number_leaves_nothing() {
+        let mut set = fruit();
+        set.apply(add(actor(3), 0, ["fig"]));
+        assert_eq!(set, fruit());
     }
 
     fn is_never(set: &Orswot<&'static str>, from: Actor, op: &Op<&'static str>) -> bool {

@@ -6,8 +6,8 @@ use super::Clock;
 use crate::actor::Actor;
 use crate::budget::Usage;
 
-/// Everybody who ever added, numbered as they came: so a member keeps 12 bytes of each of its
-/// additions, and not the actor's 32 beside them.
+/// Everybody who ever added, numbered as they came: so a member keeps 16 bytes of each of its
+/// additions, and not 40 with the actor's name.
 ///
 /// The numbers differ from replica to replica, and nothing that leaves the set shows them.
 #[derive(Clone, Default)]

@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Adversary, Hand, Tick, Vice};
 use crate::actor::{Actor, SigningActor, Statement};
-use crate::codec::{Bytes, Digest, encode};
+use crate::codec::{Bytes, Digest, encode, encoded_len};
 use crate::deterministic_secure_broadcast::{Body, Echo, Packet, Proposal};
 use crate::dot::{Dot, Seq};
 use crate::evidence::Conflict;
@@ -161,9 +161,9 @@ fn room_for<A: WireAlgorithm>(
 ) -> usize {
     let limits = hand.half().limits();
     let lanes = (limits.lanes as usize).saturating_sub(report.marks.len());
-    let taken = encode(report).len() + AROUND;
+    let taken = encoded_len(report) + AROUND;
     let bytes = (limits.packet_bytes as usize).saturating_sub(taken);
-    let longest = marks.iter().map(|mark| encode(&mark).len()).max();
+    let longest = marks.iter().map(|mark| encoded_len(&mark)).max();
     longest.map_or(lanes, |longest| lanes.min(bytes / longest))
 }
 
