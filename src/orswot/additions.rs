@@ -1,7 +1,5 @@
 //! Which additions hold one member in the set.
 
-use super::Clock;
-use crate::actor::Actor;
 use crate::few::Few;
 
 /// The additions that hold a member in the set, the newest of each source that has one, by the
@@ -64,9 +62,4 @@ impl Additions {
         let additions = self.as_slice();
         additions.binary_search_by_key(&source, |addition| addition.source)
     }
-}
-
-/// Whether `clock` names this addition.
-pub(super) fn is_named(clock: &Clock, actor: &Actor, counter: u64) -> bool {
-    clock.get(actor).is_some_and(|last| counter <= *last)
 }

@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use serde::Serialize;
 
-use super::additions::{Addition, Additions, is_named};
+use super::additions::{Addition, Additions};
 use super::op::is_counter;
 use super::sources::Sources;
 use super::{Clock, Dot, MEMBERS_PER_OP, Members, Op, State};
@@ -333,6 +333,11 @@ impl<M: Member> Orswot<M> {
     }
 }
 
+/// Whether `clock` names this addition.
+fn is_named(clock: &Clock, actor: &Actor, counter: u64) -> bool {
+    clock.get(actor).is_some_and(|last| counter <= *last)
+}
+
 /// Dots are made in order and without gaps, each by its own actor: so only an actor's own
 /// operations change what its next addition must be called.
 fn judge_add(from: &Actor, next: u64, dot: &Dot) -> Result<(), Verdict> {
@@ -496,6 +501,10 @@ mod tests {
         Op::Rm { clock, members }
     }
 
+    fn is_never(set: &Orswot<&'static str>, from: Actor, op: &Op<&'static str>) -> bool {
+        matches!(set.verdict(&from, op), Verdict::Never(_))
+    }
+
     #[test]
     fn sets_to_which_sources_came_in_another_order_are_equal() {
         let (apple, fig) = (add(alice(), 1, ["apple"]), add(bob(), 1, ["fig"]));
@@ -533,10 +542,6 @@ mod tests {
         let mut set = fruit();
         set.apply(add(actor(3), 0, ["fig"]));
         assert_eq!(set, fruit());
-    }
-
-    fn is_never(set: &Orswot<&'static str>, from: Actor, op: &Op<&'static str>) -> bool {
-        matches!(set.verdict(&from, op), Verdict::Never(_))
     }
 
     #[test]
