@@ -70,6 +70,8 @@ fn an_approval_says_how_many_there_are_and_again_it_is_the_same_one() {
     }
     let said = json(&one.done(&["renew", "--json"]));
     assert_eq!(said, serde_json::json!({ "approvals": 1, "quorum": 2 }));
+    let wishes = || json(&two.done(&["requests", "--json"]));
+    sandbox::until(|| wishes().as_array().expect("a list").len() == 2);
     let said = two.done(&["renew"]);
     assert!(said.contains("all of 2 approvals"), "{said}");
 }
@@ -190,11 +192,11 @@ fn what_can_be_added_can_be_removed_whoever_else_added_it() {
     let _nodes = homes.each_ref().map(|home| home.run());
     // An argument is no longer than this, and not much shorter than what a message holds.
     let text = "x".repeat(131_004);
+    let both = format!("{text}\n");
     for home in &homes {
         home.done(&["add", &text]);
+        homes[1].until(&["list"], &both);
     }
-    let both = format!("{text}\n");
-    homes[0].until(&["list"], &both);
     homes[1].done(&["remove", &text]);
     homes[0].until(&["list"], "");
 }

@@ -158,6 +158,8 @@ fn what_is_served_is_what_is_documented() {
         assert!(one(&served, name, value) > Some(0.0), "{name}");
     }
     // What waits for those who are gone.
+    let last = &homes[3].actor;
+    until(|| one(&families(&page(at)), "member_silence_seconds", last).is_some());
     drop(others);
     let _waits = homes[0].start(&["add", "pear"]);
     until(|| {
@@ -165,7 +167,6 @@ fn what_is_served_is_what_is_documented() {
         one(&served, "blocked", "echoes missing") == Some(1.0)
     });
     assert_eq!(one(&served, "pending", ""), Some(1.0));
-    let last = &homes[3].actor;
     until(|| one(&families(&page(at)), "member_echo_missing_seconds", last) > Some(0.1));
     assert!(one(&served, "member_silence_seconds", last).is_some());
 }

@@ -6,9 +6,9 @@ use crate::sandbox::{Home, Sandbox, json, until};
 
 /// What a node says whose key was used twice.
 fn is_silenced(home: &Home) {
+    until(|| json(&home.done(&["status", "--json"]))["silenced"] == true);
     let complaint = home.refused_soon(&["add", "fig"]);
     assert!(complaint.contains("signs no more"), "{complaint}");
-    assert_eq!(json(&home.done(&["status", "--json"]))["silenced"], true);
     let health = home.ask(&["health", "--json"]);
     assert_eq!(health.status.code(), Some(5));
     let health = json(&crate::sandbox::text(&health.stdout));
@@ -49,11 +49,10 @@ fn a_node_that_keeps_running_while_a_copy_of_it_runs_is_told_so_and_so_is_the_co
     assert!(codes.contains(&Some(4)), "{codes:?}");
     is_silenced(&copy);
     is_silenced(&one);
-    let evidence = one.done(&["evidence"]);
-    assert!(evidence.contains(&one.actor), "{evidence}");
-    let told = fs::read_to_string(log).expect("a file");
-    assert!(told.contains("against this node itself"), "{told}");
-    assert!(told.contains("`init`"), "{told}");
+    until(|| one.done(&["evidence"]).contains(&one.actor));
+    let told = || fs::read_to_string(&log).expect("a file");
+    until(|| told().contains("against this node itself"));
+    assert!(told().contains("`init`"), "{}", told());
     // Of the two at most one counts.
     let list = two.done(&["list"]);
     assert!(["", "apple\n", "pear\n"].contains(&&*list), "{list}");
