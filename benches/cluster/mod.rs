@@ -125,6 +125,13 @@ impl<A: WireAlgorithm> Cluster<A> {
         self.send(&step);
     }
 
+    /// The same with operations that are proposed at once.
+    pub(crate) fn propose_all(&mut self, index: usize, make: impl FnOnce(&A) -> Vec<A::Op>) {
+        let ops = make(self.replicas[index].ahead());
+        let step = self.replicas[index].propose_all(ops).expect("valid");
+        self.send(&step);
+    }
+
     /// All members approve a new generation, and everything that follows at once happens.
     pub(crate) fn renew(&mut self) {
         for index in 0..self.replicas.len() {

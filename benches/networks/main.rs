@@ -87,12 +87,23 @@ fn workloads() -> Vec<Workload> {
                 });
             }
         }
-        for sources in [2, 4] {
+        for (sources, times) in [(2, 1), (4, 1), (1, 4)] {
             all.push(Workload {
                 sources,
                 batch: 512,
+                times,
                 ..one
             });
+        }
+        for sources in [1, 4] {
+            if one.at_once {
+                all.push(Workload {
+                    sources,
+                    batch: 512,
+                    at_once: false,
+                    ..one
+                });
+            }
         }
         for (members, taking) in [4, 7, 31]
             .into_iter()

@@ -18,7 +18,7 @@ pub(crate) fn report(payments: usize) {
         .transfer(cluster.actors()[1], Money::new(1));
     let size = encode(&op).len();
     let mut load = Load::new(workload, cluster, |bank, _, to| {
-        bank.transfer(to, Money::new(1))
+        vec![bank.transfer(to, Money::new(1))]
     });
     load.make(payments / 4);
     let before = resident_bytes();

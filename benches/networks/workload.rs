@@ -1,6 +1,7 @@
 //! One row of the table: what is done, and what it cost.
 
 use std::fmt;
+use std::ops::Range;
 
 use bft_crdts::at2_impl::At2;
 use bft_crdts::bank::{Bank, Money};
@@ -48,6 +49,8 @@ pub(crate) struct Workload {
     pub(crate) sources: usize,
     /// Operations that wait at each source, and leave as one message; 1 is one at a time.
     pub(crate) batch: usize,
+    /// Whether a batch is proposed with one call when the last has arrived, and not one by one while it is under way.
+    pub(crate) at_once: bool,
     /// Whether those who propose do so all at once, each when its own last operation has arrived.
     pub(crate) in_flight: bool,
     pub(crate) taking: Taking,
@@ -55,6 +58,8 @@ pub(crate) struct Workload {
     pub(crate) history: usize,
     /// Of one part; 0 for as many as take a second or so.
     pub(crate) ops: usize,
+    /// How many times as many as else, so that one source makes as large a set as several.
+    pub(crate) times: usize,
 }
 
 impl Workload {
@@ -64,10 +69,12 @@ impl Workload {
             members: 4,
             sources: 1,
             batch: 1,
+            at_once: algorithm == Algorithm::Set,
             in_flight: false,
             taking: Taking::Together,
             history: 0,
             ops: 0,
+            times: 1,
         }
     }
 
@@ -90,20 +97,20 @@ impl Workload {
             0 => (4_000 / square).clamp(2, 200),
             _ => 1_024 / self.batch,
         };
-        messages * self.batch * self.sources
+        messages * self.batch * self.sources * self.times
     }
 
     pub(crate) fn measure(&self) -> Measured {
         match self.algorithm {
             Algorithm::Set => self.run(
                 |_, actor| Orswot::new(actor),
-                |set, number, _| set.add(member(number)),
+                |set, numbers, _| set.add_each(numbers.map(member)),
             ),
             Algorithm::Ring | Algorithm::Sink => {
-                self.run(bank, |bank, _, to| bank.transfer(to, Money::new(1)))
+                self.run(bank, |bank, _, to| vec![bank.transfer(to, Money::new(1))])
             }
             Algorithm::At2 => self.run(at2, |at2, _, to| {
-                at2.transfer(to, Money::new(1)).expect("rich enough")
+                vec![at2.transfer(to, Money::new(1)).expect("rich enough")]
             }),
         }
     }
@@ -111,12 +118,12 @@ impl Workload {
     fn run<A: WireAlgorithm>(
         &self,
         make: impl Fn(&[Actor], Actor) -> A,
-        op: impl Fn(&A, usize, Actor) -> A::Op,
+        ops: impl Fn(&A, Range<usize>, Actor) -> Vec<A::Op>,
     ) -> Measured {
         let mut load = Load::new(
             *self,
             Cluster::new(self.members, make).taking(self.taking),
-            op,
+            ops,
         );
         if self.history > 0 {
             // What has happened before need not have happened one at a time.
@@ -138,13 +145,18 @@ impl fmt::Display for Workload {
             members,
             sources,
             batch,
+            at_once,
             in_flight,
             taking,
             history,
+            times,
             ..
         } = self;
         let name = format!("{algorithm:?}").to_lowercase();
         write!(f, "{name} n={members} sources={sources} batch={batch}")?;
+        if *algorithm == Algorithm::Set && !at_once {
+            write!(f, " one-by-one")?;
+        }
         if *in_flight {
             write!(f, " in-flight")?;
         }
@@ -153,6 +165,9 @@ impl fmt::Display for Workload {
         }
         if *history > 0 {
             write!(f, " history={history}")?;
+        }
+        if *times > 1 {
+            write!(f, " times={times}")?;
         }
         Ok(())
     }
@@ -197,17 +212,18 @@ pub(crate) struct Load<A: WireAlgorithm, F> {
     /// Where each source's lane ended when operations were last added to those that wait there.
     heads: Vec<Option<Head>>,
     made: usize,
-    op: F,
+    /// Makes the operations with these numbers; several only of a type that makes them on one state.
+    ops: F,
 }
 
-impl<A: WireAlgorithm, F: Fn(&A, usize, Actor) -> A::Op> Load<A, F> {
-    pub(crate) fn new(workload: Workload, cluster: Cluster<A>, op: F) -> Self {
+impl<A: WireAlgorithm, F: Fn(&A, Range<usize>, Actor) -> Vec<A::Op>> Load<A, F> {
+    pub(crate) fn new(workload: Workload, cluster: Cluster<A>, ops: F) -> Self {
         Self {
             heads: vec![None; workload.sources],
             cluster,
             workload,
             made: 0,
-            op,
+            ops,
         }
     }
 
@@ -236,7 +252,7 @@ impl<A: WireAlgorithm, F: Fn(&A, usize, Actor) -> A::Op> Load<A, F> {
     /// Each when everybody has the one before.
     fn make_one_by_one(&mut self, ops: usize) {
         for _ in 0..ops {
-            self.propose(self.made % self.proposers());
+            self.propose(self.made % self.proposers(), 1);
             self.cluster.run();
             if self.made.is_multiple_of(PACE) {
                 self.cluster.tick();
@@ -245,7 +261,8 @@ impl<A: WireAlgorithm, F: Fn(&A, usize, Actor) -> A::Op> Load<A, F> {
         }
     }
 
-    /// A batch waits at each source. When its message is delivered the batch leaves as the next, and another one waits.
+    /// Each source proposes a batch when its last message is delivered. Where it proposes one by one, what it proposes waits for the
+    /// next message, and leaves with the one after.
     fn make_batches(&mut self, ops: usize, batch: usize) {
         let end = self.made + ops;
         while self.made < end {
@@ -255,7 +272,10 @@ impl<A: WireAlgorithm, F: Fn(&A, usize, Actor) -> A::Op> Load<A, F> {
                 if self.heads[source] != head {
                     self.heads[source] = head;
                     moved = true;
-                    (0..batch).for_each(|_| self.propose(source));
+                    match self.workload.at_once {
+                        true => self.propose(source, batch),
+                        false => (0..batch).for_each(|_| self.propose(source, 1)),
+                    }
                     if (self.made / batch).is_multiple_of(PACE) {
                         self.cluster.tick();
                     }
@@ -272,17 +292,17 @@ impl<A: WireAlgorithm, F: Fn(&A, usize, Actor) -> A::Op> Load<A, F> {
         }
     }
 
-    fn propose(&mut self, source: usize) {
+    fn propose(&mut self, source: usize, count: usize) {
         let actors = self.cluster.actors();
         let to = match self.workload.algorithm {
             Algorithm::Sink => STRANGER,
             _ if actors.len() == 1 => STRANGER,
             _ => actors[(source + 1) % actors.len()],
         };
-        let number = self.made;
+        let numbers = self.made..self.made + count;
+        self.made = numbers.end;
         self.cluster
-            .propose(source, |algorithm| (self.op)(algorithm, number, to));
-        self.made += 1;
+            .propose_all(source, |algorithm| (self.ops)(algorithm, numbers, to));
     }
 }
 

@@ -158,6 +158,14 @@ pub enum ProposeError {
         /// Bytes that fit.
         limit: usize,
     },
+    /// Operations that were proposed at once are longer than all that may wait.
+    #[error("{len} bytes at once, at most {limit} may wait")]
+    TooMany {
+        /// Bytes of the encoded operations.
+        len: usize,
+        /// Bytes that may wait.
+        limit: usize,
+    },
     /// The outbox is full: wait for deliveries.
     #[error("the outbox is full")]
     OutboxFull,

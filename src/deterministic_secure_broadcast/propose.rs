@@ -4,9 +4,9 @@
 //! Operations are made and judged on `ahead`, the algorithm with our own pending operations
 //! applied: so an honest source never proposes what its own earlier operation made invalid, and
 //! reads its own writes. `ahead` is built when an operation is proposed while another is pending,
-//! by copying the whole algorithm, and kept up to date while more may follow: so who proposes in
-//! bursts does not pay a copy for each. Who has nothing pending for some ticks, or always waits for
-//! one operation before the next, has no copy.
+//! by copying the whole algorithm, and kept up to date while more may follow: so who proposes one
+//! by one does not pay a copy for each. Who has nothing pending for some ticks, or always waits for
+//! what it proposed before it proposes more, has no copy, however much it proposes at once.
 //!
 //! Invariants: an operation that was accepted is durable, in the outbox or in a message, before
 //! anybody hears of it; at most one message of ours is in flight, so that a crash never makes two
@@ -94,7 +94,7 @@ impl<A: WireAlgorithm> Outbox<A> {
             });
         let count = fit.count();
         let (ops, encoded): (_, Vec<Bytes>) = self.waiting.drain(..count).unzip();
-        self.bytes -= encoded.iter().map(Bytes::len).sum::<usize>();
+        self.bytes -= total(&encoded);
         (ops, encoded)
     }
 
@@ -102,7 +102,7 @@ impl<A: WireAlgorithm> Outbox<A> {
     ///
     /// At the front, so that the order stays.
     fn put_back(&mut self, ops: Vec<A::Op>, encoded: Vec<Bytes>) {
-        self.bytes += encoded.iter().map(Bytes::len).sum::<usize>();
+        self.bytes += total(&encoded);
         for waiting in ops.into_iter().zip(encoded).rev() {
             self.waiting.push_front(waiting);
         }
@@ -220,29 +220,47 @@ impl<A: WireAlgorithm> Replica<A> {
     /// # Errors
     /// [`ProposeError`]; then nothing has changed and the operation may be proposed again.
     pub fn propose(&mut self, op: A::Op) -> Result<Step, ProposeError> {
-        let encoded = Bytes::from(encode(&op));
-        self.check_proposal(&op, &encoded)?;
+        self.propose_all(vec![op])
+    }
+
+    /// Issues operations of ours in this order: all of them, or none. As many as fit a message
+    /// leave together.
+    ///
+    /// They are judged as a batch, so that no second copy of the algorithm is made where nothing of
+    /// ours is pending: who has many operations at once makes all on [`algorithm`](Self::algorithm)
+    /// and proposes them with one call, and again when they are delivered.
+    ///
+    /// # Errors
+    /// [`ProposeError`]; then nothing has changed, and all may be proposed again.
+    pub fn propose_all(&mut self, ops: Vec<A::Op>) -> Result<Step, ProposeError> {
+        let encoded: Vec<_> = ops.iter().map(|op| Bytes::from(encode(op))).collect();
+        self.check_proposals(&ops, &encoded)?;
         if let Some(ahead) = &mut self.outbox.ahead {
-            ahead.apply(op.clone());
+            ops.iter().for_each(|op| ahead.apply(op.clone()));
         }
         let queued = self.is_pending();
-        self.outbox.last = self.next_position(encoded.len());
-        self.outbox.push(op, encoded.clone());
-        if queued || !self.flush(0) {
-            self.turn.write(Record::Queued(encoded));
+        for (op, bytes) in ops.into_iter().zip(&encoded) {
+            self.outbox.last = self.next_position(bytes.len());
+            self.outbox.push(op, bytes.clone());
         }
+        let gone = match queued || !self.flush(0) {
+            true => 0,
+            false => encoded.len() - self.outbox.len(),
+        };
+        let stay = encoded.into_iter().skip(gone);
+        stay.for_each(|bytes| self.turn.write(Record::Queued(bytes)));
         Ok(self.turn())
     }
 
-    /// Whether an operation of ours may be taken, asked of everything that could keep it from being
+    /// Whether operations of ours may be taken, asked of everything that could keep them from being
     /// delivered later.
     ///
     /// Asked in the order of what it costs: the verdict, which may copy the algorithm, comes last.
     /// A replica in doubt or frozen takes operations: they leave when it may sign.
     ///
     /// # Errors
-    /// What is in its way.
-    fn check_proposal(&mut self, op: &A::Op, encoded: &Bytes) -> Result<(), ProposeError> {
+    /// What is in their way.
+    fn check_proposals(&mut self, ops: &[A::Op], encoded: &[Bytes]) -> Result<(), ProposeError> {
         let me = self.actor();
         if self.signer.is_silenced() || self.lanes.is_convicted(&me) {
             return Err(ProposeError::Silenced);
@@ -251,17 +269,21 @@ impl<A: WireAlgorithm> Replica<A> {
             return Err(ProposeError::NotAMember);
         }
         let limits = self.history.limits();
-        let (len, limit) = (encoded.len(), limits.op_bytes());
-        if len > limit {
+        let limit = limits.op_bytes();
+        if let Some(len) = encoded.iter().map(Bytes::len).find(|len| *len > limit) {
             return Err(ProposeError::TooLarge { len, limit });
         }
-        if self.outbox.bytes() + len > limits.outbox_bytes as usize {
+        let (len, limit) = (total(encoded), limits.outbox_bytes as usize);
+        if len > limit {
+            return Err(ProposeError::TooMany { len, limit });
+        }
+        if self.outbox.bytes() + len > limit {
             return Err(ProposeError::OutboxFull);
         }
         if self.head(&me).is_none_or(|head| head.seq.next().is_none()) {
             return Err(ProposeError::LaneFull);
         }
-        let verdict = self.ahead().verdict(&me, op);
+        let verdict = self.ahead().verdict_batch(&me, ops);
         if !verdict.is_valid() {
             return Err(ProposeError::NotValid(verdict));
         }
@@ -360,10 +382,14 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 }
 
+/// The bytes of all these encodings.
+fn total(encoded: &[Bytes]) -> usize {
+    encoded.iter().map(Bytes::len).sum()
+}
+
 /// The encoding of a sequence of operations.
 fn concatenated(encoded: &[Bytes]) -> Bytes {
-    let size = encoded.iter().map(Bytes::len).sum::<usize>();
-    let mut batch = Vec::with_capacity(size_of::<u64>() + size);
+    let mut batch = Vec::with_capacity(size_of::<u64>() + total(encoded));
     batch.extend_from_slice(&(encoded.len() as u64).to_le_bytes());
     for bytes in encoded {
         batch.extend_from_slice(bytes.as_slice());

@@ -301,6 +301,17 @@ impl<A: WireAlgorithm> Net<A> {
     /// # Panics
     /// When a promise is broken; see [`Violation`].
     pub fn propose(&mut self, actor: &Actor, op: A::Op) -> Result<(), ProposeError> {
+        self.propose_all(actor, vec![op])
+    }
+
+    /// Proposes several at once, which a correct member takes all or none of.
+    ///
+    /// # Errors
+    /// As [`propose`](Self::propose).
+    ///
+    /// # Panics
+    /// As [`propose`](Self::propose).
+    pub fn propose_all(&mut self, actor: &Actor, ops: Vec<A::Op>) -> Result<(), ProposeError> {
         let _entered = self.signatures.enter();
         let Some(participant) = self.participants.get_mut(actor) else {
             return Err(ProposeError::NotAMember);
@@ -308,19 +319,21 @@ impl<A: WireAlgorithm> Net<A> {
         match &mut participant.mind {
             Mind::Down => Err(ProposeError::NotAMember),
             Mind::Liar { .. } => {
-                self.lie(*actor, Input::Op(op));
+                ops.into_iter()
+                    .for_each(|op| self.lie(*actor, Input::Op(op)));
                 Ok(())
             }
             Mind::Correct(replica) => {
-                let event = Event::Proposed {
-                    source: *actor,
-                    op: A::summary(&op),
-                };
-                let step = replica.propose(op)?;
-                self.trace.record(self.schedule.now(), event);
-                self.act(*actor, step);
+                let (source, count) = (*actor, ops.len());
+                let summaries: Vec<_> = ops.iter().map(A::summary).collect();
+                let step = replica.propose_all(ops)?;
+                for op in summaries {
+                    let event = Event::Proposed { source, op };
+                    self.trace.record(self.schedule.now(), event);
+                }
+                self.act(source, step);
                 if !self.is_down(actor) {
-                    *self.checks.proposed.entry(*actor).or_default() += 1;
+                    *self.checks.proposed.entry(source).or_default() += count;
                 }
                 Ok(())
             }

@@ -33,6 +33,8 @@ pub(super) struct Batch {
     pub(super) step: Step,
     /// In the order of the inputs.
     pub(super) after: Vec<After>,
+    /// In how many turns inputs were taken in, one of each kind at most.
+    pub(super) turns: usize,
     /// The first message of our own lane that is locked in this batch.
     own_lock: Option<Seq>,
     /// Whether there are records of more than lanes.
@@ -46,10 +48,16 @@ impl Batch {
         Self {
             step: Step::default(),
             after: Vec::new(),
+            turns: 0,
             own_lock: None,
             binds: false,
             until: None,
         }
+    }
+
+    /// Whether it is written though more is about to be taken in.
+    pub(super) fn is_full(&self) -> bool {
+        self.turns >= BATCH
     }
 
     /// To be called with each step of `me` before it is absorbed.

@@ -1,6 +1,8 @@
 //! The thread that owns the replica and its store. Everything that waits is taken in together and
 //! made durable with one write; only then is anything sent or told. So the disk sets the pace of
-//! writes, and not of operations. Signatures of packets that wait are checked together too.
+//! writes, and not of operations. Signatures of packets that wait are checked together too, by
+//! another thread where there is a core for it; no write begins before what is checked is taken in,
+//! so that one write takes all along.
 //!
 //! Two things do not wait for the write. A certificate leaves at once where nothing else is to be
 //! written ([`Step::take_prompt`]). And whoever waits for an operation of ours is told as soon as
@@ -17,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::batch::{After, BATCH, Batch, Outcome};
+use super::checks::{Checked, Checks};
 use super::error::{Failure, NotDelivered};
 use super::events::{Event, Teller};
 use super::gather::Gather;
@@ -39,16 +42,17 @@ use crate::traits::{SecureBroadcastAlgorithm, Verdict, WireAlgorithm};
 /// One that is bad costs that each of them is checked again by itself.
 const TOGETHER: usize = 64;
 
-/// Makes an operation on the state with our own pending operations applied.
+/// Makes operations on the state with our own pending operations applied.
 ///
 /// It runs on the replica's thread, so that no other operation of ours comes in between; a panic in
 /// it is caught where it is made.
-pub(super) type Make<A> = Box<dyn FnOnce(&A) -> Option<<A as SecureBroadcastAlgorithm>::Op> + Send>;
+pub(super) type Make<A> = Box<dyn FnOnce(&A) -> Vec<<A as SecureBroadcastAlgorithm>::Op> + Send>;
 
 /// A request to the replica. Its answer is given when all before it is durable.
 pub(super) type Ask<A> = Box<dyn FnOnce(&mut Replica<A>) -> (Step, After) + Send>;
 
-/// Whom to tell of an operation: where it stands, once it is durable, and what became of it.
+/// Whom to tell of operations that were proposed at once: where the last one stands, once it is
+/// durable, and what became of it.
 ///
 /// The first is answered after the write, the second when nothing that is unwritten could undo it.
 /// What the replica refuses is answered at once, as nothing is written for it.
@@ -57,7 +61,7 @@ pub(super) struct Replies {
     pub(super) outcome: Outcome,
 }
 
-/// An operation that somebody waits for.
+/// Operations that somebody waits for.
 pub(super) struct Wish<A: WireAlgorithm> {
     pub(super) make: Make<A>,
     pub(super) replies: Replies,
@@ -83,15 +87,16 @@ pub(super) struct Driver<A: WireAlgorithm, S> {
     stop: Arc<AtomicBool>,
     tick: Duration,
     /// Who waits for our own pending operations, in their order. Nobody, for those of before a
-    /// restart.
+    /// restart, and for those that were proposed with a later one.
     waiting: VecDeque<Option<Outcome>>,
     /// A wish for which the outbox has no room yet.
     ///
     /// As long as there is one no other wish is taken, so that operations keep their order and
     /// callers wait.
-    stalled: Option<(A::Op, Replies)>,
+    stalled: Option<(Vec<A::Op>, Replies)>,
     /// When our next message leaves.
     gather: Gather,
+    checks: Checks,
     /// Members that have sent a bad signature among others: theirs are checked on arrival, each by
     /// itself.
     ///
@@ -151,6 +156,7 @@ where
             waiting,
             stalled: None,
             gather: Gather::default(),
+            checks: Checks::new(),
             spoilers: BTreeSet::new(),
             prunable: false,
         }
@@ -160,7 +166,7 @@ where
     ///
     /// The order of each round: write, look whether to stop, wait for one input, take in what else
     /// waits. The first write is that of the recovery's step. The write is left out as long as
-    /// nothing waits for it.
+    /// nothing waits for it, and while signatures are checked, unless the batch is full.
     ///
     /// # Errors
     /// [`Failure::Store`]: nothing of the batch was sent or told but what needs no write.
@@ -176,7 +182,7 @@ where
                 None => batch.hold(now, self.gather.until()),
                 Some(_) => None,
             };
-            if held.is_none() {
+            if held.is_none() && (!self.checks.are_under_way() || batch.is_full()) {
                 self.commit(std::mem::replace(&mut batch, Batch::new()))?;
             }
             if self.stop.load(Ordering::Relaxed) {
@@ -185,7 +191,8 @@ where
             let taking = self.stalled.is_none();
             let wake = held.or(self.gather.until());
             let end = tokio::time::sleep_until(wake.unwrap_or(now).into());
-            let mut first = None;
+            let listening = !self.checks.are_under_way();
+            let (mut first, mut checked) = (None, VecDeque::new());
             tokio::select! {
                 wish = self.wishes.recv(), if taking => match wish {
                     Some(wish) => self.wish(wish, &mut batch),
@@ -195,14 +202,15 @@ where
                     Some(ask) => self.ask(ask, &mut batch),
                     None => return self.commit(batch),
                 },
-                Some(arrival) = self.arrivals.recv() => first = Some(arrival),
+                Some(arrival) = self.arrivals.recv(), if listening => first = Some(arrival),
+                done = self.checks.done() => checked = self.trust(done),
                 _ = ticks.tick() => {
                     let step = self.replica.tick();
                     self.take(step, &mut batch);
                 }
                 () = end, if wake.is_some() => {}
             }
-            self.drain(first, &mut batch);
+            self.drain(first, checked, &mut batch);
             self.depart(&mut batch);
         }
     }
@@ -228,15 +236,19 @@ where
     ///
     /// One of each kind in turn. What was checked ahead is trusted within this call alone, so that
     /// no memory is held between batches.
-    fn drain(&mut self, mut first: Option<Arrival>, batch: &mut Batch) {
-        let mut checked = VecDeque::new();
+    fn drain(
+        &mut self,
+        mut first: Option<Arrival>,
+        mut checked: VecDeque<Arrival>,
+        batch: &mut Batch,
+    ) {
         // What waits for the end of this round is not kept long.
         let most = match self.gather.until() {
             Some(_) => TOGETHER,
             None => BATCH,
         };
         for left in (1..=most).rev() {
-            if checked.is_empty() {
+            if checked.is_empty() && !self.checks.are_under_way() {
                 checked = self.check_ahead(first.take(), left.min(TOGETHER));
             }
             let arrival = checked.pop_front();
@@ -246,6 +258,7 @@ where
             if arrival.is_none() && ask.is_none() && wish.is_none() {
                 break;
             }
+            batch.turns += 1;
             arrival
                 .into_iter()
                 .for_each(|arrival| self.arrive(arrival, batch));
@@ -258,20 +271,27 @@ where
 
     // ---- inputs
 
-    /// Takes so many packets of those that wait, and checks their signatures.
+    /// Takes so many packets of those that wait, and has their signatures checked. None are to be
+    /// taken in yet where that is under way.
     fn check_ahead(&mut self, first: Option<Arrival>, most: usize) -> VecDeque<Arrival> {
         let waiting = std::iter::from_fn(|| self.arrivals.try_recv().ok());
         let waiting: VecDeque<_> = first.into_iter().chain(waiting).take(most).collect();
         let packets = waiting.iter().map(|arrival| &arrival.packet);
         let together = packets.filter(|packet| !self.spoilers.contains(&packet.from));
-        let checked = self.replica.precheck(together).run();
-        for spoiler in checked.spoilers() {
+        let precheck = self.replica.precheck(together);
+        let checked = self.checks.check(precheck, waiting);
+        checked.map_or_else(VecDeque::new, |checked| self.trust(checked))
+    }
+
+    /// Believes what was found out about packets, and returns them to be taken in.
+    fn trust(&mut self, checked: Checked) -> VecDeque<Arrival> {
+        for spoiler in checked.prechecked.spoilers() {
             tracing::warn!(%spoiler, "sent a bad signature");
             self.links.slow_down(spoiler);
             self.spoilers.insert(*spoiler);
         }
-        self.replica.trust(checked);
-        waiting
+        self.replica.trust(checked.prechecked);
+        checked.arrivals
     }
 
     /// A refusal is counted, and its sender is not told.
@@ -308,25 +328,27 @@ where
 
     /// Where `make` makes nothing, the caller is told that it was not possible.
     fn wish(&mut self, wish: Wish<A>, batch: &mut Batch) {
-        match (wish.make)(self.replica.ahead()) {
-            Some(op) => self.propose(op, wish.replies, batch),
-            None => {
-                let refused = ProposeError::NotValid(Verdict::NotYet("not possible here"));
-                batch.after.push(Box::new(move || {
-                    let _ = wish
-                        .replies
-                        .outcome
-                        .send(Err(NotDelivered::Refused(refused)));
-                }));
-            }
+        let ops = (wish.make)(self.replica.ahead());
+        if !ops.is_empty() {
+            self.propose(ops, wish.replies, batch);
+            return;
         }
+        let refused = ProposeError::NotValid(Verdict::NotYet("not possible here"));
+        batch.after.push(Box::new(move || {
+            let _ = wish
+                .replies
+                .outcome
+                .send(Err(NotDelivered::Refused(refused)));
+        }));
     }
 
     /// A full outbox stalls the wish, and is not an error for the caller.
-    fn propose(&mut self, op: A::Op, replies: Replies, batch: &mut Batch) {
-        match self.replica.propose(op.clone()) {
+    fn propose(&mut self, ops: Vec<A::Op>, replies: Replies, batch: &mut Batch) {
+        match self.replica.propose_all(ops.clone()) {
             Ok(step) => {
-                self.journal.proposes(|| A::summary(&op));
+                for op in &ops {
+                    self.journal.proposes(|| A::summary(op));
+                }
                 let place = self
                     .replica
                     .last_place()
@@ -336,10 +358,11 @@ where
                     // Who does not wait for it needs no place.
                     let _ = accepted.send(place);
                 }));
+                self.waiting.extend(ops[1..].iter().map(|_| None));
                 self.waiting.push_back(Some(outcome));
                 self.take(step, batch);
             }
-            Err(ProposeError::OutboxFull) => self.stalled = Some((op, replies)),
+            Err(ProposeError::OutboxFull) => self.stalled = Some((ops, replies)),
             Err(refused) => drop(replies.outcome.send(Err(NotDelivered::Refused(refused)))),
         }
     }
@@ -424,8 +447,8 @@ where
     /// A stalled wish is tried first, as deliveries of this batch may have made room. The store is
     /// pruned after the write, when the replica can make a checkpoint.
     fn commit(&mut self, mut batch: Batch) -> Result<(), Failure> {
-        if let Some((op, replies)) = self.stalled.take() {
-            self.propose(op, replies, &mut batch);
+        if let Some((ops, replies)) = self.stalled.take() {
+            self.propose(ops, replies, &mut batch);
         }
         self.prunable |= !batch.step.installed.is_empty();
         self.spend(batch)?;

@@ -29,6 +29,7 @@ mod address;
 mod batch;
 mod book;
 mod builder;
+mod checks;
 mod departed;
 mod dial;
 mod door;

@@ -12,7 +12,8 @@ use crate::traits::WireAlgorithm;
 
 const STOPPED: NotDelivered = NotDelivered::Stopped { durable: false };
 
-/// An operation that is durable here, and waits for its delivery.
+/// An operation that is durable here, with those that were proposed with it, and waits for its
+/// delivery.
 #[derive(Debug)]
 pub struct Ticket {
     place: Place,
@@ -102,6 +103,30 @@ where
     where
         A::Op: 'static,
     {
+        self.submit_all(|ahead| make(ahead).into_iter().collect())
+            .await
+    }
+
+    /// Makes operations as [`submit_with`](Self::submit_with) does one, and proposes all of them or
+    /// none, in their order; without any nothing is proposed. The ticket is of the last one: when
+    /// that is delivered, all are.
+    ///
+    /// Who has thousands submits them so, and more when these are delivered: operations that come
+    /// one by one while others are pending cost more, see
+    /// [`Replica::propose_all`](crate::deterministic_secure_broadcast::Replica::propose_all).
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    ///
+    /// # Panics
+    /// When `make` panics: here, and nowhere else.
+    pub async fn submit_all(
+        &self,
+        make: impl FnOnce(&A) -> Vec<A::Op> + Send + 'static,
+    ) -> Result<Ticket, NotDelivered>
+    where
+        A::Op: 'static,
+    {
         let (accepted, place) = oneshot::channel();
         let (outcome, delivered) = oneshot::channel();
         let (panicked, payload) = oneshot::channel();
@@ -109,7 +134,7 @@ where
             let made = catch_unwind(AssertUnwindSafe(|| make(ahead)));
             made.unwrap_or_else(|payload| {
                 let _ = panicked.send(payload);
-                None
+                Vec::new()
             })
         });
         let replies = Replies { accepted, outcome };

@@ -110,6 +110,21 @@ impl<M: Member> Orswot<M> {
         Op::Add { dot, members }
     }
 
+    /// Adds each of `members` in an operation of its own. They are valid in this order alone: propose
+    /// them with [one call](crate::deterministic_secure_broadcast::Replica::propose_all).
+    #[must_use]
+    pub fn add_each(&self, members: impl IntoIterator<Item = M>) -> Vec<Op<M>> {
+        let (actor, next) = (self.actor, self.next(&self.actor));
+        let members = members.into_iter().zip(0..);
+        let add = |(member, later)| {
+            let counter = next.saturating_add(later);
+            let dot = Dot { actor, counter };
+            let members = [member].into();
+            Op::Add { dot, members }
+        };
+        members.map(add).collect()
+    }
+
     /// Removes `member`, so far as its additions are known here; `None` when it is not there. Where
     /// many actors have added a large one, the operation names more than a message holds:
     /// [`Op::within`] makes several of it.
@@ -569,6 +584,24 @@ mod tests {
         assert_eq!(first, set.add("fig"), "proposing reserves nothing");
         set.apply(first);
         assert_eq!(set.add("fig"), add(alice(), 3, ["fig"]));
+    }
+
+    #[test]
+    fn additions_that_are_made_at_once_are_those_that_one_makes_one_after_the_other() {
+        let mut set = fruit();
+        let together = set.add_each(["fig", "apple", "kiwi"]);
+        assert!(set.verdict_batch(&alice(), &together).is_valid());
+        for (op, member) in together.into_iter().zip(["fig", "apple", "kiwi"]) {
+            assert_eq!(op, set.add(member));
+            set.apply(op);
+        }
+        assert!(set.add_each([]).is_empty());
+        let clock = Clock::from([(alice(), u64::MAX - 2)]);
+        set.sync_from(State::new(clock, std::iter::empty()));
+        let beyond = set.add_each(["last", "more", "still more"]);
+        assert!(set.validate(&alice(), &beyond[0]));
+        assert!(!set.verdict_batch(&alice(), &beyond[..2]).is_valid());
+        assert!(!set.verdict_batch(&alice(), &beyond).is_valid());
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bft_crdts::codec::Limits;
-use bft_crdts::deterministic_secure_broadcast::ProposeError;
+use bft_crdts::deterministic_secure_broadcast::{Outcome, ProposeError};
 use bft_crdts::membership::{ChangeKey, Genesis};
 use bft_crdts::node::{
     Event, Invitation, Node, NodeBuilder, NotDelivered, RequestError, StartError,
 };
-use bft_crdts::orswot::Orswot;
+use bft_crdts::orswot::{Op, Orswot};
 use bft_crdts::store::MemoryStore;
 use bft_crdts::{SecureBroadcastAlgorithm, SigningActor};
 use tokio::time::{sleep, timeout};
@@ -227,4 +227,36 @@ pub(crate) async fn seated(node: &Node<Set>, wanted: bool) {
     while node.status().await.expect("runs").seated != wanted {
         sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_submitted_at_once_is_delivered_with_its_last_operation_or_refused_whole() {
+    let nodes = cluster(4).await;
+    let node = &nodes[0];
+    let numbered = |from: usize, to: usize| move || (from..to).map(|number| format!("{number:04}"));
+    let (first, second) = (numbered(0, 1_500), numbered(1_500, 3_000));
+    let one = node.submit_all(move |set| set.add_each(first()));
+    let one = one.await.expect("accepted");
+    // Most messages have as many operations as fit; it stands at the end of the second.
+    assert_eq!((one.place().dot.seq.number(), one.place().index), (2, 475));
+    let two = node.submit_all(move |set| set.add_each(second()));
+    let two = two.await.expect("accepted");
+    add(node, "alone").await;
+    for ticket in [one, two] {
+        let place = ticket.place();
+        let dot = timeout(SOON, ticket.delivered()).await.expect("in time");
+        assert_eq!(dot, Ok(place.dot));
+        assert_eq!(node.outcome(place).await, Ok(Some(Outcome::Delivered)));
+    }
+    let refused = |made: Vec<Op<String>>| async {
+        let submitted = node.submit_all(|_| made).await;
+        matches!(submitted, Err(NotDelivered::Refused(_)))
+    };
+    let twice = node.read(|replica| vec![replica.algorithm().add("twice".to_owned()); 2]);
+    assert!(refused(twice.await.expect("runs")).await, "the same number");
+    assert!(refused(Vec::new()).await);
+    add(&nodes[1], "last").await;
+    timeout(SOON, has(node, "last")).await.expect("in time");
+    let set = node.read(|replica| replica.algorithm().len()).await;
+    assert_eq!(set, Ok(3_002));
 }

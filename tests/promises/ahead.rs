@@ -53,12 +53,14 @@ impl SecureBroadcastAlgorithm for Sum {
     }
 }
 
-/// Proposes 1 so many times, then lets everybody deliver all. The copies that it took.
-fn burst(replicas: &mut [Replica<Sum>], ops: u64) -> u32 {
+/// Proposes 1 so many times, one by one or with one call, then lets everybody deliver all. The
+/// copies that it took.
+fn burst(replicas: &mut [Replica<Sum>], ops: usize, at_once: bool) -> u32 {
     let before = COPIES.get();
     let mut wire = VecDeque::new();
-    for _ in 0..ops {
-        let step = replicas[0].propose(1).expect("valid");
+    for _ in 0..if at_once { 1 } else { ops } {
+        let together = vec![1; if at_once { ops } else { 1 }];
+        let step = replicas[0].propose_all(together).expect("valid");
         wire.extend(step.packets());
     }
     let copies = COPIES.get() - before;
@@ -71,8 +73,7 @@ fn burst(replicas: &mut [Replica<Sum>], ops: u64) -> u32 {
     copies
 }
 
-#[test]
-fn bursts_copy_the_algorithm_once_until_the_source_rests_and_single_operations_never_do() {
+fn sums() -> Vec<Replica<Sum>> {
     let keys = keys(4);
     let members = keys.iter().map(|key| key.actor()).collect();
     let genesis = Genesis::new(&Sum(0), members, Limits::default(), [0; 32]).expect("a committee");
@@ -80,20 +81,39 @@ fn bursts_copy_the_algorithm_once_until_the_source_rests_and_single_operations_n
         let replica = Replica::recover(key.clone(), Sum(0), genesis.clone(), []);
         replica.expect("the genesis fits").0
     };
-    let mut replicas: Vec<_> = keys.iter().map(replica).collect();
-    assert_eq!(burst(&mut replicas, 1) + burst(&mut replicas, 1), 0);
-    assert_eq!(burst(&mut replicas, 3), 1);
-    assert_eq!(burst(&mut replicas, 3) + burst(&mut replicas, 3), 0);
+    keys.iter().map(replica).collect()
+}
+
+fn assert_sum(replicas: &mut [Replica<Sum>], sum: u64) {
+    for replica in replicas {
+        assert_eq!(replica.algorithm().0, sum);
+        assert_eq!(replica.ahead().0, sum);
+    }
+}
+
+#[test]
+fn bursts_copy_the_algorithm_once_until_the_source_rests_and_single_operations_never_do() {
+    let mut replicas = sums();
+    let mut one_by_one = |ops| burst(&mut replicas, ops, false);
+    assert_eq!(one_by_one(1) + one_by_one(1), 0);
+    assert_eq!(one_by_one(3), 1);
+    assert_eq!(one_by_one(3) + one_by_one(3), 0);
     for _ in 0..15 {
         let _pausing = replicas[0].tick();
     }
-    assert_eq!(burst(&mut replicas, 3), 0);
+    assert_eq!(burst(&mut replicas, 3, false), 0);
     for _ in 0..20 {
         let _resting = replicas[0].tick();
     }
-    assert_eq!(burst(&mut replicas, 3), 1);
-    for replica in &mut replicas {
-        assert_eq!(replica.algorithm().0, 17);
-        assert_eq!(replica.ahead().0, 17);
+    assert_eq!(burst(&mut replicas, 3, false), 1);
+    assert_sum(&mut replicas, 17);
+}
+
+#[test]
+fn what_is_proposed_at_once_copies_nothing_where_nothing_is_pending() {
+    let mut replicas = sums();
+    for _ in 0..3 {
+        assert_eq!(burst(&mut replicas, 2_000, true), 0);
     }
+    assert_sum(&mut replicas, 6_000);
 }

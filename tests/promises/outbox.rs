@@ -123,6 +123,128 @@ fn freeze(table: &mut Table) {
     assert!(table.replicas[SOURCE].is_frozen());
 }
 
+// ---- several at once
+
+/// Messages of three operations at most.
+fn in_threes(members: u8) -> Table {
+    let mut limits = Limits::default();
+    limits.message_ops = 3;
+    Table::bounded(members, limits)
+}
+
+fn add_each(table: &mut Table, members: std::ops::Range<u8>) {
+    let replica = &mut table.replicas[SOURCE];
+    let ops = replica.ahead().add_each(members);
+    let step = replica.propose_all(ops).expect("valid");
+    table.spend(SOURCE, step);
+}
+
+#[test]
+fn operations_proposed_at_once_leave_as_full_messages_in_their_order() {
+    for (members, pending) in [(1, false), (4, false), (4, true)] {
+        let mut table = in_threes(members);
+        if pending {
+            table.add(SOURCE, 99);
+        }
+        add_each(&mut table, 0..7);
+        add_each(&mut table, 7..9);
+        table.carry_all();
+        assert!(table.refused.is_empty(), "{:?}", table.refused);
+        let me = table.actor(SOURCE);
+        let messages = table.replicas[SOURCE].messages(&me);
+        let lengths = messages.map(|message| {
+            let ops: Vec<Op<u8>> = message.decode(&Limits::default()).expect("delivered");
+            ops.len()
+        });
+        let expected = match (members, pending) {
+            // Alone, nothing waits for anybody.
+            (1, _) => vec![3, 3, 1, 2],
+            (_, false) => vec![3, 3, 3],
+            (_, true) => vec![1, 3, 3, 3],
+        };
+        assert_eq!(lengths.collect::<Vec<_>>(), expected);
+        let set = table.replicas[SOURCE].algorithm();
+        assert_eq!(set.len(), 9 + usize::from(pending));
+        table.assert_level();
+    }
+}
+
+#[test]
+fn of_operations_proposed_at_once_none_that_is_on_record_is_lost_wherever_the_source_stops() {
+    for members in [1, 4] {
+        let mut table = in_threes(members);
+        add_each(&mut table, 0..3);
+        table.carry_all();
+        let before = table.records[SOURCE].len();
+        add_each(&mut table, 3..11);
+        let unsent = table.take_wire();
+        let written = table.records[SOURCE].len();
+        for kept in before..=written {
+            let mut twin = in_threes(members);
+            twin.records[SOURCE] = table.records[SOURCE][..kept].to_vec();
+            (1..usize::from(members)).for_each(|seat| {
+                twin.records[seat].clone_from(&table.records[seat]);
+            });
+            (0..usize::from(members)).for_each(|seat| twin.restart(seat));
+            twin.run(12);
+            let set = twin.replicas[SOURCE].algorithm();
+            let all: Vec<_> = set.iter().copied().collect();
+            assert_eq!(all, (0..all.len() as u8).collect::<Vec<_>>(), "in order");
+            assert!(kept < written || all.len() == 11, "{kept}: {all:?}");
+            twin.assert_level();
+        }
+        table.wire.extend(unsent);
+        table.run(12);
+        assert_eq!(table.replicas[SOURCE].algorithm().len(), 11);
+    }
+}
+
+#[test]
+fn operations_proposed_at_once_are_taken_all_or_none() {
+    let mut table = tight(128, 300);
+    let me = table.actor(SOURCE);
+    let of = |lens: &[usize]| {
+        let ops = (1..).zip(lens).map(|(count, len)| sized(me, count, *len));
+        ops.collect::<Vec<_>>()
+    };
+    let before = format!("{:?}", table.replicas[SOURCE]);
+    let later = vec![sized(me, 1, 90), sized(me, 3, 90)];
+    for (ops, why) in [
+        (of(&[90, 121]), "121 bytes, at most 120 fit a message"),
+        (
+            of(&[100, 100, 101]),
+            "301 bytes at once, at most 300 may wait",
+        ),
+        (
+            later,
+            "not valid here: Never(\"not its author's next addition\")",
+        ),
+    ] {
+        let refusal = table.replicas[SOURCE].propose_all(ops).expect_err("bad");
+        assert_eq!(refusal.to_string(), why);
+        assert_eq!(before, format!("{:?}", table.replicas[SOURCE]));
+    }
+    let nothing = table.replicas[SOURCE].propose_all(Vec::new());
+    assert!(nothing.expect("nothing").is_empty());
+    let step = table.replicas[SOURCE].propose_all(of(&[100, 100, 100]));
+    table.spend(SOURCE, step.expect("as many as may wait"));
+    assert_eq!(waiting(&table), (2, 200), "one is under way");
+    let more = vec![sized(me, 4, 60), sized(me, 5, 60)];
+    let full = table.replicas[SOURCE].propose_all(more.clone()).err();
+    assert_eq!(full, Some(ProposeError::OutboxFull));
+    table.run(12);
+    let step = table.replicas[SOURCE].propose_all(more);
+    table.spend(SOURCE, step.expect("there is room again"));
+    table.run(12);
+    let told = table.delivered.iter().map(Vec::len);
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [4; 4],
+        "the last two in one message"
+    );
+    table.assert_level();
+}
+
 // ---- the state ahead
 
 #[test]

@@ -33,6 +33,19 @@ fn propose(net: &mut Net<Set>, who: &Actor, members: u32) -> (Place, Op<u32>) {
     (place.expect("one was proposed"), op)
 }
 
+/// The places of so many that are proposed at once.
+fn propose_each(net: &mut Net<Set>, who: &Actor, count: u32) -> Vec<(Place, Op<u32>)> {
+    let ops = net.ahead(who).add_each(0..count);
+    net.propose_all(who, ops).expect("there is room");
+    let replica = net.replica(who).expect("it runs");
+    let pending: Vec<_> = replica.pending_operations().collect();
+    let ours = &pending[pending.len() - count as usize..];
+    assert_eq!(ours.last().map(|(place, _)| *place), replica.last_place());
+    ours.iter()
+        .map(|(place, op)| (*place, (*op).clone()))
+        .collect()
+}
+
 /// What each place says after all.
 fn delivered(net: &Net<Set>, source: &Actor, seen_by: &Actor) -> BTreeMap<Place, Op<u32>> {
     let replica = net.replica(seen_by).expect("it runs");
@@ -47,7 +60,7 @@ fn delivered(net: &Net<Set>, source: &Actor, seen_by: &Actor) -> BTreeMap<Place,
 }
 
 /// Numbers of members decide the lengths; 0 crashes the source and starts it again, 1 lets time
-/// pass, 2 begins a generation.
+/// pass, 2 begins a generation, 3 proposes several at once.
 #[quickcheck]
 fn an_operation_is_delivered_where_it_was_said_to_stand_whatever_happens_meanwhile(
     seed: u64,
@@ -67,11 +80,16 @@ fn an_operation_is_delivered_where_it_was_said_to_stand_whatever_happens_meanwhi
                 // Not while one begins.
                 let _ = net.renew(&source);
             }
-            members => {
-                let (place, op) = propose(&mut net, &source, u32::from(members));
+            act => {
+                let proposed = match act {
+                    3 => propose_each(&mut net, &source, 5),
+                    members => vec![propose(&mut net, &source, u32::from(members))],
+                };
                 let replica = net.replica(&source).expect("it runs");
-                assert!(replica.outcome(&place).is_some(), "{place}");
-                assert_eq!(told.insert(place, op), None, "{place} was told twice");
+                for (place, op) in proposed {
+                    assert!(replica.outcome(&place).is_some(), "{place}");
+                    assert_eq!(told.insert(place, op), None, "{place} was told twice");
+                }
             }
         }
         let replica = net.replica(&source).expect("it runs");

@@ -18,7 +18,7 @@ pub(crate) const BALANCE: u64 = 1_000;
 pub(crate) enum Load {
     /// One after the other, each when everybody has the addition before.
     OneAtATime,
-    /// One, with so many additions waiting whenever a message of its own is on its way.
+    /// One, with so many more as soon as its last message has come back to it.
     Waiting(u64),
     /// All at once, each with so many more as soon as its last message has come back to it.
     All(u64),
@@ -43,11 +43,10 @@ impl Sets {
     }
 
     fn add(&mut self, source: usize, count: u64) {
-        for _ in 0..count {
-            let number = self.made;
-            self.cluster.propose(source, |set| set.add(member(number)));
-            self.made += 1;
-        }
+        let numbers = self.made..self.made + count;
+        self.made = numbers.end;
+        self.cluster
+            .propose_all(source, |set| set.add_each(numbers.map(member)));
     }
 
     fn pace(&mut self) {
@@ -68,17 +67,15 @@ impl Sets {
         ops
     }
 
-    /// The first message is an addition by itself: nothing was in flight for others to wait for.
     fn in_batches(&mut self, ops: u64, batch: u64) -> u64 {
         let source = self.messages as usize % self.cluster.actors().len();
-        let end = self.made + ops / batch * batch + 1;
-        let before = self.made;
-        self.add(source, 1 + batch);
+        let (before, end) = (self.made, self.made + ops / batch * batch);
+        self.add(source, batch);
         let mut reached = self.cluster.head(source);
         while self.cluster.step() {
-            if reached != self.cluster.head(source) {
+            if self.made < end && reached != self.cluster.head(source) {
                 reached = self.cluster.head(source);
-                self.add(source, batch.min(end - self.made));
+                self.add(source, batch);
                 self.pace();
             }
         }

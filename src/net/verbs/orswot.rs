@@ -32,8 +32,7 @@ impl<M: Member + DeserializeOwned + 'static> Net<Orswot<M>> {
         let Some(op) = self.ahead(who).remove(member) else {
             return Ok(false);
         };
-        let mut parts = op.within(bytes).into_iter();
-        parts.try_for_each(|part| self.propose(who, part))?;
+        self.propose_all(who, op.within(bytes))?;
         Ok(true)
     }
 }
