@@ -74,14 +74,16 @@ impl Heard {
         state.next = Some(state.next.unwrap_or(now).max(now) + IDLE.of(len));
     }
 
-    /// When its next frame is read, which has so many bytes; `None` for at once.
+    /// When its next frame is read, which has so many bytes; `None` for at once: a timer that is
+    /// due now would take until the next millisecond.
     pub(super) fn turn(&self, len: usize) -> Option<Instant> {
         let mut state = self.lock();
-        let turn = state.next?.max(Instant::now());
+        let now = Instant::now();
+        let turn = state.next?.max(now);
         if state.forges {
             state.next = Some(turn + FORGED.of(len));
         }
-        Some(turn)
+        (turn > now).then_some(turn)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -98,6 +100,7 @@ mod tests {
         let heard = Heard::default();
         assert!(heard.turn(1 << 20).is_none());
         heard.slow_down();
+        assert!(heard.turn(0).is_none(), "the first one");
         let first = heard.turn(1000).expect("slow");
         let second = heard.turn(0).expect("slow");
         assert_eq!(second - first, FORGED.pause + 1000 * FORGED.byte);
@@ -118,5 +121,13 @@ mod tests {
             Some(next),
             "what is heard takes no time"
         );
+    }
+
+    #[test]
+    fn whose_turn_has_come_is_read_at_once() {
+        let heard = Heard::default();
+        heard.note_idle(0);
+        std::thread::sleep(IDLE.pause);
+        assert_eq!(heard.turn(1 << 20), None);
     }
 }
