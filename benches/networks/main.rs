@@ -87,20 +87,20 @@ fn workloads() -> Vec<Workload> {
                 });
             }
         }
-        for (sources, times) in [(2, 1), (4, 1), (1, 4)] {
+        for sources in [2, 4] {
             all.push(Workload {
                 sources,
                 batch: 512,
-                times,
                 ..one
             });
         }
-        for sources in [1, 4] {
-            if one.at_once {
+        if algorithm == Algorithm::Set {
+            for (sources, times) in [(1, 1), (2, 1), (4, 1), (1, 4)] {
                 all.push(Workload {
                     sources,
+                    times,
                     batch: 512,
-                    at_once: false,
+                    at_once: true,
                     ..one
                 });
             }

@@ -47,9 +47,9 @@ pub(crate) struct Workload {
     pub(crate) members: u8,
     /// Members that propose.
     pub(crate) sources: usize,
-    /// Operations that wait at each source, and leave as one message; 1 is one at a time.
+    /// Operations of each source that leave as one message; 1 is one at a time.
     pub(crate) batch: usize,
-    /// Whether a batch is proposed with one call when the last has arrived, and not one by one while it is under way.
+    /// Whether a batch is proposed with one call when the last has arrived, and not one by one while it is under way: sets alone.
     pub(crate) at_once: bool,
     /// Whether those who propose do so all at once, each when its own last operation has arrived.
     pub(crate) in_flight: bool,
@@ -58,7 +58,7 @@ pub(crate) struct Workload {
     pub(crate) history: usize,
     /// Of one part; 0 for as many as take a second or so.
     pub(crate) ops: usize,
-    /// How many times as many as else, so that one source makes as large a set as several.
+    /// So many times the usual number, so that one source makes as large a set as several.
     pub(crate) times: usize,
 }
 
@@ -69,7 +69,7 @@ impl Workload {
             members: 4,
             sources: 1,
             batch: 1,
-            at_once: algorithm == Algorithm::Set,
+            at_once: false,
             in_flight: false,
             taking: Taking::Together,
             history: 0,
@@ -154,8 +154,8 @@ impl fmt::Display for Workload {
         } = self;
         let name = format!("{algorithm:?}").to_lowercase();
         write!(f, "{name} n={members} sources={sources} batch={batch}")?;
-        if *algorithm == Algorithm::Set && !at_once {
-            write!(f, " one-by-one")?;
+        if *at_once {
+            write!(f, " at-once")?;
         }
         if *in_flight {
             write!(f, " in-flight")?;
@@ -301,8 +301,11 @@ impl<A: WireAlgorithm, F: Fn(&A, Range<usize>, Actor) -> Vec<A::Op>> Load<A, F> 
         };
         let numbers = self.made..self.made + count;
         self.made = numbers.end;
-        self.cluster
-            .propose_all(source, |algorithm| (self.ops)(algorithm, numbers, to));
+        self.cluster.propose_all(source, |algorithm| {
+            let ops = (self.ops)(algorithm, numbers, to);
+            assert_eq!(ops.len(), count, "all are made");
+            ops
+        });
     }
 }
 

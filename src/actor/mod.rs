@@ -25,6 +25,8 @@ pub use work::Work;
 
 pub(crate) use together::{CheckedSignatures, Claim, SignatureBatch};
 pub(crate) use work::count_snapshot;
+#[cfg(feature = "node")]
+pub(crate) use work::count_verifications;
 
 #[cfg(not(feature = "sim"))]
 use rule as way;

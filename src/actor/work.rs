@@ -16,8 +16,8 @@ pub struct Work {
 }
 
 impl Work {
-    /// Of this thread since it started, with what other threads checked for it (feature
-    /// `parallel`).
+    /// Of this thread since it started, with what other threads checked for it: those of feature
+    /// `parallel`, and the one beside a node's replica.
     #[must_use]
     pub fn so_far() -> Self {
         WORK.get()
@@ -39,7 +39,7 @@ pub(crate) fn count_snapshot() {
 }
 
 /// Counts signatures checked on behalf of this thread, by whichever.
-pub(super) fn count_verifications(count: u64) {
+pub(crate) fn count_verifications(count: u64) {
     let work = WORK.get();
     let verifications = work.verifications + count;
     WORK.set(Work {

@@ -158,7 +158,8 @@ pub enum ProposeError {
         /// Bytes that fit.
         limit: usize,
     },
-    /// Operations that were proposed at once are longer than all that may wait.
+    /// Operations that were proposed at once are together longer than all that may wait: propose
+    /// fewer.
     #[error("{len} bytes at once, at most {limit} may wait")]
     TooMany {
         /// Bytes of the encoded operations.

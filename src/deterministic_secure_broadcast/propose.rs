@@ -192,6 +192,13 @@ impl<A: WireAlgorithm> Replica<A> {
         self.outbox.len() > 0 || lane.is_some_and(|lane| lane.lock().is_some())
     }
 
+    /// Bytes of encoded operations that may be proposed before others are delivered.
+    #[must_use]
+    pub fn outbox_room(&self) -> usize {
+        let most = self.history.limits().outbox_bytes as usize;
+        most.saturating_sub(self.outbox.bytes())
+    }
+
     /// Keeps operations of ours back until [`release`](Self::release), though nothing of ours is in
     /// flight: for a driver that knows of more to come, so that they leave as one message.
     pub fn hold(&mut self) {
@@ -226,9 +233,12 @@ impl<A: WireAlgorithm> Replica<A> {
     /// Issues operations of ours in this order: all of them, or none. As many as fit a message
     /// leave together.
     ///
-    /// They are judged as a batch, so that no second copy of the algorithm is made where nothing of
-    /// ours is pending: who has many operations at once makes all on [`algorithm`](Self::algorithm)
-    /// and proposes them with one call, and again when they are delivered.
+    /// They are judged [as a batch](crate::SecureBroadcastAlgorithm::verdict_batch), so that no
+    /// second copy of the algorithm is kept where nothing of ours is pending: who has many
+    /// operations at once makes all on [`algorithm`](Self::algorithm) and proposes them with one
+    /// call, and again when they are delivered. At once they have no more than `outbox_bytes` of
+    /// the limits. After a crash before the step's records are durable the first ones may be on
+    /// record without the others.
     ///
     /// # Errors
     /// [`ProposeError`]; then nothing has changed, and all may be proposed again.
@@ -277,7 +287,7 @@ impl<A: WireAlgorithm> Replica<A> {
         if len > limit {
             return Err(ProposeError::TooMany { len, limit });
         }
-        if self.outbox.bytes() + len > limit {
+        if len > self.outbox_room() {
             return Err(ProposeError::OutboxFull);
         }
         if self.head(&me).is_none_or(|head| head.seq.next().is_none()) {

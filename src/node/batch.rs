@@ -33,12 +33,12 @@ pub(super) struct Batch {
     pub(super) step: Step,
     /// In the order of the inputs.
     pub(super) after: Vec<After>,
-    /// In how many turns inputs were taken in, one of each kind at most.
-    pub(super) turns: usize,
     /// The first message of our own lane that is locked in this batch.
     own_lock: Option<Seq>,
     /// Whether there are records of more than lanes.
     binds: bool,
+    /// When its first step was taken in.
+    begun: Option<Instant>,
     /// When it is written even if nothing waits for it, once it is held.
     until: Option<Instant>,
 }
@@ -48,20 +48,21 @@ impl Batch {
         Self {
             step: Step::default(),
             after: Vec::new(),
-            turns: 0,
             own_lock: None,
             binds: false,
+            begun: None,
             until: None,
         }
     }
 
     /// Whether it is written though more is about to be taken in.
-    pub(super) fn is_full(&self) -> bool {
-        self.turns >= BATCH
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.begun.is_some_and(|begun| begun + HELD <= now)
     }
 
     /// To be called with each step of `me` before it is absorbed.
     pub(super) fn note(&mut self, me: &Actor, step: &Step) {
+        self.begun.get_or_insert_with(Instant::now);
         for record in &step.persist {
             match record {
                 Record::Locked { proposal, .. } if proposal.message.source == *me => {
@@ -134,6 +135,17 @@ mod tests {
         assert!(!batch.is_sure(dot.seq));
         batch.note(&me, &step(Record::Delivered(dot)));
         assert!(!batch.is_sure(dot.seq), "until the batch is written");
+    }
+
+    #[test]
+    fn what_is_being_checked_is_waited_for_and_not_for_long() {
+        let mut batch = Batch::new();
+        let begin = Instant::now();
+        assert!(!batch.is_due(begin + HELD), "nothing was taken in");
+        batch.note(&Actor::from_bytes([1; 32]), &Step::default());
+        assert!(!batch.is_due(begin));
+        batch.note(&Actor::from_bytes([1; 32]), &Step::default());
+        assert!(batch.is_due(Instant::now() + HELD));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rand::rngs::SysRng;
 use tokio::sync::{mpsc, watch};
 
 use super::book::Word;
+use super::checks::Checks;
 use super::driver::{Driver, Wiring};
 use super::error::{Failure, StartError};
 use super::events::Teller;
@@ -281,6 +282,7 @@ where
         asks,
         arrivals,
         events,
+        checks: Checks::start()?,
         asked: Arc::clone(&shared.asked),
         meter: Arc::clone(&shared.meter),
         stop: Arc::clone(&shared.stop),

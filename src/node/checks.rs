@@ -1,13 +1,15 @@
-//! Where the signatures of packets that wait are checked: by another thread, where there is a core
-//! for it, so that the replica takes in other things meanwhile.
+//! Where the signatures of packets that wait are checked: by another thread, where there is more
+//! than one core, so that the replica takes in other things meanwhile.
 
 use std::collections::VecDeque;
-use std::panic::resume_unwind;
-use std::thread::available_parallelism;
+use std::io;
+use std::sync::mpsc as jobs;
+use std::thread::{self, available_parallelism};
 
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::mpsc;
 
 use super::links::Arrival;
+use crate::actor::Work;
 use crate::deterministic_secure_broadcast::{Precheck, Prechecked};
 
 /// Signatures for which another thread is asked. Fewer are checked before it would be awake.
@@ -17,26 +19,39 @@ const WORTH: usize = 4;
 pub(super) struct Checked {
     pub(super) prechecked: Prechecked,
     pub(super) arrivals: VecDeque<Arrival>,
+    /// Signatures that another thread checked.
+    pub(super) elsewhere: u64,
 }
 
 /// At most one check is under way, of as many packets as are checked together.
 pub(super) struct Checks {
-    /// Signatures for which another thread is asked; never, where there is no core for it.
-    worth: Option<usize>,
-    under_way: Option<JoinHandle<Checked>>,
+    /// Signatures for which the other thread is asked.
+    worth: usize,
+    /// None where there is one core alone.
+    beside: Option<Beside>,
+    under_way: bool,
+}
+
+/// A thread that ends when this is dropped.
+struct Beside {
+    jobs: jobs::Sender<(Precheck, VecDeque<Arrival>)>,
+    done: mpsc::Receiver<Checked>,
 }
 
 impl Checks {
-    pub(super) fn new() -> Self {
-        let beside = available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        Self {
-            worth: beside.then_some(WORTH),
-            under_way: None,
-        }
+    /// # Errors
+    /// When the system has no thread left.
+    pub(super) fn start() -> io::Result<Self> {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            worth: WORTH,
+            beside: (cores > 1).then(Beside::start).transpose()?,
+            under_way: false,
+        })
     }
 
     pub(super) fn are_under_way(&self) -> bool {
-        self.under_way.is_some()
+        self.under_way
     }
 
     /// Checks what is worth it beside this thread, and the rest at once.
@@ -47,17 +62,20 @@ impl Checks {
         precheck: Precheck,
         arrivals: VecDeque<Arrival>,
     ) -> Option<Checked> {
-        assert!(self.under_way.is_none(), "one check at a time");
-        let is_worth_it = self.worth.is_some_and(|worth| precheck.len() >= worth);
-        let check = move || Checked {
-            prechecked: precheck.run(),
-            arrivals,
-        };
-        if !is_worth_it {
-            return Some(check());
+        assert!(!self.under_way, "one check at a time");
+        match &self.beside {
+            Some(beside) if precheck.len() >= self.worth => {
+                let sent = beside.jobs.send((precheck, arrivals));
+                sent.expect("the thread ends after us");
+                self.under_way = true;
+                None
+            }
+            _ => Some(Checked {
+                prechecked: precheck.run(),
+                arrivals,
+                elsewhere: 0,
+            }),
         }
-        self.under_way = Some(spawn_blocking(check));
-        None
     }
 
     /// Waits for what is under way; for ever, where nothing is. Nothing is lost when the waiting is
@@ -66,12 +84,37 @@ impl Checks {
     /// # Panics
     /// When the check did.
     pub(super) async fn done(&mut self) -> Checked {
-        let Some(under_way) = &mut self.under_way else {
-            return std::future::pending().await;
+        match &mut self.beside {
+            Some(beside) if self.under_way => {
+                let checked = beside.done.recv().await.expect("a check does not panic");
+                self.under_way = false;
+                checked
+            }
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+impl Beside {
+    fn start() -> io::Result<Self> {
+        let (jobs, waiting) = jobs::channel();
+        let (tell, done) = mpsc::channel(1);
+        let check = move || {
+            for (precheck, arrivals) in waiting {
+                let before = Work::so_far().verifications;
+                let prechecked = Precheck::run(precheck);
+                let checked = Checked {
+                    prechecked,
+                    arrivals,
+                    elsewhere: Work::so_far().verifications - before,
+                };
+                // The node may have stopped meanwhile.
+                let _ = tell.blocking_send(checked);
+            }
         };
-        let checked = under_way.await;
-        self.under_way = None;
-        checked.unwrap_or_else(|failed| resume_unwind(failed.into_panic()))
+        let thread = thread::Builder::new().name("signatures".to_owned());
+        thread.spawn(check)?;
+        Ok(Self { jobs, done })
     }
 }
 
@@ -110,23 +153,23 @@ mod tests {
             },
             _room: Arc::clone(&room).try_acquire_owned().expect("room"),
         };
-        let mut checks = Checks::new();
+        let mut checks = Checks::start().expect("a thread");
+        checks.beside = Some(Beside::start().expect("a thread"));
         let here = checks.check(Precheck::default(), [arrival()].into());
         assert_eq!(here.expect("too few").arrivals.len(), 1);
         assert!(!is_ready(checks.done()), "nothing is under way");
-        for _ in 0..2 {
-            checks.worth = Some(0);
+        checks.worth = 0;
+        for gives_up in [false, true, false] {
             let there = checks.check(Precheck::default(), [arrival()].into());
             assert!(there.is_none() && checks.are_under_way());
-            assert_eq!(room.available_permits(), 0);
-            let _given_up = is_ready(pin!(checks.done()));
-            if checks.are_under_way() {
+            let begun = gives_up && is_ready(checks.done());
+            if !begun {
                 assert_eq!(checks.done().await.arrivals.len(), 1);
             }
             assert!(!checks.are_under_way());
             assert_eq!(room.available_permits(), 1);
         }
-        checks.worth = None;
+        checks.beside = None;
         let here = checks.check(Precheck::default(), [arrival()].into());
         assert_eq!(here.expect("one core").arrivals.len(), 1);
     }

@@ -1,8 +1,8 @@
 //! The thread that owns the replica and its store. Everything that waits is taken in together and
 //! made durable with one write; only then is anything sent or told. So the disk sets the pace of
-//! writes, and not of operations. Signatures of packets that wait are checked together too, by
-//! another thread where there is a core for it; no write begins before what is checked is taken in,
-//! so that one write takes all along.
+//! writes, and not of operations. Signatures of packets that wait are checked together too, beside
+//! this thread where there is another core; a write waits for what is being checked, for a while,
+//! and takes it along.
 //!
 //! Two things do not wait for the write. A certificate leaves at once where nothing else is to be
 //! written ([`Step::take_prompt`]). And whoever waits for an operation of ours is told as soon as
@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::batch::{After, BATCH, Batch, Outcome};
+use super::batch::{BATCH, Batch, Outcome};
 use super::checks::{Checked, Checks};
 use super::error::{Failure, NotDelivered};
 use super::events::{Event, Teller};
@@ -27,45 +27,22 @@ use super::journal::Journal;
 use super::links::{Arrival, Links};
 use super::meter::{self, Meter};
 use super::post::send;
+use super::request::{Ask, Replies, Stalled, Wish};
 use super::wished::note;
 use super::{Asked, open};
-use crate::actor::Actor;
+use crate::actor::{Actor, count_verifications};
+use crate::codec::encoded_len;
 use crate::deterministic_secure_broadcast::{
     Fault, PacketError, Prechecked, ProposeError, Replica, Step,
 };
-use crate::dot::{Dot, Place};
+use crate::dot::Dot;
 use crate::store::{Effect, Store, spend};
-use crate::traits::{SecureBroadcastAlgorithm, Verdict, WireAlgorithm};
+use crate::traits::{Verdict, WireAlgorithm};
 
 /// Packets whose signatures are checked together, at most.
 ///
 /// One that is bad costs that each of them is checked again by itself.
 const TOGETHER: usize = 64;
-
-/// Makes operations on the state with our own pending operations applied.
-///
-/// It runs on the replica's thread, so that no other operation of ours comes in between; a panic in
-/// it is caught where it is made.
-pub(super) type Make<A> = Box<dyn FnOnce(&A) -> Vec<<A as SecureBroadcastAlgorithm>::Op> + Send>;
-
-/// A request to the replica. Its answer is given when all before it is durable.
-pub(super) type Ask<A> = Box<dyn FnOnce(&mut Replica<A>) -> (Step, After) + Send>;
-
-/// Whom to tell of operations that were proposed at once: where the last one stands, once it is
-/// durable, and what became of it.
-///
-/// The first is answered after the write, the second when nothing that is unwritten could undo it.
-/// What the replica refuses is answered at once, as nothing is written for it.
-pub(super) struct Replies {
-    pub(super) accepted: oneshot::Sender<Place>,
-    pub(super) outcome: Outcome,
-}
-
-/// Operations that somebody waits for.
-pub(super) struct Wish<A: WireAlgorithm> {
-    pub(super) make: Make<A>,
-    pub(super) replies: Replies,
-}
 
 /// Invariants: nothing that rests on a record is sent, told or answered before that is durable; and
 /// `waiting` has one place for each own operation that is accepted and not delivered, in their
@@ -93,7 +70,7 @@ pub(super) struct Driver<A: WireAlgorithm, S> {
     ///
     /// As long as there is one no other wish is taken, so that operations keep their order and
     /// callers wait.
-    stalled: Option<(Vec<A::Op>, Replies)>,
+    stalled: Option<Stalled<A::Op>>,
     /// When our next message leaves.
     gather: Gather,
     checks: Checks,
@@ -121,6 +98,7 @@ pub(super) struct Wiring<A: WireAlgorithm> {
     pub(super) asks: mpsc::Receiver<Ask<A>>,
     pub(super) arrivals: mpsc::Receiver<Arrival>,
     pub(super) events: Teller,
+    pub(super) checks: Checks,
     /// The changes that others wish.
     pub(super) asked: Asked,
     pub(super) meter: Arc<Meter>,
@@ -156,7 +134,7 @@ where
             waiting,
             stalled: None,
             gather: Gather::default(),
-            checks: Checks::new(),
+            checks: wiring.checks,
             spoilers: BTreeSet::new(),
             prunable: false,
         }
@@ -166,7 +144,7 @@ where
     ///
     /// The order of each round: write, look whether to stop, wait for one input, take in what else
     /// waits. The first write is that of the recovery's step. The write is left out as long as
-    /// nothing waits for it, and while signatures are checked, unless the batch is full.
+    /// nothing waits for it, and while signatures are checked, unless the batch is due.
     ///
     /// # Errors
     /// [`Failure::Store`]: nothing of the batch was sent or told but what needs no write.
@@ -182,7 +160,7 @@ where
                 None => batch.hold(now, self.gather.until()),
                 Some(_) => None,
             };
-            if held.is_none() && (!self.checks.are_under_way() || batch.is_full()) {
+            if held.is_none() && (!self.checks.are_under_way() || batch.is_due(now)) {
                 self.commit(std::mem::replace(&mut batch, Batch::new()))?;
             }
             if self.stop.load(Ordering::Relaxed) {
@@ -192,7 +170,7 @@ where
             let wake = held.or(self.gather.until());
             let end = tokio::time::sleep_until(wake.unwrap_or(now).into());
             let listening = !self.checks.are_under_way();
-            let (mut first, mut checked) = (None, VecDeque::new());
+            let mut checked = VecDeque::new();
             tokio::select! {
                 wish = self.wishes.recv(), if taking => match wish {
                     Some(wish) => self.wish(wish, &mut batch),
@@ -202,7 +180,9 @@ where
                     Some(ask) => self.ask(ask, &mut batch),
                     None => return self.commit(batch),
                 },
-                Some(arrival) = self.arrivals.recv(), if listening => first = Some(arrival),
+                Some(arrival) = self.arrivals.recv(), if listening => {
+                    checked = self.check_ahead(Some(arrival), TOGETHER);
+                }
                 done = self.checks.done() => checked = self.trust(done),
                 _ = ticks.tick() => {
                     let step = self.replica.tick();
@@ -210,7 +190,7 @@ where
                 }
                 () = end, if wake.is_some() => {}
             }
-            self.drain(first, checked, &mut batch);
+            self.drain(checked, &mut batch);
             self.depart(&mut batch);
         }
     }
@@ -234,14 +214,9 @@ where
     /// Takes in what waits, without waiting, in turns: a flood of one kind keeps none of the others
     /// out.
     ///
-    /// One of each kind in turn. What was checked ahead is trusted within this call alone, so that
-    /// no memory is held between batches.
-    fn drain(
-        &mut self,
-        mut first: Option<Arrival>,
-        mut checked: VecDeque<Arrival>,
-        batch: &mut Batch,
-    ) {
+    /// One of each kind in turn. What was `checked` is trusted until all of it is taken in, so that
+    /// no memory is held after.
+    fn drain(&mut self, mut checked: VecDeque<Arrival>, batch: &mut Batch) {
         // What waits for the end of this round is not kept long.
         let most = match self.gather.until() {
             Some(_) => TOGETHER,
@@ -249,7 +224,7 @@ where
         };
         for left in (1..=most).rev() {
             if checked.is_empty() && !self.checks.are_under_way() {
-                checked = self.check_ahead(first.take(), left.min(TOGETHER));
+                checked = self.check_ahead(None, left.min(TOGETHER));
             }
             let arrival = checked.pop_front();
             let ask = self.asks.try_recv().ok();
@@ -258,7 +233,6 @@ where
             if arrival.is_none() && ask.is_none() && wish.is_none() {
                 break;
             }
-            batch.turns += 1;
             arrival
                 .into_iter()
                 .for_each(|arrival| self.arrive(arrival, batch));
@@ -285,6 +259,7 @@ where
 
     /// Believes what was found out about packets, and returns them to be taken in.
     fn trust(&mut self, checked: Checked) -> VecDeque<Arrival> {
+        count_verifications(checked.elsewhere);
         for spoiler in checked.prechecked.spoilers() {
             tracing::warn!(%spoiler, "sent a bad signature");
             self.links.slow_down(spoiler);
@@ -362,7 +337,14 @@ where
                 self.waiting.push_back(Some(outcome));
                 self.take(step, batch);
             }
-            Err(ProposeError::OutboxFull) => self.stalled = Some((ops, replies)),
+            Err(ProposeError::OutboxFull) => {
+                let bytes = ops.iter().map(encoded_len).sum();
+                self.stalled = Some(Stalled {
+                    ops,
+                    replies,
+                    bytes,
+                });
+            }
             Err(refused) => drop(replies.outcome.send(Err(NotDelivered::Refused(refused)))),
         }
     }
@@ -444,10 +426,14 @@ where
         }
     }
 
-    /// A stalled wish is tried first, as deliveries of this batch may have made room. The store is
+    /// A stalled wish is tried first where deliveries of this batch have made room, or where none
+    /// will: then it is refused. The store is
     /// pruned after the write, when the replica can make a checkpoint.
     fn commit(&mut self, mut batch: Batch) -> Result<(), Failure> {
-        if let Some((ops, replies)) = self.stalled.take() {
+        let replica = &self.replica;
+        let refused = replica.is_silenced() || !replica.committee().contains(&replica.actor());
+        let is_due = |it: &mut Stalled<_>| refused || it.bytes <= replica.outbox_room();
+        if let Some(Stalled { ops, replies, .. }) = self.stalled.take_if(is_due) {
             self.propose(ops, replies, &mut batch);
         }
         self.prunable |= !batch.step.installed.is_empty();

@@ -30,9 +30,9 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    /// Whether what so many wait for is to be kept together.
-    pub(super) fn is_worth_it(&self, callers: usize) -> bool {
-        callers > 1 && self.rest == 0
+    /// Whether as many operations as somebody waits for are to be kept together.
+    pub(super) fn is_worth_it(&self, waiting: usize) -> bool {
+        waiting > 1 && self.rest == 0
     }
 
     /// A message of ours was delivered. So many who waited for it are answered, or none where the

@@ -49,6 +49,7 @@ mod links;
 mod listener;
 mod meter;
 mod post;
+mod request;
 mod roster;
 mod speaker;
 mod status;
@@ -87,10 +88,10 @@ use crate::deterministic_secure_broadcast::{ApproveError, Replica, Step};
 use crate::membership::{Change, ChangeError, ChangeKey};
 use crate::traits::WireAlgorithm;
 use book::Word;
-use driver::{Ask, Wish};
 use events::WeakTeller;
 use links::Links;
 use meter::Meter;
+use request::{Ask, Wish};
 
 /// How often a probe looks who has answered.
 const GLANCE: Duration = Duration::from_millis(10);

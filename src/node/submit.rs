@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tokio::sync::oneshot;
 
-use super::driver::{Replies, Wish};
+use super::request::{Replies, Wish};
 use super::{Node, NotDelivered, RequestError};
 use crate::deterministic_secure_broadcast::Outcome;
 use crate::dot::{Dot, Place};
@@ -108,12 +108,13 @@ where
     }
 
     /// Makes operations as [`submit_with`](Self::submit_with) does one, and proposes all of them or
-    /// none, in their order; without any nothing is proposed. The ticket is of the last one: when
-    /// that is delivered, all are.
+    /// none, in their order, as
+    /// [`Replica::propose_all`](crate::deterministic_secure_broadcast::Replica::propose_all) does;
+    /// without any nothing is proposed. The ticket is of the last one: when that is delivered, all
+    /// are.
     ///
     /// Who has thousands submits them so, and more when these are delivered: operations that come
-    /// one by one while others are pending cost more, see
-    /// [`Replica::propose_all`](crate::deterministic_secure_broadcast::Replica::propose_all).
+    /// one by one while others are pending cost more.
     ///
     /// # Errors
     /// As [`submit`](Self::submit).

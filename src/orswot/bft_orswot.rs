@@ -110,8 +110,9 @@ impl<M: Member> Orswot<M> {
         Op::Add { dot, members }
     }
 
-    /// Adds each of `members` in an operation of its own. They are valid in this order alone: propose
-    /// them with [one call](crate::deterministic_secure_broadcast::Replica::propose_all).
+    /// Adds each of `members` in an operation of its own. They are valid in this order alone:
+    /// propose them with
+    /// [one call](crate::deterministic_secure_broadcast::Replica::propose_all).
     #[must_use]
     pub fn add_each(&self, members: impl IntoIterator<Item = M>) -> Vec<Op<M>> {
         let (actor, next) = (self.actor, self.next(&self.actor));

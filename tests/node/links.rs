@@ -237,7 +237,7 @@ async fn what_is_submitted_at_once_is_delivered_with_its_last_operation_or_refus
     let (first, second) = (numbered(0, 1_500), numbered(1_500, 3_000));
     let one = node.submit_all(move |set| set.add_each(first()));
     let one = one.await.expect("accepted");
-    // Most messages have as many operations as fit; it stands at the end of the second.
+    // The first message has as many as fit, 1,024; it is the last of the second.
     assert_eq!((one.place().dot.seq.number(), one.place().index), (2, 475));
     let two = node.submit_all(move |set| set.add_each(second()));
     let two = two.await.expect("accepted");

@@ -88,7 +88,7 @@ fn main() {
     );
     for members in [4, 7] {
         one_at_a_time(members, size);
-        waiting(members, size);
+        at_once(members, size);
     }
     for members in [4, 7, 31, size.largest] {
         all_at_once(members, 1, size);
@@ -124,10 +124,10 @@ fn one_at_a_time(members: u8, size: Size) {
     print_rows(&names, &race(size.rounds, contenders));
 }
 
-/// The same with more of them waiting than fit a message.
-fn waiting(members: u8, size: Size) {
-    println!("\nset, {BATCH} additions waiting, n = {members}\n{COLUMNS}");
-    let mut ours = ours::Sets::new(members, Load::Waiting(BATCH));
+/// The same with so many at once, each time when the last ones have arrived.
+fn at_once(members: u8, size: Size) {
+    println!("\nset, {BATCH} additions at once, n = {members}\n{COLUMNS}");
+    let mut ours = ours::Sets::new(members, Load::Batches(BATCH));
     let mut brb = brb_network::Network::<brb_network::Set>::new(members);
     let mut hbbft = hbbft_network::Network::new(usize::from(members), BATCH as usize);
     let mut bare = bare_set(members, BATCH);

@@ -19,7 +19,7 @@ pub(crate) enum Load {
     /// One after the other, each when everybody has the addition before.
     OneAtATime,
     /// One, with so many more as soon as its last message has come back to it.
-    Waiting(u64),
+    Batches(u64),
     /// All at once, each with so many more as soon as its last message has come back to it.
     All(u64),
 }
@@ -106,7 +106,7 @@ impl Contender for Sets {
     fn run(&mut self, ops: u64) -> u64 {
         let made = match self.load {
             Load::OneAtATime => self.one_at_a_time(ops),
-            Load::Waiting(batch) => self.in_batches(ops, batch),
+            Load::Batches(batch) => self.in_batches(ops, batch),
             Load::All(batch) => self.by_all(ops, batch),
         };
         for index in 0..self.cluster.actors().len() {
