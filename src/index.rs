@@ -107,6 +107,11 @@ impl<K: Hash + Eq, V> Index<K, V> {
         self.len() == other.len() && self.table.iter().all(found)
     }
 
+    /// The entries in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.table.iter().map(|slot| (&slot.key, &slot.value))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
@@ -119,8 +124,7 @@ impl<K: Hash + Eq, V> Index<K, V> {
 impl<K: Hash + Ord, V> Index<K, V> {
     /// The entries in the order of their keys, in O(n log n).
     pub(crate) fn sorted(&self) -> Vec<(&K, &V)> {
-        let slots = self.table.iter();
-        let mut entries: Vec<_> = slots.map(|slot| (&slot.key, &slot.value)).collect();
+        let mut entries: Vec<_> = self.iter().collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
         entries
     }

@@ -95,10 +95,9 @@ fn workloads() -> Vec<Workload> {
             });
         }
         if algorithm == Algorithm::Set {
-            for (sources, times) in [(1, 1), (2, 1), (4, 1), (1, 4)] {
+            for sources in [1, 2, 4] {
                 all.push(Workload {
                     sources,
-                    times,
                     batch: 512,
                     at_once: true,
                     ..one

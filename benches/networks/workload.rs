@@ -58,8 +58,6 @@ pub(crate) struct Workload {
     pub(crate) history: usize,
     /// Of one part; 0 for as many as take a second or so.
     pub(crate) ops: usize,
-    /// So many times the usual number, so that one source makes as large a set as several.
-    pub(crate) times: usize,
 }
 
 impl Workload {
@@ -74,7 +72,6 @@ impl Workload {
             taking: Taking::Together,
             history: 0,
             ops: 0,
-            times: 1,
         }
     }
 
@@ -97,7 +94,9 @@ impl Workload {
             0 => (4_000 / square).clamp(2, 200),
             _ => 1_024 / self.batch,
         };
-        messages * self.batch * self.sources * self.times
+        // At once, several sources make a set as large as one does.
+        let each = if self.at_once { 1 } else { self.sources };
+        messages * self.batch * each
     }
 
     pub(crate) fn measure(&self) -> Measured {
@@ -149,7 +148,6 @@ impl fmt::Display for Workload {
             in_flight,
             taking,
             history,
-            times,
             ..
         } = self;
         let name = format!("{algorithm:?}").to_lowercase();
@@ -165,9 +163,6 @@ impl fmt::Display for Workload {
         }
         if *history > 0 {
             write!(f, " history={history}")?;
-        }
-        if *times > 1 {
-            write!(f, " times={times}")?;
         }
         Ok(())
     }

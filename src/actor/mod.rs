@@ -15,6 +15,7 @@ mod rule;
 #[cfg(feature = "sim")]
 mod signatures;
 mod signer;
+mod tables;
 mod together;
 mod work;
 
@@ -43,6 +44,8 @@ use ed25519_dalek::Signer as _;
 use ed25519_dalek::SigningKey;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
+
+use tables::Tabled;
 
 use crate::codec::{self, DecodeError, Digest, Digits, Domain, NetworkId, fixed, from_digits};
 
@@ -104,11 +107,21 @@ impl FromStr for Actor {
 pub struct WeakKey(pub Actor);
 
 /// A decompressed key of full order.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PublicKey {
     actor: Actor,
     point: EdwardsPoint,
+    tabled: Option<Tabled>,
 }
+
+/// The bytes of an actor are one key.
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.actor == other.actor
+    }
+}
+
+impl Eq for PublicKey {}
 
 impl PublicKey {
     /// Whose key it is.

@@ -8,7 +8,7 @@
 //! is judged otherwise: its signer alone can make it, and all judge it alike.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
@@ -19,6 +19,7 @@ use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt, SeedableRng, TryRng};
 use sha2::{Digest as _, Sha256, Sha512};
 
+use super::tables::{Tabled, Tables};
 use super::work::{count_signature, count_verifications};
 use super::{Actor, Claim, PublicKey, Sig, SigningActor, WeakKey};
 use crate::codec::Digest;
@@ -57,7 +58,13 @@ fn is_signed(key: &PublicKey, message: &[u8], sig: &Sig) -> bool {
     let Some(Terms { r, s, k }) = Terms::of(key, message, sig) else {
         return false;
     };
-    let found = EdwardsPoint::vartime_double_scalar_mul_basepoint(&-k, &key.point, &s);
+    let found = match &key.tabled {
+        Some(Tabled { tables, index }) => tables.sum(s, [(*index, -k)], Vec::new(), Vec::new()),
+        None => Some(EdwardsPoint::vartime_double_scalar_mul_basepoint(
+            &-k, &key.point, &s,
+        )),
+    };
+    let found = found.expect("a sum of points that are known");
     found.compress() == r || r.decompress().is_some_and(|r| (found - r).is_small_order())
 }
 
@@ -76,6 +83,7 @@ pub(super) fn public_key(actor: &Actor) -> Result<PublicKey, WeakKey> {
     Ok(PublicKey {
         actor: *actor,
         point,
+        tabled: None,
     })
 }
 
@@ -136,17 +144,34 @@ fn are_signed<'a>(signed: impl Iterator<Item = (&'a PublicKey, &'a [u8], &'a Sig
         let coefficient = Scalar::from(coefficients.random::<u128>());
         of_base -= coefficient * s;
         let of_key = of_keys.entry(key.actor);
-        of_key.or_insert((key.point, Scalar::ZERO)).1 += coefficient * k;
+        of_key.or_insert((key, Scalar::ZERO)).1 += coefficient * k;
         scalars.push(coefficient);
         points.push(r.decompress());
     }
-    let base = (ED25519_BASEPOINT_POINT, of_base);
-    for (point, scalar) in of_keys.into_values().chain([base]) {
-        scalars.push(scalar);
-        points.push(Some(point));
-    }
-    let sum = EdwardsPoint::optional_multiscalar_mul(scalars, points);
+    let of_keys: Vec<_> = of_keys.into_values().collect();
+    let sum = match shared(&of_keys) {
+        Some((tables, of_keys)) => tables.sum(of_base, of_keys, scalars, points),
+        None => {
+            let base = (ED25519_BASEPOINT_POINT, of_base);
+            let keys = of_keys.iter().map(|(key, scalar)| (key.point, *scalar));
+            for (point, scalar) in keys.chain([base]) {
+                scalars.push(scalar);
+                points.push(Some(point));
+            }
+            EdwardsPoint::optional_multiscalar_mul(scalars, points)
+        }
+    };
     sum.is_some_and(|sum| sum.is_small_order())
+}
+
+/// The tables that all these keys have in common, with their indices there.
+fn shared<'a>(keys: &[(&'a PublicKey, Scalar)]) -> Option<(&'a Tables, Vec<(usize, Scalar)>)> {
+    let tables = &keys.first()?.0.tabled.as_ref()?.tables;
+    let indices = keys.iter().map(|(key, scalar)| {
+        let tabled = key.tabled.as_ref()?;
+        Arc::ptr_eq(&tabled.tables, tables).then_some((tabled.index, *scalar))
+    });
+    Some((tables, indices.collect::<Option<_>>()?))
 }
 
 /// Drawn once. A system without randomness still has coefficients that depend on all that they
@@ -258,6 +283,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn under_a_key_with_tables_each_signature_is_judged_as_under_one_without() {
+        let (key, digest, all) = signatures();
+        let other = SigningActor::from_secret(&[8; 32]);
+        let (honest, other) = (
+            sign(&other, &digest),
+            other.actor.public_key().expect("a key"),
+        );
+        let mut tabled = [other.clone(), key.clone(), other.clone()];
+        PublicKey::share_tables(&mut tabled);
+        let claim = |key: &PublicKey, sig: &Sig| Claim::new(key, digest, *sig);
+        for (sig, good) in &all {
+            assert_eq!(is_good(&claim(&tabled[1], sig)), *good, "{sig:?}");
+            for beside in [&tabled[0], &tabled[2], &other] {
+                for ready in [&tabled[1], &key] {
+                    let pair = [claim(beside, &honest), claim(ready, sig)];
+                    assert_eq!(are_good(&pair), *good, "{sig:?}");
+                    let same_key = [claim(ready, &all[0].0), claim(&tabled[1], sig)];
+                    assert_eq!(are_good(&same_key), *good, "{sig:?}");
+                }
+            }
+        }
+        let mut many = vec![key.clone(); 17];
+        PublicKey::share_tables(&mut many);
+        assert!(many.iter().all(|key| key.tabled.is_none()));
     }
 
     /// Points are added up in another way when they are many: from 190 on.

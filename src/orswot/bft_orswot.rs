@@ -441,8 +441,8 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
 
     /// Of each member one: its canonical bytes, and an empty value.
     fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let record = |member| (codec::encode(member), Vec::new());
-        self.iter().map(record).collect()
+        let record = |(member, _)| (codec::encode(member), Vec::new());
+        self.members.iter().map(record).collect()
     }
 
     /// The budget; of the default one no bytes.

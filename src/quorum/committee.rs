@@ -92,10 +92,11 @@ impl Committee {
                 limit: most,
             });
         }
-        let seats = members
+        let mut seats = members
             .iter()
             .map(Actor::public_key)
             .collect::<Result<Vec<_>, _>>()?;
+        PublicKey::share_tables(&mut seats);
         debug_assert_eq!(seats.len(), members.len(), "a seat for each member");
         let quorum = seats.len() - (seats.len() - 1) / 3;
         Ok(Self {
