@@ -11,8 +11,8 @@ use hashbrown::hash_table::Entry;
 /// A map for the inside of an algorithm, never of a state.
 ///
 /// Its hash is the standard library's, keyed at random: whoever chooses the keys does not know
-/// which of them collide. So the order in the table differs from replica to replica, and the only
-/// way to walk it is [`sorted`](Self::sorted).
+/// which of them collide. So the order in the table differs from replica to replica: whatever shows
+/// one walks it [`sorted`](Self::sorted).
 ///
 /// A key's hash is kept beside it, so that a table that grows need not fetch and hash its keys.
 #[derive(Clone)]

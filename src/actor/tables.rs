@@ -11,7 +11,7 @@ use curve25519_dalek::traits::VartimePrecomputedMultiscalarMul;
 
 use super::PublicKey;
 
-/// Keys that share tables, at most: each takes 8 kB, and each sum looks at all of them.
+/// Keys that share tables, at most: each takes 10 kB, and each sum looks at all of them.
 const MOST: usize = 16;
 
 /// The tables of some keys, and of the base point.
@@ -55,6 +55,11 @@ impl Tables {
 }
 
 impl PublicKey {
+    #[cfg(all(test, feature = "sim"))]
+    pub(crate) fn has_tables(&self) -> bool {
+        self.tabled.is_some()
+    }
+
     /// Gives these keys tables in common, if there are few.
     pub(crate) fn share_tables(keys: &mut [Self]) {
         if keys.len() > MOST {

@@ -32,7 +32,8 @@ pub(super) struct History {
     /// It never changes; its digest is the network's name.
     pub(super) genesis: Genesis,
     pub(super) network: NetworkId,
-    /// Where the present generation began, and its committee for quick reading.
+    /// Where the present generation began, and its committee for quick reading, with tables of its
+    /// keys.
     pub(super) boundary: Boundary,
     pub(super) committee: Arc<Committee>,
     /// What founded each generation after the first, and the committees of all.
@@ -85,7 +86,7 @@ impl History {
     pub(super) fn begin(genesis: Genesis, state: Snapshot) -> Result<Self, RecoverError> {
         let network = genesis.network();
         let boundary = Boundary::genesis(&genesis)?;
-        let committee = Arc::clone(boundary.committee());
+        let committee = Arc::new(boundary.committee().in_office());
         Ok(Self {
             genesis,
             network,
@@ -235,6 +236,9 @@ impl History {
             .next()
             .cloned()
             .expect("what is installed was founded, and begins where it is known");
+        // Whoever is no more in office lets go of its tables.
+        self.committees.pop();
+        self.committees.push(Arc::clone(self.boundary.committee()));
         for founded in self.pending.drain(..) {
             self.committees
                 .push(Arc::clone(founded.foundation.committee()));
@@ -248,7 +252,9 @@ impl History {
         }
         debug_assert_eq!(self.committees.len(), self.chain.len() + 1);
         let previous = std::mem::replace(&mut self.boundary, next);
-        self.committee = Arc::clone(self.boundary.committee());
+        self.committee = Arc::new(self.boundary.committee().in_office());
+        self.committees.pop();
+        self.committees.push(Arc::clone(&self.committee));
         self.snapshots.push_back((self.generation(), snapshot));
         if self.snapshots.len() > SNAPSHOTS {
             self.snapshots.pop_front();
@@ -364,5 +370,19 @@ impl History {
         {
             self.trusted = None;
         }
+    }
+}
+
+#[cfg(all(test, feature = "sim"))]
+impl<A: crate::traits::WireAlgorithm> super::Replica<A> {
+    /// Of the committees of all generations, which have tables of our key.
+    pub(crate) fn tabled(&self) -> Vec<bool> {
+        let history = &self.history;
+        let seat = history.committee.seat(&self.actor()).expect("a member");
+        let key = |committee: &Committee| committee.key(seat).cloned().expect("a seat");
+        assert!(key(&history.committee).has_tables());
+        assert!(!key(history.boundary.committee()).has_tables());
+        let committees = history.committees.iter();
+        committees.map(|it| key(it).has_tables()).collect()
     }
 }

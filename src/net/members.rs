@@ -254,3 +254,23 @@ impl<A: WireAlgorithm> Net<A> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::net::Net;
+    use crate::orswot::Orswot;
+
+    /// Committees are kept for ever, and tables are large.
+    #[test]
+    fn the_committee_in_office_alone_has_tables_of_its_keys() {
+        let mut net: Net<Orswot<u8>> = Net::builder(1).members(4).approving().build();
+        let me = net.honest(0);
+        for generation in 1..4 {
+            net.renew(&me).expect("a change");
+            net.settle();
+            let tabled = net.replica(&me).expect("it runs").tabled();
+            assert_eq!(tabled.len(), generation + 1);
+            assert!(tabled[generation] && !tabled[..generation].contains(&true));
+        }
+    }
+}

@@ -37,7 +37,7 @@ pub(super) struct Batch {
     own_lock: Option<Seq>,
     /// Whether there are records of more than lanes.
     binds: bool,
-    /// When its first step was taken in.
+    /// Since when there is something to write or to tell.
     begun: Option<Instant>,
     /// When it is written even if nothing waits for it, once it is held.
     until: Option<Instant>,
@@ -55,14 +55,25 @@ impl Batch {
         }
     }
 
-    /// Whether it is written though more is about to be taken in.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.begun.is_some_and(|begun| begun + HELD <= now)
+    /// When it is written though more is about to be taken in.
+    pub(super) fn due(&self) -> Option<Instant> {
+        Some(self.begun? + HELD)
+    }
+
+    /// There is something to write or to tell.
+    pub(super) fn begin(&mut self) {
+        self.begun.get_or_insert_with(Instant::now);
+    }
+
+    /// Does this after the write.
+    pub(super) fn tell(&mut self, after: After) {
+        self.begin();
+        self.after.push(after);
     }
 
     /// To be called with each step of `me` before it is absorbed.
     pub(super) fn note(&mut self, me: &Actor, step: &Step) {
-        self.begun.get_or_insert_with(Instant::now);
+        self.begin();
         for record in &step.persist {
             match record {
                 Record::Locked { proposal, .. } if proposal.message.source == *me => {
@@ -103,8 +114,7 @@ impl Batch {
 
     /// An answer that is given after the write.
     pub(super) fn answer(&mut self, waiting: Outcome, result: Result<Dot, NotDelivered>) {
-        self.after
-            .push(Box::new(move || drop(waiting.send(result))));
+        self.tell(Box::new(move || drop(waiting.send(result))));
     }
 }
 
@@ -140,12 +150,17 @@ mod tests {
     #[test]
     fn what_is_being_checked_is_waited_for_and_not_for_long() {
         let mut batch = Batch::new();
-        let begin = Instant::now();
-        assert!(!batch.is_due(begin + HELD), "nothing was taken in");
-        batch.note(&Actor::from_bytes([1; 32]), &Step::default());
-        assert!(!batch.is_due(begin));
-        batch.note(&Actor::from_bytes([1; 32]), &Step::default());
-        assert!(batch.is_due(Instant::now() + HELD));
+        assert_eq!(batch.due(), None, "nothing was taken in");
+        let me = Actor::from_bytes([1; 32]);
+        batch.note(&me, &Step::default());
+        let due = batch.due().expect("a step was taken in");
+        assert!(due <= Instant::now() + HELD);
+        batch.note(&me, &Step::default());
+        batch.tell(Box::new(|| ()));
+        assert_eq!(batch.due(), Some(due), "from when it began");
+        let mut told = Batch::new();
+        told.tell(Box::new(|| ()));
+        assert!(told.due().is_some());
     }
 
     #[test]

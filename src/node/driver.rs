@@ -153,6 +153,7 @@ where
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Batch::new();
         batch.step = first;
+        batch.begin();
         loop {
             self.send_prompt(&mut batch);
             let now = Instant::now();
@@ -160,14 +161,17 @@ where
                 None => batch.hold(now, self.gather.until()),
                 Some(_) => None,
             };
-            if held.is_none() && (!self.checks.are_under_way() || batch.is_due(now)) {
+            // What is being checked is waited for, and not for long.
+            let checking = self.checks.are_under_way() && held.is_none();
+            let due = batch.due().filter(|due| checking && now < *due);
+            if held.is_none() && due.is_none() {
                 self.commit(std::mem::replace(&mut batch, Batch::new()))?;
             }
             if self.stop.load(Ordering::Relaxed) {
                 return self.commit(batch);
             }
             let taking = self.stalled.is_none();
-            let wake = held.or(self.gather.until());
+            let wake = [held, due, self.gather.until()].into_iter().flatten().min();
             let end = tokio::time::sleep_until(wake.unwrap_or(now).into());
             let listening = !self.checks.are_under_way();
             let mut checked = VecDeque::new();
@@ -298,7 +302,7 @@ where
     fn ask(&mut self, ask: Ask<A>, batch: &mut Batch) {
         let (step, after) = ask(&mut self.replica);
         self.take(step, batch);
-        batch.after.push(after);
+        batch.tell(after);
     }
 
     /// Where `make` makes nothing, the caller is told that it was not possible.
@@ -309,7 +313,7 @@ where
             return;
         }
         let refused = ProposeError::NotValid(Verdict::NotYet("not possible here"));
-        batch.after.push(Box::new(move || {
+        batch.tell(Box::new(move || {
             let _ = wish
                 .replies
                 .outcome
@@ -329,7 +333,7 @@ where
                     .last_place()
                     .expect("an operation was just proposed");
                 let Replies { accepted, outcome } = replies;
-                batch.after.push(Box::new(move || {
+                batch.tell(Box::new(move || {
                     // Who does not wait for it needs no place.
                     let _ = accepted.send(place);
                 }));

@@ -92,11 +92,10 @@ impl Committee {
                 limit: most,
             });
         }
-        let mut seats = members
+        let seats = members
             .iter()
             .map(Actor::public_key)
             .collect::<Result<Vec<_>, _>>()?;
-        PublicKey::share_tables(&mut seats);
         debug_assert_eq!(seats.len(), members.len(), "a seat for each member");
         let quorum = seats.len() - (seats.len() - 1) / 3;
         Ok(Self {
@@ -105,6 +104,14 @@ impl Committee {
             actors: members.iter().copied().collect(),
             quorum,
         })
+    }
+
+    /// The same with tables of its keys, if there are few: for the committee in office alone, as
+    /// old ones are kept for ever.
+    pub(crate) fn in_office(&self) -> Self {
+        let mut committee = self.clone();
+        PublicKey::share_tables(&mut committee.seats);
+        committee
     }
 
     /// Whose statements bear this number.
