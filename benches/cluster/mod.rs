@@ -120,9 +120,7 @@ impl<A: WireAlgorithm> Cluster<A> {
 
     /// Makes an operation on what the replica itself has ahead, and proposes it. It is sent, and not yet received.
     pub(crate) fn propose(&mut self, index: usize, make: impl FnOnce(&A) -> A::Op) {
-        let op = make(self.replicas[index].ahead());
-        let step = self.replicas[index].propose(op).expect("valid");
-        self.send(&step);
+        self.propose_all(index, |ahead| vec![make(ahead)]);
     }
 
     /// The same with operations that are proposed at once.

@@ -86,12 +86,11 @@ impl History {
     pub(super) fn begin(genesis: Genesis, state: Snapshot) -> Result<Self, RecoverError> {
         let network = genesis.network();
         let boundary = Boundary::genesis(&genesis)?;
-        let committee = Arc::new(boundary.committee().in_office());
         Ok(Self {
             genesis,
             network,
-            committees: vec![Arc::clone(&committee)],
-            committee,
+            committees: vec![Arc::clone(boundary.committee())],
+            committee: Arc::new(boundary.committee().in_office()),
             boundary,
             chain: Vec::new(),
             pending: Vec::new(),
@@ -151,8 +150,11 @@ impl History {
         Some(committee)
     }
 
-    /// The committee of a generation that we know.
+    /// The committee of a generation that we know; the present one with its tables.
     pub(super) fn committee_of(&self, generation: Generation) -> Option<&Committee> {
+        if generation == self.generation() {
+            return Some(&self.committee);
+        }
         let index = usize::try_from(generation.number()).ok()?;
         let pending = self.pending.iter().map(|next| next.foundation.committee());
         let mut committees = self.committees.iter().chain(pending);
@@ -236,9 +238,6 @@ impl History {
             .next()
             .cloned()
             .expect("what is installed was founded, and begins where it is known");
-        // Whoever is no more in office lets go of its tables.
-        self.committees.pop();
-        self.committees.push(Arc::clone(self.boundary.committee()));
         for founded in self.pending.drain(..) {
             self.committees
                 .push(Arc::clone(founded.foundation.committee()));
@@ -253,8 +252,6 @@ impl History {
         debug_assert_eq!(self.committees.len(), self.chain.len() + 1);
         let previous = std::mem::replace(&mut self.boundary, next);
         self.committee = Arc::new(self.boundary.committee().in_office());
-        self.committees.pop();
-        self.committees.push(Arc::clone(&self.committee));
         self.snapshots.push_back((self.generation(), snapshot));
         if self.snapshots.len() > SNAPSHOTS {
             self.snapshots.pop_front();
@@ -382,7 +379,9 @@ impl<A: crate::traits::WireAlgorithm> super::Replica<A> {
         let key = |committee: &Committee| committee.key(seat).cloned().expect("a seat");
         assert!(key(&history.committee).has_tables());
         assert!(!key(history.boundary.committee()).has_tables());
-        let committees = history.committees.iter();
+        assert!(!history.committees.iter().any(|it| key(it).has_tables()));
+        let generations = (0..).map(Generation::numbered);
+        let committees = generations.map_while(|it| history.committee_of(it));
         committees.map(|it| key(it).has_tables()).collect()
     }
 }
