@@ -60,6 +60,14 @@ impl PublicKey {
         self.tabled.is_some()
     }
 
+    /// The key alone.
+    pub(crate) fn without_tables(&self) -> Self {
+        Self {
+            tabled: None,
+            ..self.clone()
+        }
+    }
+
     /// Gives these keys tables in common, if there are few.
     pub(crate) fn share_tables(keys: &mut [Self]) {
         if keys.len() > MOST {

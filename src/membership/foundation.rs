@@ -50,7 +50,10 @@ impl Foundation {
     /// # Errors
     /// [`CommitteeError`] when its members are none.
     pub(super) fn followed_by(&self, header: &Header) -> Result<Self, CommitteeError> {
-        let committee = Committee::new(header.generation, &header.members, &self.limits)?;
+        let members = &header.members;
+        let committee = self
+            .committee
+            .followed_by(header.generation, members, &self.limits)?;
         Ok(Self {
             network: self.network,
             limits: Arc::clone(&self.limits),

@@ -30,7 +30,7 @@ use super::report::{CheckedReport, Mark, Report};
 use crate::actor::{Actor, CheckedSignatures, Signed};
 use crate::codec::{Digest, Domain, NetworkId};
 use crate::dot::{Dot, Frontier};
-use crate::quorum::{Committee, CommitteeError, Generation};
+use crate::quorum::{CommitteeError, Generation};
 use crate::snapshot::Commitment;
 
 /// What a coordinator puts together before it knows the state at the new frontier.
@@ -196,11 +196,12 @@ impl GenerationDraft {
         }
     }
 
+    /// Who sits in the next generation, if every change is one and any takes effect.
     fn check_changes(
         &self,
         last: &Boundary,
         known: &CheckedSignatures,
-    ) -> Result<Arc<Committee>, GenerationProposalError> {
+    ) -> Result<BTreeSet<Actor>, GenerationProposalError> {
         let key = |claim: &ChangeCertificate| claim.change.key();
         if self.changes.len() > CHANGES || !ascending(&self.changes, key) {
             return Err(GenerationProposalError::Changes);
@@ -209,13 +210,7 @@ impl GenerationDraft {
             change.verify_knowing(last, known)?;
         }
         let keys: Vec<ChangeKey> = self.changes.iter().map(key).collect();
-        let members = members_after(last, &keys).ok_or(GenerationProposalError::NoChange)?;
-        let generation = last
-            .generation()
-            .next()
-            .ok_or(GenerationProposalError::Exhausted)?;
-        let committee = Committee::new(generation, &members, last.limits())?;
-        Ok(Arc::new(committee))
+        members_after(last, &keys).ok_or(GenerationProposalError::NoChange)
     }
 
     /// Whether a quorum of members or more is said to have reported. That is to be known before
@@ -283,7 +278,9 @@ impl GenerationProposal {
         if self.draft.parent != last.value() {
             return Err(GenerationProposalError::Parent);
         }
-        let committee = self.draft.check_changes(last, known)?;
+        let members = self.draft.check_changes(last, known)?;
+        let next = last.generation().next();
+        let generation = next.ok_or(GenerationProposalError::Exhausted)?;
         self.draft.check_reporters(last)?;
         let ending = self.draft.ending(last, reports)?;
         debug_assert!(
@@ -293,8 +290,7 @@ impl GenerationProposal {
             }),
             "a boundary takes nothing back"
         );
-        let seated = committee.actors().iter().eq(&self.members);
-        if !seated || committee.generation() != self.generation {
+        if (generation, &members) != (self.generation, &self.members) {
             return Err(GenerationProposalError::Header);
         }
         let founded = last.followed_by(&self.header(last.network()))?;

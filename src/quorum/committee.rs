@@ -82,6 +82,32 @@ impl Committee {
         members: &BTreeSet<Actor>,
         limits: &Limits,
     ) -> Result<Self, CommitteeError> {
+        Self::of(generation, members, limits, Actor::public_key)
+    }
+
+    /// The committee that follows this one. Keys of members that stay are not checked again: that
+    /// costs as much as a signature each.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub(crate) fn followed_by(
+        &self,
+        generation: Generation,
+        members: &BTreeSet<Actor>,
+        limits: &Limits,
+    ) -> Result<Self, CommitteeError> {
+        Self::of(generation, members, limits, |member| {
+            let known = self.key_of(member).map(PublicKey::without_tables);
+            known.or_else(|_| member.public_key())
+        })
+    }
+
+    fn of(
+        generation: Generation,
+        members: &BTreeSet<Actor>,
+        limits: &Limits,
+        key: impl Fn(&Actor) -> Result<PublicKey, WeakKey>,
+    ) -> Result<Self, CommitteeError> {
         if members.is_empty() {
             return Err(CommitteeError::Empty);
         }
@@ -92,10 +118,7 @@ impl Committee {
                 limit: most,
             });
         }
-        let seats = members
-            .iter()
-            .map(Actor::public_key)
-            .collect::<Result<Vec<_>, _>>()?;
+        let seats: Vec<_> = members.iter().map(key).collect::<Result<_, _>>()?;
         debug_assert_eq!(seats.len(), members.len(), "a seat for each member");
         let quorum = seats.len() - (seats.len() - 1) / 3;
         Ok(Self {
