@@ -18,6 +18,15 @@ impl<T> Few<T> {
         }
     }
 
+    /// Of at least one item, the first of which is allocated nothing for.
+    pub(crate) fn collect(mut items: impl Iterator<Item = T>) -> Self {
+        let first = items.next().expect("at least one item");
+        match items.next() {
+            None => Self::One(first),
+            Some(second) => Self::Many([first, second].into_iter().chain(items).collect()),
+        }
+    }
+
     pub(crate) fn as_slice(&self) -> &[T] {
         match self {
             Self::One(item) => std::slice::from_ref(item),

@@ -23,9 +23,12 @@ impl Additions {
     }
 
     /// Of at least one, each of another source.
-    pub(super) fn of(mut additions: Vec<Addition>) -> Self {
-        additions.sort_unstable_by_key(|addition| addition.source);
-        Self(Few::of(additions))
+    pub(super) fn of(additions: impl Iterator<Item = Addition>) -> Self {
+        let mut additions = Few::collect(additions);
+        additions
+            .as_mut_slice()
+            .sort_unstable_by_key(|addition| addition.source);
+        Self(additions)
     }
 
     /// By the number of the source, which is no order that others see.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::additions::{Addition, Additions};
 use super::op::is_counter;
 use super::sources::Sources;
+use super::state::Dots;
 use super::{Clock, Dot, MEMBERS_PER_OP, Members, Op, State};
 use crate::actor::Actor;
 use crate::budget::{Budget, Usage, size};
@@ -168,10 +169,12 @@ impl<M: Member> Orswot<M> {
 
     /// Whose additions these are, by name.
     fn clock(&self, additions: &Additions) -> Clock {
+        self.dots(additions).collect()
+    }
+
+    fn dots(&self, additions: &Additions) -> impl Iterator<Item = (Actor, u64)> {
         let additions = additions.as_slice().iter();
-        additions
-            .map(|addition| (self.sources.at(addition.source).actor, addition.counter))
-            .collect()
+        additions.map(|addition| (self.sources.at(addition.source).actor, addition.counter))
     }
 
     /// What `actor` has alive: the members that it has an addition of.
@@ -381,18 +384,18 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
 
     fn state(&self) -> State<M> {
         let members = self.members.sorted().into_iter();
-        State::new(
-            self.sources.clock(),
-            members.map(|(member, additions)| (member.clone(), self.clock(additions))),
-        )
+        let held = |(member, additions): (&M, &Additions)| {
+            (member.clone(), Dots::of(self.dots(additions)))
+        };
+        State::new(self.sources.clock(), members.map(held))
     }
 
     fn sync_from(&mut self, other: State<M>) {
         let (clock, members) = other.into_parts();
         let mut sources = Sources::from(clock);
-        let hold = |(member, clock): (M, Clock)| {
+        let hold = |(member, dots): (M, Dots)| {
             let usage = Usage::entry(size(&member));
-            let additions = clock.into_iter().map(|(actor, counter)| {
+            let additions = dots.as_slice().iter().map(|&(actor, counter)| {
                 let number = sources.join(actor);
                 let source = sources.at_mut(number);
                 source.alive = source.alive.plus(usage);
@@ -401,7 +404,7 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
                     source: number,
                 }
             });
-            (member, Additions::of(additions.collect()))
+            (member, Additions::of(additions))
         };
         self.members = members.into_iter().map(hold).collect();
         self.sources = sources;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Clock;
 use crate::actor::Actor;
 use crate::budget::size;
+use crate::few::Few;
 
 /// A snapshot of a set: equal sets have equal snapshots and equal bytes, whatever their histories.
 ///
@@ -14,14 +15,48 @@ use crate::budget::size;
 /// without a dot, no dot beyond the set's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked<M>")]
-#[serde(bound(deserialize = "M: Ord + Deserialize<'de>"))]
+#[serde(bound(serialize = "M: Serialize", deserialize = "M: Ord + Deserialize<'de>"))]
 pub struct State<M> {
     clock: Clock,
-    members: BTreeMap<M, Clock>,
+    /// In the order of the members.
+    #[serde(serialize_with = "as_map")]
+    members: Vec<(M, Dots)>,
+}
+
+/// The additions that hold a member, in the order of their sources. It encodes as a [`Clock`], and
+/// takes no memory of its own when there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Dots(Few<(Actor, u64)>);
+
+impl Dots {
+    /// Of at least one, each of another source.
+    pub(super) fn of(dots: impl Iterator<Item = (Actor, u64)>) -> Self {
+        let mut dots = Few::collect(dots);
+        dots.as_mut_slice().sort_unstable();
+        Self(dots)
+    }
+
+    pub(super) fn as_slice(&self) -> &[(Actor, u64)] {
+        self.0.as_slice()
+    }
+}
+
+impl Serialize for Dots {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        as_map(self.as_slice(), serializer)
+    }
+}
+
+fn as_map<K: Serialize, V: Serialize, S: Serializer>(
+    entries: &[(K, V)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
 }
 
 impl<M: Ord> State<M> {
-    pub(super) fn new(clock: Clock, members: impl Iterator<Item = (M, Clock)>) -> Self {
+    /// Of members in their order.
+    pub(super) fn new(clock: Clock, members: impl Iterator<Item = (M, Dots)>) -> Self {
         let members = members.collect();
         Self { clock, members }
     }
@@ -40,7 +75,7 @@ impl<M: Ord> State<M> {
 
     /// The members, in order.
     pub fn iter(&self) -> impl Iterator<Item = &M> {
-        self.members.keys()
+        self.members.iter().map(|(member, _)| member)
     }
 
     /// The bytes of each member, once for each actor that has an addition of it.
@@ -50,11 +85,13 @@ impl<M: Ord> State<M> {
     {
         self.members.iter().flat_map(|(member, dots)| {
             let bytes = size(member);
-            dots.keys().map(move |actor| (*actor, bytes))
+            dots.as_slice()
+                .iter()
+                .map(move |(actor, _)| (*actor, bytes))
         })
     }
 
-    pub(super) fn into_parts(self) -> (Clock, BTreeMap<M, Clock>) {
+    pub(super) fn into_parts(self) -> (Clock, Vec<(M, Dots)>) {
         (self.clock, self.members)
     }
 }
@@ -78,7 +115,7 @@ enum StateError {
     Beyond,
 }
 
-impl<M> TryFrom<Unchecked<M>> for State<M> {
+impl<M: Ord> TryFrom<Unchecked<M>> for State<M> {
     type Error = StateError;
 
     fn try_from(Unchecked { clock, members }: Unchecked<M>) -> Result<Self, StateError> {
@@ -102,7 +139,8 @@ impl<M> TryFrom<Unchecked<M>> for State<M> {
                 return Err(StateError::Beyond);
             }
         }
-        Ok(Self { clock, members })
+        let held = |(member, dots): (M, Clock)| (member, Dots::of(dots.into_iter()));
+        Ok(Self::new(clock, members.into_iter().map(held)))
     }
 }
 
