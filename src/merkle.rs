@@ -8,9 +8,11 @@
 //!
 //! Nothing here names a network: what signs a tree's digest does.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Digest, Domain, NetworkId, Slice};
+use crate::codec::{Digest, Domain, Hasher, NetworkId, Slice};
 
 /// Bits of a position, hence siblings on the longest path.
 const DEPTH: usize = 256;
@@ -169,7 +171,7 @@ fn bit(position: &Digest, depth: usize) -> bool {
 }
 
 fn position(key: &[u8]) -> Digest {
-    Digest::of(Domain::Key, &NetworkId::NONE, &Slice(key))
+    KEY.digest(&Slice(key))
 }
 
 fn record(value: &[u8]) -> Digest {
@@ -177,11 +179,19 @@ fn record(value: &[u8]) -> Digest {
 }
 
 fn leaf_digest(position: &Digest, record: &Digest) -> Digest {
-    Digest::of(Domain::Leaf, &NetworkId::NONE, &(position, record))
+    LEAF.pair(position, record)
 }
 
 fn branch(left: &Digest, right: &Digest) -> Digest {
-    Digest::of(Domain::Branch, &NetworkId::NONE, &(left, right))
+    BRANCH.pair(left, right)
+}
+
+static KEY: LazyLock<Hasher> = LazyLock::new(|| hasher(Domain::Key));
+static LEAF: LazyLock<Hasher> = LazyLock::new(|| hasher(Domain::Leaf));
+static BRANCH: LazyLock<Hasher> = LazyLock::new(|| hasher(Domain::Branch));
+
+fn hasher(domain: Domain) -> Hasher {
+    Hasher::new(domain, &NetworkId::NONE)
 }
 
 #[cfg(test)]

@@ -52,16 +52,33 @@ impl Digest {
     /// # Panics
     /// When `value`'s `Serialize` fails, which derived implementations on plain data never do.
     pub fn of<T: Serialize + ?Sized>(domain: Domain, network: &NetworkId, value: &T) -> Self {
-        let mut hasher = sha2::Sha256::new();
+        Hasher::new(domain, network).digest(value)
+    }
+}
+
+/// What is the same in all [digests](Digest::of) of one domain and network, for who makes many.
+pub(crate) struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    pub(crate) fn new(domain: Domain, network: &NetworkId) -> Self {
         let tag = domain.tag();
-        hasher.update([u8::try_from(tag.len()).expect("tags are short")]);
-        hasher.update(tag);
-        hasher.update(network.0.0);
-        let mut writer = HashWriter(hasher);
+        let len = u8::try_from(tag.len()).expect("tags are short");
+        let hasher = sha2::Sha256::new().chain_update([len]);
+        Self(hasher.chain_update(tag).chain_update(network.0.0))
+    }
+
+    pub(crate) fn digest<T: Serialize + ?Sized>(&self, value: &T) -> Digest {
+        let mut writer = HashWriter(self.0.clone());
         options()
             .serialize_into(&mut writer, value)
             .expect("plain data serialises into a hasher");
-        Self(writer.0.finalize().into())
+        Digest(writer.0.finalize().into())
+    }
+
+    /// Of two digests, whose canonical bytes are their bytes.
+    pub(crate) fn pair(&self, left: &Digest, right: &Digest) -> Digest {
+        let hasher = self.0.clone().chain_update(left.0);
+        Digest(hasher.chain_update(right.0).finalize().into())
     }
 }
 
