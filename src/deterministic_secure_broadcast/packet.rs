@@ -438,6 +438,11 @@ impl Body {
             _ => None,
         }
     }
+
+    /// Whether its sender says that it knows how the agreement of its generation ended.
+    pub(super) fn shows_decision(&self) -> bool {
+        matches!(self, Self::Agreement { message, .. } if message.shows_decision())
+    }
 }
 
 impl fmt::Display for Body {

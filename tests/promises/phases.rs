@@ -1,6 +1,6 @@
 //! How far a replica says that it has come on its way to the next generation.
 
-use crate::common::Table;
+use crate::common::{Table, kinds};
 use bft_crdts::deterministic_secure_broadcast::{Body, Packet, Phase, Record};
 use bft_crdts::membership::Change;
 
@@ -96,6 +96,34 @@ fn who_lacks_the_value_that_was_decided_waits_for_it() {
     let phases = phases_of(&mut table, 3, &ALL, |_| true);
     assert_eq!(phases, [Phase::Decided, Phase::Open]);
     assert_eq!(table.replicas[3].generation().number(), 1);
+}
+
+/// Each member tells all others of the decision: were each answered with what they know, a change
+/// would cost as many proofs as votes.
+#[test]
+fn who_votes_in_a_generation_that_is_over_is_shown_what_ended_it_and_who_shows_the_decision_is_not()
+{
+    let mut table = Table::of(4);
+    approve(&mut table, &[0, 1, 2]);
+    let mut votes = Vec::new();
+    table.carry(|packet| {
+        let is_vote = matches!(packet.body, Body::Agreement { .. });
+        votes.extend(is_vote.then(|| packet.clone()));
+        true
+    });
+    assert_eq!(table.replicas[0].generation().number(), 1);
+    let mut answers = Vec::new();
+    for vote in votes {
+        let Body::Agreement { message, .. } = &vote.body else {
+            unreachable!("a vote")
+        };
+        let shows = message.shows_decision();
+        table.hand_over(vote).expect("of a generation that is over");
+        answers.push((shows, kinds(&table.take_wire()) == ["generation"]));
+    }
+    answers.sort_unstable();
+    answers.dedup();
+    assert_eq!(answers, [(false, true), (true, false)]);
 }
 
 #[test]

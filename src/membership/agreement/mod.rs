@@ -370,9 +370,8 @@ impl Agreement {
         known: &CheckedSignatures,
     ) -> Result<AgreementOutput, AgreementMessageError> {
         let (votes, quorums) = self.verify(message, known)?;
-        let decided = |quorum: &QuorumCertificate<Vote>| is_decision(&quorum.statement);
         if let Some(decision) = &self.decision {
-            let news = !quorums.iter().any(decided) && !message.is_empty();
+            let news = !message.shows_decision() && !message.is_empty();
             return Ok(AgreementOutput {
                 reply: news.then(|| closing(decision)),
                 ..AgreementOutput::default()

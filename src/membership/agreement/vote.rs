@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_decision;
 use crate::actor::{Signed, Statement};
 use crate::codec::{Digest, Domain};
 use crate::evidence::Exclusive;
@@ -128,6 +129,14 @@ impl AgreementMessage {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.votes.is_empty() && self.quorums.is_empty()
+    }
+
+    /// Whether its sender says that it knows how the agreement ended.
+    #[must_use]
+    pub fn shows_decision(&self) -> bool {
+        self.quorums
+            .iter()
+            .any(|quorum| is_decision(&quorum.statement))
     }
 }
 
