@@ -446,7 +446,8 @@ impl<A: WireAlgorithm> Replica<A> {
             }
             return;
         }
-        if self.transition.candidate(&digest).is_none() && decided.is_due(self.turn.now) {
+        // Also when reports are missing: who has gone on has none, and shows what it has instead.
+        if decided.is_due(self.turn.now) {
             self.want_value(digest);
         }
         self.transition.decided = Some(decided);

@@ -293,7 +293,8 @@ impl<A: WireAlgorithm> Replica<A> {
         }
     }
 
-    /// Whoever speaks of a generation that is over is shown what ended it. Whether it is.
+    /// Whoever does not know that the generation it speaks of is over is shown what ended it.
+    /// Whether it is.
     ///
     /// It is sent as often as it is asked for, since the sender that a packet names may be forged,
     /// and a member that lost the answer must get another.

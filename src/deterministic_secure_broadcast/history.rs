@@ -187,6 +187,12 @@ impl History {
         self.chain.iter().chain(pending).nth(index)
     }
 
+    /// What this value founded, if that was lately.
+    pub(super) fn founded_by(&self, value: &Digest) -> Option<&Arc<GenerationProof>> {
+        let mut recent = self.chain.iter().rev().take(ENDINGS);
+        recent.find(|proof| proof.certificate.statement.kind.value() == Some(*value))
+    }
+
     /// The generations after `known` that are installed here, oldest first, as many as fit.
     ///
     /// `room` is what is left of the packet's bytes, and is reduced by what is taken. The first

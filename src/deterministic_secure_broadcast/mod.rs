@@ -292,7 +292,7 @@ impl<A: WireAlgorithm> Replica<A> {
         match body.generation().map(|said| said.cmp(&self.generation())) {
             // Said of a generation that we do not know yet: ask, and remember nothing.
             Some(Ordering::Greater) => self.pull(from),
-            // Said by somebody who knows how its generation ended: it asks for what it lacks of that.
+            // By somebody who knows how its generation ended, and asks for what it lacks of that.
             Some(Ordering::Less) if body.shows_decision() => {}
             // Said by somebody who does not know yet that its generation is over.
             Some(Ordering::Less) => {

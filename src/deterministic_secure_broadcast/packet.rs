@@ -427,7 +427,8 @@ impl Body {
     ///
     /// Proposals, certificates and segments have none: they name the generation of their signatures
     /// and count beyond it. For the others the generation is compared first: an older one is
-    /// answered with what ended it, a newer one makes us ask.
+    /// answered with what ended it, unless that is [known](Self::shows_decision); a newer one makes
+    /// us ask.
     pub(super) fn generation(&self) -> Option<Generation> {
         match self {
             Self::Echo(echo) => Some(echo.statement.generation),

@@ -175,14 +175,18 @@ impl<A: WireAlgorithm> Replica<A> {
     }
 
     /// Serves messages, reports and a value to whoever asks, once each: what is asked for proves
-    /// itself by its digest, or by its signatures.
+    /// itself by its digest, or by its signatures. Who asks for the value of a generation that is
+    /// over is shown the proof of what it founded, as nobody holds the value any more: it may have
+    /// decided, and left, so that nobody speaks to it.
     pub(super) fn handle_fetch_payloads(&mut self, from: Actor, fetch: &FetchPayloads) {
-        if let Some(candidate) = fetch
-            .value
-            .and_then(|digest| self.transition.candidate(&digest))
-        {
-            let value = Arc::clone(&candidate.value);
-            self.send(from, Body::Value(value));
+        if let Some(digest) = &fetch.value {
+            if let Some(candidate) = self.transition.candidate(digest) {
+                let value = Arc::clone(&candidate.value);
+                self.send(from, Body::Value(value));
+            } else if let Some(proof) = self.history.founded_by(digest) {
+                let proof = Arc::clone(proof);
+                self.send(from, Body::GenerationProof(proof));
+            }
         }
         // Anybody can ask, and write to whom the answer goes: each once, and no more than an answer
         // holds.

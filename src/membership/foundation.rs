@@ -50,10 +50,9 @@ impl Foundation {
     /// # Errors
     /// [`CommitteeError`] when its members are none.
     pub(super) fn followed_by(&self, header: &Header) -> Result<Self, CommitteeError> {
-        let members = &header.members;
-        let committee = self
-            .committee
-            .followed_by(header.generation, members, &self.limits)?;
+        let (generation, members) = (header.generation, &header.members);
+        let before = &self.committee;
+        let committee = before.followed_by(generation, members, &self.limits)?;
         Ok(Self {
             network: self.network,
             limits: Arc::clone(&self.limits),

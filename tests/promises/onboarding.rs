@@ -201,7 +201,9 @@ fn a_server_that_claims_to_have_pruned_everything_keeps_nobody_out() {
     for seed in 0..5 {
         for replays in [false, true] {
             let liar = FalseServer::with(FalseAnswer::Pruned);
-            let (refused, _) = beside(seed, liar, replays, 1);
+            let (mut refused, _) = beside(seed, liar, replays, 1);
+            // An answer may come when its question is answered already.
+            refused.retain(|refusal| !matches!(refusal, PacketError::UnaskedAnswer(_)));
             assert!(refused.is_empty(), "{refused:?}");
         }
     }

@@ -126,6 +126,66 @@ fn who_votes_in_a_generation_that_is_over_is_shown_what_ended_it_and_who_shows_t
     assert_eq!(answers, [(false, true), (true, false)]);
 }
 
+/// A network of which the last member leaves, and what it was sent of these kinds was lost until the
+/// others had begun the next generation; and the phase in which it is then.
+fn left_behind(lost: &[&str], before: impl FnOnce(&mut Table)) -> (Table, Phase) {
+    let mut table = Table::of(4);
+    let last = table.actor(3);
+    let arrives = |packet: &Packet| {
+        let valued = matches!(&packet.body, Body::Agreement { value: Some(_), .. });
+        let kind = if valued { "value" } else { packet.body.kind() };
+        packet.to != last || !lost.contains(&kind)
+    };
+    // All know of each other that they are level.
+    table.run(4);
+    before(&mut table);
+    table.carry(arrives);
+    for seat in [0, 1, 2] {
+        let step = table.replicas[seat].approve(Change::Leave(last));
+        table.spend(seat, step.expect("the first of its own"));
+    }
+    let phases = phases_of(&mut table, 3, &ALL, arrives);
+    assert_eq!(table.replicas[0].generation().number(), 1);
+    table.take_wire();
+    (table, *phases.last().expect("one at least"))
+}
+
+/// Nobody in the next generation holds the value any more, or speaks to who is not in it.
+#[test]
+fn who_leaves_without_the_value_that_was_decided_is_shown_its_generation_when_it_asks_for_it() {
+    let lost = ["value", "generation", "answer"];
+    let (mut table, phase) = left_behind(&lost, |_| ());
+    assert_eq!(phase, Phase::Decided);
+    loop {
+        table.tick(3);
+        if !kinds(Vec::from(table.wire.clone()).as_slice()).contains(&"report") {
+            break;
+        }
+        table.take_wire();
+    }
+    table.carry_all();
+    assert_eq!(table.replicas[3].generation().number(), 1);
+}
+
+/// The others are level among themselves, and do not speak to who is not among them.
+#[test]
+fn who_leaves_and_lacks_what_the_others_delivered_before_asks_for_it() {
+    let lost = [
+        "proposal",
+        "certificate",
+        "announce",
+        "receipt",
+        "request",
+        "answer",
+        "generation",
+    ];
+    let (mut table, phase) = left_behind(&lost, |table| table.add(0, 7));
+    assert_eq!(phase, Phase::Founded);
+    table.run(8);
+    assert_eq!(table.replicas[3].generation().number(), 1);
+    assert!(table.replicas[3].algorithm().contains(&7));
+}
+
 #[test]
 fn each_phase_has_a_word_of_its_own() {
     let phases = [

@@ -134,9 +134,8 @@ impl AgreementMessage {
     /// Whether its sender says that it knows how the agreement ended.
     #[must_use]
     pub fn shows_decision(&self) -> bool {
-        self.quorums
-            .iter()
-            .any(|quorum| is_decision(&quorum.statement))
+        let mut quorums = self.quorums.iter();
+        quorums.any(|quorum| is_decision(&quorum.statement))
     }
 }
 
