@@ -228,7 +228,8 @@ fn of_a_value_that_rests_on_a_report_of_ours_which_we_never_made_nothing_is_said
     assert!(!table.replicas[JUDGE].is_silenced());
 }
 
-/// Whose value was decided while its reports are under way begins the generation when they come.
+/// Whose value was decided while its reports are under way begins the generation when they come. It
+/// asks for the value, too: who has gone on holds neither, and shows what it founded.
 #[test]
 fn of_a_value_that_was_decided_the_reports_are_asked_for_too() {
     let (mut table, source, head) = begun();
@@ -239,7 +240,7 @@ fn of_a_value_that_was_decided_the_reports_are_asked_for_too() {
     given.expect("a decision");
     table.take_wire();
     table.tick(JUDGE);
-    assert_eq!(asked(&table.take_wire()).0, 3);
+    assert_eq!(asked(&table.take_wire()).0, 3 + 3);
     assert_eq!(table.replicas[JUDGE].phase(), Phase::Decided);
     show(&mut table, told.reports_sent());
     let boundary = table.replicas[JUDGE].boundary();
