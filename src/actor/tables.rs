@@ -55,7 +55,7 @@ impl Tables {
 }
 
 impl PublicKey {
-    #[cfg(all(test, feature = "sim"))]
+    #[cfg(test)]
     pub(crate) fn has_tables(&self) -> bool {
         self.tabled.is_some()
     }

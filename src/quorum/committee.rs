@@ -279,6 +279,28 @@ mod tests {
     }
 
     #[test]
+    fn a_committee_that_follows_is_as_one_made_anew_and_no_weak_key_comes_in() {
+        let seats = |numbers: std::ops::Range<u8>| {
+            let keys = numbers.map(|number| SigningActor::from_secret(&[number; 32]).actor());
+            keys.collect::<BTreeSet<_>>()
+        };
+        let limits = Limits::default();
+        let first = Committee::new(Generation::GENESIS, &seats(1..5), &limits);
+        let first = first.expect("generated keys").in_office();
+        let next = Generation::numbered(1);
+        let mut members = seats(3..8);
+        let follows = first.followed_by(next, &members, &limits);
+        assert_eq!(follows, Committee::new(next, &members, &limits));
+        for key in &follows.expect("generated keys").seats {
+            assert!(!key.has_tables());
+        }
+        let weak = Actor::from_bytes([0; 32]);
+        members.insert(weak);
+        let follows = first.followed_by(next, &members, &limits);
+        assert_eq!(follows, Err(WeakKey(weak).into()));
+    }
+
+    #[test]
     fn nobody_and_too_many_are_no_committee() {
         let mut limits = Limits::default();
         let of = |n: u8, limits: &Limits| {
