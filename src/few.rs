@@ -18,7 +18,7 @@ impl<T> Few<T> {
         }
     }
 
-    /// Of at least one item, the first of which is allocated nothing for.
+    /// Of at least one item; nothing is allocated for one alone.
     pub(crate) fn collect(mut items: impl Iterator<Item = T>) -> Self {
         let first = items.next().expect("at least one item");
         match items.next() {

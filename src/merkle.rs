@@ -171,7 +171,7 @@ fn bit(position: &Digest, depth: usize) -> bool {
 }
 
 fn position(key: &[u8]) -> Digest {
-    KEY.digest(&Slice(key))
+    KEY.clone().digest(&Slice(key))
 }
 
 fn record(value: &[u8]) -> Digest {
@@ -179,11 +179,11 @@ fn record(value: &[u8]) -> Digest {
 }
 
 fn leaf_digest(position: &Digest, record: &Digest) -> Digest {
-    LEAF.pair(position, record)
+    LEAF.clone().pair(position, record)
 }
 
 fn branch(left: &Digest, right: &Digest) -> Digest {
-    BRANCH.pair(left, right)
+    BRANCH.clone().pair(left, right)
 }
 
 static KEY: LazyLock<Hasher> = LazyLock::new(|| hasher(Domain::Key));

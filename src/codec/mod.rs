@@ -56,7 +56,9 @@ impl Digest {
     }
 }
 
-/// What is the same in all [digests](Digest::of) of one domain and network, for who makes many.
+/// What is the same in all [digests](Digest::of) of one domain and network: who makes many makes
+/// each of a copy.
+#[derive(Clone)]
 pub(crate) struct Hasher(sha2::Sha256);
 
 impl Hasher {
@@ -67,8 +69,8 @@ impl Hasher {
         Self(hasher.chain_update(tag).chain_update(network.0.0))
     }
 
-    pub(crate) fn digest<T: Serialize + ?Sized>(&self, value: &T) -> Digest {
-        let mut writer = HashWriter(self.0.clone());
+    pub(crate) fn digest<T: Serialize + ?Sized>(self, value: &T) -> Digest {
+        let mut writer = HashWriter(self.0);
         options()
             .serialize_into(&mut writer, value)
             .expect("plain data serialises into a hasher");
@@ -76,8 +78,8 @@ impl Hasher {
     }
 
     /// Of two digests, whose canonical bytes are their bytes.
-    pub(crate) fn pair(&self, left: &Digest, right: &Digest) -> Digest {
-        let hasher = self.0.clone().chain_update(left.0);
+    pub(crate) fn pair(self, left: &Digest, right: &Digest) -> Digest {
+        let hasher = self.0.chain_update(left.0);
         Digest(hasher.chain_update(right.0).finalize().into())
     }
 }

@@ -158,7 +158,8 @@ fn who_leaves_without_the_value_that_was_decided_is_shown_its_generation_when_it
     assert_eq!(phase, Phase::Decided);
     loop {
         table.tick(3);
-        if !kinds(Vec::from(table.wire.clone()).as_slice()).contains(&"report") {
+        let mut said = table.wire.iter();
+        if !said.any(|packet| packet.body.kind() == "report") {
             break;
         }
         table.take_wire();

@@ -80,7 +80,7 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::BackedNotDurable, &[Blackouts, Patience], 20),
     way(Bug::OtherReportRefused, &[Votes], 40),
     way(Bug::NilWhenBeyond, &[Coordinators], 10),
-    way(Bug::InstalledBehind, &[Absences, Seals], 100),
+    way_from(Bug::InstalledBehind, &[Absences, Seals], 25, 10),
     way(Bug::PrevoteWithoutHolding, &[Coordinators], 20),
     way(Bug::StateUnchecked, &[Coordinators], 100),
     way(Bug::RoundsMixed, &[Coordinators], 10),
@@ -107,6 +107,6 @@ pub(crate) const CAUGHT: &[Way] = &[
     way(Bug::SilencedSigns, &[Lapses], 10),
     way(Bug::AccusedNotTold, &[Lapses], 100),
     way(Bug::ApprovalsReplayed, &[Revivals], 40),
-    way(Bug::FarLaneForgotten, &[Dozers], 200),
+    way_from(Bug::FarLaneForgotten, &[Dozers], 50, 40),
     way(Bug::LeftForgotten, &[Stragglers], 10),
 ];
