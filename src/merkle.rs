@@ -4,50 +4,39 @@
 //! A record's place in the tree is the digest of its key, bit by bit from the root: whoever chooses
 //! keys cannot make the tree deep, and the same records make the same tree in whatever order they
 //! come. That is a Merkle tree (Merkle: A Digital Signature Based on a Conventional Encryption
-//! Function, 1987) in the shape of a trie, in which what is absent has a place, too.
+//! Function, 1987) in the shape of a trie, in which what is absent has a place, too. A leaf has up
+//! to [`TOGETHER`] records, which costs half the hashes of one that has a single record.
 //!
 //! Nothing here names a network: what signs a tree's digest does.
 
-use std::sync::LazyLock;
-
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Digest, Domain, Hasher, NetworkId, Slice};
+use crate::codec::{Digest, Domain};
 
 /// Bits of a position, hence siblings on the longest path.
 const DEPTH: usize = 256;
 
-/// The records of a tree: of each the position of its key and the digest of its value.
+/// Records in a leaf at most.
+pub const TOGETHER: usize = 8;
+
+/// What a tree has of a record: the position of its key, and the digest of its value.
+type Entry = [[u8; 32]; 2];
+
+/// The records of a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     /// In the order of their positions.
-    leaves: Vec<(Digest, Digest)>,
+    entries: Vec<Entry>,
 }
 
-/// The way from the root of a tree to where a key's record is, or would be.
+/// The way from the root of a tree to the leaf where a key's record is, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Path {
     /// The other side of each branch on the way, from the root down.
     siblings: Vec<Digest>,
-    leaf: Leaf,
-}
-
-/// What is at the end of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Leaf {
-    /// The record of the key.
-    Here,
-    /// Another record: alone on its side of the last branch, so that there is none of the key.
-    Other {
-        /// Where it belongs.
-        position: Digest,
-        /// What it is.
-        record: Digest,
-    },
-    /// Nothing.
-    None,
+    /// Of each other record in the leaf its position, and the digest of its value.
+    beside: Vec<[Digest; 2]>,
 }
 
 impl Tree {
@@ -61,83 +50,81 @@ impl Tree {
     pub fn of<K: AsRef<[u8]>, V: AsRef<[u8]>>(records: impl IntoIterator<Item = (K, V)>) -> Self {
         // Those of a set all have the same.
         let mut last: Option<(V, Digest)> = None;
-        let leaf = |(key, value): (K, V)| {
+        let entry_of = |(key, value): (K, V)| {
             let known = last
                 .as_ref()
                 .filter(|(last, _)| last.as_ref() == value.as_ref());
             let record = known.map_or_else(|| record(value.as_ref()), |(_, record)| *record);
             last = Some((value, record));
-            (position(key.as_ref()), record)
+            [position(key.as_ref()), record].map(|digest| *digest.as_bytes())
         };
-        let mut leaves: Vec<_> = records.into_iter().map(leaf).collect();
-        leaves.sort_unstable();
-        let distinct = leaves.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        debug_assert!(distinct, "one record a key");
-        leaves.dedup_by_key(|(position, _)| *position);
-        Self { leaves }
+        let mut entries: Vec<_> = records.into_iter().map(entry_of).collect();
+        // Nearly all differ in their first bytes, and these are compared at once.
+        let first =
+            |[position, _]: &Entry| u64::from_be_bytes(*position.first_chunk().expect("32"));
+        entries.sort_unstable_by(|left, right| {
+            first(left).cmp(&first(right)).then_with(|| left.cmp(right))
+        });
+        let before = entries.len();
+        entries.dedup_by_key(|[position, _]| *position);
+        debug_assert_eq!(entries.len(), before, "one record a key");
+        Self { entries }
     }
 
     /// The digest that commits to all records: [`EMPTY`](Self::EMPTY) of none.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        below(&self.leaves, 0)
+        below(&self.entries, 0)
     }
 
     /// The path to a key's record, or to where there is none.
     #[must_use]
     pub fn path(&self, key: &[u8]) -> Path {
         let wanted = position(key);
-        let (mut leaves, mut siblings) = (&self.leaves[..], Vec::new());
-        while leaves.len() > 1 {
+        let (mut entries, mut siblings) = (&self.entries[..], Vec::new());
+        while entries.len() > TOGETHER {
             let depth = siblings.len();
-            let (left, right) = parted(leaves, depth);
-            let (side, other) = match bit(&wanted, depth) {
+            let (left, right) = parted(entries, depth);
+            let (side, other) = match bit(wanted.as_bytes(), depth) {
                 false => (left, right),
                 true => (right, left),
             };
             siblings.push(below(other, depth + 1));
-            leaves = side;
+            entries = side;
         }
-        let leaf = match leaves.first() {
-            None => Leaf::None,
-            Some((position, _)) if *position == wanted => Leaf::Here,
-            Some(&(position, record)) => Leaf::Other { position, record },
-        };
-        Path { siblings, leaf }
+        let entries = entries.iter().map(|entry| entry.map(Digest::from_bytes));
+        let beside = entries
+            .filter(|[position, _]| *position != wanted)
+            .collect();
+        Path { siblings, beside }
     }
 }
 
 impl Path {
     /// Whether this path shows, of the tree with this digest, that `key` has this `value`, or no
-    /// record for `None`. Costs a hash for each sibling, of which no more than 256 are looked at.
+    /// record for `None`. Costs a hash for each sibling, of which no more than 256 are looked at,
+    /// and one for the leaf, of [`TOGETHER`] records at most.
     #[must_use]
     pub fn shows(&self, root: &Digest, key: &[u8], value: Option<&[u8]>) -> bool {
         let wanted = position(key);
-        let end = match (self.leaf, value) {
-            (Leaf::Here, Some(value)) => leaf_digest(&wanted, &record(value)),
-            (Leaf::Other { position, record }, None) if self.separates(&position, &wanted) => {
-                leaf_digest(&position, &record)
-            }
-            (Leaf::None, None) => Tree::EMPTY,
-            _ => return false,
-        };
-        if self.siblings.len() > DEPTH {
+        let own = value.map(|value| [wanted, record(value)]);
+        let entries = self.beside.iter().chain(&own);
+        if self.siblings.len() > DEPTH || entries.clone().count() > TOGETHER {
             return false;
         }
-        let mut depths = self.siblings.iter().enumerate().rev();
-        let reached = depths.try_fold(end, |below, (depth, sibling)| {
-            Some(match bit(&wanted, depth) {
+        let elsewhere = self.beside.iter().all(|[position, _]| *position != wanted);
+        let mut entries: Vec<_> = entries
+            .map(|entry| entry.map(|digest| *digest.as_bytes()))
+            .collect();
+        entries.sort_unstable();
+        let depths = self.siblings.iter().enumerate().rev();
+        let reached = depths.fold(leaf(&entries), |below, (depth, sibling)| {
+            match bit(wanted.as_bytes(), depth) {
                 false => branch(&below, sibling),
                 true => branch(sibling, &below),
-            })
+            }
         });
-        reached == Some(*root)
-    }
-
-    /// Whether another record's place is where this path leads, and not the key's own.
-    fn separates(&self, other: &Digest, wanted: &Digest) -> bool {
-        let mut depths = 0..self.siblings.len().min(DEPTH);
-        other != wanted && depths.all(|depth| bit(other, depth) == bit(wanted, depth))
+        elsewhere && reached == *root
     }
 
     /// How many branches are on the way.
@@ -147,51 +134,41 @@ impl Path {
     }
 }
 
-/// The digest of the part of a tree that has these leaves, all alike in their first `depth` bits.
-fn below(leaves: &[(Digest, Digest)], depth: usize) -> Digest {
-    match leaves {
-        [] => Tree::EMPTY,
-        [(position, record)] => leaf_digest(position, record),
-        _ => {
-            let (left, right) = parted(leaves, depth);
-            branch(&below(left, depth + 1), &below(right, depth + 1))
-        }
+/// The digest of the part of a tree that has these entries, all alike in their first `depth` bits.
+fn below(entries: &[Entry], depth: usize) -> Digest {
+    if entries.len() <= TOGETHER {
+        return leaf(entries);
     }
+    let (left, right) = parted(entries, depth);
+    branch(&below(left, depth + 1), &below(right, depth + 1))
 }
 
-type Leaves<'a> = &'a [(Digest, Digest)];
-
-fn parted(leaves: Leaves<'_>, depth: usize) -> (Leaves<'_>, Leaves<'_>) {
-    leaves.split_at(leaves.partition_point(|(position, _)| !bit(position, depth)))
+fn parted(entries: &[Entry], depth: usize) -> (&[Entry], &[Entry]) {
+    entries.split_at(entries.partition_point(|[position, _]| !bit(position, depth)))
 }
 
 /// Bit 0 is the highest of the first byte.
-fn bit(position: &Digest, depth: usize) -> bool {
-    position.as_bytes()[depth / 8] >> (7 - depth % 8) & 1 == 1
+fn bit(position: &[u8; 32], depth: usize) -> bool {
+    position[depth / 8] >> (7 - depth % 8) & 1 == 1
 }
 
 fn position(key: &[u8]) -> Digest {
-    KEY.clone().digest(&Slice(key))
+    Digest::of_bytes(Domain::Key, [key])
 }
 
 fn record(value: &[u8]) -> Digest {
-    Digest::of(Domain::Record, &NetworkId::NONE, &Slice(value))
+    Digest::of_bytes(Domain::Record, [value])
 }
 
-fn leaf_digest(position: &Digest, record: &Digest) -> Digest {
-    LEAF.clone().pair(position, record)
+fn leaf(entries: &[Entry]) -> Digest {
+    if entries.is_empty() {
+        return Tree::EMPTY;
+    }
+    Digest::of_bytes(Domain::Leaf, [entries.as_flattened().as_flattened()])
 }
 
 fn branch(left: &Digest, right: &Digest) -> Digest {
-    BRANCH.clone().pair(left, right)
-}
-
-static KEY: LazyLock<Hasher> = LazyLock::new(|| hasher(Domain::Key));
-static LEAF: LazyLock<Hasher> = LazyLock::new(|| hasher(Domain::Leaf));
-static BRANCH: LazyLock<Hasher> = LazyLock::new(|| hasher(Domain::Branch));
-
-fn hasher(domain: Domain) -> Hasher {
-    Hasher::new(domain, &NetworkId::NONE)
+    Digest::of_bytes(Domain::Branch, [left, right].map(Digest::as_bytes))
 }
 
 #[cfg(test)]
@@ -234,34 +211,64 @@ mod tests {
         assert_eq!(tree(0..0).digest(), Tree::EMPTY);
     }
 
-    /// Were the position of the other record not asked for, any record of the tree would show that
-    /// any key is absent.
+    /// Were the key not looked for among what is beside, the leaf that has a record would show that
+    /// there is none.
     #[test]
-    fn a_record_elsewhere_shows_no_absence_and_a_path_of_a_key_serves_no_other() {
-        let tree = tree(0..40);
-        let root = tree.digest();
-        for key in 0..40u32 {
-            let present = key.to_le_bytes();
-            let mut path = tree.path(&present);
-            path.leaf = Leaf::Other {
-                position: position(&present),
-                record: record(&(key * 7).to_le_bytes()),
-            };
-            for other in 0..80u32 {
-                let other = other.to_le_bytes();
-                let elsewhere = tree.path(&other).siblings != path.siblings;
-                let shown = path.shows(&root, &other, None);
-                assert!(!shown || (!elsewhere && other != present));
+    fn a_leaf_shows_no_absence_of_a_record_that_it_has() {
+        for many in [1, TOGETHER as u32, 40] {
+            let tree = tree(0..many);
+            let root = tree.digest();
+            for key in 0..many {
+                let (key, value) = (key.to_le_bytes(), (key * 7).to_le_bytes());
+                let mut path = tree.path(&key);
+                assert!(path.shows(&root, &key, Some(&value)));
+                path.beside.push([position(&key), record(&value)]);
+                assert!(!path.shows(&root, &key, None));
+                assert!(!path.shows(&root, &key, Some(&value)));
             }
         }
     }
 
     #[test]
-    fn a_path_that_is_too_long_shows_nothing() {
-        let path = Path {
-            siblings: vec![Tree::EMPTY; DEPTH + 1],
-            leaf: Leaf::None,
-        };
-        assert!(!path.shows(&Tree::EMPTY, b"key", None));
+    fn a_path_of_a_key_serves_no_other_that_is_not_absent_from_the_same_leaf() {
+        let tree = tree(0..40);
+        let root = tree.digest();
+        for (key, other) in (0..80u32).flat_map(|key| (0..80u32).map(move |other| (key, other))) {
+            let path = tree.path(&key.to_le_bytes());
+            let own = other.to_le_bytes();
+            let alike = path == tree.path(&own);
+            assert_eq!(path.shows(&root, &own, None), alike && other >= 40);
+            assert_eq!(
+                path.shows(&root, &own, Some(&(other * 7).to_le_bytes())),
+                alike && other < 40
+            );
+        }
+    }
+
+    #[test]
+    fn where_all_records_are_on_one_side_the_other_has_nothing() {
+        let right = |key: &u32| bit(position(&key.to_le_bytes()).as_bytes(), 0);
+        let (there, here): (Vec<u32>, Vec<u32>) = (0..100).partition(right);
+        let tree = Tree::of(there.iter().map(|key| (key.to_le_bytes(), b"")));
+        let key = here[0].to_le_bytes();
+        let path = tree.path(&key);
+        assert_eq!((path.depth(), path.beside.len()), (1, 0));
+        assert!(path.shows(&tree.digest(), &key, None));
+        assert!(!path.shows(&tree.digest(), &key, Some(b"")));
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_and_a_leaf_that_is_too_full_show_nothing() {
+        let (siblings, beside) = (vec![Tree::EMPTY; DEPTH + 1], Vec::new());
+        assert!(!Path { siblings, beside }.shows(&Tree::EMPTY, b"key", None));
+        for many in [TOGETHER, TOGETHER + 1] {
+            let keys = (0..many as u32).map(|key| position(&key.to_le_bytes()));
+            let mut all: Vec<Entry> = keys.map(|key| [*key.as_bytes(), [0; 32]]).collect();
+            all.sort_unstable();
+            let beside = all.iter().map(|entry| entry.map(Digest::from_bytes));
+            let (siblings, beside) = (Vec::new(), beside.collect());
+            let path = Path { siblings, beside };
+            assert_eq!(path.shows(&leaf(&all), b"key", None), many == TOGETHER);
+        }
     }
 }

@@ -52,35 +52,23 @@ impl Digest {
     /// # Panics
     /// When `value`'s `Serialize` fails, which derived implementations on plain data never do.
     pub fn of<T: Serialize + ?Sized>(domain: Domain, network: &NetworkId, value: &T) -> Self {
-        Hasher::new(domain, network).digest(value)
-    }
-}
-
-/// What is the same in all [digests](Digest::of) of one domain and network: who makes many makes
-/// each of a copy.
-#[derive(Clone)]
-pub(crate) struct Hasher(sha2::Sha256);
-
-impl Hasher {
-    pub(crate) fn new(domain: Domain, network: &NetworkId) -> Self {
-        let tag = domain.tag();
-        let len = u8::try_from(tag.len()).expect("tags are short");
-        let hasher = sha2::Sha256::new().chain_update([len]);
-        Self(hasher.chain_update(tag).chain_update(network.0.0))
-    }
-
-    pub(crate) fn digest<T: Serialize + ?Sized>(self, value: &T) -> Digest {
-        let mut writer = HashWriter(self.0);
+        let mut writer = HashWriter(domain.hasher().chain_update(network.0.0));
         options()
             .serialize_into(&mut writer, value)
             .expect("plain data serialises into a hasher");
-        Digest(writer.0.finalize().into())
+        Self(writer.0.finalize().into())
     }
 
-    /// Of two digests, whose canonical bytes are their bytes.
-    pub(crate) fn pair(self, left: &Digest, right: &Digest) -> Digest {
-        let hasher = self.0.chain_update(left.0);
-        Digest(hasher.chain_update(right.0).finalize().into())
+    /// `SHA-256(domain tag, the parts)`: of what no network is named in. Parts are not told apart.
+    pub(crate) fn of_bytes<P: AsRef<[u8]>>(
+        domain: Domain,
+        parts: impl IntoIterator<Item = P>,
+    ) -> Self {
+        let mut hasher = domain.hasher();
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
     }
 }
 
@@ -218,6 +206,15 @@ pub enum Domain {
 }
 
 impl Domain {
+    /// Has hashed the tag, behind its length.
+    fn hasher(self) -> sha2::Sha256 {
+        let tag = self.tag();
+        let mut hasher = sha2::Sha256::new();
+        hasher.update([u8::try_from(tag.len()).expect("tags are short")]);
+        hasher.update(tag);
+        hasher
+    }
+
     fn tag(self) -> &'static [u8] {
         // What is signed keeps the words of the first version: a vote was a ballot then, and a
         // summary a standing.

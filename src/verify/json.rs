@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     /// One proof of each kind, as `docs/formats.md` writes it. The seat and the limits are numbers,
-    /// the path of the first ends at another leaf, that of the second at the record itself.
+    /// the path of the first ends beside a record, that of the second beside none.
     fn texts() -> [String; 3] {
         let digest = |byte: &str| byte.repeat(32);
         let (a, b, c, sig) = (digest("0a"), digest("0b"), digest("0c"), "0d".repeat(64));
@@ -126,14 +126,14 @@ mod tests {
             )
         };
         let carried = format!(
-            r#"{{"carried":{{"generation":"1","signatures":[],"into":"2","lock":{},"path":{{"siblings":["{c}"],"leaf":{{"other":{{"position":"{a}","record":"{b}"}}}}}}}}}}"#,
+            r#"{{"carried":{{"generation":"1","signatures":[],"into":"2","lock":{},"path":{{"siblings":["{c}"],"beside":[["{a}","{b}"]]}}}}}}"#,
             echo(&b)
         );
         let receipt = format!(
             r#"{{"network":"{c}","chain":{{"root":{genesis},"links":[{link}]}},"message":{{"source":"{a}","seq":"1","parent":"{b}","ops":"0102"}},"later":["{c}"],"end":{carried}}}"#
         );
         let state = format!(
-            r#"{{"network":"{c}","chain":{{"root":{{"header":{header}}},"links":[]}},"generation":"0","key":"","value":null,"path":{{"siblings":[],"leaf":"here"}}}}"#
+            r#"{{"network":"{c}","chain":{{"root":{{"header":{header}}},"links":[]}},"generation":"0","key":"","value":null,"path":{{"siblings":[],"beside":[]}}}}"#
         );
         let evidence = format!(
             r#"{{"network":"{c}","equivocation":{{"echo":{{"left":{},"right":{}}}}}}}"#,

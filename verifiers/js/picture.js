@@ -179,7 +179,7 @@ function lane(picture, what) {
 }
 
 // From the digest in the header down to the leaf. On which side a sibling is, the key's bits say, and nobody needs to see.
-function path(picture, { siblings, leaf }, title, record) {
+function path(picture, { siblings, beside }, title, record) {
   picture.y += 22;
   picture.words(EDGE, title, "bold");
   picture.y += 16;
@@ -204,11 +204,12 @@ function path(picture, { siblings, leaf }, title, record) {
   picture.tie(x, y + 5, y + 26, good);
   picture.y += 26;
   const top = picture.y, place = picture.parts.length;
-  const end = leaf === "here" ? "the record" : leaf === "none" ? "nothing: no record is here" : "the record of another key";
+  const none = beside.length === 0 ? "nothing: no record is here" : "no record of this key";
   picture.y += 4;
-  picture.words(EDGE + 14, end, "bold");
+  picture.words(EDGE + 14, record === null ? none : "the record", "bold");
   if (record) picture.words(EDGE + 14, record, "mono soft");
-  if (leaf.other) picture.words(EDGE + 14, "it is where the one asked for would be, so that there is none", "soft");
+  const others = beside.length === 1 ? "another record" : `${beside.length.toLocaleString("en")} other records`;
+  if (beside.length > 0) picture.words(EDGE + 14, `${others} in the same leaf${record === null ? ": it would be among them" : ""}`, "soft");
   picture.y += 12;
   picture.frame(place, EDGE, top, picture.width - 2 * EDGE, good || "open");
 }

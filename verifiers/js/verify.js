@@ -264,8 +264,7 @@ const Chain = struct({
   links: list(struct({ header: Header, round: u32, signatures: Signatures })),
 });
 
-const Leaf = either({ here: null, other: struct({ position: Digest, record: Digest }), none: null });
-const Path = struct({ siblings: list(Digest), leaf: Leaf });
+const Path = struct({ siblings: list(Digest), beside: list(pair(Digest, Digest)) });
 
 const Message = struct({ source: Actor, seq: u64, parent: Digest, ops: Bytes });
 const End = either({
@@ -280,8 +279,6 @@ const Proof = either({ receipt: Receipt, state_proof: StateProof, evidence: Evid
 
 // What is hashed, but in no file.
 const MessageName = struct({ source: Actor, seq: u64, parent: Digest, ops: Digest });
-const LeafName = struct({ position: Digest, record: Digest });
-const BranchName = struct({ left: Digest, right: Digest });
 const FrontierRecord = struct({ seq: u64, digest: Digest });
 const Mark = either({ lock: Signed(Echo), sealed: list(Signed(Echo)) });
 
@@ -348,15 +345,16 @@ const NONE = new Uint8Array(32);
 const EMPTY = NONE;
 const TAGS = new Map();
 
-function H(tag, network, type, value) {
+// Without a network: the digests of trees.
+function T(tag, ...chunks) {
   if (!TAGS.has(tag)) {
     const name = new TextEncoder().encode(`bft-crdts/1 ${tag}`);
     TAGS.set(tag, join([[name.length], name]));
   }
-  const chunks = [TAGS.get(tag), network];
-  type.write(value, chunks);
-  return sha256(join(chunks));
+  return sha256(join([TAGS.get(tag), ...chunks]));
 }
+
+const H = (tag, network, type, value) => T(tag, network, bytesOf(type, value));
 
 export const digests = {
   genesis: (genesis) => H("genesis", NONE, Genesis, genesis),
@@ -365,10 +363,10 @@ export const digests = {
   message: (network, source, seq, parent, ops) => H("message", network, MessageName, { source, seq, parent, ops }),
   echo: (network, echo) => H("echo", network, Echo, echo),
   vote: (network, vote) => H("ballot", network, Vote, vote),
-  position: (key) => H("key", NONE, Bytes, key),
-  record: (value) => H("record", NONE, Bytes, value),
-  leaf: (position, record) => H("leaf", NONE, LeafName, { position, record }),
-  branch: (left, right) => H("branch", NONE, BranchName, { left, right }),
+  position: (key) => T("key", key),
+  record: (value) => T("record", value),
+  leaf: (entries) => entries.length === 0 ? EMPTY : T("leaf", ...entries.map(join).sort(compare)),
+  branch: (left, right) => T("branch", left, right),
   frontierRecord: (seq, digest) => bytesOf(FrontierRecord, { seq, digest }),
   mark: (lock) => bytesOf(Mark, { lock }),
 };
@@ -376,16 +374,12 @@ export const digests = {
 const bit = (position, at) => position[at >> 3] >> (7 - (at & 7)) & 1;
 
 // Whether a path proves that the tree has this value under the key, or, if it is null, that it has none.
-function leads(tree, key, value, { siblings, leaf }) {
+function leads(tree, key, value, { siblings, beside }) {
   const position = digests.position(key);
-  if (siblings.length > 256 || (leaf === "here") !== (value !== null)) return false;
-  let digest = EMPTY;
-  if (leaf === "here") digest = digests.leaf(position, digests.record(value));
-  if (leaf.other) {
-    const shared = siblings.every((_, depth) => bit(position, depth) === bit(leaf.other.position, depth));
-    if (!shared || same(position, leaf.other.position)) return false;
-    digest = digests.leaf(leaf.other.position, leaf.other.record);
-  }
+  const entries = value === null ? beside : [...beside, [position, digests.record(value)]];
+  if (siblings.length > 256 || entries.length > 8) return false;
+  if (beside.some(([other]) => same(other, position))) return false;
+  let digest = digests.leaf(entries);
   for (let depth = siblings.length - 1; depth >= 0; depth--) {
     const sibling = siblings[depth];
     digest = bit(position, depth) ? digests.branch(sibling, digest) : digests.branch(digest, sibling);

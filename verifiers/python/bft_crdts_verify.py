@@ -351,9 +351,7 @@ Link = Struct(header=Header, round=U32, signatures=Signatures)
 Root = OneOf(genesis=Genesis, header=Header)
 Chain = Struct(root=Root, links=List(Link))
 
-Other = Struct(position=Digest, record=Digest)
-Leaf = OneOf(here=None, other=Other, none=None)
-Path = Struct(siblings=List(Digest), leaf=Leaf)
+Path = Struct(siblings=List(Digest), beside=List(Pair(Digest, Digest)))
 
 Message = Struct(source=Actor, seq=U64, parent=Digest, ops=Bytes)
 ByCertificate = Struct(generation=U64, signatures=Signatures)
@@ -369,7 +367,6 @@ MessageId = Struct(source=Actor, seq=U64, parent=Digest, ops=Digest)
 Last = Struct(seq=U64, digest=Digest)
 Seal = Struct(first=SignedEcho, second=SignedEcho, others=List(Digest))
 Mark = OneOf(carried=SignedEcho, sealed=Seal)
-Two = Pair(Digest, Digest)
 
 
 def decode(data: bytes):
@@ -582,9 +579,14 @@ def signature_good(key: bytes, digest: bytes, sig: bytes) -> bool:
 # ------------------------------------------------------------------------------------------------------------- digests
 
 
-def H(tag: str, network: bytes, data: bytes) -> bytes:
+def T(tag: str, data: bytes) -> bytes:
+    """Without a network: the digests of trees."""
     tag = b"bft-crdts/1 " + tag.encode()
-    return hashlib.sha256(bytes([len(tag)]) + tag + network + data).digest()
+    return hashlib.sha256(bytes([len(tag)]) + tag + data).digest()
+
+
+def H(tag: str, network: bytes, data: bytes) -> bytes:
+    return T(tag, network + data)
 
 
 def network_of(genesis) -> bytes:
@@ -612,19 +614,20 @@ def vote_digest(network, vote) -> bytes:
 
 
 def position_of(key: bytes) -> bytes:
-    return H("key", NONE, Bytes.bytes(key))
+    return T("key", key)
 
 
 def record_digest(value: bytes) -> bytes:
-    return H("record", NONE, Bytes.bytes(value))
+    return T("record", value)
 
 
-def leaf_digest(position, record) -> bytes:
-    return H("leaf", NONE, Two.bytes((position, record)))
+def leaf_digest(entries) -> bytes:
+    """Of the positions of keys, each with the digest of its value."""
+    return T("leaf", b"".join(sorted(position + record for position, record in entries))) if entries else NONE
 
 
 def branch_digest(left, right) -> bytes:
-    return H("branch", NONE, Two.bytes((left, right)))
+    return T("branch", left + right)
 
 
 def bit(position: bytes, depth: int) -> int:
@@ -639,18 +642,11 @@ Place = namedtuple("Place", "generation digest members frontier marks records li
 
 def path_good(tree: bytes, key: bytes, value: bytes | None, path) -> bool:
     """Whether the tree has this record; without a value, whether it has none under the key."""
-    position, depth, leaf = position_of(key), len(path.siblings), path.leaf
-    if depth > 256 or (leaf.name == "here") != (value is not None):
+    position, depth = position_of(key), len(path.siblings)
+    entries = path.beside if value is None else (*path.beside, (position, record_digest(value)))
+    if depth > 256 or len(entries) > 8 or any(other == position for other, _ in path.beside):
         return False
-    if leaf.name == "here":
-        node = leaf_digest(position, record_digest(value))
-    elif leaf.name == "other":
-        other = leaf.value.position
-        if other == position or any(bit(other, at) != bit(position, at) for at in range(depth)):
-            return False
-        node = leaf_digest(other, leaf.value.record)
-    else:
-        node = NONE
+    node = leaf_digest(entries)
     for at in range(depth - 1, -1, -1):
         sibling = path.siblings[at]
         node = branch_digest(sibling, node) if bit(position, at) else branch_digest(node, sibling)

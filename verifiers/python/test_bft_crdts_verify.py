@@ -41,30 +41,27 @@ class Key:
 
 class Tree:
     def __init__(self, records: dict[bytes, bytes]):
-        self.leaves = sorted((v.position_of(key), v.record_digest(value)) for key, value in records.items())
-        self.root = self.node(self.leaves, 0)
+        self.entries = sorted((v.position_of(key), v.record_digest(value)) for key, value in records.items())
+        self.root = self.node(self.entries, 0)
 
-    def node(self, leaves, depth):
-        if len(leaves) < 2:
-            return v.leaf_digest(*leaves[0]) if leaves else NONE
-        sides = self.split(leaves, depth)
+    def node(self, entries, depth):
+        if len(entries) <= 8:
+            return v.leaf_digest(entries)
+        sides = self.split(entries, depth)
         return v.branch_digest(self.node(sides[0], depth + 1), self.node(sides[1], depth + 1))
 
     @staticmethod
-    def split(leaves, depth):
-        return [[leaf for leaf in leaves if v.bit(leaf[0], depth) == side] for side in (0, 1)]
+    def split(entries, depth):
+        return [[entry for entry in entries if v.bit(entry[0], depth) == side] for side in (0, 1)]
 
     def path(self, key):
-        position, leaves, siblings = v.position_of(key), self.leaves, []
-        while len(leaves) > 1:
-            sides = self.split(leaves, len(siblings))
+        position, entries, siblings = v.position_of(key), self.entries, []
+        while len(entries) > 8:
+            sides = self.split(entries, len(siblings))
             side = v.bit(position, len(siblings))
             siblings.append(self.node(sides[1 - side], len(siblings) + 1))
-            leaves = sides[side]
-        if not leaves:
-            return v.Path(tuple(siblings), Variant("none", None))
-        here = leaves[0][0] == position
-        return v.Path(tuple(siblings), Variant("here", None) if here else Variant("other", v.Other(*leaves[0])))
+            entries = sides[side]
+        return v.Path(tuple(siblings), tuple(entry for entry in entries if entry[0] != position))
 
 
 class World:
@@ -81,7 +78,7 @@ class World:
             if generation == torsion_at:
                 keys[0] = Key(rng, v.TORSION)
             self.committees.append(sorted(keys, key=lambda key: key.public))
-            names = [b"", b"a", rng.randbytes(5)] + [rng.randbytes(3) for _ in range(rng.choice((0, 2, 20)))]
+            names = [b"", b"a", rng.randbytes(5)] + [rng.randbytes(3) for _ in range(rng.choice((0, 2, 60)))]
             names = names[: rng.choice((0, 1, 99, 99))]
             self.records.append({key: rng.randbytes(rng.choice((0, 1, 30))) for key in names})
         states = [v.Commitment(rng.randbytes(32), Tree(records).root) for records in self.records]
@@ -90,7 +87,7 @@ class World:
             v.Limits(*(rng.randrange(1 << 32) for _ in range(8))), rng.randbytes(32), Variant("c1", None))
         self.network = v.network_of(self.genesis)
         self.names.append(self.network)
-        self.lane_keys = [Key(rng) for _ in range(rng.randint(1, 4))]
+        self.lane_keys = [Key(rng) for _ in range(rng.choice((1, 4, 12)))]
         for key in self.lane_keys:
             self.lanes[key.public] = self.lane(key.public, 2 * generations + 2)
         for generation in range(generations):
@@ -310,7 +307,8 @@ def special(world: World):
 
     yield edit(frontier, "value.message.ops", lambda ops: ops + b"!"), by_zero, "path"
     yield edit(frontier, "value.end.value.generation", 0), by_zero, "path"
-    yield edit(frontier, "value.end.value.path.leaf", Variant("none", None)), by_zero, "path"
+    yield edit(frontier, "value.end.value.path.beside", lambda all: all + ((NONE, NONE),)), by_zero, "path"
+    yield edit(frontier, "value.end.value.path.beside", ((NONE, NONE),) * 8), by_zero, "path"
     yield edit(frontier, "value.end.value.path.siblings", lambda all: all + (NONE,)), by_zero, "path"
     yield edit(frontier, "value.end.value.path.siblings", (NONE,) * 257), by_zero, "path"
     yield edit(carried, "value.end.value.signatures.0.1", bytes(64)), by_zero, "certificate"
@@ -328,9 +326,11 @@ def special(world: World):
             swapped = (lambda old: b"") if proof.value.value is None else (lambda old: None)
             yield edit(proof, "value.value", swapped), by_zero, "path"
             yield edit(proof, "value.key", key + b"?"), by_zero, "path" if key in world.records[generation] else None
-            leaf = Variant("other", v.Other(v.position_of(key), v.record_digest(b"")))
-            yield edit(proof, "value.path.leaf", leaf), by_zero, "path"
-            yield edit(proof, "value.path.leaf", leaf)._replace(name="state_proof"), name, "path"
+            own = v.position_of(key), v.record_digest(proof.value.value or b"")
+            listed = edit(proof, "value.path.beside", lambda all: all + (own,))
+            yield listed, by_zero, "path"
+            yield edit(listed, "value.value", None), name, "path"
+            yield edit(proof, "value.path.beside", lambda all: all[::-1]), by_zero, grade
 
     # Torsion in R, in all signatures of a certificate; in a key; and R itself of small order.
     for times in (1, 4, 7):

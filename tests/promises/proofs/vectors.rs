@@ -11,7 +11,7 @@ use super::world::{World, generation};
 use crate::common::key;
 use crate::support::torsion::with_torsion;
 use bft_crdts::actor::{Actor, Sig, Signed, Statement};
-use bft_crdts::codec::{Digest, encode};
+use bft_crdts::codec::{Digest, decode, encode};
 use bft_crdts::deterministic_secure_broadcast::{Echo, Equivocation};
 use bft_crdts::dot::Seq;
 use bft_crdts::environment;
@@ -351,12 +351,21 @@ fn lanes() -> Vec<Vector> {
     ]
 }
 
+/// The siblings of a path, and what is beside its record.
+fn parts(path: &TreePath) -> (Vec<Digest>, Vec<[Digest; 2]>) {
+    let path = encode(path);
+    decode(&path, path.len()).expect("its parts")
+}
+
 fn states() -> Vec<Vector> {
     let world = World::new();
     let [zero, one, two] = [0, 1, 2].map(|number| world.trust(number));
     let name = Trust::Network(world.network);
     let present = world.state(0, 2, 1, "plum");
-    // Which absent keys end at another record, and which at nothing, is chance.
+    let leaf = parts(&present.path);
+    let absent = (0..).map(|number| world.state(0, 2, 1, &format!("weed {number}")));
+    let mut absent = absent.filter(|proof| parts(&proof.path).0 == leaf.0);
+    let beside_it = absent.next().expect("one of its leaf");
     vec![
         vector(
             "state-present",
@@ -372,11 +381,6 @@ fn states() -> Vec<Vector> {
             "state-absent",
             &Proof::StateProof(world.state(0, 2, 2, "cherry")),
             [(two, "anchored"), (one, "signed"), (name, "unproven")],
-        ),
-        vector(
-            "state-absent-too",
-            &Proof::StateProof(world.state(0, 2, 2, "grape")),
-            [(two, "anchored"), (one, "signed")],
         ),
         vector(
             "state-of-the-first-generation",
@@ -406,6 +410,21 @@ fn states() -> Vec<Vector> {
                 proof.key = b"pear".to_vec().into();
             }),
             [(two, "path")],
+        ),
+        vector(
+            "state-denied-by-the-leaf-that-has-it",
+            &state(beside_it, |proof| proof.key = present.key.clone()),
+            [(two, "path")],
+        ),
+        vector(
+            "state-with-its-leaf-in-another-order",
+            &state(present.clone(), |proof| {
+                let (siblings, mut beside) = leaf;
+                beside.reverse();
+                let path = encode(&(siblings, beside));
+                proof.path = decode(&path, path.len()).expect("a path");
+            }),
+            [(two, "anchored")],
         ),
         vector(
             "state-of-no-generation",

@@ -32,9 +32,11 @@ pub(super) struct World {
 
 /// The state of each generation: texts with their lengths.
 pub(super) fn records() -> Vec<(Vec<u8>, Vec<u8>)> {
-    let words = ["apple", "pear", "plum", "quince", "medlar"];
-    let record = |word: &&str| (word.as_bytes().to_vec(), vec![word.len() as u8]);
-    words.iter().map(record).collect()
+    // More than two leaves of a tree have, so that paths have branches.
+    let words = ["apple", "pear", "plum", "quince", "medlar"].map(str::to_owned);
+    let more = (0..30).map(|number| format!("berry {number}"));
+    let record = |word: String| (word.as_bytes().to_vec(), vec![word.len() as u8]);
+    words.into_iter().chain(more).map(record).collect()
 }
 
 pub(super) fn generation(number: u64) -> Generation {
@@ -70,7 +72,7 @@ impl World {
         let lock = key(9).sign(&world.network, lock).into_claim();
         let mut first = Ending::default();
         first.frontier.insert(key(9).actor(), head(&lane[2]));
-        for number in 1..8 {
+        for number in (1..40).filter(|number| *number != 9) {
             let seq = Seq::new(u64::from(number));
             let digest = Digest::from_bytes([number; 32]);
             first
