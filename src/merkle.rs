@@ -9,6 +9,8 @@
 //!
 //! Nothing here names a network: what signs a tree's digest does.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{Digest, Domain};
@@ -19,7 +21,7 @@ const DEPTH: usize = 256;
 /// Records in a leaf at most.
 pub const TOGETHER: usize = 8;
 
-/// What a tree has of a record: the position of its key, and the digest of its value.
+/// What a tree has of a record: the position of its key, and the digest of both.
 type Entry = [[u8; 32]; 2];
 
 /// The records of a tree.
@@ -35,7 +37,7 @@ pub struct Tree {
 pub struct Path {
     /// The other side of each branch on the way, from the root down.
     siblings: Vec<Digest>,
-    /// Of each other record in the leaf its position, and the digest of its value.
+    /// The entries of the leaf's other records.
     beside: Vec<[Digest; 2]>,
 }
 
@@ -48,23 +50,12 @@ impl Tree {
     /// # Panics
     /// In debug builds, when two have one key: a fault of whoever made them.
     pub fn of<K: AsRef<[u8]>, V: AsRef<[u8]>>(records: impl IntoIterator<Item = (K, V)>) -> Self {
-        // Those of a set all have the same.
-        let mut last: Option<(V, Digest)> = None;
-        let entry_of = |(key, value): (K, V)| {
-            let known = last
-                .as_ref()
-                .filter(|(last, _)| last.as_ref() == value.as_ref());
-            let record = known.map_or_else(|| record(value.as_ref()), |(_, record)| *record);
-            last = Some((value, record));
-            [position(key.as_ref()), record].map(|digest| *digest.as_bytes())
+        let entry = |(key, value): (K, V)| {
+            let position = position(key.as_ref());
+            [position, record(&position, value.as_ref())].map(|digest| *digest.as_bytes())
         };
-        let mut entries: Vec<_> = records.into_iter().map(entry_of).collect();
-        // Nearly all differ in their first bytes, and these are compared at once.
-        let first =
-            |[position, _]: &Entry| u64::from_be_bytes(*position.first_chunk().expect("32"));
-        entries.sort_unstable_by(|left, right| {
-            first(left).cmp(&first(right)).then_with(|| left.cmp(right))
-        });
+        let mut entries: Vec<_> = records.into_iter().map(entry).collect();
+        entries.sort_unstable_by(order);
         let before = entries.len();
         entries.dedup_by_key(|[position, _]| *position);
         debug_assert_eq!(entries.len(), before, "one record a key");
@@ -102,12 +93,12 @@ impl Tree {
 
 impl Path {
     /// Whether this path shows, of the tree with this digest, that `key` has this `value`, or no
-    /// record for `None`. Costs a hash for each sibling, of which no more than 256 are looked at,
-    /// and one for the leaf, of [`TOGETHER`] records at most.
+    /// record for `None`. Costs a hash of the key and one of the value, a hash for each sibling, of
+    /// which no more than 256 are looked at, and one for the leaf, of [`TOGETHER`] records at most.
     #[must_use]
     pub fn shows(&self, root: &Digest, key: &[u8], value: Option<&[u8]>) -> bool {
         let wanted = position(key);
-        let own = value.map(|value| [wanted, record(value)]);
+        let own = value.map(|value| [wanted, record(&wanted, value)]);
         let entries = self.beside.iter().chain(&own);
         if self.siblings.len() > DEPTH || entries.clone().count() > TOGETHER {
             return false;
@@ -116,7 +107,7 @@ impl Path {
         let mut entries: Vec<_> = entries
             .map(|entry| entry.map(|digest| *digest.as_bytes()))
             .collect();
-        entries.sort_unstable();
+        entries.sort_unstable_by(order);
         let depths = self.siblings.iter().enumerate().rev();
         let reached = depths.fold(leaf(&entries), |below, (depth, sibling)| {
             match bit(wanted.as_bytes(), depth) {
@@ -143,6 +134,12 @@ fn below(entries: &[Entry], depth: usize) -> Digest {
     branch(&below(left, depth + 1), &below(right, depth + 1))
 }
 
+/// By all their bytes; nearly all differ in the first, which are compared at once.
+fn order(left: &Entry, right: &Entry) -> Ordering {
+    let first = |[position, _]: &Entry| u64::from_be_bytes(*position.first_chunk().expect("of 32"));
+    first(left).cmp(&first(right)).then_with(|| left.cmp(right))
+}
+
 fn parted(entries: &[Entry], depth: usize) -> (&[Entry], &[Entry]) {
     entries.split_at(entries.partition_point(|[position, _]| !bit(position, depth)))
 }
@@ -156,8 +153,13 @@ fn position(key: &[u8]) -> Digest {
     Digest::of_bytes(Domain::Key, [key])
 }
 
-fn record(value: &[u8]) -> Digest {
-    Digest::of_bytes(Domain::Record, [value])
+/// What an entry says of a record's value. It names the position, too, so that a value is guessed at
+/// for one key and not for all; where there is no byte of it, nothing has to be hashed.
+fn record(position: &Digest, value: &[u8]) -> Digest {
+    if value.is_empty() {
+        return Digest::ZERO;
+    }
+    Digest::of_bytes(Domain::Record, [position.as_bytes(), value])
 }
 
 fn leaf(entries: &[Entry]) -> Digest {
@@ -196,6 +198,22 @@ mod tests {
         }
     }
 
+    /// Keys that differ late can be found; two replicas that have them in another order must not
+    /// differ.
+    #[test]
+    fn entries_that_differ_in_their_last_byte_alone_are_in_the_order_of_their_bytes() {
+        for at in [0, 7, 8, 31, 32, 63] {
+            let with = |byte: u8| {
+                let mut entry: Entry = [[7; 32]; 2];
+                entry[at / 32][at % 32] = byte;
+                entry
+            };
+            let mut all = [9, 6, 200, 8].map(with);
+            all.sort_unstable_by(order);
+            assert_eq!(all, [6, 8, 9, 200].map(with));
+        }
+    }
+
     #[test]
     fn the_order_of_records_does_not_matter_and_each_record_does() {
         let back = Tree::of(
@@ -222,7 +240,8 @@ mod tests {
                 let (key, value) = (key.to_le_bytes(), (key * 7).to_le_bytes());
                 let mut path = tree.path(&key);
                 assert!(path.shows(&root, &key, Some(&value)));
-                path.beside.push([position(&key), record(&value)]);
+                path.beside
+                    .push([position(&key), record(&position(&key), &value)]);
                 assert!(!path.shows(&root, &key, None));
                 assert!(!path.shows(&root, &key, Some(&value)));
             }

@@ -118,6 +118,17 @@ fn the_corpus_has_a_seed_of_each_kind() {
     }
 }
 
+/// Seeds of a format that is no more reach nothing behind the decoder.
+#[test]
+fn the_seeds_of_proofs_are_the_vectors_of_their_names() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/proofs");
+    for (path, seed) in corpus("proof") {
+        let name = path.rsplit('/').next().expect("a name");
+        let vector = std::fs::read(golden.join(format!("{name}.bin"))).expect("a vector");
+        assert_eq!(seed, vector, "{path}");
+    }
+}
+
 #[test]
 fn whatever_bytes_come_a_decoder_refuses_them_or_they_are_what_it_encodes() {
     replay("decode", bodies::decode, 20 * tests());

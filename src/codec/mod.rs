@@ -5,8 +5,8 @@
 //!   what decodes is encoded again and compared, so that a map with unsorted or repeated keys is
 //!   refused;
 //! - decoding never allocates more than the input's own length allows;
-//! - every digest is bound to a [`Domain`] and to a network, so that no signature can be shown
-//!   elsewhere.
+//! - every digest is bound to a [`Domain`], and to a network if it can be signed, so that no
+//!   signature can be shown elsewhere.
 //!
 //! No other module names the encoding's crate; the golden vectors in `tests/promises/wire.rs` pin
 //! the bytes.
@@ -25,7 +25,7 @@ use sha2::Digest as _;
 
 pub use limits::{Limits, LimitsError};
 
-/// A SHA-256 digest under a [`Domain`] and a network.
+/// A SHA-256 digest under a [`Domain`], and in most of them a network.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(#[serde(with = "fixed")] [u8; 32]);
 
@@ -187,9 +187,9 @@ pub enum Domain {
     Operations,
     /// A key in a tree of records.
     Key,
-    /// The value of a record.
+    /// A record: where it is in a tree, and its value.
     Record,
-    /// A record in a tree.
+    /// Records in a tree.
     Leaf,
     /// Two parts of a tree.
     Branch,

@@ -198,7 +198,7 @@ function path(picture, { siblings, beside }, title, record) {
     picture.put("path", { d: `M${x + 5} ${y - 20}L${x + 40} ${y}`, class: "tie" });
     picture.box(x + 40, y - 10, 132, 20, "");
     picture.text(x + 48, y + 4, short(siblings[at]), "mono soft");
-    if (at === 0) picture.text(x + 180, y + 4, "what is beside it", "soft");
+    if (at === 0) picture.text(x + 180, y + 4, "the other side", "soft");
   }
   const y = picture.y;
   picture.tie(x, y + 5, y + 26, good);
@@ -209,7 +209,8 @@ function path(picture, { siblings, beside }, title, record) {
   picture.words(EDGE + 14, record === null ? none : "the record", "bold");
   if (record) picture.words(EDGE + 14, record, "mono soft");
   const others = beside.length === 1 ? "another record" : `${beside.length.toLocaleString("en")} other records`;
-  if (beside.length > 0) picture.words(EDGE + 14, `${others} in the same leaf${record === null ? ": it would be among them" : ""}`, "soft");
+  const among = `${others} ${picture.good ? "in the same leaf" : "said to be in the same leaf"}`;
+  if (beside.length > 0) picture.words(EDGE + 14, record === null ? `${among}: it would be among them` : among, "soft");
   picture.y += 12;
   picture.frame(place, EDGE, top, picture.width - 2 * EDGE, good || "open");
 }

@@ -364,7 +364,7 @@ export const digests = {
   echo: (network, echo) => H("echo", network, Echo, echo),
   vote: (network, vote) => H("ballot", network, Vote, vote),
   position: (key) => T("key", key),
-  record: (value) => T("record", value),
+  record: (position, value) => value.length === 0 ? NONE : T("record", position, value),
   leaf: (entries) => entries.length === 0 ? EMPTY : T("leaf", ...entries.map(join).sort(compare)),
   branch: (left, right) => T("branch", left, right),
   frontierRecord: (seq, digest) => bytesOf(FrontierRecord, { seq, digest }),
@@ -376,7 +376,7 @@ const bit = (position, at) => position[at >> 3] >> (7 - (at & 7)) & 1;
 // Whether a path proves that the tree has this value under the key, or, if it is null, that it has none.
 function leads(tree, key, value, { siblings, beside }) {
   const position = digests.position(key);
-  const entries = value === null ? beside : [...beside, [position, digests.record(value)]];
+  const entries = value === null ? beside : [...beside, [position, digests.record(position, value)]];
   if (siblings.length > 256 || entries.length > 8) return false;
   if (beside.some(([other]) => same(other, position))) return false;
   let digest = digests.leaf(entries);

@@ -617,12 +617,12 @@ def position_of(key: bytes) -> bytes:
     return T("key", key)
 
 
-def record_digest(value: bytes) -> bytes:
-    return T("record", value)
+def record_digest(position: bytes, value: bytes) -> bytes:
+    return T("record", position + value) if value else NONE
 
 
 def leaf_digest(entries) -> bytes:
-    """Of the positions of keys, each with the digest of its value."""
+    """Of positions, each with the digest of its record."""
     return T("leaf", b"".join(sorted(position + record for position, record in entries))) if entries else NONE
 
 
@@ -643,7 +643,7 @@ Place = namedtuple("Place", "generation digest members frontier marks records li
 def path_good(tree: bytes, key: bytes, value: bytes | None, path) -> bool:
     """Whether the tree has this record; without a value, whether it has none under the key."""
     position, depth = position_of(key), len(path.siblings)
-    entries = path.beside if value is None else (*path.beside, (position, record_digest(value)))
+    entries = path.beside if value is None else (*path.beside, (position, record_digest(position, value)))
     if depth > 256 or len(entries) > 8 or any(other == position for other, _ in path.beside):
         return False
     node = leaf_digest(entries)

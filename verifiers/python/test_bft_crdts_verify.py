@@ -41,7 +41,8 @@ class Key:
 
 class Tree:
     def __init__(self, records: dict[bytes, bytes]):
-        self.entries = sorted((v.position_of(key), v.record_digest(value)) for key, value in records.items())
+        places = ((v.position_of(key), value) for key, value in records.items())
+        self.entries = sorted((place, v.record_digest(place, value)) for place, value in places)
         self.root = self.node(self.entries, 0)
 
     def node(self, entries, depth):
@@ -326,7 +327,8 @@ def special(world: World):
             swapped = (lambda old: b"") if proof.value.value is None else (lambda old: None)
             yield edit(proof, "value.value", swapped), by_zero, "path"
             yield edit(proof, "value.key", key + b"?"), by_zero, "path" if key in world.records[generation] else None
-            own = v.position_of(key), v.record_digest(proof.value.value or b"")
+            place = v.position_of(key)
+            own = place, v.record_digest(place, proof.value.value or b"")
             listed = edit(proof, "value.path.beside", lambda all: all + (own,))
             yield listed, by_zero, "path"
             yield edit(listed, "value.value", None), name, "path"

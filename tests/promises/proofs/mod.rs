@@ -1,6 +1,7 @@
 //! Proofs that leave the process: what a member issues convinces whoever holds a name, and nothing
 //! that a liar or a thief of keys makes does.
 
+mod trees;
 mod vectors;
 mod world;
 

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::trees::trees;
 use super::world::{World, generation};
 use crate::common::key;
 use crate::support::torsion::with_torsion;
@@ -25,13 +26,13 @@ use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 /// A file, and what it establishes to some readers.
-struct Vector {
+pub(super) struct Vector {
     name: &'static str,
     bytes: Vec<u8>,
     verdicts: Vec<(Trust, &'static str)>,
 }
 
-fn vector(
+pub(super) fn vector(
     name: &'static str,
     proof: &Proof,
     verdicts: impl IntoIterator<Item = (Trust, &'static str)>,
@@ -78,6 +79,7 @@ fn all() -> Vec<Vector> {
     vectors.extend(chains());
     vectors.extend(lanes());
     vectors.extend(states());
+    vectors.extend(trees());
     vectors.extend(evidence());
     vectors.extend(malformed());
     vectors
