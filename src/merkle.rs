@@ -21,7 +21,7 @@ const DEPTH: usize = 256;
 /// Records in a leaf at most.
 pub const TOGETHER: usize = 8;
 
-/// What a tree has of a record: the position of its key, and the digest of both.
+/// What a tree has of a record: the position of its key, and the digest of the record.
 type Entry = [[u8; 32]; 2];
 
 /// The records of a tree.
@@ -153,8 +153,8 @@ fn position(key: &[u8]) -> Digest {
     Digest::of_bytes(Domain::Key, [key])
 }
 
-/// What an entry says of a record's value. It names the position, too, so that a value is guessed at
-/// for one key and not for all; where there is no byte of it, nothing has to be hashed.
+/// It names the position, too, so that who guesses at values has to guess at the key of each. Of a
+/// value without a byte there is nothing to be hashed.
 fn record(position: &Digest, value: &[u8]) -> Digest {
     if value.is_empty() {
         return Digest::ZERO;

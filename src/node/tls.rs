@@ -36,7 +36,7 @@ const SPKI: [u8; 12] = [
 
 /// What both ends of a link must name: they speak this version and are of one network.
 fn protocol(network: &NetworkId) -> Vec<Vec<u8>> {
-    vec![format!("bft-crdts/3/{}", network.digest()).into_bytes()]
+    vec![format!("bft-crdts/4/{}", network.digest()).into_bytes()]
 }
 
 /// The side that is dialled. It takes any actor: whoever asks for the link judges its key.

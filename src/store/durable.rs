@@ -41,8 +41,9 @@ use crate::membership::{Genesis, Origin};
 
 /// The version of what is in the tables. The second has a nonce in the network's description,
 /// the third its rule for signatures, the fourth headers of generations, the fifth locks that end
-/// with theirs, and reports beside the values that rest on them.
-const FORMAT: u32 = 5;
+/// with theirs, and reports beside the values that rest on them, the sixth headers over trees whose
+/// leaves have several records.
+const FORMAT: u32 = 6;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");

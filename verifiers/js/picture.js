@@ -170,7 +170,7 @@ function lane(picture, what) {
     seats(picture, EDGE, members, value.signatures, checked ? "signed" : "claimed");
   }
   if (value.path) {
-    const began = `on which generation ${generation} began`, carries = `that generation ${generation + 1n} carries on`;
+    const began = `on which generation ${generation} began`, carries = `that generation ${value.into} carries on`;
     const where = ending === "frontier" ? began : carries;
     const { seq, digest } = lane.at(-1);
     path(picture, value.path, `The path to ${lane.length > 1 ? "the end" : "it"}, in the tree of the messages ${where}`,

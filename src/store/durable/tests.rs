@@ -198,10 +198,10 @@ fn an_unclean_stop_is_repaired() {
 
 /// What this version writes, but for the database's own pages. Stores that are out there hold the
 /// same.
-const GOLDEN: &str = include_str!("../../../tests/golden/store-v5.txt");
+const GOLDEN: &str = include_str!("../../../tests/golden/store-v6.txt");
 
 #[test]
-fn the_rows_are_those_of_the_fifth_version() {
+fn the_rows_are_those_of_the_sixth_version() {
     let folder = Folder::new();
     let mut store = create(&folder.path());
     store.found(&genesis(Limits::default())).expect("durable");
@@ -223,7 +223,7 @@ fn the_rows_are_those_of_the_fifth_version() {
 }
 
 #[test]
-fn the_rows_of_the_fifth_version_are_read() {
+fn the_rows_of_the_sixth_version_are_read() {
     let folder = Folder::new();
     let store = create(&folder.path());
     let bytes = |digits: &str| from_digits(digits).expect("digits");
