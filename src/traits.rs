@@ -112,8 +112,8 @@ pub trait SecureBroadcastAlgorithm: Clone + Debug + Eq {
     /// They are agreed on: another version of the algorithm that makes others of the same state
     /// needs another [`NAME`](Self::NAME). The default has none: then nobody can be shown a part of
     /// the state.
-    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        Vec::new()
+    fn records(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        std::iter::empty()
     }
 
     /// The canonical bytes of everything that `verdict` reads and `state()` does not hold; agreed

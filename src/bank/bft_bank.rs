@@ -436,11 +436,9 @@ impl SecureBroadcastAlgorithm for Bank {
     }
 
     /// Of each account one: its owner, and the canonical bytes of its balance.
-    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let accounts = self
-            .accounts()
-            .map(|(owner, account)| (owner.as_bytes().to_vec(), codec::encode(&account.balance)));
-        accounts.collect()
+    fn records(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        self.accounts()
+            .map(|(owner, account)| (owner.as_bytes().to_vec(), codec::encode(&account.balance)))
     }
 
     /// The [`Rules`].

@@ -108,7 +108,8 @@ impl<A: WireAlgorithm> Replica<A> {
     pub fn state_proof(&self, key: &[u8], since: Generation) -> Result<StateProof, ProveError> {
         let chain = self.chain_since(since)?;
         let algorithm = self.execution.at_boundary(self.history.snapshot());
-        let records = algorithm.expect("it was this state once").records();
+        let state = algorithm.expect("it was this state once");
+        let records: Vec<_> = state.records().collect();
         let known = records.iter().find(|(known, _)| known == key);
         let value = known.map(|(_, value)| value.clone().into());
         let proof = StateProof {

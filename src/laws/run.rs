@@ -393,7 +393,7 @@ fn still_valid<A: WireAlgorithm>(
 /// The members certify a digest of them: were they others on equal states, no value would get a
 /// quorum, and no generation begin.
 fn records<A: WireAlgorithm>(replica: &A) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut records = replica.records();
+    let mut records: Vec<_> = replica.records().collect();
     records.sort();
     records
 }

@@ -443,9 +443,9 @@ impl<M: Member> SecureBroadcastAlgorithm for Orswot<M> {
     }
 
     /// Of each member one: its canonical bytes, and an empty value.
-    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let record = |(member, _)| (codec::encode(member), Vec::new());
-        self.members.iter().map(record).collect()
+    fn records(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        let members = self.members.iter();
+        members.map(|(member, _)| (codec::encode(member), Vec::new()))
     }
 
     /// The budget; of the default one no bytes.

@@ -141,8 +141,8 @@ impl SecureBroadcastAlgorithm for Counter {
     }
 
     /// One, under the empty key: the canonical bytes of the value.
-    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        vec![(Vec::new(), crate::codec::encode(&self.value))]
+    fn records(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        std::iter::once((Vec::new(), crate::codec::encode(&self.value)))
     }
 
     judged_in_order!();

@@ -186,11 +186,9 @@ impl<V: Value> SecureBroadcastAlgorithm for LwwRegister<V> {
     }
 
     /// One, under the empty key, once it was written: the canonical bytes of the value.
-    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn records(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let value = self.get().into_iter();
-        value
-            .map(|value| (Vec::new(), codec::encode(value)))
-            .collect()
+        value.map(|value| (Vec::new(), codec::encode(value)))
     }
 
     /// The budget.

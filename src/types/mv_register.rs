@@ -215,10 +215,9 @@ impl<V: Value> SecureBroadcastAlgorithm for MvRegister<V> {
     }
 
     /// Of each value one: who wrote it, and its canonical bytes.
-    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let record =
-            |(writer, value): (&Actor, &V)| (writer.as_bytes().to_vec(), codec::encode(value));
-        self.iter().map(record).collect()
+    fn records(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        self.iter()
+            .map(|(writer, value)| (writer.as_bytes().to_vec(), codec::encode(value)))
     }
 
     /// The budget.

@@ -394,9 +394,9 @@ impl<K: Key, V: Value> SecureBroadcastAlgorithm for Map<K, V> {
     }
 
     /// Of each key one: its canonical bytes, and those of its value.
-    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let record = |(key, value)| (codec::encode(key), codec::encode(value));
-        self.iter().map(record).collect()
+    fn records(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        self.iter()
+            .map(|(key, value)| (codec::encode(key), codec::encode(value)))
     }
 
     /// The budget.

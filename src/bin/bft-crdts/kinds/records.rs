@@ -74,8 +74,9 @@ mod tests {
 
     /// What is known of each record of a state.
     fn known<A: SecureBroadcastAlgorithm>(kind: Kind, state: &A) -> Vec<Known> {
-        let records = state.records().into_iter();
-        let known = records.map(|(key, value)| Known::of(kind, &key, Some(&value)));
+        let known = state
+            .records()
+            .map(|(key, value)| Known::of(kind, &key, Some(&value)));
         known.map(|known| known.expect("a record")).collect()
     }
 
