@@ -5,7 +5,7 @@
 //!   what decodes is encoded again and compared, so that a map with unsorted or repeated keys is
 //!   refused;
 //! - decoding never allocates more than the input's own length allows;
-//! - every digest is bound to a [`Domain`], and to a network if it can be signed, so that no
+//! - whatever is hashed is bound to a [`Domain`], and to a network if it can be signed, so that no
 //!   signature can be shown elsewhere.
 //!
 //! No other module names the encoding's crate; the golden vectors in `tests/promises/wire.rs` pin
@@ -25,12 +25,12 @@ use sha2::Digest as _;
 
 pub use limits::{Limits, LimitsError};
 
-/// A SHA-256 digest under a [`Domain`], and in most of them a network.
+/// A SHA-256 digest under a [`Domain`] and, mostly, a network.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(#[serde(with = "fixed")] [u8; 32]);
 
 impl Digest {
-    /// The digest of nothing that is hashed: of a tree without records.
+    /// What stands where there is nothing to be hashed: no records, or a value without bytes.
     pub(crate) const ZERO: Self = Self([0; 32]);
 
     /// The digest's bytes.

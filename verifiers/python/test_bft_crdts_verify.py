@@ -309,7 +309,6 @@ def special(world: World):
     yield edit(frontier, "value.message.ops", lambda ops: ops + b"!"), by_zero, "path"
     yield edit(frontier, "value.end.value.generation", 0), by_zero, "path"
     yield edit(frontier, "value.end.value.path.beside", lambda all: all + ((NONE, NONE),)), by_zero, "path"
-    yield edit(frontier, "value.end.value.path.beside", ((NONE, NONE),) * 8), by_zero, "path"
     yield edit(frontier, "value.end.value.path.siblings", lambda all: all + (NONE,)), by_zero, "path"
     yield edit(frontier, "value.end.value.path.siblings", (NONE,) * 257), by_zero, "path"
     yield edit(carried, "value.end.value.signatures.0.1", bytes(64)), by_zero, "certificate"

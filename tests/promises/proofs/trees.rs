@@ -1,14 +1,13 @@
-//! Paths in trees that no correct member makes, so that all verifiers agree on each rule of a path.
-//!
-//! Who checks them trusts a header that names such a tree. It is made here from `docs/formats.md`
-//! anew.
+//! Trees and paths as `docs/formats.md` has them, also such as no correct member makes, so that all
+//! verifiers agree on each rule of a path.
 
-use bft_crdts::codec::{Digest, decode, encode};
+use bft_crdts::codec::Digest;
 use bft_crdts::membership::Header;
+use bft_crdts::merkle::Tree;
 use bft_crdts::verify::{Chain, Proof, Root, StateProof, Trust};
 use sha2::{Digest as _, Sha256};
 
-use super::vectors::{Vector, vector};
+use super::vectors::{Vector, path_of, vector};
 use super::world::World;
 
 type Entry = [[u8; 32]; 2];
@@ -23,19 +22,55 @@ fn hashed(tag: &str, parts: &[&[u8]]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// A path to the end that has these entries in this order.
+/// A path, and the entries of its end in the order in which they are hashed.
 struct Case {
     value: Option<&'static [u8]>,
     siblings: usize,
     beside: Vec<Entry>,
-    /// As they are hashed.
     end: Vec<Entry>,
 }
 
 const KEY: &[u8] = b"key";
 
-fn own(value: &[u8]) -> Entry {
-    let position = hashed("key", &[KEY]);
+fn leaf(entries: &[Entry]) -> [u8; 32] {
+    match entries.as_flattened().as_flattened() {
+        [] => [0; 32],
+        bytes => hashed("leaf", &[bytes]),
+    }
+}
+
+fn branch(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    hashed("branch", &[left, right])
+}
+
+fn bit(position: &[u8; 32], depth: usize) -> bool {
+    position[depth / 8] >> (7 - depth % 8) & 1 == 1
+}
+
+fn whole(entries: &[Entry], depth: usize) -> [u8; 32] {
+    if entries.len() <= 8 {
+        return leaf(entries);
+    }
+    let (right, left): (Vec<_>, Vec<_>) = entries.iter().partition(|it| bit(&it[0], depth));
+    branch(&whole(&left, depth + 1), &whole(&right, depth + 1))
+}
+
+#[test]
+fn a_tree_has_the_digest_that_the_documentation_gives_it() {
+    for many in [0, 1, 8, 9, 100] {
+        let mut entries = others(many);
+        entries.sort_unstable();
+        let records = (0..many).map(|number| ([number], value_of(number)));
+        assert_eq!(
+            Tree::of(records).digest().as_bytes(),
+            &whole(&entries, 0),
+            "{many}"
+        );
+    }
+}
+
+fn entry(key: &[u8], value: &[u8]) -> Entry {
+    let position = hashed("key", &[key]);
     let record = match value {
         [] => [0; 32],
         _ => hashed("record", &[&position, value]),
@@ -43,8 +78,17 @@ fn own(value: &[u8]) -> Entry {
     [position, record]
 }
 
+fn own(value: &[u8]) -> Entry {
+    entry(KEY, value)
+}
+
+/// Every second one has no bytes.
+fn value_of(number: u8) -> Vec<u8> {
+    vec![number; usize::from(number % 2) * 40]
+}
+
 fn others(many: u8) -> Vec<Entry> {
-    let other = |number| [hashed("key", &[&[number]]), [number; 32]];
+    let other = |number| entry(&[number], &value_of(number));
     (0..many).map(other).collect()
 }
 
@@ -72,18 +116,14 @@ impl Case {
     fn vector(self, name: &'static str, verdict: &'static str) -> Vector {
         let siblings: Vec<_> = (0..self.siblings).map(|depth| [depth as u8; 32]).collect();
         let position = own(b"")[0];
-        let mut digest = match self.end.as_flattened().as_flattened() {
-            [] => [0; 32],
-            entries => hashed("leaf", &[entries]),
-        };
+        let mut digest = leaf(&self.end);
         for (depth, sibling) in siblings.iter().enumerate().rev() {
             // Beyond the last bit a verifier that looks at all would take it for 0.
-            let byte = position.get(depth / 8).unwrap_or(&0);
-            let sides = match byte >> (7 - depth % 8) & 1 {
-                0 => [&digest, sibling],
-                _ => [sibling, &digest],
+            let is_right = depth < 256 && bit(&position, depth);
+            digest = match is_right {
+                false => branch(&digest, sibling),
+                true => branch(sibling, &digest),
             };
-            digest = hashed("branch", &sides.map(<[u8; 32]>::as_slice));
         }
         let header = header(Digest::from_bytes(digest));
         let network = World::new().network;
@@ -91,9 +131,8 @@ impl Case {
             generation: header.generation,
             digest: header.digest(&network),
         };
-        let siblings: Vec<_> = siblings.into_iter().map(Digest::from_bytes).collect();
+        let siblings = siblings.into_iter().map(Digest::from_bytes).collect();
         let beside = self.beside.iter().map(|it| it.map(Digest::from_bytes));
-        let path = encode(&(siblings, beside.collect::<Vec<_>>()));
         let proof = Proof::StateProof(StateProof {
             network,
             generation: header.generation,
@@ -103,7 +142,7 @@ impl Case {
             },
             key: KEY.to_vec().into(),
             value: self.value.map(|value| value.to_vec().into()),
-            path: decode(&path, path.len()).expect("a path"),
+            path: path_of((siblings, beside.collect())),
         });
         vector(name, &proof, [(trust, verdict)])
     }

@@ -354,7 +354,14 @@ fn lanes() -> Vec<Vector> {
 }
 
 /// The siblings of a path, and what is beside its record.
-fn parts(path: &TreePath) -> (Vec<Digest>, Vec<[Digest; 2]>) {
+type Parts = (Vec<Digest>, Vec<[Digest; 2]>);
+
+pub(super) fn path_of(parts: Parts) -> TreePath {
+    let parts = encode(&parts);
+    decode(&parts, parts.len()).expect("a path")
+}
+
+fn parts(path: &TreePath) -> Parts {
     let path = encode(path);
     decode(&path, path.len()).expect("its parts")
 }
@@ -423,8 +430,7 @@ fn states() -> Vec<Vector> {
             &state(present.clone(), |proof| {
                 let (siblings, mut beside) = leaf;
                 beside.reverse();
-                let path = encode(&(siblings, beside));
-                proof.path = decode(&path, path.len()).expect("a path");
+                proof.path = path_of((siblings, beside));
             }),
             [(two, "anchored")],
         ),
