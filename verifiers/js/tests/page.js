@@ -14,10 +14,11 @@ function expect(good, what) {
   if (!good) throw new Error(what);
 }
 
+const listed = readFileSync(vectors, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line));
+
 // Of each verdict the first vector of each kind of proof, as a file of the site.
 const chosen = new Map();
-for (const line of readFileSync(vectors, "utf8").split("\n").filter(Boolean)) {
-  const vector = JSON.parse(line);
+for (const vector of listed) {
   if (vector.file?.endsWith(".json")) continue;
   const whole = vector.file ? readFileSync(join(dirname(vectors), vector.file)) : unhex(vector.bytes);
   const key = `${vector.verdict}-${whole[12]}`;
@@ -27,6 +28,13 @@ for (const line of readFileSync(vectors, "utf8").split("\n").filter(Boolean)) {
   else writeFileSync(join(site, `${key}.bin`), whole);
 }
 
+// What the pictures of some vectors say of the end of a path.
+const DRAWN = {
+  "state-absent.bin": ["no record of this key", "other records in the same leaf: it would be among them"],
+  "state-present.bin": ["the record", "other records in the same leaf"],
+  "tree-with-nothing-below-a-branch.bin": ["nothing: no record is here"],
+  "receipt-carried.bin": ["that generation 1 carries on"],
+};
 const SECTIONS = ["What it proves", "Who signed", "What you trust", "What it does not prove"];
 const words = "document.body.innerText", finished = "document.body.dataset.milliseconds";
 
@@ -50,6 +58,18 @@ await browse(async (open) => {
     await tab.close();
   }
   console.log(`the page gives the verdicts of ${Math.min(seen, 30)} vectors in words`);
+
+  for (const [file, drawn] of Object.entries(DRAWN)) {
+    const { network, trusted } = listed.find((vector) => vector.file === file && GOOD.includes(vector.verdict));
+    copyFileSync(join(dirname(vectors), file), join(site, file));
+    const query = network ? `network=${network}` : `trusted=${trusted}`;
+    const tab = await open(`${page}?file=../${file}&${query}`, { width: 1000 });
+    await tab.until(finished);
+    const said = await tab.say("document.querySelector('#result svg').textContent");
+    for (const words of drawn) expect(said.includes(words), `${file}: no "${words}" in the picture, but ${said}`);
+    await tab.close();
+  }
+  console.log("pictures of paths say what is at their end");
 
   const good = [...chosen.values()].find(({ verdict }) => verdict === "anchored");
   const text = join(site, "anchored.json");
