@@ -2,7 +2,6 @@
 //! verifiers agree on each rule of a path.
 
 use bft_crdts::codec::Digest;
-use bft_crdts::membership::Header;
 use bft_crdts::merkle::Tree;
 use bft_crdts::verify::{Chain, Proof, Root, StateProof, Trust};
 use sha2::{Digest as _, Sha256};
@@ -92,15 +91,6 @@ fn others(many: u8) -> Vec<Entry> {
     (0..many).map(other).collect()
 }
 
-/// That of a generation whose state has these records.
-fn header(records: Digest) -> Header {
-    let Root::Header(mut header) = World::new().chain(1, 1).root else {
-        panic!("a later generation begins with a header");
-    };
-    header.state.records = records;
-    header
-}
-
 impl Case {
     fn of(value: Option<&'static [u8]>, siblings: usize, beside: Vec<Entry>) -> Self {
         let mut end: Vec<_> = beside.iter().copied().chain(value.map(own)).collect();
@@ -113,7 +103,8 @@ impl Case {
         }
     }
 
-    fn vector(self, name: &'static str, verdict: &'static str) -> Vector {
+    /// Who trusts the header of a generation whose state has the tree says so of the path.
+    fn vector(&self, world: &World, name: &'static str, verdict: &'static str) -> Vector {
         let siblings: Vec<_> = (0..self.siblings).map(|depth| [depth as u8; 32]).collect();
         let position = own(b"")[0];
         let mut digest = leaf(&self.end);
@@ -125,8 +116,11 @@ impl Case {
                 true => branch(sibling, &digest),
             };
         }
-        let header = header(Digest::from_bytes(digest));
-        let network = World::new().network;
+        let Root::Header(mut header) = world.chain(1, 1).root else {
+            panic!("a later generation begins with a header");
+        };
+        header.state.records = Digest::from_bytes(digest);
+        let network = world.network;
         let trust = Trust::Header {
             generation: header.generation,
             digest: header.digest(&network),
@@ -152,28 +146,40 @@ pub(super) fn trees() -> Vec<Vector> {
     let value = Some(&b"value"[..]);
     let case = Case::of;
     let twice = |entries: Vec<Entry>| entries.iter().chain(&entries).copied().collect();
-    let at_one_position = |value: [u8; 32]| [others(1)[0][0], value];
+    let at_one_position = [9, 200, 1]
+        .map(|byte| [others(1)[0][0], [byte; 32]])
+        .to_vec();
     let mut unsorted = case(value, 0, others(3));
     unsorted.end.reverse();
+    let world = World::new();
+    let anchored = |name, case: Case| case.vector(&world, name, "anchored");
+    let path = |name, case: Case| case.vector(&world, name, "path");
     vec![
-        case(value, 0, others(7)).vector("tree-leaf-of-eight", "anchored"),
-        case(value, 0, others(8)).vector("tree-leaf-of-nine", "path"),
-        case(None, 0, others(8)).vector("tree-absent-from-a-leaf-of-eight", "anchored"),
-        case(None, 0, others(9)).vector("tree-absent-from-a-leaf-of-nine", "path"),
-        case(Some(b""), 0, others(2)).vector("tree-with-an-empty-value", "anchored"),
-        case(None, 2, Vec::new()).vector("tree-with-nothing-below-a-branch", "anchored"),
-        case(value, 256, others(1)).vector("tree-of-256-branches", "anchored"),
-        case(value, 257, others(1)).vector("tree-of-257-branches", "path"),
-        case(value, 5, others(6)).vector("tree-with-entries-of-elsewhere", "anchored"),
-        case(value, 1, twice(others(3))).vector("tree-with-entries-twice", "anchored"),
-        case(
-            value,
-            0,
-            [[9; 32], [200; 32], [1; 32]].map(at_one_position).to_vec(),
-        )
-        .vector("tree-with-three-records-at-one-position", "anchored"),
-        case(None, 0, vec![own(b"value")]).vector("tree-absent-beside-itself", "path"),
-        case(value, 0, vec![own(b"another")]).vector("tree-present-beside-itself", "path"),
-        unsorted.vector("tree-leaf-out-of-order", "path"),
+        anchored("tree-leaf-of-eight", case(value, 0, others(7))),
+        path("tree-leaf-of-nine", case(value, 0, others(8))),
+        anchored("tree-absent-from-a-leaf-of-eight", case(None, 0, others(8))),
+        path("tree-absent-from-a-leaf-of-nine", case(None, 0, others(9))),
+        anchored("tree-with-an-empty-value", case(Some(b""), 0, others(2))),
+        anchored(
+            "tree-with-nothing-below-a-branch",
+            case(None, 2, Vec::new()),
+        ),
+        anchored("tree-of-256-branches", case(value, 256, others(1))),
+        path("tree-of-257-branches", case(value, 257, others(1))),
+        anchored("tree-with-entries-of-elsewhere", case(value, 5, others(6))),
+        anchored("tree-with-entries-twice", case(value, 1, twice(others(3)))),
+        anchored(
+            "tree-with-three-records-at-one-position",
+            case(value, 0, at_one_position),
+        ),
+        path(
+            "tree-absent-beside-itself",
+            case(None, 0, vec![own(b"value")]),
+        ),
+        path(
+            "tree-present-beside-itself",
+            case(value, 0, vec![own(b"another")]),
+        ),
+        path("tree-leaf-out-of-order", unsorted),
     ]
 }

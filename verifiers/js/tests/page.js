@@ -36,14 +36,14 @@ const DRAWN = {
   "receipt-carried.bin": ["that generation 1 carries on"],
 };
 const SECTIONS = ["What it proves", "Who signed", "What you trust", "What it does not prove"];
+const trust = (network, trusted) => network ? `network=${network}` : `trusted=${trusted}`;
 const words = "document.body.innerText", finished = "document.body.dataset.milliseconds";
 
 await browse(async (open) => {
   let seen = 0;
   for (const { name, verdict, network, trusted } of chosen.values()) {
     if (++seen > 30) break;
-    const query = network ? `network=${network}` : `trusted=${trusted}`;
-    const tab = await open(`${page}?file=../${name}&${query}`, { width: seen % 2 ? 1000 : 390, dark: seen % 3 === 0 });
+    const tab = await open(`${page}?file=../${name}&${trust(network, trusted)}`, { width: seen % 2 ? 1000 : 390, dark: seen % 3 === 0 });
     await tab.until(finished);
     const said = await tab.say(words);
     const got = await tab.say("document.getElementById('result').dataset.verdict");
@@ -62,8 +62,7 @@ await browse(async (open) => {
   for (const [file, drawn] of Object.entries(DRAWN)) {
     const { network, trusted } = listed.find((vector) => vector.file === file && GOOD.includes(vector.verdict));
     copyFileSync(join(dirname(vectors), file), join(site, file));
-    const query = network ? `network=${network}` : `trusted=${trusted}`;
-    const tab = await open(`${page}?file=../${file}&${query}`, { width: 1000 });
+    const tab = await open(`${page}?file=../${file}&${trust(network, trusted)}`, { width: 1000 });
     await tab.until(finished);
     const said = await tab.say("document.querySelector('#result svg').textContent");
     for (const words of drawn) expect(said.includes(words), `${file}: no "${words}" in the picture, but ${said}`);
